@@ -1,0 +1,1 @@
+"""wsgateway: lets every WebSocket client ever made talk to a modern backend."""

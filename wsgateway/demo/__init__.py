@@ -1,0 +1,1 @@
+"""A gateway, an upstream and a page to look at, in one process."""

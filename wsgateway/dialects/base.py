@@ -1,0 +1,193 @@
+"""What a dialect is made of: the interfaces that each one implements and all the rest relies on.
+
+A `Dialect` is a name, a `Handshake` and a `Framing`, composed, so that drafts that share one of them share it.
+Nothing here touches a socket: handshakes turn requests into offers and answers into heads, framings turn bytes
+into events and back, and every implementation passes the same battery of tests.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from wsgateway.errors import ProtocolError
+from wsgateway.wire.events import Close, Event, Role
+from wsgateway.wire.heads import Request, Response
+from wsgateway.wire.masking import Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one peer may send. They are enforced before the bytes that break them go anywhere."""
+
+    message_bytes: int = 16 * 1024 * 1024
+    fragments: int = 65536
+
+
+# -- framing: bytes <-> events ---------------------------------------------------------------------------------
+
+
+class Decoder(Protocol):
+    """Turns the bytes of one peer into events."""
+
+    def receive(self, data: bytes) -> Iterator[Event]:
+        """Takes any bytes, cut anywhere, empty too, and yields what they complete; a large frame comes out in fragments.
+
+        Must be iterated to its end before the next call. Keeps at most 139 bytes (a frame's head and a control
+        frame's payload). After a Close it yields nothing more, whatever comes. Raises ProtocolError, after the
+        events that were still good; then the decoder must not be used again.
+        """
+
+
+class Encoder(Protocol):
+    """Turns events into the bytes for one peer."""
+
+    def send(self, event: Event) -> bytes:
+        """Returns the frame for an event, perhaps empty: a Close is no bytes where the dialect has none.
+
+        The events must be ones that the framing carries, and a message's fragments must be of one kind.
+        """
+
+
+@dataclass(slots=True)
+class Step:
+    """What some bytes from one side came to."""
+
+    forward: bytes
+    """for the other side"""
+    reply: bytes = b""
+    """for the side that they came from: our own answer to a ping, whole frames"""
+    ending: Close | ProtocolError | None = None
+    """set once, by the last step: the side has said goodbye, or broken the rules"""
+
+
+class Translator(Protocol):
+    """One direction of a session: bytes of the source framing in, bytes of the target framing out."""
+
+    messages: int
+    """how many messages have gone through whole"""
+
+    def feed(self, data: bytes) -> Step:
+        """Takes any bytes from the source. You must send `forward` even if the step is an ending, and not feed after it."""
+
+    def unfinished(self) -> int | None:
+        """How many bytes the target still lacks of the frame that it is in: 0 between frames, None if nobody knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framing:
+    """How a dialect writes messages, and what it can say."""
+
+    name: str
+    carries_binary: bool
+    carries_ping: bool
+    close_codes: frozenset[int]
+    """the codes that it can carry; empty if its Close has none"""
+    has_close: bool
+    """whether there is a closing frame at all"""
+    eof_is_close: bool
+    """whether clients of it say goodbye by closing the connection between frames"""
+    delimits_text: bool
+    """whether text ends at a byte that UTF-8 never has, so that only UTF-8 may be sent"""
+    repairs_text: bool
+    """whether honest peers send broken text, so that it is repaired and not refused"""
+    decoder: Callable[[Role, Limits], Decoder]
+    """for the frames that a peer sends to us, who play that role"""
+    encoder: Callable[[Role, Iterator[bytes]], Encoder]
+    """for the frames that we send in that role; the iterator gives mask keys of 4 bytes"""
+    walker: Callable[[Role, Limits, bool], Translator] | None = None
+    """passes frames on as they are, from the peer to whom we play that role; True: a compression was agreed.
+    None: frames of this kind are decoded and encoded even towards their own kind"""
+
+
+# -- handshake: heads <-> offers and answers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a client wants, in words that all dialects share."""
+
+    target: str
+    """path and query, percent-encoded, ASCII"""
+    host: str
+    """the value of Host"""
+    origin: str | None = None
+    subprotocols: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    """offers of permessage-deflate, each with its parameters; other extensions cannot pass a gateway"""
+    headers: tuple[tuple[str, str], ...] = ()
+    """the other headers that go end to end: cookies, authorization, user agent"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server agreed to."""
+
+    subprotocol: str | None = None
+    extensions: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    """the other headers that go end to end: cookies to set"""
+
+
+class Answering(Protocol):
+    """A client's handshake in our hands: we play the server."""
+
+    offer: Offer
+    challenge_bytes: int
+    """how many bytes the client sends behind its head, as part of the handshake"""
+
+    def accept(self, answer: Answer) -> Response:
+        """The head that accepts. Raises HandshakeError (502) if this client could not live with the answer."""
+
+    def proof(self, challenge: bytes) -> bytes:
+        """What follows the head: takes the `challenge_bytes` of the client, returns the answer to them."""
+
+
+class Asking(Protocol):
+    """Our handshake in a server's hands: we play the client."""
+
+    request: Request
+    challenge: bytes
+    """what follows the head of the request"""
+    proof_bytes: int
+    """how many bytes the server sends behind its head, as part of the handshake"""
+
+    def check(self, response: Response, proof: bytes) -> Answer:
+        """Takes a 101 and the `proof_bytes` behind it. Raises HandshakeError (502) if it does not answer our request."""
+
+
+class Handshake(Protocol):
+    """How a dialect opens a connection."""
+
+    @property
+    def version(self) -> int | None:
+        """The value of Sec-WebSocket-Version, where the dialect has one."""
+
+    def recognises(self, request: Request) -> bool:
+        """Whether the request is of this dialect. At most one dialect recognises a request."""
+
+    def answering(self, request: Request) -> Answering:
+        """Takes a request that it recognised. Raises HandshakeError (400) for one that is broken."""
+
+    def asking(self, offer: Offer, entropy: Entropy) -> Asking:
+        """Makes a request for the offer; what the dialect cannot say is left out."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One way to speak WebSocket."""
+
+    name: str
+    handshake: Handshake
+    framing: Framing
+    spoken_by: str
+    """the programs that sent it, for people to read"""
+
+
+def by_name(dialects: Iterable[Dialect]) -> dict[str, Dialect]:
+    """A table of dialects in the order given. Raises ValueError for a name that stands twice."""
+    table: dict[str, Dialect] = {}
+    for dialect in dialects:
+        if dialect.name in table:
+            raise ValueError(f"two dialects are called {dialect.name}")
+        table[dialect.name] = dialect
+    return table

@@ -1,0 +1,347 @@
+"""The frames of RFC 6455, section 5.2, and of the drafts that have the same layout: head, mask key, payload.
+
+     0                   1                   2                   3
+    |FIN|RSV1-3|opcode 4|MASK|length 7|length 16 or 64, if 126 or 127 |mask key 32, if MASK|payload ...
+
+A draft that differs in a constant is another `FrameRules`. Data frames stream: what is there of a payload goes out
+as a fragment. Only control frames, 125 bytes at most, wait until they are whole.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from wsgateway.dialects.base import Framing, Limits, Step
+from wsgateway.errors import ProtocolError
+from wsgateway.wire.closecodes import INVALID_TEXT, RFC6455_CODES, TOO_BIG, cut_reason
+from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
+from wsgateway.wire.masking import apply_mask, rotate
+
+_FIN = 0x80
+_RSV = 0x70
+_RSV1 = 0x40
+_OPCODE = 0x0F
+_MASK = 0x80
+_LENGTH = 0x7F
+MAX_CONTROL_BYTES = 125
+
+Opcode = Kind | type[Ping] | type[Pong] | type[Close] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameRules:
+    """What a draft may change."""
+
+    numbers: dict[Opcode, int]
+    """the number of each opcode; None is a continuation"""
+    close_codes: frozenset[int]
+    """the codes that may be sent; all that RFC 6455 knows are understood"""
+    minimal_lengths: bool
+    """whether a length must be written in the shortest form (from RFC 6455 on)"""
+
+    @cached_property
+    def opcodes(self) -> dict[int, Opcode]:
+        """What each number means."""
+        return {number: opcode for opcode, number in self.numbers.items()}
+
+
+class FrameReader:
+    """Reads heads of frames, and knows which may come next. Decoder and walker both stand on it."""
+
+    __slots__ = (
+        "_fragments",
+        "_limits",
+        "_mask",
+        "_message_bytes",
+        "_rsv",
+        "_rules",
+        "control",
+        "final",
+        "key",
+        "kind",
+        "length",
+        "opcode",
+    )  # fmt: skip
+
+    def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool) -> None:
+        self._rules = rules
+        self._limits = limits
+        # RFC 6455, 5.1: a client masks every frame, a server none.
+        self._mask = _MASK if role is Role.SERVER else 0
+        # RFC 7692, 6: RSV1 marks the first frame of a compressed message.
+        self._rsv = _RSV1 if compressed else 0
+        self._message_bytes = 0
+        self._fragments = 0
+        self.kind: Kind | None = None  # of the message that is under way
+        self.opcode: Opcode = None
+        self.control = False
+        self.final = False
+        self.length = 0
+        self.key = b""
+
+    def head(self, data: bytes, at: int) -> int:
+        """Reads the head of the frame that begins at `data[at]` into the attributes.
+
+        Returns where its payload begins, or 0 if the head is not whole: nothing has changed then.
+        Raises ProtocolError (1002, or 1009 for a message beyond the limits).
+        """
+        have = len(data)
+        if have < at + 2:
+            return 0
+        first, second = data[at], data[at + 1]
+        if second & _MASK != self._mask:
+            raise ProtocolError("frame without a mask from a client" if self._mask else "masked frame from a server")
+        body = at + 2
+        length = second & _LENGTH
+        if length > MAX_CONTROL_BYTES:
+            size = 2 if length == 126 else 8
+            body += size
+            if have < body:
+                return 0
+            length = int.from_bytes(data[at + 2 : body], "big")
+            self._check_length(length, size)
+        if self._mask:
+            body += 4
+            if have < body:
+                return 0
+            self.key = data[body - 4 : body]
+        self.final = first >= _FIN
+        self.length = length
+        self._accept(first, length)
+        return body
+
+    def _check_length(self, length: int, size: int) -> None:
+        if length >> 63:
+            raise ProtocolError("frame length with its top bit set")
+        if self._rules.minimal_lengths and length < (126 if size == 2 else 65536):
+            raise ProtocolError(f"length {length} written in {size} bytes")
+
+    def _accept(self, first: int, length: int) -> None:
+        """Checks the opcode against the message that is under way, and the message against the limits."""
+        number = first & _OPCODE
+        try:
+            opcode = self._rules.opcodes[number]
+        except KeyError:
+            raise ProtocolError(f"reserved opcode {number:#x}") from None
+        if opcode is None:
+            if self.kind is None:
+                raise ProtocolError("continuation without a message")
+            self._fragments += 1
+        elif isinstance(opcode, Kind):
+            if self.kind is not None:
+                raise ProtocolError("a new message inside a fragmented one")
+            self.kind = opcode
+            self._fragments = 1
+            self._message_bytes = 0
+        else:
+            if first & _RSV:
+                raise ProtocolError("reserved bits on a control frame")
+            if not self.final or length > MAX_CONTROL_BYTES:
+                raise ProtocolError(
+                    "control frame in fragments" if not self.final else f"control frame of {length} bytes"
+                )
+            self.opcode = opcode
+            self.control = True
+            return
+        self.control = False
+        self.opcode = opcode
+        if first & _RSV & ~(self._rsv if opcode else 0):
+            raise ProtocolError(f"reserved bits {first & _RSV:#x} that no extension uses")
+        self._message_bytes += length
+        if self._message_bytes > self._limits.message_bytes:
+            raise ProtocolError(
+                f"message of {self._message_bytes} bytes or more, limit {self._limits.message_bytes}", TOO_BIG
+            )
+        if self._fragments > self._limits.fragments:
+            raise ProtocolError(f"message of more than {self._limits.fragments} fragments", TOO_BIG)
+
+    def control_event(self, payload: bytes) -> Ping | Pong | Close:
+        """The control frame whose head was read last. Takes its payload, unmasked."""
+        if self.opcode is Ping:
+            return Ping(payload)
+        if self.opcode is Pong:
+            return Pong(payload)
+        return read_close(payload)
+
+
+def read_close(payload: bytes) -> Close:
+    """The payload of a Close (RFC 6455, 5.5.1): nothing, or a code in 2 bytes and a reason in UTF-8.
+
+    Raises ProtocolError for half a code, a code that may not be sent, or a reason that is not UTF-8 (1007).
+    """
+    if not payload:
+        return Close()
+    if len(payload) == 1:
+        raise ProtocolError("Close with half a code")
+    code = int.from_bytes(payload[:2], "big")
+    if code not in RFC6455_CODES:
+        raise ProtocolError(f"Close with code {code}, which may not be sent")
+    try:
+        return Close(code, payload[2:].decode())
+    except UnicodeDecodeError:
+        raise ProtocolError("Close with a reason that is not UTF-8", INVALID_TEXT) from None
+
+
+class FrameDecoder:
+    """Frames -> events."""
+
+    __slots__ = ("_closed", "_kept", "_left", "_offset", "_reader")
+
+    def __init__(self, rules: FrameRules, role: Role, limits: Limits) -> None:
+        self._reader = FrameReader(rules, role, limits, compressed=False)
+        self._kept = b""  # an unfinished head, or an unfinished control frame
+        self._left = 0  # bytes of a data frame's payload still to come
+        self._offset = 0  # how many of them have been here
+        self._closed = False
+
+    def receive(self, data: bytes) -> Iterator[Event]:
+        reader = self._reader
+        if self._kept:
+            data = self._kept + data
+            self._kept = b""
+        at, have = 0, len(data)
+        while at < have and not self._closed:
+            if self._left:
+                stop = min(at + self._left, have)
+                yield self._fragment(data[at:stop])
+                at = stop
+                continue
+            body = reader.head(data, at)
+            stop = body + reader.length
+            if not body or (reader.control and stop > have):
+                self._kept = data[at:]
+                return
+            if reader.control:
+                payload = apply_mask(data[body:stop], reader.key) if reader.key else data[body:stop]
+                event = reader.control_event(payload)
+                self._closed = isinstance(event, Close)
+                yield event
+                at = stop
+                continue
+            self._left, self._offset = reader.length, 0
+            if body < have or not reader.length:
+                stop = min(stop, have)
+                yield self._fragment(data[body:stop])
+                at = stop
+            else:
+                at = have
+
+    def _fragment(self, payload: bytes) -> Fragment:
+        reader = self._reader
+        if reader.key:
+            key = rotate(reader.key, self._offset) if self._offset else reader.key
+            self._offset += len(payload)
+            payload = apply_mask(payload, key)
+        self._left -= len(payload)
+        final = reader.final and not self._left
+        kind = reader.kind
+        assert kind is not None, "a data frame always belongs to a message"
+        if final:
+            reader.kind = None
+        return Fragment(kind, payload, final)
+
+
+class FrameEncoder:
+    """Events -> frames, one for each event."""
+
+    __slots__ = ("_continuing", "_keys", "_rules")
+
+    def __init__(self, rules: FrameRules, role: Role, mask_keys: Iterator[bytes]) -> None:
+        self._rules = rules
+        self._keys = mask_keys if role is Role.CLIENT else None
+        self._continuing = False
+
+    def send(self, event: Event) -> bytes:
+        if isinstance(event, Fragment):
+            opcode: Opcode = None if self._continuing else event.kind
+            self._continuing = not event.final
+            return self._frame(opcode, event.data, event.final)
+        if isinstance(event, Close):
+            return self._frame(Close, write_close(event, self._rules.close_codes), True)
+        return self._frame(Ping if isinstance(event, Ping) else Pong, event.data, True)
+
+    def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
+        first = self._rules.numbers[opcode] | (_FIN if final else 0)
+        mask = _MASK if self._keys else 0
+        length = len(payload)
+        if length <= MAX_CONTROL_BYTES:
+            head = bytes((first, mask | length))
+        elif length < 65536:
+            head = bytes((first, mask | 126)) + length.to_bytes(2, "big")
+        else:
+            head = bytes((first, mask | 127)) + length.to_bytes(8, "big")
+        if self._keys is None:
+            return head + payload
+        key = next(self._keys)
+        return head + key + apply_mask(payload, key)
+
+
+def write_close(close: Close, codes: frozenset[int]) -> bytes:
+    """The payload of a Close. A code that the draft does not have is left out, and its reason with it."""
+    if close.code is None or close.code not in codes:
+        return b""
+    return close.code.to_bytes(2, "big") + cut_reason(close.reason)
+
+
+class FrameWalker:
+    """Passes frames on as they came, masks too, and looks at their heads only: limits hold before bytes leave."""
+
+    __slots__ = ("_kept", "_left", "_reader", "messages")
+
+    def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool) -> None:
+        self._reader = FrameReader(rules, role, limits, compressed)
+        self._kept = b""  # an unfinished head, or an unfinished control frame
+        self._left = 0  # bytes of a data frame's payload still to come
+        self.messages = 0
+
+    def feed(self, data: bytes) -> Step:
+        if self._kept:
+            data = self._kept + data
+            self._kept = b""
+        have = len(data)
+        at = self._left
+        if at > have:
+            self._left = at - have
+            return Step(data)
+        self._left = 0
+        reader = self._reader
+        try:
+            while at < have:
+                body = reader.head(data, at)
+                stop = body + reader.length
+                if not body or (reader.control and stop > have):
+                    self._kept = data[at:]
+                    return Step(data[:at])
+                if reader.control:
+                    if reader.opcode is Close:
+                        payload = data[body:stop]
+                        close = reader.control_event(apply_mask(payload, reader.key) if reader.key else payload)
+                        return Step(data[:stop], ending=close if isinstance(close, Close) else None)
+                elif reader.final:
+                    reader.kind = None
+                    self.messages += 1
+                at = stop
+        except ProtocolError as fault:
+            return Step(data[:at], ending=fault)
+        self._left = at - have
+        return Step(data)
+
+    def unfinished(self) -> int:
+        return self._left
+
+
+def framing(name: str, rules: FrameRules) -> Framing:
+    """The framing that follows these rules."""
+    return Framing(
+        name=name,
+        carries_binary=True,
+        carries_ping=True,
+        close_codes=rules.close_codes,
+        has_close=True,
+        eof_is_close=False,
+        delimits_text=False,
+        repairs_text=False,
+        decoder=lambda role, limits: FrameDecoder(rules, role, limits),
+        encoder=lambda role, mask_keys: FrameEncoder(rules, role, mask_keys),
+        walker=lambda role, limits, compressed: FrameWalker(rules, role, limits, compressed),
+    )

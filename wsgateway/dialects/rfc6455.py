@@ -1,0 +1,17 @@
+"""RFC 6455, the standard: as hybi-08, but version 13, the origin is called Origin, there are more close codes, and a
+length must be written in its shortest form. permessage-deflate (RFC 7692) can be agreed end to end.
+
+Some clients of version 13 say Sec-WebSocket-Origin all the same (it is printed so in books); without an Origin it counts.
+"""
+
+from wsgateway.dialects.base import Dialect
+from wsgateway.dialects.frames import FrameRules, framing
+from wsgateway.dialects.hybi import OPCODES_07, AcceptHandshake
+from wsgateway.wire.closecodes import RFC6455_CODES
+
+RFC6455 = Dialect(
+    name="rfc6455",
+    handshake=AcceptHandshake(version=13, origin_header="Origin", one_origin=False, compression=True),
+    framing=framing("rfc6455", FrameRules(numbers=OPCODES_07, close_codes=RFC6455_CODES, minimal_lengths=True)),
+    spoken_by="every browser since 2012: Chrome 16, Firefox 11, Safari 6, IE 10, Opera 12.10",
+)

@@ -1,0 +1,85 @@
+"""What the handshakes of all dialects have in common: the rules of an upgrade, and which headers go end to end."""
+
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.heads import Headers, Request, is_host, is_token
+
+# RFC 9110, 7.6.1: meant for the next hop alone. Host and Origin travel in the Offer.
+_HOP_BY_HOP = frozenset(
+    [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "host",
+        "origin",
+    ]
+)
+_NEEDED = (("Upgrade", "websocket"),)
+# Made anew on each side of the gateway.
+_HANDSHAKE = ("sec-websocket-", "websocket-")
+
+
+def check_upgrade(request: Request) -> None:
+    """Raises HandshakeError for a request that is no upgrade to WebSocket, or that only pretends to be one.
+
+    What could make a server behind us read the request differently is refused and not mended: a body, a transfer
+    coding, a Host or a target that is not one (RFC 9112, 11.2, request smuggling).
+    """
+    headers = request.headers
+    upgrades = headers.listed("Upgrade")
+    if not upgrades:
+        raise HandshakeError("this port speaks WebSocket: the request has no Upgrade", 426, _NEEDED)
+    if len(upgrades) > 1 or upgrades[0].lower() != "websocket":
+        raise HandshakeError(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, _NEEDED)
+    if "upgrade" not in headers.tokens("Connection"):
+        raise HandshakeError("Upgrade without 'Connection: Upgrade'")
+    if request.method != "GET":
+        raise HandshakeError(f"an upgrade by {request.method}, only GET is possible", 405, (("Allow", "GET"),))
+    if "Transfer-Encoding" in headers:
+        raise HandshakeError("Transfer-Encoding with an upgrade")
+    length = headers.one("Content-Length")
+    # Perl's Protocol::WebSocket announces the 8 bytes behind a hixie-76 head as a body.
+    if length not in (None, "0") and not (length == "8" and "Sec-WebSocket-Key1" in headers):
+        raise HandshakeError(f"a body of {length} bytes with an upgrade")
+    host = headers.raw("Host") or ""
+    if not is_host(host):
+        raise HandshakeError("Host is not a host with an optional port")
+    origin = headers.one("Origin")
+    if origin is not None and not (origin.isascii() and origin.isprintable() and " " not in origin):
+        raise HandshakeError("Origin holds a space, a control or a byte above 7E")
+    if not request.target.startswith("/") or "#" in request.target:
+        raise HandshakeError("the target is not a path with an optional query")
+    try:
+        request.raw_target.decode()
+    except UnicodeDecodeError:
+        raise HandshakeError("the target is not UTF-8") from None
+
+
+def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """The headers that concern the other end: not this hop, not the handshake, not empty (an old Flash client
+    sends `Cookie:` with nothing behind it)."""
+    dropped = _HOP_BY_HOP | headers.tokens("Connection")
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if value and name.lower() not in dropped and not name.lower().startswith(_HANDSHAKE)
+    )
+
+
+def valid_subprotocols(names: list[str]) -> tuple[str, ...]:
+    """Those that RFC 6455 lets a client offer: tokens, each once."""
+    return tuple(dict.fromkeys(name for name in names if is_token(name)))
+
+
+def check_switch(headers: Headers) -> None:
+    """Raises HandshakeError (502) unless a server's 101 switches to WebSocket."""
+    if headers.tokens("Upgrade") != {"websocket"}:
+        raise HandshakeError(f"101 with Upgrade {', '.join(headers.every('Upgrade'))!r}, not 'websocket'", 502)
+    if "upgrade" not in headers.tokens("Connection"):
+        raise HandshakeError("101 without 'Connection: Upgrade'", 502)

@@ -1,0 +1,71 @@
+"""Everything that wsgateway raises on purpose.
+
+    WsgatewayError
+    |-- ProtocolError     a peer broke the framing of its dialect    carries a close code
+    |-- HandshakeError    a handshake that cannot succeed            carries an HTTP status
+    |-- UpstreamError     the upstream is down, silent or wrong      carries an HTTP status
+    `-- SettingsError     a configuration that cannot be used        carries every problem found
+
+An error carries what is needed to answer it, so no caller asks for its type twice. Anything else that
+escapes is a bug of ours and keeps its traceback.
+"""
+
+from dataclasses import dataclass
+
+
+class WsgatewayError(Exception):
+    """The base of all errors that wsgateway raises on purpose."""
+
+
+class ProtocolError(WsgatewayError):
+    """A peer broke the framing of its dialect; its connection cannot go on.
+
+    `close_code` names the fault as RFC 6455, 7.4.1 does, also for dialects that have no codes.
+    """
+
+    def __init__(self, message: str, close_code: int = 1002) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class HandshakeError(WsgatewayError):
+    """A handshake that cannot succeed, whichever side made the mistake.
+
+    In the server role `status` and `headers` are the HTTP answer to give, and the message is fit to be
+    its text: it names what was wrong with the request, and nothing of ours.
+    """
+
+    def __init__(self, message: str, status: int = 400, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+
+
+class UpstreamError(WsgatewayError):
+    """The upstream cannot be used. `status` (502, 503 or 504) is what the client is told, and no more."""
+
+    def __init__(self, message: str, status: int = 502) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a configuration file. Line and column count from 1; 0 is unknown."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class SettingsError(WsgatewayError):
+    """A configuration that cannot be used, with all that is wrong with it, in the order of the file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems

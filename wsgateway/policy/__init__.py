@@ -1,0 +1,1 @@
+"""Which route an offer takes, and whether it may."""

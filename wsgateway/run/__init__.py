@@ -1,0 +1,1 @@
+"""A process and its life: listeners up, signals, drain, systemd."""

@@ -1,0 +1,1 @@
+"""The client side: listeners, the prologue of a connection, and the session that reads from top to bottom."""

@@ -1,0 +1,1 @@
+"""The upstream side: connect, and the handshake with a server."""

@@ -1,0 +1,61 @@
+"""What travels through the gateway, whatever the dialect: fragments of messages, pings, pongs, closes.
+
+Slotted dataclasses and not named tuples: a Ping and a Pong with the same payload must not be equal.
+"""
+
+import enum
+from dataclasses import dataclass
+
+
+class Role(enum.Enum):
+    """The part that we play on a connection."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class Kind(enum.Enum):
+    """What a message is made of."""
+
+    TEXT = "text"
+    BINARY = "binary"
+
+
+@dataclass(slots=True)
+class Fragment:
+    """A piece of a message, of any size, empty too. A message is one or more of them; the last is `final`.
+
+    Text is UTF-8, and may be cut anywhere, inside a character too.
+    """
+
+    kind: Kind
+    data: bytes
+    final: bool
+
+
+@dataclass(slots=True)
+class Ping:
+    """A question whether the peer is alive: 0 to 125 bytes that the answer repeats."""
+
+    data: bytes = b""
+
+
+@dataclass(slots=True)
+class Pong:
+    """The answer to a `Ping`, or a sign of life that nobody asked for: 0 to 125 bytes."""
+
+    data: bytes = b""
+
+
+@dataclass(slots=True)
+class Close:
+    """The end of a conversation. `code` is None where the peer gave none or its dialect has none."""
+
+    code: int | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return "no code" if self.code is None else f"{self.code} {self.reason!r}" if self.reason else str(self.code)
+
+
+Event = Fragment | Ping | Pong | Close
