@@ -30,11 +30,17 @@ class Decoder(Protocol):
     """Turns the bytes of one peer into events."""
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        """Takes any bytes, cut anywhere, empty too, and yields what they complete; a large frame comes out in fragments.
+        """Takes any bytes, cut anywhere, empty too, and yields what they complete. Large frames come out in fragments.
 
         Must be iterated to its end before the next call. Keeps at most 139 bytes (a frame's head and a control
         frame's payload). After a Close it yields nothing more, whatever comes. Raises ProtocolError, after the
         events that were still good; then the decoder must not be used again.
+        """
+
+    def finish(self) -> Close:
+        """What the end of the stream means, if no Close has come: a goodbye, in dialects whose clients say it so.
+
+        Raises ProtocolError (1006) where it is none, or comes inside a frame.
         """
 
 
@@ -67,7 +73,10 @@ class Translator(Protocol):
     """how many messages have gone through whole"""
 
     def feed(self, data: bytes) -> Step:
-        """Takes any bytes from the source. You must send `forward` even if the step is an ending, and not feed after it."""
+        """Takes any bytes from the source. `forward` must be sent, also from an ending; feed nothing after that."""
+
+    def finish(self) -> Step:
+        """Takes the end of the source's stream. The step is always an ending."""
 
     def unfinished(self) -> int | None:
         """How many bytes the target still lacks of the frame that it is in: 0 between frames, None if nobody knows."""
@@ -84,8 +93,8 @@ class Framing:
     """the codes that it can carry; empty if its Close has none"""
     has_close: bool
     """whether there is a closing frame at all"""
-    eof_is_close: bool
-    """whether clients of it say goodbye by closing the connection between frames"""
+    answers_close: bool
+    """whether every program that speaks it answers a closing frame"""
     delimits_text: bool
     """whether text ends at a byte that UTF-8 never has, so that only UTF-8 may be sent"""
     repairs_text: bool
@@ -152,7 +161,7 @@ class Asking(Protocol):
     """how many bytes the server sends behind its head, as part of the handshake"""
 
     def check(self, response: Response, proof: bytes) -> Answer:
-        """Takes a 101 and the `proof_bytes` behind it. Raises HandshakeError (502) if it does not answer our request."""
+        """Takes a 101 and the `proof_bytes` behind it. Raises HandshakeError (502) if they answer another request."""
 
 
 class Handshake(Protocol):

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from wsgateway.dialects.base import Framing, Limits, Step
 from wsgateway.errors import ProtocolError
-from wsgateway.wire.closecodes import INVALID_TEXT, RFC6455_CODES, TOO_BIG, cut_reason
+from wsgateway.wire.closecodes import ABNORMAL, INVALID_TEXT, RFC6455_CODES, TOO_BIG, cut_reason
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, rotate
 
@@ -24,6 +24,7 @@ _OPCODE = 0x0F
 _MASK = 0x80
 _LENGTH = 0x7F
 MAX_CONTROL_BYTES = 125
+NO_CLOSE = "the connection ended without a Close"
 
 Opcode = Kind | type[Ping] | type[Pong] | type[Close] | None
 
@@ -226,6 +227,9 @@ class FrameDecoder:
             else:
                 at = have
 
+    def finish(self) -> Close:
+        raise ProtocolError(NO_CLOSE, ABNORMAL)
+
     def _fragment(self, payload: bytes) -> Fragment:
         reader = self._reader
         if reader.key:
@@ -326,6 +330,9 @@ class FrameWalker:
         self._left = at - have
         return Step(data)
 
+    def finish(self) -> Step:
+        return Step(b"", ending=ProtocolError(NO_CLOSE, ABNORMAL))
+
     def unfinished(self) -> int:
         return self._left
 
@@ -338,7 +345,7 @@ def framing(name: str, rules: FrameRules) -> Framing:
         carries_ping=True,
         close_codes=rules.close_codes,
         has_close=True,
-        eof_is_close=False,
+        answers_close=True,
         delimits_text=False,
         repairs_text=False,
         decoder=lambda role, limits: FrameDecoder(rules, role, limits),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wsgateway.dialects.base import Answer, Answering, Asking, Dialect, Framing, Limits, Offer
 from wsgateway.dialects.upgrade import check_switch, end_to_end, valid_subprotocols
 from wsgateway.errors import HandshakeError, ProtocolError
-from wsgateway.wire.closecodes import TOO_BIG
+from wsgateway.wire.closecodes import ABNORMAL, TOO_BIG
 from wsgateway.wire.events import Close, Event, Fragment, Kind
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
@@ -79,6 +79,12 @@ class DelimitedDecoder:
                 if not self._length:
                     self._state = _State.BETWEEN
 
+    def finish(self) -> Close:
+        # In 75 there is no other goodbye, and WebKits before mid 2011 know no other in 76.
+        if self._state is not _State.BETWEEN:
+            raise ProtocolError(f"the connection ended {self._state.value}", ABNORMAL)
+        return Close()
+
     def _begin(self, data: bytes, at: int) -> int:
         self._first = data[at]
         self._seen = 0
@@ -140,8 +146,8 @@ def delimited_framing(name: str, closing_frame: bytes) -> Framing:
         carries_ping=False,
         close_codes=frozenset(),
         has_close=bool(closing_frame),
-        # Also in 76: WebKits before mid 2011 close the connection without sending the closing frame.
-        eof_is_close=True,
+        # WebKits before mid 2011 take the closing frame for one without a meaning.
+        answers_close=False,
         delimits_text=True,
         repairs_text=True,
         decoder=lambda role, limits: DelimitedDecoder(limits, bool(closing_frame)),

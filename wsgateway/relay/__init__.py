@@ -1,1 +1,1 @@
-"""What moves between the two sides of a session: translation and the rules of closing are pure, `engine` moves the bytes."""
+"""What moves between the two sides of a session. `translate` and `closing` are pure; `engine` moves the bytes."""

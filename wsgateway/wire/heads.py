@@ -14,6 +14,8 @@ import h11
 from wsgateway.errors import HandshakeError
 
 _END = b"\r\n\r\n"
+# The first byte of a TLS connection (RFC 8446, 5.1).
+_TLS_HANDSHAKE = 0x16
 # The characters of a token (RFC 9110, 5.6.2) and of a Host: a name, an IPv4 or an IPv6 address, perhaps a port.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -132,6 +134,7 @@ class RequestHead:
         self._secure = secure
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._buffer = b""
+        self._bodiless = False
         self.rest = b""
 
     def receive(self, data: bytes) -> Request | None:
@@ -139,6 +142,8 @@ class RequestHead:
 
         Raises HandshakeError (400 or 431) for one that is malformed or too large.
         """
+        if not self._buffer and data and not is_token(chr(data[0])):
+            raise HandshakeError("this is not HTTP" + (": it looks like TLS" if data[0] == _TLS_HANDSHAKE else ""))
         searched = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
         end = self._buffer.find(_END, searched)
@@ -161,9 +166,10 @@ class RequestHead:
             self._http.receive_data(head.replace(sent, plain, 1) if sent != plain else head)
             event = self._http.next_event()
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(f"malformed request: {error}", error.error_status_hint) from None
+            raise HandshakeError(_malformed("request", error), error.error_status_hint) from None
         if not isinstance(event, h11.Request):
             raise HandshakeError("malformed request: no request line")
+        self._bodiless = event.method == b"HEAD"
         if event.http_version != b"1.1":
             raise HandshakeError(f"HTTP/{event.http_version.decode()} cannot be upgraded, HTTP/1.1 can")
         names = event.headers.raw_items()
@@ -192,8 +198,8 @@ class RequestHead:
         return self._http.send(event) or b""
 
     def body(self, data: bytes) -> bytes:
-        """A piece of the response's body, framed as its head announced."""
-        return self._http.send(h11.Data(data=data)) or b""
+        """A piece of the response's body, framed as its head announced. The answer to a HEAD has none."""
+        return b"" if self._bodiless else self._http.send(h11.Data(data=data)) or b""
 
     def end(self) -> bytes:
         """The end of the response's body."""
@@ -228,7 +234,7 @@ class ResponseHead:
             while isinstance(event, h11.InformationalResponse) and event.status_code != 101:
                 event = self._http.next_event()
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(f"malformed response: {error}", 502) from None
+            raise HandshakeError(_malformed("response", error), 502) from None
         if not isinstance(event, h11.InformationalResponse | h11.Response):
             return None
         if len(event.headers) > self._limits.headers:
@@ -257,7 +263,7 @@ class ResponseHead:
             while isinstance(event := self._http.next_event(), h11.Data):
                 pieces.append(bytes(event.data))
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(f"malformed response: {error}", 502) from None
+            raise HandshakeError(_malformed("response", error), 502) from None
         self.ended = isinstance(event, h11.EndOfMessage)
         return b"".join(pieces)
 
@@ -273,6 +279,11 @@ def _check_lines(lines: list[bytes], limits: HeadLimits) -> None:
         name, colon, _ = line.partition(b":")
         if not colon or not is_token(name.decode("latin-1")):
             raise HandshakeError("malformed request: a header line without a proper name")
+
+
+def _malformed(what: str, error: h11.RemoteProtocolError) -> str:
+    """What h11 says, without the bytes that it repeats behind a colon."""
+    return f"malformed {what}: {str(error).partition(':')[0]}"
 
 
 def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -1,0 +1,76 @@
+"""The command line. Exit status: 0 good, 1 a fault, 2 wrong usage."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import trio
+
+from wsgateway import __version__
+from wsgateway.errors import Address, SettingsError
+from wsgateway.observe.log import make_log
+from wsgateway.run import systemd
+from wsgateway.run.worker import Bound, serve_until_signalled
+from wsgateway.settings.load import load, single
+from wsgateway.settings.model import Address, Settings
+
+GOOD, FAULT, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line (that of the process, if none is given) and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return FAULT
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wsgateway", description="Lets every WebSocket client ever made talk to a modern backend."
+    )
+    parser.add_argument("--version", action="version", version=f"wsgateway {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="serve, as a configuration file says or between two addresses")
+    run.add_argument("file", nargs="?", metavar="FILE", help="the configuration, YAML")
+    run.add_argument("--listen", metavar="HOST:PORT", help="without a file: where to listen")
+    run.add_argument("--upstream", metavar="URL", help="without a file: the server behind, ws://HOST:PORT")
+    run.set_defaults(command=_run, usage=run)
+
+    check = commands.add_parser("check", help="read a configuration file and name all that is wrong with it")
+    check.add_argument("file", metavar="FILE")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    log = make_log(settings.logging.level, settings.logging.format)
+
+    def ready(bound: Bound) -> None:
+        for listener, sock in bound:
+            host, port = sock.getsockname()[:2]
+            log.info("listening", listener=listener.name, address=str(Address(host, port)))
+        systemd.notify("READY=1")
+
+    trio.run(serve_until_signalled, settings, log, ready)
+    return GOOD
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    pair = options.listen, options.upstream
+    if options.file is not None and pair == (None, None):
+        return load(options.file)
+    if options.file is not None or None in pair:
+        options.usage.error("give either a FILE, or --listen and --upstream")
+    return single(*pair)
+
+
+def _check(options: argparse.Namespace) -> int:
+    load(options.file)
+    print(f"{options.file}: good")  # noqa: T201
+    return GOOD

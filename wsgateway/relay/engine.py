@@ -1,0 +1,232 @@
+"""The loop that moves the bytes of all established sessions of a process.
+
+One Trio task waits on an epoll object of its own, then serves every socket that is ready with plain function calls:
+a task and a wait for each would cost several times what the bytes cost. Registration is level-triggered.
+
+Nothing is queued. What a send leaves over is the receiver's backlog, and its sender is not read until that is out; so
+a slow reader costs one read in its encoded form, and the kernel's buffers. Beside it there is room for one reply of
+ours, and the newest wins.
+"""
+
+import select
+import socket
+from dataclasses import dataclass
+from typing import NoReturn
+
+import outcome
+import trio
+
+from wsgateway.dialects.base import Framing, Step, Translator
+from wsgateway.errors import ProtocolError
+from wsgateway.relay.closing import Ending
+from wsgateway.wire.events import Close, Role
+
+# A read this large carries a bulk transfer at the speed of the kernel, and bounds what one session can hold.
+READ_BYTES = 64 * 1024
+# Sockets served between two of Trio's checkpoints: each gets one read a turn, so nobody waits long for anybody.
+MAX_EVENTS = 256
+
+_IN = select.EPOLLIN
+_OUT = select.EPOLLOUT
+
+
+class Endpoint:
+    """One side of an established session."""
+
+    __slots__ = (
+        "_interest", "_reply", "_run",
+        "backlog", "early", "framing", "peer", "received", "role", "sock", "translator",
+    )  # fmt: skip
+
+    def __init__(self, sock: socket.socket, framing: Framing, role: Role, translator: Translator) -> None:
+        self.sock = sock
+        """non-blocking, connected; it belongs to the caller, who closes it after the relay"""
+        self.framing = framing
+        self.role = role
+        """the part that we play towards it"""
+        self.translator = translator
+        """for the bytes that come from it"""
+        self.early = b""
+        """what came from it behind its handshake: the first bytes of the relay"""
+        self.backlog = b""
+        """what could not be sent to it yet"""
+        self.received = 0
+        """bytes that have come from it in the relay"""
+        self.peer = self
+        """the other side, from the start of the relay on"""
+        self._reply = b""  # waits for the backlog, if there is one
+        self._interest = 0  # what the epoll object watches it for; 0: it is not registered
+        self._run: _Run | None = None
+
+
+@dataclass(slots=True)
+class Ended:
+    """Why a relay ended. Both endpoints' backlogs are still to be sent."""
+
+    source: Endpoint | None
+    """the side that ended it; None if we did"""
+    ending: Ending
+
+
+@dataclass(slots=True)
+class _Run:
+    """A relay that is under way, and the task that waits for its end (none while it is set up)."""
+
+    task: trio.lowlevel.Task | None = None
+    ended: Ended | None = None
+
+
+class Engine:
+    """Moves bytes between pairs of endpoints until one of them ends it."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._endpoints: dict[int, Endpoint] = {}
+        self._stopping = False
+
+    def __len__(self) -> int:
+        """How many relays are under way."""
+        return len(self._endpoints) // 2
+
+    async def run(self) -> NoReturn:
+        """Moves bytes for ever; cancel it to stop."""
+        fileno, poll, endpoints = self._epoll.fileno(), self._epoll.poll, self._endpoints
+        while True:
+            await trio.lowlevel.wait_readable(fileno)
+            for fd, events in poll(0, MAX_EVENTS):
+                endpoint = endpoints.get(fd)
+                if endpoint is None:
+                    continue  # its session ended in this turn
+                try:
+                    if events & _OUT:
+                        self._write(endpoint)
+                    if events & ~_OUT:
+                        self._read(endpoint)
+                except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
+                    self._leave(endpoint, outcome.Error(bug))
+
+    async def relay(self, client: Endpoint, upstream: Endpoint) -> Ended:
+        """Moves bytes between two sides until one of them ends the session, or `stop` is called.
+
+        What came behind the handshakes goes first. When this returns or raises, cancelled or not, the engine has let
+        go of both sockets.
+        """
+        if self._stopping:
+            return Ended(None, None)
+        run = _Run()
+        for endpoint, peer in ((client, upstream), (upstream, client)):
+            endpoint.peer, endpoint._run = peer, run
+            self._endpoints[endpoint.sock.fileno()] = endpoint
+            self._watch(endpoint, _IN)
+        try:
+            for endpoint in (upstream, client):
+                if endpoint.early and run.ended is None:
+                    self._take(endpoint, endpoint.early)
+                    endpoint.early = b""
+            if run.ended is None:
+                run.task = trio.lowlevel.current_task()
+                run.ended = await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            assert run.ended is not None, "a task is only rescheduled with its end"
+            return run.ended
+        finally:
+            self._forget(client)
+
+    def stop(self) -> None:
+        """Ends every relay, and those to come at once."""
+        self._stopping = True
+        for endpoint in list(self._endpoints.values()):
+            if endpoint.role is Role.SERVER:
+                self._leave(endpoint, outcome.Value(Ended(None, None)))
+
+    # -- what one socket's readiness leads to; none of this waits ----------------------------------------------
+
+    def _read(self, endpoint: Endpoint) -> None:
+        if endpoint.peer.backlog:
+            self._watch(endpoint, endpoint._interest & _OUT)  # read on when that is out
+            return
+        try:
+            data = endpoint.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(endpoint, error)
+            return
+        if data:
+            self._take(endpoint, data)
+        else:
+            self._apply(endpoint, endpoint.translator.finish())
+
+    def _take(self, endpoint: Endpoint, data: bytes) -> None:
+        endpoint.received += len(data)
+        self._apply(endpoint, endpoint.translator.feed(data))
+
+    def _apply(self, endpoint: Endpoint, step: Step) -> None:
+        if step.forward:
+            self._send(endpoint.peer, step.forward)
+        if step.reply:
+            if endpoint.backlog:
+                endpoint._reply = step.reply
+            else:
+                self._send(endpoint, step.reply)
+        if step.ending is not None:
+            self._end(endpoint, step.ending)
+
+    def _send(self, endpoint: Endpoint, data: bytes) -> None:
+        """Sends to a side that has no backlog."""
+        sent = _try_send(endpoint.sock, data)
+        if sent < len(data):
+            endpoint.backlog = data[sent:]
+            self._watch(endpoint, endpoint._interest | _OUT)
+
+    def _write(self, endpoint: Endpoint) -> None:
+        """Sends more of the backlog; when it is out, the reply, and the other side is read again."""
+        endpoint.backlog = endpoint.backlog[_try_send(endpoint.sock, endpoint.backlog) :]
+        if not endpoint.backlog:
+            endpoint.backlog, endpoint._reply = endpoint._reply, b""
+        if not endpoint.backlog:
+            self._watch(endpoint, endpoint._interest & ~_OUT)
+            self._watch(endpoint.peer, endpoint.peer._interest | _IN)
+
+    def _watch(self, endpoint: Endpoint, interest: int) -> None:
+        """Sets what an endpoint is watched for. One that waits for nothing is not registered: a connection that is
+        cut is always reported, and would be reported for ever."""
+        fd, before = endpoint.sock.fileno(), endpoint._interest
+        endpoint._interest = interest
+        if not before and interest:
+            self._epoll.register(fd, interest)
+        elif before and not interest:
+            self._epoll.unregister(fd)
+        elif before != interest:
+            self._epoll.modify(fd, interest)
+
+    def _end(self, endpoint: Endpoint, ending: Close | ProtocolError | OSError) -> None:
+        self._leave(endpoint, outcome.Value(Ended(endpoint, ending)))
+
+    def _leave(self, endpoint: Endpoint, result: outcome.Value[Ended] | outcome.Error) -> None:
+        run = endpoint._run
+        self._forget(endpoint)
+        if run is None:
+            return
+        if run.task is not None:
+            trio.lowlevel.reschedule(run.task, result)
+        else:
+            run.ended = result.unwrap()
+
+    def _forget(self, endpoint: Endpoint) -> None:
+        """Lets go of both sides; harmless if that has happened."""
+        for each in (endpoint, endpoint.peer):
+            if each._run is not None:
+                self._watch(each, 0)
+                del self._endpoints[each.sock.fileno()]
+                each._run = None
+
+
+def _try_send(sock: socket.socket, data: bytes) -> int:
+    """Sends what the kernel takes now. A connection that is gone takes all: what its peer said before is still to be
+    read, and tells how it ended."""
+    try:
+        return sock.send(data)
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return len(data)

@@ -1,0 +1,79 @@
+"""One process that serves: listeners up, sessions until a signal, then a graceful end."""
+
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import trio
+
+from wsgateway.observe.log import Log
+from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.listeners import Acceptor, listen
+from wsgateway.settings.model import Listener, Settings
+
+# The steps of a goodbye, each of which may take `timeouts.close`: finish a frame, tell, await the answer, close.
+CLOSE_STEPS = 4
+
+Bound = list[tuple[Listener, socket.socket]]
+
+
+async def serve(settings: Settings, log: Log, ready: Callable[[Bound], None], stop: trio.Event) -> None:
+    """Serves until `stop` is set, then ends all sessions with their own goodbye, in bounded time.
+
+    `ready` is called once all listeners are up, with the sockets. Cancel it to end at once. Raises SettingsError if
+    an address cannot be listened on.
+    """
+    gateway = Gateway(settings, log)
+    bound: Bound = []
+    try:
+        for listener in settings.listeners:
+            for address in listener.bind:
+                bound.extend((listener, sock) for sock in listen(address))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(gateway.engine.run)
+            async with trio.open_nursery() as sessions:
+                acceptors = trio.CancelScope()
+                sessions.start_soon(_accept, gateway, bound, sessions, acceptors)
+                ready(bound)
+                await stop.wait()
+                acceptors.cancel()
+                gateway.engine.stop()
+                longest = max(route.timeouts.close_seconds for route in settings.routes)
+                sessions.cancel_scope.deadline = trio.current_time() + CLOSE_STEPS * longest
+            nursery.cancel_scope.cancel()
+    finally:
+        for _, sock in bound:
+            sock.close()
+
+
+async def _accept(gateway: Gateway, bound: Bound, sessions: trio.Nursery, scope: trio.CancelScope) -> None:
+    """Accepts on all listeners until the scope is cancelled, and closes them: the kernel refuses later clients."""
+    acceptors: dict[str, Acceptor] = {}
+    with scope:
+        async with trio.open_nursery() as nursery:
+            for listener, sock in bound:
+                acceptor = acceptors.setdefault(listener.name, Acceptor(gateway, listener, sessions))
+                nursery.start_soon(acceptor.run, sock)
+    for _, sock in bound:
+        sock.close()
+
+
+async def serve_until_signalled(settings: Settings, log: Log, ready: Callable[[Bound], None]) -> None:
+    """As `serve`; SIGTERM or SIGINT stops it, and a second one ends it at once."""
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            nursery.start_soon(_watch, signals, stop, nursery.cancel_scope, log)
+            await serve(settings, log, ready, stop)
+            nursery.cancel_scope.cancel()
+
+
+async def _watch(signals: AsyncIterator[int], stop: trio.Event, scope: trio.CancelScope, log: Log) -> None:
+    async for number in signals:
+        name = signal.Signals(number).name
+        if stop.is_set():
+            log.warning("ended at once", why=name)
+            scope.cancel()
+        else:
+            log.info("stopping", why=name)
+            stop.set()

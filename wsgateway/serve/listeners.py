@@ -1,0 +1,95 @@
+"""Addresses that we listen on, and the loop that accepts."""
+
+import errno
+import socket
+
+import trio
+
+from wsgateway.errors import Problem, SettingsError
+from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.opening import Client
+from wsgateway.serve.session import serve_client, turn_away
+from wsgateway.settings.model import Address, Listener
+
+# Clients that wait to be accepted: all come back at once after an outage. The kernel's somaxconn bounds it too.
+BACKLOG = 4096
+# One listener with a full backlog must not keep the others waiting.
+ACCEPTS_PER_TURN = 64
+# Out of descriptors or memory: others may give some back.
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+EXHAUSTED_PAUSE_SECONDS = 0.1
+# Clients beyond the limit that get their answer at the same time; the others are closed without one.
+TURNED_AWAY_AT_ONCE = 256
+
+
+def listen(address: Address) -> list[socket.socket]:
+    """Listens on every address that the host has, non-blocking. Raises SettingsError naming the address."""
+    socks: list[socket.socket] = []
+    try:
+        infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, name in infos:
+            sock = socket.socket(family, kind, protocol)
+            socks.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(name)
+            sock.listen(BACKLOG)
+            sock.setblocking(False)
+    except OSError as error:
+        for sock in socks:
+            sock.close()
+        raise SettingsError([Problem(str(address), 0, 0, f"cannot listen: {error.strerror or error}")]) from None
+    return socks
+
+
+class Acceptor:
+    """Accepts the clients of one listener, on all its sockets, and gives each a task."""
+
+    def __init__(self, gateway: Gateway, listener: Listener, sessions: trio.Nursery) -> None:
+        self._gateway = gateway
+        self._listener = listener
+        self._sessions = sessions
+        self._connections = 0
+        self._turned_away = 0
+
+    async def run(self, sock: socket.socket) -> None:
+        """Accepts on one socket until it is cancelled."""
+        while True:
+            await trio.lowlevel.wait_readable(sock)
+            for _ in range(ACCEPTS_PER_TURN):
+                try:
+                    accepted, address = sock.accept()
+                except BlockingIOError:
+                    break
+                except OSError as error:
+                    if error.errno not in EXHAUSTED:
+                        continue  # this client has gone before we came to it
+                    self._gateway.log.error("cannot accept", listener=self._listener.name, why=error.strerror)
+                    await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
+                    break
+                self._start(accepted, Client(accepted, address[0], address[1]))
+
+    def _start(self, sock: socket.socket, client: Client) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._connections < self._listener.max_connections:
+            self._connections += 1
+            self._sessions.start_soon(self._serve, client)
+        elif self._turned_away < TURNED_AWAY_AT_ONCE:
+            self._turned_away += 1
+            self._sessions.start_soon(self._turn_away, client)
+        else:
+            sock.close()
+
+    async def _serve(self, client: Client) -> None:
+        try:
+            await serve_client(self._gateway, self._listener, client)
+        finally:
+            self._connections -= 1
+
+    async def _turn_away(self, client: Client) -> None:
+        try:
+            await turn_away(self._gateway, self._listener, client)
+        finally:
+            self._turned_away -= 1

@@ -1,0 +1,230 @@
+"""The opening of a session: from an accepted connection to two endpoints that can be relayed.
+
+    HTTP head -> dialect -> offer -> route -> upstream -> its answer -> 101 to the client, last of all
+
+As long as no 101 has gone out, whatever goes wrong is an HTTP answer. What the client sent behind its request is
+dropped then: it may look like another request, and must not become one.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import trio
+
+from wsgateway.dialects import DIALECTS, Answering, Dialect, recognise
+from wsgateway.dialects.upgrade import end_to_end
+from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
+from wsgateway.net.channel import Channel
+from wsgateway.policy.routes import decide
+from wsgateway.relay.engine import Endpoint
+from wsgateway.relay.translate import translator
+from wsgateway.serve.gateway import Gateway
+from wsgateway.settings.model import Listener, Route
+from wsgateway.upstream.connect import connect
+from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands, with_forwarded
+from wsgateway.wire.events import Role
+from wsgateway.wire.heads import Headers, Request, RequestHead, Response
+
+_READ_BYTES = 16 * 1024
+# A challenge that is not here this long after its head is held back by a proxy that waits for a 101, as HAProxy does.
+CHALLENGE_GRACE_SECONDS = 0.2
+UPSTREAM_DIALECT = DIALECTS["rfc6455"]
+
+
+class ClientLeftError(WsgatewayError):
+    """The client closed its connection before it had a session."""
+
+
+@dataclass(slots=True)
+class Client:
+    """An accepted connection."""
+
+    sock: socket.socket
+    ip: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+
+@dataclass(slots=True)
+class Opened:
+    """A session that is established. Its sockets are the caller's to close."""
+
+    client: Endpoint
+    upstream: Endpoint
+    close_seconds: float
+    facts: dict[str, str]
+    """what the log says of it"""
+
+
+async def open_session(gateway: Gateway, listener: Listener, client: Client) -> Opened | None:
+    """Opens a session for a client, or answers why there is none; that, and who it was, is logged then."""
+    opening = _Opening(gateway, listener, client)
+    log = gateway.log.bind(client=str(client))
+    try:
+        return await opening.run()
+    except ClientLeftError as error:
+        log.debug("left", **opening.facts, why=str(error))
+    except OSError as error:
+        log.info("lost", **opening.facts, why=str(error))
+    except ProtocolError as error:  # behind a 101 that could not wait
+        log.info("refused", **opening.facts, why=str(error))
+    except HandshakeError as error:
+        log.info("refused", **opening.facts, status=error.status, why=str(error))
+        await opening.refuse(error.status, str(error), error.headers)
+    except UpstreamError as error:
+        log.warning("upstream failed", **opening.facts, status=error.status, why=str(error))
+        await opening.refuse(error.status, "the server behind this gateway cannot be used now")
+    return None
+
+
+async def refuse_for_room(gateway: Gateway, listener: Listener, client: Client) -> None:
+    """Answers 503 to a client beyond the listener's limit, without waiting for its request."""
+    why = f"there are {listener.max_connections} connections already, which is the limit"
+    gateway.log.warning("refused", client=str(client), listener=listener.name, status=503, why=why)
+    await _Opening(gateway, listener, client).refuse(503, "too many connections")
+
+
+class _Opening:
+    """One attempt; its steps in the order in which they happen."""
+
+    def __init__(self, gateway: Gateway, listener: Listener, client: Client) -> None:
+        self._gateway = gateway
+        self._client = client
+        self._channel = Channel(client.sock)
+        self._head = RequestHead(listener.head_limits)
+        self._early = b""  # what came behind the head
+        self._begun = trio.current_time()
+        self.facts: dict[str, str] = {}
+
+    async def run(self) -> Opened | None:
+        """Opens the session. None if the upstream refused, which the client has been told."""
+        request = await self._read_request()
+        self.facts["path"] = request.target.partition("?")[0]
+        dialect = recognise(request)
+        self.facts["dialect"] = dialect.name
+        answering = dialect.handshake.answering(request)
+        route = decide(self._gateway.settings.routes, answering.offer)
+        self.facts["route"] = route.name
+        with ExitStack() as cleanup:
+            sock, result = await self._reach_upstream(route, answering, dialect, cleanup)
+            if isinstance(result, Refusal):
+                await self._pass_refusal(sock, result, route)
+                return None
+            await self._accept(answering, result, route)
+            cleanup.pop_all()
+        return self._join(route, dialect, sock, result)
+
+    async def _read_request(self) -> Request:
+        seconds = self._gateway.settings.default_timeouts.handshake_seconds
+        begun = False
+        with _within(seconds, HandshakeError(f"no whole request within {seconds:g} s", 408)):
+            while True:
+                data = await self._channel.receive(_READ_BYTES)
+                if not data:
+                    raise ClientLeftError("inside its request" if begun else "without a request")
+                begun = True
+                request = self._head.receive(data)
+                if request is not None:
+                    return request
+
+    async def _reach_upstream(
+        self, route: Route, answering: Answering, dialect: Dialect, cleanup: ExitStack
+    ) -> tuple[socket.socket, Agreement | Refusal]:
+        """Connects to the route's target and makes it the client's offer. `cleanup` gets the socket to close."""
+        target = route.upstream.targets[0]
+        self.facts["target"] = target.url
+        seconds = route.timeouts.handshake_seconds
+        offer = with_forwarded(answering.offer, self._client.ip, dialect.name)
+        with _within(self._left(seconds), UpstreamError(f"silent until {seconds:g} s of handshake were over", 504)):
+            sock = await connect(target.host, target.port, route.timeouts.connect_seconds)
+            cleanup.callback(sock.close)
+            return sock, await shake_hands(sock, UPSTREAM_DIALECT, offer)
+        raise AssertionError("a deadline that passes is an error")
+
+    async def _accept(self, answering: Answering, agreement: Agreement, route: Route) -> None:
+        """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
+        switch = self._head.switch(answering.accept(agreement.answer))
+        size = answering.challenge_bytes
+        seconds = route.timeouts.challenge_seconds
+        self._early = self._head.rest
+        late = ProtocolError(f"no {size} bytes behind the head within {seconds:g} s")
+        with _within(min(seconds, self._left(route.timeouts.handshake_seconds)), late):
+            with trio.move_on_after(CHALLENGE_GRACE_SECONDS):
+                await self._read_early(size)
+            if len(self._early) < size:
+                await self._channel.send(switch)
+                switch = b""
+                await self._read_early(size)
+            await self._channel.send(switch + answering.proof(self._early[:size]))
+        self._early = self._early[size:]
+
+    async def _read_early(self, size: int) -> None:
+        """Reads until that many bytes are here, or more. What is here stays if this is cancelled."""
+        while len(self._early) < size:
+            data = await self._channel.receive(_READ_BYTES)
+            if not data:
+                raise ClientLeftError("before its challenge was whole")
+            self._early += data
+
+    def _join(self, route: Route, dialect: Dialect, sock: socket.socket, agreement: Agreement) -> Opened:
+        ours, theirs = dialect.framing, UPSTREAM_DIALECT.framing
+        limits, keys, compressed = route.limits, self._gateway.mask_keys, bool(agreement.answer.extensions)
+        inward = translator(ours, theirs, Role.SERVER, limits, keys, compressed)
+        outward = translator(theirs, ours, Role.CLIENT, limits, keys, compressed)
+        client = Endpoint(self._client.sock, ours, Role.SERVER, inward)
+        upstream = Endpoint(sock, theirs, Role.CLIENT, outward)
+        client.early, upstream.early = self._early, agreement.early
+        if agreement.answer.subprotocol is not None:
+            self.facts["subprotocol"] = agreement.answer.subprotocol
+        return Opened(client, upstream, route.timeouts.close_seconds, self.facts)
+
+    async def _pass_refusal(self, sock: socket.socket, refusal: Refusal, route: Route) -> None:
+        """Gives the client the upstream's own answer, as it is."""
+        response, source = refusal.response, refusal.head
+        length = [("Content-Length", value) for value in response.headers.every("Content-Length")]
+        headers = Headers([*end_to_end(response.headers), *length, ("Connection", "close")])
+        late = ProtocolError(f"the upstream's {response.status} was not whole in time")
+        with _within(self._left(route.timeouts.handshake_seconds), late):
+            await self._channel.send(self._head.respond(Response(response.status, response.reason, headers)))
+            body = source.first_body()
+            while not source.ended:
+                await self._channel.send(self._head.body(body))
+                body = source.body(await Channel(sock).receive(_READ_BYTES))
+            await self._channel.send(self._head.body(body) + self._head.end())
+        await self._hang_up(route.timeouts.close_seconds)
+
+    async def refuse(self, status: int, why: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answers with an HTTP status and a line of text, and hangs up."""
+        phrase = HTTPStatus(status).phrase
+        text = f"{status} {phrase}: {why}\n".encode()
+        items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
+        response = Response(status, phrase, Headers([*items, ("Connection", "close")]))
+        seconds = self._gateway.settings.default_timeouts.close_seconds
+        with trio.move_on_after(seconds):
+            try:
+                await self._channel.send(self._head.respond(response) + self._head.body(text) + self._head.end())
+            except OSError:  # it has left: the log has the reason all the same
+                return
+        await self._hang_up(seconds)
+
+    async def _hang_up(self, seconds: float) -> None:
+        with trio.move_on_after(seconds):
+            await self._channel.linger()
+
+    def _left(self, seconds: float) -> float:
+        """How much is left of so many seconds since the connection began."""
+        return max(0.0, self._begun + seconds - trio.current_time())
+
+
+@contextmanager
+def _within(seconds: float, late: WsgatewayError) -> Iterator[None]:
+    """Raises `late` if the block takes longer."""
+    with trio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise late

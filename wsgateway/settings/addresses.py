@@ -1,0 +1,87 @@
+"""Addresses as the configuration writes them: `127.0.0.1:8080`, `[::1]:8080`, `ws://chat.internal:9000`.
+
+Nothing is looked up: a name is checked for its form only. The functions take whatever the file holds and raise
+ValueError with a message for its author, in which no password of a URL ever stands.
+"""
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+from wsgateway.settings.findings import seen
+from wsgateway.settings.model import Address, Target
+
+_DEFAULT_WS_PORT = 80
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL)
+_PORT = re.compile(r"[0-9]{1,5}")
+# Labels of RFC 1123, and the underscore that container names have; a dot at the end means an absolute name.
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
+# A name whose last label is a number can only be meant as an IPv4 address (so do browsers read it).
+_NUMERIC = re.compile(r"(?:.*\.)?[0-9]+\.?")
+
+
+def address(value: object) -> Address:
+    """Reads HOST:PORT, where HOST is an IPv4 address, an IPv6 address in brackets, or a name. Port 0 is allowed."""
+    if not isinstance(value, str):
+        raise ValueError(f"{seen(value)} is not an address; write it in quotes, as '127.0.0.1:8080' or '[::1]:8080'")
+    host, colon, port = value.rpartition(":")
+    if not colon or value.endswith("]"):
+        raise ValueError(f"{seen(value)} has no port; write {value}:8080, or whichever port you want")
+    if host in ("", "*"):
+        raise ValueError(f"{seen(value)} has no host; for every address of this machine write 0.0.0.0:{port} or [::]:{port}")
+    return Address(_host(host, value), _port(port, value, least=0))
+
+
+def target(value: object) -> Target:
+    """Reads ws://HOST or ws://HOST:PORT, the port is 80 if not given."""
+    found = _URL.fullmatch(value) if isinstance(value, str) else None
+    # First of all, as the other messages show the whole URL.
+    if found is not None and "@" in found["authority"]:
+        raise ValueError("a user or password is not allowed in the address of a target")
+    if found is not None and found["scheme"].lower() == "wss":
+        raise ValueError(f"{seen(value)} asks for TLS, which this version does not speak to upstreams; write ws://")
+    if not isinstance(value, str) or found is None or found["scheme"].lower() != "ws":
+        raise ValueError(f"{seen(value)} is not a ws:// address")
+    if found["rest"]:
+        raise ValueError(f"{seen(value)} has a query or a fragment; these are not allowed, a query comes from the client")
+    if found["path"] not in ("", "/"):
+        raise ValueError(f"{seen(value)} has a path; none is allowed but /, as paths come from the client")
+    host, port = _split(found["authority"])
+    if not host:
+        raise ValueError(f"{seen(value)} has no host")
+    return Target(_host(host, value), _DEFAULT_WS_PORT if port is None else _port(port, value, least=1), value)
+
+
+def _split(authority: str) -> tuple[str, str | None]:
+    """A host, and the text of the port if there is one."""
+    host, colon, port = authority.rpartition(":")
+    return (host, port) if colon and not authority.endswith("]") else (authority, None)
+
+
+def _host(host: str, whole: str) -> str:
+    if host.startswith("[") and host.endswith("]"):
+        return _ip(IPv6Address, host[1:-1], whole)
+    if ":" in host:
+        raise ValueError(f"{seen(whole)} has too many colons; an IPv6 address stands in brackets, as in [::1]:8080")
+    if _NUMERIC.fullmatch(host):
+        return _ip(IPv4Address, host, whole)
+    if _NAME.fullmatch(host) is None:
+        raise ValueError(f"{seen(whole)} has a host that is neither an IP address nor a name: {seen(host)}")
+    return host
+
+
+def _ip(kind: type[IPv4Address] | type[IPv6Address], text: str, whole: str) -> str:
+    try:
+        found = kind(text)
+    except AddressValueError:
+        found = None
+    # A scope (%eth0) means nothing to a peer, and differs between machines.
+    if found is None or "%" in text:
+        raise ValueError(f"{seen(whole)} has a host that is not an IP address: {seen(text)}")
+    return str(found)
+
+
+def _port(text: str, whole: str, least: int) -> int:
+    if _PORT.fullmatch(text) is None or not least <= int(text) <= 65535:
+        raise ValueError(f"{seen(whole)} has a port that is not a number from {least} to 65535: {seen(text)}")
+    return int(text)

@@ -1,0 +1,60 @@
+"""How a mistake in a configuration is put into words: what was seen, where, and what was perhaps meant.
+
+A finding knows the path of keys to the mistake and nothing of lines; `document` knows where a path stands.
+Values are shown as the file has them, cut short if they are long.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+"""The keys and list indices that lead to a value: ("upstreams", "chat", "targets", 0, "url")."""
+
+_LONGEST_SHOWN = 80
+_MOST_LISTED = 12
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A mistake: the path to it, and what is wrong there."""
+
+    path: Path
+    message: str
+    at_key: bool = False
+    """whether the key itself is the mistake, and not the value behind it"""
+
+
+def spell(path: Path) -> str:
+    """A path as people write it: `upstreams.chat.targets[0].url`. Empty for the whole file."""
+    steps = (f".{step}" if isinstance(step, str) and _PLAIN_KEY.fullmatch(step) else f"[{step!r}]" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def seen(value: object) -> str:
+    """A value as the file has it, fit to begin a sentence with."""
+    match value:
+        case None:
+            return "an empty value"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case str() if len(value) > _LONGEST_SHOWN:
+            return f"{value[:_LONGEST_SHOWN]!r}..."
+        case _:
+            return repr(value)
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """What may help somebody who wrote an unknown word: the known one that resembles it, or else those that there are."""
+    spellings = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(word.lower(), spellings, n=1)
+    if close:
+        return f"did you mean {spellings[close[0]]!r}?"
+    listed = list(spellings.values())
+    return f"known are {', '.join(listed[:_MOST_LISTED])}" + (", ..." if len(listed) > _MOST_LISTED else "")

@@ -1,0 +1,123 @@
+"""What the program sees of its configuration: complete, checked and frozen.
+
+Every default is filled in, every route carries its own timeouts and limits, every name has become the thing
+that it names. `load` makes these; tests may make them by hand.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wsgateway.dialects.base import Limits
+from wsgateway.wire.heads import HeadLimits
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["text", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen, or whom to call."""
+
+    host: str
+    """an IPv4 or IPv6 address, without brackets, or a name"""
+    port: int
+    """0: the system chooses one"""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One server of an upstream."""
+
+    host: str
+    """an IPv4 or IPv6 address, without brackets, or a name"""
+    port: int
+    url: str
+    """as the operator wrote it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A named pool of servers."""
+
+    name: str
+    targets: tuple[Target, ...]
+    """never empty; one, in this version"""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a session waits for each thing, in seconds, always more than 0."""
+
+    handshake_seconds: float = 10.0
+    """for a client's whole head, from its first moment on"""
+    challenge_seconds: float = 5.0
+    """for the 8 bytes that a hixie-76 client sends behind its head"""
+    connect_seconds: float = 5.0
+    """for an upstream to accept a connection"""
+    close_seconds: float = 5.0
+    """for a peer to answer a Close"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathMatch:
+    """Which paths a route takes: exactly one of the two is set."""
+
+    prefix: str | None = None
+    """whole segments: /chat takes /chat and /chat/x, not /chatter; a slash at its end makes no difference"""
+    exact: str | None = None
+    """nothing but this path"""
+
+    def matches(self, path: str) -> bool:
+        """Takes a path without its query, percent-encoded as the client sent it, and compares it as it stands."""
+        if self.prefix is None:
+            return path == self.exact
+        stem = self.prefix.rstrip("/")
+        return path == stem or path.startswith(stem + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A match, and what holds for the sessions that it takes."""
+
+    name: str
+    match: PathMatch
+    upstream: Upstream
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Addresses that share a name and bounds."""
+
+    name: str
+    bind: tuple[Address, ...]
+    """never empty"""
+    max_connections: int = 20_000
+    head_limits: HeadLimits = HeadLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """What is logged, and how a line looks."""
+
+    level: Level = "info"
+    format: Format = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration."""
+
+    listeners: tuple[Listener, ...]
+    """never empty"""
+    routes: tuple[Route, ...]
+    """never empty; the first match wins"""
+    upstreams: dict[str, Upstream]
+    """by name; those that no route uses too"""
+    default_timeouts: Timeouts = Timeouts()
+    """before there is a route: while a head is read"""
+    logging: Logging = Logging()

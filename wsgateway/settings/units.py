@@ -1,0 +1,58 @@
+"""Durations and sizes as the configuration writes them: `10s`, `500ms`, `16KiB`.
+
+A unit is never left out: a bare number is an error that shows how to write it. Units are spelt in one way only.
+The functions take whatever the file holds and raise ValueError with a message for its author.
+"""
+
+import re
+
+from wsgateway.settings.findings import seen
+
+KIB = 1024
+MIB = 1024 * KIB
+
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_BYTES = {unit: 1024**power for power, unit in enumerate(["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])}
+
+# 20 digits are enough for 2**64, and keep a float finite.
+_DURATION = re.compile(r"(?P<number>[0-9]{1,20}(?:\.[0-9]{1,20})?)(?P<unit>ms|s|m|h)?")
+_SIZE = re.compile(r"(?P<number>[0-9]{1,20})(?P<unit>[KMGTPE]iB|B)?")
+
+
+def seconds(value: object) -> float:
+    """Reads a duration such as `10s`, `500ms`, `2m`, `1h` or `1.5s`, which must be more than 0, in seconds."""
+    found = _match(_DURATION, value)
+    if found is None:
+        raise ValueError(f"{seen(value)} is not a duration; write it as 10s, 500ms, 2m or 1h")
+    if found["unit"] is None:
+        raise ValueError(f"{seen(value)} has no unit; write {value}s (or with ms, m or h)")
+    duration = float(found["number"]) * _MILLISECONDS[found["unit"]] / 1000
+    if duration == 0:
+        raise ValueError(f"{seen(value)} is too short, more than 0s is allowed")
+    return duration
+
+
+def byte_count(value: object, least: int, most: int) -> int:
+    """Reads a size such as `64B`, `16KiB` or `1MiB`, which must be from `least` to `most` bytes, in bytes."""
+    found = _match(_SIZE, value)
+    if found is None:
+        raise ValueError(f"{seen(value)} is not a size; write it as 64B, 16KiB, 1MiB or 2GiB")
+    if found["unit"] is None:
+        raise ValueError(f"{seen(value)} has no unit; write {value}B (or with KiB, MiB or GiB)")
+    size = int(found["number"]) * _BYTES[found["unit"]]
+    if size < least:
+        raise ValueError(f"{seen(value)} is too small, at least {spell_size(least)} is allowed")
+    if size > most:
+        raise ValueError(f"{seen(value)} is too large, at most {spell_size(most)} is allowed")
+    return size
+
+
+def spell_size(size: int) -> str:
+    """A number of bytes, 1 or more, in the largest unit that divides it: 16384 is `16KiB`."""
+    unit = next(unit for unit in reversed(_BYTES) if size % _BYTES[unit] == 0)
+    return f"{size // _BYTES[unit]}{unit}"
+
+
+def _match(pattern: re.Pattern[str], value: object) -> re.Match[str] | None:
+    # A number without quotes comes as an int; what it lacks is told as of text. A bool is an int to Python.
+    return None if isinstance(value, bool) or not isinstance(value, int | str) else pattern.fullmatch(str(value))

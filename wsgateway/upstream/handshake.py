@@ -1,0 +1,80 @@
+"""Our handshake with an upstream, as its client. The client's own 101 waits for how this ends."""
+
+import os
+import socket
+from dataclasses import dataclass, replace
+
+from wsgateway.dialects import Answer, Dialect, Offer
+from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.net.channel import Channel
+from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
+
+_READ_BYTES = 16 * 1024
+# What an upstream may say about its own refusal: to look elsewhere, or that it will not.
+_REFUSALS = range(300, 600)
+# Set by us, so that nothing a client says in them reaches an upstream.
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-websocket-dialect")
+
+
+@dataclass(slots=True)
+class Agreement:
+    """The upstream accepted."""
+
+    answer: Answer
+    early: bytes
+    """what it sent behind its handshake"""
+
+
+@dataclass(slots=True)
+class Refusal:
+    """The upstream answered with an HTTP status of its own, which is for the client."""
+
+    response: Response
+    head: ResponseHead
+    """reads the body"""
+
+
+async def shake_hands(sock: socket.socket, dialect: Dialect, offer: Offer) -> Agreement | Refusal:
+    """Makes the offer in a dialect. Waits as long as the upstream does: the caller sets a deadline.
+
+    Raises UpstreamError (502) if the upstream is lost or gives an answer that is none.
+    """
+    channel = Channel(sock)
+    asking = dialect.handshake.asking(offer, os.urandom)
+    head = ResponseHead(HeadLimits())
+    try:
+        await channel.send(head.request(asking.request) + asking.challenge)
+        while (response := head.receive(await _some(channel))) is None:
+            continue
+        if response.status in _REFUSALS:
+            return Refusal(response, head)
+        if response.status != 101:
+            raise UpstreamError(f"answered {response.status} to a WebSocket handshake")
+        early = head.rest
+        while len(early) < asking.proof_bytes:
+            early += await _some(channel)
+        answer = asking.check(response, early[: asking.proof_bytes])
+    except OSError as error:
+        raise UpstreamError(f"lost during the handshake: {error}") from None
+    except HandshakeError as error:
+        raise UpstreamError(f"wrong handshake: {error}") from None
+    return Agreement(answer, early[asking.proof_bytes :])
+
+
+async def _some(channel: Channel) -> bytes:
+    data = await channel.receive(_READ_BYTES)
+    if not data:
+        raise UpstreamError("closed the connection during the handshake")
+    return data
+
+
+def with_forwarded(offer: Offer, client_ip: str, dialect: str) -> Offer:
+    """The offer as an upstream gets it: who connected, and in which dialect."""
+    kept = [(name, value) for name, value in offer.headers if name.lower() not in _FORWARDED]
+    told = [
+        ("X-Forwarded-For", client_ip),
+        ("X-Forwarded-Proto", "http"),
+        ("X-Forwarded-Host", offer.host),
+        ("X-WebSocket-Dialect", dialect),
+    ]
+    return replace(offer, headers=(*kept, *told))
