@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import trio
 
 from wsgateway import __version__
-from wsgateway.errors import Address, SettingsError
+from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.run import systemd
 from wsgateway.run.worker import Bound, serve_until_signalled

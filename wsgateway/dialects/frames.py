@@ -41,6 +41,11 @@ class FrameRules:
     """whether a length must be written in the shortest form (from RFC 6455 on)"""
 
     @cached_property
+    def whole(self) -> dict[int, Kind]:
+        """The first bytes of frames that are whole messages."""
+        return {_FIN | number: opcode for number, opcode in self.opcodes.items() if isinstance(opcode, Kind)}
+
+    @cached_property
     def opcodes(self) -> dict[int, Opcode]:
         """What each number means."""
         return {number: opcode for opcode, number in self.numbers.items()}
@@ -106,9 +111,16 @@ class FrameReader:
             if have < body:
                 return 0
             self.key = data[body - 4 : body]
-        self.final = first >= _FIN
         self.length = length
-        self._accept(first, length)
+        # Most frames are whole messages: one look-up instead of all the rules below.
+        whole = self._rules.whole.get(first)
+        if whole is not None and self.kind is None and length <= self._limits.message_bytes:
+            self.kind = self.opcode = whole
+            self.final = True
+            self.control = False
+        else:
+            self.final = first >= _FIN
+            self._accept(first, length)
         return body
 
     def _check_length(self, length: int, size: int) -> None:
@@ -248,11 +260,13 @@ class FrameDecoder:
 class FrameEncoder:
     """Events -> frames, one for each event."""
 
-    __slots__ = ("_continuing", "_keys", "_rules")
+    __slots__ = ("_continuing", "_keys", "_mask", "_numbers", "_rules")
 
     def __init__(self, rules: FrameRules, role: Role, mask_keys: Iterator[bytes]) -> None:
         self._rules = rules
-        self._keys = mask_keys if role is Role.CLIENT else None
+        self._numbers = rules.numbers
+        self._keys = mask_keys
+        self._mask = _MASK if role is Role.CLIENT else 0
         self._continuing = False
 
     def send(self, event: Event) -> bytes:
@@ -265,8 +279,8 @@ class FrameEncoder:
         return self._frame(Ping if isinstance(event, Ping) else Pong, event.data, True)
 
     def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
-        first = self._rules.numbers[opcode] | (_FIN if final else 0)
-        mask = _MASK if self._keys else 0
+        first = self._numbers[opcode] | (_FIN if final else 0)
+        mask = self._mask
         length = len(payload)
         if length <= MAX_CONTROL_BYTES:
             head = bytes((first, mask | length))
@@ -274,7 +288,7 @@ class FrameEncoder:
             head = bytes((first, mask | 126)) + length.to_bytes(2, "big")
         else:
             head = bytes((first, mask | 127)) + length.to_bytes(8, "big")
-        if self._keys is None:
+        if not mask:
             return head + payload
         key = next(self._keys)
         return head + key + apply_mask(payload, key)

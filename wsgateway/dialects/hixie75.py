@@ -30,6 +30,10 @@ class _State(enum.Enum):
     SKIPPED_BYTES = "in the bytes of such a frame"
 
 
+# A member of an Enum is looked up in Python each time; these are needed for every message.
+_BETWEEN, _TEXT, _KIND = _State.BETWEEN, _State.TEXT, Kind.TEXT
+
+
 class DelimitedDecoder:
     """Frames of both hixie drafts -> events. What has no meaning is passed over, as the drafts ask."""
 
@@ -38,7 +42,7 @@ class DelimitedDecoder:
     def __init__(self, limits: Limits, closing_frame: bool) -> None:
         self._limit = limits.message_bytes
         self._closing_frame = closing_frame
-        self._state = _State.BETWEEN
+        self._state = _BETWEEN
         self._first = 0  # the byte that began the frame
         self._length = 0  # of a frame to be passed over: read so far, then left
         self._length_bytes = 0
@@ -49,68 +53,73 @@ class DelimitedDecoder:
         at, have = 0, len(data)
         while at < have and not self._closed:
             state = self._state
-            if state is _State.BETWEEN:
-                at = self._begin(data, at)
-            elif state is _State.TEXT:
-                end = data.find(0xFF, at)
-                stop = end if end >= 0 else have
-                self._count(stop - at)
-                if end >= 0:
-                    self._state = _State.BETWEEN
-                yield Fragment(Kind.TEXT, data[at:stop], end >= 0)
-                at = stop + 1
-            elif state is _State.SKIPPED_TEXT:
-                end = data.find(0xFF, at)
-                stop = end if end >= 0 else have
-                self._count(stop - at)
-                if end >= 0:
-                    self._state = _State.BETWEEN
-                at = stop + 1
-            elif state is _State.LENGTH:
-                closing = self._read_length(data[at])
+            if state is _BETWEEN:
+                state = self._state = self._begin(data[at])
                 at += 1
+            if state is _TEXT:
+                end = data.find(0xFF, at)
+                if end >= 0:
+                    self._state = _BETWEEN
+                stop = end if end >= 0 else have
+                self._seen += stop - at
+                if self._seen > self._limit:
+                    raise self._too_big(self._seen)
+                yield Fragment(_KIND, data[at:stop], end >= 0)
+                at = stop + 1
+            elif at < have:
+                at, closing = self._pass_over(state, data, at)
                 if closing:
                     self._closed = True
                     yield Close()
-            else:
-                skipped = min(self._length, have - at)
-                self._length -= skipped
-                at += skipped
-                if not self._length:
-                    self._state = _State.BETWEEN
+
+    def _begin(self, first: int) -> _State:
+        """Takes the first byte of a frame; returns what follows it."""
+        self._seen = 0
+        if not first:
+            return _TEXT
+        self._first = first
+        self._length = self._length_bytes = 0
+        return _State.LENGTH if first & 0x80 else _State.SKIPPED_TEXT
+
+    def _pass_over(self, state: _State, data: bytes, at: int) -> tuple[int, bool]:
+        """Reads on in a frame without a meaning. Returns where it stopped, and whether that was a closing frame."""
+        if state is _State.LENGTH:
+            return at + 1, self._read_length(data[at])
+        if state is _State.SKIPPED_BYTES:
+            skipped = min(self._length, len(data) - at)
+            self._length -= skipped
+            if not self._length:
+                self._state = _BETWEEN
+            return at + skipped, False
+        end = data.find(0xFF, at)
+        stop = end if end >= 0 else len(data)
+        self._seen += stop - at
+        if self._seen > self._limit:
+            raise self._too_big(self._seen)
+        if end >= 0:
+            self._state = _BETWEEN
+        return stop + 1, False
+
+    def _too_big(self, size: int) -> ProtocolError:
+        return ProtocolError(f"frame of {size} bytes or more, limit {self._limit}", TOO_BIG)
 
     def finish(self) -> Close:
         # In 75 there is no other goodbye, and WebKits before mid 2011 know no other in 76.
-        if self._state is not _State.BETWEEN:
+        if self._state is not _BETWEEN:
             raise ProtocolError(f"the connection ended {self._state.value}", ABNORMAL)
         return Close()
-
-    def _begin(self, data: bytes, at: int) -> int:
-        self._first = data[at]
-        self._seen = 0
-        if self._first & 0x80:
-            self._length = self._length_bytes = 0
-            self._state = _State.LENGTH
-        else:
-            self._state = _State.SKIPPED_TEXT if self._first else _State.TEXT
-        return at + 1
-
-    def _count(self, size: int) -> None:
-        self._seen += size
-        if self._seen > self._limit:
-            raise ProtocolError(f"message of {self._seen} bytes or more, limit {self._limit}", TOO_BIG)
 
     def _read_length(self, byte: int) -> bool:
         """Takes the next byte of a length. Whether it ends the closing frame."""
         self._length = self._length * 128 + (byte & 0x7F)
         self._length_bytes += 1
         if self._length > self._limit:
-            raise ProtocolError(f"frame of {self._length} bytes or more, limit {self._limit}", TOO_BIG)
+            raise self._too_big(self._length)
         if byte & 0x80:
             if self._length_bytes == MAX_LENGTH_BYTES:
                 raise ProtocolError(f"frame length of more than {MAX_LENGTH_BYTES} bytes")
             return False
-        self._state = _State.SKIPPED_BYTES if self._length else _State.BETWEEN
+        self._state = _State.SKIPPED_BYTES if self._length else _BETWEEN
         # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is one more frame to pass over.
         return self._closing_frame and self._first == 0xFF and not self._length
 
@@ -129,7 +138,7 @@ class DelimitedEncoder:
         end the frame, and what follows would be taken for a frame of its own."""
         if isinstance(event, Close):
             return self._closing_frame
-        if not isinstance(event, Fragment) or event.kind is not Kind.TEXT:
+        if not isinstance(event, Fragment) or event.kind is not _KIND:
             raise ValueError(f"no frame of hixie can say {type(event).__name__} or binary")
         if b"\xff" in event.data:
             raise ValueError("text with an FF byte")

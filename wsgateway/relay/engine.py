@@ -121,7 +121,8 @@ class Engine:
         try:
             for endpoint in (upstream, client):
                 if endpoint.early and run.ended is None:
-                    self._take(endpoint, endpoint.early)
+                    endpoint.received += len(endpoint.early)
+                    self._apply(endpoint, endpoint.translator.feed(endpoint.early))
                     endpoint.early = b""
             if run.ended is None:
                 run.task = trio.lowlevel.current_task()
@@ -151,14 +152,8 @@ class Engine:
         except OSError as error:
             self._end(endpoint, error)
             return
-        if data:
-            self._take(endpoint, data)
-        else:
-            self._apply(endpoint, endpoint.translator.finish())
-
-    def _take(self, endpoint: Endpoint, data: bytes) -> None:
         endpoint.received += len(data)
-        self._apply(endpoint, endpoint.translator.feed(data))
+        self._apply(endpoint, endpoint.translator.feed(data) if data else endpoint.translator.finish())
 
     def _apply(self, endpoint: Endpoint, step: Step) -> None:
         if step.forward:

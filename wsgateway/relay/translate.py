@@ -19,6 +19,10 @@ from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.utf8 import Utf8Filter
 
 
+# A member of an Enum is looked up in Python each time; this one is needed for every message.
+_TEXT = Kind.TEXT
+
+
 class EventTranslator:
     """Decodes the source's frames, and encodes the same events for the target."""
 
@@ -45,14 +49,15 @@ class EventTranslator:
         forward = []
         reply = b""
         ending: Close | ProtocolError | None = None
-        send = self._encoder.send
+        send, text = self._encoder.send, self._text
         try:
             for event in self._decoder.receive(data):
                 if isinstance(event, Fragment):
-                    if event.kind is Kind.BINARY and not self._target.carries_binary:
+                    if event.kind is _TEXT:
+                        if text is not None:
+                            event.data = text.feed(event.data, event.final)
+                    elif not self._target.carries_binary:
                         raise ProtocolError(f"binary message, {self._target.name} has only text", UNSUPPORTED_DATA)
-                    if self._text is not None and event.kind is Kind.TEXT:
-                        event.data = self._text.feed(event.data, event.final)
                     forward.append(send(event))
                     self._inside = not event.final
                     self.messages += event.final

@@ -11,7 +11,9 @@ from wsgateway.settings.findings import seen
 from wsgateway.settings.model import Address, Target
 
 _DEFAULT_WS_PORT = 80
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL)
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL
+)
 _PORT = re.compile(r"[0-9]{1,5}")
 # Labels of RFC 1123, and the underscore that container names have; a dot at the end means an absolute name.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -24,11 +26,15 @@ def address(value: object) -> Address:
     """Reads HOST:PORT, where HOST is an IPv4 address, an IPv6 address in brackets, or a name. Port 0 is allowed."""
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not an address; write it in quotes, as '127.0.0.1:8080' or '[::1]:8080'")
-    host, colon, port = value.rpartition(":")
-    if not colon or value.endswith("]"):
-        raise ValueError(f"{seen(value)} has no port; write {value}:8080, or whichever port you want")
+    host, port = _split(value)
+    if port is None and _PORT.fullmatch(host):
+        host, port = "", host
+    if port is None:
+        raise ValueError(f"{seen(value)} has no port; write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080")
     if host in ("", "*"):
-        raise ValueError(f"{seen(value)} has no host; for every address of this machine write 0.0.0.0:{port} or [::]:{port}")
+        raise ValueError(
+            f"{seen(value)} has no host; for every address of this machine write 0.0.0.0:{port} or [::]:{port}"
+        )
     return Address(_host(host, value), _port(port, value, least=0))
 
 
@@ -43,7 +49,9 @@ def target(value: object) -> Target:
     if not isinstance(value, str) or found is None or found["scheme"].lower() != "ws":
         raise ValueError(f"{seen(value)} is not a ws:// address")
     if found["rest"]:
-        raise ValueError(f"{seen(value)} has a query or a fragment; these are not allowed, a query comes from the client")
+        raise ValueError(
+            f"{seen(value)} has a query or a fragment; these are not allowed, a query comes from the client"
+        )
     if found["path"] not in ("", "/"):
         raise ValueError(f"{seen(value)} has a path; none is allowed but /, as paths come from the client")
     host, port = _split(found["authority"])

@@ -8,6 +8,7 @@ could build anything, and a second document. A key that stands twice is a mistak
 
 import re
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import yaml
 
@@ -21,6 +22,7 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 # Python refuses to read integers of thousands of digits.
 _INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(slots=True)
@@ -29,17 +31,19 @@ class Document:
 
     file: str
     data: object = None
-    """dicts with text for keys, lists, text, int, bool and None; None if the file is empty"""
-    values: dict[Path, yaml.Mark] = field(default_factory=dict)
-    keys: dict[Path, yaml.Mark] = field(default_factory=dict)
+    """dicts with text for keys, lists, text, int, bool and None"""
+    values: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    """the line and column, from 1, where each value begins"""
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    """and the key in front of it"""
     repeated: list[Problem] = field(default_factory=list)
     """the keys that stand twice in a mapping; the last one is in the data"""
 
     def problem(self, finding: Finding) -> Problem:
         """The finding, whose path must be one of the data, with its place in the file."""
-        mark = (self.keys if finding.at_key else self.values)[finding.path]
+        place = (self.keys if finding.at_key else self.values)[finding.path]
         message = f"{spell(finding.path)}: {finding.message}" if finding.path else finding.message
-        return Problem(self.file, mark.line + 1, mark.column + 1, message)
+        return Problem(self.file, *place, message)
 
 
 def read(text: str, file: str) -> Document:
@@ -49,19 +53,30 @@ def read(text: str, file: str) -> Document:
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-        raise SettingsError([Problem(file, line, column, f"not YAML: the character {error.character!r}")]) from None
+        message = f"not YAML: the character U+{error.character:04X} is not allowed"
+        raise SettingsError([Problem(file, line, column, message)]) from None
     except yaml.MarkedYAMLError as error:
-        raise SettingsError([_syntax_problem(error, file)]) from None
-
-
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
-    message = f"not YAML: {error.problem}"
-    if error.context is not None:
-        message += f", {error.context}"
+        message = f"not YAML: {error.problem}"
+        if error.context is not None:
+            message += f", {error.context}"
         if error.context_mark is not None:
             message += f" (from line {error.context_mark.line + 1})"
-    mark = error.problem_mark
-    return Problem(file, mark.line + 1, mark.column + 1, message) if mark is not None else Problem(file, 0, 0, message)
+        raise SettingsError([Problem(file, *_place(error.problem_mark), message)]) from None
+
+
+class _Mark(Protocol):
+    """A mark of PyYAML, whose lines and columns count from 0."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+
+
+def _place(mark: _Mark | None) -> tuple[int, int]:
+    if mark is None:
+        raise AssertionError("PyYAML's parser marks all that it gives")
+    return mark.line + 1, mark.column + 1
 
 
 class _Composer:
@@ -75,48 +90,47 @@ class _Composer:
         self._next()  # the start of the stream
         first = self._next()
         if isinstance(first, yaml.StreamEndEvent):
-            raise self._refused(first, "the file is empty")
+            raise self._refused((1, 1), "the file is empty")
         self._document.data = self._value((), self._next())
         self._next()  # the end of the document
         behind = self._next()
         if not isinstance(behind, yaml.StreamEndEvent):
-            raise self._refused(behind, "a second document begins here; a file holds one")
+            raise self._refused(_place(behind.start_mark), "a second document begins here, a file holds only one")
         return self._document
 
     def _next(self) -> yaml.Event:
         try:
-            return self._loader.get_event()
-        except (ValueError, OverflowError):  # PyYAML's, for an escape such as "\UFFFFFFFF"
-            raise self._refused_at(self._loader.get_mark(), "not YAML: an escape that is no character") from None
+            event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]
+        except (ValueError, OverflowError):  # what PyYAML raises at "\U00110000" and "\UFFFFFFFF"
+            place = _place(self._loader.get_mark())
+            raise self._refused(place, "not YAML: an escape that stands for no character") from None
+        return event
 
     def _value(self, path: Path, event: yaml.Event) -> object:
-        self._document.values[path] = event.start_mark
-        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise self._refused(event, f"anchors and aliases ({event.anchor}) are not allowed")
-        if event.tag is not None:
-            raise self._refused(event, f"tags ({event.tag}) are not allowed")
+        """The data that this event, and those that belong to it, stand for."""
+        place = self._document.values[path] = _place(event.start_mark)
         if len(path) > _MOST_LEVELS:
-            raise self._refused(event, f"nested more than {_MOST_LEVELS} levels deep")
+            raise self._refused(place, f"nested more than {_MOST_LEVELS} levels deep")
+        self._check_plain(event)
         match event:
             case yaml.ScalarEvent():
-                return self._scalar(event)
+                return _scalar(event)
             case yaml.SequenceStartEvent():
                 return self._list(path)
             case yaml.MappingStartEvent():
                 return self._mapping(path)
         raise AssertionError(event)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> object:
-        text: str = event.value
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise self._refused(event, "not YAML: an escape that is half a character")
-        if event.style is not None:
-            return text
-        if text in _NULLS:
-            return None
-        if text in _TRUTHS:
-            return _TRUTHS[text]
-        return int(text) if _INTEGER.fullmatch(text) else text
+    def _check_plain(self, event: yaml.Event) -> None:
+        place = _place(event.start_mark)
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
+            raise self._refused(place, f"{sign}{event.anchor}: anchors and aliases are not allowed")
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise self._refused(place, f"{tag}: tags are not allowed")
+        if isinstance(event, yaml.ScalarEvent) and _HALF.search(event.value):
+            raise self._refused(place, "not YAML: an escape that stands for half a character")
 
     def _list(self, path: Path) -> list[object]:
         items: list[object] = []
@@ -127,17 +141,30 @@ class _Composer:
     def _mapping(self, path: Path) -> dict[str, object]:
         entries: dict[str, object] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key = self._key(path, event)
-            at = (*path, key)
-            earlier = self._document.keys.get(at) if key in entries else None
-            self._document.keys[at] = event.start_mark
-            entries[key] = self._value(at, self._next())
-            if earlier is not None:
-                self._repeated(at, earlier)
+            self._check_plain(event)
+            place = _place(event.start_mark)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._refused(place, "a key must be text; if an address begins here, write it in quotes")
+            at = (*path, event.value)
+            if event.value in entries:
+                message = (
+                    f"{spell(at)}: this key stands twice, in line {self._document.keys[at][0]} and in line {place[0]}"
+                )
+                self._document.repeated.append(Problem(self._document.file, *place, message))
+            self._document.keys[at] = place
+            entries[event.value] = self._value(at, self._next())
         return entries
 
-    def _key(self, path: Path, event: yaml.Event) -> str:
-        if not isinstance(event, yaml.ScalarEvent):
-            raise self._refused(event, "a key must be text")
-        self._value(path, event)
-        return str(event.value)
+    def _refused(self, place: tuple[int, int], message: str) -> SettingsError:
+        return SettingsError([Problem(self._document.file, *place, message)])
+
+
+def _scalar(event: yaml.ScalarEvent) -> str | int | None:
+    text = event.value
+    if event.style is not None:  # in quotes, or a block
+        return text
+    if text in _NULLS:
+        return None
+    if text in _TRUTHS:
+        return _TRUTHS[text]
+    return int(text) if _INTEGER.fullmatch(text) else text

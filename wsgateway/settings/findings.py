@@ -51,7 +51,7 @@ def seen(value: object) -> str:
 
 
 def guess(word: str, known: Iterable[str]) -> str:
-    """What may help somebody who wrote an unknown word: the known one that resembles it, or else those that there are."""
+    """What helps somebody who wrote an unknown word: the known one that resembles it, or else all."""
     spellings = {each.lower(): each for each in known}
     close = difflib.get_close_matches(word.lower(), spellings, n=1)
     if close:

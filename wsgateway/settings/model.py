@@ -4,7 +4,7 @@ Every default is filled in, every route carries its own timeouts and limits, eve
 that it names. `load` makes these; tests may make them by hand.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from wsgateway.dialects.base import Limits
@@ -52,7 +52,7 @@ class Timeouts:
     """How long a session waits for each thing, in seconds, always more than 0."""
 
     handshake_seconds: float = 10.0
-    """for a client's whole head, from its first moment on"""
+    """from a client's arrival to the 101, with the upstream's part; while there is no route, the default counts"""
     challenge_seconds: float = 5.0
     """for the 8 bytes that a hixie-76 client sends behind its head"""
     connect_seconds: float = 5.0
@@ -86,7 +86,7 @@ class Route:
     match: PathMatch
     upstream: Upstream
     timeouts: Timeouts = Timeouts()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,9 @@ class Listener:
     name: str
     bind: tuple[Address, ...]
     """never empty"""
-    max_connections: int = 20_000
-    head_limits: HeadLimits = HeadLimits()
+    max_connections: int
+    """how many may be open at once"""
+    head_limits: HeadLimits = field(default_factory=HeadLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +120,5 @@ class Settings:
     upstreams: dict[str, Upstream]
     """by name; those that no route uses too"""
     default_timeouts: Timeouts = Timeouts()
-    """before there is a route: while a head is read"""
+    """what holds while a head is read, and there is no route yet"""
     logging: Logging = Logging()

@@ -20,6 +20,9 @@ class Kind(enum.Enum):
     TEXT = "text"
     BINARY = "binary"
 
+    # A member is only equal to itself, and Enum's own hash, in Python, would be called for every frame.
+    __hash__ = object.__hash__
+
 
 @dataclass(slots=True)
 class Fragment:

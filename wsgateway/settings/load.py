@@ -1,0 +1,111 @@
+"""Reads a configuration, and names every mistake in it at once, by file, line and column.
+
+YAML that cannot be read ends it there, with that one problem. Else what the schema finds, what the rules find and
+the keys that stand twice are told together, in the order of the file.
+"""
+
+import pathlib
+from collections.abc import Callable
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from wsgateway.errors import Problem, SettingsError
+from wsgateway.settings import rules
+from wsgateway.settings.addresses import address, target
+from wsgateway.settings.document import read
+from wsgateway.settings.findings import Finding, Path, guess, seen
+from wsgateway.settings.model import Settings
+from wsgateway.settings.schema import File, choices, known_keys
+
+
+def load(path: str | pathlib.Path) -> Settings:
+    """Reads a file of UTF-8 text. Raises SettingsError, also if there is no such file."""
+    file = str(path)
+    try:
+        data = pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError([Problem(file, 0, 0, f"cannot be read: {error.strerror}")]) from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"not UTF-8: the byte {data[error.start]:02X}"
+        raise SettingsError([Problem(file, line, column, message)]) from None
+    return parse(text, file)
+
+
+def parse(text: str, file: str) -> Settings:
+    """Reads the text of a file; `file` is its name for messages. Raises SettingsError."""
+    document = read(text, file)
+    if document.data is None:
+        raise SettingsError([document.problem(Finding((), "the file is empty"))])
+    findings = list(rules.check(document.data))
+    whole = None
+    try:
+        whole = File.model_validate(document.data)
+    except ValidationError as error:
+        findings += map(_finding, error.errors(include_url=False))
+    problems = document.repeated + [document.problem(finding) for finding in findings]
+    if whole is None or problems:
+        raise SettingsError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    return whole.settings()
+
+
+def single(bind: str, upstream_url: str) -> Settings:
+    """The settings of a gateway without a file: one listener, one route for all paths, one upstream.
+
+    Raises SettingsError, in which --listen and --upstream stand in the place of a file.
+    """
+    problems = [*_problems_of("--listen", address, bind), *_problems_of("--upstream", target, upstream_url)]
+    if problems:
+        raise SettingsError(problems)
+    whole = {
+        "version": 1,
+        "listeners": [{"bind": [bind]}],
+        "routes": [{"match": {"path": {"prefix": "/"}}, "upstream": "upstream"}],
+        "upstreams": {"upstream": {"targets": [{"url": upstream_url}]}},
+    }
+    return File.model_validate(whole).settings()
+
+
+def _problems_of(option: str, reader: Callable[[object], object], text: str) -> list[Problem]:
+    try:
+        reader(text)
+    except ValueError as error:
+        return [Problem(option, 0, 0, str(error))]
+    return []
+
+
+def _finding(error: ErrorDetails) -> Finding:
+    """What pydantic found, in our words."""
+    path = error["loc"]
+    if error["type"] == "missing":
+        return Finding(path[:-1], f"{path[-1]!r} is missing")
+    if error["type"] == "extra_forbidden":
+        hint = guess(str(path[-1]), known_keys(path[:-1]))
+        return Finding(path, f"this key is unknown; {hint}", at_key=True)
+    return Finding(path, _message(error, path))
+
+
+def _message(error: ErrorDetails, path: Path) -> str:
+    value = seen(error["input"])
+    match error["type"]:
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "literal_error":
+            return f"{value} is unknown; {guess(str(error['input']), choices(path))}"
+        case "int_type":
+            return f"{value} is not a whole number"
+        case "greater_than_equal":
+            return f"{value} is too small, at least {error['ctx']['ge']} is allowed"
+        case "string_type":
+            return f"{value} is not text" + ("; write it in quotes" if isinstance(error["input"], int) else "")
+        case "list_type":
+            return f"{value} is not a list; write '- ' before each member, or brackets around all"
+        case "model_type" | "dict_type":
+            return f"{value} is not a mapping; write 'key: value' in it"
+        case "too_short":
+            return "nothing is in it, at least one is needed"
+    raise AssertionError(error)

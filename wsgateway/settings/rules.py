@@ -1,0 +1,90 @@
+"""What one key of the file says about another: names that must differ, names that must exist.
+
+The rules look at the raw data, so that they find their mistakes also beside those that the schema finds. What has
+the wrong shape they pass over: the schema speaks of that.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wsgateway.settings.addresses import address
+from wsgateway.settings.findings import Finding, Path, guess, seen
+from wsgateway.settings.model import Address
+from wsgateway.settings.schema import default_name, name
+
+
+def check(data: object) -> Iterator[Finding]:
+    """Yields what breaks a rule in the data of a file, whatever they are."""
+    file = _mapping(data)
+    for rule in _RULES:
+        yield from rule(file)
+
+
+def _names_differ(file: dict[str, Any]) -> Iterator[Finding]:
+    for section, noun in (("listeners", "listener"), ("routes", "route")):
+        owners: dict[str, int] = {}
+        for index, entry in enumerate(_list(file.get(section))):
+            given = _mapping(entry).get("name")
+            own = given if isinstance(given, str) else default_name(noun, index + 1)
+            owner = owners.setdefault(own, index)
+            if owner != index:
+                path: Path = (section, index, "name") if given == own else (section, index)
+                yield Finding(path, f"the name {own!r} belongs to {section}[{owner}] already")
+
+
+def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
+    first: dict[Address, str] = {}
+    for listener, entry in enumerate(_list(file.get("listeners"))):
+        for index, text in enumerate(_list(_mapping(entry).get("bind"))):
+            try:
+                bound = address(text)
+            except ValueError:
+                continue
+            place = f"listeners[{listener}].bind[{index}]"
+            # Port 0 is another one each time.
+            owner = first.setdefault(Address(bound.host.lower(), bound.port), place) if bound.port else place
+            if owner != place:
+                yield Finding(("listeners", listener, "bind", index), f"{seen(text)} is bound by {owner} already")
+
+
+def _upstreams_exist(file: dict[str, Any]) -> Iterator[Finding]:
+    upstreams = _mapping(file.get("upstreams"))
+    for index, entry in enumerate(_list(file.get("routes"))):
+        wanted = _mapping(entry).get("upstream")
+        if upstreams and isinstance(wanted, str) and wanted not in upstreams:
+            yield Finding(("routes", index, "upstream"), f"{seen(wanted)} is no upstream; {guess(wanted, upstreams)}")
+
+
+def _upstreams_have_names(file: dict[str, Any]) -> Iterator[Finding]:
+    for key in _mapping(file.get("upstreams")):
+        try:
+            name(key)
+        except ValueError as error:
+            yield Finding(("upstreams", key), str(error), at_key=True)
+
+
+def _upstreams_have_one_target(file: dict[str, Any]) -> Iterator[Finding]:
+    for key, upstream in _mapping(file.get("upstreams")).items():
+        targets = _list(_mapping(upstream).get("targets"))
+        if len(targets) > 1:
+            message = f"{len(targets)} targets are given, this version takes exactly one per upstream"
+            yield Finding(("upstreams", key, "targets"), message)
+
+
+_RULES: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
+    _names_differ,
+    _addresses_differ,
+    _upstreams_exist,
+    _upstreams_have_names,
+    _upstreams_have_one_target,
+)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """The value, or nothing if it is no mapping."""
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    """The value, or nothing if it is no list."""
+    return value if isinstance(value, list) else []
