@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import trio
 
 from wsgateway import __version__
+from wsgateway.dialects import DIALECTS
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
-from wsgateway.run import systemd
-from wsgateway.run.worker import Bound, serve_until_signalled
+from wsgateway.probe.client import ProbeError, Question, probe
+from wsgateway.run.worker import bind, serve_until_signalled
 from wsgateway.settings.load import load, single
 from wsgateway.settings.model import Address, Settings
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.command(options)
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return FAULT
     return status
 
@@ -44,20 +45,25 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="read a configuration file and name all that is wrong with it")
     check.add_argument("file", metavar="FILE")
     check.set_defaults(command=_check)
+
+    ask = commands.add_parser("probe", help="connect to a server as an old or a new client does, and show every byte")
+    ask.add_argument("url", metavar="URL", help="ws://HOST[:PORT][/PATH]")
+    ask.add_argument("--dialect", choices=list(DIALECTS), required=True, help="what to speak: %(choices)s", metavar="D")
+    ask.add_argument("--send", metavar="TEXT", help="send a message, and wait for one")
+    ask.add_argument("--origin", metavar="ORIGIN", help="default: http:// and the host of the URL")
+    ask.add_argument("--subprotocol", metavar="NAME", action="append", default=[], help="may be repeated")
+    ask.set_defaults(command=_probe, usage=ask)
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     log = make_log(settings.logging.level, settings.logging.format)
-
-    def ready(bound: Bound) -> None:
-        for listener, sock in bound:
-            host, port = sock.getsockname()[:2]
-            log.info("listening", listener=listener.name, address=str(Address(host, port)))
-        systemd.notify("READY=1")
-
-    trio.run(serve_until_signalled, settings, log, ready)
+    bound = bind(settings)
+    for listener, sock in bound:
+        host, port = sock.getsockname()[:2]
+        log.info("listening", listener=listener.name, address=str(Address(host, port)))
+    trio.run(serve_until_signalled, settings, log, bound)
     return GOOD
 
 
@@ -72,5 +78,16 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _check(options: argparse.Namespace) -> int:
     load(options.file)
-    print(f"{options.file}: good")  # noqa: T201
+    print(f"{options.file}: good")
     return GOOD
+
+
+def _probe(options: argparse.Namespace) -> int:
+    dialect = DIALECTS[options.dialect]
+    question = Question(options.url, dialect, options.send, options.origin, tuple(options.subprotocol))
+    try:
+        report = trio.run(probe, question, print)
+    except ProbeError as error:
+        options.usage.error(str(error))
+    print(f"= {report}")
+    return GOOD if report.error is None else FAULT

@@ -1,1 +1,2 @@
-"""A client of every dialect, for people: it connects, asks for an echo, and shows what went over the wire."""
+"""A client of every dialect, for people: `client` connects and asks for an echo, `transcript` shows what went over the
+wire, byte by byte and in words."""

@@ -18,7 +18,6 @@ from wsgateway.wire.closecodes import UNSUPPORTED_DATA
 from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.utf8 import Utf8Filter
 
-
 # A member of an Enum is looked up in Python each time; this one is needed for every message.
 _TEXT = Kind.TEXT
 

@@ -2,11 +2,13 @@
 
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import trio
 
+from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
+from wsgateway.run.systemd import notify
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.listeners import Acceptor, listen
 from wsgateway.settings.model import Listener, Settings
@@ -17,24 +19,31 @@ CLOSE_STEPS = 4
 Bound = list[tuple[Listener, socket.socket]]
 
 
-async def serve(settings: Settings, log: Log, ready: Callable[[Bound], None], stop: trio.Event) -> None:
-    """Serves until `stop` is set, then ends all sessions with their own goodbye, in bounded time.
-
-    `ready` is called once all listeners are up, with the sockets. Cancel it to end at once. Raises SettingsError if
-    an address cannot be listened on.
-    """
-    gateway = Gateway(settings, log)
+def bind(settings: Settings) -> Bound:
+    """Listens on all addresses. Raises SettingsError if one cannot be listened on; then none is."""
     bound: Bound = []
     try:
         for listener in settings.listeners:
             for address in listener.bind:
                 bound.extend((listener, sock) for sock in listen(address))
+    except SettingsError:
+        for _, sock in bound:
+            sock.close()
+        raise
+    return bound
+
+
+async def serve(settings: Settings, log: Log, bound: Bound, stop: trio.Event) -> None:
+    """Serves on sockets that listen, until `stop` is set; then ends all sessions with their own goodbye, in bounded
+    time. Closes the sockets. Cancel it to end at once.
+    """
+    gateway = Gateway(settings, log)
+    try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(gateway.engine.run)
             async with trio.open_nursery() as sessions:
                 acceptors = trio.CancelScope()
                 sessions.start_soon(_accept, gateway, bound, sessions, acceptors)
-                ready(bound)
                 await stop.wait()
                 acceptors.cancel()
                 gateway.engine.stop()
@@ -58,13 +67,14 @@ async def _accept(gateway: Gateway, bound: Bound, sessions: trio.Nursery, scope:
         sock.close()
 
 
-async def serve_until_signalled(settings: Settings, log: Log, ready: Callable[[Bound], None]) -> None:
-    """As `serve`; SIGTERM or SIGINT stops it, and a second one ends it at once."""
+async def serve_until_signalled(settings: Settings, log: Log, bound: Bound) -> None:
+    """As `serve`; SIGTERM or SIGINT stops it, and a second one ends it at once. Keeps systemd informed."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             nursery.start_soon(_watch, signals, stop, nursery.cancel_scope, log)
-            await serve(settings, log, ready, stop)
+            notify("READY=1")
+            await serve(settings, log, bound, stop)
             nursery.cancel_scope.cancel()
 
 
@@ -76,4 +86,5 @@ async def _watch(signals: AsyncIterator[int], stop: trio.Event, scope: trio.Canc
             scope.cancel()
         else:
             log.info("stopping", why=name)
+            notify("STOPPING=1")
             stop.set()

@@ -143,7 +143,7 @@ class _Opening:
         with _within(self._left(seconds), UpstreamError(f"silent until {seconds:g} s of handshake were over", 504)):
             sock = await connect(target.host, target.port, route.timeouts.connect_seconds)
             cleanup.callback(sock.close)
-            return sock, await shake_hands(sock, UPSTREAM_DIALECT, offer)
+            return sock, await shake_hands(Channel(sock), UPSTREAM_DIALECT, offer)
         raise AssertionError("a deadline that passes is an error")
 
     async def _accept(self, answering: Answering, agreement: Agreement, route: Route) -> None:

@@ -12,7 +12,7 @@ from wsgateway.wire.events import Close
 
 
 async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> None:
-    """Serves a client until its session is over, and closes its connection. A bug of ours is logged, and costs no other."""
+    """Serves a client until its session is over, and closes its connection. A bug of ours costs no other session."""
     try:
         opened = await open_session(gateway, listener, client)
         if opened is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from wsgateway.settings.addresses import address
 from wsgateway.settings.findings import Finding, Path, guess, seen
 from wsgateway.settings.model import Address
-from wsgateway.settings.schema import default_name, name
+from wsgateway.settings.schema import default_name, plain_name
 
 
 def check(data: object) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _upstreams_exist(file: dict[str, Any]) -> Iterator[Finding]:
 def _upstreams_have_names(file: dict[str, Any]) -> Iterator[Finding]:
     for key in _mapping(file.get("upstreams")):
         try:
-            name(key)
+            plain_name(key)
         except ValueError as error:
             yield Finding(("upstreams", key), str(error), at_key=True)
 

@@ -43,7 +43,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(r"/[!-~]*")
 
 
-def name(text: str) -> str:
+def plain_name(text: str) -> str:
     """Checks a name. Names stand in logs and will stand in metrics and addresses, so they are plain."""
     if _NAME.fullmatch(text) is None:
         raise ValueError(f"{seen(text)} is not a name; letters, digits, '_', '-' and '.' are allowed")
@@ -68,7 +68,7 @@ def _version(value: object) -> int:
 
 
 Version = Annotated[Literal[1], PlainValidator(_version, json_schema_input_type=Literal[1])]
-Name = Annotated[str, AfterValidator(name)]
+Name = Annotated[str, AfterValidator(plain_name)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 Count = Annotated[int, Field(ge=1)]
 Duration = Annotated[float, PlainValidator(seconds, json_schema_input_type=str)]

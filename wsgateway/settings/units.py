@@ -54,5 +54,5 @@ def spell_size(size: int) -> str:
 
 
 def _match(pattern: re.Pattern[str], value: object) -> re.Match[str] | None:
-    # A number without quotes comes as an int; what it lacks is told as of text. A bool is an int to Python.
-    return None if isinstance(value, bool) or not isinstance(value, int | str) else pattern.fullmatch(str(value))
+    # A number without quotes comes as an int, and is judged by its digits as text is.
+    return pattern.fullmatch(str(value)) if isinstance(value, int | str) else None

@@ -1,5 +1,6 @@
 """A connection to a target: every address of its name is tried, a quarter of a second apart (RFC 8305)."""
 
+import os
 import socket
 
 import trio
@@ -29,4 +30,5 @@ def _reasons(error: OSError) -> str:
     """What went wrong, for each address once. Trio keeps the attempts as the cause."""
     cause = error.__cause__
     attempts = cause.exceptions if isinstance(cause, BaseExceptionGroup) else [cause or error]
-    return ", ".join(dict.fromkeys(str(attempt) for attempt in attempts))
+    texts = (os.strerror(attempt.errno) if getattr(attempt, "errno", None) else str(attempt) for attempt in attempts)
+    return ", ".join(dict.fromkeys(texts))

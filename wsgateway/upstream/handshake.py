@@ -1,7 +1,6 @@
 """Our handshake with an upstream, as its client. The client's own 101 waits for how this ends."""
 
 import os
-import socket
 from dataclasses import dataclass, replace
 
 from wsgateway.dialects import Answer, Dialect, Offer
@@ -34,12 +33,11 @@ class Refusal:
     """reads the body"""
 
 
-async def shake_hands(sock: socket.socket, dialect: Dialect, offer: Offer) -> Agreement | Refusal:
+async def shake_hands(channel: Channel, dialect: Dialect, offer: Offer) -> Agreement | Refusal:
     """Makes the offer in a dialect. Waits as long as the upstream does: the caller sets a deadline.
 
     Raises UpstreamError (502) if the upstream is lost or gives an answer that is none.
     """
-    channel = Channel(sock)
     asking = dialect.handshake.asking(offer, os.urandom)
     head = ResponseHead(HeadLimits())
     try:
