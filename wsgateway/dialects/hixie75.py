@@ -189,14 +189,14 @@ class HixieAnswering:
 
     def __init__(self, request: Request, names: Names) -> None:
         headers = request.headers
-        origin = headers.raw("Origin")
+        origin = headers.one("Origin")
         if origin is None:
             raise HandshakeError("no Origin, which the reply must repeat")
         self._names = names
         self._request = request
         self._origin = origin
         # websocket-ruby's client says WebSocket-Protocol in 76 too.
-        self._asked = headers.raw(names.header("Protocol")) or headers.raw("WebSocket-Protocol") or None
+        self._asked = headers.one(names.header("Protocol")) or headers.one("WebSocket-Protocol") or None
         members = [name.strip(" \t") for name in (self._asked or "").split(",")]
         self.offer = Offer(
             target=request.target,
@@ -209,7 +209,7 @@ class HixieAnswering:
     def accept(self, answer: Answer) -> Response:
         request = self._request
         scheme = "wss" if request.secure else "ws"
-        location = f"{scheme}://{request.headers.raw('Host')}{request.sent_target}"
+        location = f"{scheme}://{request.headers.one('Host')}{request.sent_target}"
         names = self._names
         items = [
             ("Upgrade", "WebSocket"),  # Opera 12 compares the case

@@ -69,6 +69,8 @@ class _Answering:
 
     def __init__(self, handshake: AcceptHandshake, request: Request) -> None:
         headers = request.headers
+        if request.raw_target:
+            raise HandshakeError("the target holds a byte above 7F")
         key = headers.one("Sec-WebSocket-Key")
         if key is None:
             raise HandshakeError("Sec-WebSocket-Version without Sec-WebSocket-Key")

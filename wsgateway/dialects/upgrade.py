@@ -47,7 +47,7 @@ def check_upgrade(request: Request) -> None:
     # Perl's Protocol::WebSocket announces the 8 bytes behind a hixie-76 head as a body.
     if length not in (None, "0") and not (length == "8" and "Sec-WebSocket-Key1" in headers):
         raise HandshakeError(f"a body of {length} bytes with an upgrade")
-    host = headers.raw("Host") or ""
+    host = headers.one("Host") or ""
     if not is_host(host):
         raise HandshakeError("Host is not a host with an optional port")
     origin = headers.one("Origin")

@@ -111,11 +111,12 @@ class Engine:
         What came behind the handshakes goes first. When this returns or raises, cancelled or not, the engine has let
         go of both sockets.
         """
+        client.peer, upstream.peer = upstream, client
         if self._stopping:
             return Ended(None, None)
         run = _Run()
-        for endpoint, peer in ((client, upstream), (upstream, client)):
-            endpoint.peer, endpoint._run = peer, run
+        for endpoint in (client, upstream):
+            endpoint._run = run
             self._endpoints[endpoint.sock.fileno()] = endpoint
             self._watch(endpoint, _IN)
         try:

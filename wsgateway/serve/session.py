@@ -33,27 +33,28 @@ async def turn_away(gateway: Gateway, listener: Listener, client: Client) -> Non
 
 async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
     begun = trio.current_time()
+    ended = None
     try:
         ended = await gateway.engine.relay(opened.client, opened.upstream)
         await Farewell(ended, gateway.mask_keys, opened.close_seconds).say(opened.client, opened.upstream)
     finally:
         opened.upstream.sock.close()
-    gateway.log.info(
-        "session",
-        client=str(client),
-        **opened.facts,
-        seconds=round(trio.current_time() - begun, 3),
-        messages_in=opened.client.translator.messages,
-        messages_out=opened.upstream.translator.messages,
-        bytes_in=opened.client.received,
-        bytes_out=opened.upstream.received,
-        ended=_how(ended, opened),
-    )
+        gateway.log.info(
+            "session",
+            client=str(client),
+            **opened.facts,
+            seconds=round(trio.current_time() - begun, 3),
+            messages_in=opened.client.translator.messages,
+            messages_out=opened.upstream.translator.messages,
+            bytes_in=opened.client.received,
+            bytes_out=opened.upstream.received,
+            ended=_how(ended, opened),
+        )
 
 
-def _how(ended: Ended, opened: Opened) -> str:
+def _how(ended: Ended | None, opened: Opened) -> str:
     """How a session ended, for people: who, and with which words."""
-    if ended.source is None:
+    if ended is None or ended.source is None:
         return "gateway: stopped"
     who = "client" if ended.source is opened.client else "upstream"
     match ended.ending:

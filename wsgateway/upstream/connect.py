@@ -30,5 +30,10 @@ def _reasons(error: OSError) -> str:
     """What went wrong, for each address once. Trio keeps the attempts as the cause."""
     cause = error.__cause__
     attempts = cause.exceptions if isinstance(cause, BaseExceptionGroup) else [cause or error]
-    texts = (os.strerror(attempt.errno) if getattr(attempt, "errno", None) else str(attempt) for attempt in attempts)
-    return ", ".join(dict.fromkeys(texts))
+    return ", ".join(dict.fromkeys(map(_reason, attempts)))
+
+
+def _reason(attempt: BaseException) -> str:
+    """Trio puts the address into the text of an error; the caller has named it already."""
+    number = attempt.errno if isinstance(attempt, OSError) else None
+    return os.strerror(number) if number is not None and number > 0 else str(attempt)
