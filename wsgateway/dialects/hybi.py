@@ -24,6 +24,7 @@ from wsgateway.wire.masking import Entropy
 
 # RFC 6455, 1.3, and the drafts from 04 on.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_OTHER_NAME = {"Origin": "Sec-WebSocket-Origin", "Sec-WebSocket-Origin": "Origin"}
 OPCODES_07 = {None: 0x0, Kind.TEXT: 0x1, Kind.BINARY: 0x2, Close: 0x8, Ping: 0x9, Pong: 0xA}
 
 
@@ -39,8 +40,8 @@ class AcceptHandshake:
     version: int
     origin_header: str
     """what the draft calls the origin; the other name counts when this one is missing"""
-    one_origin: bool
-    """whether a request with both names must say the same in both"""
+    key_bytes: int | None
+    """how many bytes a key stands for; None: any number. ws 0.4 for Node, of 2011, makes keys of 15"""
     compression: bool
     """whether permessage-deflate may be agreed (RFC 7692, on RFC 6455 alone)"""
 
@@ -54,12 +55,9 @@ class AcceptHandshake:
         return _Asking(self, offer, base64.b64encode(entropy(16)).decode("ascii"))
 
     def origin(self, headers: Headers) -> str | None:
-        """The origin of a request. Raises HandshakeError if its two names disagree where they may not."""
-        plain, prefixed = headers.one("Origin"), headers.one("Sec-WebSocket-Origin")
-        if self.one_origin and None not in (plain, prefixed) and plain != prefixed:
-            raise HandshakeError("Origin and Sec-WebSocket-Origin differ")
-        first, second = (plain, prefixed) if self.origin_header == "Origin" else (prefixed, plain)
-        return first if first is not None else second
+        """The origin of a request. If both names stand there they may differ: ws 0.4 says Host in the other one."""
+        named = headers.one(self.origin_header)
+        return named if named is not None else headers.one(_OTHER_NAME[self.origin_header])
 
 
 class _Answering:
@@ -78,8 +76,10 @@ class _Answering:
             nonce = base64.b64decode(key, validate=True)
         except (binascii.Error, ValueError):
             raise HandshakeError("Sec-WebSocket-Key is not base64") from None
-        if len(nonce) != 16:
-            raise HandshakeError(f"Sec-WebSocket-Key holds {len(nonce)} bytes, 16 are needed")
+        if not nonce or len(nonce) != (handshake.key_bytes or len(nonce)):
+            raise HandshakeError(
+                f"Sec-WebSocket-Key holds {len(nonce)} bytes, {handshake.key_bytes or 'some'} are needed"
+            )
         names = headers.listed("Sec-WebSocket-Protocol")
         subprotocols = valid_subprotocols(names)
         if len(subprotocols) != len(names):
@@ -165,9 +165,7 @@ FRAMES_07 = framing("hybi-07", FrameRules(numbers=OPCODES_07, close_codes=DRAFT_
 
 
 def _draft(number: int, spoken_by: str) -> Dialect:
-    handshake = AcceptHandshake(
-        version=number, origin_header="Sec-WebSocket-Origin", one_origin=True, compression=False
-    )
+    handshake = AcceptHandshake(version=number, origin_header="Sec-WebSocket-Origin", key_bytes=None, compression=False)
     return Dialect(f"hybi-{number:02}", handshake, FRAMES_07, spoken_by)
 
 

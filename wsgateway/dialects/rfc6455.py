@@ -11,7 +11,7 @@ from wsgateway.wire.closecodes import RFC6455_CODES
 
 RFC6455 = Dialect(
     name="rfc6455",
-    handshake=AcceptHandshake(version=13, origin_header="Origin", one_origin=False, compression=True),
+    handshake=AcceptHandshake(version=13, origin_header="Origin", key_bytes=16, compression=True),
     framing=framing("rfc6455", FrameRules(numbers=OPCODES_07, close_codes=RFC6455_CODES, minimal_lengths=True)),
     spoken_by="every browser since 2012: Chrome 16, Firefox 11, Safari 6, IE 10, Opera 12.10",
 )

@@ -1,0 +1,103 @@
+"""The stage of the end-to-end tests: upstreams, a gateway before each of them, and clients, all started once."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from .clients import Chromium, Client, Node, OldNode, PhantomJS, Websockets
+from .pages import Pages
+from .programs import PATIENCE_SECONDS, PEERS, Program, tool
+from .servers import CONFIGURATION, Gateway, Upstream
+
+
+@pytest.fixture(scope="session", params=["ws", "websockets"], ids="to-{}".format)
+def upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
+    if request.param == "ws":
+        tool("ws")
+        command = (tool("node"), PEERS / "upstream_ws.js")
+    else:
+        command = (sys.executable, PEERS / "upstream_websockets.py")
+    with Program(*command) as program:
+        yield Upstream(program)
+
+
+@pytest.fixture(scope="session")
+def running_gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    file = tmp_path_factory.mktemp("gateway") / "wsgateway.yaml"
+    file.write_text(CONFIGURATION.format(port=upstream.port))
+    with Program(sys.executable, "-m", "wsgateway", "run", file) as program:
+        yield Gateway(program)
+        code = program.stop()
+        assert code == 0, f"exit code {code} at SIGTERM: {program}"
+        assert "Traceback" not in str(program), f"a fault of ours: {program}"
+
+
+@pytest.fixture
+def gateway(running_gateway: Gateway) -> Iterator[Gateway]:
+    before = len(running_gateway.log)
+    yield running_gateway
+    sys.stdout.writelines(running_gateway.log[before:])  # which pytest shows if the test failed
+
+
+@pytest.fixture(scope="session")
+def pages() -> Iterator[Pages]:
+    with Pages() as pages:
+        yield pages
+
+
+@pytest.fixture(scope="session")
+def phantomjs(pages: Pages, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    executable = tool("phantomjs")
+    tool("fontconfig")
+    library = tmp_path_factory.mktemp("phantomjs") / "no_openssl.so"
+    compile_ = [tool("cc"), "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, PEERS / "no_openssl.c", "-ldl"]
+    subprocess.run(compile_, check=True, timeout=PATIENCE_SECONDS)
+    return PhantomJS(executable, library, pages)
+
+
+@pytest.fixture(scope="session")
+def ws_old() -> Client:
+    tool("ws-old")
+    return OldNode(tool("node"))
+
+
+@pytest.fixture(scope="session")
+def ws() -> Client:
+    tool("ws")
+    return Node(tool("node"))
+
+
+@pytest.fixture(scope="session")
+def chromium(pages: Pages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    folder = tmp_path_factory.mktemp("chromium")
+    options = [
+        "--headless",
+        "--no-sandbox",  # which needs rights that containers do not have; it sees no page but ours
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--no-proxy-server",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={folder}",
+    ]
+    # It leaves things behind in TMPDIR.
+    with Program(
+        tool("chromium"), *options, f"{pages.origin}/chromium.html", environment={"TMPDIR": str(folder)}
+    ) as browser:
+        yield Chromium(browser, pages)
+
+
+@pytest.fixture(scope="session")
+def websockets() -> Client:
+    return Websockets()
+
+
+@pytest.fixture(params=["phantomjs", "ws_old", "ws", "chromium", "websockets"])
+def client(request: pytest.FixtureRequest) -> Client:
+    found: Client = request.getfixturevalue(request.param)
+    return found

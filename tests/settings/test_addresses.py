@@ -1,0 +1,130 @@
+"""Addresses to listen on, and addresses of targets."""
+
+import re
+
+import pytest
+
+from wsgateway.settings.addresses import address, target
+from wsgateway.settings.model import Address, Target
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", 8080),
+        ("0.0.0.0:0", "0.0.0.0", 0),
+        ("[::1]:8080", "::1", 8080),
+        ("[::]:65535", "::", 65535),
+        ("[2001:DB8:0:0::1]:80", "2001:db8::1", 80),
+        ("localhost:8080", "localhost", 8080),
+        ("ws-1.example.com:80", "ws-1.example.com", 80),
+        ("ws.example.com.:80", "ws.example.com.", 80),
+        ("chat_1:80", "chat_1", 80),
+        ("10.example.com:80", "10.example.com", 80),
+        (f"{'a' * 63}.b:80", f"{'a' * 63}.b", 80),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, host: str, port: int) -> None:
+    found = address(text)
+    assert (found.host, found.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (8080, "8080 is not an address; write it in quotes, as '127.0.0.1:8080' or '[::1]:8080'"),
+        (None, "an empty value is not an address; write it in quotes, as '127.0.0.1:8080' or '[::1]:8080'"),
+        ("localhost", "'localhost' has no port; write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080"),
+        ("[::1]", "'[::1]' has no port; write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080"),
+        ("", "'' has no port; write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080"),
+        (":80", "':80' has no host; for every address of this machine write 0.0.0.0:80 or [::]:80"),
+        ("*:80", "'*:80' has no host; for every address of this machine write 0.0.0.0:80 or [::]:80"),
+        ("8080", "'8080' has no host; for every address of this machine write 0.0.0.0:8080 or [::]:8080"),
+        ("::1:80", "'::1:80' has too many colons; an IPv6 address stands in brackets, as in [::1]:8080"),
+        ("[]:80", "'[]:80' has a host that is not an IP address: ''"),
+        ("[::g]:80", "'[::g]:80' has a host that is not an IP address: '::g'"),
+        ("[127.0.0.1]:80", "'[127.0.0.1]:80' has a host that is not an IP address: '127.0.0.1'"),
+        ("[fe80::1%eth0]:80", "'[fe80::1%eth0]:80' has a host that is not an IP address: 'fe80::1%eth0'"),
+        ("127.1:80", "'127.1:80' has a host that is not an IP address: '127.1'"),
+        ("300.0.0.1:80", "'300.0.0.1:80' has a host that is not an IP address: '300.0.0.1'"),
+        ("a b:80", "'a b:80' has a host that is neither an IP address nor a name: 'a b'"),
+        ("-a:80", "'-a:80' has a host that is neither an IP address nor a name: '-a'"),
+        ("a..b:80", "'a..b:80' has a host that is neither an IP address nor a name: 'a..b'"),
+        ("caf\u00e9:80", "'caf\u00e9:80' has a host that is neither an IP address nor a name: 'caf\u00e9'"),
+        ("a\n:80", "'a\\n:80' has a host that is neither an IP address nor a name: 'a\\n'"),
+        ("a:", "'a:' has a port that is not a number from 0 to 65535: ''"),
+        ("a:65536", "'a:65536' has a port that is not a number from 0 to 65535: '65536'"),
+        ("a:-1", "'a:-1' has a port that is not a number from 0 to 65535: '-1'"),
+        ("a:http", "'a:http' has a port that is not a number from 0 to 65535: 'http'"),
+        ("a:8\u0661", "'a:8\u0661' has a port that is not a number from 0 to 65535: '8\u0661'"),
+        ("a:80\n", "'a:80\\n' has a port that is not a number from 0 to 65535: '80\\n'"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_its_reason(value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
+        address(value)
+
+
+def test_a_label_or_a_name_that_no_resolver_takes_is_refused() -> None:
+    with pytest.raises(ValueError, match="neither an IP address nor a name"):
+        address("a" * 64 + ":80")
+    with pytest.raises(ValueError, match="neither an IP address nor a name"):
+        address("a." * 127 + ":80")
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("ws://10.0.1.11:9000", "10.0.1.11", 9000),
+        ("ws://chat.internal", "chat.internal", 80),
+        ("ws://chat.internal/", "chat.internal", 80),
+        ("ws://[::1]", "::1", 80),
+        ("ws://[::1]:9000/", "::1", 9000),
+        ("WS://Chat:1", "Chat", 1),
+    ],
+)
+def test_a_target_is_a_host_and_a_port_80_if_not_given(url: str, host: str, port: int) -> None:
+    assert target(url) == Target(host, port, url)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("http://x", "'http://x' is not a ws:// address"),
+        ("x:9000", "'x:9000' is not a ws:// address"),
+        ("ws:/x", "'ws:/x' is not a ws:// address"),
+        (" ws://x", "' ws://x' is not a ws:// address"),
+        ("", "'' is not a ws:// address"),
+        (None, "an empty value is not a ws:// address"),
+        (9000, "9000 is not a ws:// address"),
+        ("wss://x", "'wss://x' asks for TLS, which this version does not speak to upstreams; write ws://"),
+        ("ws://", "'ws://' has no host"),
+        ("ws:///x", "'ws:///x' has a path; none is allowed but /, as paths come from the client"),
+        ("ws://:9000", "'ws://:9000' has no host"),
+        ("ws://x/y", "'ws://x/y' has a path; none is allowed but /, as paths come from the client"),
+        ("ws://x//", "'ws://x//' has a path; none is allowed but /, as paths come from the client"),
+        ("ws://x?a", "'ws://x?a' has a query or a fragment; these are not allowed, a query comes from the client"),
+        ("ws://x/#", "'ws://x/#' has a query or a fragment; these are not allowed, a query comes from the client"),
+        ("ws://x\n", "'ws://x\\n' has a host that is neither an IP address nor a name: 'x\\n'"),
+        ("ws://[::1", "'ws://[::1' has too many colons; an IPv6 address stands in brackets, as in [::1]:8080"),
+        ("ws://x:0", "'ws://x:0' has a port that is not a number from 1 to 65535: '0'"),
+        ("ws://x:", "'ws://x:' has a port that is not a number from 1 to 65535: ''"),
+    ],
+)
+def test_what_is_no_target_is_refused_with_its_reason(value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
+        target(value)
+
+
+@pytest.mark.parametrize("url", ["ws://u:secret@x", "wss://u:secret@x", "http://u:secret@x/?y", "ws://secret@"])
+def test_a_password_in_a_url_is_refused_and_never_shown(url: str) -> None:
+    with pytest.raises(ValueError, match="a user or password is not allowed in the address of a target") as caught:
+        target(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"), [(Address("127.0.0.1", 80), "127.0.0.1:80"), (Address("::1", 80), "[::1]:80")]
+)
+def test_an_address_prints_as_it_is_written(bound: Address, text: str) -> None:
+    assert str(bound) == text

@@ -1,0 +1,53 @@
+"""The examples that we give are good."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wsgateway.settings.load import load, parse
+from wsgateway.settings.schema import Section, known_keys
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "config").glob("*.yaml"))
+BLOCKS = [
+    block
+    for block in re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    if block.startswith("version:")
+]
+
+
+def test_there_are_example_files() -> None:
+    assert {"minimal.yaml", "wsgateway.yaml"} <= {file.name for file in FILES}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_an_example_file_is_good(file: Path) -> None:
+    load(file)
+
+
+def test_the_examples_of_the_readme_are_good() -> None:
+    for number, block in enumerate(BLOCKS, 1):
+        parse(block, f"example {number} of README.md")
+
+
+def test_the_complete_example_names_every_key() -> None:
+    text = (ROOT / "config" / "wsgateway.yaml").read_text("utf-8")
+    for section in Section.__subclasses__():
+        for key in (info.alias or name for name, info in section.model_fields.items()):
+            assert re.search(rf"\b{key}: ", text) or re.search(rf"^ *{key}:$", text, re.MULTILINE), key
+
+
+def test_the_complete_example_shows_the_defaults() -> None:
+    complete, minimal = load(ROOT / "config" / "wsgateway.yaml"), load(ROOT / "config" / "minimal.yaml")
+    assert complete.default_timeouts == minimal.default_timeouts
+    assert complete.logging == minimal.logging
+    assert complete.listeners[0].max_connections == minimal.listeners[0].max_connections
+    assert complete.listeners[0].head_limits == minimal.listeners[0].head_limits
+    assert complete.routes[-1].limits == minimal.routes[0].limits
+    assert complete.routes[-1].timeouts == minimal.routes[0].timeouts
+
+
+def test_the_known_keys_of_the_file_are_in_the_order_of_the_example() -> None:
+    text = (ROOT / "config" / "wsgateway.yaml").read_text("utf-8")
+    assert re.findall(r"^([a-z]+):", text, re.MULTILINE) == known_keys(())

@@ -1,0 +1,82 @@
+"""What one key says about another."""
+
+from typing import Any
+
+import pytest
+
+from wsgateway.settings.findings import Finding
+from wsgateway.settings.rules import check
+
+
+def findings(**file: Any) -> list[Finding]:
+    return list(check(file))
+
+
+def test_two_of_a_kind_may_not_share_a_name() -> None:
+    assert findings(routes=[{"name": "a"}, {"name": "b"}, {"name": "a"}], listeners=[{"name": "c"}, {"name": "c"}]) == [
+        Finding(("listeners", 1, "name"), "the name 'c' belongs to listeners[0] already"),
+        Finding(("routes", 2, "name"), "the name 'a' belongs to routes[0] already"),
+    ]
+
+
+def test_a_listener_and_a_route_may_share_a_name() -> None:
+    assert findings(listeners=[{"name": "a"}], routes=[{"name": "a"}]) == []
+
+
+def test_a_given_name_may_not_be_the_default_name_of_another() -> None:
+    assert findings(routes=[{}, {"name": "route-1"}]) == [
+        Finding(("routes", 1, "name"), "the name 'route-1' belongs to routes[0] already")
+    ]
+    assert findings(listeners=[{"name": "listener-2"}, {}]) == [
+        Finding(("listeners", 1), "the name 'listener-2' belongs to listeners[0] already")
+    ]
+
+
+def test_an_address_is_bound_once() -> None:
+    assert findings(listeners=[{"bind": ["a:80", "[::1]:80"]}, {"bind": ["a:81", "A:80", "[0::1]:80"]}]) == [
+        Finding(("listeners", 1, "bind", 1), "'A:80' is bound by listeners[0].bind[0] already"),
+        Finding(("listeners", 1, "bind", 2), "'[0::1]:80' is bound by listeners[0].bind[1] already"),
+    ]
+
+
+def test_an_address_with_port_0_may_be_bound_many_times() -> None:
+    assert findings(listeners=[{"bind": ["127.0.0.1:0", "127.0.0.1:0"]}]) == []
+
+
+def test_a_route_leads_to_an_upstream_that_exists() -> None:
+    assert findings(routes=[{"upstream": "chat"}, {"upstream": "chatt"}], upstreams={"web": {}, "chat": {}}) == [
+        Finding(("routes", 1, "upstream"), "'chatt' is no upstream; did you mean 'chat'?")
+    ]
+    assert findings(routes=[{"upstream": "xyz"}], upstreams={"web": {}, "chat": {}}) == [
+        Finding(("routes", 0, "upstream"), "'xyz' is no upstream; known are web, chat")
+    ]
+
+
+def test_an_upstream_that_is_broken_exists_all_the_same() -> None:
+    assert findings(routes=[{"upstream": "chat"}], upstreams={"chat": None}) == []
+
+
+def test_without_any_upstreams_their_absence_is_the_only_mistake() -> None:
+    assert findings(routes=[{"upstream": "chat"}], upstreams={}) == []
+    assert findings(routes=[{"upstream": "chat"}]) == []
+
+
+def test_the_name_of_an_upstream_is_plain() -> None:
+    assert findings(upstreams={"b d": {}, "B_1.x-y": {}}) == [
+        Finding(("upstreams", "b d"), "'b d' is not a name; letters, digits, '_', '-' and '.' are allowed", at_key=True)
+    ]
+
+
+def test_an_upstream_has_one_target_in_this_version() -> None:
+    assert findings(upstreams={"a": {"targets": [{}, {}, {}]}, "b": {"targets": [{}]}, "c": {"targets": []}}) == [
+        Finding(("upstreams", "a", "targets"), "3 targets are given, this version takes exactly one per upstream")
+    ]
+
+
+@pytest.mark.parametrize("wrong", [None, True, 7, "text", [], {}, [None], [[]], [{}], {"a": None}])
+def test_what_has_the_wrong_shape_is_left_to_the_schema(wrong: object) -> None:
+    assert list(check(wrong)) == []
+    assert findings(listeners=wrong, routes=wrong, upstreams=wrong) == []
+    inner = {"name": wrong if wrong != "text" else "x", "bind": wrong, "upstream": wrong if wrong != "text" else None}
+    assert findings(listeners=[inner], routes=[inner]) == []
+    assert findings(upstreams={"a": {"targets": wrong}, "b": wrong}) == []
