@@ -1,0 +1,24 @@
+"""What all tests share: `--no-skips`, with which a skipped test is a failed run.
+
+Tests that need a browser or Node are skipped where it is missing, so that the suite runs anywhere; where it must not
+be missing, nobody should have to read the summary to find out.
+"""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail if any test is skipped")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not session.config.getoption("no_skips"):
+        return
+    skipped = reporter.stats.get("skipped", [])
+    if skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.section("skipped, with --no-skips")
+        for report in skipped:
+            reporter.line(str(report.nodeid))
