@@ -46,12 +46,15 @@ class HeadLimits:
 class Headers:
     """Headers in the order of the wire. Names are found in any case; values are text of the bytes (Latin-1)."""
 
-    __slots__ = ("_items", "_raw")
+    __slots__ = ("_items", "_places", "_raw")
 
     def __init__(self, items: Iterable[tuple[str, str]], raw: Iterable[str] | None = None) -> None:
         """Takes names and trimmed values, and for a head that was read its values as they stood, in the same order."""
         self._items = tuple(items)
         self._raw = tuple(raw) if raw is not None else tuple(value for _, value in self._items)
+        self._places: dict[str, list[int]] = {}
+        for at, (name, _) in enumerate(self._items):
+            self._places.setdefault(name.lower(), []).append(at)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)
@@ -60,17 +63,16 @@ class Headers:
         return len(self._items)
 
     def __contains__(self, name: str) -> bool:
-        return self.index(name) is not None
+        return name.lower() in self._places
 
     def index(self, name: str) -> int | None:
         """Where the first header of this name stands."""
-        wanted = name.lower()
-        return next((at for at, (each, _) in enumerate(self._items) if each.lower() == wanted), None)
+        places = self._places.get(name.lower())
+        return places[0] if places else None
 
     def every(self, name: str) -> list[str]:
         """The trimmed values of all headers of this name."""
-        wanted = name.lower()
-        return [value for each, value in self._items if each.lower() == wanted]
+        return [self._items[at][1] for at in self._places.get(name.lower(), ())]
 
     def one(self, name: str) -> str | None:
         """The trimmed value, None if there is none. Raises HandshakeError (400) if there are several."""
