@@ -27,10 +27,11 @@ def make_log(level: str, form: Literal["text", "json"]) -> Log:
         structlog.processors.format_exc_info,
         renderer,
     ]
-    log: Log = structlog.wrap_logger(
+    lazy = structlog.wrap_logger(
         structlog.WriteLogger(sys.stderr),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         cache_logger_on_first_use=False,
     )
+    log: Log = lazy.bind()  # otherwise every line would build a logger first
     return log

@@ -18,6 +18,7 @@ from wsgateway.dialects import DIALECTS, Answering, Dialect, recognise
 from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel
+from wsgateway.observe.log import LEVELS
 from wsgateway.policy.routes import decide
 from wsgateway.relay.engine import Endpoint
 from wsgateway.relay.translate import translator
@@ -64,29 +65,29 @@ class Opened:
 async def open_session(gateway: Gateway, listener: Listener, client: Client) -> Opened | None:
     """Opens a session for a client, or answers why there is none; that, and who it was, is logged then."""
     opening = _Opening(gateway, listener, client)
-    log = gateway.log.bind(client=str(client))
     try:
         return await opening.run()
     except ClientLeftError as error:
-        log.debug("left", **opening.facts, why=str(error))
+        opening.log("left", error, level="debug")
     except OSError as error:
-        log.info("lost", **opening.facts, why=str(error))
-    except ProtocolError as error:  # behind a 101 that could not wait
-        log.info("refused", **opening.facts, why=str(error))
+        opening.log("lost", error)
+    except ProtocolError as error:  # too late for an HTTP answer
+        opening.log("refused", error)
     except HandshakeError as error:
-        log.info("refused", **opening.facts, status=error.status, why=str(error))
+        opening.log("refused", error, error.status)
         await opening.refuse(error.status, str(error), error.headers)
     except UpstreamError as error:
-        log.warning("upstream failed", **opening.facts, status=error.status, why=str(error))
+        opening.log("upstream failed", error, error.status, level="warning")
         await opening.refuse(error.status, "the server behind this gateway cannot be used now")
     return None
 
 
 async def refuse_for_room(gateway: Gateway, listener: Listener, client: Client) -> None:
     """Answers 503 to a client beyond the listener's limit, without waiting for its request."""
-    why = f"there are {listener.max_connections} connections already, which is the limit"
-    gateway.log.warning("refused", client=str(client), listener=listener.name, status=503, why=why)
-    await _Opening(gateway, listener, client).refuse(503, "too many connections")
+    opening = _Opening(gateway, listener, client)
+    why = f"{listener.name} has its limit of {listener.max_connections} connections"
+    opening.log("refused", why, 503, level="warning")
+    await opening.refuse(503, "too many connections")
 
 
 class _Opening:
@@ -113,11 +114,17 @@ class _Opening:
         with ExitStack() as cleanup:
             sock, result = await self._reach_upstream(route, answering, dialect, cleanup)
             if isinstance(result, Refusal):
+                self.log("refused", "this is the upstream's own answer", result.response.status)
                 await self._pass_refusal(sock, result, route)
                 return None
             await self._accept(answering, result, route)
             cleanup.pop_all()
         return self._join(route, dialect, sock, result)
+
+    def log(self, event: str, why: object, status: int | None = None, level: str = "info") -> None:
+        """Logs why there is no session, with all that is known of it."""
+        told = {} if status is None else {"status": status}
+        self._gateway.log.log(LEVELS[level], event, client=str(self._client), **self.facts, **told, why=str(why))
 
     async def _read_request(self) -> Request:
         seconds = self._gateway.settings.default_timeouts.handshake_seconds
@@ -143,8 +150,8 @@ class _Opening:
         with _within(self._left(seconds), UpstreamError(f"silent until {seconds:g} s of handshake were over", 504)):
             sock = await connect(target.host, target.port, route.timeouts.connect_seconds)
             cleanup.callback(sock.close)
-            return sock, await shake_hands(Channel(sock), UPSTREAM_DIALECT, offer)
-        raise AssertionError("a deadline that passes is an error")
+            result = await shake_hands(Channel(sock), UPSTREAM_DIALECT, offer)
+        return sock, result
 
     async def _accept(self, answering: Answering, agreement: Agreement, route: Route) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
