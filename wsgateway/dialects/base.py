@@ -37,6 +37,12 @@ class Decoder(Protocol):
         events that were still good; then the decoder must not be used again.
         """
 
+    def whole(self, data: bytes) -> bytes | None:
+        """The payload, if the data is one whole text message and none is under way; if not, None, and nothing is taken.
+
+        Most reads are such; this says so at a third of the cost of `receive`, which would say the same.
+        """
+
     def finish(self) -> Close:
         """What the end of the stream means, if no Close has come: a goodbye, in dialects whose clients say it so.
 
@@ -52,6 +58,9 @@ class Encoder(Protocol):
 
         The events must be ones that the framing carries, and a message's fragments must be of one kind.
         """
+
+    def whole(self, text: bytes) -> bytes:
+        """Returns the frame of a whole text message. None may be under way."""
 
 
 @dataclass(slots=True)

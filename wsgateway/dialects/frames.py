@@ -26,6 +26,9 @@ _LENGTH = 0x7F
 MAX_CONTROL_BYTES = 125
 NO_CLOSE = "the connection ended without a Close"
 
+# A member of an Enum is looked up in Python each time; this one is needed for every message.
+_TEXT = Kind.TEXT
+
 Opcode = Kind | type[Ping] | type[Pong] | type[Close] | None
 
 
@@ -46,6 +49,16 @@ class FrameRules:
         return {_FIN | number: opcode for number, opcode in self.opcodes.items() if isinstance(opcode, Kind)}
 
     @cached_property
+    def text_heads(self) -> list[bytes]:
+        """The heads of short, unmasked frames that are whole text messages, by their length."""
+        return [bytes((_FIN | self.numbers[Kind.TEXT], length)) for length in range(MAX_CONTROL_BYTES + 1)]
+
+    @cached_property
+    def masked_text_heads(self) -> list[bytes]:
+        """As `text_heads`, of frames with a mask, without its key."""
+        return [bytes((head[0], _MASK | head[1])) for head in self.text_heads]
+
+    @cached_property
     def opcodes(self) -> dict[int, Opcode]:
         """What each number means."""
         return {number: opcode for opcode, number in self.numbers.items()}
@@ -55,18 +68,8 @@ class FrameReader:
     """Reads heads of frames, and knows which may come next. Decoder and walker both stand on it."""
 
     __slots__ = (
-        "_fragments",
-        "_limits",
-        "_mask",
-        "_message_bytes",
-        "_rsv",
-        "_rules",
-        "control",
-        "final",
-        "key",
-        "kind",
-        "length",
-        "opcode",
+        "_fragments", "_limits", "_longest", "_mask", "_message_bytes", "_rsv", "_rules", "_shortest",
+        "control", "final", "key", "kind", "length", "opcode",
     )  # fmt: skip
 
     def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool) -> None:
@@ -74,6 +77,9 @@ class FrameReader:
         self._limits = limits
         # RFC 6455, 5.1: a client masks every frame, a server none.
         self._mask = _MASK if role is Role.SERVER else 0
+        # The sizes of a frame whose length is in its second byte.
+        self._shortest = 6 if self._mask else 2
+        self._longest = self._shortest + min(limits.message_bytes, MAX_CONTROL_BYTES)
         # RFC 7692, 6: RSV1 marks the first frame of a compressed message.
         self._rsv = _RSV1 if compressed else 0
         self._message_bytes = 0
@@ -84,6 +90,17 @@ class FrameReader:
         self.final = False
         self.length = 0
         self.key = b""
+
+    def whole(self, data: bytes) -> Kind | None:
+        """The kind of the message, if the data is one short frame that is a message, and none is under way."""
+        have = len(data)
+        if (
+            self.kind is None
+            and self._shortest <= have <= self._longest
+            and data[1] == self._mask | (have - self._shortest)
+        ):
+            return self._rules.whole.get(data[0])
+        return None
 
     def head(self, data: bytes, at: int) -> int:
         """Reads the head of the frame that begins at `data[at]` into the attributes.
@@ -112,12 +129,11 @@ class FrameReader:
                 return 0
             self.key = data[body - 4 : body]
         self.length = length
-        # Most frames are whole messages: one look-up instead of all the rules below.
         whole = self._rules.whole.get(first)
         if whole is not None and self.kind is None and length <= self._limits.message_bytes:
+            # A message in one frame, as most are: the rules about all others need not be asked.
             self.kind = self.opcode = whole
-            self.final = True
-            self.control = False
+            self.final, self.control = True, False
         else:
             self.final = first >= _FIN
             self._accept(first, length)
@@ -239,6 +255,11 @@ class FrameDecoder:
             else:
                 at = have
 
+    def whole(self, data: bytes) -> bytes | None:
+        if self._kept or self._left or self._closed or self._reader.whole(data) is not _TEXT:
+            return None
+        return apply_mask(data[6:], data[2:6]) if data[1] & _MASK else data[2:]
+
     def finish(self) -> Close:
         raise ProtocolError(NO_CLOSE, ABNORMAL)
 
@@ -268,6 +289,14 @@ class FrameEncoder:
         self._keys = mask_keys
         self._mask = _MASK if role is Role.CLIENT else 0
         self._continuing = False
+
+    def whole(self, text: bytes) -> bytes:
+        if len(text) > MAX_CONTROL_BYTES:
+            return self._frame(_TEXT, text, True)
+        if not self._mask:
+            return self._rules.text_heads[len(text)] + text
+        key = next(self._keys)
+        return self._rules.masked_text_heads[len(text)] + key + apply_mask(text, key)
 
     def send(self, event: Event) -> bytes:
         if isinstance(event, Fragment):
@@ -313,6 +342,9 @@ class FrameWalker:
         self.messages = 0
 
     def feed(self, data: bytes) -> Step:
+        if not (self._kept or self._left or self._reader.whole(data) is None):
+            self.messages += 1
+            return Step(data)
         if self._kept:
             data = self._kept + data
             self._kept = b""

@@ -103,6 +103,12 @@ class DelimitedDecoder:
     def _too_big(self, size: int) -> ProtocolError:
         return ProtocolError(f"frame of {size} bytes or more, limit {self._limit}", TOO_BIG)
 
+    def whole(self, data: bytes) -> bytes | None:
+        end = len(data) - 1
+        if self._state is not _BETWEEN or self._closed or data[0] or data.find(0xFF) != end or end > self._limit:
+            return None
+        return data[1:end]
+
     def finish(self) -> Close:
         # In 75 there is no other goodbye, and WebKits before mid 2011 know no other in 76.
         if self._state is not _BETWEEN:
@@ -132,6 +138,11 @@ class DelimitedEncoder:
     def __init__(self, closing_frame: bytes) -> None:
         self._closing_frame = closing_frame
         self._inside = False
+
+    def whole(self, text: bytes) -> bytes:
+        if 0xFF in text:
+            raise ValueError("text with an FF byte")
+        return b"\x00" + text + b"\xff"
 
     def send(self, event: Event) -> bytes:
         """As any encoder. Raises ValueError for what the drafts cannot say, and for text with an FF byte: it would

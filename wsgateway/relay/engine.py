@@ -25,6 +25,9 @@ from wsgateway.wire.events import Close, Role
 READ_BYTES = 64 * 1024
 # Sockets served between two of Trio's checkpoints: each gets one read a turn, so nobody waits long for anybody.
 MAX_EVENTS = 256
+# Up to this size what a turn has read is sent at its end, in one go: receivers that are still awake from the send
+# before need not be woken again, which costs more than the bytes.
+SMALL_BYTES = 4096
 
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
@@ -82,6 +85,7 @@ class Engine:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._endpoints: dict[int, Endpoint] = {}
+        self._small: list[tuple[Endpoint, bytes]] = []  # to be sent at the end of this turn
         self._stopping = False
 
     def __len__(self) -> int:
@@ -100,10 +104,11 @@ class Engine:
                 try:
                     if events & _OUT:
                         self._write(endpoint)
-                    if events & ~_OUT:
+                    if events != _OUT:
                         self._read(endpoint)
                 except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
                     self._leave(endpoint, outcome.Error(bug))
+            self._send_small()
 
     async def relay(self, client: Endpoint, upstream: Endpoint) -> Ended:
         """Moves bytes between two sides until one of them ends the session, or `stop` is called.
@@ -125,6 +130,7 @@ class Engine:
                     endpoint.received += len(endpoint.early)
                     self._apply(endpoint, endpoint.translator.feed(endpoint.early))
                     endpoint.early = b""
+            self._send_small()
             if run.ended is None:
                 run.task = trio.lowlevel.current_task()
                 run.ended = await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.SUCCEEDED)
@@ -157,8 +163,10 @@ class Engine:
         self._apply(endpoint, endpoint.translator.feed(data) if data else endpoint.translator.finish())
 
     def _apply(self, endpoint: Endpoint, step: Step) -> None:
-        if step.forward:
+        if len(step.forward) > SMALL_BYTES:
             self._send(endpoint.peer, step.forward)
+        elif step.forward:
+            self._small.append((endpoint.peer, step.forward))
         if step.reply:
             if endpoint.backlog:
                 endpoint._reply = step.reply
@@ -167,18 +175,33 @@ class Engine:
         if step.ending is not None:
             self._end(endpoint, step.ending)
 
+    def _send_small(self) -> None:
+        for endpoint, data in self._small:
+            self._send(endpoint, data)
+        self._small.clear()
+
     def _send(self, endpoint: Endpoint, data: bytes) -> None:
-        """Sends to a side that has no backlog."""
-        sent = _try_send(endpoint.sock, data)
+        """Sends, or adds to the backlog. The relay may have ended in this turn: then its task sends the rest."""
+        sent = 0
+        if not endpoint.backlog:
+            try:
+                sent = endpoint.sock.send(data)
+            except BlockingIOError:
+                pass
+            except OSError:  # it is gone; what it said before is still to be read, and tells how it ended
+                return
         if sent < len(data):
-            endpoint.backlog = data[sent:]
-            self._watch(endpoint, endpoint._interest | _OUT)
+            endpoint.backlog += data[sent:]
+            if endpoint._run is not None:
+                self._watch(endpoint, endpoint._interest | _OUT)
 
     def _write(self, endpoint: Endpoint) -> None:
-        """Sends more of the backlog; when it is out, the reply, and the other side is read again."""
-        endpoint.backlog = endpoint.backlog[_try_send(endpoint.sock, endpoint.backlog) :]
-        if not endpoint.backlog:
-            endpoint.backlog, endpoint._reply = endpoint._reply, b""
+        """Sends more of the backlog; when it is out, the reply; when that is out, the other side is read again."""
+        backlog, endpoint.backlog = endpoint.backlog, b""
+        self._send(endpoint, backlog)
+        if endpoint._reply and not endpoint.backlog:
+            reply, endpoint._reply = endpoint._reply, b""
+            self._send(endpoint, reply)
         if not endpoint.backlog:
             self._watch(endpoint, endpoint._interest & ~_OUT)
             self._watch(endpoint.peer, endpoint.peer._interest | _IN)
@@ -215,14 +238,3 @@ class Engine:
                 self._watch(each, 0)
                 del self._endpoints[each.sock.fileno()]
                 each._run = None
-
-
-def _try_send(sock: socket.socket, data: bytes) -> int:
-    """Sends what the kernel takes now. A connection that is gone takes all: what its peer said before is still to be
-    read, and tells how it ended."""
-    try:
-        return sock.send(data)
-    except BlockingIOError:
-        return 0
-    except OSError:
-        return len(data)
