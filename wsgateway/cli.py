@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import trio
 
 from wsgateway import __version__
+from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
@@ -53,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--origin", metavar="ORIGIN", help="default: http:// and the host of the URL")
     ask.add_argument("--subprotocol", metavar="NAME", action="append", default=[], help="may be repeated")
     ask.set_defaults(command=_probe, usage=ask)
+
+    show = commands.add_parser("demo", help="start a gateway, a server behind it and a page to look at")
+    show.add_argument("--port", type=_port, default=8080, help="the gateway's, default: %(default)s")
+    show.add_argument("--page-port", type=_port, default=8081, help="the page's, default: %(default)s", metavar="PORT")
+    show.set_defaults(command=_demo)
     return parser
 
 
@@ -91,3 +97,16 @@ def _probe(options: argparse.Namespace) -> int:
         options.usage.error(str(error))
     print(f"= {report}")
     return GOOD if report.error is None else FAULT
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    demo = Demo(options.port, options.page_port, make_log("warning", "text"))
+    print(demo, flush=True)
+    trio.run(demo.run)
+    return GOOD

@@ -353,8 +353,10 @@ class FrameWalker:
         if at > have:
             self._left = at - have
             return Step(data)
-        self._left = 0
         reader = self._reader
+        # A frame under way that is the last of its message has closed that for the reader.
+        self.messages += bool(at) and reader.kind is None
+        self._left = 0
         try:
             while at < have:
                 body = reader.head(data, at)
@@ -369,7 +371,7 @@ class FrameWalker:
                         return Step(data[:stop], ending=close if isinstance(close, Close) else None)
                 elif reader.final:
                     reader.kind = None
-                    self.messages += 1
+                    self.messages += stop <= have
                 at = stop
         except ProtocolError as fault:
             return Step(data[:at], ending=fault)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wsgateway.dialects.base import Answer, Answering, Asking, Dialect, Framing, Limits, Offer
-from wsgateway.dialects.upgrade import check_switch, end_to_end, valid_subprotocols
+from wsgateway.dialects.upgrade import check_switch, end_to_end, is_plain, valid_subprotocols
 from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.wire.closecodes import ABNORMAL, TOO_BIG
 from wsgateway.wire.events import Close, Event, Fragment, Kind
@@ -105,9 +105,9 @@ class DelimitedDecoder:
 
     def whole(self, data: bytes) -> bytes | None:
         end = len(data) - 1
-        if self._state is not _BETWEEN or self._closed or data[0] or data.find(0xFF) != end or end > self._limit:
+        if self._state is not _BETWEEN or self._closed or not 0 < end <= self._limit:
             return None
-        return data[1:end]
+        return None if data[0] or data.find(0xFF) != end else data[1:end]
 
     def finish(self) -> Close:
         # In 75 there is no other goodbye, and WebKits before mid 2011 know no other in 76.
@@ -208,6 +208,8 @@ class HixieAnswering:
         self._origin = origin
         # websocket-ruby's client says WebSocket-Protocol in 76 too.
         self._asked = headers.one(names.header("Protocol")) or headers.one("WebSocket-Protocol") or None
+        if not is_plain(self._asked or ""):
+            raise HandshakeError(f"{names.header('Protocol')} holds a control or a byte above 7E")
         members = [name.strip(" \t") for name in (self._asked or "").split(",")]
         self.offer = Offer(
             target=request.target,

@@ -45,14 +45,16 @@ def check_upgrade(request: Request) -> None:
         raise HandshakeError("Transfer-Encoding with an upgrade")
     length = headers.one("Content-Length")
     # Perl's Protocol::WebSocket announces the 8 bytes behind a hixie-76 head as a body.
-    if length not in (None, "0") and not (length == "8" and "Sec-WebSocket-Key1" in headers):
+    hixie76 = "Sec-WebSocket-Key1" in headers and "Sec-WebSocket-Version" not in headers
+    if length not in (None, "0") and not (length == "8" and hixie76):
         raise HandshakeError(f"a body of {length} bytes with an upgrade")
     host = headers.one("Host") or ""
     if not is_host(host):
         raise HandshakeError("Host is not a host with an optional port")
-    origin = headers.one("Origin")
-    if origin is not None and not (origin.isascii() and origin.isprintable() and " " not in origin):
-        raise HandshakeError("Origin holds a space, a control or a byte above 7E")
+    for name in ("Origin", "Sec-WebSocket-Origin"):
+        origin = headers.one(name) or ""
+        if " " in origin or not is_plain(origin):
+            raise HandshakeError(f"{name} holds a space, a control or a byte above 7E")
     if not request.target.startswith("/") or "#" in request.target:
         raise HandshakeError("the target is not a path with an optional query")
     try:
@@ -70,6 +72,11 @@ def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
         for name, value in headers
         if value and name.lower() not in dropped and not name.lower().startswith(_HANDSHAKE)
     )
+
+
+def is_plain(text: str) -> bool:
+    """Whether a value may be repeated in a reply as it is: printable ASCII, no control."""
+    return text.isascii() and text.isprintable()
 
 
 def valid_subprotocols(names: list[str]) -> tuple[str, ...]:

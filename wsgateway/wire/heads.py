@@ -168,18 +168,15 @@ class RequestHead:
             self._http.receive_data(head.replace(sent, plain, 1) if sent != plain else head)
             event = self._http.next_event()
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(_malformed("request", error), error.error_status_hint) from None
+            raise HandshakeError(_malformed("request", error)) from None
         if not isinstance(event, h11.Request):
             raise HandshakeError("malformed request: no request line")
         self._bodiless = event.method == b"HEAD"
         if event.http_version != b"1.1":
             raise HandshakeError(f"HTTP/{event.http_version.decode()} cannot be upgraded, HTTP/1.1 can")
-        names = event.headers.raw_items()
-        items = [(name.decode("ascii"), value.decode("latin-1")) for name, value in names]
-        raw = [line.split(b":", 1)[1].removeprefix(b" ").decode("latin-1") for line in lines[1:]]
         return Request(
             target=event.target.decode("ascii"),
-            headers=Headers(items, raw),
+            headers=_headers(lines[1:]),
             method=event.method.decode("ascii"),
             raw_target=sent if sent != plain else b"",
             secure=self._secure,
@@ -217,6 +214,7 @@ class ResponseHead:
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head_bytes)
+        self._taken = 0  # bytes of the server before its head was whole
         self.ended = False
 
     def request(self, request: Request) -> bytes:
@@ -230,6 +228,21 @@ class ResponseHead:
 
         Other interim responses than 101 are passed over. Raises HandshakeError (502) if it is malformed or too large.
         """
+        room = self._limits.head_bytes - self._taken
+        self._taken += len(data)
+        event = self._take(data[:room])
+        if event is None:
+            if len(data) > room:
+                raise HandshakeError(f"the head is larger than {self._limits.head_bytes} bytes", 502)
+            return None
+        if len(data) > room:
+            self._http.receive_data(data[room:])
+        if len(event.headers) > self._limits.headers:
+            raise HandshakeError(f"{len(event.headers)} headers, at most {self._limits.headers} are allowed", 502)
+        items = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers.raw_items()]
+        return Response(event.status_code, event.reason.decode("latin-1"), Headers(items))
+
+    def _take(self, data: bytes) -> h11.InformationalResponse | h11.Response | None:
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
@@ -237,12 +250,7 @@ class ResponseHead:
                 event = self._http.next_event()
         except h11.RemoteProtocolError as error:
             raise HandshakeError(_malformed("response", error), 502) from None
-        if not isinstance(event, h11.InformationalResponse | h11.Response):
-            return None
-        if len(event.headers) > self._limits.headers:
-            raise HandshakeError(f"{len(event.headers)} headers, at most {self._limits.headers} are allowed", 502)
-        items = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers.raw_items()]
-        return Response(event.status_code, event.reason.decode("latin-1"), Headers(items))
+        return event if isinstance(event, h11.InformationalResponse | h11.Response) else None
 
     @property
     def rest(self) -> bytes:
@@ -286,6 +294,14 @@ def _check_lines(lines: list[bytes], limits: HeadLimits) -> None:
 def _malformed(what: str, error: h11.RemoteProtocolError) -> str:
     """What h11 says, without the bytes that it repeats behind a colon."""
     return f"malformed {what}: {str(error).partition(':')[0]}"
+
+
+def _headers(lines: list[bytes]) -> Headers:
+    """The headers of a head that h11 found good. Its own list will not do: it joins what is repeated, and it trims."""
+    parts = [line.decode("latin-1").partition(":") for line in lines]
+    return Headers(
+        ((name, value.strip(" \t")) for name, _, value in parts), (value.removeprefix(" ") for _, _, value in parts)
+    )
 
 
 def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -1,0 +1,59 @@
+"""The demo's servers on loopback, each test its own. A bug that they log fails the test."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from wsgateway.demo.program import Demo
+from wsgateway.demo.upstream import Upstream
+from wsgateway.observe.log import Log, make_log
+from wsgateway.serve.listeners import listen
+from wsgateway.settings.model import Address
+
+LOOPBACK = Address("127.0.0.1", 0)
+# More than anything here needs on a busy machine, and few enough that a hang is not mistaken for work.
+PATIENCE_SECONDS = 20.0
+
+
+async def patience() -> None:
+    """A task beside a test: its failure ends the test, which hangs."""
+    await trio.sleep(PATIENCE_SECONDS)
+    raise AssertionError(f"not done within {PATIENCE_SECONDS:g} s")
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
+    yield make_log("error", "text")
+    assert "bug" not in capsys.readouterr().err
+
+
+@asynccontextmanager
+async def serving(upstream: Upstream, send_bytes: int | None = None) -> AsyncIterator[str]:
+    """The address of an upstream that serves; `send_bytes`: what the kernel keeps for a client that does not read."""
+    (listener,) = listen(LOOPBACK)
+    with listener:
+        if send_bytes is not None:
+            listener.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, send_bytes)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(patience)
+            nursery.start_soon(upstream.serve, listener)
+            yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
+            nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def upstream(log: Log) -> AsyncIterator[str]:
+    async with serving(Upstream(log)) as address:
+        yield address
+
+
+@pytest.fixture
+async def demo(log: Log) -> AsyncIterator[Demo]:
+    demo = Demo(0, 0, log)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(patience)
+        nursery.start_soon(demo.run)
+        yield demo
+        nursery.cancel_scope.cancel()

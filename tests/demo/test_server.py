@@ -1,0 +1,75 @@
+"""How the demo's servers treat connections, whatever they serve."""
+
+import socket
+
+import pytest
+import trio
+
+from wsgateway.demo.server import REQUEST_SECONDS, Client, Reply, accept
+from wsgateway.errors import HandshakeError
+from wsgateway.observe.log import Log, make_log
+from wsgateway.serve.listeners import listen
+
+from .conftest import LOOPBACK
+
+
+async def test_a_head_that_does_not_come_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.send(b"GET / HTT")
+        with pytest.raises(HandshakeError, match="no whole request") as caught:
+            await Client(ours).request()
+    assert caught.value.status == 408
+    assert trio.current_time() == pytest.approx(REQUEST_SECONDS, abs=1)
+
+
+async def test_a_client_that_leaves_has_no_request() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.setblocking(False)
+        with theirs:
+            theirs.send(b"GET / HTT")
+        assert await Client(ours).request() is None
+
+
+async def test_clients_beyond_the_bound_wait_until_there_is_a_place(log: Log) -> None:
+    served = 0
+    at_once = []
+
+    async def serve(sock: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        at_once.append(served)
+        client = Client(sock)
+        await client.request()
+        await client.reply(Reply(b"hello"))
+        served -= 1
+
+    (listener,) = listen(LOOPBACK)
+    with listener:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept, listener, serve, log, 2)
+            streams = [await trio.open_tcp_stream(*listener.getsockname()) for _ in range(5)]
+            for stream in streams:
+                async with stream:
+                    await stream.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    assert b"".join([data async for data in stream]).endswith(b"hello")
+            nursery.cancel_scope.cancel()
+    assert len(at_once) == 5
+    assert max(at_once) == 2
+
+
+async def test_a_bug_is_logged_and_costs_no_other_client(capsys: pytest.CaptureFixture[str]) -> None:
+    async def serve(sock: socket.socket) -> None:
+        raise ZeroDivisionError("a bug")
+
+    (listener,) = listen(LOOPBACK)
+    with listener:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept, listener, serve, make_log("error", "text"), 1)
+            for _ in range(2):
+                async with await trio.open_tcp_stream(*listener.getsockname()) as stream:
+                    assert await stream.receive_some() == b""
+            nursery.cancel_scope.cancel()
+    assert capsys.readouterr().err.count("ZeroDivisionError: a bug") == 2

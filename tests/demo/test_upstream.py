@@ -1,0 +1,38 @@
+"""Who is let in by the upstream, and through the gateway by way of it."""
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.trio.client import connect
+
+from wsgateway.demo.program import Demo
+from wsgateway.dialects import DIALECTS
+from wsgateway.probe.client import Question, probe
+from wsgateway.probe.transcript import Line
+from wsgateway.settings.addresses import target
+from wsgateway.settings.model import Address
+
+from .fetching import fetch
+
+
+async def test_another_path_is_not_found(upstream: str) -> None:
+    with pytest.raises(InvalidStatus) as caught:
+        async with connect(f"{upstream}/chatter", proxy=None):
+            raise AssertionError("nobody is there")
+    assert caught.value.response.status_code == 404
+
+
+async def test_plain_http_is_told_what_is_spoken_here(upstream: str) -> None:
+    place = target(upstream)
+    response = await fetch(Address(place.host, place.port), "/echo")
+    assert response.status == 426
+    assert response.headers["upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize("name", [name for name in DIALECTS if name != "rfc6455"])
+async def test_an_old_client_needs_the_gateway(upstream: str, demo: Demo, name: str) -> None:
+    dialect = DIALECTS[name]
+    lines: list[Line] = []
+    alone = await probe(Question(f"{upstream}/echo", dialect, "hello"), lines.append)
+    assert (alone.accepted, alone.error) == (False, "the server answered 426 Upgrade Required")
+    through = await probe(Question(f"ws://{demo.gateway}/echo", dialect, "hello"), lines.append)
+    assert (through.accepted, through.error, through.closed) == (True, None, "closed by both")

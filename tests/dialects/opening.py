@@ -1,0 +1,93 @@
+"""How tests open a connection: heads through the same steps that a session takes, one after the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from wsgateway.dialects import Answer, Answering, Dialect, recognise
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead
+from wsgateway.wire.masking import Entropy
+
+LIMITS = HeadLimits()
+
+
+@dataclass
+class Opened:
+    """A client's handshake that got as far as its Offer."""
+
+    head: RequestHead
+    request: Request
+    dialect: Dialect
+    answering: Answering
+
+    def reply(self, answer: Answer) -> bytes:
+        """Our whole answer: the head, and the proof where there is one."""
+        head = self.head.switch(self.answering.accept(answer))
+        return head + self.answering.proof(self.head.rest[: self.answering.challenge_bytes])
+
+
+def read_request(data: bytes, secure: bool = False, limits: HeadLimits = LIMITS) -> Request:
+    """The request that is whole in `data`."""
+    request = RequestHead(limits, secure).receive(data)
+    assert request is not None, "the head is not whole"
+    return request
+
+
+def open_up(data: bytes, secure: bool = False) -> Opened:
+    """Takes a client's whole handshake. Raises HandshakeError wherever one of the steps does."""
+    head = RequestHead(LIMITS, secure)
+    request = head.receive(data)
+    assert request is not None, "the head is not whole"
+    dialect = recognise(request)
+    return Opened(head, request, dialect, dialect.handshake.answering(request))
+
+
+def refusal(data: bytes) -> HandshakeError | None:
+    """Why a client's whole handshake is refused; None if it is not."""
+    try:
+        open_up(data)
+    except HandshakeError as error:
+        return error
+    return None
+
+
+def head_of(*lines: str, start: str = "GET /chat HTTP/1.1") -> bytes:
+    """A head of these header lines, text of bytes (Latin-1)."""
+    return "".join(f"{line}\r\n" for line in [start, *lines, ""]).encode("latin-1")
+
+
+def request_of(*headers: tuple[str, str], target: str = "/chat", method: str = "GET") -> Request:
+    return Request(target, Headers(headers), method)
+
+
+def seeded(seed: int = 1) -> Entropy:
+    """Entropy that is the same every time."""
+    return Random(seed).randbytes
+
+
+def scripted(*draws: int | bytes) -> Entropy:
+    """Entropy that gives these, one a call; a number in as many bytes as are asked for."""
+    script: Iterator[int | bytes] = iter(draws)
+
+    def draw(size: int) -> bytes:
+        value = next(script)
+        data = value if isinstance(value, bytes) else value.to_bytes(size, "big")
+        assert len(data) == size
+        return data
+
+    return draw
+
+
+def challenge_draws(*keys: str, challenge: bytes) -> Entropy:
+    """Entropy that makes hixie-76 keys of the same numbers as these keys, and this challenge.
+
+    A key is drawn as section 4.1 has it: how many spaces, the number, how much noise (one character here, at the
+    front), where the spaces go (behind the first character).
+    """
+    draws: list[int | bytes] = []
+    for key in keys:
+        spaces = key.count(" ")
+        number = int("".join(filter(str.isdigit, key))) // spaces
+        draws += [spaces - 1, number, 0, 0, 0, *[0] * spaces]
+    return scripted(*draws, challenge)

@@ -1,0 +1,289 @@
+"""draft-hixie-thewebsocketprotocol-75: frames between 00 and FF, and a reply that is exact to the byte."""
+
+from collections.abc import Callable
+
+import pytest
+
+from wsgateway.dialects import Answer, Limits
+from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.wire.events import Close, Event, Ping, Pong, Role
+
+from .feeding import CUTS, GENEROUS, Heard, binary, decoder_of, encoder_of, hear, text
+from .opening import head_of, open_up, refusal
+
+EVERY_CUT = pytest.mark.parametrize("cut", CUTS)
+HIXIE = pytest.mark.parametrize("name", ["hixie-75", "hixie-76"])
+# The draft's own request (1.2).
+SAMPLE = (
+    "Upgrade: WebSocket",
+    "Connection: Upgrade",
+    "Host: example.com",
+    "Origin: http://example.com",
+    "WebSocket-Protocol: sample",
+)
+PLAIN = SAMPLE[:-1]
+
+# -- frames (4.2) ----------------------------------------------------------------------------------------------
+
+# What both drafts make of some bytes; F and T are experiments with WebKit 534.34.
+FRAMES: dict[str, tuple[bytes, list[str]]] = {
+    "an empty text": (b"\x00\xff", [""]),
+    "a text (T1)": (b"\x00Hello\xff", ["Hello"]),
+    "two texts": (b"\x00a\xff\x00b\xff", ["a", "b"]),
+    "a NUL in a text (F1)": (b"\x00a\x00b\xff", ["a\0b"]),
+    "a text in UTF-8 (F1)": (b"\x00\xe2\x82\xac\xf0\x9f\x98\x80\xff", ["\u20ac\U0001f600"]),
+    "a byte order mark stays (F18)": (b"\x00\xef\xbb\xbfa\xff", ["\ufeffa"]),
+    "a binary frame is passed over (F4)": (b"\x80\x03abc\x00ok\xff", ["ok"]),
+    "a binary frame with FF and 00 in it": (b"\x80\x04\xff\x00\x00\xff\x00ok\xff", ["ok"]),
+    "a binary frame of no bytes (F6)": (b"\x80\x00\x00ok\xff", ["ok"]),
+    "a ping of RFC 6455 (F13)": (b"\x89\x00\x00ok\xff", ["ok"]),
+    "a binary frame of 128 bytes (F7)": (b"\x80\x81\x00" + b"\xff" * 128 + b"\x00ok\xff", ["ok"]),
+    "a binary frame of 16384 bytes": (b"\xfe\x81\x80\x00" + b"\x00" * 16384 + b"\x00ok\xff", ["ok"]),
+    "zeros may lead a length (F16)": (b"\x80\x80\x80\x80\x03abc\x00ok\xff", ["ok"]),
+    "FF with a length is passed over": (b"\xff\x03abc\x00ok\xff", ["ok"]),
+    "a reserved frame is passed over (F8)": (b"\x01bad\xff\x7fbad\xff\x00ok\xff", ["ok"]),
+    "an empty reserved frame": (b"\x01\xff\x00ok\xff", ["ok"]),
+    "what begins like text is one bad frame (F9)": (b"ABC\x00lost\xff\x00ok\xff", ["ok"]),
+    "an unfinished frame gives nothing": (b"\x00ok\xff\x80", ["ok"]),
+    "an unfinished reserved frame gives nothing": (b"\x00ok\xff\x01ab", ["ok"]),
+}
+
+
+@EVERY_CUT
+@HIXIE
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(("data", "texts"), FRAMES.values(), ids=FRAMES.keys())
+def test_texts_are_read_and_all_else_is_passed_over(
+    name: str, role: Role, cut: Callable[[bytes], list[bytes]], data: bytes, texts: list[str]
+) -> None:
+    assert hear(decoder_of(name, role), cut(data)) == Heard([text(each) for each in texts])
+
+
+@HIXIE
+def test_broken_text_comes_out_as_it_came(name: str) -> None:
+    """A lone surrogate, which a WebKit sends as three bytes (T4): to be repaired by whoever passes it on."""
+    assert hear(decoder_of(name, Role.SERVER), [b"\x00\xed\xa0\x80x\xff"]) == Heard([text(b"\xed\xa0\x80x")])
+
+
+@EVERY_CUT
+def test_75_has_no_closing_frame(cut: Callable[[bytes], list[bytes]]) -> None:
+    data = b"\x00a\xff\xff\x00\x00b\xff\xff\x80\x00\x00c\xff"
+    assert hear(decoder_of("hixie-75", Role.SERVER), cut(data)) == Heard([text("a"), text("b"), text("c")])
+    assert encoder_of("hixie-75", Role.SERVER).send(Close(1000, "bye")) == b""
+
+
+@HIXIE
+@EVERY_CUT
+def test_a_text_that_is_not_finished_comes_out_as_far_as_it_is_here(
+    name: str, cut: Callable[[bytes], list[bytes]]
+) -> None:
+    assert hear(decoder_of(name, Role.SERVER), cut(b"\x00abc")) == Heard([], text("abc", final=False))
+
+
+# A length is cut off above the limit, whatever is still to come of it (F14); the limit counts for frames without a
+# meaning as for texts.
+TOO_BIG = {
+    "a text": b"\x00" + b"a" * 101,
+    "a reserved frame": b"\x01" + b"a" * 101,
+    "a length": b"\x80\x65",
+    "a length of two bytes": b"\x80\x81\x00",
+    "a length of 2^31": b"\x80\x88\x80\x80\x80\x00",
+    "the beginning of a length": b"\x80\xff\xff",
+}
+
+
+@EVERY_CUT
+@HIXIE
+@pytest.mark.parametrize("data", TOO_BIG.values(), ids=TOO_BIG.keys())
+def test_a_frame_beyond_the_limit_is_too_big(name: str, cut: Callable[[bytes], list[bytes]], data: bytes) -> None:
+    heard = hear(decoder_of(name, Role.SERVER, Limits(message_bytes=100)), cut(b"\x00ok\xff" + data))
+    assert (heard.events, heard.fault) == ([text("ok")], 1009)
+
+
+@EVERY_CUT
+@HIXIE
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00" + b"a" * 100 + b"\xff",
+        b"\x01" + b"a" * 100 + b"\xff",
+        b"\x80\x64" + b"a" * 100,
+        b"\x80\x80\x64" + b"a" * 100,
+    ],
+)
+def test_a_frame_may_be_as_long_as_the_limit(name: str, cut: Callable[[bytes], list[bytes]], data: bytes) -> None:
+    heard = hear(decoder_of(name, Role.SERVER, Limits(message_bytes=100)), cut(data * 3 + b"\x00ok\xff"))
+    assert (heard.events[-1], heard.fault) == (text("ok"), None)
+
+
+@EVERY_CUT
+@HIXIE
+def test_a_length_has_ten_bytes_and_no_more(name: str, cut: Callable[[bytes], list[bytes]]) -> None:
+    first, zero = b"\x80", b"\x80"
+    ten, eleven = first + zero * 9 + b"\x03abc", first + zero * 10 + b"\x03abc"
+    assert hear(decoder_of(name, Role.SERVER), cut(ten + b"\x00ok\xff")) == Heard([text("ok")])
+    assert hear(decoder_of(name, Role.SERVER), cut(eleven + b"\x00ok\xff")) == Heard(fault=1002)
+
+
+@EVERY_CUT
+def test_a_length_of_2_to_the_32_is_not_cut_short(cut: Callable[[bytes], list[bytes]]) -> None:
+    data = b"\x80\x90\x80\x80\x80\x00" + b"\x00not a text\xff" * 20
+    assert hear(decoder_of("hixie-75", Role.SERVER, Limits(2**40, 1)), cut(data)) == Heard()
+
+
+@HIXIE
+@pytest.mark.parametrize("data", [b"", b"\x00a\xff", b"\x80\x01a", b"\x01a\xff", b"\x80\x00"])
+def test_the_end_of_the_stream_between_frames_is_a_goodbye(name: str, data: bytes) -> None:
+    """A WebKit up to mid 2011 says none other (C5, C6)."""
+    decoder = decoder_of(name, Role.SERVER)
+    hear(decoder, [data])
+    assert decoder.finish() == Close()
+
+
+@HIXIE
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [
+        (b"\x00", "in a text"),
+        (b"\x00a", "in a text"),
+        (b"\x01a", "in a reserved frame"),
+        (b"\x80", "in the length"),
+        (b"\x80\x81", "in the length"),
+        (b"\x80\x02a", "in the bytes"),
+    ],
+)
+def test_the_end_of_the_stream_inside_a_frame_is_a_loss(name: str, data: bytes, where: str) -> None:
+    decoder = decoder_of(name, Role.SERVER)
+    hear(decoder, [data])
+    with pytest.raises(ProtocolError, match=where) as lost:
+        decoder.finish()
+    assert lost.value.close_code == 1006
+
+
+@HIXIE
+@pytest.mark.parametrize("event", [Ping(b""), Pong(b""), binary(b"x"), text(b"a\xffb"), text(b"\xff", final=False)])
+def test_what_a_frame_cannot_say_is_not_written(name: str, event: Event) -> None:
+    """Text with an FF byte would end its frame, and what follows be a frame that a client has forged."""
+    with pytest.raises(ValueError, match=r"hixie|FF byte"):
+        encoder_of(name, Role.SERVER).send(event)
+
+
+@HIXIE
+@pytest.mark.parametrize("role", Role)
+def test_fragments_are_one_frame(name: str, role: Role) -> None:
+    encoder = encoder_of(name, role)
+    sent = [text("Hel", final=False), text("", final=False), text("lo"), text(""), text("", final=False), text("x")]
+    assert [encoder.send(event) for event in sent] == [b"\x00Hel", b"", b"lo\xff", b"\x00\xff", b"\x00", b"x\xff"]
+
+
+def test_nothing_is_masked() -> None:
+    for role in Role:
+        assert encoder_of("hixie-75", role, iter(())).send(text("Hello")) == b"\x00Hello\xff"
+    assert GENEROUS.message_bytes == 16 * 1024 * 1024
+
+
+# -- handshake (3.1 and 3.2) -----------------------------------------------------------------------------------
+
+
+def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
+    assert open_up(head_of(*SAMPLE, start="GET /demo HTTP/1.1")).reply(Answer("sample")) == (
+        b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n"
+        b"Upgrade: WebSocket\r\n"
+        b"Connection: Upgrade\r\n"
+        b"WebSocket-Origin: http://example.com\r\n"
+        b"WebSocket-Location: ws://example.com/demo\r\n"
+        b"WebSocket-Protocol: sample\r\n"
+        b"\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "host", "secure", "location"),
+    [
+        ("GET / HTTP/1.1", "example.com", False, "ws://example.com/"),
+        ("GET / HTTP/1.1", "example.com", True, "wss://example.com/"),
+        ("GET /a?b=%20 HTTP/1.1", "example.com:8080", False, "ws://example.com:8080/a?b=%20"),
+        ("GET /a HTTP/1.1", "[::1]:8443", True, "wss://[::1]:8443/a"),
+        ("GET /caf\xc3\xa9 HTTP/1.1", "example.com", False, "ws://example.com/caf\xc3\xa9"),
+        # H14 to H17: WebKit compares it byte by byte, so nothing is put right
+        ("GET /A?B HTTP/1.1", "Example.COM", False, "ws://Example.COM/A?B"),
+    ],
+)
+def test_the_location_is_what_the_client_asked_for(start: str, host: str, secure: bool, location: str) -> None:
+    lines = ["Upgrade: WebSocket", "Connection: Upgrade", f"Host: {host}", "Origin: http://example.com"]
+    reply = open_up(head_of(*lines, start=start), secure).reply(Answer())
+    assert f"\r\nWebSocket-Location: {location}\r\n".encode("latin-1") in reply
+
+
+@pytest.mark.parametrize("origin", ["http://example.com", "null", "file://", "http://App.Test:8080"])
+def test_the_origin_comes_back_as_it_was_sent(origin: str) -> None:
+    opened = open_up(head_of(*SAMPLE[:3], f"Origin: {origin}"))
+    assert opened.answering.offer.origin == origin
+    assert f"\r\nWebSocket-Origin: {origin}\r\n".encode() in opened.reply(Answer())
+
+
+def test_without_an_origin_there_is_nothing_to_answer() -> None:
+    refused = refusal(head_of(*SAMPLE[:3]))
+    assert refused is not None
+    assert (str(refused), refused.status) == ("no Origin, which the reply must repeat", 400)
+
+
+@pytest.mark.parametrize(
+    ("asked", "offered", "chosen"),
+    [
+        ("chat", ("chat",), "chat"),
+        ("chat,superchat", ("chat", "superchat"), "superchat"),
+        ("chat, chat", ("chat",), "chat"),
+        # P5: a string with a space is one name, and none that a server of today could choose
+        ("chat superchat", (), None),
+        ("/", (), None),
+        ("/,chat", ("chat",), "chat"),
+    ],
+)
+def test_a_subprotocol_is_offered_as_far_as_it_is_one_and_comes_back_whole(
+    asked: str, offered: tuple[str, ...], chosen: str | None
+) -> None:
+    opened = open_up(head_of(*PLAIN, f"WebSocket-Protocol: {asked}"))
+    assert opened.answering.offer.subprotocols == offered
+    assert f"\r\nWebSocket-Protocol: {asked}\r\n".encode() in opened.reply(Answer(chosen))
+
+
+def test_a_client_that_asked_for_a_subprotocol_insists_on_one() -> None:
+    """P2: a WebKit refuses a reply without it."""
+    opened = open_up(head_of(*SAMPLE))
+    with pytest.raises(HandshakeError, match="none of the subprotocols 'sample' was chosen") as refused:
+        opened.answering.accept(Answer())
+    assert refused.value.status == 502
+
+
+@pytest.mark.parametrize("lines", [PLAIN, (*PLAIN, "WebSocket-Protocol:")])
+def test_a_client_that_asked_for_none_gets_none(lines: tuple[str, ...]) -> None:
+    opened = open_up(head_of(*lines))
+    assert opened.answering.offer.subprotocols == ()
+    assert b"WebSocket-Protocol" not in opened.reply(Answer("chat"))
+
+
+@pytest.mark.parametrize("control", ["\x01", "\x1b", "\x7f", "\t"])
+def test_no_control_comes_back_in_a_subprotocol(control: str) -> None:
+    """What is echoed is refused and not mended."""
+    data = head_of(*PLAIN, f"WebSocket-Protocol: ch{control}at")
+    refused = refusal(data)
+    assert refused is not None
+    assert refused.status == 400
+
+
+def test_of_an_answers_headers_only_cookies_are_passed_on() -> None:
+    answer = Answer(headers=(("Server", "x"), ("Set-Cookie", "a=1"), ("X-Y", "z"), ("set-cookie", "b=2")))
+    reply = open_up(head_of(*PLAIN)).reply(answer)
+    assert reply.endswith(b"WebSocket-Location: ws://example.com/chat\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n\r\n")
+    assert b"Server" not in reply
+
+
+def test_an_empty_cookie_of_web_socket_js_is_not_passed_on() -> None:
+    opened = open_up(head_of(*PLAIN, "Cookie: ", "User-Agent: x"))
+    assert opened.answering.offer.headers == (("User-Agent", "x"),)
+
+
+def test_there_is_nothing_to_prove() -> None:
+    answering = open_up(head_of(*PLAIN)).answering
+    assert (answering.challenge_bytes, answering.proof(b"")) == (0, b"")

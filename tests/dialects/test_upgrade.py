@@ -1,0 +1,208 @@
+"""What every upgrade must have, what it must not have, and which headers go end to end."""
+
+import pytest
+
+from wsgateway.dialects.upgrade import check_switch, check_upgrade, end_to_end, valid_subprotocols
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.heads import Headers, Request
+
+from .opening import head_of, open_up, refusal, request_of
+
+GOOD = {"Host": "example.com", "Upgrade": "websocket", "Connection": "Upgrade"}
+
+
+def changed(target: str = "/chat", method: str = "GET", **headers: str | None) -> Request:
+    """A good request but for these; an underscore stands for a hyphen, None for nothing."""
+    new = {name.replace("_", "-"): value for name, value in headers.items()}
+    items = [(name, value) for name, value in (GOOD | new).items() if value is not None]
+    return request_of(*items, target=target, method=method)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        changed(),
+        changed(Upgrade="WebSocket"),
+        changed(Upgrade="WEBSOCKET"),
+        changed(Connection="upgrade"),
+        changed(Connection="keep-alive, Upgrade"),  # all Firefoxes
+        changed(Connection="Upgrade,keep-alive"),
+        changed(Content_Length="0"),
+        changed(Content_Length="8", Sec_WebSocket_Key1="1 ", Sec_WebSocket_Key2="1 "),  # Perl's Protocol::WebSocket
+        changed(Host="[::1]:8080"),
+        changed(Origin="null"),
+        changed(Origin="http://example.com:8080"),
+        changed("/"),
+        changed("/?"),
+        changed("//double?a=/b&c=%00"),
+    ],
+)
+def test_an_upgrade(request_: Request) -> None:
+    check_upgrade(request_)
+
+
+REFUSED: list[tuple[Request, int, str]] = [
+    (changed(Upgrade=None), 426, "no Upgrade"),
+    (changed(Upgrade=""), 426, "no Upgrade"),
+    (changed(Upgrade="h2c"), 426, "Upgrade is 'h2c'"),
+    (changed(Upgrade="websocket, h2c"), 426, "only 'websocket'"),
+    (changed(Upgrade="websocket, websocket"), 426, "only 'websocket'"),
+    (changed(Upgrade="websocket/13"), 426, "only 'websocket'"),
+    (changed(Connection=None), 400, "without 'Connection: Upgrade'"),
+    (changed(Connection="keep-alive"), 400, "without 'Connection: Upgrade'"),
+    (changed(Connection="upgraded"), 400, "without 'Connection: Upgrade'"),
+    (changed(method="POST"), 405, "an upgrade by POST"),
+    (changed(method="HEAD"), 405, "an upgrade by HEAD"),
+    (changed(method="get"), 405, "an upgrade by get"),
+    (changed(Transfer_Encoding="chunked"), 400, "Transfer-Encoding"),
+    (changed(Transfer_Encoding=""), 400, "Transfer-Encoding"),
+    (changed(Content_Length="5"), 400, "a body of 5 bytes"),
+    (changed(Content_Length="8"), 400, "a body of 8 bytes"),
+    (changed(Content_Length="9", Sec_WebSocket_Key1="1 ", Sec_WebSocket_Key2="1 "), 400, "a body of 9 bytes"),
+    (changed(Host=None), 400, "Host"),
+    (changed(Host=""), 400, "Host"),
+    (changed(Host="a/b"), 400, "Host"),
+    (changed(Host="user@a"), 400, "Host"),
+    (changed(Host="a, b"), 400, "Host"),
+    (changed(Host="a b"), 400, "Host"),
+    (changed(Host="caf\xe9"), 400, "Host"),
+    (changed(Origin="http://a http://b"), 400, "Origin"),
+    (changed(Origin="http://caf\xe9"), 400, "Origin"),
+    (changed(Origin="http://a\x01"), 400, "Origin"),
+    (changed(Origin="http://a\tb"), 400, "Origin"),
+    # Where absolute-form would name another authority than Host, the two ends could disagree about it.
+    (changed("http://example.com/chat"), 400, "target"),
+    (changed("ws://other.example.com/chat"), 400, "target"),
+    (changed("example.com:80"), 400, "target"),
+    (changed("*"), 400, "target"),
+    (changed(""), 400, "target"),
+    (changed("/chat#top"), 400, "target"),
+]
+
+
+@pytest.mark.parametrize(("request_", "status", "said"), REFUSED)
+def test_no_upgrade(request_: Request, status: int, said: str) -> None:
+    with pytest.raises(HandshakeError) as refused:
+        check_upgrade(request_)
+    assert said in str(refused.value)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin", "Content-Length"])
+def test_what_must_stand_once_stands_once(name: str) -> None:
+    twice = request_of(*(GOOD | {"Origin": "null", "Content-Length": "0"}).items(), (name.lower(), "x"))
+    with pytest.raises(HandshakeError, match=f"2 {name} headers"):
+        check_upgrade(twice)
+
+
+def test_two_upgrades_are_too_many() -> None:
+    with pytest.raises(HandshakeError, match="Upgrade is 'websocket, websocket'"):
+        check_upgrade(request_of(*GOOD.items(), ("upgrade", "websocket")))
+
+
+def test_who_is_refused_learns_what_is_needed() -> None:
+    for request, header in (
+        (changed(Upgrade=None), "Upgrade"),
+        (changed(Upgrade="x"), "Upgrade"),
+        (changed(method="PUT"), "Allow"),
+    ):
+        with pytest.raises(HandshakeError) as refused:
+            check_upgrade(request)
+        assert dict(refused.value.headers) == {header: {"Upgrade": "websocket", "Allow": "GET"}[header]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "good"), [("/caf\xc3\xa9", True), ("/\xff", False), ("/\xed\xa0\x80", False), ("/\xc3", False)]
+)
+def test_a_target_that_is_not_ascii_is_utf_8(sent: str, good: bool) -> None:
+    """A WebKit compares the Location that it gets back as text; what is not UTF-8 it could not read (H27)."""
+    data = head_of(*[f"{name}: {value}" for name, value in GOOD.items()], "Origin: null", start=f"GET {sent} HTTP/1.1")
+    refused = refusal(data)
+    if good:
+        assert refused is None
+    else:
+        assert refused is not None
+        assert (str(refused), refused.status) == ("the target is not UTF-8", 400)
+
+
+@pytest.mark.parametrize("version", ["7", "8", "13"])
+def test_only_hixie_76_has_8_bytes_behind_its_head(version: str) -> None:
+    """A body that a server behind us sees and we do not is how requests are smuggled."""
+    lines = [*[f"{name}: {value}" for name, value in GOOD.items()], f"Sec-WebSocket-Version: {version}"]
+    lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key1: 1 ", "Sec-WebSocket-Key2: 1 "]
+    assert open_up(head_of(*lines)).dialect.handshake.version == int(version)
+    refused = refusal(head_of(*lines, "Content-Length: 8"))
+    assert refused is not None
+    assert refused.status == 400
+
+
+# -- end to end ------------------------------------------------------------------------------------------------
+
+
+def test_headers_that_concern_the_other_end_go_end_to_end() -> None:
+    kept = (("Cookie", "a=1"), ("User-Agent", "x"), ("Authorization", "Basic eA=="), ("cookie", "b=2"), ("X-Y", "z"))
+    assert end_to_end(Headers(kept)) == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # RFC 9110, 7.6.1
+        "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer",
+        "Transfer-Encoding", "Upgrade",
+        # what is made anew on each side
+        "Content-Length", "Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Key1", "Sec-WebSocket-Version",
+        "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Sec-WebSocket-Origin", "Sec-WebSocket-Accept",
+        "WebSocket-Protocol", "WebSocket-Origin", "WebSocket-Location",
+    ],
+)  # fmt: skip
+def test_headers_that_concern_this_hop_or_the_handshake_do_not(name: str) -> None:
+    for each in (name, name.lower(), name.upper()):
+        assert end_to_end(Headers([(each, "x"), ("Cookie", "a=1")])) == (("Cookie", "a=1"),)
+
+
+def test_what_connection_names_stays_here() -> None:
+    headers = Headers([("Connection", "Upgrade, X-Secret"), ("x-secret", "1"), ("X-Public", "2"), ("X-Empty", "")])
+    assert end_to_end(headers) == (("X-Public", "2"),)
+
+
+# -- subprotocols and switches ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "valid"),
+    [
+        ([], ()),
+        (["chat", "superchat"], ("chat", "superchat")),
+        (["chat", "Chat", "chat"], ("chat", "Chat")),
+        (["chat superchat", "", "a/b", "ok"], ("ok",)),
+    ],
+)
+def test_subprotocols_are_tokens_each_once(names: list[str], valid: tuple[str, ...]) -> None:
+    assert valid_subprotocols(names) == valid
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "connection"),
+    [("websocket", "Upgrade"), ("WebSocket", "upgrade"), ("WEBSOCKET", "keep-alive, Upgrade")],
+)
+def test_a_switch(upgrade: str, connection: str) -> None:
+    check_switch(Headers([("Upgrade", upgrade), ("Connection", connection)]))
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ([], "101 with Upgrade ''"),
+        ([("Connection", "Upgrade")], "101 with Upgrade ''"),
+        ([("Upgrade", "h2c"), ("Connection", "Upgrade")], "101 with Upgrade 'h2c'"),
+        ([("Upgrade", "websocket, h2c"), ("Connection", "Upgrade")], "'websocket, h2c'"),
+        ([("Upgrade", "websocket")], "101 without 'Connection: Upgrade'"),
+        ([("Upgrade", "websocket"), ("Connection", "close")], "101 without 'Connection: Upgrade'"),
+    ],
+)
+def test_no_switch(headers: list[tuple[str, str]], said: str) -> None:
+    with pytest.raises(HandshakeError) as refused:
+        check_switch(Headers(headers))
+    assert said in str(refused.value)
+    assert refused.value.status == 502

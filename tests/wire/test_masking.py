@@ -1,0 +1,113 @@
+"""Masks, in C and in Python."""
+
+import importlib.util
+import random
+import sys
+from itertools import islice
+from types import ModuleType
+
+import pytest
+import websockets.speedups
+import websockets.utils
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsgateway.wire import masking
+from wsgateway.wire.masking import KEYS_PER_CALL, Entropy, apply_mask, mask_keys, rotate, xor_mask
+
+KEYS = st.binary(min_size=4, max_size=4)
+
+
+@pytest.mark.parametrize("mask", [xor_mask, apply_mask])
+@pytest.mark.parametrize(
+    ("data", "key", "masked"),
+    [
+        ("48656c6c6f", "37fa213d", "7f9f4d5158"),  # RFC 6455, 5.7
+        ("", "37fa213d", ""),
+        ("00", "37fa213d", "37"),
+        ("00000000", "37fa213d", "37fa213d"),
+        ("ffffffffffff", "00ff00ff", "ff00ff00ff00"),
+        ("61626300", "00000000", "61626300"),
+    ],
+)
+def test_a_mask_is_laid_over_the_data_again_and_again(mask, data: str, key: str, masked: str) -> None:
+    assert mask(bytes.fromhex(data), bytes.fromhex(key)) == bytes.fromhex(masked)
+    assert mask(bytes.fromhex(masked), bytes.fromhex(key)) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize("size", [*range(20), 125, 126, 127, 1023, 1024, 1025, 65535, 65536, 65537, 70000])
+def test_masking_in_python_is_what_websockets_does(size: int) -> None:
+    chance = random.Random(size)
+    data, key = chance.randbytes(size), chance.randbytes(4)
+    assert xor_mask(data, key) == websockets.utils.apply_mask(data, key) == websockets.speedups.apply_mask(data, key)
+
+
+@settings(deadline=None, database=None, max_examples=200)
+@given(data=st.binary(max_size=600), key=KEYS)
+def test_masking_in_python_is_what_websockets_does_with_any_bytes(data: bytes, key: bytes) -> None:
+    assert xor_mask(data, key) == websockets.speedups.apply_mask(data, key)
+
+
+@settings(deadline=None, database=None, max_examples=200)
+@given(first=st.binary(max_size=20), second=st.binary(max_size=20), key=KEYS)
+def test_a_payload_in_two_pieces_is_masked_with_a_rotated_key(first: bytes, second: bytes, key: bytes) -> None:
+    assert xor_mask(first, key) + xor_mask(second, rotate(key, len(first))) == xor_mask(first + second, key)
+
+
+def test_the_key_is_rotated_by_any_offset() -> None:
+    assert [rotate(b"abcd", offset) for offset in (0, 1, 2, 3, 4, 2**40 + 1)] == [
+        b"abcd",
+        b"bcda",
+        b"cdab",
+        b"dabc",
+        b"abcd",
+        b"bcda",
+    ]
+
+
+def fresh_masking(monkeypatch: pytest.MonkeyPatch, speedups: ModuleType | None) -> ModuleType:
+    """The module, imported once more beside the one in use; None: without `websockets.speedups`."""
+    monkeypatch.setitem(sys.modules, "websockets.speedups", speedups)
+    spec = importlib.util.spec_from_file_location("fresh_masking", masking.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_masks_are_made_in_c_where_websockets_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = fresh_masking(monkeypatch, websockets.speedups)
+    assert module.apply_mask is websockets.speedups.apply_mask
+
+
+def test_masks_are_made_in_python_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = fresh_masking(monkeypatch, None)
+    assert module.apply_mask is module.xor_mask
+
+
+def counted() -> tuple[Entropy, list[int]]:
+    """Entropy that counts: 00000000, 00000001 and so on; and how much was asked for in each call."""
+    calls: list[int] = []
+
+    def entropy(size: int) -> bytes:
+        start = sum(calls) // 4
+        calls.append(size)
+        return b"".join(number.to_bytes(4, "big") for number in range(start, start + size // 4))
+
+    return entropy, calls
+
+
+def test_each_key_is_used_once_and_entropy_is_asked_for_many_at_a_time() -> None:
+    entropy, calls = counted()
+    keys = list(islice(mask_keys(entropy), 2 * KEYS_PER_CALL + 1))
+    assert keys == [number.to_bytes(4, "big") for number in range(2 * KEYS_PER_CALL + 1)]
+    assert calls == [4 * KEYS_PER_CALL] * 3
+
+
+def test_no_entropy_is_taken_before_the_first_key() -> None:
+    entropy, calls = counted()
+    keys = mask_keys(entropy)
+    assert calls == []
+    next(keys)
+    assert len(calls) == 1

@@ -1,0 +1,94 @@
+"""One client of the upstream behind its handshake: whole messages in, events out.
+
+Frames are the library's; here they are joined to messages, pings and closes are answered, and text is checked.
+"""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import trio
+
+from wsgateway.demo.server import READ_BYTES
+from wsgateway.dialects import DIALECTS, Limits
+from wsgateway.errors import ProtocolError
+from wsgateway.net.channel import Channel
+from wsgateway.wire.closecodes import ABNORMAL, INVALID_TEXT
+from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
+from wsgateway.wire.masking import mask_keys
+
+DIALECT = DIALECTS["rfc6455"]
+# Messages are joined here, so this is what one connection may cost.
+LIMITS = Limits(message_bytes=1024 * 1024)
+
+
+class Peer:
+    """A client with whom the handshake is done. One task reads, any may send.
+
+    What it does wrong raises nothing: it gets the Close that it deserves, and `messages` ends.
+    """
+
+    def __init__(self, channel: Channel, early: bytes) -> None:
+        """`early` is what came behind the handshake."""
+        self._channel = channel
+        self._early = early
+        self._encoder = DIALECT.framing.encoder(Role.SERVER, mask_keys(os.urandom))
+        self._lock = trio.Lock()
+        self._closed = False
+
+    async def send(self, *events: Event) -> None:
+        """Sends events in one piece, in turn with other tasks; nothing leaves behind a Close."""
+        async with self._lock:
+            if self._closed:
+                return
+            self._closed = any(isinstance(event, Close) for event in events)
+            try:
+                await self._channel.send(b"".join(map(self._encoder.send, events)))
+            except OSError:  # gone: to read says so too, and ends `messages`
+                self._closed = True
+
+    async def messages(self) -> AsyncGenerator[Fragment]:
+        """Whole messages, to the client's Close, fault or end. Pings and Closes are answered in between."""
+        events = self._events()
+        parts = bytearray()
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    match event:
+                        case Fragment(kind, data, final):
+                            parts += data
+                            if final:
+                                yield _whole(kind, bytes(parts))
+                                parts.clear()
+                        case Ping(data):
+                            await self.send(Pong(data))
+                        case Close(code):
+                            await self.send(Close(code))
+        except ProtocolError as fault:
+            if fault.close_code != ABNORMAL:
+                await self.send(Close(fault.close_code))
+        except OSError:  # a lost connection is an end like others
+            return
+
+    async def _events(self) -> AsyncGenerator[Event]:
+        """Ends behind a Close. Raises ProtocolError, also for an end without one, and OSError."""
+        decoder = DIALECT.framing.decoder(Role.SERVER, LIMITS)
+        data = self._early
+        while True:
+            for event in decoder.receive(data):
+                yield event
+                if isinstance(event, Close):
+                    return
+            data = await self._channel.receive(READ_BYTES)
+            if not data:
+                decoder.finish()
+
+
+def _whole(kind: Kind, data: bytes) -> Fragment:
+    """A message. Raises ProtocolError (1007) for text that is not UTF-8."""
+    if kind is Kind.TEXT:
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            raise ProtocolError(f"text is not UTF-8: {error.reason}", INVALID_TEXT) from None
+    return Fragment(kind, data, final=True)

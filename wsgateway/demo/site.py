@@ -1,0 +1,157 @@
+"""The demo's page, and what it asks for:
+
+    GET /, /page.css, /page.js, /icon.svg     the page
+    GET /dialects                             the dialects and who spoke them
+    GET /probe?dialect=NAME                   a client of that dialect sends a text to /echo: how it went, line by line
+    POST /say?dialect=NAME                    the same client says a text in /chat
+
+Only a browser on this machine is served, and only the page itself may ask for probes: a Host that is not loopback
+may be another site's name that was pointed here (DNS rebinding), and other sites' pages can send requests too.
+"""
+
+import json
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.resources import files
+from urllib.parse import parse_qs
+
+from wsgateway.demo.server import Client, Reply, accept, refusal
+from wsgateway.dialects import DIALECTS, Dialect
+from wsgateway.errors import HandshakeError
+from wsgateway.observe.log import Log
+from wsgateway.probe.client import Question, probe
+from wsgateway.probe.transcript import Line
+from wsgateway.settings.model import Address
+from wsgateway.wire.heads import Headers, Request
+
+MAX_CONNECTIONS = 64
+PROBE_SECONDS = 5.0
+PROBE_TEXT = "hello"
+
+_JSON = "application/json"
+_FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+class Site:
+    """The page's server."""
+
+    def __init__(self, gateway: Address, log: Log) -> None:
+        self._gateway = gateway
+        self._log = log
+        self._pages = {path: _page(name, kind, gateway) for path, (name, kind) in _FILES.items()}
+        self._headers = (
+            ("Cache-Control", "no-store"),
+            ("Content-Security-Policy", _content_security_policy(gateway.port)),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
+            ("Referrer-Policy", "no-referrer"),
+            ("X-Content-Type-Options", "nosniff"),
+        )
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Serves on a socket that listens, until it is cancelled."""
+        await accept(listener, self._serve_client, self._log, MAX_CONNECTIONS)
+
+    async def _serve_client(self, sock: socket.socket) -> None:
+        client = Client(sock)
+        try:
+            request = await client.request()
+            if request is None:
+                return
+            reply = await self._reply(request)
+        except HandshakeError as error:
+            reply = refusal(error)
+        await client.reply(Reply(reply.body, reply.content_type, reply.status, (*reply.headers, *self._headers)))
+
+    async def _reply(self, request: Request) -> Reply:
+        """Raises HandshakeError with the status of a refusal."""
+        _check_host(request.headers)
+        path, _, query = request.target.partition("?")
+        match path:
+            case "/dialects":
+                _check_method(request, "GET", "HEAD")
+                return _json([{"name": each.name, "spoken_by": each.spoken_by} for each in DIALECTS.values()])
+            case "/probe":
+                _check_method(request, "GET", "HEAD")
+                _check_same_site(request.headers)
+                return await self._probe("/echo", _dialect(query), PROBE_TEXT)
+            case "/say":
+                _check_method(request, "POST")
+                _check_same_site(request.headers)
+                _check_origin(request.headers)
+                dialect = _dialect(query)
+                return await self._probe("/chat", dialect, f"hello, I speak {dialect.name}")
+        page = self._pages.get(path)
+        if page is None:
+            raise HandshakeError("there is no such page", 404)
+        _check_method(request, "GET", "HEAD")
+        return page
+
+    async def _probe(self, path: str, dialect: Dialect, text: str) -> Reply:
+        lines: list[Line] = []
+        question = Question(f"ws://{self._gateway}{path}", dialect, text, seconds=PROBE_SECONDS)
+        report = await probe(question, lines.append)
+        return _json({**asdict(report), "lines": [asdict(line) for line in lines]})
+
+
+def _page(name: str, kind: str, gateway: Address) -> Reply:
+    """A file beside this one, in which GATEWAY_PORT stands for the gateway's port."""
+    content = files("wsgateway.demo").joinpath(name).read_bytes()
+    return Reply(content.replace(b"GATEWAY_PORT", str(gateway.port).encode()), kind)
+
+
+def _content_security_policy(gateway_port: int) -> str:
+    """Nothing but our own files, and the gateway. 'self' does not cover another port, and a source has no IPv6."""
+    directives: Mapping[str, str] = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": f"'self' ws://127.0.0.1:{gateway_port} ws://localhost:{gateway_port}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in directives.items())
+
+
+def _check_host(headers: Headers) -> None:
+    if _LOOPBACK.fullmatch(headers.one("Host") or "") is None:
+        raise HandshakeError("this page is for 127.0.0.1 and localhost alone", 421)
+
+
+def _check_method(request: Request, *allowed: str) -> None:
+    if request.method not in allowed:
+        possible = ", ".join(allowed)
+        raise HandshakeError(f"{request.method} is not possible here, {possible} is", 405, (("Allow", possible),))
+
+
+def _check_same_site(headers: Headers) -> None:
+    """Refuses what another site's page has caused. A client that is no browser does not say."""
+    if headers.one("Sec-Fetch-Site") not in (None, "none", "same-origin"):
+        raise HandshakeError("only the demo's own page may ask for this", 403)
+
+
+def _check_origin(headers: Headers) -> None:
+    """Refuses what the page itself has not sent; every browser gives an Origin with a POST."""
+    if headers.one("Origin") != f"http://{headers.one('Host')}":
+        raise HandshakeError("only the demo's own page may ask for this", 403)
+
+
+def _dialect(query: str) -> Dialect:
+    names = parse_qs(query).get("dialect", [])
+    if len(names) != 1 or names[0] not in DIALECTS:
+        raise HandshakeError(f"needs ?dialect= and one of {', '.join(DIALECTS)}")
+    return DIALECTS[names[0]]
+
+
+def _json(value: object) -> Reply:
+    return Reply(json.dumps(value).encode(), _JSON)
