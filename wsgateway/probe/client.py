@@ -214,8 +214,9 @@ class _Conversation:
                 return
 
     async def _part(self, events: AsyncGenerator[Event]) -> None:
-        await self._say(Close(NORMAL))
-        if not self._question.dialect.framing.has_close:
+        framing = self._question.dialect.framing
+        await self._say(Close(NORMAL if NORMAL in framing.close_codes else None))
+        if not framing.has_close:
             self._show(Line("=", "we close the connection: this dialect has no closing frame"))
             self._sock.shutdown(socket.SHUT_WR)
         with trio.move_on_after(PATIENCE_SECONDS):

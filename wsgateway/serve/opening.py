@@ -193,15 +193,20 @@ class _Opening:
     async def _pass_refusal(self, sock: socket.socket, refusal: Refusal, route: Route) -> None:
         """Gives the client the upstream's own answer, as it is."""
         response, source = refusal.response, refusal.head
-        length = [("Content-Length", value) for value in response.headers.every("Content-Length")]
+        # RFC 9112, 6.3: a transfer coding wins over a length, which must not be passed on then.
+        lengths = [] if "Transfer-Encoding" in response.headers else response.headers.every("Content-Length")
+        length = [("Content-Length", value) for value in lengths]
         headers = Headers([*end_to_end(response.headers), *length, ("Connection", "close")])
         late = ProtocolError(f"the upstream's {response.status} was not whole in time")
         with _within(self._left(route.timeouts.handshake_seconds), late):
             await self._channel.send(self._head.respond(Response(response.status, response.reason, headers)))
-            body = source.first_body()
-            while not source.ended:
-                await self._channel.send(self._head.body(body))
-                body = source.body(await Channel(sock).receive(_READ_BYTES))
+            try:
+                body = source.first_body()
+                while not source.ended:
+                    await self._channel.send(self._head.body(body))
+                    body = source.body(await Channel(sock).receive(_READ_BYTES))
+            except HandshakeError as error:
+                raise ProtocolError(f"the upstream's {response.status} broke off: {error}") from None
             await self._channel.send(self._head.body(body) + self._head.end())
         await self._hang_up(route.timeouts.close_seconds)
 
