@@ -297,6 +297,14 @@ def test_a_message_in_fragments_counts_as_one(wire: Wire, cut: Callable[[bytes],
 
 
 @pytest.mark.parametrize("cut", CUTS)
+def test_each_message_counts_from_its_own_beginning(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
+    in_pieces = [text("a" * 50, False), text("b" * 40, False), text("c" * 10)]
+    limits = Limits(message_bytes=100, fragments=3)
+    said = [text("a" * 50 + "b" * 40 + "c" * 10), text("d" * 100)]
+    assert wire.read(wire.write(*in_pieces, text("d" * 100)) * 3, cut, limits) == Heard(said * 3)
+
+
+@pytest.mark.parametrize("cut", CUTS)
 def test_a_message_may_have_as_many_fragments_as_the_limit(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     def in_pieces(number: int) -> bytes:
         return wire.write(*[text("-", final=at == number) for at in range(1, number + 1)], text("next"))

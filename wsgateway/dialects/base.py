@@ -38,9 +38,9 @@ class Decoder(Protocol):
         """
 
     def whole(self, data: bytes) -> bytes | None:
-        """The payload, if the data is one whole text message and none is under way; if not, None, and nothing is taken.
+        """The payload, if the data is one short text message and none is under way; if not, None, and nothing is taken.
 
-        Most reads are such; this says so at a third of the cost of `receive`, which would say the same.
+        Most reads are such; this says so at a third of the cost of `receive`, which says the same, of any length.
         """
 
     def finish(self) -> Close:

@@ -169,8 +169,7 @@ class RequestHead:
             event = self._http.next_event()
         except h11.RemoteProtocolError as error:
             raise HandshakeError(_malformed("request", error)) from None
-        if not isinstance(event, h11.Request):
-            raise HandshakeError("malformed request: no request line")
+        assert isinstance(event, h11.Request), f"a whole head is a request or an error, not {event!r}"
         self._bodiless = event.method == b"HEAD"
         if event.http_version != b"1.1":
             raise HandshakeError(f"HTTP/{event.http_version.decode()} cannot be upgraded, HTTP/1.1 can")
@@ -230,7 +229,8 @@ class ResponseHead:
         """
         room = self._limits.head_bytes - self._taken
         self._taken += len(data)
-        event = self._take(data[:room])
+        # No bytes at all would say to h11 that the stream has ended.
+        event = self._take(data[:room]) if room or not data else None
         if event is None:
             if len(data) > room:
                 raise HandshakeError(f"the head is larger than {self._limits.head_bytes} bytes", 502)
