@@ -14,7 +14,7 @@ from wsgateway.observe.log import make_log
 from wsgateway.probe.client import ProbeError, Question, probe
 from wsgateway.run.worker import bind, serve_until_signalled
 from wsgateway.settings.load import load, single
-from wsgateway.settings.model import Address, Settings
+from wsgateway.settings.model import Settings
 
 GOOD, FAULT, USAGE = 0, 1, 2
 
@@ -65,11 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     log = make_log(settings.logging.level, settings.logging.format)
-    bound = bind(settings)
-    for listener, sock in bound:
-        host, port = sock.getsockname()[:2]
-        log.info("listening", listener=listener.name, address=str(Address(host, port)))
-    trio.run(serve_until_signalled, settings, log, bound)
+    trio.run(serve_until_signalled, settings, log, bind(settings))
     return GOOD
 
 

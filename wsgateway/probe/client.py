@@ -95,7 +95,9 @@ async def probe(question: Question, show: Show) -> Report:
 def _offer(question: Question) -> tuple[str, int, Offer]:
     try:
         url = urlsplit(question.url)
-        port = url.port or 80
+        port = 80 if url.port is None else url.port
+        if not port:
+            raise ValueError("nobody listens on port 0")
     except ValueError as error:
         raise ProbeError(f"{question.url!r} is not an address: {error}") from None
     if url.scheme == "wss":

@@ -34,7 +34,7 @@ def exchange_lines(direction: Literal[">", "<"], data: bytes, behind: str) -> It
     refused = direction == "<" and not head.startswith(b"HTTP/1.1 101")
     if head:
         for line in head.split(b"\r\n"):
-            yield Line(direction, line.decode("utf-8", "backslashreplace"))
+            yield Line(direction, _printable(line.decode("utf-8", "backslashreplace")))
         yield Line(direction, "")
     if rest:
         yield Line(direction, hexadecimal(rest), f"{len(rest)} bytes, {'a body' if refused else behind}")
@@ -51,12 +51,17 @@ def describe(event: Event) -> str:
     """An event in words."""
     match event:
         case Fragment(kind=Kind.TEXT, data=data, final=final):
-            text = data.decode(errors="replace")
+            text = _printable(data.decode(errors="replace"))
             shown = text if len(text) <= MAX_CHARACTERS_SHOWN else f"{text[:MAX_CHARACTERS_SHOWN]}..."
             return f'text "{shown}"' + ("" if final else " (to be continued)")
         case Fragment(data=data, final=final):
             return f"binary, {len(data)} bytes" + ("" if final else " (to be continued)")
         case Close():
-            return f"close, {event}"
+            return f"close, {_printable(str(event))}"
         case _:
             return f"{'ping' if isinstance(event, Ping) else 'pong'}, {len(event.data)} bytes"
+
+
+def _printable(text: str) -> str:
+    """The text with its controls escaped: what a server says must not move the cursor of who reads it."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

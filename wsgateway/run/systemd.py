@@ -5,7 +5,8 @@ import socket
 
 
 def notify(state: str) -> None:
-    """Tells systemd a state, such as READY=1. Does nothing where no NOTIFY_SOCKET is set."""
+    """Tells systemd a state, such as READY=1. Does nothing where no NOTIFY_SOCKET is set. Raises OSError if nobody is
+    there to be told."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return

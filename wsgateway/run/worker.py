@@ -11,7 +11,7 @@ from wsgateway.observe.log import Log
 from wsgateway.run.systemd import notify
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.listeners import Acceptor, listen
-from wsgateway.settings.model import Listener, Settings
+from wsgateway.settings.model import Address, Listener, Settings
 
 # The steps of a goodbye, each of which may take `timeouts.close`: finish a frame, tell, await the answer, close.
 CLOSE_STEPS = 4
@@ -73,7 +73,10 @@ async def serve_until_signalled(settings: Settings, log: Log, bound: Bound) -> N
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             nursery.start_soon(_watch, signals, stop, nursery.cancel_scope, log)
-            notify("READY=1")
+            for listener, sock in bound:
+                host, port = sock.getsockname()[:2]
+                log.info("listening", listener=listener.name, address=str(Address(host, port)))
+            _tell_manager(log, "READY=1")
             await serve(settings, log, bound, stop)
             nursery.cancel_scope.cancel()
 
@@ -86,5 +89,13 @@ async def _watch(signals: AsyncIterator[int], stop: trio.Event, scope: trio.Canc
             scope.cancel()
         else:
             log.info("stopping", why=name)
-            notify("STOPPING=1")
+            _tell_manager(log, "STOPPING=1")
             stop.set()
+
+
+def _tell_manager(log: Log, state: str) -> None:
+    """Tells systemd. A manager that cannot be told is no reason not to serve (sd_notify(3))."""
+    try:
+        notify(state)
+    except OSError as error:
+        log.warning("systemd not told", state=state, why=str(error))

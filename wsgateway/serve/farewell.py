@@ -36,9 +36,10 @@ class Farewell:
         """The source said goodbye, and the other side has heard it: what it still says goes to the source."""
         other = source.peer
         answered = False
-        with trio.move_on_after(self._patience(other)):
+        with trio.move_on_after(self._close_seconds):
             await _flush(other)
-            if other.framing.has_close and source.translator.unfinished() == 0:
+        if other.framing.has_close and not other.backlog and source.translator.unfinished() == 0:
+            with trio.move_on_after(self._patience(other)):
                 answered = await self._pump(other, source)
         if not answered:
             await self._tell(source)
@@ -46,8 +47,7 @@ class Farewell:
 
     async def _break_off(self, source: Endpoint) -> None:
         """The source broke the rules or is gone."""
-        await self._tell(source)
-        await self._tell(source.peer)
+        await self._tell(source, source.peer)
         await self._leave(source, source.peer)
 
     async def _dismiss(self, client: Endpoint, upstream: Endpoint) -> None:
@@ -56,8 +56,7 @@ class Farewell:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._finish_frame, client)
                 nursery.start_soon(self._finish_frame, upstream)
-        await self._tell(client)
-        await self._tell(upstream)
+        await self._tell(client, upstream)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._await_answer, client)
             nursery.start_soon(self._await_answer, upstream)
@@ -91,14 +90,19 @@ class Farewell:
                 ending = (endpoint.translator.feed(data) if data else endpoint.translator.finish()).ending
         await self._leave(endpoint)
 
-    async def _tell(self, endpoint: Endpoint) -> None:
-        """Sends what is left, and our Close if the side gets one and its last frame is whole."""
-        close = farewell(self._ended.ending, endpoint is self._ended.source, endpoint.framing, endpoint.role)
+    async def _tell(self, *endpoints: Endpoint) -> None:
+        """Sends each side what is left, and our Close if it gets one and its last frame is whole."""
         with trio.move_on_after(self._close_seconds):
+            async with trio.open_nursery() as nursery:
+                for endpoint in endpoints:
+                    nursery.start_soon(self._send_close, endpoint)
+
+    async def _send_close(self, endpoint: Endpoint) -> None:
+        close = farewell(self._ended.ending, endpoint is self._ended.source, endpoint.framing, endpoint.role)
+        await _flush(endpoint)
+        if close is not None and endpoint.peer.translator.unfinished() == 0:
+            endpoint.backlog = endpoint.framing.encoder(endpoint.role, self._mask_keys).send(close)
             await _flush(endpoint)
-            if close is not None and endpoint.peer.translator.unfinished() == 0:
-                endpoint.backlog = endpoint.framing.encoder(endpoint.role, self._mask_keys).send(close)
-                await _flush(endpoint)
 
     async def _leave(self, *endpoints: Endpoint) -> None:
         """Says that nothing more will come, and reads what still comes until the other end closes too: to close over
@@ -114,6 +118,9 @@ class Farewell:
 
 async def _receive(endpoint: Endpoint, limit: int) -> bytes:
     """The next bytes from a side; none if its stream has ended, in whatever way."""
+    if endpoint.early:  # the relay ended before it came to them
+        data, endpoint.early = endpoint.early[:limit], endpoint.early[limit:]
+        return data
     try:
         data = await Channel(endpoint.sock).receive(limit)
     except OSError:
