@@ -55,7 +55,7 @@ def wire(request: pytest.FixtureRequest) -> Wire:
 def masking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Masks by `websockets.speedups`, and by the fallback for hosts that do not have it."""
     if request.param == "in Python":
-        monkeypatch.setattr("wsgateway.dialects.frames.apply_mask", xor_mask)
+        monkeypatch.setattr("wsgateway.dialects.framing.apply_mask", xor_mask)
 
 
 TEXTS = {

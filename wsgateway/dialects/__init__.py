@@ -1,7 +1,7 @@
 """Every dialect of WebSocket, without input or output.
 
     hixie75, hixie76    the drafts of Ian Hickson: text between 00 and FF
-    hybi, rfc6455       the drafts of the IETF and the standard, on `frames`
+    hybi, rfc6455       the drafts of the IETF and the standard, on `frames` and `framing`
     base                what a dialect is made of
     upgrade             what all handshakes share
 

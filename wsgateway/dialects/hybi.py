@@ -14,7 +14,8 @@ import hashlib
 from dataclasses import dataclass
 
 from wsgateway.dialects.base import Answer, Answering, Asking, Dialect, Offer
-from wsgateway.dialects.frames import FrameRules, framing
+from wsgateway.dialects.frames import FrameRules
+from wsgateway.dialects.framing import framing
 from wsgateway.dialects.upgrade import check_switch, end_to_end, valid_subprotocols
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.closecodes import DRAFT_CODES

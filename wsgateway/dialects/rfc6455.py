@@ -5,7 +5,8 @@ Some clients of version 13 say Sec-WebSocket-Origin all the same, as books print
 """
 
 from wsgateway.dialects.base import Dialect
-from wsgateway.dialects.frames import FrameRules, framing
+from wsgateway.dialects.frames import FrameRules
+from wsgateway.dialects.framing import framing
 from wsgateway.dialects.hybi import OPCODES_07, AcceptHandshake
 from wsgateway.wire.closecodes import RFC6455_CODES
 

@@ -140,6 +140,7 @@ class _Conversation:
         self._channel = Channel(sock)
         self._report = report
         self._show = show
+        self._fault: ProtocolError | None = None
         self._decoder = framing.decoder(Role.CLIENT, Limits())
         self._encoder = framing.encoder(Role.CLIENT, mask_keys(os.urandom))
 
@@ -185,18 +186,29 @@ class _Conversation:
         data = early
         while True:
             if data:
-                events = list(self._decoder.receive(data))
-                meaning = "; ".join(map(describe, events)) or "a part of a frame"
-                self._show(Line("<", hexadecimal(data), meaning))
-                for event in events:
+                for event in self._take(data):
                     if isinstance(event, Ping):
                         await self._say(Pong(event.data))
                     yield event
+                if self._fault is not None:
+                    raise self._fault
             data = await self._channel.receive(_READ_BYTES)
             if not data:
                 self._show(Line("=", "the server closed the connection"))
                 yield self._decoder.finish()
                 return
+
+    def _take(self, data: bytes) -> list[Event]:
+        """Shows what came, and what it means. What is good of it counts, also before a fault."""
+        events: list[Event] = []
+        try:
+            for event in self._decoder.receive(data):
+                events.append(event)
+        except ProtocolError as fault:
+            self._fault = fault
+        meanings = [*map(describe, events), *([str(self._fault)] if self._fault else [])]
+        self._show(Line("<", hexadecimal(data), "; ".join(meanings) or "a part of a frame"))
+        return events
 
     async def _say(self, event: Event) -> None:
         frame = self._encoder.send(event)

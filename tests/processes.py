@@ -1,0 +1,56 @@
+"""The gateway as a process of its own, for what only a process has: signals, exit codes, a limit of descriptors."""
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.programs import PATIENCE_SECONDS, STOP_SECONDS, Program
+from tests.openings import Opening
+from tests.support import switching
+
+
+def gateway_command(*arguments: str | Path) -> tuple[str | Path, ...]:
+    """The command line of a gateway; warnings are errors there, too."""
+    return (sys.executable, "-W", "error", "-m", "wsgateway", *arguments)
+
+
+class GatewayProcess(Program):
+    """`wsgateway run` with this configuration."""
+
+    def __init__(self, file: Path, configuration: str, environment: Mapping[str, str] | None = None) -> None:
+        file.write_text(configuration)
+        super().__init__(*gateway_command("run", file), environment=environment)
+
+    def address(self) -> tuple[str, int]:
+        """Where it listens; waits until it does."""
+        return "127.0.0.1", int(self.find_line(r"event=listening .*127\.0\.0\.1:(\d+)$")[1])
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Its exit code, when it ends of its own accord."""
+        code = self._process.wait(STOP_SECONDS)
+        self._reader.join(STOP_SECONDS)
+        assert self._process.stdout is not None, "it was opened as a pipe"
+        self._process.stdout.close()
+        return code
+
+
+@contextmanager
+def session(
+    address: tuple[str, int], upstream: socket.socket, opening: Opening
+) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A session through a gateway, by its client and its upstream."""
+    upstream.settimeout(PATIENCE_SECONDS)
+    with socket.create_connection(address, PATIENCE_SECONDS) as client:
+        client.sendall(opening.request)
+        behind, _ = upstream.accept()
+        with behind:
+            behind.settimeout(PATIENCE_SECONDS)
+            behind.sendall(switching(behind.recv(65536)))
+            assert client.recv(65536) == opening.reply
+            yield client, behind

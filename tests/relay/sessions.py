@@ -1,0 +1,149 @@
+"""A session between two raw peers: the sockets are real, and the test holds their other ends.
+
+    peer of the client <-> session.client | the relay | session.upstream <-> peer of the upstream
+
+Over a socket pair all that was sent can be read at once, so that `settled` tells when everything has happened that
+will. Over TCP there are resets.
+"""
+
+import select
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import repeat
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from tests.dialects.feeding import GENEROUS
+from tests.dialects.vectors import MASK_KEY
+from wsgateway.dialects import DIALECTS, Limits
+from wsgateway.relay.engine import Endpoint
+from wsgateway.relay.translate import translator
+from wsgateway.wire.events import Role
+
+Pair = tuple[socket.socket, socket.socket]
+
+# More than anything here needs on a busy machine with two cores.
+PATIENCE_SECONDS = 20.0
+
+
+class Peer:
+    """Who is behind one side of a session. A reset is an error; an end is where it ends."""
+
+    def __init__(self, far: socket.socket) -> None:
+        self.stream = trio.SocketStream(trio.socket.from_stdlib_socket(far))
+        self._kept = b""
+
+    async def send(self, *data: bytes) -> None:
+        for each in data:
+            await self.stream.send_all(each)
+
+    async def once(self) -> bytes:
+        """What one read gives."""
+        kept, self._kept = self._kept, b""
+        return kept or await self.stream.receive_some(1 << 20)
+
+    async def exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            more = await self.once()
+            assert more, f"ended before {count} bytes: {data!r}"
+            data += more
+        self._kept = data[count:]
+        return data[:count]
+
+    async def until(self, end: bytes) -> bytes:
+        """All up to these bytes, which are the end of it."""
+        data = b""
+        while not data.endswith(end):
+            data += await self.exactly(1)
+        return data
+
+    async def rest(self) -> bytes:
+        """All up to the end of the stream."""
+        data = b""
+        while more := await self.once():
+            data += more
+        return data
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The first byte and the payload of a frame of RFC 6455, of less than 64 KiB; a mask is taken off."""
+        first, second = await self.exactly(2)
+        size = second & 0x7F
+        if size == 126:
+            size = int.from_bytes(await self.exactly(2))
+        key = await self.exactly(4) if second & 0x80 else bytes(4)
+        payload = await self.exactly(size)
+        return first, bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+
+    async def send_eof(self) -> None:
+        await self.stream.send_eof()
+
+    async def close(self) -> None:
+        await self.stream.aclose()
+
+    def reset(self) -> None:
+        """Cuts the connection, over TCP."""
+        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.stream.socket.close()
+
+
+def tcp_pair() -> Pair:
+    """Two ends of a connection over loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    return near, far
+
+
+class Session:
+    """Both sides of a session, and who is behind each of them."""
+
+    def __init__(self, client: str, upstream: str, limits: Limits, pairs: tuple[Pair, Pair]) -> None:
+        (near_client, far_client), (near_upstream, far_upstream) = pairs
+        near_client.setblocking(False)
+        near_upstream.setblocking(False)
+        to_client, to_upstream = DIALECTS[client].framing, DIALECTS[upstream].framing
+        keys = repeat(MASK_KEY)
+        up = translator(to_client, to_upstream, Role.SERVER, limits, keys)
+        down = translator(to_upstream, to_client, Role.CLIENT, limits, keys)
+        self.client = Endpoint(near_client, to_client, Role.SERVER, up)
+        self.upstream = Endpoint(near_upstream, to_upstream, Role.CLIENT, down)
+        self.at_client = Peer(far_client)
+        self.at_upstream = Peer(far_upstream)
+
+    def peer_of(self, endpoint: Endpoint) -> Peer:
+        return self.at_client if endpoint is self.client else self.at_upstream
+
+    def close(self) -> None:
+        """Closes all that is still open."""
+        for endpoint in (self.client, self.upstream):
+            endpoint.sock.close()
+            self.peer_of(endpoint).stream.socket.close()
+
+
+@contextmanager
+def session(
+    client: str = "rfc6455", upstream: str = "rfc6455", limits: Limits = GENEROUS, *, tcp: bool = False
+) -> Iterator[Session]:
+    """A session between a client and an upstream of these dialects, which nothing moves yet."""
+    with ExitStack() as stack:
+        connect = tcp_pair if tcp else socket.socketpair
+        made = Session(client, upstream, limits, (connect(), connect()))
+        stack.callback(made.close)
+        yield made
+
+
+async def settled() -> None:
+    """Waits until everybody waits for something that nobody does. A loop that spins never lets that be."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        await wait_all_tasks_blocked()
+
+
+def wait_until_gone(endpoint: Endpoint) -> None:
+    """Waits until the kernel knows that the peer has gone, without giving the relay a turn."""
+    poll = select.poll()
+    poll.register(endpoint.sock, select.POLLRDHUP)
+    assert poll.poll(PATIENCE_SECONDS * 1000), "the end of the connection never came"

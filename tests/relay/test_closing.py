@@ -1,0 +1,68 @@
+"""Who is told what when a session ends: the table of `relay.closing`, for every dialect."""
+
+import pytest
+
+from wsgateway.dialects import DIALECTS, Dialect
+from wsgateway.errors import ProtocolError
+from wsgateway.relay.closing import Ending, farewell
+from wsgateway.wire.events import Close, Role
+
+CLIENT, UPSTREAM = Role.SERVER, Role.CLIENT  # whom we say goodbye to, said by the part that we play towards it
+
+# 1014 is a code of the IANA registry for RFC 6455; the drafts end before it.
+KNOW_1014 = {"rfc6455"}
+
+# How a session ended: what its source is told.
+GOODBYES: dict[str, tuple[Ending, Close | None]] = {
+    "a Close": (Close(), Close()),
+    "a Close with a code": (Close(1000), Close(1000)),
+    # RFC 6455, 5.5.1: the answer typically echoes the code; the reason is for who was told it.
+    "a Close with a code and a reason": (Close(4999, "bye"), Close(4999)),
+}
+FAULTS: dict[str, tuple[Ending, Close | None]] = {
+    "a frame against the rules": (ProtocolError("reserved opcode 0x3"), Close(1002)),
+    "binary for a side with text alone": (ProtocolError("binary message", 1003), Close(1003)),
+    "broken text": (ProtocolError("text is not UTF-8", 1007), Close(1007)),
+    "a message beyond the limits": (ProtocolError("message of 4 bytes, limit 3", 1009), Close(1009)),
+    "the end of its stream": (ProtocolError("the connection ended without a Close", 1006), None),
+    "a reset": (ConnectionResetError("Connection reset by peer"), None),
+    "a time that ran out": (TimeoutError("Connection timed out"), None),
+}
+ENDINGS = {**GOODBYES, **FAULTS}
+
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+both_sides = pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["a client", "an upstream"])
+
+
+@every_dialect
+@both_sides
+@pytest.mark.parametrize(("ending", "told"), ENDINGS.values(), ids=ENDINGS.keys())
+def test_the_source_is_told_its_own_code(ending: Ending, told: Close | None, role: Role, dialect: Dialect) -> None:
+    assert farewell(ending, True, dialect.framing, role) == told
+
+
+@every_dialect
+@both_sides
+@pytest.mark.parametrize("ending", [ending for ending, _ in GOODBYES.values()], ids=GOODBYES.keys())
+def test_the_other_side_has_heard_a_close_already(ending: Ending, role: Role, dialect: Dialect) -> None:
+    assert farewell(ending, False, dialect.framing, role) is None
+
+
+@every_dialect
+@pytest.mark.parametrize("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
+def test_a_client_that_knows_the_code_is_told_of_a_bad_upstream(ending: Ending, dialect: Dialect) -> None:
+    expected = Close(1014) if dialect.name in KNOW_1014 else None
+    assert farewell(ending, False, dialect.framing, CLIENT) == expected
+
+
+@every_dialect
+@pytest.mark.parametrize("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
+def test_an_upstream_is_told_no_code_that_its_client_did_not_send(ending: Ending, dialect: Dialect) -> None:
+    assert farewell(ending, False, dialect.framing, UPSTREAM) is None
+
+
+@every_dialect
+@both_sides
+@pytest.mark.parametrize("to_source", [True, False])
+def test_when_we_stop_both_sides_are_told_that_we_go_away(to_source: bool, role: Role, dialect: Dialect) -> None:
+    assert farewell(None, to_source, dialect.framing, role) == Close(1001)

@@ -1,0 +1,97 @@
+"""What systemd is told, by the protocol of sd_notify(3): from this process, and from a gateway that is one."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.programs import PATIENCE_SECONDS
+from tests.processes import GatewayProcess
+from tests.support import configuration
+from wsgateway.run.systemd import notify
+
+
+@pytest.fixture(params=["a path", "the abstract namespace"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The end of systemd; NOTIFY_SOCKET says where it is."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        if request.param == "a path":
+            name = str(tmp_path / "notify")
+            sock.bind(name)
+        else:
+            name = f"@wsgateway-test-{uuid4()}"
+            sock.bind(name.replace("@", "\0"))
+        monkeypatch.setenv("NOTIFY_SOCKET", name)
+        sock.settimeout(PATIENCE_SECONDS)
+        yield sock
+
+
+def told(manager: socket.socket) -> list[bytes]:
+    """All that has been said by now."""
+    manager.setblocking(False)
+    said = []
+    try:
+        while True:
+            said.append(manager.recv(4096))
+    except BlockingIOError:
+        return said
+
+
+def test_a_state_is_one_datagram(manager: socket.socket) -> None:
+    notify("READY=1")
+    notify("STATUS=a line\nRELOADING=1")
+    assert told(manager) == [b"READY=1", b"STATUS=a line\nRELOADING=1"]
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_a_manager_nothing_is_said(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    if value is None:
+        monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    else:
+        monkeypatch.setenv("NOTIFY_SOCKET", value)
+    notify("READY=1")
+
+
+def test_a_gateway_is_ready_when_it_listens_and_says_when_it_stops(manager: socket.socket, tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path / "gateway.yaml", configuration(9)) as process:
+        assert manager.recv(4096) == b"READY=1"
+        with socket.create_connection(process.address(), PATIENCE_SECONDS):
+            pass
+        assert told(manager) == []
+        assert process.stop() == 0
+        assert told(manager) == [b"STOPPING=1"]
+
+
+def test_a_second_signal_is_not_told(manager: socket.socket, tmp_path: Path) -> None:
+    text = configuration(9, timeouts="close: 1h, handshake: 1h")
+    with GatewayProcess(tmp_path / "gateway.yaml", text) as process:
+        assert manager.recv(4096) == b"READY=1"
+        with socket.create_connection(process.address(), PATIENCE_SECONDS):
+            process.signal(signal.SIGTERM)
+            assert manager.recv(4096) == b"STOPPING=1"
+            process.signal(signal.SIGTERM)
+            assert process.wait() == 0
+        assert told(manager) == []
+
+
+def test_a_gateway_that_cannot_listen_is_never_ready(manager: socket.socket, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        text = configuration(9).replace("127.0.0.1:0", f"127.0.0.1:{other.getsockname()[1]}")
+        with GatewayProcess(tmp_path / "gateway.yaml", text) as process:
+            process.find_line("cannot listen: Address already in use")
+            assert process.wait() == 1
+        assert told(manager) == []
+
+
+@pytest.mark.parametrize("name", ["/nowhere/notify", "@wsgateway-nobody-is-there"])
+def test_a_manager_that_is_not_there_does_not_keep_a_gateway_from_serving(name: str, tmp_path: Path) -> None:
+    # sd_notify(3): whether it worked is not for the service to care about.
+    text = configuration(9)
+    with GatewayProcess(tmp_path / "gateway.yaml", text, environment={"NOTIFY_SOCKET": name}) as process:
+        with socket.create_connection(process.address(), PATIENCE_SECONDS) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 426 ")
+        assert process.stop() == 0

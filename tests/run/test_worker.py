@@ -1,0 +1,210 @@
+"""The life of a process that serves: listeners up, a goodbye for everybody, and an end in bounded time."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+from tests.openings import BY_DIALECT, CHALLENGE, OPENINGS, Opening
+from tests.processes import PATIENCE_SECONDS, GatewayProcess, session
+from tests.support import Peer, Running, Upstream, configuration, serving, switching
+
+MODERN = BY_DIALECT["rfc6455"]
+GOING_AWAY = (0x88, bytes.fromhex("03e9"))
+
+
+async def opened(upstream: Upstream, gateway: Running, opening: Opening) -> tuple[Peer, Peer]:
+    client = await gateway.connect(opening.request)
+    behind, _ = await upstream.agree()
+    assert await client.exactly(len(opening.reply)) == opening.reply
+    return client, behind
+
+
+# -- in this process -------------------------------------------------------------------------------------------
+
+
+async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_log() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        sessions = [(opening, *await opened(upstream, gateway, opening)) for opening in OPENINGS]
+        gateway.stop.set()
+
+        for opening, client, behind in sessions:
+            assert await behind.frame() == GOING_AWAY
+            await behind.send(bytes.fromhex("88 02 03e9"))
+            await client.send(client_goodbye(opening))
+            assert await client.rest() == opening.goodbye
+            assert await behind.rest() == b""
+            await client.close()
+            await behind.close()
+        await gateway.stopped.wait()
+
+        lines = gateway.lines.every("session")
+        assert {line["dialect"] for line in lines} == BY_DIALECT.keys()
+        assert [line["ended"] for line in lines] == ["gateway: stopped"] * len(OPENINGS)
+
+
+def client_goodbye(opening: Opening) -> bytes:
+    """What a client answers to the goodbye of its dialect."""
+    answers = {"hixie-75": b"", "hixie-76": b"\xff\x00"}
+    return answers.get(opening.dialect, bytes.fromhex("88 82 37fa213d 3413"))
+
+
+@pytest.mark.parametrize("opening", OPENINGS, ids=str)
+async def test_a_side_that_does_not_answer_the_goodbye_is_not_waited_for_beyond_its_time(opening: Opening) -> None:
+    async with Upstream() as upstream, serving(upstream.port, timeouts="close: 100ms") as gateway:
+        client, behind = await opened(upstream, gateway, opening)
+        gateway.stop.set()
+        assert await client.rest() == opening.goodbye
+        assert await behind.frame() == GOING_AWAY
+        assert await behind.rest() == b""
+        await gateway.stopped.wait()
+        assert (await gateway.lines.line("session"))["ended"] == "gateway: stopped"
+
+
+async def test_a_gateway_that_stops_has_closed_its_listeners() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        client, behind = await opened(upstream, gateway, MODERN)
+        gateway.stop.set()
+        assert await client.frame() == GOING_AWAY
+        # It has not ended yet.
+        with pytest.raises(OSError, match="all attempts to connect"):
+            await gateway.connect()
+        await client.close()
+        await behind.close()
+        await gateway.stopped.wait()
+
+
+async def test_a_gateway_without_sessions_stops_at_once() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        gateway.stop.set()
+        await gateway.stopped.wait()
+        assert gateway.lines.entries == []
+
+
+async def test_a_message_under_way_is_finished_before_the_goodbye() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        client, behind = await opened(upstream, gateway, MODERN)
+        await behind.send(b"\x81\x05Hel")
+        assert await client.exactly(5) == b"\x81\x05Hel"
+        gateway.stop.set()
+        await behind.send(b"lo")
+        assert await client.exactly(2) == b"lo"
+        assert await client.frame() == GOING_AWAY
+        assert await behind.frame() == GOING_AWAY
+
+
+# Clients that have no session when the gateway stops, and what they have said.
+EARLY = {
+    "nothing": b"",
+    "half a head": b"GET / HTTP/1.1\r\n",
+    "a request that waits for the upstream": MODERN.request,
+    "a head whose challenge is late": BY_DIALECT["hixie-76"].head,
+}
+
+
+@pytest.mark.parametrize("said", EARLY.values(), ids=EARLY)
+async def test_a_client_without_a_session_does_not_keep_a_gateway_from_stopping(said: bytes) -> None:
+    async with Upstream() as upstream, serving(upstream.port, timeouts="close: 100ms") as gateway:
+        client = await gateway.connect(said)
+        if said.endswith(b"\r\n\r\n"):
+            behind = await upstream.accept()
+            request = await behind.head()
+            if said is not MODERN.request:
+                await behind.send(switching(request))
+        else:
+            await wait_all_tasks_blocked()
+        gateway.stop.set()
+        await gateway.stopped.wait()
+        assert not (await client.rest()).startswith(b"HTTP/1.1 101 Switching")
+
+
+async def test_a_session_that_opens_while_the_gateway_stops_is_told_so_at_once() -> None:
+    opening = BY_DIALECT["hixie-76"]
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        client = await gateway.connect(opening.head)
+        behind = await upstream.accept()
+        request = await behind.head()
+        gateway.stop.set()
+        await behind.send(switching(request))
+        await client.send(CHALLENGE)
+        assert await client.exactly(len(opening.reply)) == opening.reply
+        assert await client.exactly(2) == opening.goodbye
+        await client.close()
+        assert await behind.frame() == GOING_AWAY
+        await behind.close()
+        await gateway.stopped.wait()
+
+
+# -- as a process ----------------------------------------------------------------------------------------------
+
+
+NEVER = "close: 1h"
+
+
+@pytest.fixture
+def upstream_socket() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        sock.settimeout(PATIENCE_SECONDS)
+        yield sock
+
+
+def received(sock: socket.socket) -> bytes:
+    """All up to the end."""
+    data = b""
+    while more := sock.recv(65536):
+        data += more
+    return data
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("opening", OPENINGS, ids=str)
+def test_a_signal_stops_a_process_gracefully(
+    upstream_socket: socket.socket, tmp_path: Path, opening: Opening, number: signal.Signals
+) -> None:
+    text = configuration(upstream_socket.getsockname()[1], timeouts="close: 200ms")
+    with GatewayProcess(tmp_path / "gateway.yaml", text) as process:
+        with session(process.address(), upstream_socket, opening) as (client, behind):
+            process.signal(number)
+            assert received(client) == opening.goodbye
+            assert received(behind)[0] == 0x88
+        process.find_line(f"level=info event=stopping why={number.name}$")
+        process.find_line(f'event=session .*dialect={opening.dialect} .*ended="gateway: stopped"$')
+        assert process.wait() == 0
+        assert "Traceback" not in str(process)
+
+
+@pytest.mark.parametrize("opening", OPENINGS, ids=str)
+def test_a_second_signal_ends_a_process_at_once(
+    upstream_socket: socket.socket, tmp_path: Path, opening: Opening
+) -> None:
+    text = configuration(upstream_socket.getsockname()[1], timeouts=NEVER)
+    with GatewayProcess(tmp_path / "gateway.yaml", text) as process:
+        with session(process.address(), upstream_socket, opening) as (client, behind):
+            process.signal(signal.SIGTERM)
+            process.find_line("event=stopping ")
+            # The goodbye is out, and nobody answers it.
+            assert behind.recv(1) == b"\x88"
+            process.signal(signal.SIGTERM)
+            process.find_line('level=warning event="ended at once" why=SIGTERM$')
+            assert received(client) == opening.goodbye
+        process.find_line(f'event=session .*dialect={opening.dialect} .*ended="gateway: stopped"$')
+        assert process.wait() == 0
+        assert "Traceback" not in str(process)
+
+
+def test_a_second_signal_ends_handshakes_too(upstream_socket: socket.socket, tmp_path: Path) -> None:
+    text = configuration(upstream_socket.getsockname()[1], timeouts=f"{NEVER}, handshake: 1h")
+    with (
+        GatewayProcess(tmp_path / "gateway.yaml", text) as process,
+        socket.create_connection(process.address()) as client,
+    ):
+        client.sendall(MODERN.request)
+        behind, _ = upstream_socket.accept()
+        with behind:
+            process.signal(signal.SIGINT)
+            process.find_line("event=stopping why=SIGINT$")
+            process.signal(signal.SIGTERM)
+            assert process.wait() == 0

@@ -1,0 +1,149 @@
+"""Addresses to listen on, and clients that are accepted, or cannot be."""
+
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.programs import PATIENCE_SECONDS, Program
+from tests.openings import BY_DIALECT
+from tests.processes import gateway_command
+from tests.support import Upstream, configuration, serving_text, switching
+from wsgateway.errors import SettingsError
+from wsgateway.run.worker import bind
+from wsgateway.serve.listeners import listen
+from wsgateway.settings.load import parse
+from wsgateway.settings.model import Address
+
+MODERN = BY_DIALECT["rfc6455"]
+has_ipv6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+
+
+def closed(socks: list[socket.socket]) -> list[tuple[str, int]]:
+    """Where they listened."""
+    names = [sock.getsockname()[:2] for sock in socks]
+    for sock in socks:
+        sock.close()
+    return names
+
+
+def test_an_address_of_a_port_0_gets_one_from_the_system() -> None:
+    [(host, port)] = closed(listen(Address("127.0.0.1", 0)))
+    assert host == "127.0.0.1"
+    assert port > 0
+
+
+@has_ipv6
+def test_ipv6_and_ipv4_may_have_the_same_port() -> None:
+    first = listen(Address("::1", 0))
+    port = first[0].getsockname()[1]
+    assert closed([*first, *listen(Address("127.0.0.1", port))]) == [("::1", port), ("127.0.0.1", port)]
+
+
+def test_a_listener_does_not_block_and_can_be_listened_on_again_at_once() -> None:
+    [sock] = listen(Address("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    assert not sock.getblocking()
+    client = socket.create_connection(("127.0.0.1", port))
+    accepted, _ = sock.accept()
+    # Who closes first has its address in TIME_WAIT, as a gateway that is started anew.
+    accepted.close()
+    client.close()
+    sock.close()
+    assert closed(listen(Address("127.0.0.1", port))) == [("127.0.0.1", port)]
+
+
+def test_an_address_in_use_is_a_problem_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SettingsError) as caught:
+            listen(Address("127.0.0.1", port))
+    assert str(caught.value) == f"127.0.0.1:{port}: cannot listen: Address already in use"
+
+
+def test_an_address_of_another_machine_is_a_problem_that_names_it() -> None:
+    # RFC 5737: nobody has it.
+    with pytest.raises(SettingsError) as caught:
+        listen(Address("192.0.2.1", 0))
+    assert str(caught.value) == "192.0.2.1:0: cannot listen: Cannot assign requested address"
+
+
+def test_a_name_that_does_not_exist_is_a_problem_that_names_it() -> None:
+    with pytest.raises(SettingsError) as caught:
+        listen(Address("wsgateway.invalid", 80))
+    assert str(caught.value).startswith("wsgateway.invalid:80: cannot listen: ")
+
+
+def test_if_one_address_cannot_be_listened_on_none_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        free = probe.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        text = configuration(9).replace('"127.0.0.1:0"', f'"127.0.0.1:{free}", "127.0.0.1:{taken}"')
+        with pytest.raises(SettingsError, match=f"^127.0.0.1:{taken}: "):
+            bind(parse(text, "test.yaml"))
+    # A socket that was left open would be a ResourceWarning, and an error here.
+    assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
+
+
+async def test_a_listener_serves_all_its_addresses_and_counts_their_clients_together() -> None:
+    async with Upstream() as upstream:
+        text = configuration(upstream.port, listener="max_connections: 2")
+        text = text.replace('"127.0.0.1:0"', '"127.0.0.1:0", "127.0.0.1:0"')
+        async with serving_text(text) as gateway:
+            assert len(set(gateway.ports)) == 2
+            for port in gateway.ports:
+                client = await gateway.connect(MODERN.request, port=port)
+                await upstream.agree()
+                assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+            for port in gateway.ports:
+                client = await gateway.connect(port=port)
+                assert (await client.head()).startswith(b"HTTP/1.1 503 ")
+
+
+async def test_each_listener_counts_for_itself() -> None:
+    async with Upstream() as upstream:
+        text = configuration(upstream.port, listener="max_connections: 1")
+        text = text.replace("defaults:", '  - {bind: ["127.0.0.1:0"], max_connections: 1}\ndefaults:')
+        async with serving_text(text) as gateway:
+            for port in gateway.ports:
+                client = await gateway.connect(MODERN.request, port=port)
+                await upstream.agree()
+                assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+            client = await gateway.connect(port=gateway.ports[1])
+            assert (await client.head()).startswith(b"HTTP/1.1 503 ")
+            assert (await gateway.lines.line("refused"))["why"] == "listener-2 has its limit of 1 connections"
+
+
+async def test_a_client_that_has_gone_before_it_is_accepted_costs_nothing() -> None:
+    async with Upstream() as upstream, serving_text(configuration(upstream.port)) as gateway:
+        # Nothing is accepted between these lines.
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client = await gateway.connect(MODERN.request)
+        await upstream.agree()
+        assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+
+
+def test_a_gateway_out_of_descriptors_serves_again_when_some_are_free(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as upstream, ExitStack() as clients:
+        upstream.settimeout(PATIENCE_SECONDS)
+        file = tmp_path / "gateway.yaml"
+        file.write_text(configuration(upstream.getsockname()[1]))
+        with Program("sh", "-c", 'ulimit -n 32; exec "$@"', "sh", *gateway_command("run", file)) as program:
+            address = ("127.0.0.1", int(program.find_line(r"listening.*127\.0\.0\.1:(\d+)")[1]))
+            for _ in range(40):
+                clients.enter_context(socket.create_connection(address, PATIENCE_SECONDS))
+            program.find_line(r'level=error event="cannot accept" .*why="Too many open files"')
+            clients.close()
+
+            with socket.create_connection(address, PATIENCE_SECONDS) as client:
+                client.sendall(MODERN.request)
+                behind, _ = upstream.accept()
+                with behind:
+                    behind.settimeout(PATIENCE_SECONDS)
+                    behind.sendall(switching(behind.recv(65536)))
+                    assert client.recv(65536).startswith(b"HTTP/1.1 101 ")
+            assert program.stop() == 0

@@ -1,0 +1,330 @@
+"""The running gateway for tests: in this process, between raw peers whose every byte the test writes and sees.
+
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        client = await gateway.connect()
+        await client.send(...)
+        behind = await upstream.accept()
+
+Nothing is mocked: sockets are real, ports are chosen by the system. Nothing sleeps: a test waits for bytes, or for a
+line of the log, and PATIENCE_SECONDS is only for the case that they never come.
+"""
+
+import base64
+import hashlib
+import logging
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+import trio
+from websockets.exceptions import ConnectionClosed
+from websockets.trio.server import ServerConnection
+from websockets.trio.server import serve as serve_websockets
+from websockets.typing import Subprotocol
+
+from wsgateway.observe.log import Log
+from wsgateway.run.worker import bind, serve
+from wsgateway.settings.load import parse
+
+# More than anything here needs on a busy machine with two cores.
+PATIENCE_SECONDS = 10.0
+
+_CONFIGURATION = """\
+version: 1
+listeners:
+  - {{name: public, bind: ["127.0.0.1:0"], {listener}}}
+defaults:
+  timeouts: {{{timeouts}}}
+  limits: {{{limits}}}
+routes:
+  - {{name: all, match: {{path: {{prefix: {path}}}}}, upstream: behind}}
+upstreams:
+  behind:
+    targets: [{{url: "ws://127.0.0.1:{upstream}"}}]
+"""
+
+
+def configuration(upstream: int, listener: str = "", timeouts: str = "", limits: str = "", path: str = "/") -> str:
+    """The YAML of a gateway before this port; `listener`, `timeouts` and `limits` are what a mapping may hold."""
+    return _CONFIGURATION.format(upstream=upstream, listener=listener, timeouts=timeouts, limits=limits, path=path)
+
+
+class Lines:
+    """The log of a gateway, line by line."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._news = trio.lowlevel.ParkingLot()
+
+    def log(self) -> Log:
+        """A log that writes here, whatever the level."""
+        wrapper = structlog.make_filtering_bound_logger(logging.DEBUG)
+        log: Log = structlog.wrap_logger(
+            None, processors=[structlog.processors.format_exc_info, self._take], wrapper_class=wrapper
+        )
+        return log
+
+    def _take(self, _: object, level: str, event: MutableMapping[str, Any]) -> str:
+        self.entries.append({"level": level, **event})
+        self._news.unpark_all()
+        raise structlog.DropEvent
+
+    async def line(self, event: str, **facts: object) -> dict[str, Any]:
+        """The first line of this event that has these facts; waits for it."""
+        while True:
+            for entry in self.entries:
+                if entry["event"] == event and facts.items() <= entry.items():
+                    return entry
+            await self._news.park()
+
+    def every(self, event: str) -> list[dict[str, Any]]:
+        """All lines of an event so far."""
+        return [entry for entry in self.entries if entry["event"] == event]
+
+
+class Peer:
+    """One end of a connection. A reset is an error; an end is where it ends."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        host, port = stream.socket.getsockname()[:2]
+        self.name = f"{host}:{port}"
+        """our own address, by which the log knows a client"""
+        self._kept = b""
+
+    async def send(self, *data: bytes) -> None:
+        for each in data:
+            await self.stream.send_all(each)
+
+    async def once(self) -> bytes:
+        """What one read gives."""
+        kept, self._kept = self._kept, b""
+        return kept or await self.stream.receive_some(1 << 20)
+
+    async def until(self, end: bytes) -> bytes:
+        """All up to these bytes, which are the end of it."""
+        data = b""
+        while end not in data:
+            more = await self.once()
+            assert more, f"ended before {end!r}: {data!r}"
+            data += more
+        found, _, rest = data.partition(end)
+        self._kept = rest
+        return found + end
+
+    async def head(self) -> bytes:
+        return await self.until(b"\r\n\r\n")
+
+    async def exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            more = await self.once()
+            assert more, f"ended before {count} bytes: {data!r}"
+            data += more
+        self._kept = data[count:]
+        return data[:count]
+
+    async def rest(self) -> bytes:
+        """All up to the end of the stream."""
+        data = b""
+        while more := await self.once():
+            data += more
+        return data
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The first byte and the payload of a short frame of RFC 6455; a mask is taken off."""
+        first, second = await self.exactly(2)
+        assert second & 0x7F < 126, "not short"
+        key = await self.exactly(4) if second & 0x80 else bytes(4)
+        payload = await self.exactly(second & 0x7F)
+        return first, bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+
+    async def message(self) -> bytes:
+        """The payload of a message of RFC 6455, in short frames, however many."""
+        whole, final = b"", False
+        while not final:
+            first, payload = await self.frame()
+            whole += payload
+            final = first & 0x80 != 0
+        return whole
+
+    async def send_eof(self) -> None:
+        await self.stream.send_eof()
+
+    async def close(self) -> None:
+        await self.stream.aclose()
+
+    def reset(self) -> None:
+        """Cuts the connection."""
+        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.stream.socket.close()
+
+
+class Upstream:
+    """A server behind the gateway that says what the test says."""
+
+    def __init__(self) -> None:
+        self._sock = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._accepted: list[Peer] = []
+
+    async def __aenter__(self) -> Self:
+        await self._sock.bind(("127.0.0.1", 0))
+        self._sock.listen()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._sock.close()
+        for peer in self._accepted:
+            peer.stream.socket.close()
+
+    @property
+    def port(self) -> int:
+        port: int = self._sock.getsockname()[1]
+        return port
+
+    async def accept(self) -> Peer:
+        """The next connection."""
+        sock, _ = await self._sock.accept()
+        self._accepted.append(Peer(trio.SocketStream(sock)))
+        return self._accepted[-1]
+
+    async def agree(self, *headers: str, behind: bytes = b"") -> tuple[Peer, bytes]:
+        """Accepts the next WebSocket, and returns the head of its request too; sends `behind` in the same write."""
+        peer = await self.accept()
+        request = await peer.head()
+        await peer.send(switching(request, *headers) + behind)
+        return peer, request
+
+    def nobody_came(self) -> bool:
+        """Whether no connection waits that `accept` would give."""
+        with socket.socket(fileno=socket.dup(self._sock.fileno())) as sock:
+            sock.setblocking(False)
+            try:
+                sock.accept()[0].close()
+            except BlockingIOError:
+                return True
+        return False
+
+
+@dataclass
+class Running:
+    """A gateway that serves."""
+
+    ports: list[int]
+    """where, in the order of the configuration"""
+    lines: Lines
+    stop: trio.Event
+    stopped: trio.Event
+    """set when `serve` has returned"""
+    nursery: trio.Nursery
+    """for what a test does at the same time; ends with it"""
+    _clients: list[Peer] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return self.ports[0]
+
+    async def connect(self, *first: bytes, port: int | None = None) -> Peer:
+        """A connection of a client, which says this first."""
+        peer = Peer(await trio.open_tcp_stream("127.0.0.1", port or self.port))
+        self._clients.append(peer)
+        await peer.send(*first)
+        return peer
+
+    def close(self) -> None:
+        """Closes all connections of clients."""
+        for peer in self._clients:
+            peer.stream.socket.close()
+
+
+@asynccontextmanager
+async def serving(upstream: int, **options: str) -> AsyncIterator[Running]:
+    """A gateway before this port (see `configuration`). A bug that it logs is an error."""
+    async with serving_text(configuration(upstream, **options)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def serving_text(text: str) -> AsyncIterator[Running]:
+    """A gateway with this configuration, for one test. A bug that it logs is an error."""
+    settings = parse(text, "test.yaml")
+    bound = bind(settings)
+    lines, stop, stopped = Lines(), trio.Event(), trio.Event()
+
+    async def run() -> None:
+        await serve(settings, lines.log(), bound, stop)
+        stopped.set()
+
+    try:
+        with trio.fail_after(PATIENCE_SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run)
+                running = Running([sock.getsockname()[1] for _, sock in bound], lines, stop, stopped, nursery)
+                try:
+                    yield running
+                finally:
+                    running.close()
+                nursery.cancel_scope.cancel()
+    finally:
+        for entry in lines.entries:
+            print(entry)
+    assert not lines.every("bug")
+
+
+Handler = Callable[[ServerConnection], Any]
+
+
+async def echo(connection: ServerConnection) -> None:
+    """Sends each message back."""
+    try:
+        async for message in connection:
+            await connection.send(message)
+    except ConnectionClosed:
+        return
+
+
+def prefer_sample(_: ServerConnection, offered: list[Subprotocol]) -> Subprotocol | None:
+    """Chooses the subprotocol of the drafts' examples."""
+    return Subprotocol("sample") if "sample" in offered else None
+
+
+@asynccontextmanager
+async def websockets_server(handler: Handler = echo, **options: Any) -> AsyncIterator[int]:
+    """A server that somebody else wrote; gives its port."""
+    async with trio.open_nursery() as nursery:
+        start = partial(serve_websockets, handler, 0, host="127.0.0.1", ping_interval=None, **options)
+        server = await nursery.start(start)
+        yield server.listeners[0].socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+def head_of(start: str, *lines: str) -> bytes:
+    """A head: its first line and its headers, text of bytes (Latin-1)."""
+    return "".join(f"{line}\r\n" for line in [start, *lines, ""]).encode("latin-1")
+
+
+def fields(head: bytes) -> list[tuple[str, str]]:
+    """The headers of a head, in order; names in lower case."""
+    lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")[1:]
+    return [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+
+
+def values(head: bytes, name: str) -> list[str]:
+    """All values of a header, whose name is in lower case."""
+    return [value for each, value in fields(head) if each == name]
+
+
+def switching(request: bytes, *headers: str) -> bytes:
+    """The 101 that a server of RFC 6455 answers to the head of a request."""
+    [key] = values(request, "sec-websocket-key")
+    digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
+    accept = f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}"
+    return head_of("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", accept, *headers)

@@ -1,0 +1,128 @@
+"""Who may import whom, and what a module looks like: read from the sources, so that no arrow turns round unseen."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "wsgateway"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MAX_LINES = 400
+
+# Each part, and the parts that it may import besides itself. `relay` is three: two are pure, and one is not.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "wire": {"errors"},
+    "dialects": {"errors", "wire"},
+    "relay.translate": {"errors", "wire", "dialects"},
+    "relay.closing": {"errors", "wire", "dialects"},
+    "relay.engine": {"errors", "wire", "dialects", "relay.closing"},
+    "relay": set(),
+    "net": set(),
+    "settings": {"errors", "wire", "dialects"},
+    "observe": set(),
+    "policy": {"errors", "dialects", "settings"},
+    "upstream": {"errors", "wire", "dialects", "net"},
+    "serve": {
+        "errors", "wire", "dialects", "relay.translate", "relay.closing", "relay.engine",
+        "net", "settings", "observe", "policy", "upstream",
+    },
+    "run": {"errors", "settings", "observe", "serve"},
+    "probe": {"errors", "wire", "dialects", "net", "upstream"},
+    "demo": {"errors", "wire", "dialects", "net", "settings", "observe", "serve", "run", "probe"},
+    "cli": {"wsgateway", "errors", "dialects", "settings", "observe", "run", "probe", "demo"},
+    "__main__": {"cli"},
+    "wsgateway": set(),
+}  # fmt: skip
+
+# Bytes in, bytes out: time, randomness and sockets are somebody else's.
+PURE = {"wire", "dialects", "relay.translate", "relay.closing", "policy"}
+IMPURE_MODULES = {
+    "trio", "socket", "ssl", "time", "logging", "structlog",
+    "asyncio", "datetime", "os", "random", "secrets", "select", "subprocess", "threading",
+}  # fmt: skip
+
+
+def name_of(file: Path) -> str:
+    """The name of a module below `wsgateway`; empty for that itself."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part_of(module: str) -> str:
+    """The part that a module belongs to, by its name below `wsgateway`."""
+    if not module:
+        return "wsgateway"
+    if module.startswith("relay."):
+        return ".".join(module.split(".")[:2])
+    return module.split(".")[0]
+
+
+def imports(file: Path) -> Iterator[tuple[int, str]]:
+    """Every module that a file imports, anywhere in it, with the line."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{file}:{node.lineno}: a relative import"
+            assert not node.level, f"{file}:{node.lineno}: a relative import"
+            if node.module in ("wsgateway", "wsgateway.relay"):
+                # `from wsgateway import wire` is an import of wire.
+                for alias in node.names:
+                    inside = PACKAGE.joinpath(*node.module.split(".")[1:], alias.name)
+                    is_module = inside.is_dir() or inside.with_suffix(".py").exists()
+                    yield node.lineno, f"{node.module}.{alias.name}" if is_module else node.module
+            else:
+                yield node.lineno, node.module
+
+
+PURE_MODULES = [file for file in MODULES if part_of(name_of(file)) in PURE]
+every_module = pytest.mark.parametrize("file", MODULES, ids=name_of)
+
+
+def test_every_part_has_its_place() -> None:
+    assert {part_of(name_of(file)) for file in MODULES} == MAY_IMPORT.keys()
+
+
+def test_the_arrows_have_one_direction() -> None:
+    TopologicalSorter(MAY_IMPORT).prepare()  # raises CycleError if there is a way round
+
+
+@every_module
+def test_a_module_imports_only_what_its_part_may(file: Path) -> None:
+    part = part_of(name_of(file))
+    for line, imported in imports(file):
+        top, _, below = imported.partition(".")
+        if top == "wsgateway":
+            target = part_of(below)
+            assert target == part or target in MAY_IMPORT[part], f"{file}:{line}: {part} must not import {imported}"
+
+
+@pytest.mark.parametrize("file", PURE_MODULES, ids=name_of)
+def test_a_pure_module_has_no_input_or_output_and_no_clock(file: Path) -> None:
+    for line, imported in imports(file):
+        assert imported.split(".")[0] not in IMPURE_MODULES, f"{file}:{line}: imports {imported}"
+
+
+def test_the_pure_parts_can_be_had_without_trio() -> None:
+    # What they import imports none, either.
+    pure = ["wsgateway." + name_of(file) for file in PURE_MODULES]
+    code = f"import sys, {', '.join(pure)}; print(sorted({{'trio', 'structlog', 'asyncio'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@every_module
+def test_a_module_fits_into_a_head(file: Path) -> None:
+    lines = len(file.read_text().splitlines())
+    assert lines <= MAX_LINES, f"{file} has {lines} lines, at most {MAX_LINES} are allowed"
+
+
+@every_module
+def test_a_module_says_what_it_is(file: Path) -> None:
+    assert ast.get_docstring(ast.parse(file.read_text())), f"{file} has no docstring"

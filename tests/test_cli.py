@@ -1,0 +1,215 @@
+"""The command line: what it prints, where, and with which exit status: 0 good, 1 a fault, 2 wrong usage."""
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.programs import PATIENCE_SECONDS, Program
+from tests.openings import BY_DIALECT
+from tests.processes import gateway_command
+from tests.support import configuration, switching
+from wsgateway import __version__
+from wsgateway.cli import main
+from wsgateway.dialects import DIALECTS
+
+GOOD, FAULT, USAGE = 0, 1, 2
+MODERN = BY_DIALECT["rfc6455"]
+EXAMPLES = sorted((Path(__file__).parent.parent / "config").glob("*.yaml"))
+
+BAD = """\
+version: 1
+listeners:
+  - bind: ["127.0.0.1"]
+    max_conections: 5
+routes:
+  - match: {path: {prefix: chat}}
+    upstream: ecco
+upstreams:
+  echo:
+    targets: [{url: "http://127.0.0.1:9000"}]
+"""
+
+
+def usage_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What is said of a wrong command line; it must be wrong."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    captured = capsys.readouterr()
+    assert caught.value.code == USAGE
+    assert captured.out == ""
+    assert captured.err.startswith("usage: wsgateway")
+    return captured.err.splitlines()[-1]
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    return file
+
+
+def problems(file: Path) -> str:
+    """What is wrong with BAD, each with its place."""
+    return (
+        f"{file}:3:12: listeners[0].bind[0]: '127.0.0.1' has no port;"
+        " write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080\n"
+        f"{file}:4:5: listeners[0].max_conections: this key is unknown; did you mean 'max_connections'?\n"
+        f"{file}:6:28: routes[0].match.path.prefix: 'chat' is not a path; it must begin with '/'\n"
+        f"{file}:7:15: routes[0].upstream: 'ecco' is no upstream; did you mean 'echo'?\n"
+        f"{file}:10:21: upstreams.echo.targets[0].url: 'http://127.0.0.1:9000' is not a ws:// address\n"
+    )
+
+
+# -- usage -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["serve"], "argument COMMAND: invalid choice: 'serve'"),
+        (["run"], "give either a FILE, or --listen and --upstream"),
+        (["run", "--listen", "127.0.0.1:0"], "give either a FILE, or --listen and --upstream"),
+        (["run", "--upstream", "ws://a"], "give either a FILE, or --listen and --upstream"),
+        (["run", "a.yaml", "--listen", "127.0.0.1:0"], "give either a FILE, or --listen and --upstream"),
+        (
+            ["run", "a.yaml", "--listen", "127.0.0.1:0", "--upstream", "ws://a"],
+            "give either a FILE, or --listen and --upstream",
+        ),
+        (["run", "a.yaml", "b.yaml"], "unrecognized arguments: b.yaml"),
+        (["run", "a.yaml", "--daemon"], "unrecognized arguments: --daemon"),
+        (["check"], "the following arguments are required: FILE"),
+        (["probe"], "the following arguments are required: URL, --dialect"),
+        (["probe", "ws://a"], "the following arguments are required: --dialect"),
+        (["probe", "ws://a", "--dialect", "hixie-77"], "argument --dialect: invalid choice: 'hixie-77'"),
+        (["probe", "wss://a", "--dialect", "rfc6455"], "wss:// is not possible in this version: it speaks no TLS"),
+        (["probe", "http://a", "--dialect", "rfc6455"], "'http://a' is not an address of the form"),
+        (["probe", "ws://", "--dialect", "rfc6455"], "'ws://' is not an address of the form"),
+        (["probe", "ws://a:x", "--dialect", "rfc6455"], "'ws://a:x' is not an address: "),
+        (["probe", "ws://a:65536", "--dialect", "rfc6455"], "'ws://a:65536' is not an address: "),
+        (["probe", "ws://a:0", "--dialect", "rfc6455"], "'ws://a:0' is not an address: "),
+        (["probe", "ws://[::1", "--dialect", "rfc6455"], "'ws://[::1' is not an address: "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_status_2_and_says_what_is_right(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert f"error: {said}" in usage_error(capsys, *arguments)
+
+
+def test_an_unknown_dialect_is_told_all_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    said = usage_error(capsys, "probe", "ws://a", "--dialect", "hybi-10")
+    assert all(dialect in said for dialect in DIALECTS)
+
+
+def test_the_version_is_printed() -> None:
+    done = subprocess.run(
+        gateway_command("--version"), capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (GOOD, f"wsgateway {__version__}\n", "")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == GOOD
+    said = capsys.readouterr().out
+    assert all(f"\n    {command} " in said for command in ("run", "check", "probe"))
+
+
+# -- check -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_a_good_file_is_called_good(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    assert main(["check", str(file)]) == GOOD
+    assert capsys.readouterr() == (f"{file}: good\n", "")
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_every_mistake_of_a_file_is_named_with_its_place(
+    capsys: pytest.CaptureFixture[str], command: str, bad: Path
+) -> None:
+    assert main([command, str(bad)]) == FAULT
+    assert capsys.readouterr() == ("", problems(bad))
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_file_that_is_no_yaml_is_one_problem(
+    capsys: pytest.CaptureFixture[str], command: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("version: 1\nlisteners: [\n")
+    assert main([command, str(file)]) == FAULT
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"{file}:")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_file_that_is_not_there_is_a_fault(capsys: pytest.CaptureFixture[str], command: str, tmp_path: Path) -> None:
+    file = tmp_path / "none.yaml"
+    assert main([command, str(file)]) == FAULT
+    assert capsys.readouterr() == ("", f"{file}: cannot be read: No such file or directory\n")
+
+
+# -- run -------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_addresses_are_named_by_their_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--listen", "8080", "--upstream", "wss://a"]) == FAULT
+    assert capsys.readouterr() == (
+        "",
+        "--listen: '8080' has no host; for every address of this machine write 0.0.0.0:8080 or [::]:8080\n"
+        "--upstream: 'wss://a' asks for TLS, which this version does not speak to upstreams; write ws://\n",
+    )
+
+
+def test_an_address_in_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        file = tmp_path / "gateway.yaml"
+        file.write_text(configuration(9).replace("127.0.0.1:0", address))
+        for arguments in ["run", str(file)], ["run", "--listen", address, "--upstream", "ws://127.0.0.1:9"]:
+            assert main(arguments) == FAULT
+            assert capsys.readouterr() == ("", f"{address}: cannot listen: Address already in use\n")
+
+
+def test_a_gateway_between_two_addresses_serves_until_it_is_told_to_stop() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        upstream.settimeout(PATIENCE_SECONDS)
+        url = f"ws://127.0.0.1:{upstream.getsockname()[1]}"
+        with Program(*gateway_command("run", "--listen", "127.0.0.1:0", "--upstream", url)) as program:
+            port = int(program.find_line(r"event=listening listener=listener-1 address=127\.0\.0\.1:(\d+)$")[1])
+            with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as client:
+                client.sendall(MODERN.request)
+                behind, _ = upstream.accept()
+                with behind:
+                    behind.settimeout(PATIENCE_SECONDS)
+                    behind.sendall(switching(behind.recv(65536)))
+                    assert client.recv(65536) == MODERN.reply
+            program.find_line(r"level=info event=session .*dialect=rfc6455 ")
+            assert program.stop() == GOOD
+            assert "Traceback" not in str(program)
+
+
+def test_every_address_that_is_listened_on_is_logged(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    text = configuration(9).replace('"127.0.0.1:0"', '"127.0.0.1:0", "127.0.0.1:0"')
+    file.write_text(text + "logging: {format: json}\n")
+    with Program(*gateway_command("run", file)) as program:
+        for _ in range(2):
+            program.find_line(r'^{"listener": "public", "address": "127\.0\.0\.1:\d+", "event": "listening"')
+
+
+def test_a_gateway_that_says_that_it_listens_can_be_stopped(tmp_path: Path) -> None:
+    # Whoever waited for that line may send the signal at once; to die of it would be a failure for systemd.
+    file = tmp_path / "gateway.yaml"
+    file.write_text(configuration(9))
+    with Program(*gateway_command("run", file)) as program:
+        program.find_line("event=listening ")
+        assert program.stop() == GOOD
