@@ -299,7 +299,7 @@ async def test_a_client_that_goes_on_after_its_fault_still_hears_of_it() -> None
     # Over TCP: to close over its bytes would reset the connection, and take the Close back.
     async with parting(tcp=True, limits=Limits(message_bytes=5)) as end:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(end.client.send, bytes.fromhex("81 fe ffff 37fa213d") + bytes(65535))
+            nursery.start_soon(end.client.send, bytes.fromhex("81 fe ffff 37fa213d") + bytes(8 * 1024 * 1024))
             assert await end.client.rest() == bytes.fromhex("88 02 03f1")
         await end.both_close()
 
@@ -597,6 +597,7 @@ async def test_what_a_client_said_before_its_upstreams_first_word_was_goodbye_is
                 assert await end.client.exactly(4) == CLOSE_1000
                 await end.client.send(MASKED_HELLO[4:] + MASKED_CLOSE_1000)
                 assert await end.upstream.rest() == MASKED_HELLO + MASKED_CLOSE_1000
+                assert (pair.client.received, pair.upstream.received) == (19, 4)
                 nursery.cancel_scope.cancel()
 
 

@@ -187,6 +187,15 @@ async def test_a_place_is_free_again_when_a_client_had_no_session(request_: byte
         assert head.startswith(b"HTTP/1.1 404 ")
 
 
+async def test_clients_beyond_the_limit_get_their_answer_however_many_came_before() -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener="max_connections: 1") as gateway:
+        await accepted(upstream, await gateway.connect(MODERN.request))
+        for _ in range(300):  # more than are answered at the same time
+            client = await gateway.connect()
+            assert (await client.head()).startswith(b"HTTP/1.1 503 ")
+            await client.close()
+
+
 async def test_clients_beyond_the_limit_that_do_not_leave_take_no_place() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener="max_connections: 1") as gateway:
         first = await gateway.connect(MODERN.request)

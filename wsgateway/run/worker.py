@@ -46,7 +46,7 @@ async def serve(settings: Settings, log: Log, bound: Bound, stop: trio.Event) ->
                 sessions.start_soon(_accept, gateway, bound, sessions, acceptors)
                 await stop.wait()
                 acceptors.cancel()
-                gateway.engine.stop()
+                gateway.stop()
                 longest = max(route.timeouts.close_seconds for route in settings.routes)
                 sessions.cancel_scope.deadline = trio.current_time() + CLOSE_STEPS * longest
             nursery.cancel_scope.cancel()

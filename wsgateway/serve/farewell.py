@@ -120,11 +120,11 @@ async def _receive(endpoint: Endpoint, limit: int) -> bytes:
     """The next bytes from a side; none if its stream has ended, in whatever way."""
     if endpoint.early:  # the relay ended before it came to them
         data, endpoint.early = endpoint.early[:limit], endpoint.early[limit:]
-        return data
-    try:
-        data = await Channel(endpoint.sock).receive(limit)
-    except OSError:
-        return b""
+    else:
+        try:
+            data = await Channel(endpoint.sock).receive(limit)
+        except OSError:
+            return b""
     endpoint.received += len(data)
     return data
 

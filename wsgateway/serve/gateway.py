@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import trio
+
 from wsgateway.observe.log import Log
 from wsgateway.relay.engine import Engine
 from wsgateway.settings.model import Settings
@@ -18,3 +20,13 @@ class Gateway:
     log: Log
     engine: Engine = field(default_factory=Engine)
     mask_keys: Iterator[bytes] = field(default_factory=lambda: mask_keys(os.urandom))
+    waiting: set[trio.CancelScope] = field(default_factory=set)
+    """of clients that have not made their request yet"""
+    stopping: bool = False
+
+    def stop(self) -> None:
+        """Ends all sessions, those that open now as soon as they are open, and sends away who has asked for nothing."""
+        self.stopping = True
+        self.engine.stop()
+        for scope in self.waiting:
+            scope.cancel()

@@ -113,13 +113,14 @@ class _Opening:
         self.facts["route"] = route.name
         with ExitStack() as cleanup:
             sock, result = await self._reach_upstream(route, answering, dialect, cleanup)
-            if isinstance(result, Refusal):
-                self.log("refused", "this is the upstream's own answer", result.response.status)
-                await self._pass_refusal(sock, result, route)
-                return None
-            await self._accept(answering, result, route)
-            cleanup.pop_all()
-        return self._join(route, dialect, sock, result)
+            if isinstance(result, Agreement):
+                await self._accept(answering, result, route)
+                cleanup.pop_all()
+                return self._join(route, dialect, sock, result)
+            self.log("refused", "this is the upstream's own answer", result.response.status)
+            await self._pass_refusal(sock, result, route)
+        await self._hang_up(route.timeouts.close_seconds)
+        return None
 
     def log(self, event: str, why: object, status: int | None = None, level: str = "info") -> None:
         """Logs why there is no session, with all that is known of it."""
@@ -129,15 +130,25 @@ class _Opening:
     async def _read_request(self) -> Request:
         seconds = self._gateway.settings.default_timeouts.handshake_seconds
         begun = False
-        with _within(seconds, HandshakeError(f"no whole request within {seconds:g} s", 408)):
-            while True:
-                data = await self._channel.receive(_READ_BYTES)
-                if not data:
-                    raise ClientLeftError("inside its request" if begun else "without a request")
-                begun = True
-                request = self._head.receive(data)
-                if request is not None:
-                    return request
+        request = None
+        with trio.move_on_after(seconds) as scope:
+            self._gateway.waiting.add(scope)
+            if self._gateway.stopping:
+                scope.cancel()
+            try:
+                while request is None:
+                    data = await self._channel.receive(_READ_BYTES)
+                    if not data:
+                        raise ClientLeftError("inside its request" if begun else "without a request")
+                    begun = True
+                    request = self._head.receive(data)
+            finally:
+                self._gateway.waiting.remove(scope)
+        if request is None:
+            if self._gateway.stopping:
+                raise HandshakeError("the gateway stops", 503)
+            raise HandshakeError(f"no whole request within {seconds:g} s", 408)
+        return request
 
     async def _reach_upstream(
         self, route: Route, answering: Answering, dialect: Dialect, cleanup: ExitStack
@@ -161,7 +172,7 @@ class _Opening:
         self._early = self._head.rest
         late = ProtocolError(f"no {size} bytes behind the head within {seconds:g} s")
         with _within(min(seconds, self._left(route.timeouts.handshake_seconds)), late):
-            with trio.move_on_after(CHALLENGE_GRACE_SECONDS):
+            with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
                 await self._read_early(size)
             if len(self._early) < size:
                 await self._channel.send(switch)
@@ -208,7 +219,6 @@ class _Opening:
             except HandshakeError as error:
                 raise ProtocolError(f"the upstream's {response.status} broke off: {error}") from None
             await self._channel.send(self._head.body(body) + self._head.end())
-        await self._hang_up(route.timeouts.close_seconds)
 
     async def refuse(self, status: int, why: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answers with an HTTP status and a line of text, and hangs up."""

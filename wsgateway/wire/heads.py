@@ -19,6 +19,7 @@ _TLS_HANDSHAKE = 0x16
 # The characters of a token (RFC 9110, 5.6.2) and of a Host: a name, an IPv4 or an IPv6 address, perhaps a port.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_BYTES_OF_H11 = re.compile(r": (?:bytearray\()?b['\"]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
@@ -292,8 +293,8 @@ def _check_lines(lines: list[bytes], limits: HeadLimits) -> None:
 
 
 def _malformed(what: str, error: h11.RemoteProtocolError) -> str:
-    """What h11 says, without the bytes that it repeats behind a colon."""
-    return f"malformed {what}: {str(error).partition(':')[0]}"
+    """What h11 says, without the bytes that it repeats."""
+    return f"malformed {what}: {_BYTES_OF_H11.split(str(error))[0]}"
 
 
 def _headers(lines: list[bytes]) -> Headers:
