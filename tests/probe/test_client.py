@@ -287,3 +287,20 @@ async def test_a_server_of_hixie_76_must_prove_that_it_read_the_request(
 async def test_an_address_that_is_none_is_not_asked(url: str) -> None:
     with pytest.raises(ProbeError, match=re.escape(url) if "wss" not in url else "wss:// is not possible"):
         await ask(Question(url, RFC6455))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question("ws://a", RFC6455, origin="http://a\r\nX-Forged: 1"),
+        Question("ws://a", RFC6455, origin="http://\u65e5\u672c"),
+        Question("ws://a", RFC6455, subprotocols=("a\nb",)),
+        Question("ws://a", RFC6455, subprotocols=("a b",)),
+        Question("ws://a", RFC6455, text="\udcff"),
+        Question("ws://a..b", RFC6455),
+        Question("ws://a b", RFC6455),
+    ],
+)
+async def test_what_cannot_be_sent_is_not_asked(question: Question) -> None:
+    with pytest.raises(ProbeError):
+        await ask(question)

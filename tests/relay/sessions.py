@@ -126,12 +126,20 @@ class Session:
 
 @contextmanager
 def session(
-    client: str = "rfc6455", upstream: str = "rfc6455", limits: Limits = GENEROUS, *, tcp: bool = False
+    client: str = "rfc6455",
+    upstream: str = "rfc6455",
+    limits: Limits = GENEROUS,
+    *,
+    tcp: bool = False,
+    tcp_to_upstream: bool = False,
 ) -> Iterator[Session]:
-    """A session between a client and an upstream of these dialects, which nothing moves yet."""
+    """A session between a client and an upstream of these dialects, which nothing moves yet; over TCP if it must be."""
     with ExitStack() as stack:
-        connect = tcp_pair if tcp else socket.socketpair
-        made = Session(client, upstream, limits, (connect(), connect()))
+        pairs = (
+            (tcp_pair if tcp else socket.socketpair)(),
+            (tcp_pair if tcp or tcp_to_upstream else socket.socketpair)(),
+        )
+        made = Session(client, upstream, limits, pairs)
         stack.callback(made.close)
         yield made
 

@@ -124,13 +124,15 @@ async def test_a_client_without_a_session_does_not_keep_a_gateway_from_stopping(
 async def test_a_client_that_has_not_asked_yet_is_told_that_the_gateway_stops() -> None:
     # A browser connects ahead of need; its connection would keep the gateway for the whole time of a handshake.
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 1h") as gateway:
-        client = await gateway.connect(b"")
+        silent = await gateway.connect(b"")
+        asking = await gateway.connect(b"GET /")
         await wait_all_tasks_blocked()
         gateway.stop.set()
-        answer = await client.rest()
+        answer = await asking.rest()
         assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert answer.endswith(b"the gateway stops\n")
-        await client.close()
+        assert await silent.rest() == b""
+        await asking.close()
         await gateway.stopped.wait()
 
 

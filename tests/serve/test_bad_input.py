@@ -63,6 +63,7 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
     "a NUL in a name": (modern("X\0Header: x"), 400),
     "a NUL in a value": (modern("X-Header: x\0y"), 400),
     "a byte above 7F in a name": (modern("X-H\xe9ader: x"), 400),
+    "a control in a header that nobody repeats": (modern("Cookie: a=\x1b[2J"), 400),
     "HTTP/1.0": (modern(start="GET /chat HTTP/1.0"), 400),
     "HTTP/1.2": (modern(start="GET /chat HTTP/1.2"), 400),
     "HTTP/0.9": (modern(start="GET /chat HTTP/0.9"), 400),
@@ -119,6 +120,10 @@ ADDRESSES: dict[str, tuple[bytes, int]] = {
     "a target that is no path": (modern(start="GET chat HTTP/1.1"), 400),
     "a target for the whole server": (modern(start="GET * HTTP/1.1"), 400),
     "a target with a NUL": (modern(start="GET /ch\0at HTTP/1.1"), 400),
+    **{
+        f"a target that may leave its route by {dots}": (modern(start=f"GET /chat{dots} HTTP/1.1"), 400)
+        for dots in ("/..", "/../admin", "/./x", "/%2e%2E/admin", "/..%2fadmin", "%2f..", "/..\\admin", "%5C.%2e?x")
+    },
     "a target with a control": (modern(start="GET /ch\x7fat HTTP/1.1"), 400),
     "a target with a tab": (modern(start="GET /ch\tat HTTP/1.1"), 400),
     "a target above 7F from a modern client": (modern(start="GET /caf\xc3\xa9 HTTP/1.1"), 400),

@@ -113,7 +113,7 @@ TARGETS = [
     (b"/caf\xc3\xa9/\xc3\xa9?q=a%20b", b"/caf%C3%A9/%C3%A9?q=a%20b"),  # PhantomJS 1.9.8, recorded
     (b"/?", b"/?"),  # and so was this
     (b"/%e2%82%ac", b"/%e2%82%ac"),
-    (b"/a//b/../c", b"/a//b/../c"),
+    (b"/a//b/..c/.d", b"/a//b/..c/.d"),
     (b"/a?b=/?c&d=%00", b"/a?b=/?c&d=%00"),
 ]
 

@@ -85,7 +85,7 @@ async def test_an_upstream_that_stays_silent_is_504() -> None:
         assert answer.startswith(GATEWAY_TIMEOUT)
         assert answer.endswith(UNUSABLE)
         assert (await gateway.lines.line("upstream failed", status=504))["why"] == (
-            "silent until 0.5 s of handshake were over"
+            "silent for what was left of the 0.5 s for a handshake"
         )
         behind = await upstream.accept()
         await behind.head()

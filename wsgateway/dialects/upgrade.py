@@ -1,5 +1,7 @@
 """What the handshakes of all dialects have in common: the rules of an upgrade, and which headers go end to end."""
 
+import re
+
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, Request, is_host, is_token
 
@@ -16,11 +18,14 @@ _HOP_BY_HOP = frozenset(
         "transfer-encoding",
         "upgrade",
         "content-length",
+        "expect",
         "host",
         "origin",
     ]
 )
 _NEEDED = (("Upgrade", "websocket"),)
+# A segment that is a dot or two, with dots and slashes as they are or percent-encoded.
+_DOTS = re.compile(r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=/|\\|%2f|%5c|$)", re.IGNORECASE)
 # Made anew on each side of the gateway.
 _HANDSHAKE = ("sec-websocket-", "websocket-")
 
@@ -57,6 +62,8 @@ def check_upgrade(request: Request) -> None:
             raise HandshakeError(f"{name} holds a space, a control or a byte above 7E")
     if not request.target.startswith("/") or "#" in request.target:
         raise HandshakeError("the target is not a path with an optional query")
+    if _DOTS.search(request.target.partition("?")[0]):
+        raise HandshakeError("the path has a segment that is . or .., which may lead out of a route")
     try:
         request.raw_target.decode()
     except UnicodeDecodeError:

@@ -19,6 +19,7 @@ class Channel:
 
     async def receive(self, limit: int) -> bytes:
         """The next bytes, `limit` at most; none at the end of the stream. Raises OSError if the connection is lost."""
+        await trio.lowlevel.checkpoint()  # bytes that are always there must not hold the loop, nor any deadline
         while True:
             try:
                 return self.sock.recv(limit)
@@ -27,6 +28,7 @@ class Channel:
 
     async def send(self, data: bytes) -> None:
         """Sends all of it. Raises OSError if the connection is lost."""
+        await trio.lowlevel.checkpoint()
         view = memoryview(data)
         while view:
             try:
@@ -42,7 +44,7 @@ class Channel:
         try:
             self.sock.shutdown(socket.SHUT_WR)
             while await self.receive(_LINGER_BYTES):
-                await trio.lowlevel.checkpoint()  # an endless sender must not hold the loop
+                continue
         except OSError:  # gone: nobody is left to be polite to
             return
 

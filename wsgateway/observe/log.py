@@ -5,13 +5,30 @@ Lines go to the standard error stream, as systemd and containers want them: `eve
 
 import logging
 import sys
-from typing import Literal
+from contextlib import suppress
+from typing import Literal, TextIO, cast
 
 import structlog
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 Log = structlog.typing.FilteringBoundLogger
+
+
+class _Unfailing:
+    """A stream that loses what cannot be written: a log whose reader is gone must not end the sessions."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def make_log(level: str, form: Literal["text", "json"]) -> Log:
@@ -28,7 +45,7 @@ def make_log(level: str, form: Literal["text", "json"]) -> Log:
         renderer,
     ]
     lazy = structlog.wrap_logger(
-        structlog.WriteLogger(sys.stderr),
+        structlog.WriteLogger(cast(TextIO, _Unfailing(sys.stderr))),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         cache_logger_on_first_use=False,

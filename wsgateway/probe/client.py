@@ -17,6 +17,7 @@ from wsgateway.upstream.connect import connect
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
+from wsgateway.wire.heads import is_token
 from wsgateway.wire.masking import mask_keys
 
 _READ_BYTES = 64 * 1024
@@ -108,6 +109,17 @@ def _offer(question: Question) -> tuple[str, int, Offer]:
     target = f"{path}?{quote(url.query, safe='/?%:@!$&()*+,;=~-._')}" if url.query else path
     host = url.netloc.rpartition("@")[2]
     origin = question.origin if question.origin is not None else f"http://{host}"
+    for what, value in (("host", host), ("origin", origin)):
+        if not (value.isascii() and value.isprintable() and " " not in value):
+            raise ProbeError(f"the {what} {value!r} holds something else than printable ASCII")
+    for name in question.subprotocols:
+        if not is_token(name):
+            raise ProbeError(f"the subprotocol {name!r} is not a token")
+    try:
+        url.hostname.encode("idna")
+        (question.text or "").encode()
+    except UnicodeError as error:
+        raise ProbeError(f"the host or the text cannot be sent: {error}") from None
     return url.hostname, port, Offer(target, host, origin, question.subprotocols)
 
 

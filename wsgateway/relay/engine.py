@@ -12,6 +12,7 @@ import select
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import NoReturn
 
 import outcome
@@ -25,20 +26,27 @@ from wsgateway.wire.events import Close, Role
 # A read this large carries a bulk transfer at the speed of the kernel, and bounds what one session can hold.
 READ_BYTES = 64 * 1024
 # Sockets served between two of Trio's checkpoints: each gets one read a turn, so nobody waits long for anybody.
-MAX_EVENTS = 256
+MAX_EVENTS = 64
+# 64 KiB can hold 32768 empty messages, which take a tenth of a second. A side whose reads take longer than this gets
+# smaller ones, until they do not.
+SLOW_SECONDS = 0.001
+FAST_SECONDS = 0.0002
+LEAST_READ_BYTES = 512
 # Up to this size what a turn has read is sent at its end, in one go: receivers that are still awake from the send
 # before need not be woken again, which costs more than the bytes.
 SMALL_BYTES = 4096
 
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
+_CUT = select.EPOLLERR
+_ONCE = select.EPOLLET
 
 
 class Endpoint:
     """One side of an established session."""
 
     __slots__ = (
-        "_interest", "_reply", "_run",
+        "_interest", "_read_bytes", "_reply", "_run",
         "backlog", "early", "framing", "peer", "received", "role", "sock", "translator",
     )  # fmt: skip
 
@@ -59,7 +67,8 @@ class Endpoint:
         self.peer = self
         """the other side, from the start of the relay on"""
         self._reply = b""  # waits for the backlog, if there is one
-        self._interest = 0  # what the epoll object watches it for; 0: it is not registered
+        self._interest: int | None = None  # what the epoll object watches it for; None: it is not registered
+        self._read_bytes = READ_BYTES
         self._run: _Run | None = None
 
 
@@ -79,6 +88,11 @@ class _Run:
     task: trio.lowlevel.Task | None = None
     ended: Ended | None = None
 
+    def abort(self, _: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
+        """Trio cancels the task, and wakes it itself: nobody else may."""
+        self.task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
 
 class Engine:
     """Moves bytes between pairs of endpoints until one of them ends it."""
@@ -87,7 +101,8 @@ class Engine:
         self._epoll = select.epoll()
         self._endpoints: dict[int, Endpoint] = {}
         self._small: list[tuple[Endpoint, bytes]] = []  # to be sent at the end of this turn
-        self._stopping = False
+        self.stopping = False
+        """whether relays end as soon as they begin"""
 
     def __len__(self) -> int:
         """How many relays are under way."""
@@ -106,7 +121,7 @@ class Engine:
                     if events & _OUT:
                         self._write(endpoint)
                     if events != _OUT:
-                        self._read(endpoint)
+                        self._read(endpoint, events)
                 except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
                     self._leave(endpoint, outcome.Error(bug))
             self._send_small()
@@ -118,14 +133,14 @@ class Engine:
         go of both sockets.
         """
         client.peer, upstream.peer = upstream, client
-        if self._stopping:
+        if self.stopping:
             return Ended(None, None)
         run = _Run()
-        for endpoint in (client, upstream):
-            endpoint._run = run
-            self._endpoints[endpoint.sock.fileno()] = endpoint
-            self._watch(endpoint, _IN)
         try:
+            for endpoint in (client, upstream):
+                endpoint._run = run
+                self._endpoints[endpoint.sock.fileno()] = endpoint
+                self._watch(endpoint, _IN)
             for endpoint in (upstream, client):
                 if endpoint.early and run.ended is None:
                     endpoint.received += len(endpoint.early)
@@ -134,7 +149,7 @@ class Engine:
             self._send_small()
             if run.ended is None:
                 run.task = trio.lowlevel.current_task()
-                run.ended = await trio.lowlevel.wait_task_rescheduled(_abort)
+                run.ended = await trio.lowlevel.wait_task_rescheduled(run.abort)
             assert run.ended is not None, "a task is only rescheduled with its end"
             return run.ended
         finally:
@@ -142,26 +157,51 @@ class Engine:
 
     def stop(self) -> None:
         """Ends every relay, and those to come at once."""
-        self._stopping = True
+        self.stopping = True
         for endpoint in list(self._endpoints.values()):
             if endpoint.role is Role.SERVER:
                 self._leave(endpoint, outcome.Value(Ended(None, None)))
 
     # -- what one socket's readiness leads to; none of this waits ----------------------------------------------
 
-    def _read(self, endpoint: Endpoint) -> None:
-        if endpoint.peer.backlog:
-            self._watch(endpoint, endpoint._interest & _OUT)  # read on when that is out
+    def _read(self, endpoint: Endpoint, events: int) -> None:
+        if endpoint.peer.backlog:  # read on when that is out
+            self._watch(endpoint, (endpoint._interest or 0) & _OUT)
+            if events & _CUT:
+                self._end_if_silent(endpoint)
             return
         try:
-            data = endpoint.sock.recv(READ_BYTES)
+            data = endpoint.sock.recv(endpoint._read_bytes)
         except BlockingIOError:
             return
         except OSError as error:
             self._end(endpoint, error)
             return
-        endpoint.received += len(data)
-        self._apply(endpoint, endpoint.translator.feed(data) if data else endpoint.translator.finish())
+        size = len(data)
+        endpoint.received += size
+        if size < LEAST_READ_BYTES:
+            self._apply(endpoint, endpoint.translator.feed(data) if data else endpoint.translator.finish())
+            return
+        begun = perf_counter()
+        step = endpoint.translator.feed(data)
+        seconds = perf_counter() - begun
+        if seconds > SLOW_SECONDS:
+            endpoint._read_bytes = max(LEAST_READ_BYTES, size // 4)
+        elif seconds < FAST_SECONDS and endpoint._read_bytes < READ_BYTES:
+            endpoint._read_bytes *= 2
+        self._apply(endpoint, step)
+
+    def _end_if_silent(self, endpoint: Endpoint) -> None:
+        """A side is cut while it is not read: the end, unless what it said before is still to be heard."""
+        try:
+            if endpoint.sock.recv(1, socket.MSG_PEEK):
+                return
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(endpoint, error)
+        else:
+            self._apply(endpoint, endpoint.translator.finish())
 
     def _apply(self, endpoint: Endpoint, step: Step) -> None:
         if len(step.forward) > SMALL_BYTES:
@@ -194,7 +234,7 @@ class Engine:
         if sent < len(data):
             endpoint.backlog += data[sent:]
             if endpoint._run is not None:
-                self._watch(endpoint, endpoint._interest | _OUT)
+                self._watch(endpoint, (endpoint._interest or 0) | _OUT)
 
     def _write(self, endpoint: Endpoint) -> None:
         """Sends more of the backlog; when it is out, the reply; when that is out, the other side is read again."""
@@ -204,20 +244,17 @@ class Engine:
             reply, endpoint._reply = endpoint._reply, b""
             self._send(endpoint, reply)
         if not endpoint.backlog:
-            self._watch(endpoint, endpoint._interest & ~_OUT)
-            self._watch(endpoint.peer, endpoint.peer._interest | _IN)
+            self._watch(endpoint, (endpoint._interest or 0) & ~_OUT)
+            self._watch(endpoint.peer, (endpoint.peer._interest or 0) | _IN)
 
     def _watch(self, endpoint: Endpoint, interest: int) -> None:
-        """Sets what an endpoint is watched for. One that waits for nothing is not registered: a connection that is
-        cut is always reported, and would be reported for ever."""
+        """Sets what an endpoint is watched for. One that waits for nothing learns once that it is cut, not for ever."""
         fd, before = endpoint.sock.fileno(), endpoint._interest
-        endpoint._interest = interest
-        if not before and interest:
+        if before is None:
             self._epoll.register(fd, interest)
-        elif before and not interest:
-            self._epoll.unregister(fd)
         elif before != interest:
-            self._epoll.modify(fd, interest)
+            self._epoll.modify(fd, interest or _ONCE)
+        endpoint._interest = interest
 
     def _end(self, endpoint: Endpoint, ending: Close | ProtocolError | OSError) -> None:
         self._leave(endpoint, outcome.Value(Ended(endpoint, ending)))
@@ -225,22 +262,18 @@ class Engine:
     def _leave(self, endpoint: Endpoint, result: outcome.Value[Ended] | outcome.Error) -> None:
         run = endpoint._run
         self._forget(endpoint)
-        if run is None:
-            return
-        if run.task is not None:
+        if run is not None and run.task is not None:
             trio.lowlevel.reschedule(run.task, result)
-        else:
-            run.ended = result.unwrap()
+        elif run is not None and isinstance(result, outcome.Value):
+            run.ended = result.value
 
     def _forget(self, endpoint: Endpoint) -> None:
         """Lets go of both sides; harmless if that has happened."""
         for each in (endpoint, endpoint.peer):
             if each._run is not None:
-                self._watch(each, 0)
-                del self._endpoints[each.sock.fileno()]
+                fd = each.sock.fileno()
+                if each._interest is not None:
+                    self._epoll.unregister(fd)
+                    each._interest = None
+                self._endpoints.pop(fd, None)
                 each._run = None
-
-
-def _abort(_: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
-    """A relay can be cancelled at any time: it lets go of its sockets by itself."""
-    return trio.lowlevel.Abort.SUCCEEDED

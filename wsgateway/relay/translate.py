@@ -56,7 +56,7 @@ class EventTranslator:
 
     def _feed(self, data: bytes) -> Step:
         forward = []
-        reply = b""
+        asked: Ping | None = None
         ending: Close | ProtocolError | None = None
         send, text = self._encoder.send, self._text
         try:
@@ -76,9 +76,10 @@ class EventTranslator:
                 elif self._target.carries_ping:
                     forward.append(send(event))
                 elif isinstance(event, Ping):
-                    reply = self._source_encoder.send(Pong(event.data))
+                    asked = event  # the newest stands for all
         except ProtocolError as fault:
             ending = fault
+        reply = b"" if asked is None else self._source_encoder.send(Pong(asked.data))
         return Step(b"".join(forward), reply, ending)
 
     def finish(self) -> Step:

@@ -132,6 +132,7 @@ async def _receive(endpoint: Endpoint, limit: int) -> bytes:
 async def _flush(endpoint: Endpoint) -> None:
     """Sends the backlog. If the side is gone there is none; if this is cancelled the rest of it is still there."""
     while endpoint.backlog:
+        await trio.lowlevel.checkpoint()
         try:
             endpoint.backlog = endpoint.backlog[endpoint.sock.send(endpoint.backlog) :]
         except BlockingIOError:

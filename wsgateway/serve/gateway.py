@@ -22,11 +22,9 @@ class Gateway:
     mask_keys: Iterator[bytes] = field(default_factory=lambda: mask_keys(os.urandom))
     waiting: set[trio.CancelScope] = field(default_factory=set)
     """of clients that have not made their request yet"""
-    stopping: bool = False
 
     def stop(self) -> None:
         """Ends all sessions, those that open now as soon as they are open, and sends away who has asked for nothing."""
-        self.stopping = True
         self.engine.stop()
         for scope in self.waiting:
             scope.cancel()

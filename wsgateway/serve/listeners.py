@@ -52,6 +52,7 @@ class Acceptor:
         self._sessions = sessions
         self._connections = 0
         self._turned_away = 0
+        self._exhausted = False
 
     async def run(self, sock: socket.socket) -> None:
         """Accepts on one socket until it is cancelled."""
@@ -65,9 +66,12 @@ class Acceptor:
                 except OSError as error:
                     if error.errno not in EXHAUSTED:
                         continue  # this client has gone before we came to it
-                    self._gateway.log.error("cannot accept", listener=self._listener.name, why=error.strerror)
+                    if not self._exhausted:  # once, not ten times a second
+                        self._gateway.log.error("cannot accept", listener=self._listener.name, why=error.strerror)
+                    self._exhausted = True
                     await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
                     break
+                self._exhausted = False
                 self._start(accepted, Client(accepted, address[0], address[1]))
 
     def _start(self, sock: socket.socket, client: Client) -> None:

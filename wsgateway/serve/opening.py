@@ -32,6 +32,9 @@ from wsgateway.wire.heads import Headers, Request, RequestHead, Response
 _READ_BYTES = 16 * 1024
 # A challenge that is not here this long after its head is held back by a proxy that waits for a 101, as HAProxy does.
 CHALLENGE_GRACE_SECONDS = 0.2
+# A refused version comes with those that are not (RFC 6455, 4.4): these go on with a refusal, and with nothing else.
+_VERSION = ("Sec-WebSocket-Version",)
+_LOGGED_CHARACTERS = 200
 UPSTREAM_DIALECT = DIALECTS["rfc6455"]
 
 
@@ -70,7 +73,7 @@ async def open_session(gateway: Gateway, listener: Listener, client: Client) -> 
     except ClientLeftError as error:
         opening.log("left", error, level="debug")
     except OSError as error:
-        opening.log("lost", error)
+        opening.log("lost", error.strerror or error)
     except ProtocolError as error:  # too late for an HTTP answer
         opening.log("refused", error)
     except HandshakeError as error:
@@ -105,18 +108,22 @@ class _Opening:
     async def run(self) -> Opened | None:
         """Opens the session. None if the upstream refused, which the client has been told."""
         request = await self._read_request()
-        self.facts["path"] = request.target.partition("?")[0]
+        self.facts["path"] = request.target.partition("?")[0][:_LOGGED_CHARACTERS]
         dialect = recognise(request)
         self.facts["dialect"] = dialect.name
         answering = dialect.handshake.answering(request)
         route = decide(self._gateway.settings.routes, answering.offer)
         self.facts["route"] = route.name
+        seconds = route.timeouts.handshake_seconds
+        if not self._left(seconds):
+            raise HandshakeError(f"no whole request within {seconds:g} s", 408)
         with ExitStack() as cleanup:
             sock, result = await self._reach_upstream(route, answering, dialect, cleanup)
             if isinstance(result, Agreement):
                 await self._accept(answering, result, route)
+                opened = self._join(route, dialect, sock, result)
                 cleanup.pop_all()
-                return self._join(route, dialect, sock, result)
+                return opened
             self.log("refused", "this is the upstream's own answer", result.response.status)
             await self._pass_refusal(sock, result, route)
         await self._hang_up(route.timeouts.close_seconds)
@@ -133,7 +140,7 @@ class _Opening:
         request = None
         with trio.move_on_after(seconds) as scope:
             self._gateway.waiting.add(scope)
-            if self._gateway.stopping:
+            if self._gateway.engine.stopping:
                 scope.cancel()
             try:
                 while request is None:
@@ -144,9 +151,9 @@ class _Opening:
                     request = self._head.receive(data)
             finally:
                 self._gateway.waiting.remove(scope)
+        if request is None and self._gateway.engine.stopping:
+            raise HandshakeError("the gateway stops", 503) if begun else ClientLeftError("when the gateway stopped")
         if request is None:
-            if self._gateway.stopping:
-                raise HandshakeError("the gateway stops", 503)
             raise HandshakeError(f"no whole request within {seconds:g} s", 408)
         return request
 
@@ -157,8 +164,9 @@ class _Opening:
         target = route.upstream.targets[0]
         self.facts["target"] = target.url
         seconds = route.timeouts.handshake_seconds
+        silent = UpstreamError(f"silent for what was left of the {seconds:g} s for a handshake", 504)
         offer = with_forwarded(answering.offer, self._client.ip, dialect.name)
-        with _within(self._left(seconds), UpstreamError(f"silent until {seconds:g} s of handshake were over", 504)):
+        with _within(self._left(seconds), silent):
             sock = await connect(target.host, target.port, route.timeouts.connect_seconds)
             cleanup.callback(sock.close)
             result = await shake_hands(Channel(sock), UPSTREAM_DIALECT, offer)
@@ -170,7 +178,8 @@ class _Opening:
         size = answering.challenge_bytes
         seconds = route.timeouts.challenge_seconds
         self._early = self._head.rest
-        late = ProtocolError(f"no {size} bytes behind the head within {seconds:g} s")
+        missing = f"no {size} bytes behind the head" if size else "the client does not take its answer"
+        late = ProtocolError(f"{missing} within {seconds:g} s")
         with _within(min(seconds, self._left(route.timeouts.handshake_seconds)), late):
             with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
                 await self._read_early(size)
@@ -206,8 +215,9 @@ class _Opening:
         response, source = refusal.response, refusal.head
         # RFC 9112, 6.3: a transfer coding wins over a length, which must not be passed on then.
         lengths = [] if "Transfer-Encoding" in response.headers else response.headers.every("Content-Length")
-        length = [("Content-Length", value) for value in lengths]
-        headers = Headers([*end_to_end(response.headers), *length, ("Connection", "close")])
+        kept = [("Content-Length", value) for value in lengths]
+        kept += [(name, value) for name in _VERSION for value in response.headers.every(name)]
+        headers = Headers([*end_to_end(response.headers), *kept, ("Connection", "close")])
         late = ProtocolError(f"the upstream's {response.status} was not whole in time")
         with _within(self._left(route.timeouts.handshake_seconds), late):
             await self._channel.send(self._head.respond(Response(response.status, response.reason, headers)))
@@ -215,7 +225,7 @@ class _Opening:
                 body = source.first_body()
                 while not source.ended:
                     await self._channel.send(self._head.body(body))
-                    body = source.body(await Channel(sock).receive(_READ_BYTES))
+                    body = source.body(await _receive(sock))
             except HandshakeError as error:
                 raise ProtocolError(f"the upstream's {response.status} broke off: {error}") from None
             await self._channel.send(self._head.body(body) + self._head.end())
@@ -241,6 +251,14 @@ class _Opening:
     def _left(self, seconds: float) -> float:
         """How much is left of so many seconds since the connection began."""
         return max(0.0, self._begun + seconds - trio.current_time())
+
+
+async def _receive(upstream: socket.socket) -> bytes:
+    """The next bytes of a body. Raises HandshakeError if the upstream is lost: it is not the client that is."""
+    try:
+        return await Channel(upstream).receive(_READ_BYTES)
+    except OSError as error:
+        raise HandshakeError(f"lost: {error.strerror}", 502) from None
 
 
 @contextmanager

@@ -24,9 +24,11 @@ async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> 
 
 
 async def turn_away(gateway: Gateway, listener: Listener, client: Client) -> None:
-    """Answers a client for whom there is no room, and closes its connection."""
+    """Answers a client for whom there is no room, and closes its connection. A bug of ours costs no session."""
     try:
         await refuse_for_room(gateway, listener, client)
+    except Exception:
+        gateway.log.exception("bug", client=str(client))
     finally:
         client.sock.close()
 
@@ -63,4 +65,4 @@ def _how(ended: Ended | None, opened: Opened) -> str:
         case ProtocolError() as fault:
             return f"{who}: {fault} ({fault.close_code})"
         case error:
-            return f"{who}: {error}"
+            return f"{who}: {error.strerror if isinstance(error, OSError) else error}"

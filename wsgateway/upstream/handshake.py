@@ -1,6 +1,7 @@
 """Our handshake with an upstream, as its client. The client's own 101 waits for how this ends."""
 
 import os
+import re
 from dataclasses import dataclass, replace
 
 from wsgateway.dialects import Answer, Dialect, Offer
@@ -11,8 +12,9 @@ from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
 _READ_BYTES = 16 * 1024
 # What an upstream may say about its own refusal: to look elsewhere, or that it will not.
 _REFUSALS = range(300, 600)
-# Set by us, so that nothing a client says in them reaches an upstream.
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-websocket-dialect")
+# What says who the client is. Ours alone reaches an upstream, whichever way a client spells it: CGI and WSGI take
+# X_Forwarded_For for X-Forwarded-For.
+_FORWARDED = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|x-websocket-dialect")
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ async def shake_hands(channel: Channel, dialect: Dialect, offer: Offer) -> Agree
             early += await _some(channel)
         answer = asking.check(response, early[: asking.proof_bytes])
     except OSError as error:
-        raise UpstreamError(f"lost during the handshake: {error}") from None
+        raise UpstreamError(f"lost during the handshake: {error.strerror or error}") from None
     except HandshakeError as error:
         raise UpstreamError(f"wrong handshake: {error}") from None
     return Agreement(answer, early[asking.proof_bytes :])
@@ -68,7 +70,7 @@ async def _some(channel: Channel) -> bytes:
 
 def with_forwarded(offer: Offer, client_ip: str, dialect: str) -> Offer:
     """The offer as an upstream gets it: who connected, and in which dialect."""
-    kept = [(name, value) for name, value in offer.headers if name.lower() not in _FORWARDED]
+    kept = [(name, value) for name, value in offer.headers if not _FORWARDED.fullmatch(name.lower().replace("_", "-"))]
     told = [
         ("X-Forwarded-For", client_ip),
         ("X-Forwarded-Proto", "http"),

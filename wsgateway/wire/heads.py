@@ -20,6 +20,7 @@ _TLS_HANDSHAKE = 0x16
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _BYTES_OF_H11 = re.compile(r": (?:bytearray\()?b['\"]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
@@ -284,8 +285,8 @@ def _check_lines(lines: list[bytes], limits: HeadLimits) -> None:
     if len(lines) - 1 > limits.headers:
         raise HandshakeError(f"{len(lines) - 1} headers, at most {limits.headers} are allowed", 431)
     for line in lines:
-        if b"\n" in line or b"\r" in line or b"\0" in line:
-            raise HandshakeError("malformed request: CR, LF or NUL inside a line")
+        if _CONTROL.search(line):
+            raise HandshakeError("malformed request: a control character inside a line, as CR, LF or NUL")
     for line in lines[1:]:
         name, colon, _ = line.partition(b":")
         if not colon or not is_token(name.decode("latin-1")):
