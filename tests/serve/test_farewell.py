@@ -6,10 +6,7 @@ be read at once, so whoever waits then waits for time alone, and it can be told 
 Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
 """
 
-import os
-import socket
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from itertools import repeat
 from typing import Any
@@ -24,7 +21,6 @@ from wsgateway.dialects import Limits
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.run.worker import CLOSE_STEPS
 from wsgateway.serve.farewell import Farewell
-from wsgateway.wire.events import Close
 
 CLOSE_SECONDS = 5.0
 # How long a client may take to answer in a dialect whose clients may not know the question.
@@ -632,41 +628,3 @@ async def test_a_farewell_to_peers_that_do_nothing_ends_in_the_time_that_a_proce
         if stop:
             end.engine.stop()
         assert await end.over() <= CLOSE_STEPS * CLOSE_SECONDS
-
-
-# -- somebody never stops ---------------------------------------------------------------------------------------
-
-
-def _repeat(call: Callable[[], object]) -> None:
-    try:
-        while call():
-            pass
-    except OSError:
-        return
-
-
-@pytest.mark.parametrize("client", ["rfc6455", "hybi-08", "hixie-76"])
-async def test_a_client_that_never_stops_talking_is_not_heard_beyond_its_time(client: str) -> None:
-    """Bytes that are always there must not hold the loop, nor keep a deadline from passing."""
-    texts = (b"\x00x\xff" if client == "hixie-76" else bytes.fromhex("81 81 37fa213d 4f")) * 1000
-    with session(client) as pair, ExitStack() as ends:
-        talker, reader = (
-            ends.enter_context(socket.socket(fileno=os.dup(peer.stream.socket.fileno())))
-            for peer in (pair.at_client, pair.at_upstream)
-        )
-        talker.setblocking(True)
-        reader.setblocking(True)
-        pair.client.peer, pair.upstream.peer = pair.upstream, pair.client
-        threads = [
-            threading.Thread(target=_repeat, args=(lambda: talker.send(texts),), daemon=True),
-            threading.Thread(target=_repeat, args=(lambda: reader.recv(1 << 20),), daemon=True),
-        ]
-        for thread in threads:
-            thread.start()
-        with trio.fail_after(PATIENCE_SECONDS):
-            await Farewell(Ended(pair.upstream, Close(1000)), repeat(MASK_KEY), 0.1).say(pair.client, pair.upstream)
-        pair.client.sock.close()
-        pair.upstream.sock.close()
-        for thread in threads:
-            thread.join(PATIENCE_SECONDS)
-            assert not thread.is_alive()

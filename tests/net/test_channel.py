@@ -1,0 +1,66 @@
+"""One socket, read and written by a task: what comes, what ends, and that a deadline holds whatever the other end does."""
+
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+import trio
+
+from wsgateway.net.channel import Channel
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        yield ours, theirs
+
+
+async def test_bytes_come_as_they_are_there(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    theirs.send(b"hello")
+    assert await Channel(ours).receive(3) == b"hel"
+    assert await Channel(ours).receive(3) == b"lo"
+    theirs.close()
+    assert await Channel(ours).receive(3) == b""
+
+
+async def test_all_bytes_are_sent_however_slowly_they_are_read(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    data = bytes(range(256)) * 8192
+    received = bytearray()
+
+    def read() -> None:
+        while len(received) < len(data):
+            received.extend(theirs.recv(65536))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, read)
+        await Channel(ours).send(data)
+    assert received == data
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda channel: channel.receive(1), lambda channel: channel.send(b"x"), lambda channel: channel.linger()],
+    ids=["receive", "send", "linger"],
+)
+async def test_a_deadline_holds_also_where_nothing_must_be_waited_for(
+    act: Callable[[Channel], Awaitable[object]], pair: tuple[socket.socket, socket.socket]
+) -> None:
+    # Who always has bytes for us, or always takes ours, would hold the loop, and all other connections with it.
+    ours, theirs = pair
+    theirs.send(b"more than is asked for")
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await act(Channel(ours))
+    assert scope.cancelled_caught
+
+
+async def test_a_connection_that_is_gone_is_lingered_over_by_nobody(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    theirs.close()
+    await Channel(ours).linger()
+    ours.close()
+    await Channel(ours).linger()
