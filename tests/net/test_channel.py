@@ -1,4 +1,4 @@
-"""One socket, read and written by a task: what comes, what ends, and that a deadline holds whatever the other end does."""
+"""One socket, read and written by a task: what comes, what ends, and a deadline that holds whatever happens."""
 
 import socket
 from collections.abc import Awaitable, Callable, Iterator
