@@ -1,8 +1,11 @@
 """The command line. Exit status: 0 good, 1 a fault, 2 wrong usage."""
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import trio
 
@@ -12,7 +15,7 @@ from wsgateway.dialects import DIALECTS
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.probe.client import ProbeError, Question, probe
-from wsgateway.run.worker import bind, serve_until_signalled
+from wsgateway.run.worker import STOP_SIGNALS, bind, serve_until_signalled
 from wsgateway.settings.load import load, single
 from wsgateway.settings.model import Settings
 
@@ -65,8 +68,22 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     log = make_log(settings.logging.level, settings.logging.format)
-    trio.run(serve_until_signalled, settings, log, bind(settings))
+    bound = bind(settings)
+    with _good_end():
+        trio.run(serve_until_signalled, settings, log, bound)
     return GOOD
+
+
+@contextmanager
+def _good_end() -> Iterator[None]:
+    """Has a stop signal end the process well also where nobody watches for it: before it serves, and after."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda *_: os._exit(GOOD))
+    yield
+    for number in STOP_SIGNALS:
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # any other handler is undone while the interpreter ends, and then it kills
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -103,6 +120,7 @@ def _port(text: str) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     demo = Demo(options.port, options.page_port, make_log("warning", "text"))
-    print(demo, flush=True)
-    trio.run(demo.run)
+    with _good_end():
+        print(demo, flush=True)
+        trio.run(demo.run)
     return GOOD

@@ -16,6 +16,9 @@ from wsgateway.settings.model import Address, Listener, Settings
 # The steps of a goodbye, each of which may take `timeouts.close`: finish a frame, tell, await the answer, close.
 CLOSE_STEPS = 4
 
+# The first ends all sessions with a goodbye; a second one does not wait for that.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 Bound = list[tuple[Listener, socket.socket]]
 
 
@@ -71,7 +74,7 @@ async def serve_until_signalled(settings: Settings, log: Log, bound: Bound) -> N
     """As `serve`; SIGTERM or SIGINT stops it, and a second one ends it at once. Keeps systemd informed."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
             nursery.start_soon(_watch, signals, stop, nursery.cancel_scope, log)
             for listener, sock in bound:
                 host, port = sock.getsockname()[:2]
