@@ -1,6 +1,5 @@
 """The log: what a line looks like, and that a log which cannot be written ends nothing."""
 
-import io
 import json
 import sys
 
@@ -9,7 +8,7 @@ import pytest
 from wsgateway.observe.log import make_log
 
 
-class Gone(io.TextIOBase):
+class Gone:
     """A pipe whose reader has gone."""
 
     def write(self, text: str) -> int:
