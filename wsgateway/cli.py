@@ -1,4 +1,4 @@
-"""The command line. Exit status: 0 good, 1 a fault, 2 wrong usage."""
+"""The command line. Exit status: 0 good, 1 a fault, 2 wrong usage (which is argparse's own)."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from wsgateway.run.worker import STOP_SIGNALS, bind, serve_until_signalled
 from wsgateway.settings.load import load, single
 from wsgateway.settings.model import Settings
 
-GOOD, FAULT, USAGE = 0, 1, 2
+GOOD, FAULT = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,9 @@
     |-- ProtocolError     a peer broke the framing of its dialect    carries a close code
     |-- HandshakeError    a handshake that cannot succeed            carries an HTTP status
     |-- UpstreamError     the upstream is down, silent or wrong      carries an HTTP status
-    `-- SettingsError     a configuration that cannot be used        carries every problem found
+    |-- SettingsError     a configuration that cannot be used        carries every problem found
+    |-- ClientLeftError   a client gone before it had a session      (serve.opening)
+    `-- ProbeError        a question that cannot be asked            (probe.client)
 
 An error carries what is needed to answer it, so no caller asks for its type twice. Anything else that
 escapes is a bug of ours and keeps its traceback.

@@ -8,7 +8,7 @@ import pytest
 
 from .clients import Chromium, Client, Node, OldNode, PhantomJS, Websockets
 from .pages import Pages
-from .programs import PATIENCE_SECONDS, PEERS, Program, tool
+from .programs import CHROMIUM_OPTIONS, PATIENCE_SECONDS, PEERS, Program, tool
 from .servers import CONFIGURATION, Gateway, Upstream
 
 
@@ -72,22 +72,13 @@ def ws() -> Client:
 @pytest.fixture(scope="session")
 def chromium(pages: Pages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("chromium")
-    options = [
-        "--headless",
-        "--no-sandbox",  # which needs rights that containers do not have; it sees no page but ours
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-quic",
-        "--no-first-run",
-        "--no-proxy-server",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder}",
-    ]
     # It leaves things behind in TMPDIR.
     with Program(
-        tool("chromium"), *options, f"{pages.origin}/chromium.html", environment={"TMPDIR": str(folder)}
+        tool("chromium"),
+        *CHROMIUM_OPTIONS,
+        f"--user-data-dir={folder}",
+        f"{pages.origin}/chromium.html",
+        environment={"TMPDIR": str(folder)},
     ) as browser:
         yield Chromium(browser, pages)
 

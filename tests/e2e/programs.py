@@ -26,6 +26,20 @@ PATIENCE_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
 _NPM = "npm ci --prefix tests/e2e/peers"
+# For a browser that nobody looks at, on a network that ends at this machine.
+CHROMIUM_OPTIONS = (
+    "--headless",
+    "--no-sandbox",  # which needs rights that containers do not have; it sees no page but ours
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
 _INSTALLATION = {
     "cc": "apt install gcc libc6-dev",
     "chromium": "apt install chromium",

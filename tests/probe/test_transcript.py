@@ -60,7 +60,7 @@ def test_an_event_is_said_in_words(event: Event, words: str) -> None:
         (
             "<",
             b"HTTP/1.1 403 Forbidden\r\n\r\nno\n",
-            ["< HTTP/1.1 403 Forbidden", "<", f"< {'6e 6f 0a':<72} 3 bytes, a body"],
+            ["< HTTP/1.1 403 Forbidden", "<", f"< {'6e 6f 0a':<72} 3 bytes, a body: no"],
         ),
         ("<", b"HTTP/1.1 101 caf\xc3\xa9\r\nX: \xff\r\n\r\n", ["< HTTP/1.1 101 caf\u00e9", "< X: \\xff", "<"]),
         ("<", b"", []),

@@ -9,6 +9,8 @@ from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping
 # Enough to see a head, a mask and the first words.
 MAX_BYTES_SHOWN = 24
 MAX_CHARACTERS_SHOWN = 60
+# A server that refuses may say why.
+MAX_BODY_CHARACTERS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ def exchange_lines(direction: Literal[">", "<"], data: bytes, behind: str) -> It
             yield Line(direction, _printable(line.decode("utf-8", "backslashreplace")))
         yield Line(direction, "")
     if rest:
-        yield Line(direction, hexadecimal(rest), f"{len(rest)} bytes, {'a body' if refused else behind}")
+        text = _printable(rest.decode(errors="replace").strip())[:MAX_BODY_CHARACTERS_SHOWN]
+        yield Line(direction, hexadecimal(rest), f"{len(rest)} bytes, {f'a body: {text}' if refused else behind}")
 
 
 def hexadecimal(data: bytes) -> str:
