@@ -1,0 +1,77 @@
+"""How much is read from one side at a time: less where it takes long, so that thousands of empty messages do not keep
+everybody else waiting, and more again when it does not. The clock is the test's own.
+"""
+
+import socket
+
+import pytest
+import trio
+
+from tests.relay.sessions import PATIENCE_SECONDS
+from wsgateway.dialects import DIALECTS
+from wsgateway.dialects.base import Step
+from wsgateway.relay import engine as engine_module
+from wsgateway.relay.engine import LEAST_READ_BYTES, READ_BYTES, Endpoint, Engine
+from wsgateway.wire.events import Close, Role
+
+
+class Swallower:
+    """A translator that forwards nothing, takes as long as it is told, and knows what it was given."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.now = 0.0
+        self.seconds = 0.0
+        self.sizes: list[int] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def feed(self, data: bytes) -> Step:
+        self.sizes.append(len(data))
+        self.now += self.seconds
+        return Step(b"")
+
+    def finish(self) -> Step:
+        return Step(b"", ending=Close())
+
+    def unfinished(self) -> int:
+        return 0
+
+
+async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    swallower = Swallower()
+    monkeypatch.setattr(engine_module, "perf_counter", swallower.clock)
+    framing = DIALECTS["rfc6455"].framing
+    (client, ours), (theirs, upstream) = socket.socketpair(), socket.socketpair()
+    with client, ours, theirs, upstream, trio.fail_after(PATIENCE_SECONDS):
+        for sock in (client, ours, theirs, upstream):
+            sock.setblocking(False)
+        engine = Engine()
+
+        async def give(count: int) -> list[int]:
+            """What the translator is given, read by read, when so many bytes come."""
+            swallower.sizes.clear()
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(client.dup()))
+            async with stream:
+                await stream.send_all(bytes(count))
+            while sum(swallower.sizes) < count:
+                await trio.lowlevel.checkpoint()
+            return swallower.sizes.copy()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.run)
+            endpoints = (
+                Endpoint(ours, framing, Role.SERVER, swallower),
+                Endpoint(theirs, framing, Role.CLIENT, Swallower()),
+            )
+            nursery.start_soon(engine.relay, *endpoints)
+
+            assert max(await give(4 * READ_BYTES)) == READ_BYTES
+            swallower.seconds = 0.002
+            assert (await give(2 * READ_BYTES))[-1] == LEAST_READ_BYTES
+            swallower.seconds = 0.0
+            sizes = await give(4 * READ_BYTES)
+            assert sizes[:4] == [512, 1024, 2048, 4096]
+            assert max(sizes) == READ_BYTES
+            nursery.cancel_scope.cancel()
