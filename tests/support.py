@@ -43,16 +43,24 @@ defaults:
   timeouts: {{{timeouts}}}
   limits: {{{limits}}}
 routes:
-  - {{name: all, match: {{path: {{prefix: {path}}}}}, upstream: behind}}
+  - {{name: all, match: {{path: {{prefix: {path}}}}}, upstream: behind, {route}}}
 upstreams:
   behind:
     targets: [{{url: "ws://127.0.0.1:{upstream}"}}]
+    dialect: {dialect}
 """
+# What a configuration holds where a test does not say otherwise: what a mapping may have, a path, a dialect.
+_USUAL = {"listener": "", "timeouts": "", "limits": "", "path": "/", "route": "", "dialect": "rfc6455"}
 
 
-def configuration(upstream: int, listener: str = "", timeouts: str = "", limits: str = "", path: str = "/") -> str:
-    """The YAML of a gateway before this port; `listener`, `timeouts` and `limits` are what a mapping may hold."""
-    return _CONFIGURATION.format(upstream=upstream, listener=listener, timeouts=timeouts, limits=limits, path=path)
+def configuration(upstream: int, **options: str) -> str:
+    """The YAML of a gateway before this port.
+
+    `listener`, `timeouts`, `limits` and `route` are what a mapping may hold; `path` is the prefix that the route
+    takes, and `dialect` is what the upstream speaks.
+    """
+    assert options.keys() <= _USUAL.keys(), f"no such option: {options.keys() - _USUAL.keys()}"
+    return _CONFIGURATION.format(upstream=upstream, **_USUAL | options)
 
 
 class Lines:
@@ -122,7 +130,7 @@ class Peer:
         return await self.until(b"\r\n\r\n")
 
     async def exactly(self, count: int) -> bytes:
-        data = b""
+        data, self._kept = self._kept, b""
         while len(data) < count:
             more = await self.once()
             assert more, f"ended before {count} bytes: {data!r}"

@@ -1,8 +1,10 @@
 """What the README claims, held against the code."""
 
+import doctest
 import re
 from pathlib import Path
 
+import wsgateway.dialects
 from wsgateway.dialects import DIALECTS
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -18,3 +20,19 @@ def test_the_two_commands_are_one_line_each() -> None:
         block = re.search(rf"<!-- {mark} -->\n```sh\n(.+)\n```", README)
         assert block is not None, mark
         assert block[1].startswith("python3 -m venv .venv && ")
+
+
+def test_the_library_does_what_the_readme_says() -> None:
+    block = re.search(r"^```python\n(>>> .*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    examples = doctest.DocTestParser().get_doctest(block[1], {}, "README.md", "README.md", 0)
+    said: list[str] = []
+    result = doctest.DocTestRunner().run(examples, out=said.append)
+    assert result.attempted > 10
+    assert not result.failed, "".join(said)
+
+
+def test_the_library_does_what_its_own_docstring_says() -> None:
+    result = doctest.testmod(wsgateway.dialects)
+    assert result.attempted > 10
+    assert not result.failed

@@ -1,25 +1,38 @@
 """The command line. Exit status: 0 good, 1 a fault, 2 wrong usage (which is argparse's own)."""
 
 import argparse
+import json
 import os
 import signal
+import ssl
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TypeVar
 
 import trio
 
 from wsgateway import __version__
 from wsgateway.demo.program import Demo
-from wsgateway.dialects import DIALECTS
+from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
-from wsgateway.probe.client import ProbeError, Question, probe
+from wsgateway.probe.address import ProbeError
+from wsgateway.probe.client import Question, Report, probe
+from wsgateway.probe.table import heading, row
+from wsgateway.probe.transcript import Line
 from wsgateway.run.worker import STOP_SIGNALS, bind, serve_until_signalled
+from wsgateway.settings.dialects import dialects
 from wsgateway.settings.load import load, single
 from wsgateway.settings.model import Settings
+from wsgateway.settings.units import seconds
 
 GOOD, FAULT = 0, 1
+# What shells say of a program that Ctrl-C has ended.
+INTERRUPTED = 128 + signal.SIGINT
+DEFAULT_DIALECT = "rfc6455"
+Value = TypeVar("Value")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return FAULT
+    except BrokenPipeError:  # nobody reads on: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAULT
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return status
 
 
@@ -50,12 +68,52 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", metavar="FILE")
     check.set_defaults(command=_check)
 
-    ask = commands.add_parser("probe", help="connect to a server as an old or a new client does, and show every byte")
-    ask.add_argument("url", metavar="URL", help="ws://HOST[:PORT][/PATH]")
-    ask.add_argument("--dialect", choices=list(DIALECTS), required=True, help="what to speak: %(choices)s", metavar="D")
-    ask.add_argument("--send", metavar="TEXT", help="send a message, and wait for one")
-    ask.add_argument("--origin", metavar="ORIGIN", help="default: http:// and the host of the URL")
-    ask.add_argument("--subprotocol", metavar="NAME", action="append", default=[], help="may be repeated")
+    ask = commands.add_parser(
+        "probe",
+        help="connect to a server as an old or a new client does",
+        description="Connects to a server as a client of any dialect does, and reports how it went. Exit status 0:"
+        " every dialect that was named was accepted, and nothing went wrong; with --all: one at least.",
+    )
+    ask.add_argument("url", metavar="URL", help="ws://HOST[:PORT][/PATH], or wss://")
+    which = ask.add_mutually_exclusive_group()
+    which.add_argument(
+        "--dialect",
+        type=_dialects,
+        action="extend",
+        metavar="D",
+        help=f"what to speak, or a range of it, as hybi-01..08; may be repeated; default: {DEFAULT_DIALECT}."
+        f" Known are {', '.join(DIALECTS)}",
+    )
+    which.add_argument("--all", action="store_true", help="try every dialect, oldest first")
+    ask.add_argument("--trace", action="store_true", help="show every byte, with its meaning")
+    ask.add_argument("--json", action="store_true", help="print an object of JSON, when all is done")
+    ask.add_argument(
+        "--send",
+        metavar="TEXT",
+        help="send this message and wait for one; without it a ping, where the dialect has one",
+    )
+    ask.add_argument(
+        "--origin", metavar="ORIGIN", help="the page to come from; default: http:// or https:// and the host of the URL"
+    )
+    ask.add_argument("--subprotocol", metavar="NAME", action="append", default=[], help="offer it; may be repeated")
+    ask.add_argument(
+        "--header",
+        metavar="'NAME: VALUE'",
+        type=_header,
+        action="append",
+        default=[],
+        help="send it, too; may be repeated",
+    )
+    ask.add_argument(
+        "--timeout",
+        metavar="DURATION",
+        type=_seconds,
+        default=10.0,
+        help="how long each dialect may take; default: 10s",
+    )
+    trust = ask.add_mutually_exclusive_group()
+    trust.add_argument("--ca", metavar="FILE", help="for wss: trust the certificates in this file, PEM, and no others")
+    trust.add_argument("--insecure", action="store_true", help="for wss: trust every certificate")
     ask.set_defaults(command=_probe, usage=ask)
 
     show = commands.add_parser("demo", help="start a gateway, a server behind it and a page to look at")
@@ -102,14 +160,82 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _probe(options: argparse.Namespace) -> int:
-    dialect = DIALECTS[options.dialect]
-    question = Question(options.url, dialect, options.send, options.origin, tuple(options.subprotocol))
+    chosen = list(DIALECTS.values()) if options.all else options.dialect or [DIALECTS[DEFAULT_DIALECT]]
+    asked = Question(
+        options.url,
+        chosen[0],
+        options.send,
+        options.origin,
+        tuple(options.subprotocol),
+        tuple(options.header),
+        _trust(options),
+        options.timeout,
+    )
     try:
-        report = trio.run(probe, question, print)
+        answers = [_ask(replace(asked, dialect=dialect), options, at == 0) for at, dialect in enumerate(chosen)]
     except ProbeError as error:
         options.usage.error(str(error))
-    print(f"= {report}")
-    return GOOD if report.error is None else FAULT
+    if options.json:
+        rows = [
+            asdict(report) | ({"trace": list(map(asdict, lines))} if options.trace else {}) for report, lines in answers
+        ]
+        print(json.dumps({"url": options.url, "reports": rows}, indent=2))
+    good = any if options.all else all
+    return GOOD if good(report.accepted and report.error is None for report, _ in answers) else FAULT
+
+
+def _ask(question: Question, options: argparse.Namespace, first: bool) -> tuple[Report, list[Line]]:
+    """One dialect's turn: its transcript, if it is wanted, and how it went."""
+    lines: list[Line] = []
+    live = options.trace and not options.json
+    report = trio.run(probe, question, print if live else lines.append)
+    if options.json:
+        return report, lines
+    if options.trace or not (options.all or len(options.dialect or ()) > 1):
+        print(f"= {report}", flush=True)
+    else:
+        print(*([heading()] if first else []), row(report), sep="\n", flush=True)
+    return report, lines
+
+
+def _trust(options: argparse.Namespace) -> ssl.SSLContext:
+    """What a wss server must prove. An old server may have no more than TLS 1.0; a probe asks what there is."""
+    try:
+        context = ssl.create_default_context(cafile=options.ca)
+    except ssl.SSLError:
+        options.usage.error(f"--ca {options.ca}: no certificate in PEM")
+    except OSError as error:
+        options.usage.error(f"--ca {options.ca}: {error.strerror}")
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    # OpenSSL 3 signs for TLS 1.0 and 1.1 on this level alone.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if options.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _dialects(text: str) -> tuple[Dialect, ...]:
+    return _read(dialects, text)
+
+
+def _seconds(text: str) -> float:
+    return _read(seconds, text)
+
+
+def _read(reader: Callable[[object], Value], text: str) -> Value:
+    """What a reader of the configuration makes of an option."""
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a header; write 'NAME: VALUE'")
+    return name.strip(), value.strip()
 
 
 def _port(text: str) -> int:

@@ -5,7 +5,7 @@
     |-- HandshakeError    a handshake that cannot succeed            carries an HTTP status
     |-- UpstreamError     the upstream is down, silent or wrong      carries an HTTP status
     |-- SettingsError     a configuration that cannot be used        carries every problem found
-    |-- ClientLeftError   a client gone before it had a session      (serve.opening)
+    |-- ClientLeftError   a client gone before it had a session      (serve.prologue)
     `-- ProbeError        a question that cannot be asked            (probe.client)
 
 An error carries what is needed to answer it, so no caller asks for its type twice. Anything else that

@@ -45,7 +45,7 @@ async def test_it_says_where_the_page_is_and_a_signal_ends_it_well(number: signa
     async with started() as (process, text):
         found = re.search(r"http://127\.0\.0\.1:(\d+)/\n", text)
         assert found is not None
-        assert re.search(r"wsgateway probe ws://127\.0\.0\.1:\d+/echo --dialect hixie-76 --send hello\n", text)
+        assert re.search(r"wsgateway probe ws://127\.0\.0\.1:\d+/echo --dialect hixie-76 --send hello --trace\n", text)
         response = await fetch(Address("127.0.0.1", int(found[1])), "/")
         assert response.status == 200
         process.send_signal(number)

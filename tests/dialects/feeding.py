@@ -10,7 +10,7 @@ from wsgateway.dialects.base import Decoder, Encoder, Translator
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Role
 
-from .vectors import MASK_KEY
+from .vectors import MASK_KEY, SECRET
 
 GENEROUS = Limits()
 
@@ -28,6 +28,12 @@ def cut_at_random(data: bytes, seed: int = 1) -> list[bytes]:
     chance = random.Random(seed)
     marks = sorted(chance.randint(0, len(data)) for _ in range(2 + min(len(data), 40) // 2))
     return [data[start:stop] for start, stop in zip([0, *marks], [*marks, len(data)], strict=True)]
+
+
+def pieces_of(data: bytes, marks: list[int]) -> list[bytes]:
+    """The data, cut at the marks (modulo its length)."""
+    places = sorted(mark % (len(data) + 1) for mark in marks)
+    return [data[start:stop] for start, stop in zip([0, *places], [*places, len(data)], strict=True)]
 
 
 CUTS: list[Callable[[bytes], list[bytes]]] = [whole, byte_by_byte, cut_at_random]
@@ -95,14 +101,14 @@ def walk(walker: Translator, pieces: Iterable[bytes]) -> Passed:
     return passed
 
 
-def decoder_of(dialect: str, role: Role, limits: Limits = GENEROUS) -> Decoder:
-    """For the frames that a peer sends to us, who play that role."""
-    return DIALECTS[dialect].framing.decoder(role, limits)
+def decoder_of(dialect: str, role: Role, limits: Limits = GENEROUS, secret: bytes = SECRET) -> Decoder:
+    """For the frames that a peer sends to us, who play that role; who needs no secret takes no notice of it."""
+    return DIALECTS[dialect].framing.decoder(role, limits, secret)
 
 
-def encoder_of(dialect: str, role: Role, mask_keys: Iterator[bytes] | None = None) -> Encoder:
+def encoder_of(dialect: str, role: Role, mask_keys: Iterator[bytes] | None = None, secret: bytes = SECRET) -> Encoder:
     """For the frames that we send in that role, with the mask key of the vectors."""
-    return DIALECTS[dialect].framing.encoder(role, repeat(MASK_KEY) if mask_keys is None else mask_keys)
+    return DIALECTS[dialect].framing.encoder(role, repeat(MASK_KEY) if mask_keys is None else mask_keys, secret)
 
 
 def walker_of(dialect: str, role: Role, limits: Limits = GENEROUS, compressed: bool = False) -> Translator:

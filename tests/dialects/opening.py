@@ -27,20 +27,20 @@ class Opened:
         return head + self.answering.proof(self.head.rest[: self.answering.challenge_bytes])
 
 
-def read_request(data: bytes, secure: bool = False, limits: HeadLimits = LIMITS) -> Request:
+def read_request(data: bytes, limits: HeadLimits = LIMITS) -> Request:
     """The request that is whole in `data`."""
-    request = RequestHead(limits, secure).receive(data)
+    request = RequestHead(limits).receive(data)
     assert request is not None, "the head is not whole"
     return request
 
 
-def open_up(data: bytes, secure: bool = False) -> Opened:
+def open_up(data: bytes, entropy: Entropy | None = None) -> Opened:
     """Takes a client's whole handshake. Raises HandshakeError wherever one of the steps does."""
-    head = RequestHead(LIMITS, secure)
+    head = RequestHead(LIMITS)
     request = head.receive(data)
     assert request is not None, "the head is not whole"
     dialect = recognise(request)
-    return Opened(head, request, dialect, dialect.handshake.answering(request))
+    return Opened(head, request, dialect, dialect.handshake.answering(request, entropy or seeded()))
 
 
 def refusal(data: bytes) -> HandshakeError | None:

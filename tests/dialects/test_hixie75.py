@@ -211,7 +211,7 @@ def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
 )
 def test_the_location_is_what_the_client_asked_for(start: str, host: str, secure: bool, location: str) -> None:
     lines = ["Upgrade: WebSocket", "Connection: Upgrade", f"Host: {host}", "Origin: http://example.com"]
-    reply = open_up(head_of(*lines, start=start), secure).reply(Answer())
+    reply = open_up(head_of(*lines, start=start)).reply(Answer(secure=secure))
     assert f"\r\nWebSocket-Location: {location}\r\n".encode("latin-1") in reply
 
 
@@ -287,3 +287,8 @@ def test_an_empty_cookie_of_web_socket_js_is_not_passed_on() -> None:
 def test_there_is_nothing_to_prove() -> None:
     answering = open_up(head_of(*PLAIN)).answering
     assert (answering.challenge_bytes, answering.proof(b"")) == (0, b"")
+
+
+def test_the_names_stand_once_also_where_those_of_hixie_76_stand_twice() -> None:
+    opened = open_up(head_of(*SAMPLE))
+    assert opened.reply(Answer("sample", unprefixed=True)) == open_up(head_of(*SAMPLE)).reply(Answer("sample"))

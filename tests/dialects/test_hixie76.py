@@ -125,10 +125,26 @@ def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
     )
 
 
-def test_the_names_are_never_without_sec() -> None:
+def test_the_names_are_not_without_sec() -> None:
     """H8: a WebKit refuses the unprefixed ones."""
     reply = open_up(request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat")).reply(Answer("chat"))
     assert b"\r\nWebSocket-" not in reply
+
+
+def test_the_names_are_there_without_sec_too_if_that_is_asked_for() -> None:
+    """H9: a WebKit takes no notice of them. There were clients that were written after such a print."""
+    data = request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat")
+    assert open_up(data).reply(Answer("chat", unprefixed=True, secure=True)) == (
+        b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
+        b"Upgrade: WebSocket\r\n"
+        b"Connection: Upgrade\r\n"
+        b"Sec-WebSocket-Origin: http://example.com\r\n"
+        b"Sec-WebSocket-Location: wss://example.com/chat\r\n"
+        b"WebSocket-Origin: http://example.com\r\n"
+        b"WebSocket-Location: wss://example.com/chat\r\n"
+        b"Sec-WebSocket-Protocol: chat\r\n"
+        b"\r\n" + PROOF
+    )
 
 
 def test_the_challenge_is_any_8_bytes() -> None:

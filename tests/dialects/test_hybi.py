@@ -1,219 +1,192 @@
-"""The hybi drafts 07 and 08: a key and its Accept, as in RFC 6455, and another name for the origin."""
+"""The frames of the hybi drafts 01 to 06, to the byte: the drafts' own examples, and pywebsocket's of the time."""
 
-import base64
+from itertools import repeat
 
 import pytest
 
 from wsgateway.dialects import DIALECTS, Answer, Offer
-from wsgateway.dialects.hybi import accept_value
-from wsgateway.errors import HandshakeError
+from wsgateway.dialects.hybi import cover_key_04
+from wsgateway.wire.events import Close, Event, Fragment, Ping, Pong, Role
 from wsgateway.wire.heads import Headers, Response
 
-from .opening import head_of, open_up, refusal, scripted, seeded
+from .feeding import CUTS, Heard, binary, decoder_of, encoder_of, hear, other, text
+from .opening import challenge_draws, head_of, open_up
+from .vectors import MASK_KEY, SECRET
 
-VERSIONS = {"hybi-07": "7", "hybi-08": "8", "rfc6455": "13"}
-EVERY = pytest.mark.parametrize("name", VERSIONS)
-# RFC 6455, 1.3.
-KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+HEL, LO = text("Hel", final=False), text("lo")
+# What is said, by a server and by a client, whose mask key is 37FA213D.
+SAID: dict[str, list[tuple[list[Event], str, str]]] = {
+    # Nothing is masked, and the first bit means that more will come.
+    "hybi-01 hybi-02 hybi-03": [
+        ([text("Hello")], "04 05 48656c6c6f", "04 05 48656c6c6f"),
+        ([HEL, LO], "84 03 48656c  00 02 6c6f", "84 03 48656c  00 02 6c6f"),
+        ([binary(b"\0\xff")], "05 02 00ff", "05 02 00ff"),
+        ([Ping(b"Hello")], "02 05 48656c6c6f", "02 05 48656c6c6f"),
+        ([Pong(b"Hello")], "03 05 48656c6c6f", "03 05 48656c6c6f"),
+        ([HEL, Ping(b""), LO], "84 03 48656c  02 00  00 02 6c6f", "84 03 48656c  02 00  00 02 6c6f"),
+        ([Close()], "01 00", "01 00"),
+    ],
+    # A client's frame lies under SHA-1(37FA213D + secret), which is 824035ac 55463da6 ...
+    "hybi-04": [
+        ([text("Hello")], "84 05 48656c6c6f", "37fa213d 06457dc9392a52"),
+        ([HEL, LO], "04 03 48656c  80 02 6c6f", "37fa213d 86437dc939  37fa213d 024259c3"),
+        ([binary(b"\0\xff\x80\x7f")], "85 04 00ff807f", "37fa213d 07443553d539"),
+        ([Ping(b"Hello")], "82 05 48656c6c6f", "37fa213d 00457dc9392a52"),
+        ([Pong(b"Hello")], "83 05 48656c6c6f", "37fa213d 01457dc9392a52"),
+        ([Close()], "81 00", "37fa213d 0340"),
+    ],
+    # A client's frame lies under the key itself.
+    "hybi-05 hybi-06": [
+        ([text("Hello")], "84 05 48656c6c6f", "37fa213d b3ff69585b964e"),
+        ([HEL, LO], "04 03 48656c  80 02 6c6f", "37fa213d 33f969585b  37fa213d b7f84d52"),
+        ([binary(b"\0\xff\x80\x7f")], "85 04 00ff807f", "37fa213d b2fe21c2b785"),
+        ([Ping(b"Hello")], "82 05 48656c6c6f", "37fa213d b5ff69585b964e"),
+        ([Pong(b"Hello")], "83 05 48656c6c6f", "37fa213d b4ff69585b964e"),
+    ],
+    # A Close has a letter in 05, a code in 06; 1004 was "too big" there.
+    "hybi-05": [([Close()], "81 01 53", "37fa213d b6fb62")],
+    "hybi-06": [
+        ([Close()], "81 00", "37fa213d b6fa"),
+        ([Close(1000)], "81 02 03e8", "37fa213d b6f822d5"),
+        ([Close(1001, "bye")], "81 05 03e9627965", "37fa213d b6ff22d4558344"),
+        ([Close(1009)], "81 02 03ec", "37fa213d b6f822d1"),
+    ],
+}
+EVERY = pytest.mark.parametrize(
+    ("name", "sender", "events", "wire"),
+    [
+        (name, sender, events, bytes.fromhex(wire))
+        for names, rows in SAID.items()
+        for name in names.split()
+        for events, by_server, by_client in rows
+        for sender, wire in ((Role.SERVER, by_server), (Role.CLIENT, by_client))
+    ],
+)
 
 
-def lines_of(name: str, *more: str, key: str | None = KEY) -> list[str]:
-    lines = [
-        "Host: example.com",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Version: {VERSIONS[name]}",
-    ]
-    return [*lines, *([f"Sec-WebSocket-Key: {key}"] if key is not None else []), *more]
-
-
-# -- Accept ----------------------------------------------------------------------------------------------------
-
-ACCEPTS = [
-    (KEY, ACCEPT),
-    # Not from the RFC: checked with `openssl sha1`.
-    ("2SCVXUeP9cTjV+0mWB8J6A==", "mLDKNeBNWz6T9SxU+o0Fy/HgeSw="),
-    ("mh3xLXeRuIWNPwq7ATG9jA==", "SIEylb7zRYJAEgiqJXaOW3V+ZWQ="),
-    ("xqBt3ImNzJbYqRINxEFlkg==", "K7DJLdLooIwIG/MOpvWFB3y3FE8="),
-]
-
-
-@pytest.mark.parametrize(("key", "accept"), ACCEPTS)
-def test_known_keys_have_known_answers(key: str, accept: str) -> None:
-    assert accept_value(key) == accept
+def joined(events: list[Event]) -> list[Event]:
+    """The same, with the message that was in two fragments whole where it ends."""
+    if HEL not in events:
+        return events
+    return [*[event for event in events if not isinstance(event, Fragment)], text("Hello")]
 
 
 @EVERY
-@pytest.mark.parametrize(("key", "accept"), ACCEPTS)
-def test_a_key_is_answered(name: str, key: str, accept: str) -> None:
-    assert open_up(head_of(*lines_of(name, key=key))).reply(Answer()) == (
-        b"HTTP/1.1 101 Switching Protocols\r\n"
-        b"Upgrade: websocket\r\n"
+def test_a_frame_is_written_to_the_byte(name: str, sender: Role, events: list[Event], wire: bytes) -> None:
+    encoder = encoder_of(name, sender)
+    assert b"".join(map(encoder.send, events)) == wire
+
+
+@EVERY
+def test_a_frame_is_read(name: str, sender: Role, events: list[Event], wire: bytes) -> None:
+    for cut in CUTS:
+        assert hear(decoder_of(name, other(sender)), cut(wire)) == Heard(joined(events))
+
+
+# -- masks over all of a frame (04 to 06, 4.3) -----------------------------------------------------------------
+
+
+def test_the_mask_of_draft_04_is_made_of_the_frames_nonce_and_of_the_secret() -> None:
+    """20 bytes, made with `xxd -r -p | sha1sum`. libwebsockets, for a while, took the secret itself."""
+    assert cover_key_04(MASK_KEY, SECRET).hex() == "824035ac55463da62257d6fb167d1cdc73da0f8e"
+
+
+@pytest.mark.parametrize("name", ["hybi-05", "hybi-06"])
+def test_the_mask_of_drafts_05_and_06_is_the_frames_key_itself(name: str) -> None:
+    """The fixture of an EventMachine server, whose key makes it easy to see."""
+    wire = bytes.fromhex("00000100 84 05 49656c6c6e")
+    assert hear(decoder_of(name, Role.SERVER), [wire]) == Heard([text("Hello")])
+    assert encoder_of(name, Role.CLIENT, repeat(wire[:4])).send(text("Hello")) == wire
+
+
+@pytest.mark.parametrize(
+    ("name", "wire"),
+    [
+        # The SHA-1 of 00000001 and of 00000002, each with the secret, begin with f3508918 and f0f28975.
+        ("hybi-04", "00000001 7752e862 00000002 74f0ea11"),
+        ("hybi-05", "00000001 8402617b 00000002 84026366"),
+        ("hybi-06", "00000001 8402617b 00000002 84026366"),
+    ],
+)
+def test_every_frame_has_a_mask_of_its_own(name: str, wire: str) -> None:
+    keys = iter([b"\0\0\0\1", b"\0\0\0\2"])
+    encoder = encoder_of(name, Role.CLIENT, keys)
+    assert encoder.send(text("az")) + encoder.whole(b"cd") == bytes.fromhex(wire)
+    assert hear(decoder_of(name, Role.SERVER), [bytes.fromhex(wire)]) == Heard([text("az"), text("cd")])
+
+
+@pytest.mark.parametrize("name", ["hybi-04", "hybi-05", "hybi-06"])
+def test_a_mask_goes_on_where_a_read_ended(name: str) -> None:
+    """Its period is 20 in 04 and 4 in the others, and the head is under it, too."""
+    message = bytes(range(256)) * 2
+    wire = encoder_of(name, Role.CLIENT).send(binary(message))
+    for size in (1, 3, 19, 20, 21, 100):
+        pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
+        assert hear(decoder_of(name, Role.SERVER), pieces) == Heard([binary(message)])
+
+
+def test_frames_of_draft_04_mean_nothing_without_the_secret_of_their_connection() -> None:
+    wire = bytes.fromhex("37fa213d 06457dc9392a52")
+    for secret in (b"", SECRET[::-1], bytes(20)):
+        heard = hear(decoder_of("hybi-04", Role.SERVER, secret=secret), [wire * 8])
+        assert heard.fault == 1002
+        assert not any(isinstance(event, Fragment) for event in heard.events), "noise is at most a stray control frame"
+
+
+@pytest.mark.parametrize("name", ["hybi-04", "hybi-05", "hybi-06"])
+def test_a_server_masks_nothing_and_asks_for_no_key(name: str) -> None:
+    assert encoder_of(name, Role.SERVER, iter(())).send(text("Hello")) == bytes.fromhex("84 05 48656c6c6f")
+
+
+# -- the handshake of 01 to 03: that of hixie-76, and a number -------------------------------------------------
+
+# The example of hixie-76 (1.2).
+SAMPLE = [
+    "Upgrade: WebSocket",
+    "Connection: Upgrade",
+    "Host: example.com",
+    "Origin: http://example.com",
+    "Sec-WebSocket-Protocol: sample",
+    "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5",
+    "Sec-WebSocket-Key2: 12998 5 Y3 1  .P00",
+]
+CHALLENGE, PROOF = b"^n:ds[4U", b"8jKS'y:G*Co,Wxa-"
+NUMBERED = pytest.mark.parametrize(
+    ("name", "number"), [("hixie-76", "0"), ("hybi-01", "1"), ("hybi-02", "2"), ("hybi-03", "3")]
+)
+
+
+@NUMBERED
+def test_a_draft_with_two_keys_is_answered_as_hixie_76_is(name: str, number: str) -> None:
+    """Nobody's reply repeats the number."""
+    head = head_of(*SAMPLE, f"Sec-WebSocket-Draft: {number}", start="GET /demo HTTP/1.1")
+    opened = open_up(head + CHALLENGE)
+    assert opened.dialect.name == name
+    assert opened.reply(Answer("sample")) == (
+        b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
+        b"Upgrade: WebSocket\r\n"
         b"Connection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept.encode() + b"\r\n"
-        b"\r\n"
+        b"Sec-WebSocket-Origin: http://example.com\r\n"
+        b"Sec-WebSocket-Location: ws://example.com/demo\r\n"
+        b"Sec-WebSocket-Protocol: sample\r\n"
+        b"\r\n" + PROOF
     )
 
 
-@EVERY
-@pytest.mark.parametrize(("key", "accept"), ACCEPTS)
-def test_the_answer_to_our_key_is_accepted(name: str, key: str, accept: str) -> None:
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), scripted(base64.b64decode(key)))
-    assert asking.request.headers.one("Sec-WebSocket-Key") == key
-    headers = [("Upgrade", "WebSocket"), ("Connection", "keep-alive, Upgrade"), ("Sec-WebSocket-Accept", accept)]
-    assert asking.check(Response(101, "OK", Headers(headers)), b"") == Answer()
-    wrong = [*headers[:2], ("Sec-WebSocket-Accept", accept.swapcase())]
-    with pytest.raises(HandshakeError, match="does not answer our key"):
-        asking.check(Response(101, "OK", Headers(wrong)), b"")
-
-
-# -- requests --------------------------------------------------------------------------------------------------
-
-
-@EVERY
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [
-        (None, "Sec-WebSocket-Version without Sec-WebSocket-Key"),
-        ("", "0 bytes"),
-        ("not base64!", "not base64"),
-        ("dGhlIHNhbXBsZSBub25jZQ", "not base64"),
-        ("dGhl IHNhbXBsZSBub25jZQ==", "not base64"),
-        ("dGhlIHNhbXBsZSBub25jZQ==\xe9", "not base64"),
-    ],
-)
-def test_a_request_without_a_proper_key_is_refused(name: str, key: str | None, said: str) -> None:
-    refused = refusal(head_of(*lines_of(name, key=key)))
-    assert refused is not None
-    assert said in str(refused)
-    assert refused.status == 400
-
-
-@EVERY
-@pytest.mark.parametrize("size", [1, 15, 17, 32])
-def test_only_the_rfc_insists_on_a_key_of_16_bytes(name: str, size: int) -> None:
-    """ws 0.4 for Node, of 2011, makes keys of 15."""
-    refused = refusal(head_of(*lines_of(name, key=base64.b64encode(b"k" * size).decode())))
-    if name == "rfc6455":
-        assert refused is not None
-        assert str(refused) == f"Sec-WebSocket-Key holds {size} bytes, 16 are needed"
-    else:
-        assert refused is None
-
-
-@EVERY
-@pytest.mark.parametrize("again", [f"Sec-WebSocket-Key: {KEY}", "sec-websocket-key: x", "Sec-WebSocket-Version: 13"])
-def test_a_key_and_a_version_stand_once(name: str, again: str) -> None:
-    refused = refusal(head_of(*lines_of(name, again)))
-    assert refused is not None
-    assert "2 Sec-WebSocket-" in str(refused)
-    assert refused.status == 400
-
-
-ORIGINS: list[tuple[str, list[str], str | None]] = [
-    ("hybi-07", [], None),
-    ("hybi-07", ["Sec-WebSocket-Origin: http://a"], "http://a"),
-    # Drafts 11 and 12, which are version 8 too, say Origin.
-    ("hybi-08", ["Origin: http://a"], "http://a"),
-    ("hybi-08", ["Origin: http://a", "Sec-WebSocket-Origin: http://a"], "http://a"),
-    # ws 0.4 for Node, of 2011, says the host in the other one.
-    ("hybi-08", ["Origin: http://b", "Sec-WebSocket-Origin: http://a"], "http://a"),
-    ("rfc6455", [], None),
-    ("rfc6455", ["Origin: null"], "null"),
-    ("rfc6455", ["Origin: http://a", "Sec-WebSocket-Origin: http://b"], "http://a"),
-    ("rfc6455", ["Sec-WebSocket-Origin: http://b"], "http://b"),
-]
-
-
-@pytest.mark.parametrize(("name", "lines", "origin"), ORIGINS)
-def test_the_origin_is_read_under_the_drafts_name_and_else_under_the_other(
-    name: str, lines: list[str], origin: str | None
-) -> None:
-    offer = open_up(head_of(*lines_of(name, *lines))).answering.offer
-    assert offer.origin == origin
-    assert offer.headers == ()
-
-
-@pytest.mark.parametrize(
-    ("name", "header"),
-    [("hybi-07", "Sec-WebSocket-Origin"), ("hybi-08", "Sec-WebSocket-Origin"), ("rfc6455", "Origin")],
-)
-def test_the_origin_is_sent_under_the_drafts_name(name: str, header: str) -> None:
-    request = DIALECTS[name].handshake.asking(Offer("/", "example.com", "http://a"), seeded()).request
-    assert [each for each, value in request.headers if value == "http://a"] == [header]
-    without = DIALECTS[name].handshake.asking(Offer("/", "example.com"), seeded()).request
-    assert header not in without.headers
-
-
-@EVERY
-@pytest.mark.parametrize(
-    ("lines", "subprotocols"),
-    [
-        ([], ()),
-        (["Sec-WebSocket-Protocol: chat"], ("chat",)),
-        (["Sec-WebSocket-Protocol: chat, superchat"], ("chat", "superchat")),
-        (["Sec-WebSocket-Protocol: chat,superchat"], ("chat", "superchat")),
-        (["Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol: superchat"], ("chat", "superchat")),
-        (["Sec-WebSocket-Protocol: "], ()),
-    ],
-)
-def test_subprotocols_are_a_list(name: str, lines: list[str], subprotocols: tuple[str, ...]) -> None:
-    assert open_up(head_of(*lines_of(name, *lines))).answering.offer.subprotocols == subprotocols
-
-
-@EVERY
-@pytest.mark.parametrize("value", ["chat superchat", "chat, chat", "a/b", "caf\xe9", "chat, @", '"chat"'])
-def test_a_list_that_is_none_is_refused(name: str, value: str) -> None:
-    refused = refusal(head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}")))
-    assert refused is not None
-    assert "lists a name twice, or one that is not a token" in str(refused)
-    assert refused.status == 400
-
-
-@EVERY
-def test_a_target_above_7f_is_for_old_webkits_alone(name: str) -> None:
-    refused = refusal(head_of(*lines_of(name), start="GET /caf\xc3\xa9 HTTP/1.1"))
-    assert refused is not None
-    assert (str(refused), refused.status) == ("the target holds a byte above 7F", 400)
-    assert open_up(head_of(*lines_of(name), start="GET /caf%C3%A9 HTTP/1.1")).answering.offer.target == "/caf%C3%A9"
-
-
-# -- replies ---------------------------------------------------------------------------------------------------
-
-
-@EVERY
-def test_what_was_not_agreed_is_not_mentioned(name: str) -> None:
-    """Safari breaks on an empty Sec-WebSocket-Protocol or -Extensions."""
-    lines = lines_of(name, "Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Extensions: permessage-deflate")
-    reply = open_up(head_of(*lines)).reply(Answer())
-    assert b"Protocol:" not in reply
-    assert b"Extensions" not in reply
-
-
-@EVERY
-def test_what_was_agreed_stands_behind_the_accept(name: str) -> None:
-    answer = Answer("chat", ("permessage-deflate",), (("Set-Cookie", "a=1"), ("Server", "x")))
-    reply = open_up(head_of(*lines_of(name, "Sec-WebSocket-Protocol: chat"))).reply(answer)
-    assert reply.partition(ACCEPT.encode())[2] == (
-        b"\r\nSec-WebSocket-Protocol: chat\r\n"
-        b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
-        b"Set-Cookie: a=1\r\nServer: x\r\n\r\n"
-    )
-
-
-@pytest.mark.parametrize("name", ["hybi-07", "hybi-08"])
-@pytest.mark.parametrize("extension", ["deflate-stream", "x-webkit-deflate-frame", "permessage-deflate"])
-def test_the_drafts_have_no_extension_that_passes_a_gateway(name: str, extension: str) -> None:
-    opened = open_up(head_of(*lines_of(name, f"Sec-WebSocket-Extensions: {extension}")))
-    assert opened.answering.offer.extensions == ()
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com", extensions=(extension,)), seeded())
-    assert "Sec-WebSocket-Extensions" not in asking.request.headers
-
-
-@EVERY
-def test_there_is_nothing_behind_a_head(name: str) -> None:
-    opened = open_up(head_of(*lines_of(name)) + b"\x81\x80key!")
-    assert opened.head.rest == b"\x81\x80key!"
-    assert (opened.answering.challenge_bytes, opened.answering.proof(b"")) == (0, b"")
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), seeded())
-    assert (asking.challenge, asking.proof_bytes) == (b"", 0)
+@NUMBERED
+def test_a_draft_with_two_keys_is_asked_for_by_its_number(name: str, number: str) -> None:
+    """Hixie-76 itself by none, as its browsers did it."""
+    offer = Offer("/demo", "example.com", "http://example.com", ("sample",), headers=(("Cookie", "c=1"),))
+    keys = [line.partition(": ")[2] for line in SAMPLE[-2:]]
+    asking = DIALECTS[name].handshake.asking(offer, challenge_draws(*keys, challenge=CHALLENGE))
+    lines = [f"{header}: {value}" for header, value in asking.request.headers if "Key" not in header]
+    assert lines == [*SAMPLE[:5], *([f"Sec-WebSocket-Draft: {number}"] if number != "0" else []), "Cookie: c=1"]
+    reply = [
+        ("Upgrade", "WebSocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Origin", "http://example.com"),
+        ("Sec-WebSocket-Location", "ws://example.com/demo"),
+        ("Sec-WebSocket-Protocol", "sample"),
+    ]
+    response = Response(101, "WebSocket Protocol Handshake", Headers(reply))
+    assert asking.check(response, PROOF) == Answer("sample")

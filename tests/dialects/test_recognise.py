@@ -23,19 +23,34 @@ def draft(value: str) -> tuple[str, str]:
 
 
 RECOGNISED: list[tuple[list[tuple[str, str]], str]] = [
-    ([], "hixie-75"),
-    ([("Origin", "http://a"), ("WebSocket-Protocol", "chat")], "hixie-75"),
-    ([("Sec-WebSocket-Protocol", "chat")], "hixie-75"),
-    ([CHROME], "hixie-75"),  # never by User-Agent
-    ([KEY1, KEY2], "hixie-76"),
-    ([KEY2, CHROME, KEY1], "hixie-76"),
-    ([("sec-websocket-key1", "1 "), ("SEC-WEBSOCKET-KEY2", "1 ")], "hixie-76"),
-    ([draft("0"), KEY1, KEY2], "hixie-76"),  # as pywebsocket's client says
+    # A version decides before all else,
+    ([version("4"), KEY], "hybi-04"),
+    ([version("5"), KEY], "hybi-05"),
+    ([version("6"), KEY], "hybi-06"),
     ([version("7"), KEY], "hybi-07"),
     ([version("8"), KEY], "hybi-08"),
     ([version("13"), KEY], "rfc6455"),
     ([version("13")], "rfc6455"),  # and refused for its missing key
     ([KEY1, version("13"), KEY, KEY2], "rfc6455"),
+    ([draft("2"), version("6"), KEY], "hybi-06"),
+    ([draft("3"), KEY1, KEY2, version("8"), KEY], "hybi-08"),
+    ([draft("x"), version("4"), KEY], "hybi-04"),
+    ([draft("1"), draft("2"), version("13"), KEY], "rfc6455"),
+    # then a draft with two keys,
+    ([draft("0"), KEY1, KEY2], "hixie-76"),  # as pywebsocket's client says
+    ([draft("1"), KEY1, KEY2], "hybi-01"),
+    ([draft("2"), KEY1, KEY2], "hybi-02"),
+    ([draft("3"), KEY1, KEY2], "hybi-03"),
+    ([KEY1, KEY2, KEY, draft("3")], "hybi-03"),
+    # then two keys alone,
+    ([KEY1, KEY2], "hixie-76"),
+    ([KEY2, CHROME, KEY1], "hixie-76"),
+    ([("sec-websocket-key1", "1 "), ("SEC-WEBSOCKET-KEY2", "1 ")], "hixie-76"),
+    # and what has none of these is hixie-75.
+    ([], "hixie-75"),
+    ([("Origin", "http://a"), ("WebSocket-Protocol", "chat")], "hixie-75"),
+    ([("Sec-WebSocket-Protocol", "chat")], "hixie-75"),
+    ([CHROME], "hixie-75"),  # never by User-Agent
 ]
 
 
@@ -50,14 +65,29 @@ def test_one_dialect_recognises_it_and_no_other(headers: list[tuple[str, str]]) 
     assert sum(dialect.handshake.recognises(request) for dialect in DIALECTS.values()) == 1
 
 
-@pytest.mark.parametrize("value", ["4", "5", "6", "9", "10", "12", "14", "0", "-1", "013", "13.0", "", "13, 8", "x"])
-def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str) -> None:
-    """RFC 6455, 4.2.2 and 4.4."""
+VERSIONS = [dialect.handshake.version for dialect in DIALECTS.values() if dialect.handshake.version is not None]
+POSSIBLE = ", ".join(map(str, sorted(VERSIONS, reverse=True)))
+# Drafts 09 to 12 say 8, and no program but websocket-ruby ever said anything else.
+STRANGE = ["9", "10", "11", "12", "14", "0", "1", "-1", "013", "13.0", "", "13, 8", "8, 13", "13,13", "x", "8;", "\xb2"]
+
+
+@pytest.mark.parametrize("more", [[], [draft("1"), KEY1, KEY2]])
+@pytest.mark.parametrize("value", STRANGE)
+def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more: list[tuple[str, str]]) -> None:
+    """RFC 6455, 4.2.2 and 4.4. It does not fall back to what else there is."""
     with pytest.raises(HandshakeError) as refused:
-        recognise(request_of(*UPGRADE, version(value), KEY))
-    assert str(refused.value) == f"Sec-WebSocket-Version is {value!r}, possible are 13, 8, 7"
+        recognise(request_of(*UPGRADE, version(value), KEY, *more))
+    assert str(refused.value) == f"Sec-WebSocket-Version is {value!r}, possible are {POSSIBLE}"
     assert refused.value.status == 426
-    assert refused.value.headers == (("Sec-WebSocket-Version", "13, 8, 7"),)
+    assert refused.value.headers == (("Upgrade", "websocket"), ("Sec-WebSocket-Version", POSSIBLE))
+
+
+@pytest.mark.parametrize("value", ["4", "5", "10", "-1", "01", "+1", "1.0", "", "0x1", "1, 2", "draft", "\xb9"])
+def test_a_draft_that_no_draft_with_two_keys_has_is_refused(value: str) -> None:
+    with pytest.raises(HandshakeError) as refused:
+        recognise(request_of(*UPGRADE, draft(value), KEY1, KEY2))
+    assert str(refused.value) == f"Sec-WebSocket-Draft is {value!r}, which no draft with two keys has for a number"
+    assert refused.value.status == 400
 
 
 @pytest.mark.parametrize(
@@ -67,13 +97,14 @@ def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str) -> No
         ([KEY1], "a key without its other half"),
         ([KEY2], "a key without its other half"),
         ([KEY, KEY1], "a key without its other half"),
-        ([draft("1"), KEY1, KEY2], "Sec-WebSocket-Draft is '1', possible is 0"),
-        ([draft("2"), KEY1, KEY2], "Sec-WebSocket-Draft is '2', possible is 0"),
-        ([draft("0")], "Sec-WebSocket-Draft is '0', possible is 0, with two keys"),
-        ([draft("0"), KEY1], "with two keys"),
+        ([draft("0")], "Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2"),
+        ([draft("0"), KEY1], "Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2"),
+        ([draft("2"), KEY], "Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2"),
         ([draft("0"), draft("0"), KEY1, KEY2], "2 Sec-WebSocket-Draft headers"),
+        ([draft("1"), draft("2"), KEY1, KEY2], "2 Sec-WebSocket-Draft headers"),
         ([version("13"), version("13"), KEY], "2 Sec-WebSocket-Version headers"),
         ([version("13"), version("8"), KEY], "2 Sec-WebSocket-Version headers"),
+        ([version("13"), version("x"), KEY1, KEY2], "2 Sec-WebSocket-Version headers"),
     ],
 )
 def test_a_request_of_no_dialect_is_refused(headers: list[tuple[str, str]], said: str) -> None:
@@ -90,6 +121,9 @@ def test_what_is_no_upgrade_is_refused_before_anything_else() -> None:
     assert refused.value.status == 426
 
 
+def test_the_versions_that_are_possible_are_told_the_newest_first() -> None:
+    assert "13, 8, 7, 6, 5, 4" in POSSIBLE
+
+
 def test_each_version_is_of_one_dialect() -> None:
-    versions = {dialect.name: dialect.handshake.version for dialect in DIALECTS.values()}
-    assert versions == {"hixie-75": None, "hixie-76": None, "hybi-07": 7, "hybi-08": 8, "rfc6455": 13}
+    assert len(set(VERSIONS)) == len(VERSIONS)

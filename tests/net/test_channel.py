@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import trio
+import trio.testing
 
 from wsgateway.net.channel import Channel
 
@@ -64,3 +65,16 @@ async def test_a_connection_that_is_gone_is_lingered_over_by_nobody(pair: tuple[
     await Channel(ours).linger()
     ours.close()
     await Channel(ours).linger()
+
+
+async def test_what_still_comes_is_dropped_until_the_other_end_closes(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    theirs.send(b"too late")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Channel(ours).linger)
+        await trio.testing.wait_all_tasks_blocked()
+        assert theirs.recv(100) == b""
+        theirs.close()
+    assert ours.recv(100) == b""

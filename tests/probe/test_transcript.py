@@ -1,11 +1,12 @@
-"""What a probe shows: literally, since people read it and scripts may."""
-
-from typing import Literal
+"""What a probe shows, line by line: literally, since people read it and scripts may."""
 
 import pytest
 
-from wsgateway.probe.transcript import Line, describe, exchange_lines, hexadecimal
-from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong
+from wsgateway.dialects import DIALECTS, Role
+from wsgateway.dialects.base import CHALLENGE, PROOF
+from wsgateway.probe.transcript import Direction, Line, exchange_lines, frame_lines, hexadecimal
+
+from .asking import written
 
 
 @pytest.mark.parametrize(
@@ -22,62 +23,94 @@ def test_bytes_are_shown_to_a_bound(data: bytes, shown: str) -> None:
     assert hexadecimal(data) == shown
 
 
-@pytest.mark.parametrize(
-    ("event", "words"),
-    [
-        (Fragment(Kind.TEXT, b"Hello", True), 'text "Hello"'),
-        (Fragment(Kind.TEXT, b"", True), 'text ""'),
-        (Fragment(Kind.TEXT, b"Hel", False), 'text "Hel" (to be continued)'),
-        (Fragment(Kind.TEXT, "h\u00e9".encode()[:2], False), 'text "h\ufffd" (to be continued)'),
-        (Fragment(Kind.TEXT, b"x" * 60, True), 'text "' + "x" * 60 + '"'),
-        (Fragment(Kind.TEXT, b"x" * 61, True), 'text "' + "x" * 60 + '..."'),
-        (Fragment(Kind.BINARY, b"Hello", True), "binary, 5 bytes"),
-        (Fragment(Kind.BINARY, b"Hel", False), "binary, 3 bytes (to be continued)"),
-        (Ping(b"abc"), "ping, 3 bytes"),
-        (Pong(), "pong, 0 bytes"),
-        (Close(), "close, no code"),
-        (Close(1001), "close, 1001"),
-        (Close(1001, "bye"), "close, 1001 'bye'"),
-    ],
-)
-def test_an_event_is_said_in_words(event: Event, words: str) -> None:
-    assert describe(event) == words
-
-
-@pytest.mark.parametrize(
-    ("direction", "data", "lines"),
-    [
-        (
-            ">",
-            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n^n:ds[4U",
-            ["> GET / HTTP/1.1", "> Host: a", ">", f"> {'5e 6e 3a 64 73 5b 34 55':<72} 8 bytes, the proof"],
-        ),
-        (
-            "<",
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
-            ["< HTTP/1.1 101 Switching Protocols", "< Upgrade: websocket", "<"],
-        ),
-        (
-            "<",
-            b"HTTP/1.1 403 Forbidden\r\n\r\nno\n",
-            ["< HTTP/1.1 403 Forbidden", "<", f"< {'6e 6f 0a':<72} 3 bytes, a body: no"],
-        ),
-        ("<", b"HTTP/1.1 101 caf\xc3\xa9\r\nX: \xff\r\n\r\n", ["< HTTP/1.1 101 caf\u00e9", "< X: \\xff", "<"]),
-        ("<", b"", []),
-    ],
-)
-def test_a_handshake_is_shown_line_by_line(direction: Literal[">", "<"], data: bytes, lines: list[str]) -> None:
-    assert [str(line) for line in exchange_lines(direction, data, "the proof")] == lines
-
-
-def test_a_control_that_a_server_says_does_not_reach_the_terminal() -> None:
+NOTES = {"host": "where it goes", "x": "what no control may change: \x1b[2J", PROOF: "right"}
+EXCHANGES: dict[str, tuple[Direction, bytes, list[str]]] = {
+    "a request": (
+        ">",
+        b"GET / HTTP/1.1\r\nHOST: a\r\nOther: b\r\n\r\n",
+        ["> GET / HTTP/1.1", "> HOST: a | where it goes", "> Other: b", ">"],
+    ),
+    "a request with a challenge that has no note": (
+        ">",
+        b"GET / HTTP/1.1\r\n\r\n^n:ds[4U",
+        ["> GET / HTTP/1.1", ">", "> 5e 6e 3a 64 73 5b 34 55 | the challenge: 8 bytes"],
+    ),
+    "an answer": (
+        "<",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+        ["< HTTP/1.1 101 Switching Protocols", "< Upgrade: websocket", "<"],
+    ),
+    "an answer with a proof": (
+        "<",
+        b"HTTP/1.1 101 a\r\n\r\n8jKS'y:G*Co,Wxa-",
+        ["< HTTP/1.1 101 a", "<", "< 38 6a 4b 53 27 79 3a 47 2a 43 6f 2c 57 78 61 2d | the proof: right"],
+    ),
+    "a refusal": (
+        "<",
+        b"HTTP/1.1 403 Forbidden\r\n\r\n no\n",
+        ["< HTTP/1.1 403 Forbidden", "<", "< 20 6e 6f 0a | 4 bytes, a body: no"],
+    ),
+    "a refusal of two lines, which is one": (
+        "<",
+        b"HTTP/1.1 403 Forbidden\r\n\r\na\nb\xff",
+        ["< HTTP/1.1 403 Forbidden", "<", "< 61 0a 62 ff | 4 bytes, a body: a\\nb\ufffd"],
+    ),
+    "what is not ASCII": (
+        "<",
+        b"HTTP/1.1 101 caf\xc3\xa9\r\nY: \xff\r\n\r\n",
+        ["< HTTP/1.1 101 caf\u00e9", "< Y: \\xff", "<"],
+    ),
     # What moves the cursor could write lines that were never said.
-    [line, _] = exchange_lines("<", b"HTTP/1.1 101 \x1b[2J\r\n\r\n", "the proof")
-    assert "\x1b" not in str(line)
-    assert "\x1b" not in describe(Fragment(Kind.TEXT, b"\x1b[2J", True))
-    assert "\x1b" not in describe(Close(1000, "\x1b[2J"))
+    "controls, and what turns the direction of writing": (
+        "<",
+        b"HTTP/1.1 101 \x1b[2J\r\nX: \xc2\x9b2J\xe2\x80\xae\r\n\r\n",
+        [
+            "< HTTP/1.1 101 \\x1b[2J",
+            "< X: \\x9b2J\\u202e | what no control may change: \\x1b[2J",
+            "<",
+        ],
+    ),
+    "nothing": ("<", b"", []),
+}
+
+
+@pytest.mark.parametrize(("direction", "data", "shown"), EXCHANGES.values(), ids=EXCHANGES)
+def test_a_handshake_is_shown_line_by_line(direction: Direction, data: bytes, shown: list[str]) -> None:
+    behind = CHALLENGE if direction == ">" else PROOF
+    assert [written(line) for line in exchange_lines(direction, data, behind, NOTES)] == shown
+
+
+def test_a_head_without_an_end_has_no_empty_line() -> None:
+    lines = exchange_lines("<", b"SSH-2.0-OpenSSH_9.2\r\n", PROOF, {})
+    assert [written(line) for line in lines] == ["< SSH-2.0-OpenSSH_9.2"]
+
+
+def test_a_body_is_shown_to_a_bound() -> None:
+    *_, body = exchange_lines("<", b"HTTP/1.1 403 no\r\n\r\n" + b"x" * 1000, PROOF, {})
+    assert body.meaning == f"1000 bytes, a body: {'x' * 200}"
+    assert body.text.endswith(" ... (1000 bytes)")
+
+
+def test_a_meaning_is_shown_to_a_bound() -> None:
+    dissector = DIALECTS["rfc6455"].framing.dissector(Role.CLIENT)
+    *_, line = frame_lines("<", b"\x81\x7e\x00\xc8" + b"x" * 200, dissector)
+    assert line.meaning == f"payload: '{'x' * 150}..."
+    assert line.text == "78 " * 17 + "78 ... (200 bytes)"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_control_in_a_frame_does_not_reach_the_terminal(dialect: str) -> None:
+    framing = DIALECTS[dialect].framing
+    said = b"\x00\x1b[2J\xc2\x9b\xff" if not framing.carries_ping else {
+        "hybi-01": b"\x04\x06", "hybi-02": b"\x04\x06", "hybi-03": b"\x04\x06",
+        "hybi-04": b"\x84\x06", "hybi-05": b"\x84\x06", "hybi-06": b"\x84\x06",
+    }.get(dialect, b"\x81\x06") + b"\x1b[2J\xc2\x9b"  # fmt: skip
+    shown = "".join(map(str, frame_lines("<", said, framing.dissector(Role.CLIENT))))
+    assert shown.isprintable()
+    assert "\\x1b[2J\\x9b" in shown
 
 
 def test_a_line_has_its_meaning_in_a_column_of_its_own() -> None:
     assert str(Line(">", "ff 00", "close, no code")) == "> ff 00" + " " * 67 + " close, no code"
     assert str(Line("=", "the server closed the connection")) == "= the server closed the connection"
+    assert str(Line("<", "")) == "<"

@@ -16,12 +16,11 @@ from itertools import repeat
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from tests.dialects.feeding import GENEROUS
 from tests.dialects.vectors import MASK_KEY
-from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.relay.engine import Endpoint
-from wsgateway.relay.translate import translator
-from wsgateway.wire.events import Role
+from wsgateway.relay.translate import Terms, translator
+
+from .passing import CLIENT, UPSTREAM, USUAL, side
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -101,16 +100,14 @@ def tcp_pair() -> Pair:
 class Session:
     """Both sides of a session, and who is behind each of them."""
 
-    def __init__(self, client: str, upstream: str, limits: Limits, pairs: tuple[Pair, Pair]) -> None:
+    def __init__(self, client: str, upstream: str, terms: Terms, pairs: tuple[Pair, Pair]) -> None:
         (near_client, far_client), (near_upstream, far_upstream) = pairs
         near_client.setblocking(False)
         near_upstream.setblocking(False)
-        to_client, to_upstream = DIALECTS[client].framing, DIALECTS[upstream].framing
+        to_client, to_upstream = side(client, CLIENT), side(upstream, UPSTREAM)
         keys = repeat(MASK_KEY)
-        up = translator(to_client, to_upstream, Role.SERVER, limits, keys)
-        down = translator(to_upstream, to_client, Role.CLIENT, limits, keys)
-        self.client = Endpoint(near_client, to_client, Role.SERVER, up)
-        self.upstream = Endpoint(near_upstream, to_upstream, Role.CLIENT, down)
+        self.client = Endpoint(near_client, to_client, translator(to_client, to_upstream, terms, keys))
+        self.upstream = Endpoint(near_upstream, to_upstream, translator(to_upstream, to_client, terms, keys))
         self.at_client = Peer(far_client)
         self.at_upstream = Peer(far_upstream)
 
@@ -128,7 +125,7 @@ class Session:
 def session(
     client: str = "rfc6455",
     upstream: str = "rfc6455",
-    limits: Limits = GENEROUS,
+    terms: Terms = USUAL,
     *,
     tcp: bool = False,
     tcp_to_upstream: bool = False,
@@ -139,7 +136,7 @@ def session(
             (tcp_pair if tcp else socket.socketpair)(),
             (tcp_pair if tcp or tcp_to_upstream else socket.socketpair)(),
         )
-        made = Session(client, upstream, limits, pairs)
+        made = Session(client, upstream, terms, pairs)
         stack.callback(made.close)
         yield made
 

@@ -7,12 +7,13 @@ import socket
 import pytest
 import trio
 
-from tests.relay.sessions import PATIENCE_SECONDS
-from wsgateway.dialects import DIALECTS
 from wsgateway.dialects.base import Step
 from wsgateway.relay import engine as engine_module
 from wsgateway.relay.engine import LEAST_READ_BYTES, READ_BYTES, Endpoint, Engine
-from wsgateway.wire.events import Close, Role
+from wsgateway.wire.events import Close
+
+from .passing import CLIENT, UPSTREAM, side
+from .sessions import PATIENCE_SECONDS
 
 
 class Swallower:
@@ -42,7 +43,6 @@ class Swallower:
 async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pytest.MonkeyPatch) -> None:
     swallower = Swallower()
     monkeypatch.setattr(engine_module, "perf_counter", swallower.clock)
-    framing = DIALECTS["rfc6455"].framing
     (client, ours), (theirs, upstream) = socket.socketpair(), socket.socketpair()
     with client, ours, theirs, upstream, trio.fail_after(PATIENCE_SECONDS):
         for sock in (client, ours, theirs, upstream):
@@ -62,8 +62,8 @@ async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pyt
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.run)
             endpoints = (
-                Endpoint(ours, framing, Role.SERVER, swallower),
-                Endpoint(theirs, framing, Role.CLIENT, Swallower()),
+                Endpoint(ours, side("rfc6455", CLIENT), swallower),
+                Endpoint(theirs, side("rfc6455", UPSTREAM), Swallower()),
             )
             nursery.start_soon(engine.relay, *endpoints)
 

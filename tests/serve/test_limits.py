@@ -163,7 +163,7 @@ async def test_a_place_is_free_again_when_a_client_has_left(opening: Opening) ->
         for _ in range(3):
             client = await gateway.connect(opening.request)
             behind, _ = await upstream.agree()
-            assert await client.exactly(len(opening.reply)) == opening.reply
+            await opening.accepted(client)
             await client.close()
             await behind.once()  # a Close, or the end
             await behind.close()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from wsgateway.settings.addresses import address, target
+from wsgateway.settings.addresses import address, domain, port, target
 from wsgateway.settings.model import Address, Target
 
 
@@ -128,3 +128,104 @@ def test_a_password_in_a_url_is_refused_and_never_shown(url: str) -> None:
 )
 def test_an_address_prints_as_it_is_written(bound: Address, text: str) -> None:
     assert str(bound) == text
+
+
+# -- who may connect by Flash, and where ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("*", "*"),
+        ("example.com", "example.com"),
+        ("*.example.com", "*.example.com"),
+        ("*.example.com.", "*.example.com."),
+        ("localhost", "localhost"),
+        ("Example.COM", "example.com"),
+        ("*.Example.COM", "*.example.com"),
+        ("set_top_1.example", "set_top_1.example"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("::1", "::1"),
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+    ],
+)
+def test_a_domain_is_a_name_in_any_case_an_address_or_a_star(value: str, read: str) -> None:
+    assert domain(value) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "an empty value"),
+        (7, "7"),
+        (True, "true"),
+        (["a"], "a list"),
+        ("", "''"),
+        ("**", "'**'"),
+        ("*x", "'*x'"),
+        ("a.*", "'a.*'"),
+        ("*.", "'*.'"),
+        ("*.*", "'*.*'"),
+        ("a b", "'a b'"),
+        ("a, b", "'a, b'"),
+        ("example.com/", "'example.com/'"),
+        ("example.com/x", "'example.com/x'"),
+        ("caf\u00e9.fr", "'caf\u00e9.fr'"),
+        ("10.0.1", "'10.0.1'"),
+        ("10.0.0.1.", "'10.0.0.1.'"),
+        ("http://example.com", "'http://example.com'"),
+        ("example.com:80", "'example.com:80'"),
+        ("[::1]", "'[::1]'"),
+        ("::g", "'::g'"),
+        # An IP address has nothing below it.
+        ("*.10.0.0.1", "'*.10.0.0.1'"),
+        ("*.::1", "'*.::1'"),
+        # Python's addresses have scopes, which hold anything but a %.
+        ("fe80::1%eth0", "'fe80::1%eth0'"),
+    ],
+)
+def test_what_is_no_domain_is_refused_with_what_is_one(value: object, shown: str) -> None:
+    message = f"{shown} is not a domain; write a name, *.NAME, an IP address, or * alone, without scheme, port or path"
+    with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
+        domain(value)
+
+
+FOR_XML = ['"', "'", "<", ">", "&", "&amp;", "a\0", "a\n", '*" to-ports="*', "\u202e"]
+
+
+@pytest.mark.parametrize("value", FOR_XML)
+def test_what_xml_would_have_to_escape_is_no_domain(value: str) -> None:
+    for written in (value, f"{value}.example.com", f"*.{value}", f"::{value}"):
+        with pytest.raises(ValueError, match="is not a domain"):
+            domain(written)
+
+
+@pytest.mark.parametrize("value", FOR_XML)
+def test_nor_is_it_one_as_the_scope_of_an_address(value: str) -> None:
+    with pytest.raises(ValueError, match="is not a domain"):
+        domain(f"fe80::1%{value}")
+
+
+@pytest.mark.parametrize("value", [1, 80, 843, 8080, 65535])
+def test_a_port_is_a_number(value: int) -> None:
+    assert port(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (-1, "-1"),
+        (65536, "65536"),
+        (True, "true"),
+        (False, "false"),
+        (None, "an empty value"),
+        ("80", "'80'"),
+        ("*", "'*'"),
+        ("8080-8090", "'8080-8090'"),
+        ([80], "a list"),
+    ],
+)
+def test_what_is_no_port_is_refused_with_its_reason(value: object, shown: str) -> None:
+    with pytest.raises(ValueError, match=rf"\A{re.escape(shown)} is not a port, a number from 1 to 65535\Z"):
+        port(value)

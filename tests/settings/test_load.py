@@ -127,11 +127,31 @@ def test_a_repeated_key_alone_makes_a_file_unusable() -> None:
 FULL = """\
 version: 1
 listeners:
-  - {name: a, bind: [a:80], max_connections: 1, limits: {head_size: 1KiB, headers: 1}}
-defaults: {timeouts: {handshake: 1s}, limits: {message_size: 1B, fragments: 1}}
+  - name: a
+    bind: [a:80]
+    max_connections: 1
+    limits: {head_size: 1KiB, headers: 1}
+    flash_policy: {mode: only, allow: [{domain: a, ports: [1]}]}
+defaults:
+  dialects: [hybi-01..08]
+  binary: {encode: hex, decode: hex, text_only: [hybi-08]}
+  invalid_utf8: close
+  location_scheme: ws
+  extensions: none
+  unprefixed_headers: true
+  timeouts: {handshake: 1s}
+  limits: {message_size: 1B, fragments: 1}
 routes:
-  - {name: a, match: {path: {prefix: /}}, upstream: a, timeouts: {close: 1s}, limits: {fragments: 1}}
-upstreams: {a: {targets: [{url: ws://a}]}}
+  - name: a
+    match: {path: {prefix: /}}
+    upstream: a
+    dialects: [rfc6455]
+    binary: {encode: hex}
+    invalid_utf8: close
+    unprefixed_headers: true
+    timeouts: {close: 1s}
+    limits: {fragments: 1}
+upstreams: {a: {targets: [{url: ws://a}], dialect: rfc6455}}
 logging: {level: info, format: text}
 """
 
@@ -161,8 +181,8 @@ def test_no_value_in_any_place_gets_past_the_documented_error(other: str) -> Non
             parse(f"{FULL[:start]}{other}{FULL[start + length :]}", "f.yaml")
         except SettingsError as error:
             problems += error.problems
-    # There are 66 keys and values, most of which may be none of these.
-    assert len(problems) > 50
+    # There are 111 keys and values, most of which may be none of these.
+    assert len(problems) > 100
     assert all(problem.line > 0 and problem.column > 0 for problem in problems)
 
 

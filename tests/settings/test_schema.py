@@ -1,135 +1,8 @@
-"""What the file may hold, what it comes to, and what is said of the rest."""
-
-from typing import Any
+"""What is said of what the file may not hold."""
 
 import pytest
-from pydantic.fields import FieldInfo
 
-from wsgateway.dialects.base import Limits
-from wsgateway.errors import SettingsError
-from wsgateway.settings.load import parse
-from wsgateway.settings.model import (
-    Address,
-    Listener,
-    Logging,
-    PathMatch,
-    Route,
-    Settings,
-    Target,
-    Timeouts,
-    Upstream,
-)
-from wsgateway.settings.schema import File, Section, choices, known_keys
-from wsgateway.wire.heads import HeadLimits
-
-LISTENERS = 'listeners: [{bind: ["127.0.0.1:8080"]}]\n'
-ROUTES = "routes: [{match: {path: {prefix: /}}, upstream: echo}]\n"
-UPSTREAMS = 'upstreams: {echo: {targets: [{url: "ws://127.0.0.1:9000"}]}}\n'
-SMALL = "version: 1\n" + LISTENERS + ROUTES + UPSTREAMS
-
-ECHO = Upstream("echo", (Target("127.0.0.1", 9000, "ws://127.0.0.1:9000"),))
-
-
-def messages(text: str) -> list[str]:
-    """The messages of the problems of a text, without their places."""
-    with pytest.raises(SettingsError) as caught:
-        parse(text, "f.yaml")
-    return [problem.message for problem in caught.value.problems]
-
-
-# -- what the file comes to ------------------------------------------------------------------------------------
-
-
-def test_a_small_file_is_filled_up_with_the_defaults() -> None:
-    timeouts = Timeouts(handshake_seconds=10.0, challenge_seconds=5.0, connect_seconds=5.0, close_seconds=5.0)
-    limits = Limits(message_bytes=16_777_216, fragments=65536)
-    assert parse(SMALL, "f.yaml") == Settings(
-        listeners=(Listener("listener-1", (Address("127.0.0.1", 8080),), 20000, HeadLimits(16384, 100)),),
-        routes=(Route("route-1", PathMatch(prefix="/"), ECHO, timeouts, limits),),
-        upstreams={"echo": ECHO},
-        default_timeouts=timeouts,
-        logging=Logging("info", "text"),
-    )
-
-
-def test_every_key_is_obeyed() -> None:
-    text = """
-version: 1
-listeners:
-  - name: public
-    bind: ["127.0.0.1:8080", "[::1]:8081"]
-    max_connections: 7
-    limits: {head_size: 2KiB, headers: 9}
-  - bind: [localhost:0]
-defaults:
-  timeouts: {handshake: 1s, challenge: 2s, connect: 3s, close: 4s}
-  limits: {message_size: 5KiB, fragments: 6}
-routes:
-  - name: chat
-    match: {path: {exact: /chat}}
-    upstream: chat
-    timeouts: {handshake: 10s, challenge: 20s, connect: 30s, close: 40s}
-    limits: {message_size: 50KiB, fragments: 60}
-  - match: {path: {prefix: /x}}
-    upstream: web
-upstreams:
-  chat: {targets: [{url: "ws://10.0.1.11:9000"}]}
-  web: {targets: [{url: "ws://web/"}]}
-  spare: {targets: [{url: "ws://spare"}]}
-logging: {level: debug, format: json}
-"""
-    chat = Upstream("chat", (Target("10.0.1.11", 9000, "ws://10.0.1.11:9000"),))
-    web = Upstream("web", (Target("web", 80, "ws://web/"),))
-    assert parse(text, "f.yaml") == Settings(
-        listeners=(
-            Listener("public", (Address("127.0.0.1", 8080), Address("::1", 8081)), 7, HeadLimits(2048, 9)),
-            Listener("listener-2", (Address("localhost", 0),), 20000, HeadLimits(16384, 100)),
-        ),
-        routes=(
-            Route("chat", PathMatch(exact="/chat"), chat, Timeouts(10.0, 20.0, 30.0, 40.0), Limits(51_200, 60)),
-            Route("route-2", PathMatch(prefix="/x"), web, Timeouts(1.0, 2.0, 3.0, 4.0), Limits(5120, 6)),
-        ),
-        upstreams={"chat": chat, "web": web, "spare": Upstream("spare", (Target("spare", 80, "ws://spare"),))},
-        default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0),
-        logging=Logging("debug", "json"),
-    )
-
-
-def test_a_route_keeps_the_defaults_that_it_does_not_override() -> None:
-    text = (
-        "version: 1\n"
-        + LISTENERS
-        + UPSTREAMS
-        + """
-defaults: {timeouts: {connect: 1s, close: 2s}, limits: {fragments: 3}}
-routes:
-  - match: {path: {prefix: /}}
-    upstream: echo
-    timeouts: {close: 5s}
-    limits: {message_size: 4B}
-"""
-    )
-    (route,) = parse(text, "f.yaml").routes
-    # 5s is what `close` would be without the defaults of this file.
-    assert route.timeouts == Timeouts(
-        handshake_seconds=10.0, challenge_seconds=5.0, connect_seconds=1.0, close_seconds=5.0
-    )
-    assert route.limits == Limits(message_bytes=4, fragments=3)
-
-
-def test_a_route_holds_the_very_upstream_that_it_names() -> None:
-    settings = parse(SMALL, "f.yaml")
-    assert settings.routes[0].upstream is settings.upstreams["echo"]
-
-
-def test_the_bounds_of_sizes_are_allowed() -> None:
-    for head_size, message_size in (("1KiB", "1B"), ("1MiB", "4EiB")):
-        listeners = LISTENERS.replace("]}]", f"], limits: {{head_size: {head_size}}}}}]")
-        text = "version: 1\n" + listeners + ROUTES + UPSTREAMS
-        parse(text + f"defaults: {{limits: {{message_size: {message_size}}}}}\n", "f.yaml")
-
-
-# -- what is said of the rest ----------------------------------------------------------------------------------
+from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
 
 
 @pytest.mark.parametrize(
@@ -329,7 +202,10 @@ def test_a_mistake_in_a_route_is_named(route: str, message: str) -> None:
             "{targets: [ws://a]}",
             "upstreams.echo.targets[0]: 'ws://a' is not a mapping; write 'key: value' in it",
         ),
-        ("{targets: [{url: ws://a}], dialect: x}", "upstreams.echo.dialect: this key is unknown; known are targets"),
+        (
+            "{targets: [{url: ws://a}], balance: x}",
+            "upstreams.echo.balance: this key is unknown; known are targets, dialect",
+        ),
     ],
 )
 def test_a_mistake_in_an_upstream_is_named(upstream: str, message: str) -> None:
@@ -353,40 +229,3 @@ def test_an_empty_or_misshapen_section_is_named(section: str, message: str) -> N
     key = section.partition(":")[0]
     rest = "".join(line for line in SMALL.splitlines(keepends=True) if not line.startswith(key))
     assert messages(f"{rest}{section}\n") == [message]
-
-
-# -- the schema itself -----------------------------------------------------------------------------------------
-
-
-def fields() -> list[tuple[str, FieldInfo]]:
-    """Every field of every section."""
-    return [
-        (f"{kind.__name__}.{key}", info) for kind in Section.__subclasses__() for key, info in kind.model_fields.items()
-    ]
-
-
-@pytest.mark.parametrize(("key", "info"), fields())
-def test_every_key_is_described_in_a_sentence(key: str, info: FieldInfo) -> None:
-    assert info.description is not None, key
-    assert info.description.endswith(".")
-
-
-def test_the_schema_can_be_told_to_an_editor() -> None:
-    schema: dict[str, Any] = File.model_json_schema()
-    assert schema["properties"]["version"]["const"] == 1
-    assert schema["$defs"]["TimeoutsSection"]["properties"]["handshake"]["type"] == "string"
-    assert schema["$defs"]["HeadSection"]["properties"]["head_size"]["type"] == "string"
-
-
-def test_the_keys_of_a_section_are_those_of_the_file() -> None:
-    assert known_keys(("listeners", 0, "limits")) == ["head_size", "headers"]
-    assert known_keys(("upstreams", "echo", "targets", 0)) == ["url"]
-
-
-def test_only_a_section_has_keys() -> None:
-    with pytest.raises(AssertionError):
-        known_keys(("listeners", 0, "bind"))
-
-
-def test_the_choices_of_a_key_are_those_of_the_file() -> None:
-    assert choices(("logging", "format")) == ("text", "json")

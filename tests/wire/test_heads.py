@@ -205,13 +205,6 @@ def test_a_value_may_be_nothing(value: bytes) -> None:
     assert request.headers.raw("X-Next") == "1"
 
 
-@pytest.mark.parametrize("secure", [True, False])
-def test_a_request_knows_whether_its_connection_is_encrypted(secure: bool) -> None:
-    request = RequestHead(LIMITS, secure).receive(SAMPLE)
-    assert request is not None
-    assert request.secure is secure
-
-
 @pytest.mark.parametrize(
     ("sent", "target"),
     [

@@ -3,6 +3,7 @@
 import importlib.util
 import random
 import sys
+from collections.abc import Callable
 from itertools import islice
 from types import ModuleType
 
@@ -13,12 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsgateway.wire import masking
-from wsgateway.wire.masking import KEYS_PER_CALL, Entropy, apply_mask, mask_keys, rotate, xor_mask
+from wsgateway.wire.masking import KEYS_PER_CALL, Entropy, apply_mask, mask, mask_keys, rotate, xor_mask
 
 KEYS = st.binary(min_size=4, max_size=4)
+# Those of hybi-04 have 20 bytes.
+LONG_KEYS = st.binary(min_size=20, max_size=20)
+# hybi-04's own example: SHA-1(nonce + secret).
+KEY_04 = "824035ac55463da62257d6fb167d1cdc73da0f8e"
 
 
-@pytest.mark.parametrize("mask", [xor_mask, apply_mask])
+@pytest.mark.parametrize("way", [xor_mask, apply_mask, mask])
 @pytest.mark.parametrize(
     ("data", "key", "masked"),
     [
@@ -30,9 +35,35 @@ KEYS = st.binary(min_size=4, max_size=4)
         ("61626300", "00000000", "61626300"),
     ],
 )
-def test_a_mask_is_laid_over_the_data_again_and_again(mask, data: str, key: str, masked: str) -> None:
-    assert mask(bytes.fromhex(data), bytes.fromhex(key)) == bytes.fromhex(masked)
-    assert mask(bytes.fromhex(masked), bytes.fromhex(key)) == bytes.fromhex(data)
+def test_a_mask_is_laid_over_the_data_again_and_again(
+    way: Callable[[bytes, bytes], bytes], data: str, key: str, masked: str
+) -> None:
+    assert way(bytes.fromhex(data), bytes.fromhex(key)) == bytes.fromhex(masked)
+    assert way(bytes.fromhex(masked), bytes.fromhex(key)) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize("way", [xor_mask, mask])
+@pytest.mark.parametrize(
+    ("data", "key", "masked"),
+    [
+        ("840548656c6c6f", KEY_04, "06457dc9392a52"),  # pywebsocket, 2011
+        ("", KEY_04, ""),
+        ("00" * 41, KEY_04, KEY_04 * 2 + "82"),
+        ("ff" * 20, KEY_04, "7dbfca53aab9c259dda82904e982e3238c25f071"),
+        ("48656c6c6f", "01", "49646d6d6e"),
+        ("48656c6c6f", "010203", "49676f6d6d"),
+    ],
+)
+def test_a_key_may_have_any_length(way: Callable[[bytes, bytes], bytes], data: str, key: str, masked: str) -> None:
+    assert way(bytes.fromhex(data), bytes.fromhex(key)) == bytes.fromhex(masked)
+    assert way(bytes.fromhex(masked), bytes.fromhex(key)) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize("size", [*range(50), 125, 126, 127, 1023, 65536, 70000])
+def test_a_long_key_is_laid_over_as_a_loop_would_do_it(size: int) -> None:
+    chance = random.Random(size)
+    data, key = chance.randbytes(size), chance.randbytes(20)
+    assert mask(data, key) == bytes(byte ^ key[at % 20] for at, byte in enumerate(data))
 
 
 @pytest.mark.parametrize("size", [*range(20), 125, 126, 127, 1023, 1024, 1025, 65535, 65536, 65537, 70000])
@@ -49,9 +80,9 @@ def test_masking_in_python_is_what_websockets_does_with_any_bytes(data: bytes, k
 
 
 @settings(deadline=None, database=None, max_examples=200)
-@given(first=st.binary(max_size=20), second=st.binary(max_size=20), key=KEYS)
+@given(first=st.binary(max_size=50), second=st.binary(max_size=50), key=KEYS | LONG_KEYS)
 def test_a_payload_in_two_pieces_is_masked_with_a_rotated_key(first: bytes, second: bytes, key: bytes) -> None:
-    assert xor_mask(first, key) + xor_mask(second, rotate(key, len(first))) == xor_mask(first + second, key)
+    assert mask(first, key) + mask(second, rotate(key, len(first))) == mask(first + second, key)
 
 
 def test_the_key_is_rotated_by_any_offset() -> None:
@@ -63,6 +94,13 @@ def test_the_key_is_rotated_by_any_offset() -> None:
         b"abcd",
         b"bcda",
     ]
+
+
+def test_a_long_key_is_rotated_by_any_offset() -> None:
+    key = bytes(range(20))
+    assert rotate(key, 0) == rotate(key, 20) == rotate(key, 20 * 2**32) == key
+    assert rotate(key, 4) == rotate(key, 24) == bytes([*range(4, 20), 0, 1, 2, 3])
+    assert rotate(key, 19) == rotate(key, 2**32 + 3) == bytes([19, *range(19)])
 
 
 def fresh_masking(monkeypatch: pytest.MonkeyPatch, speedups: ModuleType | None) -> ModuleType:

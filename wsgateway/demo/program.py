@@ -52,7 +52,7 @@ class Demo:
         return (
             f"The page:       http://{self.page}/\n"
             f"The gateway:    ws://{self.gateway}/echo and ws://{self.gateway}/chat\n"
-            f"Another client: wsgateway probe ws://{self.gateway}/echo --dialect hixie-76 --send hello\n"
+            f"Another client: wsgateway probe ws://{self.gateway}/echo --dialect hixie-76 --send hello --trace\n"
             "Ctrl-C ends it. Warnings follow, if there are any."
         )
 

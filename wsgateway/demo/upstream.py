@@ -6,6 +6,7 @@
 Built on the same pure library as the gateway. No TLS, no compression, no limits beyond those that keep it alive.
 """
 
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -16,6 +17,7 @@ from wsgateway.demo.peer import DIALECT, Peer
 from wsgateway.demo.room import HEARTBEAT_SECONDS, Room
 from wsgateway.demo.server import Client, accept, refusal
 from wsgateway.dialects import DIALECTS, Answer, Answering, recognise
+from wsgateway.dialects.upgrade import UPGRADE_NEEDED
 from wsgateway.errors import HandshakeError
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Request
@@ -81,5 +83,7 @@ def _answering(request: Request) -> Answering:
     dialect = recognise(request)
     if dialect is not DIALECT:
         version = str(DIALECT.handshake.version)
-        raise HandshakeError(f"{dialect.name} is not spoken here", 426, (("Sec-WebSocket-Version", version),))
-    return dialect.handshake.answering(request)
+        raise HandshakeError(
+            f"{dialect.name} is not spoken here", 426, (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", version))
+        )
+    return dialect.handshake.answering(request, os.urandom)

@@ -1,23 +1,95 @@
-"""Every dialect of WebSocket, without input or output.
+"""Every dialect of WebSocket, without input or output: bytes in, bytes out.
 
-    hixie75, hixie76    the drafts of Ian Hickson: text between 00 and FF
-    hybi, rfc6455       the drafts of the IETF and the standard, on `frames` and `framing`
+    hixie75, hixie76    the drafts of Ian Hickson, on `delimited`
+    hybi, rfc6455       the drafts of the IETF and the standard, on `accept`, `frames` and `framing`
     base                what a dialect is made of
     upgrade             what all handshakes share
+    dissect             frames explained, for people
 
 `DIALECTS` is the one list of them: configuration, tests, documentation and `probe` read it, and nothing else knows it.
+All that a program needs can be imported from here. A client of a draft of spring 2011, and a server for it:
+
+    >>> import os
+    >>> from wsgateway.dialects import DIALECTS, Answer, Fragment, Kind, Offer, RequestHead, ResponseHead
+    >>> from wsgateway.dialects import Role, mask_keys, recognise
+    >>> asking = DIALECTS["hybi-06"].handshake.asking(Offer("/chat", "example.com"), os.urandom)
+    >>> ours, theirs = ResponseHead(), RequestHead()
+    >>> request = theirs.receive(ours.request(asking.request) + asking.challenge)
+
+    >>> dialect = recognise(request)
+    >>> dialect.name, dialect.spoken_by
+    ('hybi-06', 'libwebsockets and Jetty of spring 2011')
+    >>> answering = dialect.handshake.answering(request, os.urandom)
+    >>> reply = theirs.switch(answering.accept(Answer())) + answering.proof(b"")
+
+    >>> asking.check(ours.receive(reply), b"").subprotocol is None
+    True
+    >>> encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), asking.secret)
+    >>> decoder = dialect.framing.decoder(Role.SERVER, secret=answering.secret)
+    >>> list(decoder.receive(encoder.send(Fragment(Kind.TEXT, b"Hello"))))
+    [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True)]
 """
 
-from wsgateway.dialects.base import Answer, Answering, Asking, Dialect, Framing, Limits, Offer, by_name
+from wsgateway.dialects.base import (
+    Answer,
+    Answering,
+    Asking,
+    Decoder,
+    Dialect,
+    Dissector,
+    Encoder,
+    Framing,
+    Handshake,
+    Limits,
+    Offer,
+    Part,
+    Side,
+    by_name,
+)
 from wsgateway.dialects.hixie75 import HIXIE75
 from wsgateway.dialects.hixie76 import HIXIE76
 from wsgateway.dialects.hybi import DRAFTS
 from wsgateway.dialects.rfc6455 import RFC6455
-from wsgateway.dialects.upgrade import check_upgrade
-from wsgateway.errors import HandshakeError
-from wsgateway.wire.heads import Request
+from wsgateway.dialects.upgrade import UPGRADE_NEEDED, check_upgrade
+from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
+from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
+from wsgateway.wire.masking import Entropy, mask_keys
 
-__all__ = ["DIALECTS", "Answer", "Answering", "Asking", "Dialect", "Framing", "Limits", "Offer", "recognise"]
+__all__ = [
+    "DIALECTS",
+    "Answer",
+    "Answering",
+    "Asking",
+    "Close",
+    "Decoder",
+    "Dialect",
+    "Dissector",
+    "Encoder",
+    "Entropy",
+    "Event",
+    "Fragment",
+    "Framing",
+    "Handshake",
+    "HandshakeError",
+    "HeadLimits",
+    "Headers",
+    "Kind",
+    "Limits",
+    "Offer",
+    "Part",
+    "Ping",
+    "Pong",
+    "ProtocolError",
+    "Request",
+    "RequestHead",
+    "Response",
+    "ResponseHead",
+    "Role",
+    "Side",
+    "mask_keys",
+    "recognise",
+]
 
 DIALECTS: dict[str, Dialect] = by_name([HIXIE75, HIXIE76, *DRAFTS, RFC6455])
 
@@ -35,11 +107,15 @@ def recognise(request: Request) -> Dialect:
     if version is not None:
         known = ", ".join(str(number) for number in sorted(_versions(), reverse=True))
         raise HandshakeError(
-            f"Sec-WebSocket-Version is {version!r}, possible are {known}", 426, (("Sec-WebSocket-Version", known),)
+            f"Sec-WebSocket-Version is {version!r}, possible are {known}",
+            426,
+            (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", known)),
         )
     draft = request.headers.one("Sec-WebSocket-Draft")
+    if draft is not None and not all(f"Sec-WebSocket-Key{number}" in request.headers for number in (1, 2)):
+        raise HandshakeError("Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2")
     if draft is not None:
-        raise HandshakeError(f"Sec-WebSocket-Draft is {draft!r}, possible is 0, with two keys")
+        raise HandshakeError(f"Sec-WebSocket-Draft is {draft!r}, which no draft with two keys has for a number")
     raise HandshakeError("a key without its other half: Sec-WebSocket-Key needs Sec-WebSocket-Version, Key1 needs Key2")
 
 

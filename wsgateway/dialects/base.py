@@ -63,6 +63,28 @@ class Encoder(Protocol):
         """Returns the frame of a whole text message. None may be under way."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some bytes of a frame, and what they mean."""
+
+    data: bytes
+    meaning: str
+    """for people to read"""
+
+
+class Dissector(Protocol):
+    """Explains the bytes of one peer."""
+
+    def feed(self, data: bytes) -> Iterator[Part]:
+        """Takes any bytes and yields what they are made of, in order; a head that is not whole waits for its rest.
+
+        Raises nothing: what breaks the rules is a part that says so, and all that follows belongs to it.
+        """
+
+    def finish(self) -> Iterator[Part]:
+        """Yields what still waits for its rest, when no more bytes come."""
+
+
 @dataclass(slots=True)
 class Step:
     """What some bytes from one side came to."""
@@ -108,14 +130,59 @@ class Framing:
     """whether text ends at a byte that UTF-8 never has, so that only UTF-8 may be sent"""
     repairs_text: bool
     """whether honest peers send broken text, so that it is repaired and not refused"""
-    decoder: Callable[[Role, Limits], Decoder]
-    """for the frames that a peer sends to us, who play that role"""
-    encoder: Callable[[Role, Iterator[bytes]], Encoder]
-    """for the frames that we send in that role; the iterator gives mask keys of 4 bytes"""
+    decoding: Callable[[Role, Limits, bytes], Decoder]
+    """makes what `decoder` returns"""
+    encoding: Callable[[Role, Iterator[bytes], bytes], Encoder]
+    """makes what `encoder` returns"""
+    dissecting: Callable[[Role, bytes], Dissector]
+    """makes what `dissector` returns"""
     walker: Callable[[Role, Limits, bool], Translator] | None = None
     """passes frames on as they are, from the peer to whom we play that role; True: a compression was agreed.
     None: frames of this kind are decoded and encoded even towards their own kind"""
 
+    def decoder(self, role: Role, limits: Limits = Limits(), secret: bytes = b"") -> Decoder:
+        """For the frames that a peer sends to us, who play that role; `secret` comes from the handshake."""
+        return self.decoding(role, limits, secret)
+
+    def encoder(self, role: Role, mask_keys: Iterator[bytes], secret: bytes = b"") -> Encoder:
+        """For the frames that we send in that role; the iterator gives mask keys of 4 bytes, one for each frame that a
+        client masks, none of which may be predictable; `secret` comes from the handshake."""
+        return self.encoding(role, mask_keys, secret)
+
+    def dissector(self, role: Role, secret: bytes = b"") -> Dissector:
+        """As `decoder`, to explain the frames."""
+        return self.dissecting(role, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What we speak on one connection, and as what."""
+
+    framing: Framing
+    role: Role
+    """the part that we play"""
+    secret: bytes = b""
+    """what its handshake left for its frames"""
+    takes_binary: bool = True
+    """whether the peer can do with binary messages, where the framing carries them: not every browser of 2011 could"""
+
+    @property
+    def text_only(self) -> bool:
+        """Whether nothing but text may be sent to the peer, and nothing else comes from it."""
+        return not (self.takes_binary and self.framing.carries_binary)
+
+    def decoder(self, limits: Limits) -> Decoder:
+        """For the frames that the peer sends."""
+        return self.framing.decoder(self.role, limits, self.secret)
+
+    def encoder(self, mask_keys: Iterator[bytes]) -> Encoder:
+        """For the frames that the peer gets."""
+        return self.framing.encoder(self.role, mask_keys, self.secret)
+
+
+# What stands behind a head, in `Asking.notes`.
+CHALLENGE = "the challenge"
+PROOF = "the proof"
 
 # -- handshake: heads <-> offers and answers -------------------------------------------------------------------
 
@@ -134,6 +201,8 @@ class Offer:
     """offers of permessage-deflate, each with its parameters; other extensions cannot pass a gateway"""
     headers: tuple[tuple[str, str], ...] = ()
     """the other headers that go end to end: cookies, authorization, user agent"""
+    secure: bool = False
+    """whether the connection is encrypted, so that a server that repeats our address for it says wss"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +213,10 @@ class Answer:
     extensions: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     """the other headers that go end to end: cookies to set"""
+    secure: bool = False
+    """whether the client's own connection is encrypted, so that its address, where it is repeated, begins with wss"""
+    unprefixed: bool = False
+    """whether hixie-76 says WebSocket-Origin and -Location too, for clients that were written after such a print"""
 
 
 class Answering(Protocol):
@@ -152,6 +225,9 @@ class Answering(Protocol):
     offer: Offer
     challenge_bytes: int
     """how many bytes the client sends behind its head, as part of the handshake"""
+
+    secret: bytes
+    """what both ends know from the handshake, for `Side`; empty in all dialects but one, whose frames need it"""
 
     def accept(self, answer: Answer) -> Response:
         """The head that accepts. Raises HandshakeError (502) if this client could not live with the answer."""
@@ -168,6 +244,10 @@ class Asking(Protocol):
     """what follows the head of the request"""
     proof_bytes: int
     """how many bytes the server sends behind its head, as part of the handshake"""
+    secret: bytes
+    """as in `Answering`; to be had once `check` is done"""
+    notes: dict[str, str]
+    """what the headers of both heads mean, by their names in lower case, and `CHALLENGE` and `PROOF`"""
 
     def check(self, response: Response, proof: bytes) -> Answer:
         """Takes a 101 and the `proof_bytes` behind it. Raises HandshakeError (502) if they answer another request."""
@@ -183,7 +263,7 @@ class Handshake(Protocol):
     def recognises(self, request: Request) -> bool:
         """Whether the request is of this dialect. At most one dialect recognises a request."""
 
-    def answering(self, request: Request) -> Answering:
+    def answering(self, request: Request, entropy: Entropy) -> Answering:
         """Takes a request that it recognised. Raises HandshakeError (400) for one that is broken."""
 
     def asking(self, offer: Offer, entropy: Entropy) -> Asking:

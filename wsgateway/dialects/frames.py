@@ -1,29 +1,48 @@
-"""The frames of RFC 6455, section 5.2, and of the drafts that have the same layout: head, mask key, payload.
+"""The frames of RFC 6455, section 5.2, and of all hybi drafts from 01 on: a head, and a payload.
 
      0                   1                   2                   3
     |FIN|RSV1-3|opcode 4|MASK|length 7|length 16 or 64, if 126 or 127 |mask key 32, if MASK|payload ...
 
-A draft that differs in a constant is another `FrameRules`. This is about heads, which may follow which, and the payload
-of a Close; `framing` makes decoders, encoders and walkers of it.
+The first drafts differ in the meaning of the first bit, in the numbers, and in where a mask is and what it covers: each
+is a `FrameRules`, and `hybi` shows them side by side. This is about heads, which may follow which, and the payload of
+a Close; `framing` makes decoders, encoders and walkers of it.
 """
 
-from dataclasses import dataclass
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from wsgateway.dialects.base import Limits
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import INVALID_TEXT, RFC6455_CODES, TOO_BIG, cut_reason
 from wsgateway.wire.events import Close, Kind, Ping, Pong, Role
+from wsgateway.wire.masking import apply_mask, mask, rotate
 
-FIN = 0x80
+FIRST_BIT = 0x80
 _RSV = 0x70
-_RSV1 = 0x40
+RSV1 = 0x40
 _OPCODE = 0x0F
 MASK = 0x80
 _LENGTH = 0x7F
 MAX_CONTROL_BYTES = 125
+# A head without a mask key; and what says which mask covers a frame, in front of it.
+MAX_HEAD_BYTES = 10
+COVER_BYTES = 4
 
 Opcode = Kind | type[Ping] | type[Pong] | type[Close] | None
+
+
+class Masking(enum.Enum):
+    """What the mask of a client's frame covers. A server masks nothing, in any draft."""
+
+    NOTHING = "there is no mask"
+    FRAME = "head and payload, behind 4 bytes that say which mask it is"
+    PAYLOAD = "the payload; the mask's key ends the head"
+
+
+def _as_sent(nonce: bytes, secret: bytes) -> bytes:
+    return nonce
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,24 +51,45 @@ class FrameRules:
 
     numbers: dict[Opcode, int]
     """the number of each opcode; None is a continuation"""
+    first_bit_ends: bool
+    """whether the first bit marks the last frame of a message (FIN), or all but the last (MORE, in 01 to 03)"""
+    masking: Masking
+    cover_key: Callable[[bytes, bytes], bytes] = _as_sent
+    """where a mask covers the frame: its key, from the 4 bytes in front of the frame and the handshake's secret"""
     close_codes: frozenset[int]
-    """the codes that may be sent; all that RFC 6455 knows are understood"""
+    """the codes that may be sent; all that RFC 6455 knows are understood. None: a Close has no code"""
+    too_big: int = TOO_BIG
+    """the number of that code, which was another one before the standard"""
+    close_bodies: dict[Role, bytes] = field(default_factory=dict)
+    """where a Close has no code: what it has instead, by who sends it"""
     minimal_lengths: bool
     """whether a length must be written in the shortest form (from RFC 6455 on)"""
+    repairs_text: bool
+    """whether broken text is repaired and not refused (before 07)"""
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether a mask can be read only with the secret of its own connection."""
+        return self.cover_key is not _as_sent
+
+    def first_bit(self, final: bool) -> int:
+        """The first bit of a frame that ends its message, or does not."""
+        return FIRST_BIT if final is self.first_bit_ends else 0
 
     @cached_property
     def whole(self) -> dict[int, Kind]:
         """The first bytes of frames that are whole messages."""
-        return {FIN | number: opcode for number, opcode in self.opcodes.items() if isinstance(opcode, Kind)}
+        return {self.first_bit(True) | self.numbers[kind]: kind for kind in Kind}
 
     @cached_property
     def text_heads(self) -> list[bytes]:
         """The heads of short, unmasked frames that are whole text messages, by their length."""
-        return [bytes((FIN | self.numbers[Kind.TEXT], length)) for length in range(MAX_CONTROL_BYTES + 1)]
+        first = self.first_bit(True) | self.numbers[Kind.TEXT]
+        return [bytes((first, length)) for length in range(MAX_CONTROL_BYTES + 1)]
 
     @cached_property
     def masked_text_heads(self) -> list[bytes]:
-        """As `text_heads`, of frames with a mask, without its key."""
+        """As `text_heads`, of frames with a masked payload, without the key."""
         return [bytes((head[0], MASK | head[1])) for head in self.text_heads]
 
     @cached_property
@@ -62,20 +102,21 @@ class FrameReader:
     """Reads heads of frames, and knows which may come next. Decoder and walker both stand on it."""
 
     __slots__ = (
-        "_fragments", "_limits", "_longest", "_mask", "_message_bytes", "_rsv", "_rules", "_shortest",
-        "control", "final", "key", "kind", "length", "opcode",
+        "_first_bit", "_fragments", "_limits", "_longest", "_mask", "_message_bytes", "_rsv", "_shortest",
+        "control", "final", "key", "kind", "length", "opcode", "rules",
     )  # fmt: skip
 
-    def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool) -> None:
-        self._rules = rules
+    def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool = False) -> None:
+        self.rules = rules
         self._limits = limits
         # RFC 6455, 5.1: a client masks every frame, a server none.
-        self._mask = MASK if role is Role.SERVER else 0
+        self._mask = MASK if role is Role.SERVER and rules.masking is Masking.PAYLOAD else 0
+        self._first_bit = rules.first_bit(True)
         # The sizes of a frame whose length is in its second byte.
         self._shortest = 6 if self._mask else 2
         self._longest = self._shortest + min(limits.message_bytes, MAX_CONTROL_BYTES)
         # RFC 7692, 6: RSV1 marks the first frame of a compressed message.
-        self._rsv = _RSV1 if compressed else 0
+        self._rsv = RSV1 if compressed else 0
         self._message_bytes = 0
         self._fragments = 0
         self.kind: Kind | None = None  # of the message that is under way
@@ -93,8 +134,12 @@ class FrameReader:
             and self._shortest <= have <= self._longest
             and data[1] == self._mask | (have - self._shortest)
         ):
-            return self._rules.whole.get(data[0])
+            return self.rules.whole.get(data[0])
         return None
+
+    def payload(self, data: bytes) -> bytes:
+        """The payload, unmasked, of the frame that `whole` has just found."""
+        return apply_mask(data[6:], data[2:6]) if self._mask else data[2:]
 
     def head(self, data: bytes, at: int) -> int:
         """Reads the head of the frame that begins at `data[at]` into the attributes.
@@ -107,7 +152,7 @@ class FrameReader:
             return 0
         first, second = data[at], data[at + 1]
         if second & MASK != self._mask:
-            raise ProtocolError("frame without a mask from a client" if self._mask else "masked frame from a server")
+            raise ProtocolError(self._wrong_mask())
         body = at + 2
         length = second & _LENGTH
         if length > MAX_CONTROL_BYTES:
@@ -123,27 +168,32 @@ class FrameReader:
                 return 0
             self.key = data[body - 4 : body]
         self.length = length
-        whole = self._rules.whole.get(first)
+        whole = self.rules.whole.get(first)
         if whole is not None and self.kind is None and length <= self._limits.message_bytes:
             # A message in one frame, as most are: the rules about all others need not be asked.
             self.kind = self.opcode = whole
             self.final, self.control = True, False
         else:
-            self.final = first >= FIN
+            self.final = first & FIRST_BIT == self._first_bit
             self._accept(first, length)
         return body
+
+    def _wrong_mask(self) -> str:
+        if self.rules.masking is not Masking.PAYLOAD:
+            return "reserved bit before a length"
+        return "frame without a mask from a client" if self._mask else "masked frame from a server"
 
     def _check_length(self, length: int, size: int) -> None:
         if length >> 63:
             raise ProtocolError("frame length with its top bit set")
-        if self._rules.minimal_lengths and length < (126 if size == 2 else 65536):
+        if self.rules.minimal_lengths and length < (126 if size == 2 else 65536):
             raise ProtocolError(f"length {length} written in {size} bytes")
 
     def _accept(self, first: int, length: int) -> None:
         """Checks the opcode against the message that is under way, and the message against the limits."""
         number = first & _OPCODE
         try:
-            opcode = self._rules.opcodes[number]
+            opcode = self.rules.opcodes[number]
         except KeyError:
             raise ProtocolError(f"reserved opcode {number:#x}") from None
         if opcode is None:
@@ -184,19 +234,55 @@ class FrameReader:
             return Ping(payload)
         if self.opcode is Pong:
             return Pong(payload)
-        return read_close(payload)
+        return read_close(payload, self.rules)
 
 
-def read_close(payload: bytes) -> Close:
+class CoveredReader(FrameReader):
+    """Reads heads under a mask that covers them too, behind the 4 bytes that say which (drafts 04 to 06, 4.3)."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, rules: FrameRules, limits: Limits, secret: bytes) -> None:
+        super().__init__(rules, Role.SERVER, limits)
+        self._secret = secret
+
+    def whole(self, data: bytes) -> Kind | None:
+        have = len(data) - COVER_BYTES
+        if self.kind is not None or not 2 <= have <= self._longest:
+            return None
+        key = self.rules.cover_key(data[:COVER_BYTES], self._secret)
+        first, second = mask(data[COVER_BYTES : COVER_BYTES + 2], key)
+        self.key = rotate(key, 2)
+        return self.rules.whole.get(first) if second == have - 2 else None
+
+    def payload(self, data: bytes) -> bytes:
+        return mask(data[COVER_BYTES + 2 :], self.key)
+
+    def head(self, data: bytes, at: int) -> int:
+        start = at + COVER_BYTES
+        if len(data) < start + 2:
+            return 0
+        key = self.rules.cover_key(data[at:start], self._secret)
+        body = super().head(mask(data[start : start + MAX_HEAD_BYTES], key), 0)
+        if not body:
+            return 0
+        self.key = rotate(key, body)
+        return start + body
+
+
+def read_close(payload: bytes, rules: FrameRules) -> Close:
     """The payload of a Close (RFC 6455, 5.5.1): nothing, or a code in 2 bytes and a reason in UTF-8.
 
-    Raises ProtocolError for half a code, a code that may not be sent, or a reason that is not UTF-8 (1007).
+    Where the draft has no codes the payload has no meaning. Raises ProtocolError for half a code, a code that may not
+    be sent, or a reason that is not UTF-8 (1007).
     """
-    if not payload:
+    if not payload or not rules.close_codes:
         return Close()
     if len(payload) == 1:
         raise ProtocolError("Close with half a code")
     code = int.from_bytes(payload[:2], "big")
+    if code == rules.too_big:
+        code = TOO_BIG
     if code not in RFC6455_CODES:
         raise ProtocolError(f"Close with code {code}, which may not be sent")
     try:
@@ -205,8 +291,11 @@ def read_close(payload: bytes) -> Close:
         raise ProtocolError("Close with a reason that is not UTF-8", INVALID_TEXT) from None
 
 
-def write_close(close: Close, codes: frozenset[int]) -> bytes:
-    """The payload of a Close. A code that the draft does not have is left out, and its reason with it."""
-    if close.code is None or close.code not in codes:
+def write_close(close: Close, rules: FrameRules, role: Role) -> bytes:
+    """The payload of a Close that `role` sends. A code that the draft does not have is left out, with its reason."""
+    if not rules.close_codes:
+        return rules.close_bodies.get(role, b"")
+    if close.code is None or close.code not in rules.close_codes:
         return b""
-    return close.code.to_bytes(2, "big") + cut_reason(close.reason)
+    code = rules.too_big if close.code == TOO_BIG else close.code
+    return code.to_bytes(2, "big") + cut_reason(close.reason)

@@ -1,4 +1,4 @@
-"""Decoder, encoder and walker for the frames of RFC 6455 and of the drafts with the same layout (see `frames`).
+"""Decoder, encoder and walker for the frames of RFC 6455 and of the hybi drafts (see `frames`).
 
 Data frames stream: what is there of a payload goes out as a fragment. Only control frames, 125 bytes at most, wait
 until they are whole.
@@ -6,12 +6,22 @@ until they are whole.
 
 from collections.abc import Iterator
 
-from wsgateway.dialects.base import Framing, Limits, Step
-from wsgateway.dialects.frames import FIN, MASK, MAX_CONTROL_BYTES, FrameReader, FrameRules, Opcode, write_close
+from wsgateway.dialects.base import Encoder, Framing, Limits, Step
+from wsgateway.dialects.dissect import FrameDissector
+from wsgateway.dialects.frames import (
+    MASK,
+    MAX_CONTROL_BYTES,
+    CoveredReader,
+    FrameReader,
+    FrameRules,
+    Masking,
+    Opcode,
+    write_close,
+)
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import ABNORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
-from wsgateway.wire.masking import apply_mask, rotate
+from wsgateway.wire.masking import apply_mask, mask, rotate
 
 NO_CLOSE = "the connection ended without a Close"
 # A member of an Enum is looked up in Python each time; this one is needed for every message.
@@ -23,8 +33,8 @@ class FrameDecoder:
 
     __slots__ = ("_closed", "_kept", "_left", "_offset", "_reader")
 
-    def __init__(self, rules: FrameRules, role: Role, limits: Limits) -> None:
-        self._reader = FrameReader(rules, role, limits, compressed=False)
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
         self._kept = b""  # an unfinished head, or an unfinished control frame
         self._left = 0  # bytes of a data frame's payload still to come
         self._offset = 0  # how many of them have been here
@@ -48,7 +58,7 @@ class FrameDecoder:
                 self._kept = data[at:]
                 return
             if reader.control:
-                payload = apply_mask(data[body:stop], reader.key) if reader.key else data[body:stop]
+                payload = mask(data[body:stop], reader.key) if reader.key else data[body:stop]
                 event = reader.control_event(payload)
                 self._closed = isinstance(event, Close)
                 yield event
@@ -65,7 +75,7 @@ class FrameDecoder:
     def whole(self, data: bytes) -> bytes | None:
         if self._kept or self._left or self._closed or self._reader.whole(data) is not _TEXT:
             return None
-        return apply_mask(data[6:], data[2:6]) if data[1] & MASK else data[2:]
+        return self._reader.payload(data)
 
     def finish(self) -> Close:
         raise ProtocolError(NO_CLOSE, ABNORMAL)
@@ -75,7 +85,7 @@ class FrameDecoder:
         if reader.key:
             key = rotate(reader.key, self._offset) if self._offset else reader.key
             self._offset += len(payload)
-            payload = apply_mask(payload, key)
+            payload = mask(payload, key)
         self._left -= len(payload)
         final = reader.final and not self._left
         kind = reader.kind
@@ -88,13 +98,15 @@ class FrameDecoder:
 class FrameEncoder:
     """Events -> frames, one for each event."""
 
-    __slots__ = ("_continuing", "_keys", "_mask", "_numbers", "_rules")
+    __slots__ = ("_continuing", "_keys", "_last", "_mask", "_not_last", "_numbers", "_role", "_rules")
 
     def __init__(self, rules: FrameRules, role: Role, mask_keys: Iterator[bytes]) -> None:
         self._rules = rules
         self._numbers = rules.numbers
+        self._last, self._not_last = rules.first_bit(True), rules.first_bit(False)
+        self._role = role
         self._keys = mask_keys
-        self._mask = MASK if role is Role.CLIENT else 0
+        self._mask = MASK if role is Role.CLIENT and rules.masking is Masking.PAYLOAD else 0
         self._continuing = False
 
     def whole(self, text: bytes) -> bytes:
@@ -111,23 +123,40 @@ class FrameEncoder:
             self._continuing = not event.final
             return self._frame(opcode, event.data, event.final)
         if isinstance(event, Close):
-            return self._frame(Close, write_close(event, self._rules.close_codes), True)
+            return self._frame(Close, write_close(event, self._rules, self._role), True)
         return self._frame(Ping if isinstance(event, Ping) else Pong, event.data, True)
 
     def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
-        first = self._numbers[opcode] | (FIN if final else 0)
-        mask = self._mask
+        first = self._numbers[opcode] | (self._last if final else self._not_last)
+        bit = self._mask
         length = len(payload)
         if length <= MAX_CONTROL_BYTES:
-            head = bytes((first, mask | length))
+            head = bytes((first, bit | length))
         elif length < 65536:
-            head = bytes((first, mask | 126)) + length.to_bytes(2, "big")
+            head = bytes((first, bit | 126)) + length.to_bytes(2, "big")
         else:
-            head = bytes((first, mask | 127)) + length.to_bytes(8, "big")
-        if not mask:
+            head = bytes((first, bit | 127)) + length.to_bytes(8, "big")
+        if not bit:
             return head + payload
         key = next(self._keys)
         return head + key + apply_mask(payload, key)
+
+
+class CoveredEncoder(FrameEncoder):
+    """Events -> frames under a mask that covers all of each, behind the 4 bytes that say which."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, rules: FrameRules, mask_keys: Iterator[bytes], secret: bytes) -> None:
+        super().__init__(rules, Role.CLIENT, mask_keys)
+        self._secret = secret
+
+    def whole(self, text: bytes) -> bytes:
+        return self._frame(_TEXT, text, True)
+
+    def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
+        nonce = next(self._keys)
+        return nonce + mask(super()._frame(opcode, payload, final), self._rules.cover_key(nonce, self._secret))
 
 
 class FrameWalker:
@@ -135,8 +164,8 @@ class FrameWalker:
 
     __slots__ = ("_kept", "_left", "_reader", "messages")
 
-    def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool) -> None:
-        self._reader = FrameReader(rules, role, limits, compressed)
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
         self._kept = b""  # an unfinished head, or an unfinished control frame
         self._left = 0  # bytes of a data frame's payload still to come
         self.messages = 0
@@ -167,7 +196,7 @@ class FrameWalker:
                 if reader.control:
                     if reader.opcode is Close:
                         payload = data[body:stop]
-                        close = reader.control_event(apply_mask(payload, reader.key) if reader.key else payload)
+                        close = reader.control_event(mask(payload, reader.key) if reader.key else payload)
                         return Step(data[:stop], ending=close if isinstance(close, Close) else None)
                 elif reader.final:
                     reader.kind = None
@@ -187,6 +216,21 @@ class FrameWalker:
 
 def framing(name: str, rules: FrameRules) -> Framing:
     """The framing that follows these rules."""
+    covers = rules.masking is Masking.FRAME
+
+    def reader(role: Role, limits: Limits, compressed: bool = False, secret: bytes = b"") -> FrameReader:
+        if covers and role is Role.SERVER:
+            return CoveredReader(rules, limits, secret)
+        return FrameReader(rules, role, limits, compressed)
+
+    def encoder(role: Role, mask_keys: Iterator[bytes], secret: bytes) -> Encoder:
+        if covers and role is Role.CLIENT:
+            return CoveredEncoder(rules, mask_keys, secret)
+        return FrameEncoder(rules, role, mask_keys)
+
+    def walker(role: Role, limits: Limits, compressed: bool) -> FrameWalker:
+        return FrameWalker(reader(role, limits, compressed))
+
     return Framing(
         name=name,
         carries_binary=True,
@@ -195,8 +239,10 @@ def framing(name: str, rules: FrameRules) -> Framing:
         has_close=True,
         answers_close=True,
         delimits_text=False,
-        repairs_text=False,
-        decoder=lambda role, limits: FrameDecoder(rules, role, limits),
-        encoder=lambda role, mask_keys: FrameEncoder(rules, role, mask_keys),
-        walker=lambda role, limits, compressed: FrameWalker(rules, role, limits, compressed),
+        repairs_text=rules.repairs_text,
+        decoding=lambda role, limits, secret: FrameDecoder(reader(role, limits, secret=secret)),
+        encoding=encoder,
+        dissecting=lambda role, secret: FrameDissector(rules, role, secret),
+        # A mask that needs the secret of its own connection cannot pass to another.
+        walker=None if rules.needs_secret else walker,
     )

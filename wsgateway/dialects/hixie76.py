@@ -6,9 +6,11 @@ and FF 00 closes.
 
 import hashlib
 import re
+from dataclasses import dataclass
 
-from wsgateway.dialects.base import Answer, Answering, Asking, Dialect, Offer
-from wsgateway.dialects.hixie75 import HixieAnswering, HixieAsking, Names, delimited_framing
+from wsgateway.dialects.base import CHALLENGE, PROOF, Answer, Answering, Asking, Dialect, Offer
+from wsgateway.dialects.delimited import delimited_framing
+from wsgateway.dialects.hixie75 import HixieAnswering, HixieAsking, Names
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Request, Response
 from wsgateway.wire.masking import Entropy
@@ -71,13 +73,25 @@ class _Answering(HixieAnswering):
 class _Asking(HixieAsking):
     proof_bytes = PROOF_BYTES
 
-    def __init__(self, offer: Offer, entropy: Entropy) -> None:
+    def __init__(self, draft: int, offer: Offer, entropy: Entropy) -> None:
+        self._draft = draft
         self._keys = [make_key(entropy) for _ in _KEYS]
         self.challenge = entropy(CHALLENGE_BYTES)
         super().__init__(offer, NAMES_76)
+        (_, number1), (_, number2) = self._keys
+        for name, (key, number) in zip(_KEYS, self._keys, strict=True):
+            spaces = key.count(" ")
+            self.notes[name.lower()] = f"its digits, {number * spaces}, by its spaces, {spaces}: {number}"
+        self.notes[CHALLENGE] = "8 random bytes"
+        self.notes[PROOF] = (
+            f"MD5 of {number1} and {number2}, in 4 bytes each, and the challenge:"
+            f" {proof_of(number1, number2, self.challenge).hex(' ')} is right"
+        )
+        self.notes[_DRAFT.lower()] = "frames of this draft, and not those of hixie-76"
 
     def keys(self) -> list[tuple[str, str]]:
-        return [(name, key) for name, (key, _) in zip(_KEYS, self._keys, strict=True)]
+        keys = [(name, key) for name, (key, _) in zip(_KEYS, self._keys, strict=True)]
+        return [*keys, (_DRAFT, str(self._draft))] if self._draft else keys
 
     def check(self, response: Response, proof: bytes) -> Answer:
         answer = super().check(response, proof)
@@ -104,31 +118,34 @@ def make_key(entropy: Entropy) -> tuple[str, int]:
 
 
 _KEYS = ("Sec-WebSocket-Key1", "Sec-WebSocket-Key2")
+_DRAFT = "Sec-WebSocket-Draft"
 
 
-class Hixie76Handshake:
-    """Two keys, and no version. Some clients say that they are draft 0 of hybi."""
+@dataclass(frozen=True)
+class KeysHandshake:
+    """Two keys, and no version: hixie-76, and the drafts 01 to 03 of hybi, which number themselves."""
 
+    draft: int
+    """in Sec-WebSocket-Draft; 0 is hixie-76, whose clients need not say so"""
     version = None
 
     def recognises(self, request: Request) -> bool:
         headers = request.headers
-        return (
-            all(name in headers for name in _KEYS)
-            and "Sec-WebSocket-Version" not in headers
-            and headers.one("Sec-WebSocket-Draft") in (None, "0")
-        )
+        if "Sec-WebSocket-Version" in headers or not all(name in headers for name in _KEYS):
+            return False
+        draft = headers.one(_DRAFT)
+        return ("0" if draft is None else draft) == str(self.draft)
 
-    def answering(self, request: Request) -> Answering:
+    def answering(self, request: Request, entropy: Entropy) -> Answering:
         return _Answering(request)
 
     def asking(self, offer: Offer, entropy: Entropy) -> Asking:
-        return _Asking(offer, entropy)
+        return _Asking(self.draft, offer, entropy)
 
 
 HIXIE76 = Dialect(
     name="hixie-76",
-    handshake=Hixie76Handshake(),
+    handshake=KeysHandshake(draft=0),
     framing=delimited_framing("hixie-76", closing_frame=b"\xff\x00"),
     spoken_by="Chrome 6 to 13, Safari 5, iOS 4.2 to 5, Firefox 4, Opera 11, PhantomJS 1, TV sets of 2010 to 2013",
 )

@@ -4,15 +4,17 @@ length must be written in its shortest form. permessage-deflate (RFC 7692) can b
 Some clients of version 13 say Sec-WebSocket-Origin all the same, as books print it; without an Origin it counts.
 """
 
+from dataclasses import replace
+
+from wsgateway.dialects.accept import AcceptHandshake
 from wsgateway.dialects.base import Dialect
-from wsgateway.dialects.frames import FrameRules
 from wsgateway.dialects.framing import framing
-from wsgateway.dialects.hybi import OPCODES_07, AcceptHandshake
-from wsgateway.wire.closecodes import RFC6455_CODES
+from wsgateway.dialects.hybi import RULES_08
+from wsgateway.wire.closecodes import RFC6455_CODES, TOO_BIG
 
 RFC6455 = Dialect(
     name="rfc6455",
     handshake=AcceptHandshake(version=13, origin_header="Origin", key_bytes=16, compression=True),
-    framing=framing("rfc6455", FrameRules(numbers=OPCODES_07, close_codes=RFC6455_CODES, minimal_lengths=True)),
+    framing=framing("rfc6455", replace(RULES_08, close_codes=RFC6455_CODES, too_big=TOO_BIG, minimal_lengths=True)),
     spoken_by="every browser since 2012: Chrome 16, Firefox 11, Safari 6, IE 10, Opera 12.10",
 )

@@ -23,7 +23,8 @@ _HOP_BY_HOP = frozenset(
         "origin",
     ]
 )
-_NEEDED = (("Upgrade", "websocket"),)
+# RFC 9110, 15.5.22: a 426 says what it needs.
+UPGRADE_NEEDED = (("Upgrade", "websocket"),)
 # A segment that is a dot or two, with dots and slashes as they are or percent-encoded.
 _DOTS = re.compile(r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=/|\\|%2f|%5c|$)", re.IGNORECASE)
 # Made anew on each side of the gateway.
@@ -39,9 +40,9 @@ def check_upgrade(request: Request) -> None:
     headers = request.headers
     upgrades = headers.listed("Upgrade")
     if not upgrades:
-        raise HandshakeError("this port speaks WebSocket: the request has no Upgrade", 426, _NEEDED)
+        raise HandshakeError("this port speaks WebSocket: the request has no Upgrade", 426, UPGRADE_NEEDED)
     if len(upgrades) > 1 or upgrades[0].lower() != "websocket":
-        raise HandshakeError(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, _NEEDED)
+        raise HandshakeError(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, UPGRADE_NEEDED)
     if "upgrade" not in headers.tokens("Connection"):
         raise HandshakeError("Upgrade without 'Connection: Upgrade'")
     if request.method != "GET":

@@ -4,12 +4,14 @@ While a session is established its socket is in the hands of the relay engine, a
 """
 
 import socket
+import ssl
+from contextlib import suppress
 
 import trio
 
 
 class Channel:
-    """Reads and writes one connected socket, which stays the caller's."""
+    """Reads and writes one connected socket, plain or TLS, which stays the caller's."""
 
     __slots__ = ("sock",)
 
@@ -23,8 +25,12 @@ class Channel:
         while True:
             try:
                 return self.sock.recv(limit)
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError):
                 await trio.lowlevel.wait_readable(self.sock)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(self.sock)
+            except ssl.SSLZeroReturnError:
+                return b""  # the end of a peer that comes behind our own, which Python takes for a fault
 
     async def send(self, data: bytes) -> None:
         """Sends all of it. Raises OSError if the connection is lost."""
@@ -33,8 +39,19 @@ class Channel:
         while view:
             try:
                 view = view[self.sock.send(view) :]
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantWriteError):
                 await trio.lowlevel.wait_writable(self.sock)
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(self.sock)
+
+    def end(self) -> None:
+        """Says that nothing more will be sent. Raises OSError if the connection is lost."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            # Our end is said then. Python asks for the peer's at once, and fails if it is not the next that comes.
+            with suppress(ssl.SSLError):
+                self.sock.unwrap()
+        else:
+            self.sock.shutdown(socket.SHUT_WR)
 
     async def linger(self) -> None:
         """Says that nothing more will be sent, and drops what still comes until the other end closes, too.
@@ -42,11 +59,32 @@ class Channel:
         To close over unread bytes would be a reset, which takes back what was sent last. Needs a deadline.
         """
         try:
-            self.sock.shutdown(socket.SHUT_WR)
+            self.end()
             while await self.receive(_LINGER_BYTES):
                 continue
         except OSError:  # gone: nobody is left to be polite to
             return
+
+
+async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str) -> ssl.SSLSocket:
+    """Makes TLS of a connected, non-blocking socket, as its client; the one that was given must not be used any more.
+
+    Needs a deadline. Raises OSError (ssl.SSLError) if the server cannot be trusted or does not speak TLS.
+    """
+    secure = context.wrap_socket(sock, server_hostname=server_name, do_handshake_on_connect=False)
+    try:
+        while True:
+            try:
+                secure.do_handshake()
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(secure)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(secure)
+            else:
+                return secure
+    except BaseException:
+        secure.close()
+        raise
 
 
 _LINGER_BYTES = 16 * 1024

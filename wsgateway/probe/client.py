@@ -2,31 +2,29 @@
 
 import os
 import socket
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
 
 import trio
 
-from wsgateway.dialects import Dialect, Limits, Offer
-from wsgateway.errors import ProtocolError, UpstreamError, WsgatewayError
-from wsgateway.net.channel import Channel
-from wsgateway.probe.transcript import Line, Show, describe, exchange_lines, hexadecimal
+from wsgateway.dialects import Asking, Dialect, Limits, Side
+from wsgateway.dialects.base import CHALLENGE, PROOF, Decoder, Dissector, Encoder
+from wsgateway.errors import ProtocolError, UpstreamError
+from wsgateway.net.channel import Channel, encrypt
+from wsgateway.probe.address import Destination, ProbeError, destination
+from wsgateway.probe.transcript import Line, Show, exchange_lines, frame_lines, printable, rest_lines
 from wsgateway.upstream.connect import connect
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
-from wsgateway.wire.heads import is_token
 from wsgateway.wire.masking import mask_keys
 
 _READ_BYTES = 64 * 1024
 # How long the server may take to answer our goodbye.
 PATIENCE_SECONDS = 2.0
-
-
-class ProbeError(WsgatewayError):
-    """What is asked of a probe makes no sense: an address that is none."""
+_PING = b"wsgateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +32,17 @@ class Question:
     """What a probe asks of a server."""
 
     url: str
-    """ws://HOST[:PORT][/PATH][?QUERY]"""
+    """ws:// or wss://HOST[:PORT][/PATH][?QUERY]"""
     dialect: Dialect
     text: str | None = None
-    """a message to send; the first message of the server counts as the answer"""
+    """a message to send; the first message of the server counts as the answer. None: a ping, where there are any"""
     origin: str | None = None
-    """http:// and the host of the URL, if there is none"""
+    """http:// or https://, and the host of the URL, if there is none"""
     subprotocols: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    """more of them"""
+    tls: ssl.SSLContext | None = None
+    """for wss; the system's trust in certificates, if there is none"""
     seconds: float = 10.0
     """for all of it"""
 
@@ -51,10 +53,12 @@ class Report:
 
     dialect: str
     accepted: bool = False
+    status: int | None = None
+    """of the server's HTTP answer, if it refused"""
     subprotocol: str | None = None
     handshake_seconds: float | None = None
     round_trip_seconds: float | None = None
-    """from our message to the whole answer"""
+    """from our message to the whole answer, or from a ping to its pong"""
     closed: str | None = None
     """what the server did when we said goodbye"""
     error: str | None = None
@@ -63,64 +67,68 @@ class Report:
     def __str__(self) -> str:
         parts = [f"{self.dialect}: {'accepted' if self.accepted else 'not accepted'}"]
         if self.handshake_seconds is not None:
-            parts.append(f"handshake {self.handshake_seconds * 1000:.1f} ms")
+            parts.append(f"handshake {milliseconds(self.handshake_seconds)}")
         if self.subprotocol is not None:
             parts.append(f"subprotocol {self.subprotocol}")
         if self.round_trip_seconds is not None:
-            parts.append(f"round trip {self.round_trip_seconds * 1000:.1f} ms")
+            parts.append(f"round trip {milliseconds(self.round_trip_seconds)}")
         parts.extend(part for part in (self.closed, self.error) if part is not None)
         return ", ".join(parts)
+
+
+def milliseconds(seconds: float) -> str:
+    """A duration as reports show it."""
+    return f"{seconds * 1000:.1f} ms"
 
 
 async def probe(question: Question, show: Show) -> Report:
     """Asks a server, and shows each line of the transcript when it happens.
 
-    Whatever the server does is in the report. Raises ProbeError for an address that is none.
+    Whatever the server does is in the report. Raises ProbeError for a question that cannot be sent.
     """
-    host, port, offer = _offer(question)
+    where = destination(question.url, question.origin, question.subprotocols, question.headers)
+    try:
+        (question.text or "").encode()
+    except UnicodeError as error:
+        raise ProbeError(f"the text cannot be sent: {error}") from None
     report = Report(question.dialect.name)
     with trio.move_on_after(question.seconds) as scope:
         try:
-            sock = await connect(host, port, question.seconds)
+            sock = await _connect(where, question)
             with sock:
-                await _Conversation(question, sock, report, show).run(offer)
+                await _Conversation(question, where, sock, report, show).run()
         except (UpstreamError, ProtocolError) as error:
             report.error = str(error)
         except OSError as error:
-            report.error = f"connection lost: {error}"
+            report.error = f"connection lost: {error.strerror or error}"
     if scope.cancelled_caught:
         report.error = f"no answer within {question.seconds:g} s"
     return report
 
 
-def _offer(question: Question) -> tuple[str, int, Offer]:
+async def _connect(where: Destination, question: Question) -> socket.socket:
+    sock = await connect(where.host, where.port, question.seconds)
+    if not where.offer.secure:
+        return sock
     try:
-        url = urlsplit(question.url)
-        port = 80 if url.port is None else url.port
-        if not port:
-            raise ValueError("nobody listens on port 0")
-    except ValueError as error:
-        raise ProbeError(f"{question.url!r} is not an address: {error}") from None
-    if url.scheme == "wss":
-        raise ProbeError("wss:// is not possible in this version: it speaks no TLS")
-    if url.scheme != "ws" or not url.hostname:
-        raise ProbeError(f"{question.url!r} is not an address of the form ws://HOST[:PORT][/PATH]")
-    path = quote(url.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    target = f"{path}?{quote(url.query, safe='/?%:@!$&()*+,;=~-._')}" if url.query else path
-    host = url.netloc.rpartition("@")[2]
-    origin = question.origin if question.origin is not None else f"http://{host}"
-    for what, value in (("host", host), ("origin", origin)):
-        if not (value.isascii() and value.isprintable() and " " not in value):
-            raise ProbeError(f"the {what} {value!r} holds something else than printable ASCII")
-    for name in question.subprotocols:
-        if not is_token(name):
-            raise ProbeError(f"the subprotocol {name!r} is not a token")
-    try:
-        url.hostname.encode("idna")
-        (question.text or "").encode()
-    except UnicodeError as error:
-        raise ProbeError(f"the host or the text cannot be sent: {error}") from None
-    return url.hostname, port, Offer(target, host, origin, question.subprotocols)
+        return await encrypt(sock, question.tls or ssl.create_default_context(), where.host)
+    except OSError as error:
+        raise UpstreamError(f"TLS failed: {_said(error)}") from None
+
+
+def _said(error: OSError) -> str:
+    """What OpenSSL means, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted: {error.verify_message.rstrip('.')}"
+    reason = (isinstance(error, ssl.SSLError) and error.reason) or error.strerror or str(error)
+    return _TLS_WORDS.get(reason, reason.replace("_", " ").lower())
+
+
+_TLS_WORDS = {
+    "WRONG_VERSION_NUMBER": "the server does not speak TLS",
+    "UNEXPECTED_EOF_WHILE_READING": "the server closed the connection",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the server speaks another version of it",
+}
 
 
 class _Tap(Channel):
@@ -145,53 +153,66 @@ class _Tap(Channel):
 class _Conversation:
     """One connection of a probe: handshake, message, goodbye."""
 
-    def __init__(self, question: Question, sock: socket.socket, report: Report, show: Show) -> None:
-        framing = question.dialect.framing
+    _decoder: Decoder
+    _encoder: Encoder
+    _explain_theirs: Dissector
+    _explain_ours: Dissector
+
+    def __init__(self, question: Question, where: Destination, sock: socket.socket, report: Report, show: Show) -> None:
         self._question = question
-        self._sock = sock
+        self._offer = where.offer
         self._channel = Channel(sock)
         self._report = report
         self._show = show
         self._fault: ProtocolError | None = None
-        self._decoder = framing.decoder(Role.CLIENT, Limits())
-        self._encoder = framing.encoder(Role.CLIENT, mask_keys(os.urandom))
+        self._parting = False
 
-    async def run(self, offer: Offer) -> None:
+    async def run(self) -> None:
         """Fills the report."""
-        early = await self._handshake(offer)
+        asking = self._question.dialect.handshake.asking(self._offer, os.urandom)
+        early = await self._handshake(asking)
         if early is None:
             return
-        async with aclosing(self._events(early)) as events:
-            if self._question.text is not None:
-                await self._exchange(self._question.text, events)
-            if self._report.error is None:
-                await self._part(events)
-
-    async def _handshake(self, offer: Offer) -> bytes | None:
-        """Returns what came behind the handshake; None if the server refused."""
-        report, dialect = self._report, self._question.dialect
-        tap = _Tap(self._sock)
-        begun = trio.current_time()
+        framing = self._question.dialect.framing
+        side = Side(framing, Role.CLIENT, asking.secret)
+        self._decoder = side.decoder(Limits())
+        self._encoder = side.encoder(mask_keys(os.urandom))
+        self._explain_theirs = framing.dissector(Role.CLIENT, asking.secret)
+        self._explain_ours = framing.dissector(Role.SERVER, asking.secret)
         try:
-            result = await shake_hands(tap, dialect, offer)
-        except (UpstreamError, OSError, trio.Cancelled):
-            self._show_handshake(tap, b"")
-            raise
-        if isinstance(result, Refusal):
-            self._show_handshake(tap, b"")
-            report.error = f"the server answered {result.response.status} {result.response.reason}"
-            return None
-        self._show_handshake(tap, result.early)
-        report.accepted = True
-        report.handshake_seconds = trio.current_time() - begun
-        report.subprotocol = result.answer.subprotocol
-        return result.early
+            async with aclosing(self._events(early)) as events:
+                if self._question.text is not None:
+                    await self._exchange(Fragment(Kind.TEXT, self._question.text.encode(), final=True), events)
+                elif framing.carries_ping:
+                    await self._exchange(Ping(_PING), events)
+                if self._report.error is None:
+                    await self._part(events)
+        finally:
+            for line in rest_lines("<", self._explain_theirs):
+                self._show(line)
 
-    def _show_handshake(self, tap: _Tap, early: bytes) -> None:
-        for line in exchange_lines(">", tap.sent, "the challenge"):
-            self._show(line)
-        for line in exchange_lines("<", tap.received.removesuffix(early), "the proof"):
-            self._show(line)
+    async def _handshake(self, asking: Asking) -> bytes | None:
+        """Returns what came behind the handshake; None if the server refused."""
+        report = self._report
+        tap = _Tap(self._channel.sock)
+        begun = trio.current_time()
+        early = b""
+        try:
+            result = await shake_hands(tap, asking)
+            if isinstance(result, Refusal):
+                report.status = result.response.status
+                report.error = printable(f"the server answered {report.status} {result.response.reason}").rstrip()
+                return None
+            early = result.early
+            report.accepted = True
+            report.handshake_seconds = trio.current_time() - begun
+            report.subprotocol = result.answer.subprotocol
+            return early
+        finally:
+            for line in exchange_lines(">", tap.sent, CHALLENGE, asking.notes):
+                self._show(line)
+            for line in exchange_lines("<", tap.received.removesuffix(early), PROOF, asking.notes):
+                self._show(line)
 
     async def _events(self, early: bytes) -> AsyncGenerator[Event]:
         """What the server says, to its end; pings are answered. Raises ProtocolError if the server breaks the rules."""
@@ -201,50 +222,54 @@ class _Conversation:
                 for event in self._take(data):
                     if isinstance(event, Ping):
                         await self._say(Pong(event.data))
+                    elif isinstance(event, Close) and not self._parting:
+                        await self._say(Close(event.code))
                     yield event
                 if self._fault is not None:
                     raise self._fault
             data = await self._channel.receive(_READ_BYTES)
             if not data:
-                self._show(Line("=", "the server closed the connection"))
-                yield self._decoder.finish()
-                return
+                break
+        self._show(Line("=", "the server closed the connection"))
+        yield self._decoder.finish()
 
     def _take(self, data: bytes) -> list[Event]:
         """Shows what came, and what it means. What is good of it counts, also before a fault."""
+        for line in frame_lines("<", data, self._explain_theirs):
+            self._show(line)
         events: list[Event] = []
         try:
             for event in self._decoder.receive(data):
                 events.append(event)
         except ProtocolError as fault:
             self._fault = fault
-        meanings = [*map(describe, events), *([str(self._fault)] if self._fault else [])]
-        self._show(Line("<", hexadecimal(data), "; ".join(meanings) or "a part of a frame"))
         return events
 
     async def _say(self, event: Event) -> None:
         frame = self._encoder.send(event)
         if frame:
-            self._show(Line(">", hexadecimal(frame), describe(event)))
+            for line in frame_lines(">", frame, self._explain_ours):
+                self._show(line)
             await self._channel.send(frame)
 
-    async def _exchange(self, text: str, events: AsyncGenerator[Event]) -> None:
+    async def _exchange(self, question: Fragment | Ping, events: AsyncGenerator[Event]) -> None:
         begun = trio.current_time()
-        await self._say(Fragment(Kind.TEXT, text.encode(), final=True))
+        await self._say(question)
         async for event in events:
             if isinstance(event, Close):
                 self._report.error = f"the server closed instead of an answer: {event}"
                 return
-            if isinstance(event, Fragment) and event.final:
+            if event == Pong(_PING) or (isinstance(event, Fragment) and event.final and isinstance(question, Fragment)):
                 self._report.round_trip_seconds = trio.current_time() - begun
                 return
 
     async def _part(self, events: AsyncGenerator[Event]) -> None:
         framing = self._question.dialect.framing
+        self._parting = True
         await self._say(Close(NORMAL if NORMAL in framing.close_codes else None))
         if not framing.has_close:
             self._show(Line("=", "we close the connection: this dialect has no closing frame"))
-            self._sock.shutdown(socket.SHUT_WR)
+            self._channel.end()
         with trio.move_on_after(PATIENCE_SECONDS):
             async for event in events:
                 if isinstance(event, Close):

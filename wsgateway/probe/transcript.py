@@ -1,23 +1,25 @@
 """What a probe shows: every byte that went over the wire, with its meaning beside it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping
+from wsgateway.dialects.base import Dissector, Part
 
 # Enough to see a head, a mask and the first words.
 MAX_BYTES_SHOWN = 24
-MAX_CHARACTERS_SHOWN = 60
+MAX_CHARACTERS_SHOWN = 160
 # A server that refuses may say why.
 MAX_BODY_CHARACTERS_SHOWN = 200
+
+Direction = Literal[">", "<", "="]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of a transcript."""
 
-    direction: Literal[">", "<", "="]
+    direction: Direction
     """sent, received, or a remark of ours"""
     text: str
     """a line of a head, bytes in hexadecimal, or the remark"""
@@ -30,17 +32,44 @@ class Line:
 Show = Callable[[Line], None]
 
 
-def exchange_lines(direction: Literal[">", "<"], data: bytes, behind: str) -> Iterator[Line]:
-    """One side of a handshake: the lines of its head, and what stands behind it, by that name or as a body."""
-    head, _, rest = data.partition(b"\r\n\r\n")
+def exchange_lines(direction: Direction, data: bytes, behind: str, notes: Mapping[str, str]) -> Iterator[Line]:
+    """One side of a handshake: the lines of its head, and what stands behind it, by that name or as a body.
+
+    The notes are those of `Asking`: what a header means, by its name.
+    """
+    head, rest, interim = b"", data, True
+    while interim and rest:
+        head, end, rest = rest.partition(b"\r\n\r\n")
+        # A server may say that it is busy, before it answers.
+        interim = head.startswith(b"HTTP/1.1 1") and not head.startswith(b"HTTP/1.1 101")
+        for line in head.removesuffix(b"\r\n").split(b"\r\n"):
+            name = line.partition(b":")[0].decode("latin-1").lower()
+            yield Line(direction, printable(line.decode("utf-8", "backslashreplace")), printable(notes.get(name, "")))
+        if end:
+            yield Line(direction, "")
     refused = direction == "<" and not head.startswith(b"HTTP/1.1 101")
-    if head:
-        for line in head.split(b"\r\n"):
-            yield Line(direction, _printable(line.decode("utf-8", "backslashreplace")))
-        yield Line(direction, "")
-    if rest:
-        text = _printable(rest.decode(errors="replace").strip())[:MAX_BODY_CHARACTERS_SHOWN]
-        yield Line(direction, hexadecimal(rest), f"{len(rest)} bytes, {f'a body: {text}' if refused else behind}")
+    if rest and refused:
+        text = printable(rest.decode(errors="replace").strip())[:MAX_BODY_CHARACTERS_SHOWN]
+        yield Line(direction, hexadecimal(rest), f"{len(rest)} bytes, a body: {text}")
+    elif rest:
+        yield Line(direction, hexadecimal(rest), f"{behind}: {notes.get(behind, f'{len(rest)} bytes')}")
+
+
+def frame_lines(direction: Direction, data: bytes, dissector: Dissector) -> Iterator[Line]:
+    """The frames of one side, part by part."""
+    return _part_lines(direction, dissector.feed(data))
+
+
+def rest_lines(direction: Direction, dissector: Dissector) -> Iterator[Line]:
+    """What of a side has waited for its rest, at the end."""
+    return _part_lines(direction, dissector.finish())
+
+
+def _part_lines(direction: Direction, parts: Iterable[Part]) -> Iterator[Line]:
+    for part in parts:
+        meaning = printable(part.meaning)
+        cut = f"{meaning[:MAX_CHARACTERS_SHOWN]}..." if len(meaning) > MAX_CHARACTERS_SHOWN else meaning
+        yield Line(direction, hexadecimal(part.data), cut)
 
 
 def hexadecimal(data: bytes) -> str:
@@ -50,21 +79,6 @@ def hexadecimal(data: bytes) -> str:
     return f"{data[: MAX_BYTES_SHOWN - 6].hex(' ')} ... ({len(data)} bytes)"
 
 
-def describe(event: Event) -> str:
-    """An event in words."""
-    match event:
-        case Fragment(kind=Kind.TEXT, data=data, final=final):
-            text = _printable(data.decode(errors="replace"))
-            shown = text if len(text) <= MAX_CHARACTERS_SHOWN else f"{text[:MAX_CHARACTERS_SHOWN]}..."
-            return f'text "{shown}"' + ("" if final else " (to be continued)")
-        case Fragment(data=data, final=final):
-            return f"binary, {len(data)} bytes" + ("" if final else " (to be continued)")
-        case Close():
-            return f"close, {_printable(str(event))}"
-        case _:
-            return f"{'ping' if isinstance(event, Ping) else 'pong'}, {len(event.data)} bytes"
-
-
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text with its controls escaped: what a server says must not move the cursor of who reads it."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

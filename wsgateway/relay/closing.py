@@ -10,7 +10,7 @@
 No code is invented for the other side of a fault: a connection that is cut is what happened.
 """
 
-from wsgateway.dialects.base import Framing
+from wsgateway.dialects.base import Side
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import ABNORMAL, BAD_GATEWAY, GOING_AWAY
 from wsgateway.wire.events import Close, Role
@@ -23,10 +23,10 @@ Ending = Close | ProtocolError | OSError | None
 BRIEF_SECONDS = 0.5
 
 
-def farewell(ending: Ending, to_source: bool, framing: Framing, role: Role) -> Close | None:
+def farewell(ending: Ending, to_source: bool, side: Side) -> Close | None:
     """The Close that a side gets from us at the end of a session; None: nothing.
 
-    `to_source` says whether it is the side that ended it, `framing` and `role` are what we speak to it, and as what.
+    `to_source` says whether it is the side that ended it.
     """
     match ending:
         case None:
@@ -35,5 +35,5 @@ def farewell(ending: Ending, to_source: bool, framing: Framing, role: Role) -> C
             return Close(code) if to_source else None
         case ProtocolError(close_code=code) if to_source and code != ABNORMAL:
             return Close(code)
-    knows = not to_source and role is Role.SERVER and BAD_GATEWAY in framing.close_codes
+    knows = not to_source and side.role is Role.SERVER and BAD_GATEWAY in side.framing.close_codes
     return Close(BAD_GATEWAY) if knows else None

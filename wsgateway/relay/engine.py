@@ -18,7 +18,7 @@ from typing import NoReturn
 import outcome
 import trio
 
-from wsgateway.dialects.base import Framing, Step, Translator
+from wsgateway.dialects.base import Side, Step, Translator
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.closing import Ending
 from wsgateway.wire.events import Close, Role
@@ -47,15 +47,14 @@ class Endpoint:
 
     __slots__ = (
         "_interest", "_read_bytes", "_reply", "_run",
-        "backlog", "early", "framing", "peer", "received", "role", "sock", "translator",
+        "backlog", "early", "peer", "received", "side", "sock", "translator",
     )  # fmt: skip
 
-    def __init__(self, sock: socket.socket, framing: Framing, role: Role, translator: Translator) -> None:
+    def __init__(self, sock: socket.socket, side: Side, translator: Translator) -> None:
         self.sock = sock
         """non-blocking, connected; it belongs to the caller, who closes it after the relay"""
-        self.framing = framing
-        self.role = role
-        """the part that we play towards it"""
+        self.side = side
+        """what we speak to it"""
         self.translator = translator
         """for the bytes that come from it"""
         self.early = b""
@@ -159,7 +158,7 @@ class Engine:
         """Ends every relay, and those to come at once."""
         self.stopping = True
         for endpoint in list(self._endpoints.values()):
-            if endpoint.role is Role.SERVER:
+            if endpoint.side.role is Role.SERVER:
                 self._leave(endpoint, outcome.Value(Ended(None, None)))
 
     # -- what one socket's readiness leads to; none of this waits ----------------------------------------------

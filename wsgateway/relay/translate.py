@@ -4,46 +4,57 @@ If both sides have the same framing its walker passes the frames on as they are.
 encoded, fragment by fragment, so that a message of any size passes in bounded memory. What the target cannot say:
 
     ping, to a side without ping        answered by us; its pong is dropped
-    binary, to a side without binary    the source is told that it is unsupported (1003)
-    broken text, to hixie               from RFC 6455: a fault (1007); from hixie, whose clients send it: repaired
+    binary, to a side without binary    text, as the `BinaryRule` says, or the source is told: unsupported (1003)
+    broken text, to hixie               from RFC 6455: a fault (1007); from drafts whose clients send it: repaired
     a close code, to a side without it  a Close without a code
     a Close inside a message            in hixie it would become part of the text: left out, and the connection is cut
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from wsgateway.dialects.base import Framing, Limits, Step, Translator
+from wsgateway.dialects.base import Limits, Side, Step, Translator
 from wsgateway.errors import ProtocolError
-from wsgateway.wire.closecodes import UNSUPPORTED_DATA
-from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong, Role
-from wsgateway.wire.utf8 import Utf8Filter
+from wsgateway.wire.binary import BinaryRule, Converter, from_text, to_text
+from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong
+from wsgateway.wire.utf8 import InvalidUtf8, Utf8Filter
 
 # A member of an Enum is looked up in Python each time; this one is needed for every message.
 _TEXT = Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a route says about the messages of a session."""
+
+    limits: Limits = field(default_factory=Limits)
+    binary: BinaryRule = field(default_factory=BinaryRule)
+    invalid_utf8: InvalidUtf8 = "replace"
+    """broken text from dialects whose honest clients send it: repaired, or a fault (1007) as in all others"""
+    compressed: bool = False
+    """whether permessage-deflate was agreed between the two ends, which share a framing then"""
 
 
 class EventTranslator:
     """Decodes the source's frames, and encodes the same events for the target."""
 
     __slots__ = (
-        "_decoder", "_encoder", "_inside", "_source_encoder", "_target", "_text", "_whole", "_write_whole",
-        "messages",
+        "_decoder", "_encoder", "_from_text", "_inside", "_source_encoder", "_target", "_text", "_to_text", "_whole",
+        "_write_whole", "messages",
     )  # fmt: skip
 
-    def __init__(
-        self, source: Framing, target: Framing, role: Role, limits: Limits, mask_keys: Iterator[bytes]
-    ) -> None:
-        other_role = Role.CLIENT if role is Role.SERVER else Role.SERVER
-        self._target = target
-        self._decoder = source.decoder(role, limits)
-        self._encoder = target.encoder(other_role, mask_keys)
-        self._source_encoder = source.encoder(role, mask_keys)
-        self._text = None
-        if source.repairs_text:
-            self._text = Utf8Filter("replace")
-        elif target.delimits_text:
-            self._text = Utf8Filter("strict")
+    def __init__(self, source: Side, target: Side, terms: Terms, mask_keys: Iterator[bytes]) -> None:
+        self._target = target.framing
+        self._decoder = source.decoder(terms.limits)
+        self._encoder = target.encoder(mask_keys)
+        self._source_encoder = source.encoder(mask_keys)
+        self._to_text = to_text(terms.binary.encode) if target.text_only else None
+        both_ways = source.text_only and not target.text_only
+        self._from_text = from_text(terms.binary.decode) if both_ways else None
+        self._text = _text_filter(source, target, terms, self._from_text)
         self._whole, self._write_whole = self._decoder.whole, self._encoder.whole
+        if self._from_text is not None:
+            self._whole = _never_whole
         self._inside = False
         self.messages = 0
 
@@ -65,8 +76,10 @@ class EventTranslator:
                     if event.kind is _TEXT:
                         if text is not None:
                             event.data = text.feed(event.data, event.final)
-                    elif not self._target.carries_binary:
-                        raise ProtocolError(f"binary message, {self._target.name} has only text", UNSUPPORTED_DATA)
+                        if self._from_text is not None:
+                            event = Fragment(Kind.BINARY, self._from_text.feed(event.data, event.final), event.final)
+                    elif self._to_text is not None:
+                        event = Fragment(_TEXT, self._to_text.feed(event.data, event.final), event.final)
                     forward.append(send(event))
                     self._inside = not event.final
                     self.messages += event.final
@@ -97,13 +110,20 @@ class EventTranslator:
         return None if self._inside and self._target.delimits_text else 0
 
 
-def translator(
-    source: Framing, target: Framing, role: Role, limits: Limits, mask_keys: Iterator[bytes], compressed: bool = False
-) -> Translator:
-    """The direction from `source`, towards whom we play `role`, to `target`, towards whom we play the other.
+def _text_filter(source: Side, target: Side, terms: Terms, from_text: Converter | None) -> Utf8Filter | None:
+    """What text must go through. A converter takes whole characters, which the filter sees to."""
+    if source.framing.repairs_text:
+        return Utf8Filter("replace" if terms.invalid_utf8 == "replace" else "strict")
+    return Utf8Filter("strict") if target.framing.delimits_text or from_text is not None else None
 
-    `compressed` says that permessage-deflate was agreed between the two ends, which share a framing then.
-    """
-    if source is target and source.walker is not None:
-        return source.walker(role, limits, compressed)
-    return EventTranslator(source, target, role, limits, mask_keys)
+
+def _never_whole(data: bytes) -> None:
+    """In the place of `Decoder.whole`, where no text goes on as it is."""
+
+
+def translator(source: Side, target: Side, terms: Terms, mask_keys: Iterator[bytes]) -> Translator:
+    """The direction from `source` to `target`, towards whom we play the other role."""
+    walker = source.framing.walker
+    if source.framing is target.framing and walker is not None and source.text_only == target.text_only:
+        return walker(source.role, terms.limits, terms.compressed)
+    return EventTranslator(source, target, terms, mask_keys)

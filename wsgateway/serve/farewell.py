@@ -38,7 +38,7 @@ class Farewell:
         answered = False
         with trio.move_on_after(self._close_seconds):
             await _flush(other)
-        if other.framing.has_close and not other.backlog and source.translator.unfinished() == 0:
+        if other.side.framing.has_close and not other.backlog and source.translator.unfinished() == 0:
             with trio.move_on_after(self._patience(other)):
                 answered = await self._pump(other, source)
         if not answered:
@@ -85,7 +85,7 @@ class Farewell:
         """Reads until the side has answered our Close, and drops what it says before."""
         with trio.move_on_after(self._patience(endpoint)):
             ending = None
-            while endpoint.framing.has_close and ending is None:
+            while endpoint.side.framing.has_close and ending is None:
                 data = await _receive(endpoint, READ_BYTES)
                 ending = (endpoint.translator.feed(data) if data else endpoint.translator.finish()).ending
         await self._leave(endpoint)
@@ -98,10 +98,10 @@ class Farewell:
                     nursery.start_soon(self._send_close, endpoint)
 
     async def _send_close(self, endpoint: Endpoint) -> None:
-        close = farewell(self._ended.ending, endpoint is self._ended.source, endpoint.framing, endpoint.role)
+        close = farewell(self._ended.ending, endpoint is self._ended.source, endpoint.side)
         await _flush(endpoint)
         if close is not None and endpoint.peer.translator.unfinished() == 0:
-            endpoint.backlog = endpoint.framing.encoder(endpoint.role, self._mask_keys).send(close)
+            endpoint.backlog = endpoint.side.encoder(self._mask_keys).send(close)
             await _flush(endpoint)
 
     async def _leave(self, *endpoints: Endpoint) -> None:
@@ -113,7 +113,7 @@ class Farewell:
                     nursery.start_soon(_linger, endpoint)
 
     def _patience(self, endpoint: Endpoint) -> float:
-        return self._close_seconds if endpoint.framing.answers_close else min(self._close_seconds, BRIEF_SECONDS)
+        return self._close_seconds if endpoint.side.framing.answers_close else min(self._close_seconds, BRIEF_SECONDS)
 
 
 async def _receive(endpoint: Endpoint, limit: int) -> bytes:

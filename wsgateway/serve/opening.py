@@ -2,44 +2,44 @@
 
     HTTP head -> dialect -> offer -> route -> upstream -> its answer -> 101 to the client, last of all
 
+A Flash Player asks for a policy instead; it gets the listener's, and nothing else.
+
 As long as no 101 has gone out, whatever goes wrong is an HTTP answer. What the client sent behind its request is
 dropped then: it may look like another request, and must not become one.
 """
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import trio
 
-from wsgateway.dialects import DIALECTS, Answering, Dialect, recognise
+from wsgateway.dialects import Answering, Dialect, Offer, Side, recognise
 from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel
 from wsgateway.observe.log import LEVELS
+from wsgateway.policy.dialects import check_dialect
 from wsgateway.policy.routes import decide
 from wsgateway.relay.engine import Endpoint
-from wsgateway.relay.translate import translator
+from wsgateway.relay.translate import Terms, translator
 from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request
 from wsgateway.settings.model import Listener, Route
 from wsgateway.upstream.connect import connect
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands, with_forwarded
 from wsgateway.wire.events import Role
-from wsgateway.wire.heads import Headers, Request, RequestHead, Response
+from wsgateway.wire.flash import policy
+from wsgateway.wire.heads import Headers, RequestHead, Response
 
-_READ_BYTES = 16 * 1024
 # A challenge that is not here this long after its head is held back by a proxy that waits for a 101, as HAProxy does.
 CHALLENGE_GRACE_SECONDS = 0.2
 # A refused version comes with those that are not (RFC 6455, 4.4): these go on with a refusal, and with nothing else.
 _VERSION = ("Sec-WebSocket-Version",)
 _LOGGED_CHARACTERS = 200
-UPSTREAM_DIALECT = DIALECTS["rfc6455"]
-
-
-class ClientLeftError(WsgatewayError):
-    """The client closed its connection before it had a session."""
 
 
 @dataclass(slots=True)
@@ -86,11 +86,13 @@ async def open_session(gateway: Gateway, listener: Listener, client: Client) -> 
 
 
 async def refuse_for_room(gateway: Gateway, listener: Listener, client: Client) -> None:
-    """Answers 503 to a client beyond the listener's limit, without waiting for its request."""
+    """Answers 503 to a client beyond the listener's limit, without waiting for its request; nothing to who may not know
+    HTTP."""
     opening = _Opening(gateway, listener, client)
     why = f"{listener.name} has its limit of {listener.max_connections} connections"
     opening.log("refused", why, 503, level="warning")
-    await opening.refuse(503, "too many connections")
+    if listener.flash_policy.mode != "only":
+        await opening.refuse(503, "too many connections")
 
 
 class _Opening:
@@ -99,6 +101,7 @@ class _Opening:
     def __init__(self, gateway: Gateway, listener: Listener, client: Client) -> None:
         self._gateway = gateway
         self._client = client
+        self._listener = listener
         self._channel = Channel(client.sock)
         self._head = RequestHead(listener.head_limits)
         self._early = b""  # what came behind the head
@@ -106,14 +109,18 @@ class _Opening:
         self.facts: dict[str, str] = {}
 
     async def run(self) -> Opened | None:
-        """Opens the session. None if the upstream refused, which the client has been told."""
-        request = await self._read_request()
+        """Opens the session. None if there is to be none, and the client has its answer."""
+        request = await read_request(self._gateway, self._listener, self._channel, self._head)
+        if request is None:
+            await self._tell_policy()
+            return None
         self.facts["path"] = request.target.partition("?")[0][:_LOGGED_CHARACTERS]
         dialect = recognise(request)
         self.facts["dialect"] = dialect.name
-        answering = dialect.handshake.answering(request)
+        answering = dialect.handshake.answering(request, os.urandom)
         route = decide(self._gateway.settings.routes, answering.offer)
         self.facts["route"] = route.name
+        check_dialect(route, dialect)
         seconds = route.timeouts.handshake_seconds
         if not self._left(seconds):
             raise HandshakeError(f"no whole request within {seconds:g} s", 408)
@@ -121,7 +128,9 @@ class _Opening:
             sock, result = await self._reach_upstream(route, answering, dialect, cleanup)
             if isinstance(result, Agreement):
                 await self._accept(answering, result, route)
-                opened = self._join(route, dialect, sock, result)
+                ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
+                theirs = Side(route.upstream.dialect.framing, Role.CLIENT, result.secret)
+                opened = self._join(route, ours, theirs, sock, result)
                 cleanup.pop_all()
                 return opened
             self.log("refused", "this is the upstream's own answer", result.response.status)
@@ -134,28 +143,13 @@ class _Opening:
         told = {} if status is None else {"status": status}
         self._gateway.log.log(LEVELS[level], event, client=str(self._client), **self.facts, **told, why=str(why))
 
-    async def _read_request(self) -> Request:
-        seconds = self._gateway.settings.default_timeouts.handshake_seconds
-        begun = False
-        request = None
-        with trio.move_on_after(seconds) as scope:
-            self._gateway.waiting.add(scope)
-            if self._gateway.engine.stopping:
-                scope.cancel()
-            try:
-                while request is None:
-                    data = await self._channel.receive(_READ_BYTES)
-                    if not data:
-                        raise ClientLeftError("inside its request" if begun else "without a request")
-                    begun = True
-                    request = self._head.receive(data)
-            finally:
-                self._gateway.waiting.remove(scope)
-        if request is None and self._gateway.engine.stopping:
-            raise HandshakeError("the gateway stops", 503) if begun else ClientLeftError("when the gateway stopped")
-        if request is None:
-            raise HandshakeError(f"no whole request within {seconds:g} s", 408)
-        return request
+    async def _tell_policy(self) -> None:
+        """Answers a Flash Player, whose connection is for nothing else."""
+        self.log("policy", f"{len(self._listener.flash_policy.grants)} grants were told")
+        seconds = self._gateway.settings.default_timeouts.close_seconds
+        with trio.move_on_after(seconds):
+            await self._channel.send(policy(self._listener.flash_policy.grants))
+        await self._hang_up(seconds)
 
     async def _reach_upstream(
         self, route: Route, answering: Answering, dialect: Dialect, cleanup: ExitStack
@@ -165,16 +159,18 @@ class _Opening:
         self.facts["target"] = target.url
         seconds = route.timeouts.handshake_seconds
         silent = UpstreamError(f"silent for what was left of the {seconds:g} s for a handshake", 504)
-        offer = with_forwarded(answering.offer, self._client.ip, dialect.name)
+        offer = with_forwarded(_offer(route, dialect, answering.offer), self._client.ip, dialect.name)
+        asking = route.upstream.dialect.handshake.asking(offer, os.urandom)
         with _within(self._left(seconds), silent):
             sock = await connect(target.host, target.port, route.timeouts.connect_seconds)
             cleanup.callback(sock.close)
-            result = await shake_hands(Channel(sock), UPSTREAM_DIALECT, offer)
+            result = await shake_hands(Channel(sock), asking)
         return sock, result
 
     async def _accept(self, answering: Answering, agreement: Agreement, route: Route) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
-        switch = self._head.switch(answering.accept(agreement.answer))
+        answer = replace(agreement.answer, secure=route.location_scheme == "wss", unprefixed=route.unprefixed_headers)
+        switch = self._head.switch(answering.accept(answer))
         size = answering.challenge_bytes
         seconds = route.timeouts.challenge_seconds
         self._early = self._head.rest
@@ -193,18 +189,16 @@ class _Opening:
     async def _read_early(self, size: int) -> None:
         """Reads until that many bytes are here, or more. What is here stays if this is cancelled."""
         while len(self._early) < size:
-            data = await self._channel.receive(_READ_BYTES)
+            data = await self._channel.receive(READ_BYTES)
             if not data:
                 raise ClientLeftError("before its challenge was whole")
             self._early += data
 
-    def _join(self, route: Route, dialect: Dialect, sock: socket.socket, agreement: Agreement) -> Opened:
-        ours, theirs = dialect.framing, UPSTREAM_DIALECT.framing
-        limits, keys, compressed = route.limits, self._gateway.mask_keys, bool(agreement.answer.extensions)
-        inward = translator(ours, theirs, Role.SERVER, limits, keys, compressed)
-        outward = translator(theirs, ours, Role.CLIENT, limits, keys, compressed)
-        client = Endpoint(self._client.sock, ours, Role.SERVER, inward)
-        upstream = Endpoint(sock, theirs, Role.CLIENT, outward)
+    def _join(self, route: Route, ours: Side, theirs: Side, sock: socket.socket, agreement: Agreement) -> Opened:
+        keys = self._gateway.mask_keys
+        terms = Terms(route.limits, route.binary, route.invalid_utf8, bool(agreement.answer.extensions))
+        client = Endpoint(self._client.sock, ours, translator(ours, theirs, terms, keys))
+        upstream = Endpoint(sock, theirs, translator(theirs, ours, terms, keys))
         client.early, upstream.early = self._early, agreement.early
         if agreement.answer.subprotocol is not None:
             self.facts["subprotocol"] = agreement.answer.subprotocol
@@ -253,10 +247,16 @@ class _Opening:
         return max(0.0, self._begun + seconds - trio.current_time())
 
 
+def _offer(route: Route, dialect: Dialect, offer: Offer) -> Offer:
+    """The client's offer, as far as the route lets it through. What is translated cannot be compressed."""
+    forward = route.extensions == "forward" and dialect not in route.text_only
+    return offer if forward else replace(offer, extensions=())
+
+
 async def _receive(upstream: socket.socket) -> bytes:
     """The next bytes of a body. Raises HandshakeError if the upstream is lost: it is not the client that is."""
     try:
-        return await Channel(upstream).receive(_READ_BYTES)
+        return await Channel(upstream).receive(READ_BYTES)
     except OSError as error:
         raise HandshakeError(f"lost: {error.strerror}", 502) from None
 

@@ -5,6 +5,7 @@ ValueError with a message for its author, in which no password of a URL ever sta
 """
 
 import re
+from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from wsgateway.settings.findings import seen
@@ -58,6 +59,32 @@ def target(value: object) -> Target:
     if not host:
         raise ValueError(f"{seen(value)} has no host")
     return Target(_host(host, value), _DEFAULT_WS_PORT if port is None else _port(port, value, least=1), value)
+
+
+def domain(value: object) -> str:
+    """Reads the domain of a page: a name, *.NAME, an IP address, or * for all. A name comes out in lower case."""
+    wrong = ValueError(
+        f"{seen(value)} is not a domain; write a name, *.NAME, an IP address, or * alone, without scheme, port or path"
+    )
+    if not isinstance(value, str):
+        raise wrong
+    if value == "*":
+        return value
+    name = value.removeprefix("*.")
+    if name == value and "%" not in value:
+        for kind in (IPv4Address, IPv6Address):
+            with suppress(ValueError):
+                return str(kind(value))
+    if _NUMERIC.fullmatch(name) or _NAME.fullmatch(name) is None:
+        raise wrong
+    return value.lower()
+
+
+def port(value: object) -> int:
+    """Reads a port that can be connected to."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
+        raise ValueError(f"{seen(value)} is not a port, a number from 1 to 65535")
+    return value
 
 
 def _split(authority: str) -> tuple[str, str | None]:

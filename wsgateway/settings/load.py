@@ -98,6 +98,8 @@ def _message(error: ErrorDetails, path: Path) -> str:
             return f"{value} is unknown; {guess(str(error['input']), choices(path))}"
         case "int_type":
             return f"{value} is not a whole number"
+        case "bool_type":
+            return f"{value} is neither true nor false"
         case "greater_than_equal":
             return f"{value} is too small, at least {error['ctx']['ge']} is allowed"
         case "string_type":

@@ -7,11 +7,17 @@ that it names. `load` makes these; tests may make them by hand.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wsgateway.dialects.base import Limits
+from wsgateway.dialects import DIALECTS, Dialect, Limits
+from wsgateway.wire.binary import BinaryRule
+from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
+from wsgateway.wire.utf8 import InvalidUtf8
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
+FlashMode = Literal["none", "inline", "only"]
+LocationScheme = Literal["auto", "ws", "wss"]
+Extensions = Literal["forward", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Upstream:
     name: str
     targets: tuple[Target, ...]
     """never empty; one, in this version"""
+    dialect: Dialect = DIALECTS["rfc6455"]
+    """what we speak to them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,29 @@ class Route:
     name: str
     match: PathMatch
     upstream: Upstream
+    dialects: tuple[Dialect, ...] = tuple(DIALECTS.values())
+    """what clients may speak"""
+    binary: BinaryRule = field(default_factory=BinaryRule)
+    text_only: tuple[Dialect, ...] = ()
+    """whose clients get no binary messages, though their dialect has them"""
+    invalid_utf8: InvalidUtf8 = "replace"
+    location_scheme: LocationScheme = "auto"
+    """how the address begins that the hixie dialects repeat"""
+    extensions: Extensions = "forward"
+    unprefixed_headers: bool = False
+    """whether the reply of hixie-76 also has the header names of hixie-75"""
     timeouts: Timeouts = Timeouts()
     limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class FlashPolicy:
+    """How a listener answers a Flash Player that asks which pages may connect."""
+
+    mode: FlashMode = "none"
+    """none: not at all; inline: beside HTTP; only: nothing else is served"""
+    grants: tuple[Grant, ...] = ()
+    """none: nobody may"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +128,7 @@ class Listener:
     max_connections: int
     """how many may be open at once"""
     head_limits: HeadLimits = field(default_factory=HeadLimits)
+    flash_policy: FlashPolicy = FlashPolicy()
 
 
 @dataclass(frozen=True, slots=True)

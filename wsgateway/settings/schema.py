@@ -7,18 +7,24 @@ is left to `rules`, so that both can report all that they find.
 
 import re
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
-from wsgateway.dialects.base import Limits
-from wsgateway.settings.addresses import address, target
+from wsgateway.dialects import DIALECTS, Dialect, Limits
+from wsgateway.settings.addresses import address, domain, port, target
+from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import Path, seen
 from wsgateway.settings.model import (
     Address,
+    Extensions,
+    FlashMode,
+    FlashPolicy,
     Format,
     Level,
     Listener,
+    LocationScheme,
     Logging,
     PathMatch,
     Route,
@@ -28,7 +34,10 @@ from wsgateway.settings.model import (
     Upstream,
 )
 from wsgateway.settings.units import KIB, MIB, byte_count, seconds
+from wsgateway.wire.binary import BinaryRule, Decode, Encode
+from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
+from wsgateway.wire.utf8 import InvalidUtf8
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
 _MOST_MESSAGE_BYTES = 2**62
@@ -38,6 +47,7 @@ _HEAD = HeadLimits()
 _TIMEOUTS = Timeouts()
 _LIMITS = Limits()
 _LOGGING = Logging()
+_BINARY = BinaryRule()
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(r"/[!-~]*")
@@ -78,6 +88,10 @@ MessageSize = Annotated[
 ]
 Bind = Annotated[Address, PlainValidator(address, json_schema_input_type=str)]
 Url = Annotated[Target, PlainValidator(target, json_schema_input_type=str)]
+OneDialect = Annotated[Dialect, PlainValidator(dialect, json_schema_input_type=str)]
+DialectRange = Annotated[tuple[Dialect, ...], PlainValidator(dialects, json_schema_input_type=str)]
+Domain = Annotated[str, PlainValidator(domain, json_schema_input_type=str)]
+Port = Annotated[int, PlainValidator(port, json_schema_input_type=int)]
 
 
 class Section(BaseModel):
@@ -97,6 +111,27 @@ class HeadSection(Section):
     headers: Count = Field(default=_HEAD.headers, description="How many headers a request may have.")
 
 
+class GrantSection(Section):
+    """Pages that may connect by Flash."""
+
+    domain: Domain = Field(description="Where the page is from: a name, *.NAME, an IP address, or * for everywhere.")
+    ports: list[Port] = Field(min_length=1, description="The ports of this host that it may connect to.")
+
+
+class FlashPolicySection(Section):
+    """What Flash Player is told when it asks which pages may connect."""
+
+    mode: FlashMode = Field(
+        default="none",
+        description="none: no answer. inline: answered here, beside HTTP. only: nothing else is served here.",
+    )
+    allow: list[GrantSection] = Field(default_factory=list, description="Who may connect where; others may not.")
+
+    def flash_policy(self) -> FlashPolicy:
+        """The policy."""
+        return FlashPolicy(self.mode, tuple(Grant(each.domain, tuple(each.ports)) for each in self.allow))
+
+
 class ListenerSection(Section):
     """Where clients come in."""
 
@@ -111,6 +146,9 @@ class ListenerSection(Section):
         default=20_000, description="How many connections may be open at once; more are answered 503."
     )
     limits: HeadSection = Field(default_factory=HeadSection, description="Bounds on the head of a request.")
+    flash_policy: FlashPolicySection = Field(
+        default_factory=FlashPolicySection, description="What Flash Player is told when it asks for a policy file."
+    )
 
     def listener(self, number: int) -> Listener:
         """The listener; `number` is its place in the list, from 1."""
@@ -119,6 +157,7 @@ class ListenerSection(Section):
             bind=tuple(self.bind),
             max_connections=self.max_connections,
             head_limits=HeadLimits(**self.limits.model_dump()),
+            flash_policy=self.flash_policy.flash_policy(),
         )
 
 
@@ -154,9 +193,49 @@ class LimitsSection(Section):
     fragments: Count = Field(default=_LIMITS.fragments, description="How many fragments a message may have.")
 
 
+class BinarySection(Section):
+    """What becomes of binary messages where one side has only text."""
+
+    encode: Encode = Field(
+        default=_BINARY.encode,
+        description="How they are written as text to that side; reject ends the session with 1003.",
+    )
+    decode: Decode = Field(
+        default=_BINARY.decode,
+        description="How text messages from that side are read as binary; none leaves them text.",
+    )
+    text_only: list[DialectRange] = Field(
+        default_factory=list,
+        description="Dialects that have binary messages, but whose clients here cannot take them.",
+    )
+
+
 class DefaultsSection(Section):
     """What holds for all routes that do not say otherwise."""
 
+    dialects: list[DialectRange] = Field(
+        default_factory=lambda: [tuple(DIALECTS.values())],
+        min_length=1,
+        description="What clients may speak: names, and ranges as hybi-01..08.",
+    )
+    binary: BinarySection = Field(
+        default_factory=BinarySection, description="What becomes of binary messages where one side has only text."
+    )
+    invalid_utf8: InvalidUtf8 = Field(
+        default="replace",
+        description="Text that is not UTF-8, from dialects before hybi-07: repaired, or the session ends with 1007.",
+    )
+    location_scheme: LocationScheme = Field(
+        default="auto",
+        description="How the address begins that the oldest dialects repeat; auto: as the client's connection is.",
+    )
+    extensions: Extensions = Field(
+        default="forward", description="Whether client and upstream may agree on compression, permessage-deflate."
+    )
+    unprefixed_headers: bool = Field(
+        default=False,
+        description="Whether replies to hixie-76 have WebSocket-Origin and -Location beside those with Sec-.",
+    )
     timeouts: TimeoutsSection = Field(default_factory=TimeoutsSection, description="How long a session waits.")
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Bounds on what a peer may send.")
 
@@ -184,28 +263,48 @@ class MatchSection(Section):
     path: PathSection = Field(description="The path, without the query.")
 
 
-class RouteSection(Section):
-    """Which requests go where. The first route that matches is taken."""
+class RouteSection(DefaultsSection):
+    """Which requests go where, and what holds for them. The first route that matches is taken."""
 
     name: Name = Field(default="", description="For logs. Routes without one are route-1, route-2 ... in order.")
     match: MatchSection = Field(description="Which requests it takes.")
     upstream: str = Field(description="The name of the upstream that they go to.")
-    timeouts: TimeoutsSection = Field(
-        default_factory=TimeoutsSection, description="Those that differ from the defaults."
-    )
-    limits: LimitsSection = Field(default_factory=LimitsSection, description="Those that differ from the defaults.")
 
     def route(self, number: int, defaults: DefaultsSection, upstreams: dict[str, Upstream]) -> Route:
         """The route; `number` is its place in the list, from 1. Its upstream must be there."""
-        timeouts = defaults.timeouts.model_dump() | self.timeouts.model_dump(exclude_unset=True)
-        limits = defaults.limits.model_dump() | self.limits.model_dump(exclude_unset=True)
+        own = _merged(defaults, self)
+        text_only = own["binary"].pop("text_only")
         return Route(
             name=self.name or default_name("route", number),
             match=PathMatch(**self.match.path.model_dump(exclude_unset=True)),
             upstream=upstreams[self.upstream],
-            timeouts=Timeouts(**timeouts),
-            limits=Limits(**limits),
+            **own
+            | {
+                "dialects": _in_order(own["dialects"]),
+                "binary": BinaryRule(**own["binary"]),
+                "text_only": _in_order(text_only),
+                "timeouts": Timeouts(**own["timeouts"]),
+                "limits": Limits(**own["limits"]),
+            },
         )
+
+
+def _merged(defaults: Section, own: Section) -> dict[str, Any]:
+    """What `own` says, and `defaults` where it says nothing, for all keys that the defaults have."""
+    values: dict[str, Any] = {}
+    for name in type(defaults).model_fields:
+        default, value = getattr(defaults, name), getattr(own, name)
+        if isinstance(default, Section):
+            values[name] = _merged(default, value)
+        else:
+            values[name] = value if name in own.model_fields_set else default
+    return values
+
+
+def _in_order(ranges: list[tuple[Dialect, ...]]) -> tuple[Dialect, ...]:
+    """Each dialect once, the oldest first."""
+    named = {each.name for each in chain.from_iterable(ranges)}
+    return tuple(each for each in DIALECTS.values() if each.name in named)
 
 
 class TargetSection(Section):
@@ -218,6 +317,9 @@ class UpstreamSection(Section):
     """A named pool of servers."""
 
     targets: list[TargetSection] = Field(min_length=1, description="The servers: exactly one, in this version.")
+    dialect: OneDialect = Field(
+        default="rfc6455", validate_default=True, description="What is spoken to them, by its name."
+    )
 
 
 class LoggingSection(Section):
@@ -240,7 +342,7 @@ class File(Section):
     def settings(self) -> Settings:
         """The settings, if the file has also passed the `rules`."""
         upstreams = {
-            name: Upstream(name, tuple(target.url for target in section.targets))
+            name: Upstream(name, tuple(target.url for target in section.targets), section.dialect)
             for name, section in self.upstreams.items()
         }
         return Settings(

@@ -1,10 +1,9 @@
 """Our handshake with an upstream, as its client. The client's own 101 waits for how this ends."""
 
-import os
 import re
 from dataclasses import dataclass, replace
 
-from wsgateway.dialects import Answer, Dialect, Offer
+from wsgateway.dialects import Answer, Asking, Offer
 from wsgateway.errors import HandshakeError, UpstreamError
 from wsgateway.net.channel import Channel
 from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
@@ -22,6 +21,8 @@ class Agreement:
     """The upstream accepted."""
 
     answer: Answer
+    secret: bytes
+    """what the handshake left for the frames"""
     early: bytes
     """what it sent behind its handshake"""
 
@@ -35,12 +36,11 @@ class Refusal:
     """reads the body"""
 
 
-async def shake_hands(channel: Channel, dialect: Dialect, offer: Offer) -> Agreement | Refusal:
-    """Makes the offer in a dialect. Waits as long as the upstream does: the caller sets a deadline.
+async def shake_hands(channel: Channel, asking: Asking) -> Agreement | Refusal:
+    """Sends our request and reads the answer. Waits as long as the upstream does: the caller sets a deadline.
 
     Raises UpstreamError (502) if the upstream is lost or gives an answer that is none.
     """
-    asking = dialect.handshake.asking(offer, os.urandom)
     head = ResponseHead(HeadLimits())
     try:
         await channel.send(head.request(asking.request) + asking.challenge)
@@ -58,7 +58,7 @@ async def shake_hands(channel: Channel, dialect: Dialect, offer: Offer) -> Agree
         raise UpstreamError(f"lost during the handshake: {error.strerror or error}") from None
     except HandshakeError as error:
         raise UpstreamError(f"wrong handshake: {error}") from None
-    return Agreement(answer, early[asking.proof_bytes :])
+    return Agreement(answer, asking.secret, early[asking.proof_bytes :])
 
 
 async def _some(channel: Channel) -> bytes:

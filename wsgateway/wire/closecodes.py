@@ -10,8 +10,11 @@ BAD_GATEWAY = 1014
 
 # 1004, 1005, 1006 and 1015 are for programs to tell each other, never for the wire.
 RFC6455_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
-# The drafts 07 and 08 know the first four, and leave 3000 and above to libraries and applications.
-DRAFT_CODES = frozenset({*range(1000, 1004), *range(3000, 5000)})
+# Draft 06 knows the first four and one for a message that is too big, which became 1009 only in the standard (see
+# `FrameRules.too_big`). 07 leaves 3000 and above to libraries and applications; 1007 came while the version was 8.
+CODES_06 = frozenset({*range(1000, 1004), TOO_BIG})
+CODES_07 = CODES_06 | {*range(3000, 5000)}
+CODES_08 = CODES_07 | {INVALID_TEXT}
 
 # A control frame carries 125 bytes; two of them are the code.
 MAX_REASON_BYTES = 123

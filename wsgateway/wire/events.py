@@ -33,7 +33,7 @@ class Fragment:
 
     kind: Kind
     data: bytes
-    final: bool
+    final: bool = True
 
 
 @dataclass(slots=True)

@@ -45,6 +45,9 @@ class HeadLimits:
     headers: int = 100
 
 
+_LIMITS = HeadLimits()
+
+
 class Headers:
     """Headers in the order of the wire. Names are found in any case; values are text of the bytes (Latin-1)."""
 
@@ -109,8 +112,6 @@ class Request:
     method: str = "GET"
     raw_target: bytes = b""
     """as the client sent it; empty if that is the same"""
-    secure: bool = False
-    """whether the client's own connection is encrypted, so that its address for us begins with wss"""
 
     @property
     def sent_target(self) -> str:
@@ -133,9 +134,8 @@ class RequestHead:
     What the client sends behind its head is kept in `rest`, byte for byte.
     """
 
-    def __init__(self, limits: HeadLimits, secure: bool = False) -> None:
+    def __init__(self, limits: HeadLimits = _LIMITS) -> None:
         self._limits = limits
-        self._secure = secure
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._buffer = b""
         self._bodiless = False
@@ -180,7 +180,6 @@ class RequestHead:
             headers=_headers(lines[1:]),
             method=event.method.decode("ascii"),
             raw_target=sent if sent != plain else b"",
-            secure=self._secure,
         )
 
     def switch(self, response: Response) -> bytes:
@@ -212,7 +211,7 @@ class ResponseHead:
     What the server sends behind a 101 is kept in `rest`, byte for byte.
     """
 
-    def __init__(self, limits: HeadLimits) -> None:
+    def __init__(self, limits: HeadLimits = _LIMITS) -> None:
         self._limits = limits
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head_bytes)
         self._taken = 0  # bytes of the server before its head was whole
@@ -220,9 +219,12 @@ class ResponseHead:
 
     def request(self, request: Request) -> bytes:
         """The bytes of the request's head."""
-        event = h11.Request(method=request.method, target=request.target, headers=_encoded(request.headers))
-        head = self._http.send(event) or b""
-        return head + (self._http.send(h11.EndOfMessage()) or b"")
+        headers = _encoded(request.headers)
+        head = self._http.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
+        self._http.send(h11.EndOfMessage())
+        # h11 puts Host first. Servers of hixie-75 may compare the first lines as the draft has them.
+        lines = (name + b": " + value for name, value in headers)
+        return b"\r\n".join([head.partition(b"\r\n")[0], *lines, b"", b""])
 
     def receive(self, data: bytes) -> Response | None:
         """Takes bytes of the server (none: the end of its stream) until they are a whole head; then returns it.

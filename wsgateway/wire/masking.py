@@ -1,4 +1,4 @@
-"""Masks of client frames: XOR with a 4-byte key (RFC 6455, 5.3), and where the keys come from."""
+"""Masks of client frames: XOR with a key that repeats (RFC 6455, 5.3), and where the keys come from."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,9 +10,9 @@ KEYS_PER_CALL = 1024
 
 
 def xor_mask(data: bytes, key: bytes) -> bytes:
-    """Masks or unmasks `data` with a key of 4 bytes, in Python alone: the arithmetic of big integers does it."""
+    """Masks or unmasks `data` with a key of any length, in Python alone: the arithmetic of big integers does it."""
     size = len(data)
-    pad = (key * (size // 4 + 1))[:size]
+    pad = (key * (size // len(key) + 1))[:size]
     return (int.from_bytes(data, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
 
 
@@ -23,9 +23,14 @@ except ImportError:
     apply_mask = xor_mask
 
 
+def mask(data: bytes, key: bytes) -> bytes:
+    """Masks or unmasks `data`. Nearly all keys have 4 bytes, for which C may help; those of hybi-04 have 20."""
+    return apply_mask(data, key) if len(key) == 4 else xor_mask(data, key)
+
+
 def rotate(key: bytes, offset: int) -> bytes:
-    """The key as it stands `offset` bytes into a payload."""
-    offset &= 3
+    """The key as it stands `offset` bytes into what it masks."""
+    offset %= len(key)
     return key[offset:] + key[:offset]
 
 

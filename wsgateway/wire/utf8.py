@@ -5,6 +5,9 @@ from typing import Literal
 
 from wsgateway.errors import ProtocolError
 
+InvalidUtf8 = Literal["replace", "close"]
+"""What becomes of broken text from clients that send it in good faith."""
+
 _DECODER = codecs.getincrementaldecoder("utf-8")
 
 

@@ -1,0 +1,94 @@
+"""How each draft writes frames, read off the bytes that others wrote, so that tests can write them without our code.
+
+A draft is known by its vectors alone: which number each opcode has, what the first bit means, and what a client masks.
+"""
+
+import enum
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wsgateway.dialects import DIALECTS
+from wsgateway.wire.events import Role
+
+from .feeding import frame
+from .vectors import MASK_KEY, SECRET, vectors
+
+# The vectors that show a number; all drafts continue with 0.
+_SHOWN = {"text": "text_hello", "binary": "binary", "ping": "ping_hello", "pong": "pong_hello", "close": "close_empty"}
+
+
+class Masked(enum.Enum):
+    """What a client masks; a server masks nothing, in any draft."""
+
+    NOTHING = "nothing"
+    PAYLOAD = "the payload, behind a head with the key at its end"
+    FRAME = "head and payload, behind the key"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a draft writes frames."""
+
+    numbers: dict[str, int]
+    """of text, binary, ping, pong, close, and more (a continuation)"""
+    first_bit_ends: bool
+    masked: Masked
+    needs_secret: bool
+    """whether the mask of a frame is made of the handshake's secret, too"""
+
+    def first(self, opcode: str | int, final: bool = True, reserved: int = 0) -> int:
+        """The first byte of a frame."""
+        number = self.numbers[opcode] if isinstance(opcode, str) else opcode
+        return number | reserved | (0x80 if final is self.first_bit_ends else 0)
+
+    def to(self, role: Role, first: int, payload: bytes = b"", size: int = 0) -> bytes:
+        """A frame as it comes to us, who play that role; `size` is as for `frame`."""
+        masks = role is Role.SERVER
+        if masks and self.masked is Masked.FRAME:
+            return self.cover(frame(first, payload, False, size))
+        return frame(first, payload, masks and self.masked is Masked.PAYLOAD, size)
+
+    def cover(self, data: bytes) -> bytes:
+        """The data behind the key and under the mask of a draft that masks all of a frame."""
+        key = hashlib.sha1(MASK_KEY + SECRET).digest() if self.needs_secret else MASK_KEY
+        return MASK_KEY + _xor(data, key)
+
+    def said(self, role: Role, *frames: tuple[str, bool, bytes]) -> bytes:
+        """Several frames one behind the other: of which opcode, whether it ends its message, and the payload."""
+        return b"".join(self.to(role, self.first(opcode, final), payload) for opcode, final, payload in frames)
+
+
+def _xor(data: bytes, key: bytes) -> bytes:
+    return bytes(byte ^ key[at % len(key)] for at, byte in enumerate(data))
+
+
+def _read_off(dialect: str) -> Layout | None:
+    def wire(name: str, direction: str) -> bytes:
+        wanted = (dialect, direction, name)
+        found = [each for each in vectors("frame", "ok") if (each.dialect, each.direction, each.name) == wanted]
+        assert found, f"no vector shows {' '.join(wanted)}"
+        return found[0].wire
+
+    plain, masked = wire("text_hello", "s2c"), wire("text_hello", "c2s")
+    if plain[0] == 0 and plain[-1] == 0xFF:
+        return None  # between 00 and FF, as hixie has it
+    numbers = {opcode: wire(name, "s2c")[0] & 0x0F for opcode, name in _SHOWN.items()}
+    kind = Masked.NOTHING if masked == plain else Masked.PAYLOAD if masked[0] == plain[0] else Masked.FRAME
+    needs_secret = kind is Masked.FRAME and _xor(masked[4:], masked[:4]) != plain
+    return Layout(numbers | {"more": 0}, plain[0] >= 0x80, kind, needs_secret)
+
+
+_EVERY = {name: _read_off(name) for name in DIALECTS}
+LAYOUTS = {name: layout for name, layout in _EVERY.items() if layout is not None}
+"""Of the dialects that have frames with a head."""
+
+
+def with_layout(wanted: Callable[[str], bool] = lambda name: True) -> list[tuple[str, Role]]:
+    """Those dialects, in both roles, to parametrize a test with."""
+    return [(name, role) for name in LAYOUTS if wanted(name) for role in Role]
+
+
+def has_walker(name: str) -> bool:
+    """Whether a dialect's frames can be passed on as they are."""
+    return DIALECTS[name].framing.walker is not None

@@ -1,0 +1,129 @@
+"""What decoders and walkers keep of a peer: an unfinished head, an unfinished control frame, and no more than that."""
+
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsgateway.dialects import DIALECTS, Limits
+from wsgateway.dialects.frames import FrameRules
+from wsgateway.wire.events import Role
+
+from .feeding import Heard, byte_by_byte, decoder_of, hear, pieces_of, walk, walker_of
+from .layouts import LAYOUTS, Masked, has_walker
+from .test_noise import EVERY_DECODER, EVERY_WALKER, MARKS, noise
+from .vectors import SECRET
+
+ENDLESS = Limits(2**60, 2**60)
+
+
+def most_kept(name: str) -> int:
+    """A frame's head and a control frame's payload; the key of the frame that is under way; and where all of a frame
+    is masked the secret, of which, in draft 04, the key is made."""
+    covers = name in LAYOUTS and LAYOUTS[name].masked is Masked.FRAME
+    return 139 + (20 + len(SECRET) if covers else 4)
+
+
+def kept_bytes(thing: object) -> int:
+    """How many bytes of a peer an object of ours holds on to, and those that it is made of."""
+    if isinstance(thing, bytes | bytearray | memoryview):
+        return len(thing)
+    if isinstance(thing, list | tuple | set | dict):
+        assert sys.getsizeof(thing) < 1000, "a container that grows"
+        return sum(map(kept_bytes, thing))
+    if isinstance(thing, FrameRules | Limits) or not type(thing).__module__.startswith("wsgateway.dialects"):
+        return 0  # what all connections share, and what is not ours
+    names = [name for each in type(thing).__mro__ for name in getattr(each, "__slots__", ())]
+    return sum(kept_bytes(getattr(thing, name, None)) for name in [*names, *getattr(thing, "__dict__", {})])
+
+
+LONG = b"x" * 10_000
+# What never ends, between 00 and FF; for frames with a head it is noise.
+DELIMITED: dict[str, list[bytes]] = {
+    "text without an end": [b"\0", *[LONG] * 20],
+    "a reserved frame without an end": [b"\x01", *[LONG] * 20],
+    "a length without an end": [b"\x80"] * 300,
+    "a length that is never filled": [b"\x80\x84\x80\x00", *[LONG[:100]] * 200],
+    "messages without an end": [b"\0" + LONG] * 20,
+    "all that follows a hixie close": [b"\xff\x00", *[LONG] * 20],
+}
+
+
+def never_filled(name: str, role: Role) -> bytes:
+    """The head of a frame of 2^40 bytes."""
+    layout = LAYOUTS[name]
+    masked = role is Role.SERVER
+    bit = 0x80 if masked and layout.masked is Masked.PAYLOAD else 0
+    head = bytes([layout.first("binary"), bit | 127]) + (2**40).to_bytes(8, "big") + (b"key!" if bit else b"")
+    return layout.cover(head) if masked and layout.masked is Masked.FRAME else head
+
+
+def framed(name: str, role: Role) -> dict[str, list[bytes]]:
+    """What never ends, in frames that come to us in that role."""
+    layout = LAYOUTS[name]
+    ping = layout.said(role, ("ping", True, b"p" * 125))
+    long_ping = layout.to(role, layout.first("ping"), b"p" * 125, 8)
+    return {
+        "a frame that is never filled": [never_filled(name, role), *[LONG] * 20],
+        "a head byte by byte": byte_by_byte(never_filled(name, role)),
+        "fragments": [
+            layout.said(role, ("text", False, b"-")),
+            *[layout.said(role, ("more", False, b"-" * 100))] * 200,
+        ],
+        "half of the longest ping": byte_by_byte(ping[:-1]),
+        "half of the longest ping, its length in 8 bytes": byte_by_byte(long_ping[:-1]),
+        "pings": [ping] * 200,
+        "all that follows a close": [layout.said(role, ("close", True, b"")), *[LONG] * 20],
+    }
+
+
+CASES = [
+    pytest.param(name, role, pieces, id=f"{name}-{role.value}-{what}")
+    for name in DIALECTS
+    for role in Role
+    for what, pieces in (DELIMITED | (framed(name, role) if name in LAYOUTS else {})).items()
+]
+
+
+@pytest.mark.parametrize(("name", "role", "pieces"), CASES)
+def test_a_decoder_keeps_little_of_what_never_ends(name: str, role: Role, pieces: list[bytes]) -> None:
+    decoder = decoder_of(name, role, ENDLESS)
+    for piece in pieces:
+        if hear(decoder, [piece]).fault is not None:
+            return
+        assert kept_bytes(decoder) <= most_kept(name)
+
+
+@pytest.mark.parametrize(("name", "role", "pieces"), [case for case in CASES if has_walker(str(case.values[0]))])
+def test_a_walker_keeps_little_of_what_never_ends(name: str, role: Role, pieces: list[bytes]) -> None:
+    walker = walker_of(name, role, ENDLESS)
+    for piece in pieces:
+        if walk(walker, [piece]).ending is not None:
+            return
+        assert kept_bytes(walker) <= most_kept(name)
+
+
+QUICK = settings(max_examples=40, deadline=None, database=None)
+
+
+@EVERY_DECODER
+@QUICK
+@given(source=st.data(), marks=MARKS)
+def test_a_decoder_keeps_little_of_any_bytes(name: str, role: Role, source: st.DataObject, marks: list[int]) -> None:
+    decoder = decoder_of(name, role)
+    for piece in pieces_of(source.draw(noise(name, role)), marks):
+        if hear(decoder, [piece]).fault is not None:
+            return
+        assert kept_bytes(decoder) <= most_kept(name)
+
+
+@EVERY_WALKER
+def test_what_is_kept_is_counted(name: str, role: Role) -> None:
+    """So that the tests above cannot pass by finding nothing."""
+    ping = LAYOUTS[name].said(role, ("ping", True, b"p" * 125))[:-1]
+    decoder, walker = decoder_of(name, role), walker_of(name, role)
+    assert hear(decoder, [ping]) == Heard()
+    assert walk(walker, [ping]).forward == b""
+    assert len(ping) <= kept_bytes(decoder) <= most_kept(name)
+    assert len(ping) <= kept_bytes(walker) <= most_kept(name)

@@ -1,0 +1,192 @@
+"""Frames that other implementations wrote: read in four ways, written to the byte, and what becomes of wrong ones."""
+
+from collections.abc import Callable
+from itertools import repeat
+
+import pytest
+
+from wsgateway.dialects import DIALECTS
+from wsgateway.wire.events import Close, Event, Ping, Pong
+
+from .feeding import Heard, binary, byte_by_byte, cut_at_random, decoder_of, encoder_of, hear, text, whole
+from .layouts import LAYOUTS, Masked
+from .vectors import MASK_KEY, Vector, distinct, vectors
+
+# What a Close means stands in its name; some producers do not say what they put into it.
+CLOSES = {"close_empty": Close(), "close_1000": Close(1000), "close_1001_bye": Close(1001, "bye")}
+# Unless the producer left out or put in what was not asked for.
+OTHER_CLOSES: dict[str, list[Event]] = {
+    "draft 75 has no closing handshake": [],
+    "no close codes before draft 06": [Close()],
+    "other implementations put 'S'": [Close()],
+    "library turns a close without code into code 1000": [Close(1000)],
+}
+FRAGMENTED: dict[str, list[Event]] = {
+    "text_fragmented_Hel_lo": [text("Hel", final=False), text("lo")],
+    "text_fragmented_Hel_ping_lo": [text("Hel", final=False), Ping(b"p"), text("lo")],
+}
+
+
+def expected(vector: Vector) -> list[Event]:
+    """The events in a vector, messages whole."""
+    match vector.type:
+        case "close" if vector.status_reason:
+            return next(events for why, events in OTHER_CLOSES.items() if vector.status_reason.startswith(why))
+        case "close" if vector.dialect == "hixie-76":
+            return [Close()]
+        case "close" if vector.name in CLOSES:
+            return [CLOSES[vector.name]]
+        case "close":
+            return [Close(int.from_bytes(vector.payload, "big"))]
+        case "ping":
+            return [Ping(vector.payload)]
+        case "pong":
+            return [Pong(vector.payload)]
+        case "binary":
+            return [binary(vector.payload)]
+    between: list[Event] = [Ping(b"p")] if vector.name == "text_fragmented_Hel_ping_lo" else []
+    return [*between, text(vector.payload)]
+
+
+UNDERSTOOD = pytest.mark.parametrize("vector", distinct(vectors("frame", "ok", "deviation")), ids=str)
+
+
+def test_every_dialect_has_frames_of_others_in_both_directions() -> None:
+    shown = {(vector.dialect, vector.sender) for vector in vectors("frame", "ok")}
+    assert {name for name, _ in shown} == set(DIALECTS)
+    assert len(shown) == 2 * len(DIALECTS)
+
+
+@UNDERSTOOD
+def test_a_frame_is_understood_whole(vector: Vector) -> None:
+    heard = hear(decoder_of(vector.dialect, vector.receiver), whole(vector.wire))
+    assert heard == Heard(expected(vector)), vector.status_reason
+
+
+@UNDERSTOOD
+def test_a_frame_is_understood_byte_by_byte(vector: Vector) -> None:
+    heard = hear(decoder_of(vector.dialect, vector.receiver), byte_by_byte(vector.wire))
+    assert heard == Heard(expected(vector)), vector.status_reason
+
+
+@UNDERSTOOD
+def test_a_frame_is_understood_cut_at_random(vector: Vector) -> None:
+    for seed in range(5):
+        heard = hear(decoder_of(vector.dialect, vector.receiver), cut_at_random(vector.wire, seed))
+        assert heard == Heard(expected(vector)), seed
+
+
+def more(vector: Vector) -> bytes:
+    """A text that comes behind."""
+    layout = LAYOUTS.get(vector.dialect)
+    return b"\x00more\xff" if layout is None else layout.to(vector.receiver, layout.first("text"), b"more")
+
+
+@UNDERSTOOD
+def test_a_frame_is_understood_with_another_behind_it(vector: Vector) -> None:
+    heard = hear(decoder_of(vector.dialect, vector.receiver), whole(vector.wire + more(vector)))
+    events = expected(vector)
+    said_goodbye = any(isinstance(event, Close) for event in events)
+    assert heard == Heard(events + ([] if said_goodbye else [text("more")]))
+
+
+def mask_key(vector: Vector) -> bytes:
+    """The key that the producer used: its own, in front of the frame, if all of it is masked."""
+    layout = LAYOUTS.get(vector.dialect)
+    return vector.wire[:4] if layout is not None and layout.masked is Masked.FRAME else MASK_KEY
+
+
+@pytest.mark.parametrize("vector", distinct(vectors("frame", "ok")), ids=str)
+def test_our_frame_is_the_same_to_the_byte(vector: Vector) -> None:
+    encoder = encoder_of(vector.dialect, vector.sender, repeat(mask_key(vector)))
+    events = FRAGMENTED.get(vector.name) or expected(vector)
+    assert b"".join(map(encoder.send, events)) == vector.wire
+
+
+@pytest.mark.parametrize(
+    "vector", [each for each in distinct(vectors("frame", "ok")) if each.dialect in LAYOUTS], ids=str
+)
+def test_the_frames_that_other_tests_make_are_the_same_to_the_byte(vector: Vector) -> None:
+    """So that those tests cannot pass on frames that nobody else would write."""
+    if vector.name in FRAGMENTED or mask_key(vector) != MASK_KEY:
+        return
+    layout = LAYOUTS[vector.dialect]
+    close = expected(vector)[0]
+    payload = vector.payload
+    if isinstance(close, Close):  # whose vectors do not all say what they carry
+        payload = b"" if close.code is None else close.code.to_bytes(2, "big") + close.reason.encode()
+        if vector.dialect == "hybi-05":
+            payload = b"S"
+    assert layout.to(vector.receiver, layout.first(vector.type), payload) == vector.wire
+
+
+# -- wrong ones ------------------------------------------------------------------------------------------------
+
+# Protocol::WebSocket writes what hixie cannot say as if it were text. The bytes are what counts: where the payload has
+# an FF the text ends, and the rest is a frame that begins with 80 and announces 127 bytes.
+AS_TEXT = {
+    "binary": ("0000ff 80 7f ff", text(b"\0")),
+    "ping_empty": ("00ff", text("")),
+    "ping_hello": ("0048656c6c6fff", text("Hello")),
+    "pong_hello": ("0048656c6c6fff", text("Hello")),
+}
+
+
+def as_text(vector: Vector) -> Heard:
+    wire, event = AS_TEXT[vector.name]
+    assert vector.wire == bytes.fromhex(wire)
+    return Heard([event])
+
+
+def is_a_fault(vector: Vector) -> Heard:
+    return Heard(fault=1002)
+
+
+# websocket-ruby leaves a code out and its reason in. Where a Close has no code the payload has no meaning; in 06 the
+# first two letters of the reason are the code 25209.
+WITHOUT_CODE = {
+    ("close_1000", "hybi-06"): Heard([Close()]),
+    ("close_1001_bye", "hybi-06"): Heard(fault=1002),
+}
+
+
+def without_code(vector: Vector) -> Heard:
+    return WITHOUT_CODE.get((vector.name, vector.dialect), Heard([Close()]))
+
+
+# What we make of a frame, by why it is wrong.
+WRONG: dict[str, Callable[[Vector], Heard]] = {
+    "not representable in hixie framing": as_text,
+    # A continuation of nothing; a reserved bit before the length; an opcode F.
+    "library keeps hixie 00..FF framing": is_a_fault,
+    "library ignores Sec-WebSocket-Draft and keeps hixie framing": is_a_fault,
+    "library drops the 2-byte code": without_code,
+    # What the mask is taken off, though it does not lie there or is another one, is noise.
+    "library does not mask client frames in draft 04": is_a_fault,
+    "this libwebsockets revision XORs with the 20-byte connection key itself": is_a_fault,
+    "library uses the draft-07 layout": is_a_fault,
+}
+
+
+@pytest.mark.parametrize("cut", [whole, byte_by_byte])
+@pytest.mark.parametrize("vector", distinct(vectors("frame", "wrong")), ids=str)
+def test_a_wrong_frame_is_a_fault_or_is_read_as_what_its_bytes_say(
+    vector: Vector, cut: Callable[[bytes], list[bytes]]
+) -> None:
+    said = [outcome for why, outcome in WRONG.items() if vector.status_reason.startswith(why)]
+    assert len(said) == 1, f"no word, or two, on what to make of this: {vector.status_reason}"
+    outcome = said[0](vector)
+    # A fault may need more than one of the shortest frames to show: a masked head, a long length.
+    times = 8 if outcome.fault else 1
+    decoder = decoder_of(vector.dialect, vector.receiver, secret=vector.secret)
+    assert hear(decoder, cut(vector.wire * times)) == outcome, vector.status_reason
+
+
+@pytest.mark.parametrize(
+    "vector", [each for each in vectors("frame", "wrong") if each.wire[-3:] == b"\x80\x7f\xff"], ids=str
+)
+def test_the_end_of_a_binary_frame_that_was_written_as_text_is_passed_over(vector: Vector) -> None:
+    """One of the 127 bytes that it announces has come; with the other 126 the frame is over."""
+    decoder = decoder_of(vector.dialect, vector.receiver)
+    assert hear(decoder, [vector.wire]) == Heard([text(b"\0")])
+    assert hear(decoder, [b"\xff" * 126 + b"\x00more\xff"]) == Heard([text("more")])

@@ -1,0 +1,36 @@
+"""Certificates for tests of TLS: an authority that nobody knows, and a server that it knows."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Vouches for `localhost` by name; 127.0.0.1 is not in the certificate."""
+
+    file: Path
+    """its own certificate, which a client may trust"""
+    _leaf: trustme.LeafCert
+
+    @property
+    def server(self) -> ssl.SSLContext:
+        """For a server called localhost."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._leaf.configure_cert(context)
+        return context
+
+    def client(self) -> ssl.SSLContext:
+        """For a client that trusts nobody else."""
+        return ssl.create_default_context(cafile=self.file)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    file = tmp_path_factory.mktemp("certificates") / "ca.pem"
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(file)
+    return Authority(file, authority.issue_cert("localhost"))

@@ -1,0 +1,5 @@
+"""What tests of connections share."""
+
+from .certificates import authority
+
+__all__ = ["authority"]

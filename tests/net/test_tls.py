@@ -1,0 +1,261 @@
+"""One socket that speaks TLS: the handshake as a client, what must be waited for, and how it ends."""
+
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+
+from wsgateway.net.channel import Channel, encrypt
+
+from .certificates import Authority
+
+PATIENCE_SECONDS = 10.0
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        yield ours, theirs
+
+
+def server_of(authority: Authority, sock: socket.socket) -> trio.SSLStream[trio.SocketStream]:
+    """The server's end, by somebody else's TLS, which wants to be told of an end, and tells of its own."""
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+    return trio.SSLStream(stream, authority.server, server_side=True)
+
+
+@asynccontextmanager
+async def encrypted(
+    authority: Authority, pair: Pair
+) -> AsyncIterator[tuple[Channel, trio.SSLStream[trio.SocketStream]]]:
+    """Both ends of a connection, their handshake done."""
+    ours, theirs = pair
+    server = server_of(authority, theirs)
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.do_handshake)
+            sock = await encrypt(ours, authority.client(), "localhost")
+        with sock:
+            yield Channel(sock), server
+
+
+async def test_bytes_pass_both_ways(authority: Authority, pair: Pair) -> None:
+    async with encrypted(authority, pair) as (channel, server):
+        await channel.send(b"hello")
+        assert await server.receive_some() == b"hello"
+        await server.send_all(b"hello yourself")
+        assert await channel.receive(5) == b"hello"
+        # The rest has been read and decrypted, and the socket has nothing more.
+        assert await channel.receive(100) == b" yourself"
+
+
+async def test_bytes_are_waited_for(authority: Authority, pair: Pair) -> None:
+    async with encrypted(authority, pair) as (channel, server):
+        heard: list[bytes] = []
+
+        async def hear() -> None:
+            heard.append(await channel.receive(100))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hear)
+            await trio.testing.wait_all_tasks_blocked()
+            assert heard == []
+            await server.send_all(b"late")
+        assert heard == [b"late"]
+
+
+async def test_all_bytes_are_sent_however_slowly_they_are_read(authority: Authority, pair: Pair) -> None:
+    data = bytes(range(256)) * 8192
+    async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
+        nursery.start_soon(channel.send, data)
+        await trio.testing.wait_all_tasks_blocked()
+        received = bytearray()
+        while len(received) < len(data):
+            received += await server.receive_some()
+        assert received == data
+
+
+# -- the handshake -----------------------------------------------------------------------------------------------
+
+
+def fill(sock: socket.socket) -> int:
+    """Sends until nothing more fits; returns how many bytes that was."""
+    sent = 0
+    while True:
+        try:
+            sent += sock.send(bytes(65536))
+        except BlockingIOError:
+            return sent
+
+
+async def test_a_handshake_waits_until_it_can_write(authority: Authority, pair: Pair) -> None:
+    ours, theirs = pair
+    before = fill(ours)
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+
+            async def serve() -> None:
+                await trio.testing.wait_all_tasks_blocked()
+                left = before
+                while left:
+                    left -= len(await stream.receive_some(left))
+                await trio.SSLStream(stream, authority.server, server_side=True).do_handshake()
+
+            nursery.start_soon(serve)
+            with await encrypt(ours, authority.client(), "localhost") as sock:
+                assert sock.version() is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "trusting", "said"),
+    [
+        ("localhost", False, "unable to get local issuer certificate"),
+        ("elsewhere.example", True, "Hostname mismatch, certificate is not valid for 'elsewhere.example'."),
+        ("127.0.0.1", True, "IP address mismatch, certificate is not valid for '127.0.0.1'."),
+    ],
+    ids=["unknown authority", "other name", "address"],
+)
+async def test_a_server_that_cannot_be_trusted_is_an_error_and_is_left(
+    authority: Authority, pair: Pair, name: str, trusting: bool, said: str
+) -> None:
+    ours, theirs = pair
+    context = authority.client() if trusting else ssl.create_default_context()
+    server = server_of(authority, theirs)
+
+    async def serve() -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await server.receive_some()
+
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            with pytest.raises(ssl.SSLCertVerificationError) as caught:
+                await encrypt(ours, context, name)
+    assert caught.value.verify_message == said
+
+
+async def test_a_handshake_that_is_given_up_closes_the_socket(authority: Authority, pair: Pair) -> None:
+    ours, theirs = pair
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(encrypt, ours, authority.client(), "localhost")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    while theirs.recv(65536):
+        continue
+    assert ours.fileno() == -1
+
+
+async def test_a_server_that_speaks_no_tls_is_an_error(authority: Authority, pair: Pair) -> None:
+    ours, theirs = pair
+    theirs.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with pytest.raises(ssl.SSLError):
+        await encrypt(ours, authority.client(), "localhost")
+
+
+# -- what a socket may ask for in the middle ---------------------------------------------------------------------
+
+
+class Renegotiating(socket.socket):
+    """A socket that wants the opposite first, as TLS 1.2 does when a peer asks for new keys. Python cannot ask so."""
+
+    wanted = 0
+
+    def recv(self, *arguments: int) -> bytes:
+        self._want(ssl.SSLWantWriteError())
+        return super().recv(*arguments)
+
+    def send(self, *arguments: bytes) -> int:  # type: ignore[override]
+        self._want(ssl.SSLWantReadError())
+        return super().send(*arguments)
+
+    def _want(self, error: ssl.SSLError) -> None:
+        self.wanted += 1
+        if self.wanted == 1:
+            raise error
+
+
+async def test_a_receive_may_have_to_write_and_a_send_to_read(pair: Pair) -> None:
+    ours, theirs = pair
+    theirs.send(b"hello")
+    for act in (lambda channel: channel.send(b"x"), lambda channel: channel.receive(100)):
+        with Renegotiating(fileno=socket.dup(ours.fileno())) as sock, trio.fail_after(PATIENCE_SECONDS):
+            await act(Channel(sock))
+            assert sock.wanted == 2
+    assert theirs.recv(100) == b"x"
+
+
+# -- the end -----------------------------------------------------------------------------------------------------
+
+
+async def test_the_end_of_the_peer_is_the_end(authority: Authority, pair: Pair) -> None:
+    async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
+        await server.send_all(b"bye")
+        nursery.start_soon(server.unwrap)
+        assert await channel.receive(100) == b"bye"
+        assert await channel.receive(100) == b""
+        # Without ours theirs is not over.
+        channel.end()
+
+
+async def test_a_peer_that_goes_without_a_word_is_the_end_too(authority: Authority, pair: Pair) -> None:
+    async with encrypted(authority, pair) as (channel, server):
+        await server.transport_stream.aclose()
+        assert await channel.receive(100) == b""
+
+
+async def test_our_end_is_said_before_the_socket_closes(authority: Authority, pair: Pair) -> None:
+    async with encrypted(authority, pair) as (channel, server):
+        channel.end()
+        assert await server.receive_some() == b""
+
+
+async def test_behind_our_end_that_of_the_peer_is_awaited(authority: Authority, pair: Pair) -> None:
+    async with encrypted(authority, pair) as (channel, server):
+        channel.end()
+        assert await server.receive_some() == b""
+        await server.aclose()
+        assert await channel.receive(100) == b""
+
+
+@pytest.mark.parametrize("says", [b"\x00news\xff", b""], ids=["something", "nothing"])
+async def test_our_end_may_cross_what_the_peer_says_or_its_leave(authority: Authority, pair: Pair, says: bytes) -> None:
+    async with encrypted(authority, pair) as (channel, server):
+        if says:
+            await server.send_all(says)
+        else:
+            await server.transport_stream.send_eof()
+        channel.end()
+
+
+@pytest.mark.parametrize("polite", [True, False], ids=["polite", "gone"])
+async def test_a_peer_is_lingered_over_until_it_closes(authority: Authority, pair: Pair, polite: bool) -> None:
+    async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
+        nursery.start_soon(channel.linger)
+        assert await server.receive_some() == b""
+        await (server if polite else server.transport_stream).aclose()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda channel: channel.receive(1), lambda channel: channel.send(b"x")],
+    ids=["receive", "send"],
+)
+async def test_a_deadline_holds_also_where_nothing_must_be_waited_for(
+    act: Callable[[Channel], Awaitable[object]], authority: Authority, pair: Pair
+) -> None:
+    async with encrypted(authority, pair) as (channel, server):
+        await server.send_all(os.urandom(100))
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await act(channel)
+        assert scope.cancelled_caught

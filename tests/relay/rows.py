@@ -1,0 +1,47 @@
+"""Rows of bytes: what arrives in one read, and what leaves for it."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from wsgateway.relay.translate import Terms
+from wsgateway.wire.events import Role
+
+from .passing import CLIENT, USUAL, Ending, Passed, direction, put_through
+
+
+@dataclass(frozen=True)
+class Row:
+    """One read from each of some dialects, on its way to each of others that have other frames."""
+
+    why: str
+    role: Role
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    received: str
+    forward: str
+    reply: str = ""
+    ending: Ending = None
+
+    def check(self, source: str, target: str, terms: Terms = USUAL) -> None:
+        """One read leaves in one write."""
+        passed = put_through(direction(source, target, self.role, terms), [bytes.fromhex(self.received)])
+        assert passed == Passed([bytes.fromhex(self.forward)], bytes.fromhex(self.reply), self.ending)
+
+
+def each_of(rows: list[Row], targets: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """A test for each row and its dialects; only those of some targets, if any are given."""
+    return pytest.mark.parametrize(
+        ("row", "source", "target"),
+        [
+            pytest.param(row, source, target, id=_named(row, source, target))
+            for row in rows
+            for source in row.sources
+            for target in row.targets
+            if not targets or target in targets
+        ],
+    )
+
+
+def _named(row: Row, source: str, target: str) -> str:
+    return f"{row.why} from {source} {'client' if row.role is CLIENT else 'upstream'} to {target}"

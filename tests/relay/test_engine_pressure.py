@@ -1,0 +1,280 @@
+"""The relay engine over real sockets, where somebody does not read, or hangs up: back-pressure, and what still arrives.
+
+Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
+"""
+
+import hashlib
+
+import pytest
+import trio
+
+from tests.dialects.feeding import frame
+from wsgateway.errors import ProtocolError
+from wsgateway.wire.events import Close
+
+from .sessions import Peer, settled, wait_until_gone
+from .stage import (
+    HELLO,
+    KIB,
+    MASKED_HELLO,
+    MIB,
+    MOST_BACKLOG,
+    Flood,
+    assorted,
+    both_sides,
+    chosen,
+    clog,
+    masked_zeros,
+    say_at_once,
+    staged,
+    unclog,
+)
+
+# -- back-pressure ----------------------------------------------------------------------------------------------
+
+
+class Digest:
+    """What a peer reads, not kept."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    async def read(self, peer: Peer, count: int) -> None:
+        while count:
+            data = await peer.once()
+            assert data, f"{count} bytes are missing"
+            assert len(data) <= count, f"{len(data) - count} bytes too many"
+            self._hash.update(data)
+            count -= len(data)
+
+    def is_of(self, messages: list[bytes]) -> bool:
+        return self._hash.digest() == hashlib.sha256(b"".join(messages)).digest()
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["over a socket pair", "over TCP"])
+@pytest.mark.parametrize(("client", "upstream"), [("rfc6455", "rfc6455"), ("hixie-76", "hixie-75")])
+async def test_readers_that_stall_stall_their_senders_and_lose_nothing(client: str, upstream: str, tcp: bool) -> None:
+    hixie = client == "hixie-76"
+    async with staged() as stage:
+        pair = stage.session(client, upstream, tcp=tcp)
+        relay = stage.relay(pair)
+        texts = assorted(1, 16 * MIB)
+        up = [b"\x00" + text + b"\xff" if hixie else masked_zeros(len(text)) for text in texts]
+        down = [b"\x00" + text + b"\xff" if hixie else frame(0x81, text) for text in reversed(texts)]
+        floods = Flood(), Flood()
+        stage.nursery.start_soon(floods[0].run, pair.at_client, up)
+        stage.nursery.start_soon(floods[1].run, pair.at_upstream, down)
+        await settled()
+        while not (pair.client.backlog and pair.upstream.backlog):
+            await settled()  # over TCP some bytes may still be on their way
+
+        for flood, endpoint in zip(floods, (pair.upstream, pair.client), strict=True):
+            assert flood.sent < 15 * MIB
+            assert 0 < len(endpoint.backlog) < MOST_BACKLOG
+        assert not relay.over
+
+        digests = Digest(), Digest()
+        async with trio.open_nursery() as readers:
+            readers.start_soon(digests[0].read, pair.at_upstream, sum(map(len, up)))
+            readers.start_soon(digests[1].read, pair.at_client, sum(map(len, down)))
+        assert digests[0].is_of(up)
+        assert digests[1].is_of(down)
+        await settled()  # which a loop that spins never is: nobody waits to send any more
+        assert pair.client.backlog == pair.upstream.backlog == b""
+        assert not relay.over
+
+
+WORST = {
+    "texts that are repaired": ("hixie-76", "rfc6455", "client", b"\x00\x80\xff"),
+    "empty texts that are masked": ("hixie-75", "hybi-08", "client", b"\x00\xff"),
+    "empty texts under masks of our own": ("hixie-75", "hybi-04", "client", b"\x00\xff"),
+    "empty fragments": ("hybi-08", "rfc6455", "upstream", b"\x01\x00\x80\x00"),
+}
+
+
+@pytest.mark.parametrize(("client", "upstream", "side", "unit"), WORST.values(), ids=WORST.keys())
+async def test_what_grows_most_on_its_way_is_bounded_too(client: str, upstream: str, side: str, unit: bytes) -> None:
+    async with staged() as stage:
+        pair = stage.session(client, upstream)
+        endpoint, peer, _ = chosen(pair, side)
+        stage.relay(pair)
+        await stage.stall(peer, unit * (MIB // 2 // len(unit)))
+        assert endpoint.received > 64 * KIB
+        assert len(endpoint.backlog) < MOST_BACKLOG
+        assert len(endpoint.peer.backlog) < MOST_BACKLOG
+
+
+async def test_a_reader_that_stalls_does_not_stall_the_other_direction() -> None:
+    async with staged() as stage:
+        pair = stage.session()
+        stage.relay(pair)
+        await stage.stall(pair.at_upstream, frame(0x82, bytes(MIB)))
+        assert pair.client.backlog
+        for _ in range(3):
+            await pair.at_client.send(MASKED_HELLO)
+            assert await pair.at_upstream.exactly(len(MASKED_HELLO)) == MASKED_HELLO
+
+
+async def test_of_the_answers_that_must_wait_the_newest_leaves_between_whole_frames() -> None:
+    """The upstream does not read, and asks all the same; it reads on, and finds one answer in its place."""
+    async with staged() as stage:
+        pair = stage.session("hixie-76", "rfc6455")
+        stage.relay(pair)
+        sent = b"".join(b"\x00" + b"%8d" % number + b"x" * 1000 + b"\xff" for number in range(2000))
+        stage.nursery.start_soon(pair.at_client.send, sent)
+        await settled()
+        assert pair.upstream.backlog
+        for name in (b"one", b"two", b"three"):
+            await pair.at_upstream.send(b"\x89" + bytes([len(name)]) + name)
+            await settled()
+
+        answers: list[bytes] = []
+        numbers: list[int] = []
+        whole = b""
+        while len(numbers) < 2000:
+            first, payload = await pair.at_upstream.frame()
+            if first == 0x8A:
+                answers.append(payload)
+                continue
+            # A long text may have been cut into fragments.
+            assert first & 0x0F == (0x00 if whole else 0x01)
+            whole += payload
+            if first & 0x80:
+                numbers.append(int(whole[:8]))
+                assert whole[8:] == b"x" * 1000
+                whole = b""
+        assert answers == [b"three"]
+        assert numbers == list(range(2000))
+
+        await pair.at_upstream.send(b"\x89\x04four")
+        assert await pair.at_upstream.frame() == (0x8A, b"four")
+
+
+# -- a side that hangs up ---------------------------------------------------------------------------------------
+
+
+async def test_a_side_that_closes_while_it_is_not_read_does_not_keep_the_loop_busy() -> None:
+    async with staged() as stage:
+        pair = stage.session()
+        relay = stage.relay(pair)
+        said = await stage.stall(pair.at_upstream, frame(0x82, bytes(MIB)))
+        assert pair.client.backlog
+        await pair.at_upstream.close()
+        wait_until_gone(pair.upstream)
+        await settled()  # which a loop that spins never is
+
+        # It closed as anybody may, and all that it said is still to be heard.
+        await pair.at_client.exactly(said)
+        ended = await relay.ended()
+        assert ended.source is pair.upstream
+        assert isinstance(ended.ending, ProtocolError)
+
+
+async def test_a_side_that_is_reset_while_it_is_not_read_does_not_keep_the_loop_busy() -> None:
+    async with staged() as stage:
+        pair = stage.session()
+        relay = stage.relay(pair)
+        await pair.at_client.send(MASKED_HELLO)
+        await stage.stall(pair.at_upstream, frame(0x82, bytes(MIB)))
+        assert pair.client.backlog
+        await pair.at_upstream.close()  # over what it has not read, which is a reset
+        wait_until_gone(pair.upstream)
+        await settled()
+
+        stage.nursery.start_soon(pair.at_client.rest)
+        ended = await relay.ended()
+        assert ended.source is pair.upstream
+        assert isinstance(ended.ending, OSError)
+
+
+async def test_a_slow_client_hears_its_upstreams_last_words_though_its_own_reset_the_connection() -> None:
+    """The upstream says goodbye and closes, as it should; what the client says then is answered by a reset, while we
+    still hold what the client has no room for."""
+    async with staged() as stage:
+        pair = stage.session(tcp_to_upstream=True)
+        clog(pair.client.sock)
+        relay = stage.relay(pair)
+        await pair.at_upstream.send(HELLO)
+        while not pair.client.backlog:
+            await settled()
+        await pair.at_upstream.send(b"\x81\x03bye\x88\x02\x03\xe8")
+        await pair.at_upstream.close()
+        wait_until_gone(pair.upstream)
+        await pair.at_client.send(MASKED_HELLO)
+        await settled()
+        assert not relay.over
+
+        assert await unclog(pair.at_client, 16) == HELLO + b"\x81\x03bye\x88\x02\x03\xe8"
+        ended = await relay.ended()
+        assert (ended.source, ended.ending) == (pair.upstream, Close(1000))
+
+
+async def test_both_sides_that_go_while_neither_is_read_do_not_keep_the_loop_busy() -> None:
+    async with staged() as stage:
+        pair = stage.session()
+        relay = stage.relay(pair)
+        await stage.stall(pair.at_client, masked_zeros(MIB))
+        await stage.stall(pair.at_upstream, frame(0x82, bytes(MIB)))
+        assert pair.client.backlog
+        assert pair.upstream.backlog
+        pair.at_client.stream.socket.close()
+        pair.at_upstream.stream.socket.close()
+        wait_until_gone(pair.client)
+        wait_until_gone(pair.upstream)
+        assert isinstance((await relay.ended()).ending, OSError | ProtocolError)
+        await settled()
+
+
+@both_sides
+async def test_a_reader_that_stalls_and_goes_ends_the_session(side: str) -> None:
+    async with staged() as stage:
+        pair = stage.session()
+        relay = stage.relay(pair)
+        endpoint, peer, other = chosen(pair, side)
+        message = frame(0x82, bytes(MIB)) if side == "client" else masked_zeros(MIB)
+        await stage.stall(other, message)
+        assert endpoint.backlog
+        await peer.close()
+        ended = await relay.ended()
+        assert ended.source is endpoint
+        assert isinstance(ended.ending, OSError | ProtocolError)
+        assert len(stage.engine) == 0
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
+@pytest.mark.parametrize("tcp", [False, True], ids=["over a socket pair", "over TCP"])
+async def test_what_a_side_said_before_it_went_still_arrives(tcp: bool, reset: bool) -> None:
+    """All of it has happened before the loop looks: a send to the side fails before its last words are read."""
+    async with staged() as stage:
+        pair = stage.session(tcp=tcp)
+        relay = stage.relay(pair)
+        await settled()
+        say_at_once(pair.at_upstream, HELLO + b"\x81\x03bye")
+        say_at_once(pair.at_client, MASKED_HELLO * 3)
+        if reset:
+            pair.at_upstream.reset()
+        else:
+            pair.at_upstream.stream.socket.close()
+        wait_until_gone(pair.upstream)
+
+        assert await pair.at_client.exactly(12) == HELLO + b"\x81\x03bye"
+        ended = await relay.ended()
+        assert ended.source is pair.upstream
+        assert isinstance(ended.ending, OSError | ProtocolError)
+
+
+async def test_what_a_side_said_before_it_went_arrives_though_it_takes_several_reads() -> None:
+    """The client's words are the first to be read, and nobody is there to be told them."""
+    async with staged() as stage:
+        pair = stage.session()
+        relay = stage.relay(pair)
+        await settled()
+        last_words = frame(0x82, bytes(100 * KIB))
+        say_at_once(pair.at_client, MASKED_HELLO)
+        say_at_once(pair.at_upstream, last_words)
+        pair.at_upstream.stream.socket.close()
+
+        assert await pair.at_client.exactly(len(last_words)) == last_words
+        ended = await relay.ended()
+        assert ended.source is pair.upstream
+        assert isinstance(ended.ending, ProtocolError)

@@ -1,0 +1,123 @@
+"""Binary messages to and from a side with text alone, in bytes: what leaves for each read."""
+
+import pytest
+
+from tests.dialects.feeding import byte_by_byte, other
+from wsgateway.relay.translate import Terms, translator
+from wsgateway.wire.binary import BinaryRule, Decode, Encode
+from wsgateway.wire.events import Close, Role
+
+from .passing import CLIENT, UPSTREAM, Passed, direction, put_through, side
+from .spelling import Word, said, told
+
+
+def by(encode: Encode = "reject", decode: Decode = "none") -> Terms:
+    return Terms(binary=BinaryRule(encode, decode))
+
+
+# -- binary as text ---------------------------------------------------------------------------------------------
+
+# Of each rule: the text of a message of 4 bytes, 00 7F 80 FF.
+WRITTEN: dict[Encode, str] = {
+    "base64": "00 41482b412f773d3d ff",  # AH+A/w==
+    "latin-1": "00 00 7f c280 c3bf ff",
+    "hex": "00 3030376638306666 ff",
+}
+
+
+@pytest.mark.parametrize(("encode", "forward"), WRITTEN.items())
+def test_binary_leaves_as_one_text(encode: Encode, forward: str) -> None:
+    passed = put_through(direction("rfc6455", "hixie-76", UPSTREAM, by(encode)), [bytes.fromhex("82 04 007f80ff")])
+    assert passed == Passed([bytes.fromhex(forward)])
+
+
+def test_base64_leaves_three_bytes_at_a_time() -> None:
+    streamed = direction("rfc6455", "hixie-76", UPSTREAM, by("base64"))
+    passed = put_through(streamed, byte_by_byte(b"\x02\x04lieg\x80\x01t\x82\x01M"))
+    # RFC 4648, 4: "lie" is bGll, "gt" is Z3Q=, and "M" is TQ==.
+    assert [step for step in passed.steps if step] == [b"\x00", b"bGll", b"Z3Q=\xff", b"\x00TQ==\xff"]
+    assert streamed.messages == 2
+
+
+def test_latin_1_and_hex_leave_as_they_come() -> None:
+    received = [b"\x02\x02\x00\xff", b"\x00\x00", b"\x80\x01a"]
+    passed = put_through(direction("rfc6455", "hixie-75", UPSTREAM, by("latin-1")), received)
+    assert passed.steps == [b"\x00\x00\xc3\xbf", b"", b"a\xff"]
+    passed = put_through(direction("rfc6455", "hixie-75", UPSTREAM, by("hex")), received)
+    assert passed.steps == [b"\x0000ff", b"", b"61\xff"]
+
+
+@pytest.mark.parametrize("encode", WRITTEN)
+def test_a_binary_message_cut_short_is_never_finished(encode: Encode) -> None:
+    cut = direction("rfc6455", "hixie-76", UPSTREAM, by(encode))
+    passed = put_through(cut, [b"\x02\x03abc\x88\x00"])
+    assert passed.ending == Close()
+    assert passed.forward in (b"\x00YWJj", b"\x00abc", b"\x00616263")
+    assert cut.unfinished() is None
+
+
+def test_a_limit_counts_the_bytes_that_come_and_not_their_text() -> None:
+    passed = put_through(direction("rfc6455", "hixie-76", UPSTREAM, by("hex")), [b"\x82\x7f" + (2**24).to_bytes(8)])
+    assert passed == Passed([b""])
+    passed = put_through(direction("rfc6455", "hixie-76", UPSTREAM, by("hex")), [b"\x82\x7f" + (2**24 + 1).to_bytes(8)])
+    assert passed == Passed([b""], ending=1009)
+
+
+# -- text as binary ---------------------------------------------------------------------------------------------
+
+READ: dict[Decode, str] = {
+    "base64": "00 41482b412f773d3d ff",
+    "latin-1": "00 00 7f c280 c3bf ff",
+    "hex": "00 3030376638304646 ff",
+}
+
+
+@pytest.mark.parametrize(("decode", "received"), READ.items())
+def test_text_leaves_as_one_binary_message(decode: Decode, received: str) -> None:
+    decoded = direction("hixie-76", "rfc6455", UPSTREAM, by(decode=decode))
+    assert put_through(decoded, [bytes.fromhex(received)]) == Passed([bytes.fromhex("82 04 007f80ff")])
+
+
+def test_base64_is_read_four_characters_at_a_time() -> None:
+    streamed = direction("hixie-76", "rfc6455", UPSTREAM, by(decode="base64"))
+    passed = put_through(streamed, byte_by_byte(b"\x00bGllZ3Q=\xff\x00\xff"))
+    assert [step for step in passed.steps if len(step) > 2] == [b"\x00\x03lie", b"\x00\x02gt"]
+    assert streamed.messages == 2
+
+
+# Python's own base64 reads these, if they come in one piece.
+TOO_MUCH_PADDING = [b"QUJD=", b"QUJD==", b"QUJD====", b"QQ==="]
+
+
+@pytest.mark.parametrize("wrong", TOO_MUCH_PADDING)
+def test_padding_that_nothing_needs_is_refused_however_it_comes(wrong: bytes) -> None:
+    received = b"\x00" + wrong + b"\xff"
+    for at in range(len(received)):
+        decoded = direction("hixie-76", "rfc6455", UPSTREAM, by(decode="base64"))
+        assert put_through(decoded, [received[:at], received[at:]]).ending == 1007, at
+
+
+def test_text_that_is_repaired_is_no_binary_message() -> None:
+    for decode in READ:
+        passed = put_through(direction("hixie-76", "rfc6455", UPSTREAM, by(decode=decode)), [b"\x00\xed\xa0\x80\xff"])
+        assert passed == Passed([b""], ending=1007)
+
+
+# -- dialects that have binary messages, and clients that cannot take them ---------------------------------------
+
+
+@pytest.mark.parametrize("dialect", ["hybi-01", "hybi-04", "hybi-05", "hybi-07", "hybi-08", "rfc6455"])
+@pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
+def test_frames_of_the_same_kind_are_translated_where_one_side_takes_no_binary(dialect: str, role: Role) -> None:
+    """In one direction binary becomes text, in the other text becomes binary; pings and the rest pass."""
+    terms = by("hex", "hex")
+    keys = iter([bytes.fromhex("37fa213d")] * 10)
+    words: list[Word] = [("ping", b"p"), ("text", b"00fF"), ("pong", b"")]
+    restricted = side(dialect, role, takes_binary=False), side(dialect, other(role))
+    passed = put_through(translator(*restricted, terms, keys), [said(dialect, role, *words)])
+    assert passed == Passed([told(dialect, other(role), ("ping", b"p"), ("binary", b"\x00\xff"), ("pong", b""))])
+
+    words = [("ping", b"p"), ("binary", b"\x00\xff"), ("text", b"t")]
+    restricted = side(dialect, role), side(dialect, other(role), takes_binary=False)
+    passed = put_through(translator(*restricted, terms, keys), [said(dialect, role, *words)])
+    assert passed == Passed([told(dialect, other(role), ("ping", b"p"), ("text", b"00ff"), ("text", b"t"))])

@@ -1,0 +1,180 @@
+"""Frames that pass as they are, since both sides have the same; and what a target still lacks of its frames."""
+
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+
+from tests.dialects.feeding import CUTS, byte_by_byte
+from tests.dialects.vectors import Vector, vectors
+from wsgateway.dialects import DIALECTS
+from wsgateway.relay.translate import Terms
+from wsgateway.wire.events import Close, Role
+
+from .passing import CLIENT, HIXIE, UPSTREAM, Passed, direction, put_through
+from .spelling import Word, said
+
+# The drafts 01 to 03 have the same frames; a mask of 04 is made for its own connection.
+SAME_FRAMES = [
+    *product(("hybi-01", "hybi-02", "hybi-03"), repeat=2),
+    *((name, name) for name in ("hybi-05", "hybi-06", "hybi-07", "hybi-08", "rfc6455")),
+]
+same_frames = pytest.mark.parametrize(("source", "target"), SAME_FRAMES)
+every_cut = pytest.mark.parametrize("cut", CUTS)
+both_roles = pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
+
+# Every frame with a key of its own; ours would all be 37 FA 21 3D.
+CONVERSATION = bytes.fromhex(
+    "81 85 01020304 49676f686e"  # "Hello"
+    "01 83 ffffffff b79a93"  # "Hel"
+    "89 80 deadbeef"
+    "8a 81 00000000 70"
+    "80 82 a5a5a5a5 c9ca"  # "lo"
+    "82 84 37fa213d 37fa213d"  # four zeros
+    "82 fe 0080 00000000" + "ff" * 128 + "88 85 0a0b0c0d 09e3 6e746f"  # 1000 "bye"
+)
+# The same beginning for 06, where a mask covers the head, too.
+COVERED_CONVERSATION = bytes.fromhex(
+    "01020304 8507 4b616d6e6c"  # "Hello", of which 84 05 is masked by 01 02
+    "ffffffff fbfc b79a93"  # "Hel"
+    "deadbeef 5cad"
+    "00000000 8301 70"
+    "a5a5a5a5 25a7 c9ca"  # "lo"
+    "37fa213d b2fe 213d37fa"  # four zeros
+    "00000000 857e0080" + "ff" * 128 + "0a0b0c0d 8b0e 0fe5687269"  # 1000 "bye"
+)
+
+
+@every_cut
+@pytest.mark.parametrize("dialect", ["hybi-07", "hybi-08", "rfc6455"])
+def test_frames_of_the_same_kind_pass_as_they_are_with_their_masks(
+    dialect: str, cut: Callable[[bytes], list[bytes]]
+) -> None:
+    same = direction(dialect, dialect, CLIENT)
+    passed = put_through(same, cut(CONVERSATION))
+    assert (passed.forward, passed.reply, passed.ending) == (CONVERSATION, b"", Close(1000, "bye"))
+    assert same.messages == 4
+    assert same.unfinished() == 0
+
+
+@every_cut
+def test_masks_that_cover_all_of_a_frame_pass_as_they_are_too(cut: Callable[[bytes], list[bytes]]) -> None:
+    same = direction("hybi-06", "hybi-06", CLIENT)
+    passed = put_through(same, cut(COVERED_CONVERSATION))
+    assert (passed.forward, passed.reply, passed.ending) == (COVERED_CONVERSATION, b"", Close(1000, "bye"))
+    assert same.messages == 4
+    assert same.unfinished() == 0
+
+
+# libwebsockets takes another key for each frame.
+LIBWEBSOCKETS = [each for each in vectors("frame", "ok") if each.name.startswith("lws_text")]
+
+
+@every_cut
+@pytest.mark.parametrize("vector", LIBWEBSOCKETS, ids=str)
+def test_a_frame_of_another_implementation_passes_as_it_is(vector: Vector, cut: Callable[[bytes], list[bytes]]) -> None:
+    same = direction(vector.dialect, vector.dialect, CLIENT)
+    assert put_through(same, cut(vector.wire)).forward == vector.wire
+    assert same.messages == 1
+
+
+WORDS: list[Word] = [("text", b"a\xffb"), ("begin", b"Hel"), ("ping", b"one"), ("pong", b""), ("end", b"lo")]
+
+
+@same_frames
+@both_roles
+def test_the_text_of_frames_that_pass_is_not_looked_at(source: str, target: str, role: Role) -> None:
+    received = said(source, role, *WORDS)
+    for cut in CUTS:
+        assert put_through(direction(source, target, role), cut(received)).forward == received
+
+
+@same_frames
+@both_roles
+def test_what_stands_behind_a_close_is_not_passed_on(source: str, target: str, role: Role) -> None:
+    close = said(source, role, ("close", b""))
+    passed = put_through(direction(source, target, role), [close + said(source, role, ("text", b"too late"))])
+    assert passed == Passed([close], ending=Close())
+
+
+@same_frames
+def test_a_close_may_stand_between_fragments(source: str, target: str) -> None:
+    received = said(source, UPSTREAM, ("begin", b"Hel"), ("close", b""))
+    between = direction(source, target, UPSTREAM)
+    assert put_through(between, [received]) == Passed([received], ending=Close())
+    assert between.unfinished() == 0
+
+
+def test_a_compressed_message_passes_where_a_compression_was_agreed() -> None:
+    # RFC 7692, 7.2.3.1 and 7.2.3.2: "Hello", whole and in two fragments.
+    received = bytes.fromhex("c1 07 f248cdc9c90700  41 03 f248cd  80 04 c9c90700")
+    compressed = direction("rfc6455", "rfc6455", UPSTREAM, Terms(compressed=True))
+    assert put_through(compressed, [received]) == Passed([received])
+
+
+# -- what the target lacks --------------------------------------------------------------------------------------
+
+
+@same_frames
+def test_frames_that_pass_as_they_are_lack_the_rest_of_the_last(source: str, target: str) -> None:
+    same = direction(source, target, UPSTREAM)
+    lacking = []
+    words: list[Word] = [("text", b"one"), ("begin", b""), ("ping", b"p"), ("end", b"a")]
+    for byte in byte_by_byte(said(source, UPSTREAM, *words)):
+        same.feed(byte)
+        lacking.append(same.unfinished())
+    # A control frame is passed on whole, and a head is not passed on before it is whole.
+    assert lacking == [0, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("dialect", ["hybi-05", "hybi-06"])
+def test_frames_under_a_mask_lack_the_rest_of_the_last(dialect: str) -> None:
+    same = direction(dialect, dialect, CLIENT)
+    lacking = []
+    for byte in byte_by_byte(said(dialect, CLIENT, ("text", b"one"), ("ping", b"p"), ("begin", b"a"))):
+        same.feed(byte)
+        lacking.append(same.unfinished())
+    assert lacking == [*[0] * 5, 3, 2, 1, 0, *[0] * 7, *[0] * 5, 1, 0]
+
+
+# All whose target writes frames of its own.
+WRITTEN = [
+    (source, target)
+    for source, target in product(DIALECTS, DIALECTS)
+    if target not in HIXIE and (source, target) not in SAME_FRAMES
+]
+
+
+@both_roles
+@pytest.mark.parametrize(("source", "target"), WRITTEN)
+def test_frames_that_we_write_are_always_whole(source: str, target: str, role: Role) -> None:
+    written = direction(source, target, role)
+    for piece in byte_by_byte(said(source, role, ("begin", b"one"), ("end", b"t"))):
+        written.feed(piece)
+        assert written.unfinished() == 0
+
+
+@both_roles
+@pytest.mark.parametrize("source", DIALECTS)
+@pytest.mark.parametrize("target", HIXIE)
+def test_nobody_knows_how_much_a_text_of_hixie_lacks(source: str, target: str, role: Role) -> None:
+    begun = direction(source, target, role)
+    assert begun.unfinished() == 0
+    begun.feed(said(source, role, ("begin", b"on")))
+    assert begun.unfinished() is None
+    begun.feed(said(source, role, ("end", b"e")))
+    assert begun.unfinished() == 0
+
+
+@both_roles
+@pytest.mark.parametrize(("source", "target"), list(product(DIALECTS, DIALECTS)))
+def test_a_message_counts_once_it_has_gone_through_whole(source: str, target: str, role: Role) -> None:
+    counted = direction(source, target, role)
+    received = said(source, role, ("text", b"one"))
+    assert counted.messages == 0
+    counted.feed(received[:-1])
+    assert counted.messages == 0
+    counted.feed(received[-1:])
+    assert counted.messages == 1
+    counted.feed(received)
+    assert counted.messages == 2

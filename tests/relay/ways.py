@@ -1,0 +1,125 @@
+"""The ways through the gateway: every dialect of a client with every dialect of an upstream, in both directions.
+
+A side says something in its own frames, the translator passes it on in the other's, and what leaves is read by that
+side's own decoder. The bytes themselves are compared in `test_translate` and its neighbours and, for each dialect, in
+`tests.dialects`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, product
+
+import pytest
+
+from tests.dialects.feeding import CUTS, GENEROUS, Heard, hear, other
+from wsgateway.dialects import DIALECTS, Dialect, Framing, Side
+from wsgateway.dialects.base import Translator
+from wsgateway.relay.translate import Terms, translator
+from wsgateway.wire.events import Event, Role
+
+from .passing import SECRETS, USUAL, Ending, put_through
+
+NO_CLOSE = 1006
+READ_BYTES = 64 * 1024
+
+
+def keys() -> Iterator[bytes]:
+    """Mask keys, each another one."""
+    return ((number & 0xFFFFFFFF).to_bytes(4, "big") for number in count(0x37FA213D, 0x01030507))
+
+
+@dataclass(frozen=True)
+class Way:
+    """One direction through the gateway."""
+
+    source: Dialect
+    target: Dialect
+    role: Role
+    """what we play towards the source; its own role is the other one, which we play towards the target"""
+    source_takes_binary: bool = True
+    target_takes_binary: bool = True
+
+    def __str__(self) -> str:
+        source = self.source.name + ("" if self.source_takes_binary else " without binary")
+        target = self.target.name + ("" if self.target_takes_binary else " without binary")
+        return f"{source} {'client' if self.role is Role.SERVER else 'upstream'} to {target}"
+
+    @property
+    def is_walked(self) -> bool:
+        """Whether frames pass as they are: both sides have the same, whose masks are no secret of one connection."""
+        framing = self.source.framing
+        same = framing is self.target.framing and self.source_takes_binary == self.target_takes_binary
+        return same and framing.walker is not None
+
+    def write(self, *events: Event) -> bytes:
+        """What the source sends to say this."""
+        encoder = self.source.framing.encoder(other(self.role), keys(), SECRETS[self.role])
+        return b"".join(map(encoder.send, events))
+
+    def translator(self, terms: Terms = USUAL) -> Translator:
+        ours, theirs = self.role, other(self.role)
+        source = Side(self.source.framing, ours, SECRETS[ours], self.source_takes_binary)
+        target = Side(self.target.framing, theirs, SECRETS[theirs], self.target_takes_binary)
+        return translator(source, target, terms, keys())
+
+    def pass_on(self, pieces: Iterable[bytes], terms: Terms = USUAL) -> "Arrived":
+        passed = put_through(self.translator(terms), pieces)
+        # The answer comes back to the source, from us.
+        decoder = self.source.framing.decoder(other(self.role), GENEROUS, SECRETS[self.role])
+        answer = hear(decoder, [passed.reply])
+        return Arrived(self.read(passed.steps), answer.events, passed.ending)
+
+    def read(self, steps: Iterable[bytes]) -> Heard:
+        """What the target makes of our bytes."""
+        return hear(self.target.framing.decoder(self.role, GENEROUS, SECRETS[other(self.role)]), steps)
+
+
+@dataclass
+class Arrived:
+    """What became of some bytes."""
+
+    heard: Heard
+    """by the target"""
+    answered: list[Event]
+    """to the source"""
+    ending: Ending
+
+
+def arrived(*events: Event) -> Arrived:
+    """All is well: the target heard this, and nothing else happened."""
+    return Arrived(Heard(list(events)), [], None)
+
+
+WAYS = [Way(source, target, role) for source, target, role in product(DIALECTS.values(), DIALECTS.values(), Role)]
+# One dialect for each framing: those that share one are the same to a translator.
+DISTINCT = list({id(dialect.framing): dialect for dialect in reversed(DIALECTS.values())}.values())[::-1]
+
+
+def ways(condition: Callable[[Framing, Framing], bool] = lambda source, target: True) -> pytest.MarkDecorator:
+    """All directions between dialects for whose framings this holds."""
+    return parametrized([way for way in WAYS if condition(way.source.framing, way.target.framing)])
+
+
+def parametrized(several: Iterable[Way]) -> pytest.MarkDecorator:
+    """A test for each of these."""
+    return pytest.mark.parametrize("way", list(several), ids=str)
+
+
+every_way = ways()
+every_way_of_framings = parametrized(way for way in WAYS if way.source in DISTINCT and way.target in DISTINCT)
+
+
+def read_by_read(data: bytes) -> list[bytes]:
+    """As the engine reads what comes fast."""
+    return [data[at : at + READ_BYTES] for at in range(0, len(data), READ_BYTES)]
+
+
+def cuts(data: bytes) -> list[list[bytes]]:
+    """Whole, byte by byte, and cut at random."""
+    return [cut(data) for cut in CUTS]
+
+
+def everywhere(data: bytes) -> Iterator[list[bytes]]:
+    """Cut once, at each place in turn."""
+    for at in range(1, len(data)):
+        yield [data[:at], data[at:]]

@@ -1,0 +1,124 @@
+"""Connections that end without a word: by a half-close, in the order of the kernel, or all at once.
+
+`relay` and `farewell` have their own tests; here it goes the whole way, through sockets that are really cut.
+"""
+
+import pytest
+
+from tests.openings import HIXIE, OPENINGS, Opening, opened
+from tests.support import Upstream, serving
+
+every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)
+every_way = pytest.mark.parametrize("how", ["end", "reset"])
+CLOSE_1014 = bytes.fromhex("88 02 03f6")
+
+
+@every_way
+@every_dialect
+async def test_an_upstream_that_dies_between_messages_ends_the_session(opening: Opening, how: str) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, opening)
+        await session.works()
+        if how == "end":
+            await session.behind.close()
+        else:
+            session.behind.reset()
+
+        assert await session.client.rest() == (CLOSE_1014 if opening.dialect == "rfc6455" else b"")
+        await session.client.close()
+        assert (await gateway.lines.line("session"))["ended"].startswith("upstream: ")
+
+
+@every_way
+@every_dialect
+async def test_an_upstream_that_dies_inside_a_message_never_finishes_it(opening: Opening, how: str) -> None:
+    part = opening.spelled(b"\x01\x03Hel") if opening.dialect not in HIXIE else b"\x00Hel"
+    if opening.dialect == "rfc6455":
+        part = b"\x81\x05Hel"  # nothing is translated
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, opening)
+        await session.behind.send(b"\x81\x05Hel")
+        assert await session.client.exactly(len(part)) == part
+        if how == "end":
+            await session.behind.close()
+        else:
+            session.behind.reset()
+
+        # No Close fits inside the frame of rfc6455; the others have no code for it.
+        assert await session.client.rest() == b""
+        await session.client.close()
+        assert (await gateway.lines.line("session"))["ended"].startswith("upstream: ")
+
+
+@every_dialect
+async def test_a_client_that_is_cut_off_is_logged_as_such_and_leaves_its_upstream(opening: Opening) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, opening)
+        await session.works()
+        session.client.reset()
+
+        assert b"\x88" not in await session.behind.rest()
+        await session.behind.close()
+        line = await gateway.lines.line("session", client=session.client.name)
+        assert line["ended"].startswith("client: ")
+        assert (line["dialect"], line["messages_in"], line["messages_out"]) == (opening.dialect, 1, 1)
+        assert (line["bytes_in"], line["bytes_out"]) == (len(opening.hello), 7)
+
+
+@every_dialect
+async def test_a_client_that_is_cut_off_inside_a_message_never_finishes_it(opening: Opening) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, opening)
+        part = session.hello[: 4 if opening.dialect in HIXIE else -2]
+        await session.client.send(part)
+        if opening.dialect == "rfc6455":
+            assert (await session.behind.exactly(2)) == b"\x81\x85"
+            await session.behind.exactly(len(part) - 2)
+        else:
+            assert await session.behind.frame() == (0x01, b"Hel")
+        session.client.reset()
+
+        assert await session.behind.rest() == b""
+        await session.behind.close()
+        assert (await gateway.lines.line("session"))["ended"].startswith("client: ")
+
+
+@every_dialect
+async def test_a_client_that_only_stops_to_send_has_ended_its_session(opening: Opening) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, opening)
+        await session.client.send(session.hello)
+        await session.client.send_eof()
+
+        assert await session.behind.frame() == (0x81, b"Hello")
+        if opening.dialect in HIXIE:
+            # That is how they say goodbye; the upstream may say more before it answers.
+            assert await session.behind.frame() == (0x88, b"")
+            await session.behind.send(b"\x81\x05Hello\x88\x00")
+            assert await session.client.rest() == opening.hello_back + opening.goodbye
+        else:
+            # It is gone without a Close: nobody is told one, nor made one up.
+            assert await session.behind.rest() == b""
+            assert await session.client.rest() == b""
+        await session.behind.close()
+        await session.client.close()
+        ended = (await gateway.lines.line("session"))["ended"]
+        expected = "close no code" if opening.dialect in HIXIE else "the connection ended without a Close (1006)"
+        assert ended == f"client: {expected}"
+
+
+@every_dialect
+async def test_an_upstream_that_only_stops_to_send_has_ended_its_session(opening: Opening) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, opening)
+        await session.behind.send(b"\x81\x05Hello")
+        await session.behind.send_eof()
+
+        last = CLOSE_1014 if opening.dialect == "rfc6455" else b""
+        assert await session.client.rest() == opening.hello_back + last
+        assert await session.behind.rest() == b""
+        await session.client.close()
+        await session.behind.close()
+        assert (await gateway.lines.line("session"))["ended"] == (
+            "upstream: the connection ended without a Close (1006)"
+        )

@@ -1,0 +1,241 @@
+"""What a file comes to: every key is obeyed, and what it does not say has its default."""
+
+import pytest
+
+from wsgateway.dialects import DIALECTS, Dialect, Limits
+from wsgateway.settings.load import parse
+from wsgateway.settings.model import (
+    Address,
+    FlashPolicy,
+    Listener,
+    Logging,
+    PathMatch,
+    Route,
+    Settings,
+    Target,
+    Timeouts,
+    Upstream,
+)
+from wsgateway.wire.binary import BinaryRule, Decode, Encode
+from wsgateway.wire.flash import Grant
+from wsgateway.wire.heads import HeadLimits
+
+from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS
+
+ECHO = Upstream("echo", (Target("127.0.0.1", 9000, "ws://127.0.0.1:9000"),), DIALECTS["rfc6455"])
+EVERY_DIALECT = ["hixie-75", "hixie-76", "hybi-01", "hybi-02", "hybi-03", "hybi-04", "hybi-05", "hybi-06", "hybi-07",
+                 "hybi-08", "rfc6455"]  # fmt: skip
+
+
+def named(*names: str) -> tuple[Dialect, ...]:
+    """The dialects of these names."""
+    return tuple(DIALECTS[name] for name in names)
+
+
+def test_a_small_file_is_filled_up_with_the_defaults() -> None:
+    timeouts = Timeouts(handshake_seconds=10.0, challenge_seconds=5.0, connect_seconds=5.0, close_seconds=5.0)
+    limits = Limits(message_bytes=16_777_216, fragments=65536)
+    assert parse(SMALL, "f.yaml") == Settings(
+        listeners=(
+            Listener(
+                "listener-1", (Address("127.0.0.1", 8080),), 20000, HeadLimits(16384, 100), FlashPolicy("none", ())
+            ),
+        ),
+        routes=(
+            Route(
+                "route-1",
+                PathMatch(prefix="/"),
+                ECHO,
+                dialects=named(*EVERY_DIALECT),
+                binary=BinaryRule("reject", "none"),
+                text_only=(),
+                invalid_utf8="replace",
+                location_scheme="auto",
+                extensions="forward",
+                unprefixed_headers=False,
+                timeouts=timeouts,
+                limits=limits,
+            ),
+        ),
+        upstreams={"echo": ECHO},
+        default_timeouts=timeouts,
+        logging=Logging("info", "text"),
+    )
+
+
+def test_every_key_is_obeyed() -> None:
+    text = """
+version: 1
+listeners:
+  - name: public
+    bind: ["127.0.0.1:8080", "[::1]:8081"]
+    max_connections: 7
+    limits: {head_size: 2KiB, headers: 9}
+    flash_policy:
+      mode: inline
+      allow: [{domain: "*.example.com", ports: [80, 8080]}, {domain: "*", ports: [443]}]
+  - bind: [localhost:0]
+defaults:
+  dialects: [rfc6455, hybi-07..08]
+  binary: {encode: base64, decode: hex, text_only: [hybi-07]}
+  invalid_utf8: close
+  location_scheme: wss
+  extensions: none
+  unprefixed_headers: true
+  timeouts: {handshake: 1s, challenge: 2s, connect: 3s, close: 4s}
+  limits: {message_size: 5KiB, fragments: 6}
+routes:
+  - name: chat
+    match: {path: {exact: /chat}}
+    upstream: chat
+    dialects: [hixie-75..76]
+    binary: {encode: latin-1, decode: latin-1, text_only: [hybi-08, rfc6455]}
+    invalid_utf8: replace
+    location_scheme: ws
+    extensions: forward
+    unprefixed_headers: false
+    timeouts: {handshake: 10s, challenge: 20s, connect: 30s, close: 40s}
+    limits: {message_size: 50KiB, fragments: 60}
+  - match: {path: {prefix: /x}}
+    upstream: web
+upstreams:
+  chat: {targets: [{url: "ws://10.0.1.11:9000"}], dialect: hixie-76}
+  web: {targets: [{url: "ws://web/"}]}
+  spare: {targets: [{url: "ws://spare"}]}
+logging: {level: debug, format: json}
+"""
+    rfc6455 = DIALECTS["rfc6455"]
+    chat = Upstream("chat", (Target("10.0.1.11", 9000, "ws://10.0.1.11:9000"),), DIALECTS["hixie-76"])
+    web = Upstream("web", (Target("web", 80, "ws://web/"),), rfc6455)
+    grants = (Grant("*.example.com", (80, 8080)), Grant("*", (443,)))
+    assert parse(text, "f.yaml") == Settings(
+        listeners=(
+            Listener(
+                "public",
+                (Address("127.0.0.1", 8080), Address("::1", 8081)),
+                7,
+                HeadLimits(2048, 9),
+                FlashPolicy("inline", grants),
+            ),
+            Listener("listener-2", (Address("localhost", 0),), 20000, HeadLimits(16384, 100), FlashPolicy("none", ())),
+        ),
+        routes=(
+            Route(
+                "chat",
+                PathMatch(exact="/chat"),
+                chat,
+                dialects=named("hixie-75", "hixie-76"),
+                binary=BinaryRule("latin-1", "latin-1"),
+                text_only=named("hybi-08", "rfc6455"),
+                invalid_utf8="replace",
+                location_scheme="ws",
+                extensions="forward",
+                unprefixed_headers=False,
+                timeouts=Timeouts(10.0, 20.0, 30.0, 40.0),
+                limits=Limits(51_200, 60),
+            ),
+            Route(
+                "route-2",
+                PathMatch(prefix="/x"),
+                web,
+                dialects=named("hybi-07", "hybi-08", "rfc6455"),
+                binary=BinaryRule("base64", "hex"),
+                text_only=named("hybi-07"),
+                invalid_utf8="close",
+                location_scheme="wss",
+                extensions="none",
+                unprefixed_headers=True,
+                timeouts=Timeouts(1.0, 2.0, 3.0, 4.0),
+                limits=Limits(5120, 6),
+            ),
+        ),
+        upstreams={"chat": chat, "web": web, "spare": Upstream("spare", (Target("spare", 80, "ws://spare"),), rfc6455)},
+        default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0),
+        logging=Logging("debug", "json"),
+    )
+
+
+def test_a_route_holds_the_very_upstream_that_it_names() -> None:
+    settings = parse(SMALL, "f.yaml")
+    assert settings.routes[0].upstream is settings.upstreams["echo"]
+
+
+def test_the_bounds_of_sizes_are_allowed() -> None:
+    for head_size, message_size in (("1KiB", "1B"), ("1MiB", "4EiB")):
+        listeners = LISTENERS.replace("]}]", f"], limits: {{head_size: {head_size}}}}}]")
+        text = "version: 1\n" + listeners + ROUTES + UPSTREAMS
+        parse(text + f"defaults: {{limits: {{message_size: {message_size}}}}}\n", "f.yaml")
+
+
+# -- what a route does not say ----------------------------------------------------------------------------------
+
+
+def routes_of(defaults: str, *routes: str) -> tuple[Route, ...]:
+    """The routes of a file with these defaults, and with these keys beside what a route must have."""
+    required = "match: {path: {prefix: /}}, upstream: echo"
+    lines = [f"  - {{{', '.join(filter(None, (required, keys)))}}}\n" for keys in routes]
+    text = f"version: 1\n{LISTENERS}{UPSTREAMS}defaults: {{{defaults}}}\nroutes:\n{''.join(lines)}"
+    return parse(text, "f.yaml").routes
+
+
+def test_a_route_keeps_the_defaults_that_it_does_not_override() -> None:
+    (route,) = routes_of(
+        "timeouts: {connect: 1s, close: 2s}, limits: {fragments: 3}",
+        "timeouts: {close: 5s}, limits: {message_size: 4B}",
+    )
+    # 5s is what `close` would be without the defaults of this file.
+    assert route.timeouts == Timeouts(
+        handshake_seconds=10.0, challenge_seconds=5.0, connect_seconds=1.0, close_seconds=5.0
+    )
+    assert route.limits == Limits(message_bytes=4, fragments=3)
+
+
+@pytest.mark.parametrize(
+    ("own", "encode", "decode", "text_only"),
+    [
+        ("", "base64", "hex", ["hybi-07"]),
+        ("binary: {}", "base64", "hex", ["hybi-07"]),
+        ("binary: {encode: latin-1}", "latin-1", "hex", ["hybi-07"]),
+        ("binary: {decode: latin-1}", "base64", "latin-1", ["hybi-07"]),
+        ("binary: {decode: none, text_only: []}", "base64", "none", []),
+        ("binary: {text_only: [rfc6455, hybi-04..05]}", "base64", "hex", ["hybi-04", "hybi-05", "rfc6455"]),
+        # What is said is meant, also where it is what would hold without the defaults of this file.
+        ("binary: {encode: reject}", "reject", "hex", ["hybi-07"]),
+    ],
+)
+def test_a_route_may_override_a_part_of_what_holds_for_binary(
+    own: str, encode: Encode, decode: Decode, text_only: list[str]
+) -> None:
+    (route,) = routes_of("binary: {encode: base64, decode: hex, text_only: [hybi-07]}", own)
+    assert route.binary == BinaryRule(encode, decode)
+    assert route.text_only == named(*text_only)
+
+
+def test_a_list_of_a_route_stands_in_the_place_of_the_default_and_adds_nothing_to_it() -> None:
+    inherited, own = routes_of("dialects: [hixie-75, hixie-76]", "", "dialects: [rfc6455]")
+    assert inherited.dialects == named("hixie-75", "hixie-76")
+    assert own.dialects == named("rfc6455")
+
+
+def test_a_default_of_one_route_is_nothing_to_the_next() -> None:
+    first, second, third = routes_of(
+        "location_scheme: wss, unprefixed_headers: true",
+        "location_scheme: ws, unprefixed_headers: false, extensions: none, invalid_utf8: close",
+        "",
+        "location_scheme: auto, extensions: forward",
+    )
+    assert [route.location_scheme for route in (first, second, third)] == ["ws", "wss", "auto"]
+    assert [route.unprefixed_headers for route in (first, second, third)] == [False, True, True]
+    assert [route.extensions for route in (first, second, third)] == ["none", "forward", "forward"]
+    assert [route.invalid_utf8 for route in (first, second, third)] == ["close", "replace", "replace"]
+
+
+def test_dialects_stand_once_and_from_the_oldest_on_however_they_are_named() -> None:
+    (route,) = routes_of("", "dialects: [rfc6455, hybi-07..08, hixie-76, hybi-08, hybi-06..hybi-07, rfc6455]")
+    assert route.dialects == named("hixie-76", "hybi-06", "hybi-07", "hybi-08", "rfc6455")
+
+
+@pytest.mark.parametrize("name", EVERY_DIALECT)
+def test_any_dialect_may_be_spoken_to_an_upstream(name: str) -> None:
+    upstreams = UPSTREAMS.replace("]}}", f"], dialect: {name}}}}}")
+    assert parse(f"version: 1\n{LISTENERS}{ROUTES}{upstreams}", "f.yaml").upstreams["echo"].dialect is DIALECTS[name]

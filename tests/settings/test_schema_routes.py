@@ -1,0 +1,141 @@
+"""What is said of mistakes in the keys that stand in `defaults` and in every route, and where it stands."""
+
+import pytest
+
+from wsgateway.settings.load import parse
+
+from .files import LISTENERS, ROUTES, UPSTREAMS, report
+
+NO_LIST = "is not a list; write '- ' before each member, or brackets around all"
+KNOWN = "known are hixie-75, hixie-76, hybi-01, hybi-02, hybi-03, hybi-04, hybi-05, hybi-06, hybi-07, hybi-08, rfc6455"
+NO_FAMILY = "is not a range of one family, as hybi-01..08 or hixie-75..76 are"
+
+# Each is in the sixth line of a file, behind two spaces; then come a column, the key, and what is said, perhaps more
+# than once.
+MISTAKES: list[tuple[str, ...]] = [
+    # -- dialects: a list of names and ranges -----------------------------------------------------------------------
+    ("dialects: []", "13 dialects: nothing is in it, at least one is needed"),
+    ("dialects: hixie-76", f"13 dialects: 'hixie-76' {NO_LIST}"),
+    ("dialects: hybi-01..08", f"13 dialects: 'hybi-01..08' {NO_LIST}"),
+    ("dialects: {}", f"13 dialects: a mapping {NO_LIST}"),
+    ("dialects: true", f"13 dialects: true {NO_LIST}"),
+    ("dialects: ~", f"13 dialects: an empty value {NO_LIST}"),
+    ("dialects:", f"12 dialects: an empty value {NO_LIST}"),
+    ("dialects: [hybie-08]", "14 dialects[0]: 'hybie-08' is no dialect; did you mean 'hybi-08'?"),
+    ("dialects: [hixie-75, hybi-8]", "24 dialects[1]: 'hybi-8' is no dialect; did you mean 'hybi-08'?"),
+    ("dialects: [HYBI-08]", "14 dialects[0]: 'HYBI-08' is no dialect; did you mean 'hybi-08'?"),
+    ("dialects: [rfc]", "14 dialects[0]: 'rfc' is no dialect; did you mean 'rfc6455'?"),
+    ("dialects: [all]", f"14 dialects[0]: 'all' is no dialect; {KNOWN}"),
+    ("dialects: ['']", f"14 dialects[0]: '' is no dialect; {KNOWN}"),
+    ("dialects: [8]", f"14 dialects[0]: 8 is not a dialect; {KNOWN}"),
+    ("dialects: [13, true, ~]",
+        f"14 dialects[0]: 13 is not a dialect; {KNOWN}",
+        f"18 dialects[1]: true is not a dialect; {KNOWN}",
+        f"24 dialects[2]: an empty value is not a dialect; {KNOWN}",
+    ),
+    ("dialects: [{a: 1}]", f"14 dialects[0]: a mapping is not a dialect; {KNOWN}"),
+    ("dialects: [[hybi-01]]", "14 dialects[0]: a list is not a dialect; did you mean 'hybi-01'?"),
+    ("dialects: [hybi-08..01]", "14 dialects[0]: 'hybi-08..01' goes backwards; write hybi-01..08"),
+    ("dialects: [hixie-75..hybi-08]", f"14 dialects[0]: 'hixie-75..hybi-08' {NO_FAMILY}"),
+    ("dialects: [rfc6455..hybi-08]", f"14 dialects[0]: 'rfc6455..hybi-08' {NO_FAMILY}"),
+    ("dialects: [hybi-01..09]", "14 dialects[0]: 'hybi-09' is no dialect; did you mean 'hybi-08'?"),
+    ("dialects: [hybi-00..08]", "14 dialects[0]: 'hybi-00' is no dialect; did you mean 'hybi-08'?"),
+    ("dialects: [hybi-01..hixie-77]", "14 dialects[0]: 'hixie-77' is no dialect; did you mean 'hixie-76'?"),
+    ("dialects: [hixie-75..08]", "14 dialects[0]: 'hixie-08' is no dialect; did you mean 'hixie-76'?"),
+    ("dialects: [..08]", f"14 dialects[0]: '' is no dialect; {KNOWN}"),
+    ("dialect: [rfc6455]", "3 dialect: this key is unknown; did you mean 'dialects'?"),
+    # -- binary ----------------------------------------------------------------------------------------------------
+    ("binary: none", "11 binary: 'none' is not a mapping; write 'key: value' in it"),
+    ("binary:", "10 binary: an empty value is not a mapping; write 'key: value' in it"),
+    ("binary: {encode: base46}", "20 binary.encode: 'base46' is unknown; did you mean 'base64'?"),
+    ("binary: {encode: none}", "20 binary.encode: 'none' is unknown; known are reject, base64, latin-1, hex"),
+    ("binary: {encode: latin1}", "20 binary.encode: 'latin1' is unknown; did you mean 'latin-1'?"),
+    ("binary: {encode: true}", "20 binary.encode: true is unknown; known are reject, base64, latin-1, hex"),
+    ("binary: {encode: ~}", "20 binary.encode: an empty value is unknown; known are reject, base64, latin-1, hex"),
+    ("binary: {decode: reject}", "20 binary.decode: 'reject' is unknown; known are none, base64, latin-1, hex"),
+    ("binary: {decode: 64}", "20 binary.decode: 64 is unknown; known are none, base64, latin-1, hex"),
+    ("binary: {text_only: hybi-08}", f"23 binary.text_only: 'hybi-08' {NO_LIST}"),
+    ("binary: {text_only: [hybi-08, x-7]}", f"33 binary.text_only[1]: 'x-7' is no dialect; {KNOWN}"),
+    ("binary: {text_only: [hybi-08..07]}", "24 binary.text_only[0]: 'hybi-08..07' goes backwards; write hybi-07..08"),
+    ("binary: {encoding: hex}", "12 binary.encoding: this key is unknown; did you mean 'encode'?"),
+    ("binary: {forms: hex}", "12 binary.forms: this key is unknown; known are encode, decode, text_only"),
+    # -- words -----------------------------------------------------------------------------------------------------
+    ("invalid_utf8: repair", "17 invalid_utf8: 'repair' is unknown; did you mean 'replace'?"),
+    ("invalid_utf8: reject", "17 invalid_utf8: 'reject' is unknown; known are replace, close"),
+    ("invalid_utf8: 1007", "17 invalid_utf8: 1007 is unknown; known are replace, close"),
+    ("invalid_utf8: []", "17 invalid_utf8: a list is unknown; known are replace, close"),
+    ("location_scheme: https", "20 location_scheme: 'https' is unknown; known are auto, ws, wss"),
+    ("location_scheme: wss://", "20 location_scheme: 'wss://' is unknown; did you mean 'wss'?"),
+    ("location_scheme: WS", "20 location_scheme: 'WS' is unknown; did you mean 'ws'?"),
+    ("extensions: off", "15 extensions: 'off' is unknown; known are forward, none"),
+    ("extensions: true", "15 extensions: true is unknown; known are forward, none"),
+    ("extensions: [permessage-deflate]", "15 extensions: a list is unknown; known are forward, none"),
+    # -- true or false ---------------------------------------------------------------------------------------------
+    ("unprefixed_headers: yes", "23 unprefixed_headers: 'yes' is neither true nor false"),
+    ("unprefixed_headers: on", "23 unprefixed_headers: 'on' is neither true nor false"),
+    ("unprefixed_headers: 'true'", "23 unprefixed_headers: 'true' is neither true nor false"),
+    ("unprefixed_headers: 1", "23 unprefixed_headers: 1 is neither true nor false"),
+    ("unprefixed_headers: 0", "23 unprefixed_headers: 0 is neither true nor false"),
+    ("unprefixed_headers:", "22 unprefixed_headers: an empty value is neither true nor false"),
+    ("unprefixed_headers: []", "23 unprefixed_headers: a list is neither true nor false"),
+]  # fmt: skip
+
+
+every_mistake = pytest.mark.parametrize("mistake", MISTAKES, ids=[line for line, *_ in MISTAKES])
+
+
+def at(place: str, said: str) -> str:
+    """What is said of a key in this place, with the column of the sixth line in front of it."""
+    column, _, message = said.partition(" ")
+    return f"f.yaml:6:{column}: {place}.{message}"
+
+
+@every_mistake
+def test_a_mistake_in_the_defaults_is_named_with_its_place(mistake: tuple[str, ...]) -> None:
+    line, *said = mistake
+    text = f"version: 1\n{LISTENERS}{ROUTES}{UPSTREAMS}defaults:\n  {line}\n"
+    assert report(text) == [at("defaults", each) for each in said]
+
+
+@every_mistake
+def test_the_same_mistake_in_a_route_is_named_in_the_same_words(mistake: tuple[str, ...]) -> None:
+    line, *said = mistake
+    text = f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n- match: {{path: {{prefix: /}}}}\n  {line}\n  upstream: echo\n"
+    assert report(text) == [at("routes[0]", each) for each in said]
+
+
+ACCEPTED = [
+    "dialects: [hybi-01..08]",
+    "dialects: [hybi-01..hybi-08]",
+    "dialects: [hybi-08..08]",
+    "dialects: [hybi-01, hybi-01..02, hybi-01]",
+    "dialects: ['rfc6455']",
+    "binary: {}",
+    "binary: {text_only: []}",
+    "binary: {text_only: [hixie-75..76]}",
+    "unprefixed_headers: True",
+    "unprefixed_headers: FALSE",
+]
+
+
+@pytest.mark.parametrize("line", ACCEPTED)
+def test_other_ways_to_write_it_are_accepted(line: str) -> None:
+    parse(f"version: 1\n{LISTENERS}{ROUTES}{UPSTREAMS}defaults:\n  {line}\n", "f.yaml")
+
+
+UPSTREAM_MISTAKES = [
+    ("rfc6456", "'rfc6456' is no dialect; did you mean 'rfc6455'?"),
+    ("hybi-01..08", "'hybi-01..08' is no dialect; did you mean 'hybi-08'?"),
+    ("[rfc6455]", "a list is not a dialect; did you mean 'rfc6455'?"),
+    ("13", f"13 is not a dialect; {KNOWN}"),
+    ("true", f"true is not a dialect; {KNOWN}"),
+    ("", f"an empty value is not a dialect; {KNOWN}"),
+]
+
+
+@pytest.mark.parametrize(("value", "said"), UPSTREAM_MISTAKES)
+def test_a_mistake_in_the_dialect_of_an_upstream_is_named_with_its_place(value: str, said: str) -> None:
+    text = (
+        f"version: 1\n{LISTENERS}{ROUTES}upstreams:\n  echo:\n    targets: [{{url: 'ws://a'}}]\n    dialect: {value}\n"
+    )
+    assert report(text) == [f"f.yaml:7:{14 if value else 13}: upstreams.echo.dialect: {said}"]

@@ -1,0 +1,81 @@
+"""The question of Flash Player, and what it is told."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from tests.dialects.vectors import vectors
+from wsgateway.wire.flash import Grant, asks_for_policy, policy
+
+QUESTION = b"<policy-file-request/>\0"
+
+
+def test_the_question_is_what_flash_player_asks() -> None:
+    (recorded,) = vectors("policy_request", "ok")
+    assert recorded.wire == QUESTION
+    assert asks_for_policy(recorded.wire) is True
+
+
+@pytest.mark.parametrize("size", range(len(QUESTION)))
+def test_a_part_of_the_question_leaves_it_open(size: int) -> None:
+    """It may come in pieces; no bytes at all say nothing either."""
+    assert asks_for_policy(QUESTION[:size]) is None
+
+
+def test_what_follows_the_question_does_not_matter() -> None:
+    assert asks_for_policy(QUESTION + b"GET / HTTP/1.1\r\n") is True
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"G",
+        b"GET / HTTP/1.1\r\n",
+        b"\x16\x03\x01",
+        b"\0",
+        b" <policy-file-request/>\0",
+        b"<p>",
+        b"<Policy-file-request/>\0",
+        b"<policy-file-request />\0",
+        b"<policy-file-request/>\n",
+        b"<policy-file-request/>GET / HTTP/1.1\r\n",
+        b"<?xml version",
+    ],
+)
+def test_anything_else_is_no_question(data: bytes) -> None:
+    assert asks_for_policy(data) is False
+
+
+def test_a_grant_is_told_to_the_byte() -> None:
+    """With the NUL that the player waits for."""
+    assert policy([Grant("example.com", (8080,))]) == (
+        b'<?xml version="1.0"?><cross-domain-policy>'
+        b'<allow-access-from domain="example.com" to-ports="8080"/>'
+        b"</cross-domain-policy>\0"
+    )
+
+
+def test_a_grant_may_name_several_ports_and_there_may_be_several_grants() -> None:
+    assert policy([Grant("*.example.com", (80, 8080, 443)), Grant("*", (843,)), Grant("192.0.2.7", (1,))]) == (
+        b'<?xml version="1.0"?><cross-domain-policy>'
+        b'<allow-access-from domain="*.example.com" to-ports="80,8080,443"/>'
+        b'<allow-access-from domain="*" to-ports="843"/>'
+        b'<allow-access-from domain="192.0.2.7" to-ports="1"/>'
+        b"</cross-domain-policy>\0"
+    )
+
+
+def test_whoever_is_granted_nothing_is_told_so() -> None:
+    assert policy([]) == b'<?xml version="1.0"?><cross-domain-policy></cross-domain-policy>\0'
+
+
+def test_a_policy_is_xml_of_the_same_form_as_that_of_websockify() -> None:
+    """Which leaves out the NUL, and opens all ports."""
+    (theirs,) = vectors("policy_response", "deviation")
+    ours = policy([Grant("*", (8080,))])
+    assert theirs.status_reason == "no trailing NUL"
+    assert ours.endswith(b"\0")
+    told, expected = ElementTree.fromstring(ours.rstrip(b"\0")), ElementTree.fromstring(theirs.wire)
+    assert told.tag == expected.tag == "cross-domain-policy"
+    assert [row.tag for row in told] == [row.tag for row in expected] == ["allow-access-from"]
+    assert [{**row.attrib, "to-ports": "*"} for row in told] == [row.attrib for row in expected]

@@ -1,0 +1,191 @@
+"""The handshake of the hybi drafts from 04 on, and of RFC 6455, 4: the server proves that it has read a random key.
+
+Accept = base64(SHA-1(key + GUID)). The drafts differ in a number, in what they call the origin, and in 04 by a nonce of
+the server: they are rows in `hybi`.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+
+from wsgateway.dialects.base import Answer, Answering, Asking, Offer
+from wsgateway.dialects.upgrade import check_switch, end_to_end, valid_subprotocols
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.heads import Headers, Request, Response
+from wsgateway.wire.masking import Entropy
+
+# RFC 6455, 1.3, and the drafts from 04 on.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_OTHER_NAME = {"Origin": "Sec-WebSocket-Origin", "Sec-WebSocket-Origin": "Origin"}
+# Draft 04, 4.3.
+_MASKING_GUID = b"61AC5F19-FBBA-4540-B96F-6561F1AB40A8"
+_NONCE = "Sec-WebSocket-Nonce"
+
+
+def accept_value(key: str) -> str:
+    """The Sec-WebSocket-Accept for a Sec-WebSocket-Key: both are base64 (draft 04, 1.3, to RFC 6455, 4.2.2)."""
+    return base64.b64encode(hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()).decode("ascii")
+
+
+def masking_secret(key: str, nonce: str) -> bytes:
+    """The 20 bytes from which draft 04 makes its masks (4.3): both values as they were sent, not decoded."""
+    joined = key.encode("latin-1") + nonce.encode("latin-1") + _MASKING_GUID
+    return hashlib.sha1(joined, usedforsecurity=False).digest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptHandshake:
+    """Sec-WebSocket-Key in, Sec-WebSocket-Accept out: hybi drafts from 04 on, and RFC 6455."""
+
+    version: int
+    origin_header: str
+    """what the draft calls the origin; the other name counts when this one is missing"""
+    key_bytes: int | None
+    """how many bytes a key stands for; None: any number. ws 0.4 for Node, of 2011, makes keys of 15"""
+    compression: bool
+    """whether permessage-deflate may be agreed (RFC 7692, on RFC 6455 alone)"""
+    nonce: bool = False
+    """whether the server adds 16 random bytes, for the masks (draft 04 alone)"""
+
+    def recognises(self, request: Request) -> bool:
+        return request.headers.one("Sec-WebSocket-Version") == str(self.version)
+
+    def answering(self, request: Request, entropy: Entropy) -> Answering:
+        return _Answering(self, request, _random(entropy) if self.nonce else "")
+
+    def asking(self, offer: Offer, entropy: Entropy) -> Asking:
+        return _Asking(self, offer, _random(entropy))
+
+    def origin(self, headers: Headers) -> str | None:
+        """The origin of a request. If both names stand there they may differ: ws 0.4 says Host in the other one."""
+        named = headers.one(self.origin_header)
+        return named if named is not None else headers.one(_OTHER_NAME[self.origin_header])
+
+
+class _Answering:
+    """The server's side of it."""
+
+    challenge_bytes = 0
+
+    def __init__(self, handshake: AcceptHandshake, request: Request, nonce: str) -> None:
+        headers = request.headers
+        if request.raw_target:
+            raise HandshakeError("the target holds a byte above 7F")
+        key = headers.one("Sec-WebSocket-Key")
+        if key is None:
+            raise HandshakeError("Sec-WebSocket-Version without Sec-WebSocket-Key")
+        try:
+            random = base64.b64decode(key, validate=True)
+        except (binascii.Error, ValueError):
+            raise HandshakeError("Sec-WebSocket-Key is not base64") from None
+        if not random or len(random) != (handshake.key_bytes or len(random)):
+            raise HandshakeError(
+                f"Sec-WebSocket-Key holds {len(random)} bytes, {handshake.key_bytes or 'some'} are needed"
+            )
+        names = headers.listed("Sec-WebSocket-Protocol")
+        subprotocols = valid_subprotocols(names)
+        if len(subprotocols) != len(names):
+            raise HandshakeError("Sec-WebSocket-Protocol lists a name twice, or one that is not a token")
+        self._key = key
+        self._nonce = nonce
+        self.secret = masking_secret(key, nonce) if nonce else b""
+        self.offer = Offer(
+            target=request.target,
+            host=headers.one("Host") or "",
+            origin=handshake.origin(headers),
+            subprotocols=subprotocols,
+            extensions=_deflate_offers(headers) if handshake.compression else (),
+            headers=end_to_end(headers),
+        )
+
+    def accept(self, answer: Answer) -> Response:
+        items = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept_value(self._key))]
+        if self._nonce:
+            items.append((_NONCE, self._nonce))
+        # An empty Sec-WebSocket-Protocol or -Extensions breaks Safari: no answer, no header.
+        if answer.subprotocol is not None:
+            items.append(("Sec-WebSocket-Protocol", answer.subprotocol))
+        if answer.extensions:
+            items.append(("Sec-WebSocket-Extensions", ", ".join(answer.extensions)))
+        return Response(101, "Switching Protocols", Headers([*items, *answer.headers]))
+
+    def proof(self, challenge: bytes) -> bytes:
+        return b""
+
+
+class _Asking:
+    """The client's side of it."""
+
+    challenge = b""
+    proof_bytes = 0
+    secret = b""
+
+    def __init__(self, handshake: AcceptHandshake, offer: Offer, key: str) -> None:
+        self._key = key
+        self._nonce = handshake.nonce
+        self._subprotocols = offer.subprotocols
+        self._extensions = offer.extensions if handshake.compression else ()
+        items = [
+            ("Host", offer.host),
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Key", key),
+            ("Sec-WebSocket-Version", str(handshake.version)),
+        ]
+        if offer.origin is not None:
+            items.append((handshake.origin_header, offer.origin))
+        if offer.subprotocols:
+            items.append(("Sec-WebSocket-Protocol", ", ".join(offer.subprotocols)))
+        if self._extensions:
+            items.append(("Sec-WebSocket-Extensions", ", ".join(self._extensions)))
+        self.request = Request(offer.target, Headers([*items, *offer.headers]))
+        self.notes = {
+            "sec-websocket-key": "16 random bytes, in base64",
+            "sec-websocket-version": "the dialect",
+            "sec-websocket-accept": "the proof, SHA-1 of the key and "
+            f"{_GUID.decode()}, in base64: {accept_value(key)} is right",
+            "sec-websocket-protocol": "what we offered, and one of it in the answer",
+        }
+        if handshake.nonce:
+            self.notes[_NONCE.lower()] = (
+                f"our masks come from SHA-1 of the key, this and {_MASKING_GUID.decode()}, and 4 bytes a frame"
+            )
+
+    def check(self, response: Response, proof: bytes) -> Answer:
+        headers = response.headers
+        try:
+            check_switch(headers)
+            accept = headers.one("Sec-WebSocket-Accept")
+            # pywebsocket of draft 04 says an empty one for none.
+            subprotocol = headers.one("Sec-WebSocket-Protocol") or None
+            nonce = headers.one(_NONCE)
+        except HandshakeError as error:
+            raise HandshakeError(str(error), 502) from None
+        if accept != accept_value(self._key):
+            raise HandshakeError(f"Sec-WebSocket-Accept {accept!r} does not answer our key", 502)
+        if subprotocol is not None and subprotocol not in self._subprotocols:
+            raise HandshakeError(f"subprotocol {subprotocol!r}, which nobody offered", 502)
+        extensions = tuple(headers.listed("Sec-WebSocket-Extensions"))
+        offered = bool(self._extensions)
+        if len(extensions) > 1 or any(not offered or _token(each) != "permessage-deflate" for each in extensions):
+            raise HandshakeError(f"extensions {', '.join(extensions)!r}, which nobody offered", 502)
+        if self._nonce:
+            if not nonce:
+                raise HandshakeError(f"no {_NONCE}, without which nothing can be masked", 502)
+            self.secret = masking_secret(self._key, nonce)
+        return Answer(subprotocol, extensions, end_to_end(headers))
+
+
+def _random(entropy: Entropy) -> str:
+    """16 bytes, as keys and nonces are written."""
+    return base64.b64encode(entropy(16)).decode("ascii")
+
+
+def _deflate_offers(headers: Headers) -> tuple[str, ...]:
+    """The offers of permessage-deflate. None of its parameters holds a comma, so a list is cut at each."""
+    return tuple(each for each in headers.listed("Sec-WebSocket-Extensions") if _token(each) == "permessage-deflate")
+
+
+def _token(extension: str) -> str:
+    return extension.partition(";")[0].strip().lower()

@@ -1,0 +1,232 @@
+"""The frames of both hixie drafts (75, section 4.2; 76, 5.3): text between 00 and FF, and what has no meaning.
+
+76 alone has a closing frame, FF 00.
+"""
+
+import enum
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+
+from wsgateway.dialects.base import Framing, Limits, Part
+from wsgateway.errors import ProtocolError
+from wsgateway.wire.closecodes import ABNORMAL, TOO_BIG
+from wsgateway.wire.events import Close, Event, Fragment, Kind
+
+# A length is a number in base 128; zeros may lead it (80 80 80 03 is 3). Ten groups hold 2^63 and more.
+MAX_LENGTH_BYTES = 10
+
+
+class _State(enum.Enum):
+    BETWEEN = "between frames"
+    TEXT = "in a text, up to FF"
+    SKIPPED_TEXT = "in a reserved frame, up to FF"
+    LENGTH = "in the length of a frame without a meaning"
+    SKIPPED_BYTES = "in the bytes of such a frame"
+
+
+# A member of an Enum is looked up in Python each time; these are needed for every message.
+_BETWEEN, _TEXT, _KIND = _State.BETWEEN, _State.TEXT, Kind.TEXT
+
+
+class DelimitedDecoder:
+    """Frames of both hixie drafts -> events. What has no meaning is passed over, as the drafts ask."""
+
+    __slots__ = ("_closed", "_closing_frame", "_first", "_length", "_length_bytes", "_limit", "_seen", "_state")
+
+    def __init__(self, limits: Limits, closing_frame: bool) -> None:
+        self._limit = limits.message_bytes
+        self._closing_frame = closing_frame
+        self._state = _BETWEEN
+        self._first = 0  # the byte that began the frame
+        self._length = 0  # of a frame to be passed over: read so far, then left
+        self._length_bytes = 0
+        self._seen = 0  # bytes of the text so far
+        self._closed = False
+
+    @property
+    def state(self) -> _State:
+        """Where the next byte stands."""
+        return self._state
+
+    def receive(self, data: bytes) -> Iterator[Event]:
+        at, have = 0, len(data)
+        while at < have and not self._closed:
+            state = self._state
+            if state is _BETWEEN:
+                state = self._state = self._begin(data[at])
+                at += 1
+            if state is _TEXT:
+                end = data.find(0xFF, at)
+                if end >= 0:
+                    self._state = _BETWEEN
+                stop = end if end >= 0 else have
+                self._seen += stop - at
+                if self._seen > self._limit:
+                    raise self._too_big(self._seen)
+                yield Fragment(_KIND, data[at:stop], end >= 0)
+                at = stop + 1
+            elif at < have:
+                at, closing = self._pass_over(state, data, at)
+                if closing:
+                    self._closed = True
+                    yield Close()
+
+    def _begin(self, first: int) -> _State:
+        """Takes the first byte of a frame; returns what follows it."""
+        self._seen = 0
+        if not first:
+            return _TEXT
+        self._first = first
+        self._length = self._length_bytes = 0
+        return _State.LENGTH if first & 0x80 else _State.SKIPPED_TEXT
+
+    def _pass_over(self, state: _State, data: bytes, at: int) -> tuple[int, bool]:
+        """Reads on in a frame without a meaning. Returns where it stopped, and whether that was a closing frame."""
+        if state is _State.LENGTH:
+            return at + 1, self._read_length(data[at])
+        if state is _State.SKIPPED_BYTES:
+            skipped = min(self._length, len(data) - at)
+            self._length -= skipped
+            if not self._length:
+                self._state = _BETWEEN
+            return at + skipped, False
+        end = data.find(0xFF, at)
+        stop = end if end >= 0 else len(data)
+        self._seen += stop - at
+        if self._seen > self._limit:
+            raise self._too_big(self._seen)
+        if end >= 0:
+            self._state = _BETWEEN
+        return stop + 1, False
+
+    def _too_big(self, size: int) -> ProtocolError:
+        return ProtocolError(f"frame of {size} bytes or more, limit {self._limit}", TOO_BIG)
+
+    def whole(self, data: bytes) -> bytes | None:
+        end = len(data) - 1
+        if self._state is not _BETWEEN or self._closed or not 0 < end <= self._limit:
+            return None
+        return None if data[0] or data.find(0xFF) != end else data[1:end]
+
+    def finish(self) -> Close:
+        # In 75 there is no other goodbye, and WebKits before mid 2011 know no other in 76.
+        if self._state is not _BETWEEN:
+            raise ProtocolError(f"the connection ended {self._state.value}", ABNORMAL)
+        return Close()
+
+    def _read_length(self, byte: int) -> bool:
+        """Takes the next byte of a length. Whether it ends the closing frame."""
+        self._length = self._length * 128 + (byte & 0x7F)
+        self._length_bytes += 1
+        if self._length > self._limit:
+            raise self._too_big(self._length)
+        if byte & 0x80:
+            if self._length_bytes == MAX_LENGTH_BYTES:
+                raise ProtocolError(f"frame length of more than {MAX_LENGTH_BYTES} bytes")
+            return False
+        self._state = _State.SKIPPED_BYTES if self._length else _BETWEEN
+        # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is one more frame to pass over.
+        return self._closing_frame and self._first == 0xFF and not self._length
+
+
+class DelimitedDissector:
+    """Explains the frames of both hixie drafts, byte by byte."""
+
+    __slots__ = ("_decoder", "_over")
+
+    def __init__(self, closing_frame: bool) -> None:
+        self._decoder = DelimitedDecoder(Limits(), closing_frame)
+        self._over = ""  # what is said of all that still comes: after a goodbye, or a fault
+
+    def feed(self, data: bytes) -> Iterator[Part]:
+        for meaning, pieces in groupby(self._pieces(data), itemgetter(0)):
+            same = b"".join(piece for _, piece in pieces)
+            yield Part(same, f"text {same.decode(errors='replace')!r}" if meaning == "text" else meaning)
+
+    def finish(self) -> Iterator[Part]:
+        return iter(())  # every byte has its meaning at once
+
+    def _pieces(self, data: bytes) -> Iterator[tuple[str, bytes]]:
+        """The data byte by byte, or what stands before an FF where that is what ends it."""
+        at, have = 0, len(data)
+        while at < have:
+            end = data.find(0xFF, at) if self._decoder.state in _UP_TO_FF else at
+            stop = have if end < 0 or self._over else max(end, at + 1)
+            piece = data[at:stop]
+            yield self._meaning(piece), piece
+            at = stop
+
+    def _meaning(self, piece: bytes) -> str:
+        if self._over:
+            return self._over
+        before = self._decoder.state
+        try:
+            events = list(self._decoder.receive(piece))
+        except ProtocolError as fault:
+            self._over = str(fault)
+            return self._over
+        if events and isinstance(events[0], Close):
+            self._over = "behind the closing frame"
+            return "a length of 0: FF 00 is the closing frame"
+        return _MEANINGS.get((before, self._decoder.state), before.value)
+
+
+_UP_TO_FF = (_State.TEXT, _State.SKIPPED_TEXT)
+_MEANINGS = {
+    (_State.BETWEEN, _State.TEXT): "a text begins",
+    (_State.TEXT, _State.TEXT): "text",
+    (_State.TEXT, _State.BETWEEN): "the text ends",
+    (_State.BETWEEN, _State.LENGTH): "a frame that has a length",
+    (_State.LENGTH, _State.LENGTH): "its length",
+    (_State.LENGTH, _State.SKIPPED_BYTES): "its length",
+    (_State.LENGTH, _State.BETWEEN): "a length of 0",
+    (_State.BETWEEN, _State.SKIPPED_TEXT): "a reserved frame begins",
+    (_State.SKIPPED_TEXT, _State.BETWEEN): "the reserved frame ends",
+}
+
+
+class DelimitedEncoder:
+    """Events -> frames of both hixie drafts: a message is one text frame, streamed."""
+
+    __slots__ = ("_closing_frame", "_inside")
+
+    def __init__(self, closing_frame: bytes) -> None:
+        self._closing_frame = closing_frame
+        self._inside = False
+
+    def whole(self, text: bytes) -> bytes:
+        if 0xFF in text:
+            raise ValueError("text with an FF byte")
+        return b"\x00" + text + b"\xff"
+
+    def send(self, event: Event) -> bytes:
+        """As any encoder. Raises ValueError for what the drafts cannot say, and for text with an FF byte: it would
+        end the frame, and what follows would be taken for a frame of its own."""
+        if isinstance(event, Close):
+            return self._closing_frame
+        if not isinstance(event, Fragment) or event.kind is not _KIND:
+            raise ValueError(f"no frame of hixie can say {type(event).__name__} or binary")
+        if b"\xff" in event.data:
+            raise ValueError("text with an FF byte")
+        start = b"" if self._inside else b"\x00"
+        self._inside = not event.final
+        return start + event.data + (b"\xff" if event.final else b"")
+
+
+def delimited_framing(name: str, closing_frame: bytes) -> Framing:
+    """The framing of both hixie drafts; the closing frame may be none."""
+    return Framing(
+        name=name,
+        carries_binary=False,
+        carries_ping=False,
+        close_codes=frozenset(),
+        has_close=bool(closing_frame),
+        # WebKits before mid 2011 take the closing frame for one without a meaning.
+        answers_close=False,
+        delimits_text=True,
+        repairs_text=True,
+        decoding=lambda role, limits, secret: DelimitedDecoder(limits, bool(closing_frame)),
+        encoding=lambda role, mask_keys, secret: DelimitedEncoder(closing_frame),
+        dissecting=lambda role, secret: DelimitedDissector(bool(closing_frame)),
+    )

@@ -1,0 +1,129 @@
+"""The frames of `frames`, explained bit by bit for people who want to see them."""
+
+from collections.abc import Iterator
+
+from wsgateway.dialects.base import Limits, Part
+from wsgateway.dialects.frames import (
+    COVER_BYTES,
+    MASK,
+    RSV1,
+    CoveredReader,
+    FrameReader,
+    FrameRules,
+    Masking,
+    Opcode,
+    read_close,
+)
+from wsgateway.errors import ProtocolError
+from wsgateway.wire.events import Close, Kind, Role
+from wsgateway.wire.masking import mask, rotate
+
+
+class FrameDissector:
+    """Explains the frames that a peer sends to us, who play `role`."""
+
+    __slots__ = ("_compressed", "_fault", "_kept", "_kind", "_left", "_offset", "_reader", "_rules", "_secret")
+
+    def __init__(self, rules: FrameRules, role: Role, secret: bytes) -> None:
+        self._rules = rules
+        self._secret = secret
+        covered = rules.masking is Masking.FRAME and role is Role.SERVER
+        # What an extension has marked is shown, too.
+        self._reader = CoveredReader(rules, Limits(), secret) if covered else FrameReader(rules, role, Limits(), True)
+        self._kept = b""
+        self._left = 0
+        self._offset = 0
+        self._fault = ""
+        self._kind: Kind | None = None
+        self._compressed = False
+
+    def feed(self, data: bytes) -> Iterator[Part]:
+        data, self._kept = self._kept + data, b""
+        at, have = 0, len(data)
+        while at < have:
+            if self._left:
+                stop = min(at + self._left, have)
+                if self._reader.control and stop - at < self._left:
+                    # A part of a Close says nothing, or something else.
+                    self._kept = data[at:]
+                    return
+                yield self._payload(data[at:stop])
+                at = stop
+                continue
+            try:
+                body = 0 if self._fault else self._reader.head(data, at)
+            except ProtocolError as fault:
+                self._fault = str(fault)
+            if self._fault:
+                yield Part(data[at:], self._fault)
+                return
+            if not body:
+                self._kept = data[at:]
+                return
+            yield from self._head(data[at:body])
+            self._left, self._offset = self._reader.length, 0
+            self._kind = None if self._reader.control else self._reader.kind
+            if self._reader.final and not self._reader.control:
+                self._reader.kind = None
+            at = body
+
+    def finish(self) -> Iterator[Part]:
+        if self._kept:
+            yield Part(self._kept, "a frame that is not whole")
+
+    def _head(self, wire: bytes) -> Iterator[Part]:
+        """The parts of the head that was read last."""
+        reader, plain, under = self._reader, wire, ""
+        if isinstance(reader, CoveredReader):
+            nonce, wire = wire[:COVER_BYTES], wire[COVER_BYTES:]
+            key = self._rules.cover_key(nonce, self._secret)
+            made = f", from which comes {key.hex(' ')}" if key != nonce else ""
+            yield Part(nonce, f"the key of a mask over the frame{made}")
+            plain, under = mask(wire, key), "under the mask "
+        if isinstance(reader.opcode, Kind):
+            self._compressed = bool(plain[0] & RSV1)
+        masked = not under and plain[1] & MASK
+        size = len(plain) - 2 - (4 if masked else 0)
+
+        def part(start: int, stop: int, meaning: str) -> Part:
+            return Part(wire[start:stop], f"{under}{plain[start:stop].hex(' ')}: {meaning}" if under else meaning)
+
+        yield part(0, 1, self._first_byte(plain[0]))
+        length = f"the length is in {size} more bytes" if size else f"length {reader.length}"
+        yield part(1, 2, f"MASK, {length}" if masked else length)
+        if size:
+            yield part(2, 2 + size, f"length {reader.length}")
+        if masked:
+            yield part(2 + size, 6 + size, "the key of the mask")
+
+    def _first_byte(self, first: int) -> str:
+        reader, rules = self._reader, self._rules
+        bit = "FIN" if rules.first_bit_ends else "MORE"
+        marks = [bit if first & 0x80 else f"no {bit}", *(f"RSV{n}" for n in (1, 2, 3) if first & (0x80 >> n))]
+        order = "the last frame of its message" if reader.final else "more frames follow"
+        meaning = "" if reader.control else f", {order}"
+        return f"{', '.join(marks)}, opcode {first & 0x0F:X}: {_name(reader.opcode)}{meaning}"
+
+    def _payload(self, wire: bytes) -> Part:
+        reader = self._reader
+        plain = mask(wire, rotate(reader.key, self._offset)) if reader.key else wire
+        self._offset += len(wire)
+        self._left -= len(wire)
+        return Part(wire, f"payload: {self._content(plain)}")
+
+    def _content(self, plain: bytes) -> str:
+        if self._reader.opcode is Close and self._rules.close_codes:
+            try:
+                return str(read_close(plain, self._rules))
+            except ProtocolError as fault:
+                self._fault = str(fault)
+                return self._fault
+        if self._kind is not None and self._compressed:
+            return f"{len(plain)} bytes, compressed"
+        return f"{len(plain)} bytes" if self._kind is Kind.BINARY else repr(plain.decode(errors="replace"))
+
+
+def _name(opcode: Opcode) -> str:
+    if opcode is None:
+        return "continuation"
+    return opcode.value if isinstance(opcode, Kind) else opcode.__name__.lower()

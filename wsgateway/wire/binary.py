@@ -1,0 +1,134 @@
+"""Binary messages as text, for peers that have only text, and back: streamed, whichever way a message is cut.
+
+reject    there is no such text: whoever sends binary is told that it is unsupported
+base64    as websockify has it (RFC 4648, 4), padded
+latin-1   each byte as the character U+0000 to U+00FF, so that a script reads it by charCodeAt
+hex       two digits a byte, lower case; both cases are read
+"""
+
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from wsgateway.errors import ProtocolError
+from wsgateway.wire.closecodes import INVALID_TEXT, UNSUPPORTED_DATA
+
+Encode = Literal["reject", "base64", "latin-1", "hex"]
+Decode = Literal["none", "base64", "latin-1", "hex"]
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryRule:
+    """What becomes of binary where one side has only text."""
+
+    encode: Encode = "reject"
+    """of binary messages to that side"""
+    decode: Decode = "none"
+    """of text messages from that side, all of which are meant to be binary then; none: they stay text"""
+
+
+class Converter(Protocol):
+    """One direction's messages of one kind -> the other kind."""
+
+    def feed(self, data: bytes, final: bool) -> bytes:
+        """Takes the next piece of a message; `final` ends the message.
+
+        Text must be cut between characters. Returns all that can be converted so far; keeps at most 3 bytes. Raises
+        ProtocolError for what cannot be; after that the converter must not be used again.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A way to write binary as text."""
+
+    to_text: Callable[[bytes], bytes]
+    bytes_together: int
+    """how many bytes become text together"""
+    from_text: Callable[[bytes], bytes]
+    """raises ValueError for text that is not of this form"""
+    characters_together: int
+    """how many characters become bytes together"""
+    padding: bytes | None = None
+    """what may only stand at the end of a text"""
+
+
+def _latin_1(text: bytes) -> bytes:
+    return text.decode().encode("latin-1")
+
+
+_FORMS = {
+    "base64": _Form(
+        lambda data: binascii.b2a_base64(data, newline=False),
+        3,
+        lambda text: binascii.a2b_base64(text, strict_mode=True),
+        4,
+        b"=",
+    ),
+    "latin-1": _Form(lambda data: data.decode("latin-1").encode(), 1, _latin_1, 1),
+    "hex": _Form(lambda data: data.hex().encode(), 1, binascii.unhexlify, 2),
+}
+
+
+class _Encoding:
+    """Binary -> text."""
+
+    __slots__ = ("_form", "_kept")
+
+    def __init__(self, form: _Form) -> None:
+        self._form = form
+        self._kept = b""
+
+    def feed(self, data: bytes, final: bool) -> bytes:
+        data = self._kept + data
+        cut = len(data) if final else len(data) - len(data) % self._form.bytes_together
+        self._kept = data[cut:]
+        return self._form.to_text(data[:cut])
+
+
+class _Decoding:
+    """Text -> binary. Takes whole characters."""
+
+    __slots__ = ("_form", "_kept", "_name", "_padded")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._form = _FORMS[name]
+        self._kept = b""
+        self._padded = False
+
+    def feed(self, data: bytes, final: bool) -> bytes:
+        data = self._kept + data
+        cut = len(data) if final else len(data) - len(data) % self._form.characters_together
+        self._kept, taken = data[cut:], data[:cut]
+        padding = self._form.padding
+        try:
+            # Padding ends a text, also where the rest of it comes later.
+            if self._padded and data:
+                raise ValueError
+            # Python lets padding pass behind a text that needs none.
+            if padding is not None and (len(taken) % self._form.characters_together or taken.endswith(3 * padding)):
+                raise ValueError
+            binary = self._form.from_text(taken)
+        except ValueError:
+            raise ProtocolError(f"text that is not {self._name}", INVALID_TEXT) from None
+        self._padded = not final and (self._padded or (padding is not None and taken.endswith(padding)))
+        return binary
+
+
+class _Rejection:
+    """Binary -> nothing."""
+
+    def feed(self, data: bytes, final: bool) -> bytes:
+        raise ProtocolError("binary message to a side that has only text", UNSUPPORTED_DATA)
+
+
+def to_text(encode: Encode) -> Converter:
+    """For binary messages to a peer that has only text."""
+    return _Rejection() if encode == "reject" else _Encoding(_FORMS[encode])
+
+
+def from_text(decode: Decode) -> Converter | None:
+    """For text messages from a peer that has only text; None: they stay text."""
+    return None if decode == "none" else _Decoding(decode)

@@ -1,0 +1,341 @@
+"""The PROXY protocol, versions 1 and 2: a proxy says in front of a connection for whom it made it.
+
+Numbers of sections are those of HAProxy's proxy-protocol.txt (2020/03/05). Whether a header has to come is a matter of
+configuration, and who may send one is, too: section 2 forbids to guess, since a header lets anybody be anybody.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from struct import Struct
+
+from wsgateway.errors import ProtocolError
+
+Endpoint = tuple[str, int]
+"""An IP address and a port."""
+
+MAX_V1_BYTES = 107  # 2.1: the worst case, with CRLF
+# The length in a header could be 64 KiB. A sender shall stay below 536 bytes (2), and one that passes a client's whole
+# certificate on does not; nginx takes 4096, too.
+MAX_V2_BYTES = 4096
+
+_V1_START = b"PROXY"
+_V1_UNKNOWN = b"PROXY UNKNOWN\r\n"  # the shortest that version 1 has
+# 2.1: no leading zeros, so that nobody reads octal numbers. ipaddress sees to that for addresses.
+_PORT = re.compile(r"0|[1-9][0-9]{0,4}")
+_ADDRESSES: dict[str, type[IPv4Address] | type[IPv6Address]] = {"TCP4": IPv4Address, "TCP6": IPv6Address}
+
+_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+# Behind the signature: version and command, family and transport, how many bytes follow.
+_HEAD = Struct("!BBH")
+_HEAD_BYTES = len(_SIGNATURE) + _HEAD.size
+_VERSION = 2
+_LOCAL, _PROXY = 0, 1
+
+_INET = Struct("!4s4sHH")
+_INET6 = Struct("!16s16sHH")
+_UNIX = Struct("!216x")  # two paths that are of no use here
+# 2.2: family and transport, and what their addresses look like; None: there is nothing to rely on. That a client came
+# over UDP makes its address no other: a proxy that speaks HTTP/3 with it says so.
+_BLOCKS: dict[int, Struct | None] = {
+    0x00: None, 0x01: None, 0x02: None,
+    0x10: None, 0x11: _INET, 0x12: _INET,
+    0x20: None, 0x21: _INET6, 0x22: _INET6,
+    0x30: None, 0x31: _UNIX, 0x32: _UNIX,
+}  # fmt: skip
+_TCP4, _TCP6 = 0x11, 0x21
+
+# 2.2: what may follow the addresses, each with its type and its length in front.
+_TLV = Struct("!BH")
+_AUTHORITY = 0x02
+_CRC32C = 0x03
+_SSL = 0x20
+_SSL_VERSION = 0x21  # inside of the one before
+# The others are not looked at, and may be repeated; NOOP (0x04) is one of them.
+_AT_MOST_ONE = frozenset({_AUTHORITY, _CRC32C, _SSL, _SSL_VERSION})
+
+# 2.2.6: a bit field, and whether the certificate was good. More TLVs follow.
+_CLIENT = Struct("!BI")
+_CLIENT_SSL = 0x01
+_CLIENT_CERTIFICATE = 0x02 | 0x04  # over this connection, or over another one of its TLS session
+_VERIFIED, _NOT_VERIFIED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What a proxy says of the connection for which it made this one.
+
+    Addresses are in their shortest form, IPv4 as IPv4 even if it was mapped to IPv6. Both are None if the proxy speaks
+    for itself (LOCAL, as in a health check) or knows none (UNKNOWN, UNSPEC, Unix sockets): then those of the
+    connection count.
+    """
+
+    source: Endpoint | None = None
+    destination: Endpoint | None = None
+    secure: bool | None = None
+    """whether the client came over TLS; None: not said"""
+    tls_version: str | None = None
+    """for example TLSv1.3"""
+    client_certificate: bool = False
+    """the client has shown a certificate, and the proxy found it good"""
+    authority: str | None = None
+    """the name that the client asked for (SNI): any text, an empty one, too"""
+
+
+def begins(data: bytes) -> bool | None:
+    """Whether a connection begins with a header of either version; None if what is here, perhaps nothing, is too
+    little to say.
+
+    At most 12 bytes are needed. No HTTP and no TLS begins so.
+    """
+    if data.startswith((_V1_START, _SIGNATURE)):
+        return True
+    return None if _V1_START.startswith(data) or _SIGNATURE.startswith(data) else False
+
+
+def read(data: bytes) -> tuple[Forwarded, int] | None:
+    """Takes a connection's first bytes; more of them may be here than the header has, and none is kept.
+
+    Returns what the header says and how many bytes it takes; None if it is not whole: call again with what was here
+    and more. Raises ProtocolError for anything else than a header of either version, if it can before that is whole.
+    """
+    begun = begins(data)
+    if begun is None:
+        return None
+    if not begun:
+        raise ProtocolError("no PROXY header: neither 'PROXY' nor the signature of version 2 is where it must begin")
+    return _read_v1(data) if data.startswith(_V1_START) else _read_v2(data)
+
+
+def needed(data: bytes) -> int:
+    """How many more bytes a header has at the least, when `read` said None to these.
+
+    Who receives no more than that gets no byte from behind the header, where TLS may follow. Version 2 comes in three
+    pieces then; version 1, whose length nobody knows, in pieces of two bytes after the first.
+    """
+    if data.startswith(_SIGNATURE[:1]):
+        if len(data) < _HEAD_BYTES:
+            return _HEAD_BYTES - len(data)
+        return _HEAD_BYTES + int.from_bytes(data[_HEAD_BYTES - 2 : _HEAD_BYTES], "big") - len(data)
+    if len(data) < len(_V1_UNKNOWN):
+        return len(_V1_UNKNOWN) - len(data)
+    return 1 if data.endswith(b"\r") else 2
+
+
+def write_v1(source: Endpoint | None, destination: Endpoint | None) -> bytes:
+    """The line for a connection from a client to where it connected; UNKNOWN if one of them is None.
+
+    Of an IPv4 and an IPv6 address the first is mapped; a zone (`%eth0`) means nothing to others, and is left out.
+    """
+    # 2.1: UNKNOWN is for what cannot be said, and a mapped address can. HAProxy does the same.
+    if source is None or destination is None:
+        return _V1_UNKNOWN
+    sender, receiver = _alike(source, destination)
+    line = f"PROXY TCP{sender.version} {_v1_text(sender)} {_v1_text(receiver)} {source[1]} {destination[1]}\r\n"
+    return line.encode("ascii")
+
+
+def write_v2(
+    source: Endpoint | None,
+    destination: Endpoint | None,
+    *,
+    secure: bool | None = None,
+    tls_version: str | None = None,
+    authority: str | None = None,
+) -> bytes:
+    """As `write_v1`; LOCAL, and nothing else, if an address is None.
+
+    `tls_version` should be there with secure=True (2.2.6), and does not count without. An authority has 255 bytes at
+    most. That a client has shown a good certificate is never said.
+    """
+    # 2.2: a LOCAL must be accepted, an UNSPEC may be rejected; and what follows a LOCAL is ignored.
+    if source is None or destination is None:
+        return _SIGNATURE + _HEAD.pack(_VERSION << 4 | _LOCAL, 0, 0)
+    sender, receiver = _alike(source, destination)
+    addresses, family = (_INET, _TCP4) if sender.version == 4 else (_INET6, _TCP6)
+    body = addresses.pack(sender.packed, receiver.packed, source[1], destination[1])
+    if authority is not None:
+        body += _tlv(_AUTHORITY, authority.encode())
+    if secure is not None:
+        client = _CLIENT.pack(_CLIENT_SSL if secure else 0, _NOT_VERIFIED)
+        version = _tlv(_SSL_VERSION, tls_version.encode("ascii")) if secure and tls_version else b""
+        body += _tlv(_SSL, client + version)
+    return _SIGNATURE + _HEAD.pack(_VERSION << 4 | _PROXY, family, len(body)) + body
+
+
+def _read_v1(data: bytes) -> tuple[Forwarded, int] | None:
+    line, crlf, _ = data[:MAX_V1_BYTES].partition(b"\r\n")
+    # 2.1: CR or LF alone must not be tolerated. A CR at the end of what is here may be one half.
+    inner = line if crlf else line.removesuffix(b"\r")
+    if b"\r" in inner or b"\n" in inner:
+        raise ProtocolError("a CR or LF alone in a PROXY header, only CRLF together may end it")
+    if not crlf:
+        if len(data) >= MAX_V1_BYTES:
+            raise ProtocolError(f"no CRLF in the first {MAX_V1_BYTES} bytes of a PROXY header, more are not allowed")
+        return None
+    return _v1_forwarded(line.decode("latin-1")), len(line) + len(crlf)
+
+
+def _v1_forwarded(line: str) -> Forwarded:
+    match line.split(" "):
+        case ["PROXY", "UNKNOWN", *_]:  # 2.1: the rest is ignored
+            return Forwarded()
+        case ["PROXY", ("TCP4" | "TCP6") as family, source, destination, source_port, destination_port]:
+            return Forwarded(
+                (_v1_address(family, source), _v1_port(source_port)),
+                (_v1_address(family, destination), _v1_port(destination_port)),
+            )
+        case _:
+            allowed = "PROXY, TCP4 or TCP6, two addresses and two ports with one space between, or PROXY UNKNOWN"
+            raise ProtocolError(f"PROXY header {line!r}, allowed is: {allowed}")
+
+
+def _v1_address(family: str, text: str) -> str:
+    kind = _ADDRESSES[family]
+    try:
+        if "%" in text:  # a zone, which only IPv6Address knows
+            raise ValueError
+        return str(_plain(kind(text)))
+    except ValueError:
+        raise ProtocolError(f"address {text!r} in a PROXY header, {family} must have an {kind.__name__}") from None
+
+
+def _v1_port(text: str) -> int:
+    if not _PORT.fullmatch(text) or int(text) > 0xFFFF:
+        raise ProtocolError(f"port {text!r} in a PROXY header, 0 to 65535 without leading zeros is allowed")
+    return int(text)
+
+
+def _v1_text(address: IPv4Address | IPv6Address) -> str:
+    """As 2.1 has it, where IPv6 is hexadecimal digits only; `str` of a mapped one is not, since Python 3.13."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return f"::ffff:{int(address) >> 16 & 0xFFFF:x}:{int(address) & 0xFFFF:x}"
+    return str(address)
+
+
+def _read_v2(data: bytes) -> tuple[Forwarded, int] | None:
+    if len(data) < _HEAD_BYTES:
+        return None
+    version_command, family, length = _HEAD.unpack_from(data, len(_SIGNATURE))
+    block = _v2_block(version_command, family, length)
+    size = _HEAD_BYTES + length
+    if len(data) < size:
+        return None
+    return (_v2_forwarded(data[:size], block) if block else Forwarded()), size
+
+
+def _v2_block(version_command: int, family: int, length: int) -> Struct | None:
+    """What the addresses look like; None if all that follows is to be skipped."""
+    version, command = divmod(version_command, 16)
+    if version != _VERSION:
+        raise ProtocolError(f"binary PROXY header of version {version}, {_VERSION} is allowed")
+    if command not in (_LOCAL, _PROXY):
+        raise ProtocolError(f"PROXY command {command}, {_LOCAL} (LOCAL) and {_PROXY} (PROXY) are allowed")
+    if _HEAD_BYTES + length > MAX_V2_BYTES:
+        raise ProtocolError(f"PROXY header of {_HEAD_BYTES + length} bytes, at most {MAX_V2_BYTES} are allowed")
+    if command == _LOCAL:  # 2.2: the family is ignored, too, and nothing in it is wrong
+        return None
+    if family not in _BLOCKS:
+        raise ProtocolError(f"family and transport {family:#04x} in a PROXY header, 0 to 3 and 0 to 2 are allowed")
+    block = _BLOCKS[family]
+    if block and length < block.size:
+        raise ProtocolError(f"{length} bytes of addresses in a PROXY header, its family has {block.size}")
+    return block
+
+
+def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
+    tlvs = _tlvs(header, _HEAD_BYTES + block.size, len(header))
+    if _CRC32C in tlvs:
+        _check_crc32c(header, tlvs[_CRC32C])
+    source = destination = None
+    if block is not _UNIX:
+        sender, receiver, source_port, destination_port = block.unpack_from(header, _HEAD_BYTES)
+        source = str(_plain(ip_address(sender))), source_port
+        destination = str(_plain(ip_address(receiver))), destination_port
+    authority = _text(header, tlvs.get(_AUTHORITY), "utf-8")
+    if _SSL not in tlvs:
+        return Forwarded(source, destination, authority=authority)
+
+    ssl = tlvs[_SSL]
+    if ssl.stop - ssl.start < _CLIENT.size:
+        raise ProtocolError(f"TLV 0x20 of {ssl.stop - ssl.start} bytes, at least {_CLIENT.size} are needed")
+    client, verify = _CLIENT.unpack_from(header, ssl.start)
+    version = _text(header, _tlvs(header, ssl.start + _CLIENT.size, ssl.stop).get(_SSL_VERSION), "ascii")
+    secure = bool(client & _CLIENT_SSL)
+    # `verify` alone says nothing: HAProxy has 0 there for a client without a certificate, too.
+    certificate = secure and bool(client & _CLIENT_CERTIFICATE) and verify == _VERIFIED
+    return Forwarded(source, destination, secure, version if secure else None, certificate, authority)
+
+
+def _tlvs(header: bytes, start: int, stop: int) -> dict[int, slice]:
+    """Where the values of the TLVs between two places are, by type."""
+    found: dict[int, slice] = {}
+    while start < stop:
+        if stop - start < _TLV.size:
+            raise ProtocolError(f"{stop - start} bytes left over in a PROXY header, a TLV has at least {_TLV.size}")
+        kind, length = _TLV.unpack_from(header, start)
+        start += _TLV.size
+        if length > stop - start:
+            raise ProtocolError(f"TLV {kind:#04x} of {length} bytes in a PROXY header, {stop - start} are left")
+        if kind in found and kind in _AT_MOST_ONE:  # whichever counts, another program may take the other
+            raise ProtocolError(f"TLV {kind:#04x} more than once in a PROXY header, at most one is allowed")
+        found[kind] = slice(start, start + length)
+        start += length
+    return found
+
+
+def _tlv(kind: int, value: bytes) -> bytes:
+    return _TLV.pack(kind, len(value)) + value
+
+
+def _text(header: bytes, place: slice | None, encoding: str) -> str | None:
+    if place is None:
+        return None
+    try:
+        return header[place].decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"text in a PROXY header is not {encoding}: {error.reason}") from None
+
+
+def _check_crc32c(header: bytes, place: slice) -> None:
+    """2.2.3: of the whole header, with zeros for the checksum itself."""
+    said = header[place]
+    if len(said) != 4:
+        raise ProtocolError(f"checksum of {len(said)} bytes in a PROXY header, 4 are needed")
+    is_so = _crc32c(header[: place.start] + bytes(4) + header[place.stop :])
+    if int.from_bytes(said, "big") != is_so:
+        raise ProtocolError(f"the checksum of a PROXY header is {said.hex()}, its bytes have {is_so:08x}")
+
+
+def _crc32c_row(value: int) -> int:
+    for _ in range(8):
+        value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value
+
+
+# RFC 4960, appendix B: Castagnoli's polynomial, the lowest bit first.
+_CRC32C_ROWS = tuple(map(_crc32c_row, range(256)))
+
+
+def _crc32c(data: bytes) -> int:
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = value >> 8 ^ _CRC32C_ROWS[(value ^ byte) & 0xFF]
+    return value ^ 0xFFFFFFFF
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """IPv4 as such where it was mapped to IPv6, so that one client has one address."""
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _alike(source: Endpoint, destination: Endpoint) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
+    """Both addresses in one family, which is all that a header can say: IPv4 if both are."""
+    sender, receiver = (_plain(ip_address(ip.partition("%")[0])) for ip, _ in (source, destination))
+    if sender.version == receiver.version:
+        return sender, receiver
+    return _as_ipv6(sender), _as_ipv6(receiver)
+
+
+def _as_ipv6(address: IPv4Address | IPv6Address) -> IPv6Address:
+    return address if isinstance(address, IPv6Address) else IPv6Address(bytes(10) + b"\xff\xff" + address.packed)
