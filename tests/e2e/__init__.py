@@ -4,4 +4,7 @@
     upstreams  ws 8 on Node, `websockets` on Trio
 
 What each of them runs is in peers/, what they say to each other in peers/scenario.js and scenario.py.
+
+Libraries of the time are both, clients and upstreams, with `websockets` at the other end. Which these are and what
+they speak is in libraries.py; they are told what to say line by line, see ends.py. Their mistakes are tests, too.
 """

@@ -3,10 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from .clients import Chromium, Client, Node, OldNode, PhantomJS, Websockets
+from .ends import Library, Server
+from .libraries import KINDS
+from .meetings import Meetings, configuration
 from .pages import Pages
 from .programs import CHROMIUM_OPTIONS, PATIENCE_SECONDS, PEERS, Program, tool
 from .servers import CONFIGURATION, Gateway, Upstream
@@ -25,8 +30,15 @@ def upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def running_gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    file = tmp_path_factory.mktemp("gateway") / "wsgateway.yaml"
-    file.write_text(CONFIGURATION.format(port=upstream.port))
+    with running(CONFIGURATION.format(port=upstream.port), tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+@contextmanager
+def running(configuration: str, folder: Path) -> Iterator[Gateway]:
+    """A gateway, which must end well and without a fault of ours."""
+    file = folder / "wsgateway.yaml"
+    file.write_text(configuration)
     with Program(sys.executable, "-m", "wsgateway", "run", file) as program:
         yield Gateway(program)
         code = program.stop()
@@ -34,11 +46,42 @@ def running_gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
         assert "Traceback" not in str(program), f"a fault of ours: {program}"
 
 
+@contextmanager
+def showing_its_log(gateway: Gateway) -> Iterator[None]:
+    """Writes what the gateway logs meanwhile, which pytest shows if the test failed."""
+    before = len(gateway.log)
+    yield
+    sys.stdout.writelines(gateway.log[before:])
+
+
 @pytest.fixture
 def gateway(running_gateway: Gateway) -> Iterator[Gateway]:
-    before = len(running_gateway.log)
-    yield running_gateway
-    sys.stdout.writelines(running_gateway.log[before:])  # which pytest shows if the test failed
+    with showing_its_log(running_gateway):
+        yield running_gateway
+
+
+@pytest.fixture(scope="session")
+def libraries() -> Iterator[dict[str, Library]]:
+    """Those that are installed; they start side by side."""
+    with ExitStack() as stack:
+        started = {
+            name: stack.enter_context(Library(*kind.command)) for name, kind in KINDS.items() if kind.installed()
+        }
+        for library in started.values():
+            library.settle()
+        yield started
+
+
+@pytest.fixture(scope="session")
+def all_meetings(libraries: dict[str, Library], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meetings]:
+    with Server() as modern, running(configuration(libraries, modern), tmp_path_factory.mktemp("meetings")) as gateway:
+        yield Meetings(gateway, libraries, modern)
+
+
+@pytest.fixture
+def meetings(all_meetings: Meetings) -> Iterator[Meetings]:
+    with showing_its_log(all_meetings.gateway):
+        yield all_meetings
 
 
 @pytest.fixture(scope="session")

@@ -73,13 +73,15 @@ def tool(name: str) -> str:
 class Program:
     """A program that runs beside the tests. Its output is read all the time, so that it never waits for its reader."""
 
-    def __init__(self, *command: str | Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *command: str | Path, environment: Mapping[str, str] | None = None, listens: bool = False
+    ) -> None:
         self._command = command
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
             command,
             env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -102,15 +104,28 @@ class Program:
         """Waits for a line in which the pattern is found; those before it are passed over, for later calls too."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            try:
-                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise AssertionError(f"no {pattern!r} within {PATIENCE_SECONDS} s: {self}") from None
-            if line is None:
-                self._lines.put(None)
-                raise AssertionError(f"ended without {pattern!r}: {self}")
-            if found := re.search(pattern, line):
+            if found := re.search(pattern, self._line(repr(pattern), deadline)):
                 return found
+
+    def next_line(self) -> str:
+        """Waits for a line, whatever it is."""
+        return self._line("line", time.monotonic() + PATIENCE_SECONDS).rstrip("\n")
+
+    def tell(self, line: str) -> None:
+        """Gives a line to a program that listens."""
+        assert self._process.stdin is not None, "it was started to listen"
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def _line(self, wanted: str, deadline: float) -> str:
+        try:
+            line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise AssertionError(f"no {wanted} within {PATIENCE_SECONDS} s: {self}") from None
+        if line is None:
+            self._lines.put(None)
+            raise AssertionError(f"ended without {wanted}: {self}")
+        return line
 
     def stop(self) -> int:
         """Ends it as an operator would, by SIGTERM, and returns its exit code. Raises if it takes too long."""
@@ -126,6 +141,8 @@ class Program:
             self._reader.join(STOP_SECONDS)
             assert self._process.stdout is not None, "it was opened as a pipe"
             self._process.stdout.close()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
 
     def __enter__(self) -> Self:
         return self

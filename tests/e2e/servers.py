@@ -41,6 +41,7 @@ class Gateway:
         self.log = program.output
         """all its lines until now"""
         self.address = program.find_line(r"listening.*(127\.0\.0\.1:\d+)")[1]
+        self.port = int(self.address.rpartition(":")[2])
 
     def url(self, path: str) -> str:
         return f"ws://{self.address}{path}"
