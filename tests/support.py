@@ -13,6 +13,7 @@ import base64
 import hashlib
 import logging
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -46,21 +47,53 @@ routes:
   - {{name: all, match: {{path: {{prefix: {path}}}}}, upstream: behind, {route}}}
 upstreams:
   behind:
-    targets: [{{url: "ws://127.0.0.1:{upstream}"}}]
+    targets: [{{url: "{url}:{upstream}", {target}}}]
     dialect: {dialect}
+    {behind}
 """
 # What a configuration holds where a test does not say otherwise: what a mapping may have, a path, a dialect.
-_USUAL = {"listener": "", "timeouts": "", "limits": "", "path": "/", "route": "", "dialect": "rfc6455"}
+_USUAL = {
+    **dict.fromkeys(("listener", "timeouts", "limits", "route", "target", "behind"), ""),
+    "path": "/",
+    "dialect": "rfc6455",
+    "url": "ws://127.0.0.1",
+}
 
 
 def configuration(upstream: int, **options: str) -> str:
     """The YAML of a gateway before this port.
 
-    `listener`, `timeouts`, `limits` and `route` are what a mapping may hold; `path` is the prefix that the route
-    takes, and `dialect` is what the upstream speaks.
+    `listener`, `timeouts`, `limits`, `route` and `target` are what a mapping may hold; `path` is the prefix that the
+    route takes, `dialect` is what the upstream speaks, `behind` is one key more of it, and `url` is without the port.
     """
     assert options.keys() <= _USUAL.keys(), f"no such option: {options.keys() - _USUAL.keys()}"
     return _CONFIGURATION.format(upstream=upstream, **_USUAL | options)
+
+
+_HTTP_CONFIGURATION = """\
+version: 1
+listeners:
+  - {{name: public, bind: ["127.0.0.1:0"], {listener}}}
+defaults:
+  timeouts: {{{timeouts}}}
+routes:
+  - {{name: chat, match: {{path: {{prefix: /}}, upgrade: true}}, upstream: chat}}
+  - {{name: site, match: {{path: {{prefix: {path}}}}}, http_upstream: site, {route}}}
+upstreams:
+  chat: {{targets: [{{url: "ws://127.0.0.1:{upstream}"}}]}}
+  site: {{targets: [{{url: "http://127.0.0.1:{upstream}"}}], {site}}}
+"""
+_HTTP_USUAL = {"listener": "", "timeouts": "", "path": "/", "route": "", "site": ""}
+
+
+def http_configuration(upstream: int, **options: str) -> str:
+    """The YAML of a gateway that passes WebSocket and plain HTTP to this port, by the routes chat and site.
+
+    `listener`, `timeouts`, `route` and `site` are what a mapping may hold: the last two those of the route and the
+    upstream for plain HTTP; `path` is the prefix that this route takes.
+    """
+    assert options.keys() <= _HTTP_USUAL.keys(), f"no such option: {options.keys() - _HTTP_USUAL.keys()}"
+    return _HTTP_CONFIGURATION.format(upstream=upstream, **_HTTP_USUAL | options)
 
 
 class Lines:
@@ -99,8 +132,10 @@ class Lines:
 class Peer:
     """One end of a connection. A reset is an error; an end is where it ends."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, tls: trio.SSLStream[trio.SocketStream] | None = None) -> None:
         self.stream = stream
+        self.tls = tls
+        self._carrier: trio.abc.Stream = tls or stream
         host, port = stream.socket.getsockname()[:2]
         self.name = f"{host}:{port}"
         """our own address, by which the log knows a client"""
@@ -108,12 +143,12 @@ class Peer:
 
     async def send(self, *data: bytes) -> None:
         for each in data:
-            await self.stream.send_all(each)
+            await self._carrier.send_all(each)
 
     async def once(self) -> bytes:
         """What one read gives."""
         kept, self._kept = self._kept, b""
-        return kept or await self.stream.receive_some(1 << 20)
+        return kept or await self._carrier.receive_some(1 << 20)
 
     async def until(self, end: bytes) -> bytes:
         """All up to these bytes, which are the end of it."""
@@ -166,7 +201,7 @@ class Peer:
         await self.stream.send_eof()
 
     async def close(self) -> None:
-        await self.stream.aclose()
+        await self._carrier.aclose()
 
     def reset(self) -> None:
         """Cuts the connection."""
@@ -175,9 +210,10 @@ class Peer:
 
 
 class Upstream:
-    """A server behind the gateway that says what the test says."""
+    """A server behind the gateway that says what the test says; over TLS if it is given what that takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._sock = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._accepted: list[Peer] = []
 
@@ -201,7 +237,11 @@ class Upstream:
     async def accept(self) -> Peer:
         """The next connection."""
         sock, _ = await self._sock.accept()
-        self._accepted.append(Peer(trio.SocketStream(sock)))
+        stream = trio.SocketStream(sock)
+        tls = None if self._tls is None else trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
+        self._accepted.append(Peer(stream, tls))
+        if tls is not None:
+            await tls.do_handshake()
         return self._accepted[-1]
 
     async def agree(self, *headers: str, behind: bytes = b"") -> tuple[Peer, bytes]:
@@ -210,6 +250,11 @@ class Upstream:
         request = await peer.head()
         await peer.send(switching(request, *headers) + behind)
         return peer, request
+
+    def hang_up(self) -> None:
+        """Closes all connections that were accepted, also such whose handshake failed."""
+        for peer in self._accepted:
+            peer.stream.socket.close()
 
     def nobody_came(self) -> bool:
         """Whether no connection waits that `accept` would give."""
@@ -247,6 +292,20 @@ class Running:
         await peer.send(*first)
         return peer
 
+    async def connect_tls(
+        self, context: ssl.SSLContext, *first: bytes, name: str | None = "localhost", before: bytes = b""
+    ) -> Peer:
+        """A connection of a client over TLS, for a host of this name; `before` goes in front of it, in clear."""
+        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        tls = trio.SSLStream(stream, context, server_hostname=name, https_compatible=True)
+        peer = Peer(stream, tls)
+        self._clients.append(peer)
+        if before:
+            await stream.send_all(before)
+        await tls.do_handshake()
+        await peer.send(*first)
+        return peer
+
     def close(self) -> None:
         """Closes all connections of clients."""
         for peer in self._clients:
@@ -257,6 +316,13 @@ class Running:
 async def serving(upstream: int, **options: str) -> AsyncIterator[Running]:
     """A gateway before this port (see `configuration`). A bug that it logs is an error."""
     async with serving_text(configuration(upstream, **options)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def serving_http(upstream: int, **options: str) -> AsyncIterator[Running]:
+    """A gateway that passes plain HTTP, too (see `http_configuration`). A bug that it logs is an error."""
+    async with serving_text(http_configuration(upstream, **options)) as running:
         yield running
 
 
@@ -336,3 +402,34 @@ def switching(request: bytes, *headers: str) -> bytes:
     digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
     accept = f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}"
     return head_of("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", accept, *headers)
+
+
+# -- plain HTTP -----------------------------------------------------------------------------------------------
+
+HTTP_GET = head_of("GET / HTTP/1.1", "Host: example.com")
+HTTP_OK = head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok"
+
+
+async def passed(upstream: Upstream, gateway: Running, request: bytes) -> tuple[Peer, Peer, bytes]:
+    """A client that sends a request; the upstream's end of it, which has read so many bytes behind the head."""
+    client = await gateway.connect(request)
+    behind = await upstream.accept()
+    return client, behind, await behind.head()
+
+
+async def answered(upstream: Upstream, gateway: Running, request: bytes, answer: bytes) -> tuple[Peer, bytes]:
+    """A client that sends a request, and gets this answer from an upstream that then closes. Returns its head."""
+    client, behind, _ = await passed(upstream, gateway, request)
+    await behind.send(answer)
+    await behind.close()
+    return client, await client.head()
+
+
+async def until_chunks_end(client: Peer) -> bytes:
+    """A body in chunks."""
+    body = b""
+    while size := int(await client.until(b"\r\n"), 16):
+        body += await client.exactly(size)
+        assert await client.exactly(2) == b"\r\n"
+    assert await client.exactly(2) == b"\r\n"
+    return body

@@ -27,7 +27,7 @@ routes:
     upstream: ecco
 upstreams:
   echo:
-    targets: [{url: "http://127.0.0.1:9000"}]
+    targets: [{url: "ftp://127.0.0.1:9000"}]
 """
 
 
@@ -57,7 +57,8 @@ def problems(file: Path) -> str:
         f"{file}:4:5: listeners[0].max_conections: this key is unknown; did you mean 'max_connections'?\n"
         f"{file}:6:28: routes[0].match.path.prefix: 'chat' is not a path; it must begin with '/'\n"
         f"{file}:7:15: routes[0].upstream: 'ecco' is no upstream; did you mean 'echo'?\n"
-        f"{file}:10:21: upstreams.echo.targets[0].url: 'http://127.0.0.1:9000' is not a ws:// address\n"
+        f"{file}:10:21: upstreams.echo.targets[0].url: 'ftp://127.0.0.1:9000' is not an address that begins with ws://,"
+        " wss://, http:// or https://\n"
     )
 
 
@@ -112,6 +113,20 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_a_good_file_is_called_good(capsys: pytest.CaptureFixture[str], file: Path) -> None:
     assert main(["check", str(file)]) == GOOD
+    captured = capsys.readouterr()
+    assert captured.out == f"{file}: good\n"
+    # The examples take the oldest dialects from everywhere, as the defaults do, and that is said of each.
+    (warning,) = captured.err.splitlines()
+    assert warning.startswith("warning: routes[")
+    assert "hixie-75 and hixie-76 from any origin" in warning
+
+
+def test_a_good_file_of_which_nothing_is_to_be_said_is_called_good_and_no_more(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "good.yaml"
+    file.write_text(configuration(9, route="dialects: [rfc6455]"))
+    assert main(["check", str(file)]) == GOOD
     assert capsys.readouterr() == (f"{file}: good\n", "")
 
 
@@ -147,11 +162,11 @@ def test_a_file_that_is_not_there_is_a_fault(capsys: pytest.CaptureFixture[str],
 
 
 def test_wrong_addresses_are_named_by_their_options(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--listen", "8080", "--upstream", "wss://a"]) == FAULT
+    assert main(["run", "--listen", "8080", "--upstream", "http://a"]) == FAULT
     assert capsys.readouterr() == (
         "",
         "--listen: '8080' has no host; for every address of this machine write 0.0.0.0:8080 or [::]:8080\n"
-        "--upstream: 'wss://a' asks for TLS, which this version does not speak to upstreams; write ws://\n",
+        "--upstream: 'http://a' is not a ws:// or wss:// address\n",
     )
 
 

@@ -10,20 +10,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import trio
 
 from wsgateway import __version__
 from wsgateway.demo.program import Demo
-from wsgateway.dialects import DIALECTS, Dialect
+from wsgateway.dialects import DIALECTS, Dialect, Headers
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
+from wsgateway.policy.checks import Visitor
+from wsgateway.policy.explain import allowed, explain
+from wsgateway.policy.routes import Asked
 from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import Question, Report, probe
 from wsgateway.probe.table import heading, row
 from wsgateway.probe.transcript import Line
 from wsgateway.run.worker import STOP_SIGNALS, bind, serve_until_signalled
+from wsgateway.settings.advice import advice
 from wsgateway.settings.dialects import dialects
+from wsgateway.settings.findings import guess
 from wsgateway.settings.load import load, single
 from wsgateway.settings.model import Settings
 from wsgateway.settings.units import seconds
@@ -67,6 +73,30 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="read a configuration file and name all that is wrong with it")
     check.add_argument("file", metavar="FILE")
     check.set_defaults(command=_check)
+
+    why = commands.add_parser(
+        "explain",
+        help="say which route a request takes, and what its checks say",
+        description="Says which route a request would take, which of its checks pass, and where it leads. Exit status"
+        " 0: it would reach an upstream.",
+    )
+    why.add_argument("file", metavar="FILE", help="the configuration, YAML")
+    why.add_argument("url", metavar="URL", help="what is asked for: ws://HOST[:PORT][/PATH], or http:// for plain HTTP")
+    why.add_argument(
+        "--dialect", choices=list(DIALECTS), default=DEFAULT_DIALECT, metavar="D", help="default: %(default)s"
+    )
+    why.add_argument("--origin", metavar="ORIGIN", help="the page to come from; default: none")
+    why.add_argument("--listener", metavar="NAME", help="by which the client comes; default: the first")
+    why.add_argument("--subprotocol", metavar="NAME", action="append", default=[], help="offer it; may be repeated")
+    why.add_argument(
+        "--header",
+        metavar="'NAME: VALUE'",
+        type=_header,
+        action="append",
+        default=[],
+        help="send it, too; may be repeated",
+    )
+    why.set_defaults(command=_explain, usage=why)
 
     ask = commands.add_parser(
         "probe",
@@ -154,9 +184,28 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _check(options: argparse.Namespace) -> int:
-    load(options.file)
+    settings = load(options.file)
+    for sentence in advice(settings):
+        print(f"warning: {sentence}", file=sys.stderr)
     print(f"{options.file}: good")
     return GOOD
+
+
+def _explain(options: argparse.Namespace) -> int:
+    settings = load(options.file)
+    url = urlsplit(options.url)
+    if url.scheme not in ("ws", "wss", "http", "https") or not url.hostname:
+        options.usage.error(f"{options.url!r} is not an address of the form ws://HOST[:PORT][/PATH], or http://")
+    names = [listener.name for listener in settings.listeners]
+    listener = options.listener or names[0]
+    if listener not in names:
+        options.usage.error(f"{listener!r} is no listener; {guess(listener, names)}")
+    protocols = [("Sec-WebSocket-Protocol", ", ".join(options.subprotocol))] if options.subprotocol else []
+    headers = Headers([*options.header, *protocols])
+    what = Asked(listener, url.netloc.rpartition("@")[2], url.path or "/", url.scheme in ("ws", "wss"), headers)
+    visitor = Visitor(DIALECTS[options.dialect], options.origin)
+    print(*explain(settings, what, visitor), sep="\n")
+    return GOOD if allowed(settings, what, visitor) else FAULT
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Certificates for tests of TLS: an authority that nobody knows, and a server that it knows."""
+"""Certificates for tests of TLS: an authority that nobody knows, and those whom it knows."""
 
 import ssl
 from dataclasses import dataclass
@@ -15,6 +15,13 @@ class Authority:
     file: Path
     """its own certificate, which a client may trust"""
     _leaf: trustme.LeafCert
+    _ca: trustme.CA
+
+    def issue(self, *names: str) -> Path:
+        """A certificate for these names and its key, in one file of PEM."""
+        file = self.file.with_name(f"{'-'.join(names).replace('*', 'any')}.pem")
+        self._ca.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(file)
+        return file
 
     @property
     def server(self) -> ssl.SSLContext:
@@ -33,4 +40,4 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     file = tmp_path_factory.mktemp("certificates") / "ca.pem"
     authority = trustme.CA()
     authority.cert_pem.write_to_path(file)
-    return Authority(file, authority.issue_cert("localhost"))
+    return Authority(file, authority.issue_cert("localhost"), authority)

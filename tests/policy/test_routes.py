@@ -1,21 +1,30 @@
-"""Which route an offer takes: the first that matches, by its path as the client wrote it."""
+"""Which route a request takes: the first of which all is true, with its path as the client wrote it."""
+
+import re
+from typing import Any
 
 import pytest
 
-from tests.support import configuration
-from wsgateway.dialects import Offer
+from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HandshakeError
-from wsgateway.policy.routes import decide
-from wsgateway.settings.load import parse
-from wsgateway.settings.model import PathMatch, Route
+from wsgateway.policy.routes import Asked, asked, decide, host_matches, mismatches
+from wsgateway.settings.model import Match, PathMatch, Route, Target, Upstream
 
-UPSTREAM = parse(configuration(9), "test.yaml").upstreams["behind"]
+UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
+
+
+def what(target: str = "/", host: str = "example.com", listener: str = "public", **headers: str) -> Asked:
+    """What a client asks for WebSocket; underscores in names of headers are hyphens."""
+    items = [("Upgrade", "websocket"), *((name.replace("_", "-"), value) for name, value in headers.items())]
+    return asked(Request(target, Headers(items)), listener, host)
+
+
 ROUTES = (
-    Route("exact", PathMatch(exact="/chat"), UPSTREAM),
-    Route("deep", PathMatch(prefix="/chat/room"), UPSTREAM),
-    Route("chat", PathMatch(prefix="/chat"), UPSTREAM),
-    Route("slash", PathMatch(prefix="/news/"), UPSTREAM),
-    Route("encoded", PathMatch(prefix="/caf%C3%A9"), UPSTREAM),
+    Route("exact", Match(path=PathMatch(exact="/chat")), UPSTREAM),
+    Route("deep", Match(path=PathMatch(prefix="/chat/room")), UPSTREAM),
+    Route("chat", Match(path=PathMatch(prefix="/chat")), UPSTREAM),
+    Route("slash", Match(path=PathMatch(prefix="/news/")), UPSTREAM),
+    Route("encoded", Match(path=PathMatch(prefix="/caf%C3%A9")), UPSTREAM),
 )
 
 
@@ -38,7 +47,7 @@ ROUTES = (
     ],
 )
 def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
-    assert decide(ROUTES, Offer(target, "example.com")).name == name
+    assert decide(ROUTES, what(target)).name == name
 
 
 @pytest.mark.parametrize(
@@ -58,12 +67,130 @@ def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
 )
 def test_a_target_that_no_route_takes_is_404(target: str) -> None:
     with pytest.raises(HandshakeError) as caught:
-        decide(ROUTES, Offer(target, "example.com"))
+        decide(ROUTES, what(target))
     assert caught.value.status == 404
-    assert str(caught.value) == "nothing is served under this path"
+    assert str(caught.value) == "nothing is served under this address"
 
 
 def test_a_route_for_the_root_takes_everything() -> None:
-    routes = [*ROUTES, Route("rest", PathMatch(prefix="/"), UPSTREAM)]
+    routes = [*ROUTES, Route("rest", Match(path=PathMatch(prefix="/")), UPSTREAM)]
     for target in "/", "/chatter", "//", "/?x":
-        assert decide(routes, Offer(target, "example.com")).name == "rest"
+        assert decide(routes, what(target)).name == "rest"
+
+
+# -- what a match looks at -------------------------------------------------------------------------------------
+
+
+def wrong(request: Asked, path: PathMatch | None = None, **match: Any) -> list[str]:
+    """Why a match does not take a request."""
+    return list(mismatches(Match(path=path or PathMatch(prefix="/"), **match), request))
+
+
+@pytest.mark.parametrize("target", ["/room/1", "/room/42", "/room/42?x=/y"])
+def test_a_regular_expression_takes_a_path_that_it_matches_as_a_whole(target: str) -> None:
+    assert wrong(what(target), PathMatch(regex=re.compile("/room/[0-9]+"))) == []
+
+
+@pytest.mark.parametrize("target", ["/room/", "/room/1/", "/room/1x", "/x/room/1", "/Room/1", "/room/1%0A"])
+def test_a_regular_expression_does_not_take_a_path_of_which_it_matches_a_part(target: str) -> None:
+    assert wrong(what(target), PathMatch(regex=re.compile("/room/[0-9]+"))) == [f"the path {target}"]
+    assert wrong(what("/ab"), PathMatch(regex=re.compile("/a|/b"))) == ["the path /ab"]
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("example.com", "example.com"),
+        ("Example.COM:8080", "example.com"),
+        ("example.com.", "example.com"),
+        ("example.com.:80", "example.com"),
+        ("192.0.2.7:80", "192.0.2.7"),
+        ("[::1]", "::1"),
+        ("[::1]:80", "::1"),
+        ("[2001:DB8::1]:80", "2001:db8::1"),
+        ("", ""),
+    ],
+)
+def test_a_host_is_compared_by_its_name_alone(host: str, name: str) -> None:
+    assert what(host=host).hostname == name
+    assert wrong(what(host=host), hosts=("other.example", name)) == []
+    assert wrong(what(host=host), hosts=("other.example",)) == [f"the host {name}"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "host", "expected"),
+    [
+        ("example.com", "example.com", True),
+        ("example.com", "a.example.com", False),
+        ("example.com", "example.com.evil", False),
+        ("example.com", "", False),
+        ("*.example.com", "a.example.com", True),
+        ("*.example.com", "b.a.example.com", True),
+        ("*.example.com", "example.com", False),
+        ("*.example.com", ".example.com", False),
+        ("*.example.com", "evilexample.com", False),
+        ("*.example.com", "a.example.com.evil", False),
+        ("*.example.com", "", False),
+        ("::1", "::1", True),
+        ("::1", "::2", False),
+    ],
+)
+def test_a_star_stands_for_every_name_below_and_not_for_the_name_itself(
+    pattern: str, host: str, expected: bool
+) -> None:
+    assert host_matches(pattern, host) is expected
+
+
+def test_one_of_the_subprotocols_must_be_offered() -> None:
+    wanted: dict[str, Any] = {"subprotocols": ("chat", "v2.chat")}
+    assert wrong(what(Sec_WebSocket_Protocol="superchat, v2.chat"), **wanted) == []
+    assert wrong(what(WebSocket_Protocol="chat"), **wanted) == []
+    assert wrong(what(Sec_WebSocket_Protocol="superchat, CHAT"), **wanted) == ["the subprotocols superchat, CHAT"]
+    assert wrong(what(), **wanted) == ["the subprotocols none"]
+
+
+def test_every_header_must_be_there_with_its_value() -> None:
+    wanted: dict[str, Any] = {"headers": (("X-A", "1"), ("x-b", "*"))}
+    assert wrong(what(X_A="1", X_B="anything"), **wanted) == []
+    assert wrong(what(x_a="1", X_B=""), **wanted) == []
+    assert wrong(what(X_A="1"), **wanted) == ["the header x-b"]
+    assert wrong(what(X_A="2", X_B="b"), **wanted) == ["the header X-A"]
+    assert wrong(what(), **wanted) == ["the header X-A", "the header x-b"]
+
+
+def test_a_header_that_stands_twice_has_both_values() -> None:
+    request = Asked("public", "h", "/", True, Headers([("X-A", "2"), ("X-A", "1")]))
+    assert wrong(request, headers=(("X-A", "1"),)) == []
+    assert wrong(request, headers=(("X-A", "2, 1"),)) == ["the header X-A"]
+
+
+def test_one_of_the_listeners_must_be_the_one_by_which_it_came() -> None:
+    assert wrong(what(listener="inner"), listeners=("public", "inner")) == []
+    assert wrong(what(listener="other"), listeners=("public", "inner")) == ["the listener other"]
+
+
+def test_a_route_may_be_for_websocket_alone_or_for_plain_http_alone() -> None:
+    plain = asked(Request("/", Headers([])), "public", "h")
+    assert wrong(what(), upgrade=True) == wrong(plain, upgrade=False) == []
+    assert wrong(what()) == wrong(plain) == []
+    assert wrong(plain, upgrade=True) == ["no upgrade"]
+    assert wrong(what(), upgrade=False) == ["the upgrade"]
+
+
+def test_all_that_is_wrong_is_named() -> None:
+    assert wrong(
+        what("/x"),
+        PathMatch(exact="/"),
+        hosts=("a",),
+        listeners=("a",),
+        upgrade=False,
+        subprotocols=("a",),
+        headers=(("A", "*"),),
+    ) == [
+        "the path /x",
+        "the host example.com",
+        "the listener public",
+        "the upgrade",
+        "the subprotocols none",
+        "the header A",
+    ]

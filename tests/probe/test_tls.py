@@ -132,14 +132,6 @@ async def test_a_server_that_says_nothing_is_waited_for_no_longer_than_asked() -
     assert (report.error, lines) == ("no answer within 0.1 s", [])
 
 
-class TlsPeer(Peer):
-    """A peer behind TLS."""
-
-    def __init__(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
-        super().__init__(stream.transport_stream)
-        self.stream = stream  # type: ignore[assignment]
-
-
 @pytest.mark.parametrize("news", [b"", b"\x00news\xff"], ids=["nothing", "news"])
 async def test_a_server_of_hixie_75_may_talk_while_we_leave(authority: Authority, news: bytes) -> None:
     async with Upstream() as upstream, trio.open_nursery() as nursery:
@@ -147,7 +139,7 @@ async def test_a_server_of_hixie_75_may_talk_while_we_leave(authority: Authority
 
         async def serve() -> None:
             tls = trio.SSLStream((await upstream.accept()).stream, authority.server, server_side=True)
-            peer = TlsPeer(tls)
+            peer = Peer(tls.transport_stream, tls)
             await peer.head()
             reply = head_of(
                 "HTTP/1.1 101 Web Socket Protocol Handshake",

@@ -1,7 +1,7 @@
 """The examples that we give are good."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -48,8 +48,14 @@ def test_the_complete_example_shows_the_defaults() -> None:
     assert complete.logging == minimal.logging
     assert complete.listeners[0].max_connections == minimal.listeners[0].max_connections
     assert complete.listeners[0].head_limits == minimal.listeners[0].head_limits
+    assert complete.listeners[0].max_connections_per_ip == minimal.listeners[0].max_connections_per_ip
+    assert complete.listeners[0].tls == minimal.listeners[0].tls
+    assert complete.listeners[0].proxy_protocol == minimal.listeners[0].proxy_protocol
+    assert complete.listeners[0].forwarded_trusted == minimal.listeners[0].forwarded_trusted
     assert complete.listeners[0].flash_policy.mode == minimal.listeners[0].flash_policy.mode
-    assert complete.upstreams["chat"].dialect == minimal.upstreams["echo"].dialect
+    assert replace(complete.upstreams["chat"], name="", targets=()) == replace(
+        minimal.upstreams["echo"], name="", targets=()
+    )
     # The last route says nothing of its own: what it has are the defaults.
     for field in fields(Route):
         if field.name not in ("name", "match", "upstream"):

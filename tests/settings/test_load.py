@@ -7,7 +7,7 @@ import yaml
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings.load import load, parse, single
-from wsgateway.settings.model import Address, PathMatch, Target
+from wsgateway.settings.model import Address, Match, PathMatch, Target
 
 SMALL = b"""version: 1
 listeners:
@@ -95,7 +95,7 @@ upstreams:
   "b d": {}
   chat:
     targets:
-      - url: http://x
+      - url: ftp://x
       - url: ws://x
 logging: yes
 """
@@ -111,7 +111,8 @@ logging: yes
         "wsgateway.yaml:10:3: upstreams['b d']: 'b d' is not a name; letters, digits, '_', '-' and '.' are allowed",
         "wsgateway.yaml:10:10: upstreams['b d']: 'targets' is missing",
         "wsgateway.yaml:13:7: upstreams.chat.targets: 2 targets are given, this version takes exactly one per upstream",
-        "wsgateway.yaml:13:14: upstreams.chat.targets[0].url: 'http://x' is not a ws:// address",
+        "wsgateway.yaml:13:14: upstreams.chat.targets[0].url: 'ftp://x' is not an address that begins with ws://, wss://,"
+        " http:// or https://",
         "wsgateway.yaml:15:10: logging: 'yes' is not a mapping; write 'key: value' in it",
     ]
 
@@ -132,6 +133,16 @@ listeners:
     max_connections: 1
     limits: {head_size: 1KiB, headers: 1}
     flash_policy: {mode: only, allow: [{domain: a, ports: [1]}]}
+    max_connections_per_ip: 1
+    proxy_protocol: {accept: optional, trusted: [10.0.0.0/8]}
+    forwarded: {trusted: [10.0.0.0/8]}
+    tls:
+      profile: custom
+      certificates: [{hosts: [a], certificate: a, private_key: a}]
+      client_certificates: optional
+      client_ca: a
+      minimum: "1.2"
+      ciphers: a
 defaults:
   dialects: [hybi-01..08]
   binary: {encode: hex, decode: hex, text_only: [hybi-08]}
@@ -139,19 +150,26 @@ defaults:
   location_scheme: ws
   extensions: none
   unprefixed_headers: true
-  timeouts: {handshake: 1s}
-  limits: {message_size: 1B, fragments: 1}
+  origins: {allow: ["http://a"], missing: allow, null: allow}
+  timeouts: {handshake: 1s, idle: 1s, send: 1s, lifetime: none}
+  keepalive: {interval: 1s, timeout: 1s}
+  limits: {message_size: 1B, fragments: 1, message_rate: 1/s, message_rate_action: delay, handshake_rate: none}
 routes:
   - name: a
-    match: {path: {prefix: /}}
+    match: {path: {regex: /}, hosts: [a], subprotocols: [a], headers: {a: b}, listeners: [a], upgrade: true}
     upstream: a
+    http_upstream: b
+    rewrite: {strip_prefix: /a, add_prefix: /b}
+    headers: {set: {a: "{route}"}, remove: [a]}
     dialects: [rfc6455]
     binary: {encode: hex}
     invalid_utf8: close
     unprefixed_headers: true
     timeouts: {close: 1s}
     limits: {fragments: 1}
-upstreams: {a: {targets: [{url: ws://a}], dialect: rfc6455}}
+upstreams:
+  a: {targets: [{url: ws://a}], dialect: rfc6455, host: a, send_proxy_protocol: v1, max_connections: 1}
+  b: {targets: [{url: https://a, tls: {ca: a, server_name: a, certificate: a, private_key: a}}]}
 logging: {level: info, format: text}
 """
 
@@ -197,7 +215,12 @@ def test_two_addresses_make_a_gateway_that_takes_every_path() -> None:
     settings = single("[::1]:0", "ws://chat.internal:9000")
     (listener,), (route,) = settings.listeners, settings.routes
     assert (listener.name, listener.bind, listener.max_connections) == ("listener-1", (Address("::1", 0),), 20000)
-    assert (route.name, route.match, route.limits.message_bytes) == ("route-1", PathMatch(prefix="/"), 16_777_216)
+    assert (route.name, route.match, route.limits.message_bytes) == (
+        "route-1",
+        Match(path=PathMatch(prefix="/")),
+        16_777_216,
+    )
+    assert route.upstream is not None
     assert route.upstream.targets == (Target("chat.internal", 9000, "ws://chat.internal:9000"),)
     assert settings.default_timeouts.handshake_seconds == 10.0
 
@@ -207,6 +230,6 @@ def test_both_addresses_are_judged_at_once_under_their_options() -> None:
         single("localhost", "http://x")
     assert str(caught.value).splitlines() == [
         "--listen: 'localhost' has no port; write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080",
-        "--upstream: 'http://x' is not a ws:// address",
+        "--upstream: 'http://x' is not a ws:// or wss:// address",
     ]
     assert [(problem.line, problem.column) for problem in caught.value.problems] == [(0, 0), (0, 0)]

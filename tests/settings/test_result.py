@@ -1,18 +1,31 @@
 """What a file comes to: every key is obeyed, and what it does not say has its default."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
 from wsgateway.settings.load import parse
 from wsgateway.settings.model import (
     Address,
+    Certificate,
     FlashPolicy,
+    HeaderRules,
+    Keepalive,
     Listener,
+    ListenerTls,
     Logging,
+    Match,
+    Origins,
     PathMatch,
+    ProxyProtocol,
+    Rate,
+    Rates,
+    Rewrite,
     Route,
     Settings,
     Target,
+    TargetTls,
     Timeouts,
     Upstream,
 )
@@ -22,7 +35,14 @@ from wsgateway.wire.heads import HeadLimits
 
 from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS
 
-ECHO = Upstream("echo", (Target("127.0.0.1", 9000, "ws://127.0.0.1:9000"),), DIALECTS["rfc6455"])
+ECHO = Upstream(
+    "echo",
+    (Target("127.0.0.1", 9000, "ws://127.0.0.1:9000", "ws", TargetTls(None, None, None, None)),),
+    DIALECTS["rfc6455"],
+    host="preserve",
+    send_proxy_protocol="none",
+    max_connections=None,
+)
 EVERY_DIALECT = ["hixie-75", "hixie-76", "hybi-01", "hybi-02", "hybi-03", "hybi-04", "hybi-05", "hybi-06", "hybi-07",
                  "hybi-08", "rfc6455"]  # fmt: skip
 
@@ -33,28 +53,50 @@ def named(*names: str) -> tuple[Dialect, ...]:
 
 
 def test_a_small_file_is_filled_up_with_the_defaults() -> None:
-    timeouts = Timeouts(handshake_seconds=10.0, challenge_seconds=5.0, connect_seconds=5.0, close_seconds=5.0)
+    timeouts = Timeouts(
+        handshake_seconds=10.0,
+        challenge_seconds=5.0,
+        connect_seconds=5.0,
+        idle_seconds=None,
+        close_seconds=5.0,
+        send_seconds=30.0,
+        lifetime_seconds=None,
+    )
     limits = Limits(message_bytes=16_777_216, fragments=65536)
     assert parse(SMALL, "f.yaml") == Settings(
         listeners=(
             Listener(
-                "listener-1", (Address("127.0.0.1", 8080),), 20000, HeadLimits(16384, 100), FlashPolicy("none", ())
+                "listener-1",
+                (Address("127.0.0.1", 8080),),
+                20000,
+                max_connections_per_ip=None,
+                head_limits=HeadLimits(16384, 100),
+                tls=None,
+                proxy_protocol=ProxyProtocol("none", ()),
+                forwarded_trusted=(),
+                flash_policy=FlashPolicy("none", ()),
             ),
         ),
         routes=(
             Route(
                 "route-1",
-                PathMatch(prefix="/"),
+                Match(path=PathMatch(prefix="/"), hosts=(), subprotocols=(), headers=(), listeners=(), upgrade=None),
                 ECHO,
+                http_upstream=None,
+                rewrite=Rewrite("", ""),
+                headers=HeaderRules((), ()),
                 dialects=named(*EVERY_DIALECT),
                 binary=BinaryRule("reject", "none"),
                 text_only=(),
                 invalid_utf8="replace",
                 location_scheme="auto",
+                origins=Origins(("*",), missing="allow", null="allow"),
                 extensions="forward",
                 unprefixed_headers=False,
                 timeouts=timeouts,
+                keepalive=Keepalive(30.0, 20.0),
                 limits=limits,
+                rates=Rates(messages=None, over_messages="close", handshakes=None),
             ),
         ),
         upstreams={"echo": ECHO},
@@ -70,7 +112,19 @@ listeners:
   - name: public
     bind: ["127.0.0.1:8080", "[::1]:8081"]
     max_connections: 7
+    max_connections_per_ip: 3
     limits: {head_size: 2KiB, headers: 9}
+    tls:
+      profile: custom
+      certificates:
+        - {hosts: [Example.com, "*.example.com."], certificate: ws.pem, private_key: keys/ws.key}
+        - {certificate: /etc/b.pem, private_key: ../b.key}
+      client_certificates: required
+      client_ca: clients.pem
+      minimum: 1.1
+      ciphers: ALL
+    proxy_protocol: {accept: optional, trusted: [10.0.0.0/8, "fd00::/8"]}
+    forwarded: {trusted: [192.0.2.7]}
     flash_policy:
       mode: inline
       allow: [{domain: "*.example.com", ports: [80, 8080]}, {domain: "*", ports: [443]}]
@@ -82,48 +136,104 @@ defaults:
   location_scheme: wss
   extensions: none
   unprefixed_headers: true
-  timeouts: {handshake: 1s, challenge: 2s, connect: 3s, close: 4s}
-  limits: {message_size: 5KiB, fragments: 6}
+  origins: {allow: ["https://a.example", "*"], missing: refuse, null: refuse}
+  timeouts: {handshake: 1s, challenge: 2s, connect: 3s, idle: 4s, close: 5s, send: 6s, lifetime: 7s}
+  keepalive: {interval: 8s, timeout: 9s}
+  limits:
+    {message_size: 5KiB, fragments: 6, message_rate: 7/s, message_rate_action: delay, handshake_rate: 8/m}
 routes:
   - name: chat
-    match: {path: {exact: /chat}}
+    match:
+      path: {exact: /chat}
+      hosts: [WS.example.com, "*.b.example", "::0:1"]
+      subprotocols: [chat, v2.chat]
+      headers: {X-A: b, X-C: "*"}
+      listeners: [public, listener-2]
+      upgrade: true
     upstream: chat
+    http_upstream: pages
+    rewrite: {strip_prefix: /chat, add_prefix: /v1}
+    headers: {set: {X-Client: "{client_ip}", x-b: c}, remove: [Cookie, X-D]}
     dialects: [hixie-75..76]
     binary: {encode: latin-1, decode: latin-1, text_only: [hybi-08, rfc6455]}
     invalid_utf8: replace
     location_scheme: ws
     extensions: forward
     unprefixed_headers: false
-    timeouts: {handshake: 10s, challenge: 20s, connect: 30s, close: 40s}
-    limits: {message_size: 50KiB, fragments: 60}
+    origins: {allow: [], missing: allow, null: allow}
+    timeouts: {handshake: 10s, challenge: 20s, connect: 30s, idle: none, close: 50s, send: 60s, lifetime: none}
+    keepalive: {interval: none, timeout: 90s}
+    limits:
+      {message_size: 50KiB, fragments: 60, message_rate: none, message_rate_action: close, handshake_rate: 80/h}
   - match: {path: {prefix: /x}}
     upstream: web
 upstreams:
-  chat: {targets: [{url: "ws://10.0.1.11:9000"}], dialect: hixie-76}
+  chat:
+    targets: [{url: "wss://10.0.1.11", tls: {ca: ca.pem, server_name: chat, certificate: a.pem, private_key: a.key}}]
+    dialect: hixie-76
+    host: target
+    send_proxy_protocol: v2
+    max_connections: 5
+  pages: {targets: [{url: "https://[::1]"}]}
   web: {targets: [{url: "ws://web/"}]}
   spare: {targets: [{url: "ws://spare"}]}
 logging: {level: debug, format: json}
 """
     rfc6455 = DIALECTS["rfc6455"]
-    chat = Upstream("chat", (Target("10.0.1.11", 9000, "ws://10.0.1.11:9000"),), DIALECTS["hixie-76"])
+    tls = TargetTls("/etc/wsgateway/ca.pem", "chat", "/etc/wsgateway/a.pem", "/etc/wsgateway/a.key")
+    chat = Upstream(
+        "chat",
+        (Target("10.0.1.11", 443, "wss://10.0.1.11", "wss", tls),),
+        DIALECTS["hixie-76"],
+        host="target",
+        send_proxy_protocol="v2",
+        max_connections=5,
+    )
+    pages = Upstream("pages", (Target("::1", 443, "https://[::1]", "https"),), rfc6455)
     web = Upstream("web", (Target("web", 80, "ws://web/"),), rfc6455)
     grants = (Grant("*.example.com", (80, 8080)), Grant("*", (443,)))
-    assert parse(text, "f.yaml") == Settings(
+    assert parse(text, "/etc/wsgateway/f.yaml") == Settings(
         listeners=(
             Listener(
                 "public",
                 (Address("127.0.0.1", 8080), Address("::1", 8081)),
                 7,
-                HeadLimits(2048, 9),
-                FlashPolicy("inline", grants),
+                max_connections_per_ip=3,
+                head_limits=HeadLimits(2048, 9),
+                tls=ListenerTls(
+                    certificates=(
+                        Certificate(
+                            ("example.com", "*.example.com"), "/etc/wsgateway/ws.pem", "/etc/wsgateway/keys/ws.key"
+                        ),
+                        Certificate((), "/etc/b.pem", "/etc/wsgateway/../b.key"),
+                    ),
+                    profile="custom",
+                    client_certificates="required",
+                    client_ca="/etc/wsgateway/clients.pem",
+                    minimum="1.1",
+                    ciphers="ALL",
+                ),
+                proxy_protocol=ProxyProtocol("optional", (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))),
+                forwarded_trusted=(ip_network("192.0.2.7/32"),),
+                flash_policy=FlashPolicy("inline", grants),
             ),
-            Listener("listener-2", (Address("localhost", 0),), 20000, HeadLimits(16384, 100), FlashPolicy("none", ())),
+            Listener("listener-2", (Address("localhost", 0),), 20000),
         ),
         routes=(
             Route(
                 "chat",
-                PathMatch(exact="/chat"),
+                Match(
+                    path=PathMatch(exact="/chat"),
+                    hosts=("ws.example.com", "*.b.example", "::1"),
+                    subprotocols=("chat", "v2.chat"),
+                    headers=(("X-A", "b"), ("X-C", "*")),
+                    listeners=("public", "listener-2"),
+                    upgrade=True,
+                ),
                 chat,
+                http_upstream=pages,
+                rewrite=Rewrite("/chat", "/v1"),
+                headers=HeaderRules((("X-Client", "{client_ip}"), ("x-b", "c")), ("cookie", "x-d")),
                 dialects=named("hixie-75", "hixie-76"),
                 binary=BinaryRule("latin-1", "latin-1"),
                 text_only=named("hybi-08", "rfc6455"),
@@ -131,12 +241,15 @@ logging: {level: debug, format: json}
                 location_scheme="ws",
                 extensions="forward",
                 unprefixed_headers=False,
-                timeouts=Timeouts(10.0, 20.0, 30.0, 40.0),
+                origins=Origins((), missing="allow", null="allow"),
+                timeouts=Timeouts(10.0, 20.0, 30.0, None, 50.0, 60.0, None),
+                keepalive=Keepalive(None, 90.0),
                 limits=Limits(51_200, 60),
+                rates=Rates(messages=None, over_messages="close", handshakes=Rate(80, 3600.0)),
             ),
             Route(
                 "route-2",
-                PathMatch(prefix="/x"),
+                Match(path=PathMatch(prefix="/x")),
                 web,
                 dialects=named("hybi-07", "hybi-08", "rfc6455"),
                 binary=BinaryRule("base64", "hex"),
@@ -145,12 +258,20 @@ logging: {level: debug, format: json}
                 location_scheme="wss",
                 extensions="none",
                 unprefixed_headers=True,
-                timeouts=Timeouts(1.0, 2.0, 3.0, 4.0),
+                origins=Origins(("https://a.example", "*"), missing="refuse", null="refuse"),
+                timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
+                keepalive=Keepalive(8.0, 9.0),
                 limits=Limits(5120, 6),
+                rates=Rates(messages=Rate(7, 1.0), over_messages="delay", handshakes=Rate(8, 60.0)),
             ),
         ),
-        upstreams={"chat": chat, "web": web, "spare": Upstream("spare", (Target("spare", 80, "ws://spare"),), rfc6455)},
-        default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0),
+        upstreams={
+            "chat": chat,
+            "pages": pages,
+            "web": web,
+            "spare": Upstream("spare", (Target("spare", 80, "ws://spare"),), rfc6455),
+        },
+        default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
         logging=Logging("debug", "json"),
     )
 
@@ -239,3 +360,40 @@ def test_dialects_stand_once_and_from_the_oldest_on_however_they_are_named() -> 
 def test_any_dialect_may_be_spoken_to_an_upstream(name: str) -> None:
     upstreams = UPSTREAMS.replace("]}}", f"], dialect: {name}}}}}")
     assert parse(f"version: 1\n{LISTENERS}{ROUTES}{upstreams}", "f.yaml").upstreams["echo"].dialect is DIALECTS[name]
+
+
+DEFAULTS_OF_ALL = (
+    "origins: {allow: ['https://a'], missing: refuse, 'null': refuse}, keepalive: {interval: 1s, timeout: 2s},"
+    " timeouts: {idle: 3s, send: 4s, lifetime: 5s},"
+    " limits: {message_rate: 6/s, message_rate_action: delay, handshake_rate: 7/m}"
+)
+
+
+@pytest.mark.parametrize(
+    ("own", "differs"),
+    [
+        ("", {}),
+        ("origins: {}, keepalive: {}, timeouts: {}, limits: {}", {}),
+        ("origins: {allow: ['*']}", {"origins": Origins(("*",), "refuse", "refuse")}),
+        ("origins: {allow: []}", {"origins": Origins((), "refuse", "refuse")}),
+        ("origins: {missing: allow}", {"origins": Origins(("https://a",), "allow", "refuse")}),
+        ("origins: {null: allow}", {"origins": Origins(("https://a",), "refuse", "allow")}),
+        ("keepalive: {interval: none}", {"keepalive": Keepalive(None, 2.0)}),
+        ("keepalive: {interval: 30s}", {"keepalive": Keepalive(30.0, 2.0)}),
+        ("keepalive: {timeout: 20s}", {"keepalive": Keepalive(1.0, 20.0)}),
+        ("timeouts: {idle: none}", {"timeouts": Timeouts(send_seconds=4.0, lifetime_seconds=5.0)}),
+        ("timeouts: {send: 30s}", {"timeouts": Timeouts(idle_seconds=3.0, lifetime_seconds=5.0)}),
+        ("timeouts: {lifetime: none}", {"timeouts": Timeouts(idle_seconds=3.0, send_seconds=4.0)}),
+        ("limits: {message_rate: none}", {"rates": Rates(None, "delay", Rate(7, 60.0))}),
+        ("limits: {message_rate_action: close}", {"rates": Rates(Rate(6, 1.0), "close", Rate(7, 60.0))}),
+        ("limits: {handshake_rate: none}", {"rates": Rates(Rate(6, 1.0), "delay", None)}),
+    ],
+)
+def test_a_route_overrides_one_key_of_a_section_and_keeps_the_others(own: str, differs: dict[str, object]) -> None:
+    (route,) = routes_of(DEFAULTS_OF_ALL, own)
+    assert {name: getattr(route, name) for name in ("origins", "keepalive", "timeouts", "rates")} == {
+        "origins": Origins(("https://a",), "refuse", "refuse"),
+        "keepalive": Keepalive(1.0, 2.0),
+        "timeouts": Timeouts(idle_seconds=3.0, send_seconds=4.0, lifetime_seconds=5.0),
+        "rates": Rates(Rate(6, 1.0), "delay", Rate(7, 60.0)),
+    } | differs

@@ -61,6 +61,37 @@ def test_without_any_upstreams_their_absence_is_the_only_mistake() -> None:
     assert findings(routes=[{"upstream": "chat"}]) == []
 
 
+def test_an_http_upstream_exists_too() -> None:
+    assert findings(routes=[{"http_upstream": "wed"}], upstreams={"web": {}}) == [
+        Finding(("routes", 0, "http_upstream"), "'wed' is no upstream; did you mean 'web'?")
+    ]
+
+
+def test_a_pool_of_the_wrong_scheme_is_told_once() -> None:
+    targets = [{"url": "ws://a"}, {"url": "http://b"}, {"url": "https://c"}]
+    found = findings(routes=[{"upstream": "a"}], upstreams={"a": {"targets": targets}})
+    assert [each for each in found if each.path[0] == "routes"] == [
+        Finding(("routes", 0, "upstream"), "the targets of 'a' begin with http://, upstream needs ws:// or wss://")
+    ]
+
+
+def test_a_scheme_that_nobody_knows_is_left_to_the_schema() -> None:
+    upstreams = {"a": {"targets": [{"url": "ftp://a"}]}, "b": {"targets": [{"url": 7}]}, "c": {"targets": [None]}}
+    assert findings(routes=[{"upstream": name} for name in upstreams], upstreams=upstreams) == []
+
+
+def test_a_route_waits_at_listeners_that_exist() -> None:
+    routes = [{"match": {"listeners": ["public", "listener-2", "listener-1", "pubic"]}}]
+    assert findings(listeners=[{"name": "public"}, {}], routes=routes) == [
+        Finding(("routes", 0, "match", "listeners", 2), "'listener-1' is no listener; did you mean 'listener-2'?"),
+        Finding(("routes", 0, "match", "listeners", 3), "'pubic' is no listener; did you mean 'public'?"),
+    ]
+
+
+def test_without_any_listeners_their_absence_is_the_only_mistake() -> None:
+    assert findings(routes=[{"match": {"listeners": ["public"]}}]) == []
+
+
 def test_the_name_of_an_upstream_is_plain() -> None:
     assert findings(upstreams={"b d": {}, "B_1.x-y": {}}) == [
         Finding(("upstreams", "b d"), "'b d' is not a name; letters, digits, '_', '-' and '.' are allowed", at_key=True)
@@ -79,4 +110,5 @@ def test_what_has_the_wrong_shape_is_left_to_the_schema(wrong: object) -> None:
     assert findings(listeners=wrong, routes=wrong, upstreams=wrong) == []
     inner = {"name": wrong if wrong != "text" else "x", "bind": wrong, "upstream": wrong if wrong != "text" else None}
     assert findings(listeners=[inner], routes=[inner]) == []
+    assert findings(listeners=[{}], routes=[{"match": wrong}, {"match": {"listeners": wrong}}]) == []
     assert findings(upstreams={"a": {"targets": wrong}, "b": wrong}) == []

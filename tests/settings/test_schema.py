@@ -25,8 +25,9 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
             "defaults.timeouts.handshake_seconds: this key is unknown; did you mean 'handshake'?",
         ),
         (
-            "defaults: {timeouts: {idle: 1s}}",
-            "defaults.timeouts.idle: this key is unknown; known are handshake, challenge, connect, close",
+            "defaults: {timeouts: {read: 1s}}",
+            "defaults.timeouts.read: this key is unknown;"
+            " known are handshake, challenge, connect, idle, close, send, lifetime",
         ),
         (
             "defaults: {timeouts: {connect: 10}}",
@@ -128,7 +129,10 @@ def test_a_mistake_in_a_listener_is_named(listener: str, message: str) -> None:
     ("route", "message"),
     [
         ("{upstream: echo}", "routes[0]: 'match' is missing"),
-        ("{match: {path: {prefix: /}}}", "routes[0]: 'upstream' is missing"),
+        (
+            "{match: {path: {prefix: /}}}",
+            "routes[0]: the route leads nowhere; give it an upstream, an http_upstream, or both",
+        ),
         (
             "{match: {path: {prefix: /}}, upstream: ecko}",
             "routes[0].upstream: 'ecko' is no upstream; did you mean 'echo'?",
@@ -141,15 +145,15 @@ def test_a_mistake_in_a_listener_is_named(listener: str, message: str) -> None:
         ),
         (
             "{match: {path: {}}, upstream: echo}",
-            "routes[0].match.path: neither prefix nor exact is given, exactly one of them is needed",
+            "routes[0].match.path: none of prefix, exact and regex is given, exactly one of them is needed",
         ),
         (
             "{match: {path: {prefix: /, exact: /}}, upstream: echo}",
-            "routes[0].match.path: prefix and exact are both given, exactly one of them is needed",
+            "routes[0].match.path: prefix and exact are given, exactly one of them is needed",
         ),
         (
-            "{match: {path: {regex: /}}, upstream: echo}",
-            "routes[0].match.path.regex: this key is unknown; known are prefix, exact",
+            "{match: {path: {suffix: /}}, upstream: echo}",
+            "routes[0].match.path.suffix: this key is unknown; known are prefix, exact, regex",
         ),
         (
             "{match: {path: {prefix: chat}}, upstream: echo}",
@@ -161,21 +165,20 @@ def test_a_mistake_in_a_listener_is_named(listener: str, message: str) -> None:
         ),
         (
             '{match: {path: {exact: "/a?b"}}, upstream: echo}',
-            "routes[0].match.path.exact: '/a?b' can never match, a path ends before '?' or '#'",
+            "routes[0].match.path.exact: '/a?b' is not a path, which ends before '?' or '#'",
         ),
         (
             '{match: {path: {exact: "/a#b"}}, upstream: echo}',
-            "routes[0].match.path.exact: '/a#b' can never match, a path ends before '?' or '#'",
+            "routes[0].match.path.exact: '/a#b' is not a path, which ends before '?' or '#'",
         ),
         (
             "{match: {path: {prefix: /caf\u00e9}}, upstream: echo}",
-            "routes[0].match.path.prefix: '/caf\u00e9' can never match, "
+            "routes[0].match.path.prefix: '/caf\u00e9' is not a path; "
             "write spaces and all that is not ASCII percent-encoded",
         ),
         (
             "{match: {path: {prefix: /a b}}, upstream: echo}",
-            "routes[0].match.path.prefix: '/a b' can never match, "
-            "write spaces and all that is not ASCII percent-encoded",
+            "routes[0].match.path.prefix: '/a b' is not a path; write spaces and all that is not ASCII percent-encoded",
         ),
         (
             "{match: {path: {prefix: /}}, upstream: echo, timeouts: {close: 5}}",
@@ -193,7 +196,11 @@ def test_a_mistake_in_a_route_is_named(route: str, message: str) -> None:
         ("{}", "upstreams.echo: 'targets' is missing"),
         ("{targets: []}", "upstreams.echo.targets: nothing is in it, at least one is needed"),
         ("{targets: [{}]}", "upstreams.echo.targets[0]: 'url' is missing"),
-        ("{targets: [{url: http://x}]}", "upstreams.echo.targets[0].url: 'http://x' is not a ws:// address"),
+        (
+            "{targets: [{url: ftp://x}]}",
+            "upstreams.echo.targets[0].url: 'ftp://x' is not an address that begins with ws://, wss://, http:// or"
+            " https://",
+        ),
         (
             "{targets: [{url: ws://a}, {url: ws://b}]}",
             "upstreams.echo.targets: 2 targets are given, this version takes exactly one per upstream",
@@ -204,7 +211,8 @@ def test_a_mistake_in_a_route_is_named(route: str, message: str) -> None:
         ),
         (
             "{targets: [{url: ws://a}], balance: x}",
-            "upstreams.echo.balance: this key is unknown; known are targets, dialect",
+            "upstreams.echo.balance: this key is unknown;"
+            " known are targets, dialect, host, send_proxy_protocol, max_connections",
         ),
     ],
 )

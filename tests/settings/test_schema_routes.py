@@ -80,6 +80,151 @@ MISTAKES: list[tuple[str, ...]] = [
     ("unprefixed_headers: []", "23 unprefixed_headers: a list is neither true nor false"),
 ]  # fmt: skip
 
+MISTAKES += [
+    (
+        "origins: ['*']",
+        "12 origins: a list is not a mapping; write 'key: value' in it",
+    ),
+    (
+        "origins: {allow: '*'}",
+        "20 origins.allow: '*' is not a list; write '- ' before each member, or brackets around all",
+    ),
+    (
+        "origins: {allow: [app.example.com]}",
+        "21 origins.allow[0]: 'app.example.com' is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all",
+    ),
+    (
+        "origins: {allow: ['https://a.example/']}",
+        "21 origins.allow[0]: 'https://a.example/' is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all",
+    ),
+    (
+        "origins: {allow: ['https://*']}",
+        "21 origins.allow[0]: 'https://*' is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all",
+    ),
+    (
+        "origins: {allow: ['https://a*.example']}",
+        "21 origins.allow[0]: 'https://a*.example' is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all",
+    ),
+    (
+        "origins: {allow: ['https://a.example:65536']}",
+        "21 origins.allow[0]: 'https://a.example:65536' is not an origin; write"
+        " https://app.example.com, https://*.example.com or * for all",
+    ),
+    (
+        "origins: {allow: ['http://[::g]']}",
+        "21 origins.allow[0]: 'http://[::g]' is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all",
+    ),
+    (
+        "origins: {allow: ['http://a_b!']}",
+        "21 origins.allow[0]: 'http://a_b!' is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all",
+    ),
+    (
+        "origins: {allow: [null]}",
+        "21 origins.allow[0]: an empty value is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all; for the Origin null there is the key 'null'",
+    ),
+    (
+        "origins: {allow: ['null']}",
+        "21 origins.allow[0]: 'null' is not an origin; write https://app.example.com,"
+        " https://*.example.com or * for all; for the Origin null there is the key 'null'",
+    ),
+    (
+        "origins: {allow: [7]}",
+        "21 origins.allow[0]: 7 is not an origin; write https://app.example.com, https://*.example.com or * for all",
+    ),
+    (
+        "origins: {missing: deny}",
+        "22 origins.missing: 'deny' is unknown; known are allow, refuse",
+    ),
+    (
+        "origins: {null: true}",
+        "19 origins.null: true is unknown; known are allow, refuse",
+    ),
+    (
+        "origins: {nul: allow}",
+        "13 origins.nul: this key is unknown; did you mean 'null'?",
+    ),
+    (
+        "timeouts: {idle: 5}",
+        "20 timeouts.idle: 5 has no unit; write 5s (or with ms, m or h), or none",
+    ),
+    (
+        "timeouts: {idle: never}",
+        "20 timeouts.idle: 'never' is not a duration; write it as 10s, 500ms, 2m or 1h, or none",
+    ),
+    (
+        "timeouts: {idle: ~}",
+        "20 timeouts.idle: an empty value says nothing; leave the key out",
+    ),
+    (
+        "timeouts: {lifetime: 0s}",
+        "24 timeouts.lifetime: '0s' is too short, more than 0s is allowed, or none",
+    ),
+    (
+        "timeouts: {send: none}",
+        "20 timeouts.send: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h",
+    ),
+    (
+        "keepalive: none",
+        "14 keepalive: 'none' is not a mapping; write 'key: value' in it",
+    ),
+    (
+        "keepalive: {interval: 30}",
+        "25 keepalive.interval: 30 has no unit; write 30s (or with ms, m or h), or none",
+    ),
+    (
+        "keepalive: {interval: off}",
+        "25 keepalive.interval: 'off' is not a duration; write it as 10s, 500ms, 2m or 1h, or none",
+    ),
+    (
+        "keepalive: {timeout: none}",
+        "24 keepalive.timeout: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h",
+    ),
+    (
+        "keepalive: {timeouts: 1s}",
+        "15 keepalive.timeouts: this key is unknown; did you mean 'timeout'?",
+    ),
+    (
+        "limits: {message_rate: 100}",
+        "26 limits.message_rate: 100 is not a rate; write 100/s, 60/m or 1000/h, or none",
+    ),
+    (
+        "limits: {message_rate: 100/d}",
+        "26 limits.message_rate: '100/d' is not a rate; write 100/s, 60/m or 1000/h, or none",
+    ),
+    (
+        "limits: {message_rate: 0/s}",
+        "26 limits.message_rate: '0/s' is not a rate; write 100/s, 60/m or 1000/h, or none",
+    ),
+    (
+        "limits: {message_rate: 1.5/s}",
+        "26 limits.message_rate: '1.5/s' is not a rate; write 100/s, 60/m or 1000/h, or none",
+    ),
+    (
+        "limits: {message_rate: ~}",
+        "26 limits.message_rate: an empty value says nothing; leave the key out",
+    ),
+    (
+        "limits: {message_rate_action: drop}",
+        "33 limits.message_rate_action: 'drop' is unknown; known are close, delay",
+    ),
+    (
+        "limits: {handshake_rate: 10 / s}",
+        "28 limits.handshake_rate: '10 / s' is not a rate; write 100/s, 60/m or 1000/h, or none",
+    ),
+    (
+        "limits: {rate: 1/s}",
+        "12 limits.rate: this key is unknown; known are message_size, fragments, message_rate,"
+        " message_rate_action, handshake_rate",
+    ),
+]
+
 
 every_mistake = pytest.mark.parametrize("mistake", MISTAKES, ids=[line for line, *_ in MISTAKES])
 
@@ -115,6 +260,13 @@ ACCEPTED = [
     "binary: {text_only: [hixie-75..76]}",
     "unprefixed_headers: True",
     "unprefixed_headers: FALSE",
+    "origins: {}",
+    "origins: {allow: []}",
+    "origins: {allow: ['*', 'HTTPS://*.Example.com:8443', 'http://[::1]:80', 'file://', 'chrome-extension://a']}",
+    "origins: {'null': refuse}",
+    "timeouts: {idle: none, lifetime: 12h}",
+    "keepalive: {interval: none}",
+    "limits: {message_rate: 1/h, message_rate_action: delay, handshake_rate: 999999999/s}",
 ]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
-from wsgateway.settings.schema import File, Section, choices, known_keys
+from wsgateway.settings.base import Section
+from wsgateway.settings.schema import File, choices, known_keys
 
 
 def sections(kind: type[Section] = Section) -> Iterator[type[Section]]:
@@ -45,7 +46,8 @@ def test_the_schema_can_be_told_to_an_editor() -> None:
 def test_the_keys_of_a_section_are_those_of_the_file() -> None:
     assert known_keys(("listeners", 0, "limits")) == ["head_size", "headers"]
     assert known_keys(("listeners", 0, "flash_policy", "allow", 1)) == ["domain", "ports"]
-    assert known_keys(("upstreams", "echo", "targets", 0)) == ["url"]
+    assert known_keys(("upstreams", "echo", "targets", 0)) == ["url", "tls"]
+    assert known_keys(("listeners", 0, "tls", "certificates", 0)) == ["hosts", "certificate", "private_key"]
     assert (
         known_keys(("defaults", "binary")) == known_keys(("routes", 2, "binary")) == ["encode", "decode", "text_only"]
     )
@@ -59,4 +61,5 @@ def test_only_a_section_has_keys() -> None:
 def test_the_choices_of_a_key_are_those_of_the_file() -> None:
     assert choices(("logging", "format")) == ("text", "json")
     assert choices(("routes", 0, "binary", "decode")) == ("none", "base64", "latin-1", "hex")
+    assert choices(("listeners", 0, "tls", "minimum")) == ("1.0", "1.1", "1.2", "1.3")
     assert choices(("listeners", 0, "flash_policy", "mode")) == ("none", "inline", "only")

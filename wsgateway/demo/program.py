@@ -6,6 +6,7 @@ still has its upstream to say goodbye to.
 
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 
 import trio
 
@@ -15,7 +16,7 @@ from wsgateway.observe.log import Log
 from wsgateway.run.worker import bind, serve_until_signalled
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.load import single
-from wsgateway.settings.model import Address
+from wsgateway.settings.model import Address, Origins
 
 HOST = "127.0.0.1"
 
@@ -30,13 +31,16 @@ class Demo:
         with ExitStack() as opened:
             self._upstream_listener = opened.enter_context(_listen(0))
             self._page_listener = opened.enter_context(_listen(page_port))
-            self._settings = single(str(Address(HOST, port)), f"ws://{_address(self._upstream_listener)}")
-            self._bound = bind(self._settings)
+            settings = single(str(Address(HOST, port)), f"ws://{_address(self._upstream_listener)}")
+            self._bound = bind(settings)
             opened.pop_all()
         self.gateway = _address(self._bound[0][1])
         """the gateway's address"""
         self.page = _address(self._page_listener)
         """the page's address"""
+        self._settings = replace(
+            settings, routes=tuple(replace(each, origins=self._origins()) for each in settings.routes)
+        )
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT. A second one ends it at once."""
@@ -47,6 +51,11 @@ class Demo:
                 nursery.start_soon(site.serve, self._page_listener)
                 await serve_until_signalled(self._settings, self._log, self._bound)
                 nursery.cancel_scope.cancel()
+
+    def _origins(self) -> Origins:
+        """No other page in the visitor's browser may join the chat. Probes say that they come from the gateway."""
+        ports = (self.page.port, self.gateway.port)
+        return Origins(tuple(f"http://{host}:{port}" for host in (HOST, "localhost") for port in ports))
 
     def __str__(self) -> str:
         return (

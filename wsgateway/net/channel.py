@@ -3,6 +3,7 @@
 While a session is established its socket is in the hands of the relay engine, and no task waits for it.
 """
 
+import select
 import socket
 import ssl
 from contextlib import suppress
@@ -31,6 +32,31 @@ class Channel:
                 await trio.lowlevel.wait_writable(self.sock)
             except ssl.SSLZeroReturnError:
                 return b""  # the end of a peer that comes behind our own, which Python takes for a fault
+
+    async def peek(self, limit: int, beyond: int) -> bytes:
+        """What is there to be received, `limit` at most, as soon as it is more than `beyond` bytes, or will never be.
+
+        Nothing is taken. For TCP without TLS alone. Raises OSError if the connection is lost.
+        """
+        await trio.lowlevel.checkpoint()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, beyond + 1)
+        try:
+            while True:
+                try:
+                    data = self.sock.recv(limit, socket.MSG_PEEK)
+                except BlockingIOError:
+                    data = None
+                if data is not None and (len(data) > beyond or self._ended()):
+                    return data
+                await trio.lowlevel.wait_readable(self.sock)
+        finally:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+    def _ended(self) -> bool:
+        """Whether the peer will send nothing more than what is there."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     async def send(self, data: bytes) -> None:
         """Sends all of it. Raises OSError if the connection is lost."""
@@ -66,12 +92,15 @@ class Channel:
             return
 
 
-async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str) -> ssl.SSLSocket:
-    """Makes TLS of a connected, non-blocking socket, as its client; the one that was given must not be used any more.
+async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLSocket:
+    """Makes TLS of a connected, non-blocking socket, as its client, or as its server if there is no name of a server.
 
-    Needs a deadline. Raises OSError (ssl.SSLError) if the server cannot be trusted or does not speak TLS.
+    The socket that was given must not be used any more. Needs a deadline. Raises OSError (ssl.SSLError too) if the peer
+    cannot be trusted or does not speak TLS; the connection is closed then.
     """
-    secure = context.wrap_socket(sock, server_hostname=server_name, do_handshake_on_connect=False)
+    secure = context.wrap_socket(
+        sock, server_side=server_name is None, server_hostname=server_name, do_handshake_on_connect=False
+    )
     try:
         while True:
             try:
@@ -87,4 +116,19 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
         raise
 
 
+def watch_over(sock: socket.socket, silence_seconds: float | None, send_seconds: float) -> None:
+    """Has the kernel find out that a peer is gone: by TCP's own questions after a silence (None: by none), and by what
+    is not acknowledged in time."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(send_seconds * 1000)))
+    if silence_seconds is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, min(_MOST_KEEPIDLE, max(1, round(silence_seconds))))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPINTVL_SECONDS)
+
+
+# What Linux takes for TCP_KEEPIDLE, and how long it waits between questions.
+_MOST_KEEPIDLE = 32767
+_KEEPINTVL_SECONDS = 10
 _LINGER_BYTES = 16 * 1024

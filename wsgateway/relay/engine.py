@@ -8,23 +8,24 @@ a slow reader costs one read in its encoded form, and the kernel's buffers. Besi
 ours, and the newest wins.
 """
 
+import os
 import select
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+import ssl
+from collections import deque
 from time import perf_counter
 from typing import NoReturn
 
 import outcome
 import trio
 
-from wsgateway.dialects.base import Side, Step, Translator
+from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError
-from wsgateway.relay.closing import Ending
+from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint, Run
+from wsgateway.relay.watch import FOR_EVER, Patience, Watch
 from wsgateway.wire.events import Close, Role
+from wsgateway.wire.masking import mask_keys
 
-# A read this large carries a bulk transfer at the speed of the kernel, and bounds what one session can hold.
-READ_BYTES = 64 * 1024
 # Sockets served between two of Trio's checkpoints: each gets one read a turn, so nobody waits long for anybody.
 MAX_EVENTS = 64
 # 64 KiB can hold 32768 empty messages, which take a tenth of a second. A side whose reads take longer than this gets
@@ -36,68 +37,27 @@ LEAST_READ_BYTES = 512
 # before need not be woken again, which costs more than the bytes.
 SMALL_BYTES = 4096
 
+# Every session is looked at once in this time, some of them in each of so many parts of it.
+LOOK_SECONDS = 1.0
+LOOKS = 8
+
+# What a TLS socket says instead of EAGAIN.
+_WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
 _CUT = select.EPOLLERR
 _ONCE = select.EPOLLET
 
 
-class Endpoint:
-    """One side of an established session."""
-
-    __slots__ = (
-        "_interest", "_read_bytes", "_reply", "_run",
-        "backlog", "early", "peer", "received", "side", "sock", "translator",
-    )  # fmt: skip
-
-    def __init__(self, sock: socket.socket, side: Side, translator: Translator) -> None:
-        self.sock = sock
-        """non-blocking, connected; it belongs to the caller, who closes it after the relay"""
-        self.side = side
-        """what we speak to it"""
-        self.translator = translator
-        """for the bytes that come from it"""
-        self.early = b""
-        """what came from it behind its handshake: the first bytes of the relay"""
-        self.backlog = b""
-        """what could not be sent to it yet"""
-        self.received = 0
-        """bytes that have come from it in the relay"""
-        self.peer = self
-        """the other side, from the start of the relay on"""
-        self._reply = b""  # waits for the backlog, if there is one
-        self._interest: int | None = None  # what the epoll object watches it for; None: it is not registered
-        self._read_bytes = READ_BYTES
-        self._run: _Run | None = None
-
-
-@dataclass(slots=True)
-class Ended:
-    """Why a relay ended. Both endpoints' backlogs are still to be sent."""
-
-    source: Endpoint | None
-    """the side that ended it; None if we did"""
-    ending: Ending
-
-
-@dataclass(slots=True)
-class _Run:
-    """A relay that is under way, and the task that waits for its end (none while it is set up)."""
-
-    task: trio.lowlevel.Task | None = None
-    ended: Ended | None = None
-
-    def abort(self, _: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
-        """Trio cancels the task, and wakes it itself: nobody else may."""
-        self.task = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-
 class Engine:
     """Moves bytes between pairs of endpoints until one of them ends it."""
 
     def __init__(self) -> None:
+        self._mask_keys = mask_keys(os.urandom)
         self._epoll = select.epoll()
+        self._watches: deque[Watch] = deque()
+        self._decrypted: list[Endpoint] = []  # whose TLS holds bytes that the kernel knows nothing of
+        self._paused: list[tuple[float, Endpoint]] = []  # and until when
         self._endpoints: dict[int, Endpoint] = {}
         self._small: list[tuple[Endpoint, bytes]] = []  # to be sent at the end of this turn
         self.stopping = False
@@ -109,24 +69,68 @@ class Engine:
 
     async def run(self) -> NoReturn:
         """Moves bytes for ever; cancel it to stop."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look)
+            await self._move()
+
+    async def _move(self) -> NoReturn:
         fileno, poll, endpoints = self._epoll.fileno(), self._epoll.poll, self._endpoints
         while True:
-            await trio.lowlevel.wait_readable(fileno)
+            if self._decrypted:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(fileno)
             for fd, events in poll(0, MAX_EVENTS):
                 endpoint = endpoints.get(fd)
-                if endpoint is None:
-                    continue  # its session ended in this turn
-                try:
-                    if events & _OUT:
-                        self._write(endpoint)
-                    if events != _OUT:
-                        self._read(endpoint, events)
-                except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
-                    self._leave(endpoint, outcome.Error(bug))
+                if endpoint is not None:  # else its session ended in this turn
+                    self._serve(endpoint, events)
+            if self._decrypted:
+                ready, self._decrypted = self._decrypted, []
+                for endpoint in ready:
+                    if endpoint.run is not None and not endpoint.paused:
+                        self._send_small()  # it may have been read in this turn already
+                        self._serve(endpoint, _IN)
             self._send_small()
 
-    async def relay(self, client: Endpoint, upstream: Endpoint) -> Ended:
-        """Moves bytes between two sides until one of them ends the session, or `stop` is called.
+    def _serve(self, endpoint: Endpoint, events: int) -> None:
+        try:
+            if events & _OUT:
+                self._write(endpoint)
+            if events != _OUT:
+                self._read(endpoint, events)
+        except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
+            self._leave(endpoint, outcome.Error(bug))
+
+    async def _look(self) -> NoReturn:
+        """Looks at some sessions at a time, for those in which nothing happens."""
+        while True:
+            await trio.sleep(LOOK_SECONDS / LOOKS)
+            now = trio.current_time()
+            self._end_pauses(now)
+            for _ in range(-(-len(self._watches) // LOOKS)):
+                watch = self._watches.popleft()
+                if watch.client.run is None:
+                    continue
+                ended = watch.look(now, self._mask_keys, self._send)
+                if ended is None:
+                    self._watches.append(watch)
+                else:
+                    self._leave(watch.client, outcome.Value(ended))
+
+    def _end_pauses(self, now: float) -> None:
+        due = [endpoint for when, endpoint in self._paused if when <= now]
+        self._paused = [each for each in self._paused if each[0] > now]
+        for endpoint in due:
+            endpoint.paused = False
+            if endpoint.run is not None and not endpoint.peer.backlog:
+                self._watch(endpoint, (endpoint.interest or 0) | _IN)
+                try:
+                    self._drain(endpoint)
+                except Exception as bug:  # noqa: BLE001  as in `_serve`
+                    self._leave(endpoint, outcome.Error(bug))
+
+    async def relay(self, client: Endpoint, upstream: Endpoint, patience: Patience = FOR_EVER) -> Ended:
+        """Moves bytes between two sides until one of them ends it, the patience with them is over, or `stop` is called.
 
         What came behind the handshakes goes first. When this returns or raises, cancelled or not, the engine has let
         go of both sockets.
@@ -134,10 +138,10 @@ class Engine:
         client.peer, upstream.peer = upstream, client
         if self.stopping:
             return Ended(None, None)
-        run = _Run()
+        run = Run()
         try:
             for endpoint in (client, upstream):
-                endpoint._run = run
+                endpoint.run = run
                 self._endpoints[endpoint.sock.fileno()] = endpoint
                 self._watch(endpoint, _IN)
             for endpoint in (upstream, client):
@@ -146,6 +150,10 @@ class Engine:
                     self._apply(endpoint, endpoint.translator.feed(endpoint.early))
                     endpoint.early = b""
             self._send_small()
+            if patience != FOR_EVER:
+                self._watches.append(Watch(client, upstream, patience, trio.current_time()))
+            for endpoint in (client, upstream):
+                self._drain(endpoint)
             if run.ended is None:
                 run.task = trio.lowlevel.current_task()
                 run.ended = await trio.lowlevel.wait_task_rescheduled(run.abort)
@@ -153,6 +161,13 @@ class Engine:
             return run.ended
         finally:
             self._forget(client)
+
+    def pause(self, endpoint: Endpoint, seconds: float) -> None:
+        """Leaves a side unread for so long, roughly."""
+        endpoint.paused = True
+        if endpoint.run is not None:
+            self._watch(endpoint, (endpoint.interest or 0) & ~_IN)
+        self._paused.append((trio.current_time() + seconds, endpoint))
 
     def stop(self) -> None:
         """Ends every relay, and those to come at once."""
@@ -165,17 +180,20 @@ class Engine:
 
     def _read(self, endpoint: Endpoint, events: int) -> None:
         if endpoint.peer.backlog:  # read on when that is out
-            self._watch(endpoint, (endpoint._interest or 0) & _OUT)
+            self._watch(endpoint, (endpoint.interest or 0) & _OUT)
             if events & _CUT:
                 self._end_if_silent(endpoint)
             return
         try:
-            data = endpoint.sock.recv(endpoint._read_bytes)
+            data = endpoint.sock.recv(endpoint.read_bytes)
         except BlockingIOError:
             return
         except OSError as error:
-            self._end(endpoint, error)
+            if not isinstance(error, _WOULD_BLOCK):
+                self._end(endpoint, error)
             return
+        if endpoint.tls is not None and endpoint.tls.pending():
+            self._decrypted.append(endpoint)
         size = len(data)
         endpoint.received += size
         if size < LEAST_READ_BYTES:
@@ -185,13 +203,18 @@ class Engine:
         step = endpoint.translator.feed(data)
         seconds = perf_counter() - begun
         if seconds > SLOW_SECONDS:
-            endpoint._read_bytes = max(LEAST_READ_BYTES, size // 4)
-        elif seconds < FAST_SECONDS and endpoint._read_bytes < READ_BYTES:
-            endpoint._read_bytes *= 2
+            endpoint.read_bytes = max(LEAST_READ_BYTES, size // 4)
+        elif seconds < FAST_SECONDS and endpoint.read_bytes < READ_BYTES:
+            endpoint.read_bytes *= 2
         self._apply(endpoint, step)
 
     def _end_if_silent(self, endpoint: Endpoint) -> None:
         """A side is cut while it is not read: the end, unless what it said before is still to be heard."""
+        if endpoint.tls is not None:  # there is no looking ahead in TLS
+            number = endpoint.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                self._end(endpoint, OSError(number, os.strerror(number)))
+            return
         try:
             if endpoint.sock.recv(1, socket.MSG_PEEK):
                 return
@@ -209,7 +232,7 @@ class Engine:
             self._small.append((endpoint.peer, step.forward))
         if step.reply:
             if endpoint.backlog:
-                endpoint._reply = step.reply
+                endpoint.reply = step.reply
             else:
                 self._send(endpoint, step.reply)
         if step.ending is not None:
@@ -228,38 +251,53 @@ class Engine:
                 sent = endpoint.sock.send(data)
             except BlockingIOError:
                 pass
-            except OSError:  # it is gone; what it said before is still to be read, and tells how it ended
-                return
+            except OSError as error:
+                if not isinstance(error, _WOULD_BLOCK):
+                    return  # it is gone; what it said before is still to be read, and tells how it ended
         if sent < len(data):
             endpoint.backlog += data[sent:]
-            if endpoint._run is not None:
-                self._watch(endpoint, (endpoint._interest or 0) | _OUT)
+            if endpoint.run is not None:
+                self._watch(endpoint, (endpoint.interest or 0) | _OUT)
 
     def _write(self, endpoint: Endpoint) -> None:
         """Sends more of the backlog; when it is out, the reply; when that is out, the other side is read again."""
         backlog, endpoint.backlog = endpoint.backlog, b""
         self._send(endpoint, backlog)
-        if endpoint._reply and not endpoint.backlog:
-            reply, endpoint._reply = endpoint._reply, b""
+        if endpoint.reply and not endpoint.backlog:
+            reply, endpoint.reply = endpoint.reply, b""
             self._send(endpoint, reply)
         if not endpoint.backlog:
-            self._watch(endpoint, (endpoint._interest or 0) & ~_OUT)
-            self._watch(endpoint.peer, (endpoint.peer._interest or 0) | _IN)
+            self._watch(endpoint, (endpoint.interest or 0) & ~_OUT)
+            if not endpoint.peer.paused:
+                self._watch(endpoint.peer, (endpoint.peer.interest or 0) | _IN)
+                self._resume(endpoint.peer)
+
+    def _resume(self, endpoint: Endpoint) -> None:
+        """Has what TLS has decrypted already read on: the kernel will not say that it is there."""
+        if endpoint.tls is not None and endpoint.tls.pending():
+            self._decrypted.append(endpoint)
+
+    def _drain(self, endpoint: Endpoint) -> None:
+        """Reads what TLS has decrypted already, outside of a turn: nothing would wake the loop for it."""
+        tls = endpoint.tls
+        while tls is not None and endpoint.run and tls.pending() and not (endpoint.peer.backlog or endpoint.paused):
+            self._read(endpoint, _IN)
+            self._send_small()
 
     def _watch(self, endpoint: Endpoint, interest: int) -> None:
         """Sets what an endpoint is watched for. One that waits for nothing learns once that it is cut, not for ever."""
-        fd, before = endpoint.sock.fileno(), endpoint._interest
+        fd, before = endpoint.sock.fileno(), endpoint.interest
         if before is None:
             self._epoll.register(fd, interest)
         elif before != interest:
             self._epoll.modify(fd, interest or _ONCE)
-        endpoint._interest = interest
+        endpoint.interest = interest
 
     def _end(self, endpoint: Endpoint, ending: Close | ProtocolError | OSError) -> None:
         self._leave(endpoint, outcome.Value(Ended(endpoint, ending)))
 
     def _leave(self, endpoint: Endpoint, result: outcome.Value[Ended] | outcome.Error) -> None:
-        run = endpoint._run
+        run = endpoint.run
         self._forget(endpoint)
         if run is not None and run.task is not None:
             trio.lowlevel.reschedule(run.task, result)
@@ -269,10 +307,10 @@ class Engine:
     def _forget(self, endpoint: Endpoint) -> None:
         """Lets go of both sides; harmless if that has happened."""
         for each in (endpoint, endpoint.peer):
-            if each._run is not None:
+            if each.run is not None:
                 fd = each.sock.fileno()
-                if each._interest is not None:
+                if each.interest is not None:
                     self._epoll.unregister(fd)
-                    each._interest = None
+                    each.interest = None
                 self._endpoints.pop(fd, None)
-                each._run = None
+                each.run = None

@@ -11,6 +11,7 @@ from wsgateway.observe.log import Log
 from wsgateway.run.systemd import notify
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.listeners import Acceptor, listen
+from wsgateway.settings.advice import advice
 from wsgateway.settings.model import Address, Listener, Settings
 
 # The steps of a goodbye, each of which may take `timeouts.close`: finish a frame, tell, await the answer, close.
@@ -79,6 +80,8 @@ async def serve_until_signalled(settings: Settings, log: Log, bound: Bound) -> N
             for listener, sock in bound:
                 host, port = sock.getsockname()[:2]
                 log.info("listening", listener=listener.name, address=str(Address(host, port)))
+            for sentence in advice(settings):
+                log.warning("advice", why=sentence)
             _tell_manager(log, "READY=1")
             await serve(settings, log, bound, stop)
             nursery.cancel_scope.cancel()

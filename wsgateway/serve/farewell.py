@@ -3,13 +3,14 @@
 What each is told stands in `relay.closing`; here it is sent, and answers are awaited, for a bounded time.
 """
 
+import ssl
 from collections.abc import Iterator
 
 import trio
 
 from wsgateway.net.channel import Channel
 from wsgateway.relay.closing import BRIEF_SECONDS, farewell
-from wsgateway.relay.engine import READ_BYTES, Ended, Endpoint
+from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint
 from wsgateway.wire.events import Close
 
 
@@ -135,8 +136,10 @@ async def _flush(endpoint: Endpoint) -> None:
         await trio.lowlevel.checkpoint()
         try:
             endpoint.backlog = endpoint.backlog[endpoint.sock.send(endpoint.backlog) :]
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantWriteError):
             await trio.lowlevel.wait_writable(endpoint.sock)
+        except ssl.SSLWantReadError:
+            await trio.lowlevel.wait_readable(endpoint.sock)
         except OSError:
             endpoint.backlog = b""
 

@@ -6,8 +6,9 @@ import socket
 import trio
 
 from wsgateway.errors import Problem, SettingsError
+from wsgateway.net.channel import Channel
 from wsgateway.serve.gateway import Gateway
-from wsgateway.serve.opening import Client
+from wsgateway.serve.prologue import Client
 from wsgateway.serve.session import serve_client, turn_away
 from wsgateway.settings.model import Address, Listener
 
@@ -72,11 +73,12 @@ class Acceptor:
                     await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
                     break
                 self._exhausted = False
-                self._start(accepted, Client(accepted, address[0], address[1]))
+                self._start(accepted, address)
 
-    def _start(self, sock: socket.socket, client: Client) -> None:
+    def _start(self, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client = Client(Channel(sock), *address[:2], local=sock.getsockname()[:2], begun=trio.current_time())
         if self._connections < self._listener.max_connections:
             self._connections += 1
             self._sessions.start_soon(self._serve, client)

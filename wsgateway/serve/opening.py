@@ -2,56 +2,51 @@
 
     HTTP head -> dialect -> offer -> route -> upstream -> its answer -> 101 to the client, last of all
 
-A Flash Player asks for a policy instead; it gets the listener's, and nothing else.
-
 As long as no 101 has gone out, whatever goes wrong is an HTTP answer. What the client sent behind its request is
 dropped then: it may look like another request, and must not become one.
 """
 
+import math
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import trio
 
-from wsgateway.dialects import Answering, Dialect, Offer, Side, recognise
+from wsgateway.dialects import Answering, Offer, Side, recognise
 from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import Channel, watch_over
 from wsgateway.observe.log import LEVELS
-from wsgateway.policy.dialects import check_dialect
-from wsgateway.policy.routes import decide
-from wsgateway.relay.engine import Endpoint
+from wsgateway.policy.checks import Visitor, admit
+from wsgateway.policy.forwarded import Identity, identify
+from wsgateway.policy.passing import Visit, location_secure, upstream_offer
+from wsgateway.policy.rates import Bucket
+from wsgateway.policy.routes import asked, decide
+from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import Terms, translator
 from wsgateway.serve.gateway import Gateway
-from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request
-from wsgateway.settings.model import Listener, Route
-from wsgateway.upstream.connect import connect
-from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands, with_forwarded
+from wsgateway.serve.pace import Paced
+from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError
+from wsgateway.settings.model import Listener, OverRate, Rate, Route, Upstream
+from wsgateway.upstream.connect import reach
+from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
+from wsgateway.wire.closecodes import POLICY_VIOLATION
 from wsgateway.wire.events import Role
-from wsgateway.wire.flash import policy
-from wsgateway.wire.heads import Headers, RequestHead, Response
+from wsgateway.wire.heads import Headers, Request, RequestHead, Response, not_upgradable
+from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
 # A challenge that is not here this long after its head is held back by a proxy that waits for a 101, as HAProxy does.
 CHALLENGE_GRACE_SECONDS = 0.2
 # A refused version comes with those that are not (RFC 6455, 4.4): these go on with a refusal, and with nothing else.
 _VERSION = ("Sec-WebSocket-Version",)
-_LOGGED_CHARACTERS = 200
-
-
-@dataclass(slots=True)
-class Client:
-    """An accepted connection."""
-
-    sock: socket.socket
-    ip: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+# As much of what a client may make as long as it likes is in a line of the log.
+LOGGED_CHARACTERS = 200
+_UNUSABLE = "the server behind this gateway cannot be used now"
 
 
 @dataclass(slots=True)
@@ -60,136 +55,176 @@ class Opened:
 
     client: Endpoint
     upstream: Endpoint
-    close_seconds: float
+    route: Route
     facts: dict[str, str]
     """what the log says of it"""
 
 
-async def open_session(gateway: Gateway, listener: Listener, client: Client) -> Opened | None:
-    """Opens a session for a client, or answers why there is none; that, and who it was, is logged then."""
-    opening = _Opening(gateway, listener, client)
-    try:
-        return await opening.run()
-    except ClientLeftError as error:
-        opening.log("left", error, level="debug")
-    except OSError as error:
-        opening.log("lost", error.strerror or error)
-    except ProtocolError as error:  # too late for an HTTP answer
-        opening.log("refused", error)
-    except HandshakeError as error:
-        opening.log("refused", error, error.status)
-        await opening.refuse(error.status, str(error), error.headers)
-    except UpstreamError as error:
-        opening.log("upstream failed", error, error.status, level="warning")
-        await opening.refuse(error.status, "the server behind this gateway cannot be used now")
-    return None
-
-
-async def refuse_for_room(gateway: Gateway, listener: Listener, client: Client) -> None:
-    """Answers 503 to a client beyond the listener's limit, without waiting for its request; nothing to who may not know
-    HTTP."""
-    opening = _Opening(gateway, listener, client)
-    why = f"{listener.name} has its limit of {listener.max_connections} connections"
-    opening.log("refused", why, 503, level="warning")
-    if listener.flash_policy.mode != "only":
-        await opening.refuse(503, "too many connections")
-
-
-class _Opening:
-    """One attempt; its steps in the order in which they happen."""
+class Turn:
+    """A request of a client: what the log knows of it, and how the client is told if it comes to nothing."""
 
     def __init__(self, gateway: Gateway, listener: Listener, client: Client) -> None:
-        self._gateway = gateway
-        self._client = client
-        self._listener = listener
-        self._channel = Channel(client.sock)
-        self._head = RequestHead(listener.head_limits)
-        self._early = b""  # what came behind the head
-        self._begun = trio.current_time()
-        self.facts: dict[str, str] = {}
+        self.gateway = gateway
+        self.listener = listener
+        self.client = client
+        self.begin(client.begun)
 
-    async def run(self) -> Opened | None:
-        """Opens the session. None if there is to be none, and the client has its answer."""
-        request = await read_request(self._gateway, self._listener, self._channel, self._head)
-        if request is None:
-            await self._tell_policy()
-            return None
-        self.facts["path"] = request.target.partition("?")[0][:_LOGGED_CHARACTERS]
-        dialect = recognise(request)
-        self.facts["dialect"] = dialect.name
-        answering = dialect.handshake.answering(request, os.urandom)
-        route = decide(self._gateway.settings.routes, answering.offer)
-        self.facts["route"] = route.name
-        check_dialect(route, dialect)
-        seconds = route.timeouts.handshake_seconds
-        if not self._left(seconds):
-            raise HandshakeError(f"no whole request within {seconds:g} s", 408)
-        with ExitStack() as cleanup:
-            sock, result = await self._reach_upstream(route, answering, dialect, cleanup)
-            if isinstance(result, Agreement):
-                await self._accept(answering, result, route)
-                ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
-                theirs = Side(route.upstream.dialect.framing, Role.CLIENT, result.secret)
-                opened = self._join(route, ours, theirs, sock, result)
-                cleanup.pop_all()
-                return opened
-            self.log("refused", "this is the upstream's own answer", result.response.status)
-            await self._pass_refusal(sock, result, route)
-        await self._hang_up(route.timeouts.close_seconds)
-        return None
+    def begin(self, now: float) -> None:
+        """Forgets the last request: the next one begins."""
+        self.head = RequestHead(self.listener.head_limits, plain=True)
+        self.facts: dict[str, str] = {}
+        self._begun = now
+
+    def about(self, request: Request) -> None:
+        """Notes for the log what is asked for."""
+        self.facts["path"] = request.target.partition("?")[0][:LOGGED_CHARACTERS]
+
+    @asynccontextmanager
+    async def answered(self) -> AsyncIterator[None]:
+        """Answers whatever goes wrong in the block: there is no session then. That, and who it was, is logged."""
+        try:
+            yield
+        except ClientLeftError as error:
+            self.log("left", error, level="debug")
+        except OSError as error:
+            self.log("lost", error.strerror or error)
+        except ProtocolError as error:  # too early or too late for an HTTP answer
+            self.log("refused", error)
+        except HandshakeError as error:
+            self.log("refused", error, error.status)
+            await self.refuse(error)
+        except UpstreamError as error:
+            self.log("upstream failed", error, error.status, level="warning")
+            await self.refuse(error)
 
     def log(self, event: str, why: object, status: int | None = None, level: str = "info") -> None:
         """Logs why there is no session, with all that is known of it."""
         told = {} if status is None else {"status": status}
-        self._gateway.log.log(LEVELS[level], event, client=str(self._client), **self.facts, **told, why=str(why))
+        self.gateway.log.log(LEVELS[level], event, client=str(self.client), **self.facts, **told, why=str(why))
 
-    async def _tell_policy(self) -> None:
-        """Answers a Flash Player, whose connection is for nothing else."""
-        self.log("policy", f"{len(self._listener.flash_policy.grants)} grants were told")
-        seconds = self._gateway.settings.default_timeouts.close_seconds
+    async def refuse(self, error: HandshakeError | UpstreamError) -> None:
+        """Answers with an HTTP status and a line of text, and hangs up. What is wrong behind us is not told."""
+        why, headers = (str(error), error.headers) if isinstance(error, HandshakeError) else (_UNUSABLE, ())
+        phrase = HTTPStatus(error.status).phrase
+        text = f"{error.status} {phrase}: {why}\n".encode()
+        items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
+        response = Response(error.status, phrase, Headers([*items, ("Connection", "close")]))
+        seconds = self.gateway.settings.default_timeouts.close_seconds
         with trio.move_on_after(seconds):
-            await self._channel.send(policy(self._listener.flash_policy.grants))
-        await self._hang_up(seconds)
+            try:
+                await self.client.channel.send(self.head.respond(response) + self.head.body(text) + self.head.end())
+            except OSError:  # it has left: the log has the reason all the same
+                return
+        await self.hang_up(seconds)
+
+    async def hang_up(self, seconds: float) -> None:
+        """Ends the connection, so that the client has time to read what it was sent last."""
+        with trio.move_on_after(seconds):
+            await self.client.channel.linger()
+
+    def left(self, seconds: float) -> float:
+        """How much is left of so many seconds since the request began; the first one does with the connection."""
+        return max(0.0, self._begun + seconds - trio.current_time())
+
+
+class Opening:
+    """One attempt; its steps in the order in which they happen."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._gateway = turn.gateway
+        self._listener = turn.listener
+        self._client = turn.client
+        self._head = turn.head
+        self._facts = turn.facts
+        self._early = b""  # what came behind the head
+
+    async def run(self, request: Request, cleanup: ExitStack) -> Opened | None:
+        """Opens the session that a request asks for. None if the upstream refused, and the client has its answer.
+
+        What is to be done at the end of the session is left in `cleanup`.
+        """
+        client = self._client
+        self._turn.about(request)
+        if request.version != "1.1":
+            raise not_upgradable(request.version)
+        identity = identify(client.ip, client.secure, request.headers, self._listener.forwarded_trusted)
+        what = asked(request, self._listener.name, identity.host)
+        dialect = recognise(request)
+        self._facts["dialect"] = dialect.name
+        answering = dialect.handshake.answering(request, os.urandom)
+        route = decide(self._gateway.settings.routes, what)
+        self._facts["route"] = route.name
+        admit(route, Visitor(dialect, answering.offer.origin))
+        self._meter(route, identity)
+        seconds = route.timeouts.handshake_seconds
+        if not self._turn.left(seconds):
+            raise HandshakeError(f"no whole request within {seconds:g} s", 408)
+        upstream = route.upstream
+        assert upstream is not None, "one of the checks"
+        full = HandshakeError("too many connections", 503)
+        offer = upstream_offer(route, upstream, answering.offer, Visit(identity, dialect.name, self._listener.name))
+        with ExitStack() as stack:  # who is refused must not keep the upstream waiting
+            stack.enter_context(self._gateway.connections.one_more(upstream.name, upstream.max_connections, full))
+            sock, result = await self._reach_upstream(route, upstream, offer, stack)
+            if isinstance(result, Agreement):
+                await self._accept(answering, result, route, identity)
+                ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
+                theirs = Side(upstream.dialect.framing, Role.CLIENT, result.secret)
+                opened = self._join(route, ours, theirs, sock, result)
+                cleanup.push(stack.pop_all())
+                return opened
+            self._turn.log("refused", "this is the upstream's own answer", result.response.status)
+            await self._pass_refusal(sock, result, route)
+        await self._turn.hang_up(route.timeouts.close_seconds)
+        return None
+
+    def _meter(self, route: Route, identity: Identity) -> None:
+        rate = route.rates.handshakes
+        if rate is not None:
+            seconds = self._gateway.handshakes.missing((route.name, identity.ip), rate, trio.current_time())
+            if seconds:
+                wait = (("Retry-After", str(math.ceil(seconds))),)
+                raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait)
 
     async def _reach_upstream(
-        self, route: Route, answering: Answering, dialect: Dialect, cleanup: ExitStack
+        self, route: Route, upstream: Upstream, offer: Offer, cleanup: ExitStack
     ) -> tuple[socket.socket, Agreement | Refusal]:
-        """Connects to the route's target and makes it the client's offer. `cleanup` gets the socket to close."""
-        target = route.upstream.targets[0]
-        self.facts["target"] = target.url
+        """Connects to the upstream's target and makes it the client's offer. `cleanup` gets the socket to close."""
+        target = upstream.targets[0]
+        self._facts["target"] = target.url
         seconds = route.timeouts.handshake_seconds
         silent = UpstreamError(f"silent for what was left of the {seconds:g} s for a handshake", 504)
-        offer = with_forwarded(_offer(route, dialect, answering.offer), self._client.ip, dialect.name)
-        asking = route.upstream.dialect.handshake.asking(offer, os.urandom)
-        with _within(self._left(seconds), silent):
-            sock = await connect(target.host, target.port, route.timeouts.connect_seconds)
+        asking = upstream.dialect.handshake.asking(replace(offer, secure=target.secure), os.urandom)
+        with _within(self._turn.left(seconds), silent):
+            sock = await reach(target, route.timeouts.connect_seconds, proxy_header(upstream, self._client))
             cleanup.callback(sock.close)
             result = await shake_hands(Channel(sock), asking)
         return sock, result
 
-    async def _accept(self, answering: Answering, agreement: Agreement, route: Route) -> None:
+    async def _accept(self, answering: Answering, agreement: Agreement, route: Route, identity: Identity) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
-        answer = replace(agreement.answer, secure=route.location_scheme == "wss", unprefixed=route.unprefixed_headers)
+        answer = replace(agreement.answer, secure=location_secure(route, identity), unprefixed=route.unprefixed_headers)
         switch = self._head.switch(answering.accept(answer))
         size = answering.challenge_bytes
         seconds = route.timeouts.challenge_seconds
         self._early = self._head.rest
         missing = f"no {size} bytes behind the head" if size else "the client does not take its answer"
         late = ProtocolError(f"{missing} within {seconds:g} s")
-        with _within(min(seconds, self._left(route.timeouts.handshake_seconds)), late):
+        with _within(min(seconds, self._turn.left(route.timeouts.handshake_seconds)), late):
             with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
                 await self._read_early(size)
             if len(self._early) < size:
-                await self._channel.send(switch)
+                await self._client.channel.send(switch)
                 switch = b""
                 await self._read_early(size)
-            await self._channel.send(switch + answering.proof(self._early[:size]))
+            await self._client.channel.send(switch + answering.proof(self._early[:size]))
         self._early = self._early[size:]
 
     async def _read_early(self, size: int) -> None:
         """Reads until that many bytes are here, or more. What is here stays if this is cancelled."""
         while len(self._early) < size:
-            data = await self._channel.receive(READ_BYTES)
+            data = await self._client.channel.receive(READ_BYTES)
             if not data:
                 raise ClientLeftError("before its challenge was whole")
             self._early += data
@@ -197,12 +232,26 @@ class _Opening:
     def _join(self, route: Route, ours: Side, theirs: Side, sock: socket.socket, agreement: Agreement) -> Opened:
         keys = self._gateway.mask_keys
         terms = Terms(route.limits, route.binary, route.invalid_utf8, bool(agreement.answer.extensions))
-        client = Endpoint(self._client.sock, ours, translator(ours, theirs, terms, keys))
+        client = Endpoint(self._client.channel.sock, ours, translator(ours, theirs, terms, keys))
         upstream = Endpoint(sock, theirs, translator(theirs, ours, terms, keys))
+        for endpoint in (client, upstream):
+            watch_over(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
+        if route.rates.messages is not None:
+            self._hold_to_rate(client, route.rates.messages, route.rates.over_messages)
         client.early, upstream.early = self._early, agreement.early
         if agreement.answer.subprotocol is not None:
-            self.facts["subprotocol"] = agreement.answer.subprotocol
-        return Opened(client, upstream, route.timeouts.close_seconds, self.facts)
+            self._facts["subprotocol"] = agreement.answer.subprotocol
+        return Opened(client, upstream, route, self._facts)
+
+    def _hold_to_rate(self, client: Endpoint, rate: Rate, action: OverRate) -> None:
+        def over(ahead: float) -> ProtocolError | None:
+            if action == "close":
+                return ProtocolError(f"more messages than {rate}", POLICY_VIOLATION)
+            self._gateway.engine.pause(client, ahead)
+            return None
+
+        clock = trio.current_time
+        client.translator = Paced(client.translator, Bucket(rate, clock()), clock, over)
 
     async def _pass_refusal(self, sock: socket.socket, refusal: Refusal, route: Route) -> None:
         """Gives the client the upstream's own answer, as it is."""
@@ -213,44 +262,28 @@ class _Opening:
         kept += [(name, value) for name in _VERSION for value in response.headers.every(name)]
         headers = Headers([*end_to_end(response.headers), *kept, ("Connection", "close")])
         late = ProtocolError(f"the upstream's {response.status} was not whole in time")
-        with _within(self._left(route.timeouts.handshake_seconds), late):
-            await self._channel.send(self._head.respond(Response(response.status, response.reason, headers)))
+        with _within(self._turn.left(route.timeouts.handshake_seconds), late):
+            await self._client.channel.send(self._head.respond(Response(response.status, response.reason, headers)))
             try:
                 body = source.first_body()
                 while not source.ended:
-                    await self._channel.send(self._head.body(body))
+                    await self._client.channel.send(self._head.body(body))
                     body = source.body(await _receive(sock))
             except HandshakeError as error:
                 raise ProtocolError(f"the upstream's {response.status} broke off: {error}") from None
-            await self._channel.send(self._head.body(body) + self._head.end())
-
-    async def refuse(self, status: int, why: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """Answers with an HTTP status and a line of text, and hangs up."""
-        phrase = HTTPStatus(status).phrase
-        text = f"{status} {phrase}: {why}\n".encode()
-        items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
-        response = Response(status, phrase, Headers([*items, ("Connection", "close")]))
-        seconds = self._gateway.settings.default_timeouts.close_seconds
-        with trio.move_on_after(seconds):
-            try:
-                await self._channel.send(self._head.respond(response) + self._head.body(text) + self._head.end())
-            except OSError:  # it has left: the log has the reason all the same
-                return
-        await self._hang_up(seconds)
-
-    async def _hang_up(self, seconds: float) -> None:
-        with trio.move_on_after(seconds):
-            await self._channel.linger()
-
-    def _left(self, seconds: float) -> float:
-        """How much is left of so many seconds since the connection began."""
-        return max(0.0, self._begun + seconds - trio.current_time())
+            await self._client.channel.send(self._head.body(body) + self._head.end())
 
 
-def _offer(route: Route, dialect: Dialect, offer: Offer) -> Offer:
-    """The client's offer, as far as the route lets it through. What is translated cannot be compressed."""
-    forward = route.extensions == "forward" and dialect not in route.text_only
-    return offer if forward else replace(offer, extensions=())
+def proxy_header(upstream: Upstream, client: Client) -> bytes:
+    """What tells the upstream, before all else, who connects."""
+    match upstream.send_proxy_protocol:
+        case "v1":
+            return write_v1((client.ip, client.port), client.local)
+        case "v2":
+            sock = client.channel.sock
+            version = sock.version() if isinstance(sock, ssl.SSLSocket) else None
+            return write_v2((client.ip, client.port), client.local, secure=client.secure, tls_version=version)
+    return b""
 
 
 async def _receive(upstream: socket.socket) -> bytes:

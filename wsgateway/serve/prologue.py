@@ -1,12 +1,20 @@
-"""The first bytes of a connection, until they are a request: what may come instead of one is met here."""
+"""The beginning of a connection, until there is a request: what a proxy says in front of it, a Flash Player's question,
+and TLS."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import Channel, encrypt
+from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.gateway import Gateway
 from wsgateway.settings.model import Listener
-from wsgateway.wire.flash import asks_for_policy
+from wsgateway.wire import proxy_protocol
+from wsgateway.wire.flash import asks_for_policy, policy
 from wsgateway.wire.heads import Request, RequestHead
 
 READ_BYTES = 16 * 1024
@@ -16,45 +24,154 @@ class ClientLeftError(WsgatewayError):
     """The client closed its connection before it had a session."""
 
 
-async def read_request(gateway: Gateway, listener: Listener, channel: Channel, head: RequestHead) -> Request | None:
-    """The client's request; None if it is a Flash Player that asks this listener for its policy.
+@dataclass(slots=True)
+class Client:
+    """An accepted connection."""
 
-    Raises HandshakeError for a request that cannot be understood, or not in time (408), or not any more (503),
-    ProtocolError for one that gets no answer at all, and ClientLeftError.
+    channel: Channel
+    """the connection is closed by whoever accepted it"""
+    ip: str
+    port: int
+    local: tuple[str, int]
+    """the address of ours that it called"""
+    begun: float
+    """when it came, by Trio's clock"""
+    secure: bool = False
+    """whether the client's own connection is encrypted, here or at the proxy that it came through"""
+    alpn: str | None = None
+    """what it wants to speak in TLS"""
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+
+async def greet(gateway: Gateway, listener: Listener, client: Client) -> bool:
+    """Takes what comes before a request, and fills in what it says of the client. Whether a request is to follow.
+
+    Raises ProtocolError for what gets no answer, and ClientLeftError.
     """
     seconds = gateway.settings.default_timeouts.handshake_seconds
-    mode = listener.flash_policy.mode
-    asks_policy = False if mode == "none" else None
-    data = b""
-    begun = False
+    stopping = ClientLeftError("when the gateway stopped")
+    asks = False
+    try:
+        with patient(gateway, seconds, _late(listener, seconds), stopping):
+            if listener.proxy_protocol.accept != "none":
+                await _hear_proxy(listener, client)
+            if listener.flash_policy.mode != "none":
+                asks = await _asks_policy(listener, client)
+            if listener.tls is not None and not asks:
+                await _encrypt(gateway.server_contexts[listener.name], client)
+    except WsgatewayError:
+        with suppress(OSError):  # to close over what was only looked at would be a reset
+            client.channel.sock.recv(READ_BYTES)
+        raise
+    if asks:
+        await _tell_policy(gateway, listener, client)
+    return not asks
+
+
+def _late(listener: Listener, seconds: float) -> WsgatewayError:
+    """What is said of a client that takes longer; in HTTP, if that is what it may know."""
+    if listener.flash_policy.mode == "only":
+        return ProtocolError(f"no question for a policy within {seconds:g} s")
+    if listener.tls is not None:
+        return ProtocolError(f"no TLS within {seconds:g} s")
+    return HandshakeError(f"no whole request within {seconds:g} s", 408)
+
+
+@contextmanager
+def patient(gateway: Gateway, seconds: float, late: WsgatewayError, stopping: WsgatewayError) -> Iterator[None]:
+    """Raises `late` if the block takes longer, and `stopping` if the gateway stops meanwhile."""
     with trio.move_on_after(seconds) as scope:
         gateway.waiting.add(scope)
         if gateway.engine.stopping:
             scope.cancel()
         try:
+            yield
+        finally:
+            gateway.waiting.remove(scope)
+    if scope.cancelled_caught:
+        raise stopping if gateway.engine.stopping else late
+
+
+async def _hear_proxy(listener: Listener, client: Client) -> None:
+    """Reads the header of the PROXY protocol, and nothing behind it."""
+    rule = listener.proxy_protocol
+    seen = b""
+    while (begins := proxy_protocol.begins(seen)) is None or (begins and proxy_protocol.read(seen) is None):
+        seen = await _peek(client, beyond=len(seen))
+    trusted = is_trusted(client.ip, rule.trusted)
+    if not begins:
+        if rule.accept == "required":
+            raise ProtocolError("no header of the PROXY protocol, which is required here")
+        return
+    if not trusted:
+        raise ProtocolError("a header of the PROXY protocol, from an address that is not trusted with it")
+    header = proxy_protocol.read(seen)
+    assert header is not None, "read above"
+    said, size = header
+    await client.channel.receive(size)
+    if said.source is not None:
+        client.ip, client.port = said.source
+        client.secure = bool(said.secure)
+
+
+async def _asks_policy(listener: Listener, client: Client) -> bool:
+    """Whether it is a Flash Player's question that comes."""
+    seen = b""
+    while (asks := asks_for_policy(seen)) is None:
+        seen = await _peek(client, beyond=len(seen))
+    if not asks and listener.flash_policy.mode == "only":
+        raise ProtocolError(f"no question for a policy, and {listener.name} answers nothing else")
+    return asks
+
+
+async def _tell_policy(gateway: Gateway, listener: Listener, client: Client) -> None:
+    """Answers the question; the connection is for nothing else."""
+    grants = listener.flash_policy.grants
+    gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were told")
+    with trio.move_on_after(gateway.settings.default_timeouts.close_seconds):
+        await client.channel.send(policy(grants))
+        await client.channel.linger()
+
+
+async def _peek(client: Client, beyond: int) -> bytes:
+    seen = await client.channel.peek(READ_BYTES, beyond)
+    if len(seen) <= beyond:
+        raise ClientLeftError("inside its request" if seen else "without a request")
+    return seen
+
+
+async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
+    try:
+        secure = await encrypt(client.channel.sock, context, None)
+    except ssl.SSLError as error:
+        raise ProtocolError(f"no TLS: {error.reason or error}") from None
+    client.channel = Channel(secure)
+    client.secure = True
+    client.alpn = secure.selected_alpn_protocol()
+
+
+async def read_request(gateway: Gateway, client: Client, head: RequestHead) -> Request:
+    """The client's next request.
+
+    Raises HandshakeError for a request that cannot be understood, or not in time (408), or not any more (503), and
+    ClientLeftError.
+    """
+    seconds = gateway.settings.default_timeouts.handshake_seconds
+    data = b""
+    late = HandshakeError(f"no whole request within {seconds:g} s", 408)
+    try:
+        with patient(gateway, seconds, late, HandshakeError("the gateway stops", 503)):
             while True:
-                received = await channel.receive(READ_BYTES)
-                if not received:
-                    raise ClientLeftError("inside its request" if begun else "without a request")
-                begun = True
-                data += received
-                if asks_policy is None:
-                    asks_policy = asks_for_policy(data)
-                    if asks_policy:
-                        return None
-                    if asks_policy is None:
-                        continue
-                    if mode == "only":
-                        raise ProtocolError(f"no question for a policy, and {listener.name} answers nothing else")
+                data = await client.channel.receive(READ_BYTES)
+                if not data:
+                    raise ClientLeftError("inside its request" if head.begun else "without a request")
                 request = head.receive(data)
                 if request is not None:
                     return request
-                data = b""
-        finally:
-            gateway.waiting.remove(scope)
-    if gateway.engine.stopping:
-        answerable = begun and mode != "only"
-        raise HandshakeError("the gateway stops", 503) if answerable else ClientLeftError("when the gateway stopped")
-    if mode == "only":  # whoever asks there does not know HTTP
-        raise ProtocolError(f"no question for a policy within {seconds:g} s")
-    raise HandshakeError(f"no whole request within {seconds:g} s", 408)
+    except HandshakeError:
+        if gateway.engine.stopping and not head.begun:
+            raise ClientLeftError("when the gateway stopped") from None
+        raise
+    raise AssertionError("a request, or an error")

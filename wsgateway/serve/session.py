@@ -1,46 +1,86 @@
-"""The life of one client connection, from top to bottom: open, relay, part, and one line in the log."""
+"""The life of one client connection, from top to bottom: greet, open, relay, part, and one line in the log.
+
+Before it opens a session it may ask for other things, one after the other: see `http`.
+"""
+
+from contextlib import AbstractContextManager, ExitStack
 
 import trio
 
-from wsgateway.errors import ProtocolError
-from wsgateway.relay.engine import Ended
+from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.relay.endpoint import Ended
+from wsgateway.relay.watch import Patience
 from wsgateway.serve.farewell import Farewell
 from wsgateway.serve.gateway import Gateway
-from wsgateway.serve.opening import Client, Opened, open_session, refuse_for_room
-from wsgateway.settings.model import Listener
+from wsgateway.serve.http import exchange_of, next_request
+from wsgateway.serve.opening import Opened, Opening, Turn
+from wsgateway.serve.prologue import Client, greet, read_request
+from wsgateway.settings.model import Listener, Route
 from wsgateway.wire.events import Close
 
 
 async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> None:
     """Serves a client until its session is over, and closes its connection. A bug of ours costs no other session."""
     try:
-        opened = await open_session(gateway, listener, client)
-        if opened is not None:
-            await _live(gateway, client, opened)
+        with ExitStack() as cleanup:
+            opened = await _open(Turn(gateway, listener, client), cleanup)
+            if opened is not None:
+                await _live(gateway, client, opened)
     except Exception:
         gateway.log.exception("bug", client=str(client))
     finally:
-        client.sock.close()
+        client.channel.sock.close()
+
+
+async def _open(turn: Turn, cleanup: ExitStack) -> Opened | None:
+    """Serves one request after the other until one opens a session. None if none does, and the client is done with.
+
+    What is to be done at the end of the session is left in `cleanup`.
+    """
+    gateway, listener, client = turn.gateway, turn.listener, turn.client
+    async with turn.answered():
+        if await greet(gateway, listener, client):
+            cleanup.enter_context(_counted(gateway, listener, client))
+            request = await read_request(gateway, client, turn.head)
+            while (exchange := exchange_of(turn, request)) is not None:
+                rest = await exchange.run()
+                if rest is None:
+                    return None
+                request = await next_request(turn, rest)
+            return await Opening(turn).run(request, cleanup)
+    return None
+
+
+def _counted(gateway: Gateway, listener: Listener, client: Client) -> AbstractContextManager[None]:
+    """Counts the client among those from its address, which the prologue has told."""
+    limit = listener.max_connections_per_ip
+    full = HandshakeError(f"more than {limit} connections from one address", 429)
+    return gateway.connections.one_more((listener.name, client.ip), limit, full)
 
 
 async def turn_away(gateway: Gateway, listener: Listener, client: Client) -> None:
-    """Answers a client for whom there is no room, and closes its connection. A bug of ours costs no session."""
+    """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection.
+    A bug of ours costs no session."""
     try:
-        await refuse_for_room(gateway, listener, client)
+        turn = Turn(gateway, listener, client)
+        why = f"{listener.name} has its limit of {listener.max_connections} connections"
+        turn.log("refused", why, 503, level="warning")
+        if listener.tls is None and listener.flash_policy.mode != "only":  # else an answer in clear is none
+            await turn.refuse(HandshakeError("too many connections", 503))
     except Exception:
         gateway.log.exception("bug", client=str(client))
     finally:
-        client.sock.close()
+        client.channel.sock.close()
 
 
 async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
     begun = trio.current_time()
     ended = None
     try:
-        ended = await gateway.engine.relay(opened.client, opened.upstream)
-        await Farewell(ended, gateway.mask_keys, opened.close_seconds).say(opened.client, opened.upstream)
+        ended = await gateway.engine.relay(opened.client, opened.upstream, _patience(opened.route))
+        close_seconds = opened.route.timeouts.close_seconds
+        await Farewell(ended, gateway.mask_keys, close_seconds).say(opened.client, opened.upstream)
     finally:
-        opened.upstream.sock.close()
         gateway.log.info(
             "session",
             client=str(client),
@@ -54,10 +94,21 @@ async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
         )
 
 
+def _patience(route: Route) -> Patience:
+    timeouts, keepalive = route.timeouts, route.keepalive
+    return Patience(
+        idle=timeouts.idle_seconds,
+        lifetime=timeouts.lifetime_seconds,
+        send=timeouts.send_seconds,
+        ping=keepalive.interval_seconds,
+        pong=keepalive.timeout_seconds,
+    )
+
+
 def _how(ended: Ended | None, opened: Opened) -> str:
     """How a session ended, for people: who, and with which words."""
     if ended is None or ended.source is None:
-        return "gateway: stopped"
+        return f"gateway: {'stopped' if ended is None else ended.why}"
     who = "client" if ended.source is opened.client else "upstream"
     match ended.ending:
         case Close() as close:

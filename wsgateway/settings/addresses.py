@@ -1,4 +1,4 @@
-"""Addresses as the configuration writes them: `127.0.0.1:8080`, `[::1]:8080`, `ws://chat.internal:9000`.
+"""Addresses as the configuration writes them: `127.0.0.1:8080`, `[::1]:8080`, `wss://chat.internal:9443`.
 
 Nothing is looked up: a name is checked for its form only. The functions take whatever the file holds and raise
 ValueError with a message for its author, in which no password of a URL ever stands.
@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from wsgateway.settings.findings import seen
 from wsgateway.settings.model import Address, Target
 
-_DEFAULT_WS_PORT = 80
+_DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL
 )
@@ -40,25 +40,35 @@ def address(value: object) -> Address:
 
 
 def target(value: object) -> Target:
-    """Reads ws://HOST or ws://HOST:PORT, the port is 80 if not given."""
+    """Reads ws://HOST or ws://HOST:PORT, or the same with wss, http or https. The port is the scheme's if not given."""
     found = _URL.fullmatch(value) if isinstance(value, str) else None
     # First of all, as the other messages show the whole URL.
     if found is not None and "@" in found["authority"]:
         raise ValueError("a user or password is not allowed in the address of a target")
-    if found is not None and found["scheme"].lower() == "wss":
-        raise ValueError(f"{seen(value)} asks for TLS, which this version does not speak to upstreams; write ws://")
-    if not isinstance(value, str) or found is None or found["scheme"].lower() != "ws":
-        raise ValueError(f"{seen(value)} is not a ws:// address")
+    scheme = "" if found is None else found["scheme"].lower()
+    if not isinstance(value, str) or found is None or scheme not in _DEFAULT_PORTS:
+        raise ValueError(f"{seen(value)} is not an address that begins with ws://, wss://, http:// or https://")
     if found["rest"]:
         raise ValueError(
             f"{seen(value)} has a query or a fragment; these are not allowed, a query comes from the client"
         )
     if found["path"] not in ("", "/"):
-        raise ValueError(f"{seen(value)} has a path; none is allowed but /, as paths come from the client")
+        raise ValueError(
+            f"{seen(value)} has a path; none is allowed but /, as paths come from the client; a route may rewrite them"
+        )
     host, port = _split(found["authority"])
     if not host:
         raise ValueError(f"{seen(value)} has no host")
-    return Target(_host(host, value), _DEFAULT_WS_PORT if port is None else _port(port, value, least=1), value)
+    number = _DEFAULT_PORTS[scheme] if port is None else _port(port, value, least=1)
+    return Target(_host(host, value), number, value, scheme)
+
+
+def websocket_target(value: object) -> Target:
+    """Reads ws://HOST or ws://HOST:PORT, or the same with wss."""
+    found = target(value)
+    if found.scheme not in ("ws", "wss"):
+        raise ValueError(f"{seen(value)} is not a ws:// or wss:// address")
+    return found
 
 
 def domain(value: object) -> str:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from wsgateway.errors import Problem, SettingsError
-from wsgateway.settings import rules
-from wsgateway.settings.addresses import address, target
+from wsgateway.settings import files, rules
+from wsgateway.settings.addresses import address, websocket_target
 from wsgateway.settings.document import read
 from wsgateway.settings.findings import Finding, Path, guess, seen
 from wsgateway.settings.model import Settings
@@ -33,11 +33,15 @@ def load(path: str | pathlib.Path) -> Settings:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"not UTF-8: the byte {data[error.start]:02X}"
         raise SettingsError([Problem(file, line, column, message)]) from None
-    return parse(text, file)
+    return parse(text, file, read_files=True)
 
 
-def parse(text: str, file: str) -> Settings:
-    """Reads the text of a file; `file` is its name for messages. Raises SettingsError."""
+def parse(text: str, file: str, read_files: bool = False) -> Settings:
+    """Reads the text of a file; `file` is its name for messages. Raises SettingsError.
+
+    `read_files` has the certificates and keys read, too, that the text names.
+    """
+    directory = pathlib.Path(file).absolute().parent
     document = read(text, file)
     if document.data is None:
         raise SettingsError([document.problem(Finding((), "the file is empty"))])
@@ -47,10 +51,13 @@ def parse(text: str, file: str) -> Settings:
         whole = File.model_validate(document.data)
     except ValidationError as error:
         findings += map(_finding, error.errors(include_url=False))
+    if read_files and whole is not None and not findings:
+        assert isinstance(document.data, dict), "it is good"
+        findings += files.check(document.data, directory)
     problems = document.repeated + [document.problem(finding) for finding in findings]
     if whole is None or problems:
         raise SettingsError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    return whole.settings()
+    return whole.settings(directory)
 
 
 def single(bind: str, upstream_url: str) -> Settings:
@@ -58,7 +65,7 @@ def single(bind: str, upstream_url: str) -> Settings:
 
     Raises SettingsError, in which --listen and --upstream stand in the place of a file.
     """
-    problems = [*_problems_of("--listen", address, bind), *_problems_of("--upstream", target, upstream_url)]
+    problems = [*_problems_of("--listen", address, bind), *_problems_of("--upstream", websocket_target, upstream_url)]
     if problems:
         raise SettingsError(problems)
     whole = {
@@ -67,7 +74,7 @@ def single(bind: str, upstream_url: str) -> Settings:
         "routes": [{"match": {"path": {"prefix": "/"}}, "upstream": "upstream"}],
         "upstreams": {"upstream": {"targets": [{"url": upstream_url}]}},
     }
-    return File.model_validate(whole).settings()
+    return File.model_validate(whole).settings(pathlib.Path.cwd())
 
 
 def _problems_of(option: str, reader: Callable[[object], object], text: str) -> list[Problem]:
@@ -86,6 +93,8 @@ def _finding(error: ErrorDetails) -> Finding:
     if error["type"] == "extra_forbidden":
         hint = guess(str(path[-1]), known_keys(path[:-1]))
         return Finding(path, f"this key is unknown; {hint}", at_key=True)
+    if path[-1:] == ("[key]",):  # so pydantic calls a key that is a value of its own
+        return Finding(path[:-1], _message(error, path[:-1]), at_key=True)
     return Finding(path, _message(error, path))
 
 

@@ -4,7 +4,9 @@ Every default is filled in, every route carries its own timeouts and limits, eve
 that it names. `load` makes these; tests may make them by hand.
 """
 
+import re
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
@@ -18,6 +20,13 @@ Format = Literal["text", "json"]
 FlashMode = Literal["none", "inline", "only"]
 LocationScheme = Literal["auto", "ws", "wss"]
 Extensions = Literal["forward", "none"]
+Presence = Literal["none", "optional", "required"]
+TlsProfile = Literal["modern", "intermediate", "legacy", "custom"]
+TlsVersion = Literal["1.0", "1.1", "1.2", "1.3"]
+Permission = Literal["allow", "refuse"]
+OverRate = Literal["close", "delay"]
+ProxyVersion = Literal["none", "v1", "v2"]
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,23 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+# -- the upstream side -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTls:
+    """What a target must prove, and what we show it. Files are absolute paths of PEM."""
+
+    ca: str | None = None
+    """whose certificates count; None: the system's"""
+    server_name: str | None = None
+    """the name that its certificate must have; None: its host"""
+    certificate: str | None = None
+    """ours; None: we show none"""
+    private_key: str | None = None
+    """of it; None: in the same file"""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One server of an upstream."""
@@ -42,6 +68,21 @@ class Target:
     port: int
     url: str
     """as the operator wrote it"""
+    scheme: str = "ws"
+    """ws, wss, http or https"""
+    tls: TargetTls = TargetTls()
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection to it is encrypted."""
+        return self.scheme in ("wss", "https")
+
+    @property
+    def authority(self) -> str:
+        """The Host of a request that names the target itself."""
+        default = 443 if self.secure else 80
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == default else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +94,19 @@ class Upstream:
     """never empty; one, in this version"""
     dialect: Dialect = DIALECTS["rfc6455"]
     """what we speak to them"""
+    host: str = "preserve"
+    """the Host that they see: preserve is the client's, target is their own, all else is itself"""
+    send_proxy_protocol: ProxyVersion = "none"
+    max_connections: int | None = None
+    """how many may be open at once, in each process; None: any number"""
+
+
+# -- routes ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a session waits for each thing, in seconds, always more than 0."""
+    """How long a session waits for each thing, in seconds, always more than 0. None: for ever."""
 
     handshake_seconds: float = 10.0
     """from a client's arrival to the 101, with the upstream's part; while there is no route, the default counts"""
@@ -65,25 +114,117 @@ class Timeouts:
     """for the 8 bytes that a hixie-76 client sends behind its head"""
     connect_seconds: float = 5.0
     """for an upstream to accept a connection"""
+    idle_seconds: float | None = None
+    """for either side to say anything"""
     close_seconds: float = 5.0
     """for a peer to answer a Close"""
+    send_seconds: float = 30.0
+    """for a peer to read any of what it is sent"""
+    lifetime_seconds: float | None = None
+    """for a session to end of itself"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """How a peer that is silent is asked whether it is still there."""
+
+    interval_seconds: float | None = 30.0
+    """of silence, until it is asked; None: never"""
+    timeout_seconds: float = 20.0
+    """for its answer"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many of something in so long."""
+
+    count: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.count} in {self.seconds:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How often a client may do things; None: as often as it likes."""
+
+    messages: Rate | None = None
+    """of a session"""
+    over_messages: OverRate = "close"
+    """what happens to a client that sends more: a Close with 1008, or it is read more slowly"""
+    handshakes: Rate | None = None
+    """of an address"""
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """From which pages clients may come."""
+
+    allow: tuple[str, ...] = ("*",)
+    """scheme://host[:port], scheme://*.host[:port], or * for all"""
+    missing: Permission = "allow"
+    """for clients that send no Origin, as programs do"""
+    null: Permission = "allow"
+    """for the Origin null, which pages without one send"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathMatch:
-    """Which paths a route takes: exactly one of the two is set."""
+    """Which paths a route takes: exactly one of them is set."""
 
     prefix: str | None = None
     """whole segments: /chat takes /chat and /chat/x, not /chatter; a slash at its end makes no difference"""
     exact: str | None = None
     """nothing but this path"""
+    regex: re.Pattern[str] | None = None
+    """which must match all of it"""
 
     def matches(self, path: str) -> bool:
         """Takes a path without its query, percent-encoded as the client sent it, and compares it as it stands."""
+        if self.regex is not None:
+            return self.regex.fullmatch(path) is not None
         if self.prefix is None:
             return path == self.exact
         stem = self.prefix.rstrip("/")
         return path == stem or path.startswith(stem + "/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which requests a route takes: those for which all of it is true. Empty: that does not matter."""
+
+    path: PathMatch
+    hosts: tuple[str, ...] = ()
+    """names in lower case without port, or *.name"""
+    subprotocols: tuple[str, ...] = ()
+    """one of which the client must offer"""
+    headers: tuple[tuple[str, str], ...] = ()
+    """all of which it must send, values as they stand; * for any value"""
+    listeners: tuple[str, ...] = ()
+    """one of which it must have come by"""
+    upgrade: bool | None = None
+    """whether it must ask for WebSocket, or must not"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """How the path changes on its way to the upstream."""
+
+    strip_prefix: str = ""
+    """whole segments at its beginning that are taken away"""
+    add_prefix: str = ""
+    """what is put in front then"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRules:
+    """What becomes of the headers on their way to the upstream."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    """in the place of any of that name; {dialect}, {client_ip}, {listener} and {route} are filled in"""
+    remove: tuple[str, ...] = ()
+    """in lower case"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +232,13 @@ class Route:
     """A match, and what holds for the sessions that it takes."""
 
     name: str
-    match: PathMatch
-    upstream: Upstream
+    match: Match
+    upstream: Upstream | None
+    """for WebSocket; None: there is none here"""
+    http_upstream: Upstream | None = None
+    """for requests without upgrade; None: they are refused"""
+    rewrite: Rewrite = Rewrite()
+    headers: HeaderRules = HeaderRules()
     dialects: tuple[Dialect, ...] = tuple(DIALECTS.values())
     """what clients may speak"""
     binary: BinaryRule = field(default_factory=BinaryRule)
@@ -101,11 +247,52 @@ class Route:
     invalid_utf8: InvalidUtf8 = "replace"
     location_scheme: LocationScheme = "auto"
     """how the address begins that the hixie dialects repeat"""
+    origins: Origins = Origins()
     extensions: Extensions = "forward"
     unprefixed_headers: bool = False
     """whether the reply of hixie-76 also has the header names of hixie-75"""
     timeouts: Timeouts = Timeouts()
+    keepalive: Keepalive = Keepalive()
     limits: Limits = field(default_factory=Limits)
+    rates: Rates = Rates()
+
+
+# -- the client side -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What we show to clients that ask for one of the hosts. Files are absolute paths of PEM."""
+
+    hosts: tuple[str, ...]
+    """names in lower case, or *.name; the first certificate of a listener is for all others, too"""
+    certificate: str
+    private_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerTls:
+    """How a listener encrypts."""
+
+    certificates: tuple[Certificate, ...]
+    """never empty"""
+    profile: TlsProfile = "intermediate"
+    client_certificates: Presence = "none"
+    client_ca: str | None = None
+    """whose client certificates count, a file of PEM"""
+    minimum: TlsVersion = "1.2"
+    """custom: the oldest version"""
+    ciphers: str | None = None
+    """custom: as OpenSSL writes them; None: OpenSSL's own choice"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyProtocol:
+    """Whether clients come through a proxy that says who they are."""
+
+    accept: Presence = "none"
+    trusted: tuple[Network, ...] = ()
+    """whose word counts; none: everybody's"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +314,14 @@ class Listener:
     """never empty"""
     max_connections: int
     """how many may be open at once"""
+    max_connections_per_ip: int | None = None
+    """and of those from one address; None: as many"""
     head_limits: HeadLimits = field(default_factory=HeadLimits)
+    tls: ListenerTls | None = None
+    """None: it speaks plain TCP"""
+    proxy_protocol: ProxyProtocol = ProxyProtocol()
+    forwarded_trusted: tuple[Network, ...] = ()
+    """whose X-Forwarded-* and Forwarded are believed"""
     flash_policy: FlashPolicy = FlashPolicy()
 
 

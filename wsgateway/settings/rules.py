@@ -5,12 +5,13 @@ the wrong shape they pass over: the schema speaks of that.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from wsgateway.settings.addresses import address
+from wsgateway.settings.base import default_name, plain_name
 from wsgateway.settings.findings import Finding, Path, guess, seen
 from wsgateway.settings.model import Address
-from wsgateway.settings.schema import default_name, plain_name
 
 
 def check(data: object) -> Iterator[Finding]:
@@ -47,12 +48,38 @@ def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
                 yield Finding(("listeners", listener, "bind", index), f"{seen(text)} is bound by {owner} already")
 
 
+_SCHEMES = {"upstream": ("ws", "wss"), "http_upstream": ("http", "https")}
+
+
 def _upstreams_exist(file: dict[str, Any]) -> Iterator[Finding]:
     upstreams = _mapping(file.get("upstreams"))
     for index, entry in enumerate(_list(file.get("routes"))):
-        wanted = _mapping(entry).get("upstream")
-        if upstreams and isinstance(wanted, str) and wanted not in upstreams:
-            yield Finding(("routes", index, "upstream"), f"{seen(wanted)} is no upstream; {guess(wanted, upstreams)}")
+        for key, schemes in _SCHEMES.items():
+            wanted = _mapping(entry).get(key)
+            if not upstreams or not isinstance(wanted, str):
+                continue
+            if wanted not in upstreams:
+                yield Finding(("routes", index, key), f"{seen(wanted)} is no upstream; {guess(wanted, upstreams)}")
+            for place in _list(_mapping(upstreams.get(wanted)).get("targets")):
+                # The scheme alone: there may be a password in the rest.
+                scheme = str(_mapping(place).get("url")).partition("://")[0].lower()
+                if scheme in chain(*_SCHEMES.values()) and scheme not in schemes:
+                    needed = " or ".join(f"{each}://" for each in schemes)
+                    said = f"the targets of {seen(wanted)} begin with {scheme}://, {key} needs {needed}"
+                    yield Finding(("routes", index, key), said)
+                    break
+
+
+def _listeners_of_routes_exist(file: dict[str, Any]) -> Iterator[Finding]:
+    entries = _list(file.get("listeners"))
+    names = [
+        str(_mapping(entry).get("name") or default_name("listener", number)) for number, entry in enumerate(entries, 1)
+    ]
+    for index, entry in enumerate(_list(file.get("routes"))):
+        for at, wanted in enumerate(_list(_mapping(_mapping(entry).get("match")).get("listeners"))):
+            if names and isinstance(wanted, str) and wanted not in names:
+                path: Path = ("routes", index, "match", "listeners", at)
+                yield Finding(path, f"{seen(wanted)} is no listener; {guess(wanted, names)}")
 
 
 def _upstreams_have_names(file: dict[str, Any]) -> Iterator[Finding]:
@@ -75,6 +102,7 @@ _RULES: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _names_differ,
     _addresses_differ,
     _upstreams_exist,
+    _listeners_of_routes_exist,
     _upstreams_have_names,
     _upstreams_have_one_target,
 )

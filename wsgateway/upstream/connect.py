@@ -2,10 +2,49 @@
 
 import os
 import socket
+import ssl
+from functools import cache
 
 import trio
 
 from wsgateway.errors import UpstreamError
+from wsgateway.net.channel import Channel, encrypt
+from wsgateway.settings.model import Target, TargetTls
+
+
+async def reach(target: Target, seconds: float, preface: bytes = b"") -> socket.socket:
+    """As `connect`, for a target: with TLS, if it wants that, behind a preface in clear.
+
+    Raises UpstreamError, for a target that cannot be trusted, too.
+    """
+    sock = await connect(target.host, target.port, seconds)
+    try:
+        with trio.fail_after(seconds):
+            await Channel(sock).send(preface)
+            if target.secure:
+                name = target.tls.server_name or target.host
+                sock = await encrypt(sock, _context(target.tls), name)
+    except trio.TooSlowError:
+        sock.close()
+        raise UpstreamError(f"no TLS with {target.url} within {seconds:g} s", 504) from None
+    except OSError as error:
+        sock.close()
+        why = getattr(error, "verify_message", None) or getattr(error, "reason", None) or error.strerror or error
+        raise UpstreamError(f"no TLS with {target.url}: {why}") from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+@cache
+def _context(tls: TargetTls) -> ssl.SSLContext:
+    """Raises OSError for a file that cannot be read."""
+    context = ssl.create_default_context(cafile=tls.ca)
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.private_key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 async def connect(host: str, port: int, seconds: float) -> socket.socket:

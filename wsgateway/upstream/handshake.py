@@ -1,9 +1,8 @@
 """Our handshake with an upstream, as its client. The client's own 101 waits for how this ends."""
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from wsgateway.dialects import Answer, Asking, Offer
+from wsgateway.dialects import Answer, Asking
 from wsgateway.errors import HandshakeError, UpstreamError
 from wsgateway.net.channel import Channel
 from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
@@ -11,9 +10,6 @@ from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
 _READ_BYTES = 16 * 1024
 # What an upstream may say about its own refusal: to look elsewhere, or that it will not.
 _REFUSALS = range(300, 600)
-# What says who the client is. Ours alone reaches an upstream, whichever way a client spells it: CGI and WSGI take
-# X_Forwarded_For for X-Forwarded-For.
-_FORWARDED = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|x-websocket-dialect")
 
 
 @dataclass(slots=True)
@@ -66,15 +62,3 @@ async def _some(channel: Channel) -> bytes:
     if not data:
         raise UpstreamError("closed the connection during the handshake")
     return data
-
-
-def with_forwarded(offer: Offer, client_ip: str, dialect: str) -> Offer:
-    """The offer as an upstream gets it: who connected, and in which dialect."""
-    kept = [(name, value) for name, value in offer.headers if not _FORWARDED.fullmatch(name.lower().replace("_", "-"))]
-    told = [
-        ("X-Forwarded-For", client_ip),
-        ("X-Forwarded-Proto", "http"),
-        ("X-Forwarded-Host", offer.host),
-        ("X-WebSocket-Dialect", dialect),
-    ]
-    return replace(offer, headers=(*kept, *told))

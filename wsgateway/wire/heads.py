@@ -112,6 +112,8 @@ class Request:
     method: str = "GET"
     raw_target: bytes = b""
     """as the client sent it; empty if that is the same"""
+    version: str = "1.1"
+    """of HTTP"""
 
     @property
     def sent_target(self) -> str:
@@ -131,13 +133,18 @@ class Response:
 class RequestHead:
     """The server's end of one HTTP/1.1 exchange: a request is read, one response is written.
 
-    What the client sends behind its head is kept in `rest`, byte for byte.
+    What the client sends behind its head is kept in `rest`, byte for byte; `exchange` goes on with it, and with `http`,
+    if that is a body.
     """
 
-    def __init__(self, limits: HeadLimits = _LIMITS) -> None:
+    def __init__(self, limits: HeadLimits = _LIMITS, plain: bool = False) -> None:
+        """`plain`: HTTP/1.0 is read too, which cannot be upgraded, and is refused otherwise."""
         self._limits = limits
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+        self._plain = plain
+        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._buffer = b""
+        self.begun = False
+        """whether any of the request has come"""
         self._bodiless = False
         self.rest = b""
 
@@ -148,6 +155,7 @@ class RequestHead:
         """
         if not self._buffer and data and not is_token(chr(data[0])):
             raise HandshakeError("this is not HTTP" + (": it looks like TLS" if data[0] == _TLS_HANDSHAKE else ""))
+        self.begun = self.begun or bool(data)
         searched = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
         end = self._buffer.find(_END, searched)
@@ -167,42 +175,50 @@ class RequestHead:
         sent = words[1] if len(words) == 3 else b""
         plain = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], sent)
         try:
-            self._http.receive_data(head.replace(sent, plain, 1) if sent != plain else head)
-            event = self._http.next_event()
+            self.http.receive_data(head.replace(sent, plain, 1) if sent != plain else head)
+            event = self.http.next_event()
         except h11.RemoteProtocolError as error:
             raise HandshakeError(_malformed("request", error)) from None
         assert isinstance(event, h11.Request), f"a whole head is a request or an error, not {event!r}"
         self._bodiless = event.method == b"HEAD"
-        if event.http_version != b"1.1":
-            raise HandshakeError(f"HTTP/{event.http_version.decode()} cannot be upgraded, HTTP/1.1 can")
+        version = event.http_version.decode("ascii")
+        if version != "1.1" and not (self._plain and version == "1.0"):
+            raise not_upgradable(version)
         return Request(
             target=event.target.decode("ascii"),
             headers=_headers(lines[1:]),
             method=event.method.decode("ascii"),
             raw_target=sent if sent != plain else b"",
+            version=version,
         )
 
     def switch(self, response: Response) -> bytes:
-        """The bytes of a 101. Names, their spelling, order and the reason come out as they are given."""
+        """The bytes of a 101, or of another interim response. Names, their spelling, order and the reason come out as
+        they are given."""
         event = h11.InformationalResponse(
             status_code=response.status, headers=_encoded(response.headers), reason=response.reason.encode("latin-1")
         )
-        return self._http.send(event) or b""
+        return self.http.send(event) or b""
 
     def respond(self, response: Response) -> bytes:
         """The head of any other response; its body goes through `body` and must end with `end`."""
         event = h11.Response(
             status_code=response.status, headers=_encoded(response.headers), reason=response.reason.encode("latin-1")
         )
-        return self._http.send(event) or b""
+        return self.http.send(event) or b""
 
     def body(self, data: bytes) -> bytes:
         """A piece of the response's body, framed as its head announced. The answer to a HEAD has none."""
-        return b"" if self._bodiless else self._http.send(h11.Data(data=data)) or b""
+        return b"" if self._bodiless else self.http.send(h11.Data(data=data)) or b""
 
     def end(self) -> bytes:
         """The end of the response's body."""
-        return self._http.send(h11.EndOfMessage()) or b""
+        return self.http.send(h11.EndOfMessage()) or b""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether request and response are whole, and neither has said that there will be no other."""
+        return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
 
 
 class ResponseHead:
@@ -218,43 +234,64 @@ class ResponseHead:
         self.ended = False
 
     def request(self, request: Request) -> bytes:
-        """The bytes of the request's head."""
+        """The bytes of a request without a body."""
+        return self.head(request) + self.end()
+
+    def head(self, request: Request) -> bytes:
+        """The head of a request, whose body goes through `send` and must end with `end`."""
         headers = _encoded(request.headers)
         head = self._http.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
-        self._http.send(h11.EndOfMessage())
         # h11 puts Host first. Servers of hixie-75 may compare the first lines as the draft has them.
         lines = (name + b": " + value for name, value in headers)
         return b"\r\n".join([head.partition(b"\r\n")[0], *lines, b"", b""])
 
-    def receive(self, data: bytes) -> Response | None:
-        """Takes bytes of the server (none: the end of its stream) until they are a whole head; then returns it.
+    def send(self, data: bytes) -> bytes:
+        """A piece of the request's body, framed as its head announced."""
+        return self._http.send(h11.Data(data=data)) or b""
 
-        Other interim responses than 101 are passed over. Raises HandshakeError (502) if it is malformed or too large.
+    def end(self) -> bytes:
+        """The end of the request's body."""
+        return self._http.send(h11.EndOfMessage()) or b""
+
+    def receive(self, data: bytes) -> Response | None:
+        """As `responses`; other interim responses than 101 are passed over."""
+        last = self.responses(data)[-1:]
+        return last[0] if last and _is_last(last[0]) else None
+
+    def responses(self, data: bytes) -> list[Response]:
+        """Takes bytes of the server (none: the end of its stream). Returns the heads that are whole, interim ones too.
+
+        Behind a 101 and any that is not interim comes no other, and must not be asked for. The limit is one for all.
+        Raises HandshakeError (502) if one is malformed, or they are too large.
         """
         room = self._limits.head_bytes - self._taken
         self._taken += len(data)
         # No bytes at all would say to h11 that the stream has ended.
-        event = self._take(data[:room]) if room or not data else None
-        if event is None:
-            if len(data) > room:
-                raise HandshakeError(f"the head is larger than {self._limits.head_bytes} bytes", 502)
-            return None
+        found = self._take(data[:room]) if room or not data else []
         if len(data) > room:
+            if not found or not _is_last(found[-1]):
+                raise HandshakeError(f"the head is larger than {self._limits.head_bytes} bytes", 502)
             self._http.receive_data(data[room:])
+        return found
+
+    def _take(self, data: bytes) -> list[Response]:
+        found: list[Response] = []
+        try:
+            self._http.receive_data(data)
+            while not found or not _is_last(found[-1]):
+                event = self._http.next_event()
+                if not isinstance(event, h11.InformationalResponse | h11.Response):
+                    break
+                found.append(self._response(event))
+        except h11.RemoteProtocolError as error:
+            raise HandshakeError(_malformed("response", error), 502) from None
+        return found
+
+    def _response(self, event: h11.InformationalResponse | h11.Response) -> Response:
         if len(event.headers) > self._limits.headers:
             raise HandshakeError(f"{len(event.headers)} headers, at most {self._limits.headers} are allowed", 502)
         items = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers.raw_items()]
         return Response(event.status_code, event.reason.decode("latin-1"), Headers(items))
-
-    def _take(self, data: bytes) -> h11.InformationalResponse | h11.Response | None:
-        try:
-            self._http.receive_data(data)
-            event = self._http.next_event()
-            while isinstance(event, h11.InformationalResponse) and event.status_code != 101:
-                event = self._http.next_event()
-        except h11.RemoteProtocolError as error:
-            raise HandshakeError(_malformed("response", error), 502) from None
-        return event if isinstance(event, h11.InformationalResponse | h11.Response) else None
 
     @property
     def rest(self) -> bytes:
@@ -272,14 +309,31 @@ class ResponseHead:
 
     def first_body(self) -> bytes:
         """What of the body is here already."""
-        pieces = []
-        try:
-            while isinstance(event := self._http.next_event(), h11.Data):
-                pieces.append(bytes(event.data))
-        except h11.RemoteProtocolError as error:
-            raise HandshakeError(_malformed("response", error), 502) from None
-        self.ended = isinstance(event, h11.EndOfMessage)
-        return b"".join(pieces)
+        body, self.ended = read_body(self._http, "response", 502)
+        return body
+
+
+def read_body(http: h11.Connection, what: str, status: int) -> tuple[bytes, bool]:
+    """The body in what h11 has been given since the last time, and whether that was the end of it.
+
+    Must not be called again then. Raises HandshakeError with this status if it is malformed; `what` names it.
+    """
+    pieces = []
+    try:
+        while isinstance(event := http.next_event(), h11.Data):
+            pieces.append(event.data)
+    except h11.RemoteProtocolError as error:
+        raise HandshakeError(_malformed(what, error), status) from None
+    return b"".join(pieces), isinstance(event, h11.EndOfMessage)
+
+
+def not_upgradable(version: str) -> HandshakeError:
+    """What is said to an older HTTP (RFC 6455, 4.1: at least 1.1)."""
+    return HandshakeError(f"HTTP/{version} cannot be upgraded, HTTP/1.1 can")
+
+
+def _is_last(response: Response) -> bool:
+    return response.status == 101 or response.status >= 200
 
 
 def _check_lines(lines: list[bytes], limits: HeadLimits) -> None:

@@ -1,0 +1,138 @@
+"""Whom a route lets in, and what the others are told: with dialects, the versions that would do, if there are any."""
+
+from typing import Any
+
+import pytest
+
+from wsgateway.dialects import DIALECTS
+from wsgateway.errors import HandshakeError
+from wsgateway.policy.checks import Visitor, admit, results
+from wsgateway.settings.model import Match, Origins, PathMatch, Route, Target, Upstream
+
+UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
+EVERYWHERE = Match(path=PathMatch(prefix="/"))
+WITHOUT_VERSION = ["hixie-75", "hixie-76", "hybi-01", "hybi-02", "hybi-03"]
+WITH_VERSION = ["hybi-04", "hybi-05", "hybi-06", "hybi-07", "hybi-08", "rfc6455"]
+
+
+def route(*accepted: str) -> Route:
+    return Route("r", EVERYWHERE, UPSTREAM, dialects=tuple(DIALECTS[name] for name in accepted))
+
+
+def refusal(accepted: list[str], dialect: str) -> HandshakeError:
+    with pytest.raises(HandshakeError) as caught:
+        admit(route(*accepted), Visitor(DIALECTS[dialect], None))
+    return caught.value
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_route_that_says_nothing_accepts_every_dialect(dialect: str) -> None:
+    admit(Route("r", EVERYWHERE, UPSTREAM), Visitor(DIALECTS[dialect], None))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_route_may_accept_one_dialect_alone(dialect: str) -> None:
+    admit(route(dialect), Visitor(DIALECTS[dialect], None))
+    for name in DIALECTS:
+        if name != dialect:
+            assert str(refusal([dialect], name)) == f"{name} is not accepted here, only {dialect}"
+
+
+def test_every_dialect_stands_in_one_of_the_two_lists() -> None:
+    assert [*WITHOUT_VERSION, *WITH_VERSION] == list(DIALECTS)
+
+
+# RFC 6455, 4.4: the numbers from the one that we would like best.
+@pytest.mark.parametrize(
+    ("dialect", "accepted", "versions"),
+    [
+        ("hybi-04", ["rfc6455"], "13"),
+        ("rfc6455", ["hybi-04"], "4"),
+        ("hybi-07", ["hixie-75", "hixie-76", "hybi-04", "hybi-05", "hybi-06", "hybi-08", "rfc6455"], "13, 8, 6, 5, 4"),
+        ("hybi-08", ["rfc6455", "hybi-04", "hybi-07"], "13, 7, 4"),
+        ("rfc6455", ["hybi-01", "hybi-02", "hybi-03", "hybi-08"], "8"),
+    ],
+)
+def test_who_named_a_version_is_told_which_would_do(dialect: str, accepted: list[str], versions: str) -> None:
+    error = refusal(accepted, dialect)
+    assert (error.status, error.headers) == (426, (("Upgrade", "websocket"), ("Sec-WebSocket-Version", versions)))
+
+
+@pytest.mark.parametrize("dialect", WITHOUT_VERSION)
+def test_who_named_no_version_is_told_none(dialect: str) -> None:
+    for accepted in (["rfc6455"], WITH_VERSION, [name for name in DIALECTS if name != dialect]):
+        error = refusal(accepted, dialect)
+        assert (error.status, error.headers) == (400, ())
+
+
+@pytest.mark.parametrize("dialect", WITH_VERSION)
+def test_a_route_that_accepts_no_version_has_none_to_tell(dialect: str) -> None:
+    for accepted in (["hixie-76"], WITHOUT_VERSION):
+        error = refusal(accepted, dialect)
+        assert (error.status, error.headers) == (400, ())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "accepted", "message"),
+    [
+        ("hixie-75", ["rfc6455"], "hixie-75 is not accepted here, only rfc6455"),
+        (
+            "hybi-08",
+            ["hixie-76", "hybi-07", "rfc6455"],
+            "hybi-08 is not accepted here, only hixie-76, hybi-07, rfc6455",
+        ),
+        ("rfc6455", ["hixie-75", "hixie-76"], "rfc6455 is not accepted here, only hixie-75, hixie-76"),
+    ],
+)
+def test_the_message_names_what_came_and_what_would_do(dialect: str, accepted: list[str], message: str) -> None:
+    assert str(refusal(accepted, dialect)) == message
+
+
+# -- all checks ------------------------------------------------------------------------------------------------
+
+
+STRICT = Origins(("https://app.example.com",), missing="refuse", null="refuse")
+
+
+def checked(origin: str | None, upstream: Upstream | None = UPSTREAM, **differs: Any) -> list[tuple[str, Any, Any]]:
+    """Each check for a client of RFC 6455, with the status and the message of a refusal."""
+    visitor = Visitor(DIALECTS["rfc6455"], origin)
+    return [
+        (name, error and error.status, error and str(error))
+        for name, error in results(Route("r", EVERYWHERE, upstream, **differs), visitor)
+    ]
+
+
+def test_a_client_that_may_come_in_passes_every_check() -> None:
+    passed = [("upstream", None, None), ("dialect", None, None), ("origin", None, None)]
+    assert checked("https://app.example.com", origins=STRICT) == passed
+
+
+def test_every_check_speaks_though_the_first_has_refused() -> None:
+    assert checked("http://evil.example", None, origins=STRICT, dialects=(DIALECTS["hixie-76"],)) == [
+        ("upstream", 404, "there is no WebSocket under this address"),
+        ("dialect", 400, "rfc6455 is not accepted here, only hixie-76"),
+        ("origin", 403, "the Origin 'http://evil.example' is not allowed here"),
+    ]
+
+
+def test_the_first_check_that_refuses_is_what_a_client_hears() -> None:
+    strict = Route("r", EVERYWHERE, None, http_upstream=UPSTREAM, origins=STRICT, dialects=(DIALECTS["hixie-76"],))
+    with pytest.raises(HandshakeError) as caught:
+        admit(strict, Visitor(DIALECTS["rfc6455"], "http://evil.example"))
+    assert (caught.value.status, str(caught.value)) == (404, "there is no WebSocket under this address")
+
+
+@pytest.mark.parametrize(
+    ("origin", "message"),
+    [
+        (None, "a client without Origin is not allowed here"),
+        ("null", "the Origin 'null' is not allowed here"),
+        ("http://app.example.com", "the Origin 'http://app.example.com' is not allowed here"),
+        ("a\tb", "the Origin 'a\\tb' is not allowed here"),
+    ],
+)
+def test_an_origin_that_may_not_connect_is_403(origin: str | None, message: str) -> None:
+    with pytest.raises(HandshakeError) as caught:
+        admit(Route("r", EVERYWHERE, UPSTREAM, origins=STRICT), Visitor(DIALECTS["rfc6455"], origin))
+    assert (caught.value.status, str(caught.value), caught.value.headers) == (403, message, ())

@@ -1,0 +1,96 @@
+"""Why a request would go where it would go, in words."""
+
+from wsgateway.dialects import DIALECTS, Headers
+from wsgateway.policy.checks import Visitor
+from wsgateway.policy.explain import allowed, explain
+from wsgateway.policy.routes import Asked
+from wsgateway.settings.load import parse
+
+SETTINGS = parse(
+    """\
+version: 1
+listeners: [{name: public, bind: ["127.0.0.1:0"]}]
+routes:
+- name: chat
+  match: {path: {prefix: /chat}, hosts: [a.example], upgrade: true}
+  origins: {allow: ["https://a.example"]}
+  dialects: [hybi-08, rfc6455]
+  upstream: chat
+- name: pages
+  match: {path: {exact: /}}
+  http_upstream: web
+- name: rest
+  match: {path: {prefix: /rest}}
+  upstream: chat
+upstreams:
+  chat: {targets: [{url: "ws://127.0.0.1:9000"}], dialect: hixie-76}
+  web: {targets: [{url: "http://127.0.0.1:8000"}]}
+""",
+    "f.yaml",
+)
+
+
+def said(path: str, host: str, upgrade: bool, dialect: str = "rfc6455", origin: str | None = None) -> list[str]:
+    """What is said of a request, and at last whether it would reach an upstream."""
+    asked, visitor = Asked("public", host, path, upgrade, Headers([])), Visitor(DIALECTS[dialect], origin)
+    return [*explain(SETTINGS, asked, visitor), str(allowed(SETTINGS, asked, visitor))]
+
+
+def test_a_request_that_is_good_leads_to_its_upstream() -> None:
+    assert said("/chat", "A.example:80", True, origin="https://a.example") == [
+        "routes[0] chat: yes",
+        "  upstream: good",
+        "  dialect: good",
+        "  origin: good",
+        "  upstream chat: ws://127.0.0.1:9000 in hixie-76",
+        "True",
+    ]
+
+
+def test_every_refusal_is_told_with_its_status() -> None:
+    assert said("/chat", "a.example", True, "hixie-75", "http://b.example") == [
+        "routes[0] chat: yes",
+        "  upstream: good",
+        "  dialect: 400, hixie-75 is not accepted here, only hybi-08, rfc6455",
+        "  origin: 403, the Origin 'http://b.example' is not allowed here",
+        "  upstream chat: ws://127.0.0.1:9000 in hixie-76",
+        "False",
+    ]
+
+
+def test_a_route_that_does_not_take_a_request_says_why() -> None:
+    assert said("/", "b.example", False) == [
+        "routes[0] chat: no, it does not take the path /, nor the host b.example, nor no upgrade",
+        "routes[1] pages: yes",
+        "  upstream web: http://127.0.0.1:8000",
+        "True",
+    ]
+
+
+def test_websocket_where_there_is_plain_http_alone_is_404() -> None:
+    assert said("/", "a.example", True) == [
+        "routes[0] chat: no, it does not take the path /",
+        "routes[1] pages: yes",
+        "  upstream: 404, there is no WebSocket under this address",
+        "  dialect: good",
+        "  origin: good",
+        "False",
+    ]
+
+
+def test_plain_http_where_there_is_websocket_alone_is_426() -> None:
+    assert said("/rest", "a.example", False)[-3:] == [
+        "routes[2] rest: yes",
+        "  plain HTTP: 426, there is no http_upstream",
+        "False",
+    ]
+
+
+def test_what_no_route_takes_is_404() -> None:
+    assert said("/x", "a.example", True) == [
+        "routes[0] chat: no, it does not take the path /x",
+        "routes[1] pages: no, it does not take the path /x",
+        "routes[2] rest: no, it does not take the path /x",
+        "no route takes it: 404",
+        "False",
+    ]

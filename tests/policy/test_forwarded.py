@@ -1,0 +1,195 @@
+"""Who a client is: what a trusted proxy says of it, and never what it says of itself."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from wsgateway.dialects import Headers
+from wsgateway.errors import HandshakeError
+from wsgateway.policy.forwarded import Identity, identify, is_trusted
+
+TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+PROXY = "10.0.0.1"
+
+
+def of(*headers: tuple[str, str], peer: str = PROXY, secure: bool = False) -> Identity:
+    """Who sent these headers beside Host: ws.example.com."""
+    return identify(peer, secure, Headers([("Host", "ws.example.com"), *headers]), TRUSTED)
+
+
+def known(ip: str, *chain: str, secure: bool = False, host: str = "ws.example.com") -> Identity:
+    return Identity(ip, secure, host, chain)
+
+
+# -- who is not trusted ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "admin.example.com"),
+        ("Forwarded", "for=192.0.2.1;proto=https;host=admin.example.com"),
+    ],
+)
+def test_what_a_client_says_of_itself_is_nothing(header: tuple[str, str]) -> None:
+    assert of(header, peer="203.0.113.9") == known("203.0.113.9")
+    assert of(header, peer="2001:db8::9", secure=True) == known("2001:db8::9", secure=True)
+
+
+def test_without_networks_nobody_is_trusted() -> None:
+    headers = Headers([("Host", "h"), ("X-Forwarded-For", "192.0.2.1")])
+    assert identify(PROXY, False, headers, ()) == Identity(PROXY, False, "h")
+
+
+def test_a_trusted_peer_that_says_nothing_is_the_client() -> None:
+    assert of() == known(PROXY)
+    assert of(secure=True) == known(PROXY, secure=True)
+
+
+def test_a_request_without_host_asks_for_none() -> None:
+    assert identify(PROXY, False, Headers([]), TRUSTED) == Identity(PROXY, False, "")
+
+
+def test_two_hosts_are_refused() -> None:
+    with pytest.raises(HandshakeError) as caught:
+        of(("Host", "other.example.com"))
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.255.0.1", True),
+        ("11.0.0.1", False),
+        ("fd12::1", True),
+        ("fe80::1", False),
+        ("::ffff:10.0.0.1", False),
+    ],
+)
+def test_trust_is_a_matter_of_networks(address: str, expected: bool) -> None:
+    assert is_trusted(address, TRUSTED) is expected
+
+
+# -- X-Forwarded-* ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("192.0.2.1", known("192.0.2.1", PROXY)),
+        ("192.0.2.1:4711", known("192.0.2.1", PROXY)),
+        ("2001:DB8::1", known("2001:db8::1", PROXY)),
+        ("[2001:db8::1]", known("2001:db8::1", PROXY)),
+        ("[2001:db8::1]:4711", known("2001:db8::1", PROXY)),
+        # What stands before the last address that is not trusted is what that client said of itself.
+        ("198.51.100.7, 192.0.2.1", known("192.0.2.1", PROXY)),
+        ("10.9.9.9, 192.0.2.1", known("192.0.2.1", PROXY)),
+        ("192.0.2.1, 10.0.0.2", known("192.0.2.1", "10.0.0.2", PROXY)),
+        ("192.0.2.1, 10.0.0.3, 10.0.0.2", known("192.0.2.1", "10.0.0.3", "10.0.0.2", PROXY)),
+        ("192.0.2.1, fd00::2", known("192.0.2.1", "fd00::2", PROXY)),
+        ("10.0.0.3, 10.0.0.2", known("10.0.0.3", "10.0.0.2", PROXY)),
+        ("10.0.0.1", known("10.0.0.1", PROXY)),
+        ("unknown", known(PROXY)),
+        ("", known(PROXY)),
+        ("192.0.2.1, unknown", known(PROXY)),
+        ("192.0.2.1, unknown, 10.0.0.2", known("10.0.0.2", PROXY)),
+        ("192.0.2.300", known(PROXY)),
+        ("localhost", known(PROXY)),
+    ],
+)
+def test_the_addresses_are_believed_from_the_last_to_the_first_that_is_not_trusted(
+    value: str, expected: Identity
+) -> None:
+    assert of(("X-Forwarded-For", value)) == expected
+
+
+def test_several_headers_are_one_list() -> None:
+    headers = [("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-For", "192.0.2.1, 10.0.0.2")]
+    assert of(*headers) == known("192.0.2.1", "10.0.0.2", PROXY)
+
+
+@pytest.mark.parametrize(
+    ("proto", "behind_plain", "behind_tls"),
+    [
+        ("https", True, True),
+        ("HTTPS", True, True),
+        ("wss", True, True),
+        ("http", False, False),
+        ("ws", False, False),
+        ("", False, True),
+        ("https, http", False, False),
+        ("http, https", True, True),
+    ],
+)
+@pytest.mark.parametrize("address", [[("X-Forwarded-For", "192.0.2.1")], []])
+def test_the_proxy_says_whether_its_client_came_by_tls(
+    address: list[tuple[str, str]], proto: str, behind_plain: bool, behind_tls: bool
+) -> None:
+    for secure, expected in (False, behind_plain), (True, behind_tls):
+        assert of(*address, ("X-Forwarded-Proto", proto), secure=secure).secure is expected
+
+
+def test_the_proxy_says_for_which_host_its_client_asked() -> None:
+    headers = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Host", "evil.example, chat.example.com:8443")]
+    assert of(*headers) == known("192.0.2.1", PROXY, host="chat.example.com:8443")
+
+
+# -- Forwarded -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("for=192.0.2.1", known("192.0.2.1", PROXY)),
+        ("For=192.0.2.1; PROTO=https", known("192.0.2.1", PROXY, secure=True)),
+        ('for="192.0.2.1:4711"', known("192.0.2.1", PROXY)),
+        ('for="[2001:db8::1]"', known("2001:db8::1", PROXY)),
+        ('for="[2001:db8::1]:4711";proto=wss', known("2001:db8::1", PROXY, secure=True)),
+        ('for="\\1\\92.0.2.1"', known("192.0.2.1", PROXY)),
+        ("for=192.0.2.1;host=chat.example.com;by=10.0.0.1", known("192.0.2.1", PROXY, host="chat.example.com")),
+        ('for=192.0.2.1;host="chat.example.com:8443"', known("192.0.2.1", PROXY, host="chat.example.com:8443")),
+        ("for=198.51.100.7;proto=https, for=192.0.2.1", known("192.0.2.1", PROXY)),
+        ("for=192.0.2.1;proto=https,for=10.0.0.2;proto=http", known("192.0.2.1", "10.0.0.2", PROXY, secure=True)),
+        ('for=192.0.2.1;by="a, for=198.51.100.7"', known("192.0.2.1", PROXY)),
+        ("for=unknown", known(PROXY)),
+        ("for=_hidden", known(PROXY)),
+        ('for="_gazonk:80"', known(PROXY)),
+        ("for=192.0.2.1, for=unknown", known(PROXY)),
+        ("for=192.0.2.1, for=unknown, for=10.0.0.2", known("10.0.0.2", PROXY)),
+        # Who hides its client may still say how it came.
+        ("for=unknown;proto=https;host=chat.example.com", known(PROXY, secure=True, host="chat.example.com")),
+        ("proto=https", known(PROXY, secure=True)),
+        ("for=192.0.2.1;proto=https, for=unknown;proto=http", known(PROXY)),
+        ("for=192.0.2.1, ,", known("192.0.2.1", PROXY)),
+        (" , for=192.0.2.1;;", known("192.0.2.1", PROXY)),
+        ("", known(PROXY)),
+        # Of what is no list of parameters nothing is believed, as the quotes of two may be mixed up in it.
+        (",,;;==", known(PROXY)),
+        ("192.0.2.1", known(PROXY)),
+        ('for="192.0.2.1', known(PROXY)),
+        ('for=198.51.100.7;host=", for="[2001:db8::1]"', known(PROXY)),
+        ('for="192.0.2.1\\', known(PROXY)),
+        ('for="192.0.2.1, for=198.51.100.7', known(PROXY)),
+        ('"for=192.0.2.1"', known(PROXY)),
+    ],
+)
+def test_an_element_of_forwarded_is_what_one_proxy_says(value: str, expected: Identity) -> None:
+    assert of(("Forwarded", value)) == expected
+
+
+def test_several_headers_forwarded_are_one_list() -> None:
+    headers = [("Forwarded", "for=198.51.100.7"), ("Forwarded", "for=192.0.2.1"), ("Forwarded", "for=10.0.0.2")]
+    assert of(*headers) == known("192.0.2.1", "10.0.0.2", PROXY)
+
+
+def test_a_header_that_is_broken_hides_those_before_it_alone() -> None:
+    broken = ("Forwarded", 'for=198.51.100.7;host="')
+    assert of(broken, ("Forwarded", 'for="[2001:db8::1]"')) == known("2001:db8::1", PROXY)
+    assert of(broken, ("Forwarded", "for=10.0.0.2")) == known("10.0.0.2", PROXY)
+
+
+def test_where_there_is_forwarded_the_others_say_nothing() -> None:
+    headers = [("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil")]
+    assert of(*headers, ("Forwarded", "for=192.0.2.1")) == known("192.0.2.1", PROXY)

@@ -1,0 +1,60 @@
+"""What proxies say of a client in Forwarded and X-Forwarded-*: believed of those that are trusted, of nobody else."""
+
+import pytest
+
+from tests.openings import BY_DIALECT, HIXIE75, RFC6455
+from tests.support import Upstream, head_of, serving, values
+
+GET = "GET / HTTP/1.1"
+TRUSTING = 'forwarded: {trusted: ["127.0.0.1", "10.0.0.0/8"]}'
+
+
+async def told(listener: str, *lines: str) -> tuple[list[str], list[str], list[str]]:
+    """What an upstream is told: for whom, by which scheme, for which host."""
+    async with Upstream() as upstream, serving(upstream.port, listener=listener) as gateway:
+        await gateway.connect(head_of(GET, *RFC6455, *lines))
+        _, request = await upstream.agree()
+        assert values(request, "forwarded") == []
+        for_, proto, host = (values(request, f"x-forwarded-{name}") for name in ("for", "proto", "host"))
+        return for_, proto, host
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: public.example"),
+        ('Forwarded: for="192.0.2.7:4711";proto=https;host=public.example',),
+    ],
+    ids=["X-Forwarded-*", "Forwarded"],
+)
+async def test_a_trusted_proxy_is_believed_and_nobody_else(lines: tuple[str, ...]) -> None:
+    assert await told(TRUSTING, *lines) == (["192.0.2.7, 127.0.0.1"], ["https"], ["public.example"])
+    assert await told("", *lines) == (["127.0.0.1"], ["http"], ["example.com"])
+    others = 'forwarded: {trusted: ["10.0.0.0/8"]}'
+    assert await told(others, *lines) == (["127.0.0.1"], ["http"], ["example.com"])
+
+
+async def test_the_client_is_the_last_that_is_not_trusted() -> None:
+    for_, _, _ = await told(TRUSTING, "X-Forwarded-For: 203.0.113.9, 192.0.2.7, 10.1.2.3")
+    assert for_ == ["192.0.2.7, 10.1.2.3, 127.0.0.1"]
+
+
+async def test_a_client_of_hixie_that_came_by_https_is_told_so() -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=TRUSTING) as gateway:
+        lines = (*HIXIE75, "X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https")
+        client = await gateway.connect(head_of(GET, *lines))
+        await upstream.agree()
+        assert values(await client.head(), "websocket-location") == ["wss://example.com/"]
+
+
+async def test_who_comes_too_often_is_known_behind_its_proxy() -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, listener=TRUSTING, limits="handshake_rate: 1/h") as gateway,
+    ):
+        for address, status in (("192.0.2.7", b"101"), ("192.0.2.7", b"429"), ("192.0.2.8", b"101")):
+            request = BY_DIALECT["rfc6455"].head.removesuffix(b"\r\n") + f"X-Forwarded-For: {address}\r\n\r\n".encode()
+            client = await gateway.connect(request)
+            if status == b"101":
+                await upstream.agree()
+            assert (await client.head())[9:12] == status

@@ -1,0 +1,47 @@
+"""What is allowed, and warned of."""
+
+import pytest
+
+from wsgateway.settings.advice import advice
+from wsgateway.settings.load import parse
+
+from .files import LISTENERS, SMALL, UPSTREAMS
+
+
+def test_the_oldest_dialects_from_everywhere_are_warned_of() -> None:
+    assert list(advice(parse(SMALL, "f.yaml"))) == [
+        "routes[0] route-1: hixie-75 and hixie-76 from any origin; a page anywhere can use them, and their handshake"
+        " proves little: name your pages in origins.allow"
+    ]
+
+
+@pytest.mark.parametrize(
+    "defaults", ["dialects: [hybi-01..08, rfc6455]", "origins: {allow: ['https://a']}", "origins: {allow: []}"]
+)
+def test_newer_dialects_or_named_pages_are_not(defaults: str) -> None:
+    assert list(advice(parse(f"{SMALL}defaults: {{{defaults}}}\n", "f.yaml"))) == []
+
+
+def test_a_route_without_websocket_is_not() -> None:
+    text = (
+        f"version: 1\n{LISTENERS}upstreams: {{a: {{targets: [{{url: 'http://a'}}]}}}}\n"
+        "routes: [{match: {path: {prefix: /}}, http_upstream: a}]\n"
+    )
+    assert list(advice(parse(text, "f.yaml"))) == []
+
+
+def test_broken_ciphers_are_warned_of() -> None:
+    text = """\
+version: 1
+listeners:
+- bind: [a:80]
+- bind: [a:443]
+  tls: {profile: legacy, certificates: [{certificate: a, private_key: b}]}
+- bind: [a:444]
+  tls: {certificates: [{certificate: a, private_key: b}]}
+routes: [{match: {path: {prefix: /}}, upstream: echo, dialects: [rfc6455]}]
+"""
+    assert list(advice(parse(text + UPSTREAMS, "f.yaml"))) == [
+        "listeners[1] listener-2: profile legacy lets TLS 1.0 and broken ciphers in;"
+        " keep it to a listener of its own, for devices that know nothing newer"
+    ]

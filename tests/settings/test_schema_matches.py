@@ -1,0 +1,252 @@
+"""What is said of mistakes in the keys that a route has for itself, and where it stands."""
+
+import re
+
+import pytest
+
+from wsgateway.settings.load import parse
+from wsgateway.settings.model import HeaderRules, PathMatch, Rewrite, Route
+
+from .files import LISTENERS, UPSTREAMS, report
+
+
+def whole(line: str) -> str:
+    """A file with a route that has this line, the sixth, behind two spaces, and what else it needs."""
+    needed = [key for key in ("match: {path: {prefix: /}}", "upstream: echo") if not line.startswith(key.split()[0])]
+    rest = "".join(f"  {key}\n" for key in needed)
+    return f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n- name: r\n  {line}\n{rest}"
+
+
+# Each line with the column, the place and the words of all that is said of it.
+
+MISTAKES: list[tuple[str, ...]] = [
+    (
+        "match: {path: {}}",
+        "17: routes[0].match.path: none of prefix, exact and regex is given, exactly one of them is needed",
+    ),
+    (
+        "match: {path: {regex: '('}}",
+        "25: routes[0].match.path.regex: '(' is not a regular expression: missing ), unterminated"
+        " subpattern at position 0",
+    ),
+    (
+        "match: {path: {regex: 7}}",
+        "25: routes[0].match.path.regex: 7 is not a regular expression; write it in quotes",
+    ),
+    (
+        "match: {path: {regex: ~}}",
+        "25: routes[0].match.path.regex: an empty value says nothing; leave the key out",
+    ),
+    (
+        "match: {path: {regex: 'a{99999999999999999999}'}}",
+        "25: routes[0].match.path.regex: 'a{99999999999999999999}' is not a regular expression: the"
+        " repetition number is too large",
+    ),
+    (
+        "match: {path: {regex: /, exact: /, prefix: /}}",
+        "17: routes[0].match.path: prefix and exact and regex are given, exactly one of them is needed",
+    ),
+    (
+        "match: {path: {prefix: /}, hosts: a}",
+        "37: routes[0].match.hosts: 'a' is not a list; write '- ' before each member, or brackets around all",
+    ),
+    (
+        "match: {path: {prefix: /}, hosts: ['*', 'a:80', '[::1]']}",
+        "38: routes[0].match.hosts[0]: '*' stands for every host; leave the key out",
+        "43: routes[0].match.hosts[1]: 'a:80' is not a host; write a name, *.NAME or an IP address,"
+        " without scheme, port or path",
+        "51: routes[0].match.hosts[2]: '[::1]' is not a host; write a name, *.NAME or an IP address,"
+        " without scheme, port or path",
+    ),
+    (
+        "match: {path: {prefix: /}, subprotocols: [7]}",
+        "45: routes[0].match.subprotocols[0]: 7 is not text; write it in quotes",
+    ),
+    (
+        "match: {path: {prefix: /}, headers: {a: 7}}",
+        "43: routes[0].match.headers.a: 7 is not text; write it in quotes",
+    ),
+    (
+        "match: {path: {prefix: /}, headers: [a]}",
+        "39: routes[0].match.headers: a list is not a mapping; write 'key: value' in it",
+    ),
+    (
+        "match: {path: {prefix: /}, listeners: [listener-2]}",
+        "42: routes[0].match.listeners[0]: 'listener-2' is no listener; did you mean 'listener-1'?",
+    ),
+    (
+        "match: {path: {prefix: /}, listeners: [7]}",
+        "42: routes[0].match.listeners[0]: 7 is not text; write it in quotes",
+    ),
+    (
+        "match: {path: {prefix: /}, upgrade: yes}",
+        "39: routes[0].match.upgrade: 'yes' is neither true nor false",
+    ),
+    (
+        "match: {path: {prefix: /}, upgrade: }",
+        "38: routes[0].match.upgrade: an empty value says nothing; leave the key out",
+    ),
+    (
+        "match: {path: {prefix: /}, method: GET}",
+        "30: routes[0].match.method: this key is unknown; known are path, hosts, subprotocols, headers,"
+        " listeners, upgrade",
+    ),
+    (
+        "rewrite: {strip_prefix: chat}",
+        "27: routes[0].rewrite.strip_prefix: 'chat' is not a path; it must begin with '/'",
+    ),
+    (
+        "rewrite: {add_prefix: '/a?b'}",
+        "25: routes[0].rewrite.add_prefix: '/a?b' is not a path, which ends before '?' or '#'",
+    ),
+    (
+        "rewrite: {strip: /chat}",
+        "13: routes[0].rewrite.strip: this key is unknown; known are strip_prefix, add_prefix",
+    ),
+    (
+        "headers: {set: {Host: a}}",
+        "19: routes[0].headers.set.Host: 'Host' is made by the gateway, and cannot be set or removed",
+    ),
+    (
+        "headers: {set: {Sec-WebSocket-Key: a, websocket-protocol: b}}",
+        "19: routes[0].headers.set.Sec-WebSocket-Key: 'Sec-WebSocket-Key' is made by the gateway, and"
+        " cannot be set or removed",
+        "41: routes[0].headers.set.websocket-protocol: 'websocket-protocol' is made by the gateway, and"
+        " cannot be set or removed",
+    ),
+    (
+        "headers: {set: {'a b': c}}",
+        "19: routes[0].headers.set['a b']: 'a b' is not the name of a header",
+    ),
+    (
+        "headers: {set: {A: ''}}",
+        "22: routes[0].headers.set.A: '' is not the value of a header; write printable ASCII, in quotes",
+    ),
+    (
+        "headers: {set: {A: 7}}",
+        "22: routes[0].headers.set.A: 7 is not the value of a header; write printable ASCII, in quotes",
+    ),
+    (
+        'headers: {set: {A: "a\\nb"}}',
+        "22: routes[0].headers.set.A: 'a\\nb' is not the value of a header; write printable ASCII, in quotes",
+    ),
+    (
+        'headers: {set: {A: "é"}}',
+        "22: routes[0].headers.set.A: 'é' is not the value of a header; write printable ASCII, in quotes",
+    ),
+    (
+        'headers: {set: {A: "{ip}"}}',
+        "22: routes[0].headers.set.A: {ip} is not known; known are dialect, client_ip, listener, route",
+    ),
+    (
+        'headers: {set: {A: "{client-ip}"}}',
+        "22: routes[0].headers.set.A: {client-ip} is not known; did you mean 'client_ip'?",
+    ),
+    (
+        'headers: {set: {A: "{}"}}',
+        "22: routes[0].headers.set.A: {} is not known; known are dialect, client_ip, listener, route",
+    ),
+    (
+        'headers: {set: {A: "{dialect"}}',
+        "22: routes[0].headers.set.A: '{dialect' has a brace that is not closed, or not opened",
+    ),
+    (
+        'headers: {set: {A: "dialect}"}}',
+        "22: routes[0].headers.set.A: 'dialect}' has a brace that is not closed, or not opened",
+    ),
+    (
+        "headers: {set: [A]}",
+        "18: routes[0].headers.set: a list is not a mapping; write 'key: value' in it",
+    ),
+    (
+        "headers: {remove: Cookie}",
+        "21: routes[0].headers.remove: 'Cookie' is not a list; write '- ' before each member, or brackets around all",
+    ),
+    (
+        "headers: {remove: [Upgrade, 7]}",
+        "22: routes[0].headers.remove[0]: 'Upgrade' is made by the gateway, and cannot be set or removed",
+        "31: routes[0].headers.remove[1]: 7 is not the name of a header",
+    ),
+    (
+        "headers: {add: {}}",
+        "13: routes[0].headers.add: this key is unknown; known are set, remove",
+    ),
+    (
+        "http_upstream: echo",
+        "18: routes[0].http_upstream: the targets of 'echo' begin with ws://, http_upstream needs http:// or https://",
+    ),
+    (
+        "http_upstream: web",
+        "18: routes[0].http_upstream: 'web' is no upstream; known are echo",
+    ),
+    (
+        "http_upstream: 7",
+        "18: routes[0].http_upstream: 7 is not text; write it in quotes",
+    ),
+    (
+        "http_upstream: ",
+        "17: routes[0].http_upstream: an empty value says nothing; leave the key out",
+    ),
+    (
+        "upstream: ~",
+        "13: routes[0].upstream: an empty value says nothing; leave the key out",
+    ),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=[line for line, *_ in MISTAKES])
+def test_a_mistake_in_a_route_is_named_with_its_place(mistake: tuple[str, ...]) -> None:
+    line, *said = mistake
+    assert report(whole(line)) == [f"f.yaml:6:{each}" for each in said]
+
+
+def route(line: str) -> Route:
+    """The route that has this line."""
+    return parse(whole(line), "f.yaml").routes[0]
+
+
+def test_a_path_may_be_a_regular_expression() -> None:
+    assert route("match: {path: {regex: '/room/[0-9]+'}}").match.path == PathMatch(regex=re.compile("/room/[0-9]+"))
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("Example.COM", "example.com"),
+        ("example.com.", "example.com"),
+        ('"*.Example.com"', "*.example.com"),
+        ("192.0.2.7", "192.0.2.7"),
+        ('"2001:DB8:0::1"', "2001:db8::1"),
+        ("chat_1", "chat_1"),
+    ],
+)
+def test_a_host_is_kept_as_it_is_compared(written: str, host: str) -> None:
+    assert route(f"match: {{path: {{prefix: /}}, hosts: [{written}]}}").match.hosts == (host,)
+
+
+@pytest.mark.parametrize(("written", "upgrade"), [("true", True), ("false", False)])
+def test_a_route_may_want_an_upgrade_or_none(written: str, upgrade: bool) -> None:
+    assert route(f"match: {{path: {{prefix: /}}, upgrade: {written}}}").match.upgrade is upgrade
+
+
+def test_half_of_a_rewrite_will_do() -> None:
+    assert route("rewrite: {strip_prefix: /a}").rewrite == Rewrite("/a", "")
+    assert route("rewrite: {add_prefix: /a}").rewrite == Rewrite("", "/a")
+
+
+def test_headers_are_set_as_they_are_written_and_removed_in_any_case() -> None:
+    line = 'headers: {set: {X-A: "{dialect} {client_ip} {listener} {route}", x-b: c}, remove: [COOKIE, X_Y]}'
+    assert route(line).headers == HeaderRules(
+        (("X-A", "{dialect} {client_ip} {listener} {route}"), ("x-b", "c")), ("cookie", "x_y")
+    )
+
+
+def test_a_route_may_lead_to_plain_http_alone() -> None:
+    text = (
+        f"version: 1\n{LISTENERS}upstreams: {{web: {{targets: [{{url: 'http://a'}}]}}}}\n"
+        "routes: [{match: {path: {prefix: /}}, http_upstream: web}]\n"
+    )
+    found = parse(text, "f.yaml").routes[0]
+    assert found.upstream is None
+    assert found.http_upstream is not None
+    assert found.http_upstream.targets[0].authority == "a"

@@ -1,0 +1,5 @@
+"""What tests of TLS share."""
+
+from tests.net.certificates import authority
+
+__all__ = ["authority"]

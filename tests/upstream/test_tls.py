@@ -1,0 +1,112 @@
+"""Upstreams behind wss://: who is trusted, what they are called, and what we show them."""
+
+import ssl
+
+import pytest
+import trio
+
+from tests.net.certificates import Authority
+from tests.openings import BY_DIALECT, OPENINGS, Opening
+from tests.support import Upstream, serving, websockets_server
+
+MODERN = BY_DIALECT["rfc6455"]
+HERE = {"url": "wss://127.0.0.1"}
+
+
+def trusting(authority: Authority, name: str = "localhost", more: str = "") -> str:
+    return f"tls: {{ca: {authority.file}, server_name: {name}{more}}}"
+
+
+@pytest.mark.parametrize("opening", OPENINGS, ids=str)
+async def test_a_client_of_each_dialect_reaches_an_upstream_over_tls(opening: Opening, authority: Authority) -> None:
+    async with (
+        Upstream(authority.server) as upstream,
+        serving(upstream.port, target=trusting(authority), **HERE) as gateway,
+    ):
+        client = await gateway.connect(opening.request)
+        behind, _ = await upstream.agree()
+        secret = await opening.accepted(client)
+        await client.send(opening.written(opening.hello_back, secret))
+        assert await behind.frame() == (0x81, b"Hello")
+        await behind.send(b"\x81\x05Hello")
+        assert await client.exactly(len(opening.hello_back)) == opening.hello_back
+
+
+async def test_an_upstream_that_others_wrote_is_reached_by_the_name_of_its_address(authority: Authority) -> None:
+    async with (
+        websockets_server(ssl=authority.server) as port,
+        serving(port, target=f"tls: {{ca: {authority.file}}}", url="wss://localhost") as gateway,
+    ):
+        client = await gateway.connect(MODERN.request)
+        assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+        await client.send(MODERN.hello)
+        assert await client.exactly(7) == b"\x81\x05Hello"
+
+
+@pytest.mark.parametrize(
+    ("ca", "name", "why"),
+    [
+        (False, "localhost", "unable to get local issuer certificate"),
+        (
+            True,
+            "elsewhere.example",
+            "Hostname mismatch, certificate is not valid for 'elsewhere.example'.",
+        ),
+    ],
+    ids=["unknown authority", "other name"],
+)
+async def test_an_upstream_that_cannot_be_trusted_is_502(ca: bool, name: str, why: str, authority: Authority) -> None:
+    target = trusting(authority, name) if ca else f"tls: {{server_name: {name}}}"
+    async with Upstream(authority.server) as upstream, serving(upstream.port, target=target, **HERE) as gateway:
+        client = await gateway.connect(MODERN.request)
+        with pytest.raises(trio.BrokenResourceError):
+            await upstream.accept()
+        upstream.hang_up()
+        assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+        line = await gateway.lines.line("upstream failed")
+        assert (line["level"], line["status"]) == ("warning", 502)
+        assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: {why}"
+
+
+async def test_an_upstream_without_tls_is_502(authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, target=trusting(authority), **HERE) as gateway:
+        client = await gateway.connect(MODERN.request)
+        behind = await upstream.accept()
+        await behind.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+        line = await gateway.lines.line("upstream failed")
+        assert line["why"].startswith(f"no TLS with wss://127.0.0.1:{upstream.port}: ")
+
+
+async def test_an_upstream_that_says_nothing_to_tls_is_504(authority: Authority) -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, target=trusting(authority), timeouts="connect: 200ms", **HERE) as gateway,
+    ):
+        client = await gateway.connect(MODERN.request)
+        await upstream.accept()
+        assert (await client.rest()).startswith(b"HTTP/1.1 504 Gateway Timeout\r\n")
+        line = await gateway.lines.line("upstream failed")
+        assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port} within 0.2 s"
+
+
+async def test_an_upstream_that_wants_a_certificate_gets_ours(authority: Authority) -> None:
+    context = authority.server
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.file)
+    ours = f", certificate: {authority.issue('gateway.example')}"
+    async with (
+        Upstream(context) as upstream,
+        serving(upstream.port, target=trusting(authority, more=ours), **HERE) as gateway,
+    ):
+        client = await gateway.connect(MODERN.request)
+        behind, _ = await upstream.agree()
+        assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+        assert behind.tls is not None
+        assert behind.tls.getpeercert()["subjectAltName"] == (("DNS", "gateway.example"),)
+    async with Upstream(context) as upstream, serving(upstream.port, target=trusting(authority), **HERE) as gateway:
+        client = await gateway.connect(MODERN.request)
+        with pytest.raises(trio.BrokenResourceError):
+            await upstream.accept()
+        upstream.hang_up()
+        assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")

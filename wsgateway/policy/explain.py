@@ -1,0 +1,47 @@
+"""Why a request would go where it would go, in words."""
+
+from collections.abc import Iterator
+
+from wsgateway.policy.checks import Visitor, results
+from wsgateway.policy.routes import Asked, mismatches
+from wsgateway.settings.model import Route, Settings, Upstream
+
+
+def explain(settings: Settings, what: Asked, visitor: Visitor) -> Iterator[str]:
+    """The routes in their order up to the one that takes the request, what its checks say, and where it leads."""
+    for number, route in enumerate(settings.routes):
+        wrong = list(mismatches(route.match, what))
+        if wrong:
+            yield f"routes[{number}] {route.name}: no, it does not take {', nor '.join(wrong)}"
+            continue
+        yield f"routes[{number}] {route.name}: yes"
+        yield from _websocket(route, visitor) if what.upgrade else _http(route)
+        return
+    yield "no route takes it: 404"
+
+
+def allowed(settings: Settings, what: Asked, visitor: Visitor) -> bool:
+    """Whether the request would reach an upstream."""
+    for route in settings.routes:
+        if not any(mismatches(route.match, what)):
+            passed = all(error is None for _, error in results(route, visitor))
+            return passed if what.upgrade else route.http_upstream is not None
+    return False
+
+
+def _websocket(route: Route, visitor: Visitor) -> Iterator[str]:
+    for name, error in results(route, visitor):
+        yield f"  {name}: {'good' if error is None else f'{error.status}, {error}'}"
+    if route.upstream is not None:
+        yield _destination(route.upstream, f" in {route.upstream.dialect.name}")
+
+
+def _http(route: Route) -> Iterator[str]:
+    if route.http_upstream is None:
+        yield "  plain HTTP: 426, there is no http_upstream"
+    else:
+        yield _destination(route.http_upstream, "")
+
+
+def _destination(upstream: Upstream, how: str) -> str:
+    return f"  upstream {upstream.name}: {', '.join(target.url for target in upstream.targets)}{how}"

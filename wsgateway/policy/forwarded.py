@@ -1,0 +1,91 @@
+"""Who a client is: by its connection, or by what a proxy that is trusted says of it (RFC 7239, and X-Forwarded-*)."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from wsgateway.dialects import Headers
+from wsgateway.settings.model import Network
+
+# RFC 7239, 4: parameters are tokens, or stand in quotes. Addresses with a port or in brackets are taken without them.
+# Nothing is tried twice: the beginning of a header may be from anybody.
+_PARAMETER = re.compile(r'([A-Za-z0-9_-]++)=(?:"((?:[^"\\]|\\.)*+)"|([^;,"\s]++))')
+_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+")++')
+_LIST = re.compile(rf"\s*+(?:{_PARAMETER.pattern})?+(?:\s*+[;,]\s*+(?:{_PARAMETER.pattern})?+)*+\s*+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a client is, and how it came."""
+
+    ip: str
+    secure: bool
+    """whether its own connection, to us or to the first proxy, is encrypted"""
+    host: str
+    """for which it asked"""
+    chain: tuple[str, ...] = ()
+    """the proxies that it came through and that are trusted, nearest to the client first; the last is the peer"""
+
+
+def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Network, ...]) -> Identity:
+    """Takes the address of the connection's peer and whether the connection is encrypted.
+
+    Believes what stands in Forwarded, or else in X-Forwarded-For, -Proto and -Host, from the last entry on for as long
+    as who wrote it is trusted. Raises HandshakeError (400) for two headers Host.
+    """
+    host = headers.one("Host") or ""
+    if not is_trusted(peer, trusted):
+        return Identity(peer, secure, host)
+    hops = _forwarded(headers) if "Forwarded" in headers else _x_forwarded(headers)
+    ip, chain, told = peer, [peer], {}
+    for hop in reversed(hops):
+        told = hop
+        address = _address(hop.get("for", ""))
+        if address is None:
+            break
+        ip = address
+        if not is_trusted(address, trusted):
+            break
+        chain.insert(0, address)
+    if ip == chain[0]:
+        chain = chain[1:]
+    proto = told.get("proto", "").lower()
+    return Identity(ip, proto in ("https", "wss") if proto else secure, told.get("host") or host, tuple(chain))
+
+
+def is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
+    """Whether an address is in one of the networks."""
+    if not trusted:
+        return False
+    ip = ipaddress.ip_address(address)
+    return any(ip.version == network.version and ip in network for network in trusted)
+
+
+def _forwarded(headers: Headers) -> list[dict[str, str]]:
+    hops: list[dict[str, str]] = []
+    for line in headers.every("Forwarded"):
+        if _LIST.fullmatch(line) is None:
+            # A client's quote may have been closed by that of its proxy: nobody knows who said what of it.
+            hops.append({})
+            continue
+        for element in filter(None, map(_PARAMETER.findall, _ELEMENT.findall(line))):
+            hops.append({name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in element})
+    return hops
+
+
+def _x_forwarded(headers: Headers) -> list[dict[str, str]]:
+    proto, host = (headers.listed(f"X-Forwarded-{name}") for name in ("Proto", "Host"))
+    shared = {name: values[-1] for name, values in (("proto", proto), ("host", host)) if values}
+    # Without any address the proxy may still say how its client came.
+    return [{"for": address} | shared for address in headers.listed("X-Forwarded-For") or [""]]
+
+
+def _address(text: str) -> str | None:
+    """The address in 192.0.2.7, 192.0.2.7:4711 or [2001:db8::1]:4711; None if it is hidden or unknown."""
+    bare = text[1:].partition("]")[0] if text.startswith("[") else text
+    if bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return None

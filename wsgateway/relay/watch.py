@@ -1,0 +1,116 @@
+"""What becomes of a session in which nothing happens: it is asked, and ended when it has been silent for too long.
+
+Nothing is noted when bytes move, as that would cost every message: each session is looked at now and then, and what
+has changed since the last look tells. So times are as coarse as the looks.
+
+    a side is silent     it is asked by a ping, where its dialect has one; without an answer it is gone
+    a side is stuck      it takes nothing of what it is sent: it is gone
+    a session is idle    no message has gone either way: both sides get a goodbye
+    a session is old     as if it were idle
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from wsgateway.errors import ProtocolError
+from wsgateway.relay.endpoint import Ended, Endpoint
+from wsgateway.wire.closecodes import ABNORMAL
+from wsgateway.wire.events import Ping
+
+_PING = b"wsgateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each thing may last, in seconds; None: for ever."""
+
+    idle: float | None = None
+    """without a message, either way"""
+    lifetime: float | None = None
+    """altogether"""
+    send: float | None = None
+    """that a side takes nothing"""
+    ping: float | None = None
+    """of a side's silence, until it is asked"""
+    pong: float = 20.0
+    """until it has said anything then"""
+
+
+FOR_EVER = Patience()
+
+
+class _Look:
+    """What was seen of one side."""
+
+    __slots__ = ("asked", "backlog", "endpoint", "heard", "moved", "received")
+
+    def __init__(self, endpoint: Endpoint, now: float) -> None:
+        self.endpoint = endpoint
+        self.received = endpoint.received
+        self.heard = self.moved = now
+        self.backlog = (0, 0)
+        self.asked: float | None = None
+
+
+class Watch:
+    """Looks at one session."""
+
+    __slots__ = ("_began", "_client", "_messages", "_patience", "_said", "_upstream", "client")
+
+    def __init__(self, client: Endpoint, upstream: Endpoint, patience: Patience, now: float) -> None:
+        self.client = client
+        self._client = _Look(client, now)
+        self._upstream = _Look(upstream, now)
+        self._patience = patience
+        self._began = self._said = now
+        self._messages = 0
+
+    def look(self, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]) -> Ended | None:
+        """Takes the time, in seconds of any clock; sends pings. Why the session is to end, if it is."""
+        patience = self._patience
+        for look in (self._client, self._upstream):
+            fault = self._stuck(look, now) or self._silent(look, now, mask_keys, send)
+            if fault is not None:
+                return Ended(look.endpoint, fault)
+        messages = self._client.endpoint.translator.messages + self._upstream.endpoint.translator.messages
+        # A message that stands still is none; of one in hixie nobody knows how much is missing.
+        under_way = any(
+            look.heard == now and look.endpoint.translator.unfinished() != 0 for look in (self._client, self._upstream)
+        )
+        if messages != self._messages or under_way:
+            self._messages, self._said = messages, now
+        if patience.idle is not None and now - self._said >= patience.idle:
+            return Ended(None, None, f"no message for {patience.idle:g} s")
+        if patience.lifetime is not None and now - self._began >= patience.lifetime:
+            return Ended(None, None, f"older than {patience.lifetime:g} s")
+        return None
+
+    def _stuck(self, look: _Look, now: float) -> ProtocolError | None:
+        # The other side is read on only when the backlog is out: so a backlog of the same length may be another one.
+        backlog = (len(look.endpoint.backlog), look.endpoint.peer.received)
+        send = self._patience.send
+        if not look.endpoint.backlog or backlog != look.backlog:
+            look.backlog, look.moved = backlog, now
+        elif send is not None and now - look.moved >= send:
+            return ProtocolError(f"takes nothing of what it is sent for {send:g} s", ABNORMAL)
+        return None
+
+    def _silent(
+        self, look: _Look, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]
+    ) -> ProtocolError | None:
+        endpoint, patience = look.endpoint, self._patience
+        # Who is not read, because the other side is slow, cannot be heard.
+        if endpoint.received != look.received or endpoint.peer.backlog:
+            look.received, look.heard, look.asked = endpoint.received, now, None
+        elif look.asked is not None:
+            if now - look.asked >= patience.pong:
+                return ProtocolError(f"no answer to a ping within {patience.pong:g} s", ABNORMAL)
+        elif (
+            patience.ping is not None
+            and now - look.heard >= patience.ping
+            and endpoint.side.framing.carries_ping
+            and endpoint.peer.translator.unfinished() == 0
+        ):
+            look.asked = now
+            send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(_PING)))
+        return None

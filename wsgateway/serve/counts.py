@@ -1,0 +1,54 @@
+"""How many connections there are of each kind, and how often clients come: what limits are held against."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+from wsgateway.errors import WsgatewayError
+from wsgateway.policy.rates import Bucket
+from wsgateway.settings.model import Rate
+
+# Buckets that are full again are forgotten when there are so many, or twice as many as were left the last time.
+_MANY = 4096
+
+
+class Counts:
+    """Counts what is open."""
+
+    def __init__(self) -> None:
+        self._open: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def one_more(self, key: Hashable, limit: int | None, beyond: WsgatewayError) -> Iterator[None]:
+        """Counts one more of a kind while the block lasts. Raises `beyond` if the limit is reached already."""
+        if limit is not None and self._open[key] >= limit:
+            raise beyond
+        self._open[key] += 1
+        try:
+            yield
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
+
+    def __getitem__(self, key: Hashable) -> int:
+        return self._open[key]
+
+
+class Meters:
+    """A bucket for each that is held to a rate."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[Hashable, Bucket] = {}
+        self._many = _MANY
+
+    def missing(self, key: Hashable, rate: Rate, now: float) -> float:
+        """Takes a token. Returns for how many seconds there will be none, if there is none: then none is taken."""
+        if len(self._buckets) >= self._many:
+            self._buckets = {each: bucket for each, bucket in self._buckets.items() if not bucket.full(now)}
+            self._many = max(_MANY, 2 * len(self._buckets))
+        bucket = self._buckets.setdefault(key, Bucket(rate, now))
+        seconds = bucket.take(now)
+        if seconds:
+            bucket.untake()
+        return seconds

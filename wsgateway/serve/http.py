@@ -1,0 +1,330 @@
+"""Plain HTTP beside WebSocket: requests go to a route's `http_upstream`, and its answers come back.
+
+    request -> route -> upstream <-> bodies -> the client's next request, which may be an upgrade
+
+The body of a request and the answer to it pass at the same time, each one read at a time: nothing is kept beyond that,
+an answer may come before the body is whole, and so may the 100 for which a client waits. A client's requests are
+served one after the other; each has an upstream connection of its own, so that nothing that an upstream says behind its
+answer becomes the answer to somebody else.
+
+The clock is `timeouts.send` of the route: so long may it take until anything moves, in either direction, from the
+connection to the upstream until the answer has gone out. An upstream that thinks has this time, too.
+"""
+
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import trio
+
+from wsgateway.errors import HandshakeError, UpstreamError, WsgatewayError
+from wsgateway.net.channel import Channel
+from wsgateway.policy.forwarded import identify
+from wsgateway.policy.passing import Visit, rewritten, upstream_headers, upstream_host
+from wsgateway.policy.routes import asked, decide
+from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, proxy_header
+from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, patient, read_request
+from wsgateway.settings.model import Route, Upstream
+from wsgateway.upstream.connect import reach
+from wsgateway.wire.exchange import (
+    RequestBody,
+    asks_for_websocket,
+    body_headers,
+    checked,
+    passed_on,
+    request_headers,
+)
+from wsgateway.wire.heads import Headers, HeadLimits, Request, Response, ResponseHead
+
+# As much as the relay reads at once.
+BODY_READ_BYTES = 64 * 1024
+# A client may send chunks of one byte: h11 needs 20 ms for so much of them, in which nobody else is served.
+CHUNKED_READ_BYTES = 16 * 1024
+# Old clients send one behind the body of a POST (RFC 9112, 2.2).
+_EMPTY_LINE = b"\r\n"
+_RESET = struct.pack("ii", 1, 0)  # struct linger: at once
+
+Fault = WsgatewayError | OSError
+Step = Callable[[], Awaitable[None]]
+
+
+def exchange_of(turn: Turn, request: Request) -> "Exchange | None":
+    """The exchange that a request begins. None if it is no plain one, or its route has nothing for those: an `Opening`
+    then finds what to say.
+
+    Raises HandshakeError (400, 404, 417, 501) for one that cannot be passed on.
+    """
+    if asks_for_websocket(request):
+        return None
+    turn.about(request)
+    request = checked(request)
+    client, listener = turn.client, turn.listener
+    identity = identify(client.ip, client.secure, request.headers, listener.forwarded_trusted)
+    # Upgrade to anything else than WebSocket is none.
+    what = replace(asked(request, listener.name, identity.host), upgrade=False)
+    route = decide(turn.gateway.settings.routes, what)
+    if route.http_upstream is None:
+        return None
+    return Exchange(turn, request, Visit(identity, "http", listener.name), route)
+
+
+async def next_request(turn: Turn, rest: bytes) -> Request:
+    """The request behind the last one, of which this much is here already. The turn becomes that of the request.
+
+    Raises what `read_request` does; ClientLeftError also if the client asks for nothing more.
+    """
+    gateway, client = turn.gateway, turn.client
+    seconds = gateway.settings.default_timeouts.handshake_seconds
+    idle = ClientLeftError(f"without another request within {seconds:g} s")
+    rest = rest.removeprefix(_EMPTY_LINE)
+    with patient(gateway, seconds, idle, ClientLeftError("when the gateway stopped")):
+        while not rest:
+            try:
+                rest = await client.channel.receive(READ_BYTES)
+            except OSError:
+                rest = b""
+            if not rest:
+                raise ClientLeftError("without another request")
+            rest = rest.removeprefix(_EMPTY_LINE)
+    turn.begin(trio.current_time())
+    return turn.head.receive(rest) or await read_request(gateway, client, turn.head)
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, turn: Turn, request: Request, visit: Visit, route: Route) -> None:
+        """Takes a request that may be passed on, and a route that has an `http_upstream`."""
+        self._turn = turn
+        self._client = turn.client.channel
+        self._request = request
+        self._visit = visit
+        self._route = route
+        self._body = RequestBody(turn.head, request)
+        self._head = ResponseHead(HeadLimits())
+        self._patience = trio.CancelScope()
+        self._sending_up = False
+        self._sending_down = False
+        self._open_ended = False
+        """whether the client can tell the end of the answer by that of the connection alone"""
+        self._status: int | None = None
+        """of the answer, once that has begun"""
+        self._bytes_in = 0
+        self._bytes_out = 0
+
+    async def run(self) -> bytes | None:
+        """Passes the request and its answer, or answers itself, and writes the line in the log.
+
+        Returns what the client sent behind its request, if another may follow. None: its connection is to be closed.
+        """
+        begun = trio.current_time()
+        fault: Fault | None = WsgatewayError("cut off by the gateway")
+        try:
+            fault = await _fault(self._pass)
+        finally:
+            self._log(fault, trio.current_time() - begun)
+        if fault is not None:
+            await self._fail(fault)
+        elif self._turn.head.reusable and not self._turn.gateway.engine.stopping:
+            return self._body.rest
+        else:
+            await self._turn.hang_up(self._route.timeouts.close_seconds)
+        return None
+
+    # -- to the upstream and back --------------------------------------------------------------------------------
+
+    async def _pass(self) -> None:
+        upstream = self._route.http_upstream
+        assert upstream is not None, "the caller has seen to it"
+        full = HandshakeError("too many connections", 503)
+        with self._turn.gateway.connections.one_more(upstream.name, upstream.max_connections, full):
+            target = upstream.targets[0]
+            preface = proxy_header(upstream, self._turn.client)
+            sock = await reach(target, self._route.timeouts.connect_seconds, preface)
+            try:
+                self._upstream = Channel(sock)
+                with self._patience:
+                    self._moved()
+                    await self._talk(self._head.head(self._upstream_request(upstream)))
+            finally:
+                sock.close()
+        if self._patience.cancelled_caught:
+            raise self._late()
+
+    async def _talk(self, head: bytes) -> None:
+        """Sends the request, and passes the answer: at the same time, if not all of the request is here."""
+        if self._body.ended:
+            await self._send_up(head + self._framed(self._body.first))
+            await self._download()
+        else:
+            await _both(lambda: self._upload(head), self._download)
+
+    async def _upload(self, head: bytes) -> None:
+        """Sends the request, until its end or until the upstream takes no more of it."""
+        limit = CHUNKED_READ_BYTES if self._body.chunked else BODY_READ_BYTES
+        takes = await self._send_up(head + self._framed(self._body.first))
+        while takes and not self._body.ended:
+            data = await self._client.receive(limit)
+            if not data:
+                raise ClientLeftError("inside the body of its request")
+            self._moved()
+            takes = await self._send_up(self._framed(self._body.receive(data)))
+
+    def _framed(self, body: bytes) -> bytes:
+        """A piece of the request's body as the upstream gets it, and the end behind the last."""
+        self._bytes_in += len(body)
+        return self._head.send(body) + (self._head.end() if self._body.ended else b"")
+
+    async def _download(self) -> None:
+        """Passes the answer: interim ones, head, body."""
+        response = None
+        while response is None:
+            with _fault_of_upstream("no answer"):
+                responses = self._head.responses(await self._hear())
+            for each in responses:
+                if each.status >= 200:
+                    response = each
+                elif self._request.version != "1.0":  # RFC 9110, 15.2: which knows none
+                    await self._send_down(self._turn.head.switch(passed_on(each)))
+        with _fault_of_upstream("broke off"):
+            body = self._head.first_body()
+        piece = self._begin_answer(response) + self._turn.head.body(body)
+        while not self._head.ended:
+            await self._send_down(piece)
+            self._bytes_out += len(body)
+            with _fault_of_upstream("broke off"):
+                body = self._head.body(await self._hear())
+            piece = self._turn.head.body(body)
+        await self._send_down(piece + self._turn.head.end())
+        self._bytes_out += len(body)
+
+    def _begin_answer(self, response: Response) -> bytes:
+        """The answer's head. If some of the request is still to come no other can follow, and its client is told."""
+        last = not self._body.ended or self._turn.gateway.engine.stopping
+        answer = passed_on(response, [("Connection", "close")] if last else [])
+        self._status = response.status
+        self._open_ended = self._request.version == "1.0" and "Content-Length" not in answer.headers
+        return self._turn.head.respond(answer)
+
+    def _upstream_request(self, upstream: Upstream) -> Request:
+        """The request as the upstream gets it: its own Host first, then what the client says, then what we say."""
+        target = upstream.targets[0]
+        asked_host = self._request.headers.one("Host") or target.authority  # none in HTTP/1.0
+        identity = self._visit.identity
+        visit = replace(self._visit, identity=replace(identity, host=identity.host or asked_host))
+        return Request(
+            rewritten(self._route.rewrite, self._request.target),
+            Headers(
+                [
+                    ("Host", upstream_host(upstream, target, asked_host)),
+                    *upstream_headers(self._route, request_headers(self._request.headers), visit),
+                    *body_headers(self._request, self._body),
+                    ("Connection", "close"),
+                ]
+            ),
+            self._request.method,
+        )
+
+    # -- bytes, and the clock ------------------------------------------------------------------------------------
+
+    async def _hear(self) -> bytes:
+        data = await self._upstream.receive(BODY_READ_BYTES)
+        self._moved()
+        return data
+
+    async def _send_up(self, data: bytes) -> bool:
+        """Whether the upstream took it. One that does not may have answered all the same."""
+        self._sending_up = True
+        takes = await _fault(lambda: self._upstream.send(data)) is None
+        self._sending_up = False
+        self._moved()
+        return takes
+
+    async def _send_down(self, data: bytes) -> None:
+        self._sending_down = True
+        await self._client.send(data)
+        self._sending_down = False
+        self._moved()
+
+    def _moved(self) -> None:
+        self._patience.deadline = trio.current_time() + self._route.timeouts.send_seconds
+
+    def _late(self) -> HandshakeError | UpstreamError:
+        """Who has kept the other waiting."""
+        seconds = self._route.timeouts.send_seconds
+        if self._sending_down:
+            return HandshakeError(f"the client takes nothing of its answer for {seconds:g} s", 408)
+        if self._body.ended or self._sending_up or self._body.waits:
+            return UpstreamError(f"the upstream is silent for {seconds:g} s", 504)
+        return HandshakeError(f"nothing more of the request's body for {seconds:g} s", 408)
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    async def _fail(self, fault: Fault) -> None:
+        """Tells the client, if it is there and its answer has not begun; otherwise that remains unfinished."""
+        if self._status is not None and self._open_ended:
+            # An ordinary end would make a whole answer of it.
+            self._client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        elif self._status is None and isinstance(fault, HandshakeError | UpstreamError):
+            await self._turn.refuse(fault)
+
+    def _log(self, fault: Fault | None, seconds: float) -> None:
+        log = self._turn.gateway.log
+        upstream = self._route.http_upstream
+        assert upstream is not None, "the caller has seen to it"
+        status = self._status or getattr(fault, "status", None)
+        why = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
+        (log.warning if isinstance(fault, UpstreamError) else log.info)(
+            "http",
+            client=str(self._turn.client),
+            listener=self._turn.listener.name,
+            route=self._route.name,
+            method=self._request.method[:LOGGED_CHARACTERS],
+            **self._turn.facts,
+            target=upstream.targets[0].url,
+            **({} if status is None else {"status": status}),
+            bytes_in=self._bytes_in,
+            bytes_out=self._bytes_out,
+            seconds=round(seconds, 3),
+            **({} if fault is None else {"why": why}),
+        )
+
+
+async def _fault(step: Step) -> Fault | None:
+    """What goes wrong in it, if it is not a bug of ours."""
+    try:
+        await step()
+    except (WsgatewayError, OSError) as error:
+        return error
+    return None
+
+
+async def _both(first: Step, last: Step) -> None:
+    """Does both at the same time; all is over when the last is, or one of them fails. Raises what went wrong first."""
+    faults: list[Fault] = []
+
+    async def attempt(step: Step) -> None:
+        fault = await _fault(step)
+        if fault is not None:
+            faults.append(fault)
+        if fault is not None or step is last:
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(attempt, first)
+        await attempt(last)
+    if faults:
+        raise faults[0]
+
+
+@contextmanager
+def _fault_of_upstream(what: str) -> Iterator[None]:
+    """Whatever goes wrong in the block is the upstream's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise UpstreamError(f"{what}: lost: {error.strerror or error}") from None
+    except HandshakeError as error:
+        raise UpstreamError(f"{what}: {error}") from None

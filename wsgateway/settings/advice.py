@@ -1,0 +1,22 @@
+"""What is allowed in a configuration, and should be thought about."""
+
+from collections.abc import Iterator
+
+from wsgateway.settings.model import Settings
+
+
+def advice(settings: Settings) -> Iterator[str]:
+    """Sentences for people, in the order of the file."""
+    for number, listener in enumerate(settings.listeners):
+        if listener.tls is not None and listener.tls.profile == "legacy":
+            yield (
+                f"listeners[{number}] {listener.name}: profile legacy lets TLS 1.0 and broken ciphers in;"
+                " keep it to a listener of its own, for devices that know nothing newer"
+            )
+    for number, route in enumerate(settings.routes):
+        unmasked = [each.name for each in route.dialects if each.framing.delimits_text]
+        if route.upstream is not None and unmasked and "*" in route.origins.allow:
+            yield (
+                f"routes[{number}] {route.name}: {' and '.join(unmasked)} from any origin; a page anywhere can use"
+                " them, and their handshake proves little: name your pages in origins.allow"
+            )

@@ -1,0 +1,121 @@
+"""What hosts, origins, networks, rates and header templates look like in the configuration.
+
+The functions take whatever the file holds and raise ValueError with a message for its author.
+"""
+
+import ipaddress
+import re
+from contextlib import suppress
+
+from wsgateway.settings.addresses import domain
+from wsgateway.settings.findings import guess, seen
+from wsgateway.settings.model import Network, Rate
+from wsgateway.wire.heads import is_token
+
+PLACEHOLDERS = ("dialect", "client_ip", "listener", "route")
+
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/:\s]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.I
+)
+_RATE = re.compile(r"(?P<count>[0-9]{1,9})/(?P<unit>s|m|h)")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+# What stands between a proxy and its connection, or is made anew.
+_NOT_TO_BE_SET = ("host", "connection", "upgrade", "content-length", "transfer-encoding", "te", "trailer", "expect")
+
+
+def host_pattern(value: object) -> str:
+    """Reads a host without port, or *.NAME, for which every name below it counts."""
+    if value == "*":
+        raise ValueError("'*' stands for every host; leave the key out")
+    try:
+        return domain(value).rstrip(".")
+    except ValueError:
+        raise ValueError(
+            f"{seen(value)} is not a host; write a name, *.NAME or an IP address, without scheme, port or path"
+        ) from None
+
+
+def origin_pattern(value: object) -> str:
+    """Reads an origin as browsers send it, one with *. before its host, or *."""
+    if value == "*":
+        return "*"
+    found = _ORIGIN.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not _is_origin_host(found["host"]) or int(found["port"] or 0) > 65535:
+        hint = "; for the Origin null there is the key 'null'" if value in (None, "null") else ""
+        raise ValueError(
+            f"{seen(value)} is not an origin; write https://app.example.com, https://*.example.com or * for all{hint}"
+        )
+    return found[0].lower()
+
+
+def _is_origin_host(host: str) -> bool:
+    """Nothing, as in file://, is one."""
+    try:
+        if host.startswith("["):
+            ipaddress.IPv6Address(host[1:-1])
+        elif host:
+            domain(host)
+    except ValueError:
+        return False
+    return host != "*"
+
+
+def network(value: object) -> Network:
+    """Reads 10.0.0.0/8, fd00::/8, or an address for itself."""
+    hint = ""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return ipaddress.ip_network(value)
+        with suppress(ValueError):
+            hint = f"; did you mean {str(ipaddress.ip_network(value, strict=False))!r}?"
+    raise ValueError(f"{seen(value)} is not a network, as 10.0.0.0/8 or fd00::/8 or 192.0.2.7{hint}")
+
+
+def rate(value: object) -> Rate | None:
+    """Reads 100/s, 60/m or 1000/h; none is no bound."""
+    if value == "none":
+        return None
+    found = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not int(found["count"]):
+        raise ValueError(f"{seen(value)} is not a rate; write 100/s, 60/m or 1000/h, or none")
+    return Rate(int(found["count"]), _SECONDS[found["unit"]])
+
+
+def header_name(value: object) -> str:
+    """Reads the name of a header that a route may set or remove."""
+    if not isinstance(value, str) or not is_token(value):
+        raise ValueError(f"{seen(value)} is not the name of a header")
+    name = value.lower()
+    if name in _NOT_TO_BE_SET or name.startswith(("sec-websocket-", "websocket-")):
+        raise ValueError(f"{seen(value)} is made by the gateway, and cannot be set or removed")
+    return value
+
+
+def header_value(value: object) -> str:
+    """Reads a header's value, with placeholders in braces."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+        raise ValueError(f"{seen(value)} is not the value of a header; write printable ASCII, in quotes")
+    for name in _PLACEHOLDER.findall(value):
+        if name not in PLACEHOLDERS:
+            raise ValueError(f"{{{name}}} is not known; {guess(name, PLACEHOLDERS)}")
+    if "{" in _PLACEHOLDER.sub("", value) or "}" in _PLACEHOLDER.sub("", value):
+        raise ValueError(f"{seen(value)} has a brace that is not closed, or not opened")
+    return value
+
+
+def upstream_host(value: object) -> str:
+    """Reads preserve, target, or a host with an optional port."""
+    if not isinstance(value, str) or not value or re.search(r"[^\w.:\[\]-]", value, re.ASCII):
+        raise ValueError(f"{seen(value)} is neither preserve, target, nor a host")
+    return value
+
+
+def pattern(value: object) -> re.Pattern[str]:
+    """Reads a regular expression for whole paths."""
+    if not isinstance(value, str):
+        raise ValueError(f"{seen(value)} is not a regular expression; write it in quotes")
+    try:
+        return re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{seen(value)} is not a regular expression: {error}") from None

@@ -1,0 +1,166 @@
+"""What is passed on of plain HTTP/1.1, beside WebSocket: which requests may be, which headers, and how a body is read.
+
+`heads` reads and writes the heads. Behind them a body loses its framing and gets a new one from h11: nothing of a
+client's chunk sizes, chunk extensions and trailers reaches an upstream, which cannot read them differently from us
+then (RFC 9112, 11.2).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.heads import Headers, Request, RequestHead, Response, is_host, read_body
+
+# RFC 9110, 7.6.1, and what says where the message ends: meant for the next hop alone, or written anew for it.
+_HOP_BY_HOP = frozenset(
+    [
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
+# Of a request: the gateway expects for itself, and has its own word on which host that is.
+_REQUESTS_OWN = frozenset(["expect", "host"])
+# CONNECT would be a tunnel past all routes; TRACE would show a page what our headers say of its user.
+_NOT_PASSED = ("CONNECT", "TRACE")
+_CONTINUE = "100-continue"
+# RFC 9112, 3.2.2: what a client sends to a proxy, and every server must understand.
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)([/?].*)?", re.IGNORECASE)
+# A segment that is a dot or two, with dots and slashes as they are or percent-encoded: as for an upgrade.
+_DOTS = re.compile(r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=/|\\|%2f|%5c|$)", re.IGNORECASE)
+_NO_BODY = 204
+_CHUNKS_END = b"\r\n\r\n"
+
+Items = tuple[tuple[str, str], ...]
+
+
+def asks_for_websocket(request: Request) -> bool:
+    """Whether Upgrade names WebSocket, among whatever else. The dialects judge what becomes of that; an upgrade to
+    anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8)."""
+    return any(each.partition("/")[0].lower() == "websocket" for each in request.headers.listed("Upgrade"))
+
+
+def checked(request: Request) -> Request:
+    """A plain request that may be passed on, its target as path and query.
+
+    What could make a server behind us read the request differently is refused and not mended: two ways to tell where
+    the body ends, a Host or a target that is not one. Raises HandshakeError (400, 417, 501).
+    """
+    headers = request.headers
+    if request.method in _NOT_PASSED:
+        raise HandshakeError(f"{request.method} is not passed on", 501)
+    if "Transfer-Encoding" in headers:
+        if request.version == "1.0":
+            raise HandshakeError("Transfer-Encoding in HTTP/1.0")
+        if "Content-Length" in headers:
+            raise HandshakeError("Transfer-Encoding and Content-Length")
+    host = headers.one("Host")
+    if not is_host(host or "") and (host is not None or request.version != "1.0"):  # HTTP/1.0 has none
+        raise HandshakeError("Host is not a host with an optional port")
+    request = _in_origin_form(request, host)
+    if not request.target.startswith("/") or "#" in request.target:
+        raise HandshakeError("the target is not a path with an optional query")
+    if _DOTS.search(request.target.partition("?")[0]):
+        raise HandshakeError("the path has a segment that is . or .., which may lead out of a route")
+    if request.version != "1.0" and headers.tokens("Expect") - {_CONTINUE}:
+        raise HandshakeError(f"Expect is something else than {_CONTINUE}", 417)
+    return request
+
+
+def _in_origin_form(request: Request, host: str | None) -> Request:
+    """A request for http://HOST/path is one for /path, if that is its Host."""
+    absolute = _ABSOLUTE.fullmatch(request.target)
+    if absolute is None:
+        return request
+    authority, path = absolute[1], absolute[2] or "/"
+    if authority.lower() != (host or "").lower():
+        raise HandshakeError("the target names another host than Host")
+    return replace(request, target=path if path.startswith("/") else "/" + path, raw_target=b"")
+
+
+def request_headers(headers: Headers) -> Items:
+    """The headers of a request that are meant for the upstream, as they came; not Host, and nothing of the body."""
+    return _end_to_end(headers, _HOP_BY_HOP | _REQUESTS_OWN)
+
+
+def body_headers(request: Request, body: "RequestBody") -> Items:
+    """What tells the upstream how the body comes, and that the client waits for its word, if it still does."""
+    items = [("Expect", _CONTINUE)] if body.waits else []
+    if "Transfer-Encoding" in request.headers:
+        return ("Transfer-Encoding", "chunked"), *items
+    # One, where there are several that say the same, or one that says it several times (RFC 9112, 6.3).
+    lengths = request.headers.listed("Content-Length")
+    return *(("Content-Length", str(int(length))) for length in lengths[:1]), *items
+
+
+def passed_on(response: Response, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """An upstream's response as the client gets it, with headers of our own behind those that are for it.
+
+    A length stays where it stood, unless it does not count: beside a transfer coding (RFC 9112, 6.3), in an interim
+    response or a 204 (RFC 9110, 8.6).
+    """
+    dropped = _HOP_BY_HOP
+    if "Transfer-Encoding" not in response.headers and response.status >= 200 and response.status != _NO_BODY:
+        dropped -= {"content-length"}
+    return replace(response, headers=Headers([*_end_to_end(response.headers, dropped), *headers]))
+
+
+def _end_to_end(headers: Headers, dropped: frozenset[str]) -> Items:
+    # What is always meant for one hop does not wait to be named, and a length cannot be called off.
+    named = headers.tokens("Connection") - _HOP_BY_HOP
+    # CGI and WSGI take Transfer_Encoding for Transfer-Encoding: what we drop goes in either spelling.
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if name.lower() not in named and name.lower().replace("_", "-") not in dropped
+    )
+
+
+class RequestBody:
+    """The body of a request that a `RequestHead` has read, and what comes behind it."""
+
+    def __init__(self, head: RequestHead, request: Request) -> None:
+        """Takes what came with the head: the first of the body is in `first`."""
+        self._http = head.http
+        self.chunked = "Transfer-Encoding" in request.headers
+        self._last = b""  # three bytes at the most
+        self.ended = False
+        """whether all of the body is read"""
+        self.first = self._read(head.rest)
+
+    def receive(self, data: bytes) -> bytes:
+        """Takes more bytes of the client, not none. Returns the body in them; nothing must come behind the last.
+
+        Raises HandshakeError (400) if the body is malformed.
+        """
+        return self._read(data)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the client waits for a 100, and sends nothing before."""
+        return self._http.they_are_waiting_for_100_continue
+
+    @property
+    def rest(self) -> bytes:
+        """What came behind the body, once that has ended."""
+        return self._http.trailing_data[0]
+
+    def _read(self, data: bytes) -> bytes:
+        if data:  # none at all would say to h11 that the stream has ended
+            self._http.receive_data(data)
+        body, self.ended = read_body(self._http, "request", 400)
+        if self.chunked:
+            # h11 takes line feeds alone for the blank line behind the trailers, and a proxy before us may not.
+            seen = self._last + data
+            if self.ended and not seen[: len(seen) - len(self.rest)].endswith(_CHUNKS_END):
+                raise HandshakeError("malformed request: no CR LF behind the last chunk")
+            self._last = seen[-len(_CHUNKS_END) + 1 :]
+        return body
