@@ -1,8 +1,9 @@
 """How many connections there are of each kind, and how often clients come: what limits are held against."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Self
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.policy.rates import Bucket
@@ -12,24 +13,34 @@ from wsgateway.settings.model import Rate
 _MANY = 4096
 
 
+class Cleanup(list[Callable[[], None]]):
+    """What is to be done at the end of a block, the last first. An ExitStack does the same for 1 KiB more a session."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self:
+            self.pop()()
+
+
 class Counts:
     """Counts what is open."""
 
     def __init__(self) -> None:
         self._open: Counter[Hashable] = Counter()
 
-    @contextmanager
-    def one_more(self, key: Hashable, limit: int | None, beyond: WsgatewayError) -> Iterator[None]:
-        """Counts one more of a kind while the block lasts. Raises `beyond` if the limit is reached already."""
+    def one_more(self, key: Hashable, limit: int | None, beyond: WsgatewayError) -> Callable[[], None]:
+        """Counts one more of a kind, until what it returns is called. Raises `beyond` if the limit is reached."""
         if limit is not None and self._open[key] >= limit:
             raise beyond
         self._open[key] += 1
-        try:
-            yield
-        finally:
-            self._open[key] -= 1
-            if not self._open[key]:
-                del self._open[key]
+        return partial(self._one_less, key)
+
+    def _one_less(self, key: Hashable) -> None:
+        self._open[key] -= 1
+        if not self._open[key]:
+            del self._open[key]
 
     def __getitem__(self, key: Hashable) -> int:
         return self._open[key]

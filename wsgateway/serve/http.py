@@ -24,6 +24,7 @@ from wsgateway.net.channel import Channel
 from wsgateway.policy.forwarded import identify
 from wsgateway.policy.passing import Visit, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import asked, decide
+from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, proxy_header
 from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, patient, read_request
 from wsgateway.settings.model import Route, Upstream
@@ -139,7 +140,8 @@ class Exchange:
         upstream = self._route.http_upstream
         assert upstream is not None, "the caller has seen to it"
         full = HandshakeError("too many connections", 503)
-        with self._turn.gateway.connections.one_more(upstream.name, upstream.max_connections, full):
+        counted = self._turn.gateway.connections.one_more(upstream.name, upstream.max_connections, full)
+        with Cleanup([counted]):
             target = upstream.targets[0]
             preface = proxy_header(upstream, self._turn.client)
             sock = await reach(target, self._route.timeouts.connect_seconds, preface)

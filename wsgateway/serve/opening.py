@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -29,6 +29,7 @@ from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import asked, decide
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import Terms, translator
+from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.pace import Paced
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError
@@ -139,7 +140,7 @@ class Opening:
         self._facts = turn.facts
         self._early = b""  # what came behind the head
 
-    async def run(self, request: Request, cleanup: ExitStack) -> Opened | None:
+    async def run(self, request: Request, cleanup: Cleanup) -> Opened | None:
         """Opens the session that a request asks for. None if the upstream refused, and the client has its answer.
 
         What is to be done at the end of the session is left in `cleanup`.
@@ -164,15 +165,16 @@ class Opening:
         assert upstream is not None, "one of the checks"
         full = HandshakeError("too many connections", 503)
         offer = upstream_offer(route, upstream, answering.offer, Visit(identity, dialect.name, self._listener.name))
-        with ExitStack() as stack:  # who is refused must not keep the upstream waiting
-            stack.enter_context(self._gateway.connections.one_more(upstream.name, upstream.max_connections, full))
-            sock, result = await self._reach_upstream(route, upstream, offer, stack)
+        with Cleanup() as mine:  # who is refused must not keep the upstream waiting
+            mine.append(self._gateway.connections.one_more(upstream.name, upstream.max_connections, full))
+            sock, result = await self._reach_upstream(route, upstream, offer, mine)
             if isinstance(result, Agreement):
                 await self._accept(answering, result, route, identity)
                 ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
                 theirs = Side(upstream.dialect.framing, Role.CLIENT, result.secret)
                 opened = self._join(route, ours, theirs, sock, result)
-                cleanup.push(stack.pop_all())
+                cleanup += mine
+                mine.clear()
                 return opened
             self._turn.log("refused", "this is the upstream's own answer", result.response.status)
             await self._pass_refusal(sock, result, route)
@@ -188,7 +190,7 @@ class Opening:
                 raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait)
 
     async def _reach_upstream(
-        self, route: Route, upstream: Upstream, offer: Offer, cleanup: ExitStack
+        self, route: Route, upstream: Upstream, offer: Offer, cleanup: Cleanup
     ) -> tuple[socket.socket, Agreement | Refusal]:
         """Connects to the upstream's target and makes it the client's offer. `cleanup` gets the socket to close."""
         target = upstream.targets[0]
@@ -198,7 +200,7 @@ class Opening:
         asking = upstream.dialect.handshake.asking(replace(offer, secure=target.secure), os.urandom)
         with _within(self._turn.left(seconds), silent):
             sock = await reach(target, route.timeouts.connect_seconds, proxy_header(upstream, self._client))
-            cleanup.callback(sock.close)
+            cleanup.append(sock.close)
             result = await shake_hands(Channel(sock), asking)
         return sock, result
 

@@ -3,13 +3,14 @@
 Before it opens a session it may ask for other things, one after the other: see `http`.
 """
 
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable
 
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.watch import Patience
+from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.farewell import Farewell
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.http import exchange_of, next_request
@@ -22,7 +23,7 @@ from wsgateway.wire.events import Close
 async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> None:
     """Serves a client until its session is over, and closes its connection. A bug of ours costs no other session."""
     try:
-        with ExitStack() as cleanup:
+        with Cleanup() as cleanup:
             opened = await _open(Turn(gateway, listener, client), cleanup)
             if opened is not None:
                 await _live(gateway, client, opened)
@@ -32,7 +33,7 @@ async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> 
         client.channel.sock.close()
 
 
-async def _open(turn: Turn, cleanup: ExitStack) -> Opened | None:
+async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
     """Serves one request after the other until one opens a session. None if none does, and the client is done with.
 
     What is to be done at the end of the session is left in `cleanup`.
@@ -40,7 +41,7 @@ async def _open(turn: Turn, cleanup: ExitStack) -> Opened | None:
     gateway, listener, client = turn.gateway, turn.listener, turn.client
     async with turn.answered():
         if await greet(gateway, listener, client):
-            cleanup.enter_context(_counted(gateway, listener, client))
+            cleanup.append(_counted(gateway, listener, client))
             request = await read_request(gateway, client, turn.head)
             while (exchange := exchange_of(turn, request)) is not None:
                 rest = await exchange.run()
@@ -51,7 +52,7 @@ async def _open(turn: Turn, cleanup: ExitStack) -> Opened | None:
     return None
 
 
-def _counted(gateway: Gateway, listener: Listener, client: Client) -> AbstractContextManager[None]:
+def _counted(gateway: Gateway, listener: Listener, client: Client) -> Callable[[], None]:
     """Counts the client among those from its address, which the prologue has told."""
     limit = listener.max_connections_per_ip
     full = HandshakeError(f"more than {limit} connections from one address", 429)
