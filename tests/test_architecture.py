@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "net": set(),
     "settings": {"errors", "wire", "dialects"},
     "observe": set(),
-    "policy": {"errors", "dialects", "settings"},
+    "policy": {"errors", "wire", "dialects", "settings"},
     "upstream": {"errors", "wire", "dialects", "net", "settings"},
     "serve": {
         "errors", "wire", "dialects", "relay.translate", "relay.closing", "relay.endpoint", "relay.engine",

@@ -136,6 +136,12 @@ def test_the_proxy_says_for_which_host_its_client_asked() -> None:
     assert of(*headers) == known("192.0.2.1", PROXY, host="chat.example.com:8443")
 
 
+@pytest.mark.parametrize("host", ["", "a b", "chat.example.com/x", "\x85", "chat.example.com:port", '"'])
+def test_what_is_no_host_is_not_believed_even_of_a_proxy(host: str) -> None:
+    headers = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Host", host)]
+    assert of(*headers) == known("192.0.2.1", PROXY)
+
+
 # -- Forwarded -------------------------------------------------------------------------------------------------
 
 

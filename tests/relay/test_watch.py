@@ -6,6 +6,7 @@ is due is done within that, and no test says more of when.
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -16,7 +17,7 @@ from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Ended
 from wsgateway.relay.watch import Patience
 
-from .sessions import Peer, Session
+from .sessions import Peer, Session, settled
 from .stage import HELLO, MASKED_HELLO, Stage, both_sides, chosen, clog
 
 PINGING = Patience(ping=30, pong=20)
@@ -217,6 +218,19 @@ async def test_who_is_not_read_is_not_asked(autojump_clock: MockClock) -> None:
         assert waited.cancelled_caught
 
 
+async def test_who_is_not_read_for_the_sake_of_a_rate_is_not_asked(autojump_clock: MockClock) -> None:
+    async with watched(PINGING) as watching:
+        pair = watching.session
+        watching.stage.nursery.start_soon(ponging, pair.at_upstream, FROM_UPSTREAM, len(FROM_CLIENT))
+        await settled()
+        watching.stage.engine.pause(pair.client, 200)
+        with trio.move_on_after(199) as waited:
+            while True:
+                assert await pair.at_client.exactly(len(FROM_UPSTREAM)) == FROM_UPSTREAM
+        assert waited.cancelled_caught
+        assert watching.ended is None
+
+
 # -- bounds ------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +317,19 @@ async def test_who_has_ended_is_looked_at_no_more(autojump_clock: MockClock) -> 
         await watching.end()
         await trio.sleep(2)
         assert not watching.stage.engine._watches
+
+
+async def test_a_bug_in_a_look_ends_its_own_session_and_no_other(autojump_clock: MockClock) -> None:
+    def broken() -> int:
+        raise RuntimeError("a bug")
+
+    async with patiently() as stage:
+        bad, good = stage.session(), Watched(stage, stage.session(), Patience(lifetime=100))
+        bad.client.translator = SimpleNamespace(messages=0, unfinished=broken)
+        stage.nursery.start_soon(good.run)
+        with pytest.raises(RuntimeError, match="a bug"):
+            await stage.engine.relay(bad.client, bad.upstream, PINGING)
+        assert (await good.end()).why == "older than 100 s"
 
 
 async def test_each_of_many_sessions_is_looked_at(autojump_clock: MockClock) -> None:

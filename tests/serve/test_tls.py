@@ -275,6 +275,14 @@ async def test_a_handshake_that_does_not_come_is_cut_in_time(part: bytes, author
         assert line["why"] == "no TLS within 0.2 s"
 
 
+async def test_a_client_that_leaves_inside_its_handshake_is_not_called_refused(authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
+        client = await gateway.connect(bytes.fromhex("160301 0200 01"))
+        await client.send_eof()
+        line = await gateway.lines.line("left", client=client.name)
+        assert (line["level"], line["why"]) == ("debug", "inside its TLS handshake")
+
+
 async def test_a_request_that_does_not_come_is_408_over_tls(authority: Authority) -> None:
     listener = tls(authority.issue("localhost"))
     async with (

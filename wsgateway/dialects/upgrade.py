@@ -1,32 +1,14 @@
 """What the handshakes of all dialects have in common: the rules of an upgrade, and which headers go end to end."""
 
-import re
-
 from wsgateway.errors import HandshakeError
+from wsgateway.wire import exchange
+from wsgateway.wire.exchange import HOP_BY_HOP, check_target
 from wsgateway.wire.heads import Headers, Request, is_host, is_token
 
-# RFC 9110, 7.6.1: meant for the next hop alone. Host and Origin travel in the Offer.
-_HOP_BY_HOP = frozenset(
-    [
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "expect",
-        "host",
-        "origin",
-    ]
-)
+# Host and Origin travel in the Offer, and what a body needs means nothing here.
+_DROPPED = HOP_BY_HOP | {"expect", "host", "origin"}
 # RFC 9110, 15.5.22: a 426 says what it needs.
 UPGRADE_NEEDED = (("Upgrade", "websocket"),)
-# A segment that is a dot or two, with dots and slashes as they are or percent-encoded.
-_DOTS = re.compile(r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=/|\\|%2f|%5c|$)", re.IGNORECASE)
 # Made anew on each side of the gateway.
 _HANDSHAKE = ("sec-websocket-", "websocket-")
 
@@ -61,10 +43,7 @@ def check_upgrade(request: Request) -> None:
         origin = headers.one(name) or ""
         if " " in origin or not is_plain(origin):
             raise HandshakeError(f"{name} holds a space, a control or a byte above 7E")
-    if not request.target.startswith("/") or "#" in request.target:
-        raise HandshakeError("the target is not a path with an optional query")
-    if _DOTS.search(request.target.partition("?")[0]):
-        raise HandshakeError("the path has a segment that is . or .., which may lead out of a route")
+    check_target(request.target)
     try:
         request.raw_target.decode()
     except UnicodeDecodeError:
@@ -74,11 +53,10 @@ def check_upgrade(request: Request) -> None:
 def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
     """The headers that concern the other end: not this hop, not the handshake, not empty (an old Flash client
     sends `Cookie:` with nothing behind it)."""
-    dropped = _HOP_BY_HOP | headers.tokens("Connection")
     return tuple(
         (name, value)
-        for name, value in headers
-        if value and name.lower() not in dropped and not name.lower().startswith(_HANDSHAKE)
+        for name, value in exchange.end_to_end(headers, _DROPPED)
+        if value and not name.lower().startswith(_HANDSHAKE)
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wsgateway.dialects import Headers
 from wsgateway.settings.model import Network
+from wsgateway.wire.heads import is_host
 
 # RFC 7239, 4: parameters are tokens, or stand in quotes. Addresses with a port or in brackets are taken without them.
 # Nothing is tried twice: the beginning of a header may be from anybody.
@@ -49,8 +50,9 @@ def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Network, 
         chain.insert(0, address)
     if ip == chain[0]:
         chain = chain[1:]
-    proto = told.get("proto", "").lower()
-    return Identity(ip, proto in ("https", "wss") if proto else secure, told.get("host") or host, tuple(chain))
+    proto, named = told.get("proto", "").lower(), told.get("host", "")
+    secure = proto in ("https", "wss") if proto else secure
+    return Identity(ip, secure, named if is_host(named) else host, tuple(chain))
 
 
 def is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:

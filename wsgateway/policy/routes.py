@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HandshakeError
 from wsgateway.settings.model import Match, Route
+from wsgateway.wire.exchange import asks_for_websocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ class Asked:
 def asked(request: Request, listener: str, host: str) -> Asked:
     """What a request asks for; `host` is what counts as its Host."""
     path = request.target.partition("?")[0]
-    upgrade = "websocket" in request.headers.tokens("Upgrade")
-    return Asked(listener, host, path, upgrade, request.headers)
+    return Asked(listener, host, path, asks_for_websocket(request), request.headers)
 
 
 def decide(routes: Iterable[Route], what: Asked) -> Route:

@@ -111,18 +111,22 @@ class Engine:
                 watch = self._watches.popleft()
                 if watch.client.run is None:
                     continue
-                ended = watch.look(now, self._mask_keys, self._send)
+                try:
+                    ended = watch.look(now, self._mask_keys, self._send)
+                except Exception as bug:  # noqa: BLE001  as in `_serve`
+                    self._leave(watch.client, outcome.Error(bug))
+                    continue
                 if ended is None:
                     self._watches.append(watch)
                 else:
                     self._leave(watch.client, outcome.Value(ended))
 
     def _end_pauses(self, now: float) -> None:
-        due = [endpoint for when, endpoint in self._paused if when <= now]
-        self._paused = [each for each in self._paused if each[0] > now]
-        for endpoint in due:
+        relayed = [each for each in self._paused if each[1].run is not None]
+        self._paused = [each for each in relayed if each[0] > now]
+        for endpoint in (endpoint for when, endpoint in relayed if when <= now):
             endpoint.paused = False
-            if endpoint.run is not None and not endpoint.peer.backlog:
+            if not endpoint.peer.backlog:
                 self._watch(endpoint, (endpoint.interest or 0) | _IN)
                 try:
                     self._drain(endpoint)

@@ -99,8 +99,8 @@ class Watch:
         self, look: _Look, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]
     ) -> ProtocolError | None:
         endpoint, patience = look.endpoint, self._patience
-        # Who is not read, because the other side is slow, cannot be heard.
-        if endpoint.received != look.received or endpoint.peer.backlog:
+        # Who is not read, because the other side is slow or a rate is kept, cannot be heard.
+        if endpoint.received != look.received or endpoint.peer.backlog or endpoint.paused:
             look.received, look.heard, look.asked = endpoint.received, now, None
         elif look.asked is not None:
             if now - look.asked >= patience.pong:

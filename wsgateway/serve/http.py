@@ -63,9 +63,7 @@ def exchange_of(turn: Turn, request: Request) -> "Exchange | None":
     request = checked(request)
     client, listener = turn.client, turn.listener
     identity = identify(client.ip, client.secure, request.headers, listener.forwarded_trusted)
-    # Upgrade to anything else than WebSocket is none.
-    what = replace(asked(request, listener.name, identity.host), upgrade=False)
-    route = decide(turn.gateway.settings.routes, what)
+    route = decide(turn.gateway.settings.routes, asked(request, listener.name, identity.host))
     if route.http_upstream is None:
         return None
     return Exchange(turn, request, Visit(identity, "http", listener.name), route)
@@ -80,7 +78,7 @@ async def next_request(turn: Turn, rest: bytes) -> Request:
     seconds = gateway.settings.default_timeouts.handshake_seconds
     idle = ClientLeftError(f"without another request within {seconds:g} s")
     rest = rest.removeprefix(_EMPTY_LINE)
-    with patient(gateway, seconds, idle, ClientLeftError("when the gateway stopped")):
+    with patient(gateway, trio.current_time() + seconds, idle, ClientLeftError("when the gateway stopped")):
         while not rest:
             try:
                 rest = await client.channel.receive(READ_BYTES)
@@ -90,7 +88,7 @@ async def next_request(turn: Turn, rest: bytes) -> Request:
                 raise ClientLeftError("without another request")
             rest = rest.removeprefix(_EMPTY_LINE)
     turn.begin(trio.current_time())
-    return turn.head.receive(rest) or await read_request(gateway, client, turn.head)
+    return turn.head.receive(rest) or await read_request(gateway, client, turn.head, turn.begun)
 
 
 class Exchange:

@@ -74,7 +74,7 @@ class Turn:
         """Forgets the last request: the next one begins."""
         self.head = RequestHead(self.listener.head_limits, plain=True)
         self.facts: dict[str, str] = {}
-        self._begun = now
+        self.begun = now
 
     def about(self, request: Request) -> None:
         """Notes for the log what is asked for."""
@@ -125,7 +125,7 @@ class Turn:
 
     def left(self, seconds: float) -> float:
         """How much is left of so many seconds since the request began; the first one does with the connection."""
-        return max(0.0, self._begun + seconds - trio.current_time())
+        return max(0.0, self.begun + seconds - trio.current_time())
 
 
 class Opening:

@@ -54,7 +54,7 @@ async def greet(gateway: Gateway, listener: Listener, client: Client) -> bool:
     stopping = ClientLeftError("when the gateway stopped")
     asks = False
     try:
-        with patient(gateway, seconds, _late(listener, seconds), stopping):
+        with patient(gateway, client.begun + seconds, _late(listener, seconds), stopping):
             if listener.proxy_protocol.accept != "none":
                 await _hear_proxy(listener, client)
             if listener.flash_policy.mode != "none":
@@ -80,9 +80,9 @@ def _late(listener: Listener, seconds: float) -> WsgatewayError:
 
 
 @contextmanager
-def patient(gateway: Gateway, seconds: float, late: WsgatewayError, stopping: WsgatewayError) -> Iterator[None]:
-    """Raises `late` if the block takes longer, and `stopping` if the gateway stops meanwhile."""
-    with trio.move_on_after(seconds) as scope:
+def patient(gateway: Gateway, until: float, late: WsgatewayError, stopping: WsgatewayError) -> Iterator[None]:
+    """Raises `late` if the block takes longer, by Trio's clock, and `stopping` if the gateway stops meanwhile."""
+    with trio.CancelScope(deadline=until) as scope:
         gateway.waiting.add(scope)
         if gateway.engine.stopping:
             scope.cancel()
@@ -145,6 +145,8 @@ async def _peek(client: Client, beyond: int) -> bytes:
 async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
     try:
         secure = await encrypt(client.channel.sock, context, None)
+    except ssl.SSLEOFError:
+        raise ClientLeftError("inside its TLS handshake") from None
     except ssl.SSLError as error:
         raise ProtocolError(f"no TLS: {error.reason or error}") from None
     client.channel = Channel(secure)
@@ -152,8 +154,8 @@ async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
     client.alpn = secure.selected_alpn_protocol()
 
 
-async def read_request(gateway: Gateway, client: Client, head: RequestHead) -> Request:
-    """The client's next request.
+async def read_request(gateway: Gateway, client: Client, head: RequestHead, begun: float) -> Request:
+    """The client's next request, which began at that time of Trio's clock: the first one does with the connection.
 
     Raises HandshakeError for a request that cannot be understood, or not in time (408), or not any more (503), and
     ClientLeftError.
@@ -162,7 +164,7 @@ async def read_request(gateway: Gateway, client: Client, head: RequestHead) -> R
     data = b""
     late = HandshakeError(f"no whole request within {seconds:g} s", 408)
     try:
-        with patient(gateway, seconds, late, HandshakeError("the gateway stops", 503)):
+        with patient(gateway, begun + seconds, late, HandshakeError("the gateway stops", 503)):
             while True:
                 data = await client.channel.receive(READ_BYTES)
                 if not data:

@@ -42,7 +42,7 @@ async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
     async with turn.answered():
         if await greet(gateway, listener, client):
             cleanup.append(_counted(gateway, listener, client))
-            request = await read_request(gateway, client, turn.head)
+            request = await read_request(gateway, client, turn.head, turn.begun)
             while (exchange := exchange_of(turn, request)) is not None:
                 rest = await exchange.run()
                 if rest is None:

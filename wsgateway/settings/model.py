@@ -292,7 +292,7 @@ class ProxyProtocol:
 
     accept: Presence = "none"
     trusted: tuple[Network, ...] = ()
-    """whose word counts; none: everybody's"""
+    """whose word counts; none: nobody's"""
 
 
 @dataclass(frozen=True, slots=True)

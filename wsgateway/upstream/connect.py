@@ -18,6 +18,9 @@ async def reach(target: Target, seconds: float, preface: bytes = b"") -> socket.
     Raises UpstreamError, for a target that cannot be trusted, too.
     """
     sock = await connect(target.host, target.port, seconds)
+    if not preface and not target.secure:
+        return sock
+    missing = f"no {'TLS with' if target.secure else 'connection to'} {target.url}"
     try:
         with trio.fail_after(seconds):
             await Channel(sock).send(preface)
@@ -26,11 +29,11 @@ async def reach(target: Target, seconds: float, preface: bytes = b"") -> socket.
                 sock = await encrypt(sock, _context(target.tls), name)
     except trio.TooSlowError:
         sock.close()
-        raise UpstreamError(f"no TLS with {target.url} within {seconds:g} s", 504) from None
+        raise UpstreamError(f"{missing} within {seconds:g} s", 504) from None
     except OSError as error:
         sock.close()
         why = getattr(error, "verify_message", None) or getattr(error, "reason", None) or error.strerror or error
-        raise UpstreamError(f"no TLS with {target.url}: {why}") from None
+        raise UpstreamError(f"{missing}: {why}") from None
     except BaseException:
         sock.close()
         raise

@@ -13,7 +13,7 @@ from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response, is_host, read_body
 
 # RFC 9110, 7.6.1, and what says where the message ends: meant for the next hop alone, or written anew for it.
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     [
         "connection",
         "content-length",
@@ -34,7 +34,7 @@ _NOT_PASSED = ("CONNECT", "TRACE")
 _CONTINUE = "100-continue"
 # RFC 9112, 3.2.2: what a client sends to a proxy, and every server must understand.
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)([/?].*)?", re.IGNORECASE)
-# A segment that is a dot or two, with dots and slashes as they are or percent-encoded: as for an upgrade.
+# A segment that is a dot or two, with dots and slashes as they are or percent-encoded.
 _DOTS = re.compile(r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=/|\\|%2f|%5c|$)", re.IGNORECASE)
 _NO_BODY = 204
 _CHUNKS_END = b"\r\n\r\n"
@@ -66,13 +66,18 @@ def checked(request: Request) -> Request:
     if not is_host(host or "") and (host is not None or request.version != "1.0"):  # HTTP/1.0 has none
         raise HandshakeError("Host is not a host with an optional port")
     request = _in_origin_form(request, host)
-    if not request.target.startswith("/") or "#" in request.target:
-        raise HandshakeError("the target is not a path with an optional query")
-    if _DOTS.search(request.target.partition("?")[0]):
-        raise HandshakeError("the path has a segment that is . or .., which may lead out of a route")
+    check_target(request.target)
     if request.version != "1.0" and headers.tokens("Expect") - {_CONTINUE}:
         raise HandshakeError(f"Expect is something else than {_CONTINUE}", 417)
     return request
+
+
+def check_target(target: str) -> None:
+    """Raises HandshakeError (400) for a target that is no path, or whose path may lead out of a route."""
+    if not target.startswith("/") or "#" in target:
+        raise HandshakeError("the target is not a path with an optional query")
+    if _DOTS.search(target.partition("?")[0]):
+        raise HandshakeError("the path has a segment that is . or .., which may lead out of a route")
 
 
 def _in_origin_form(request: Request, host: str | None) -> Request:
@@ -88,7 +93,7 @@ def _in_origin_form(request: Request, host: str | None) -> Request:
 
 def request_headers(headers: Headers) -> Items:
     """The headers of a request that are meant for the upstream, as they came; not Host, and nothing of the body."""
-    return _end_to_end(headers, _HOP_BY_HOP | _REQUESTS_OWN)
+    return end_to_end(headers, HOP_BY_HOP | _REQUESTS_OWN)
 
 
 def body_headers(request: Request, body: "RequestBody") -> Items:
@@ -107,15 +112,16 @@ def passed_on(response: Response, headers: Iterable[tuple[str, str]] = ()) -> Re
     A length stays where it stood, unless it does not count: beside a transfer coding (RFC 9112, 6.3), in an interim
     response or a 204 (RFC 9110, 8.6).
     """
-    dropped = _HOP_BY_HOP
+    dropped = HOP_BY_HOP
     if "Transfer-Encoding" not in response.headers and response.status >= 200 and response.status != _NO_BODY:
         dropped -= {"content-length"}
-    return replace(response, headers=Headers([*_end_to_end(response.headers, dropped), *headers]))
+    return replace(response, headers=Headers([*end_to_end(response.headers, dropped), *headers]))
 
 
-def _end_to_end(headers: Headers, dropped: frozenset[str]) -> Items:
+def end_to_end(headers: Headers, dropped: frozenset[str] = HOP_BY_HOP) -> Items:
+    """The headers that concern the other end: without those that are named, and those that Connection names."""
     # What is always meant for one hop does not wait to be named, and a length cannot be called off.
-    named = headers.tokens("Connection") - _HOP_BY_HOP
+    named = headers.tokens("Connection") - HOP_BY_HOP
     # CGI and WSGI take Transfer_Encoding for Transfer-Encoding: what we drop goes in either spelling.
     return tuple(
         (name, value)
