@@ -245,6 +245,26 @@ async def test_a_peer_is_lingered_over_until_it_closes(authority: Authority, pai
         await (server if polite else server.transport_stream).aclose()
 
 
+async def test_a_peer_that_still_talks_is_lingered_over_until_it_closes(authority: Authority, pair: Pair) -> None:
+    # To close over what it says would take back what it was sent last.
+    async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
+        await channel.send(b"bye")
+        await server.send_all(b"news")
+        left = trio.Event()
+
+        async def linger() -> None:
+            await channel.linger()
+            left.set()
+
+        nursery.start_soon(linger)
+        await trio.testing.wait_all_tasks_blocked()
+        await server.send_all(b"more news")
+        await trio.testing.wait_all_tasks_blocked()
+        assert not left.is_set()
+        assert await server.receive_some() == b"bye"
+        await server.transport_stream.aclose()
+
+
 @pytest.mark.parametrize(
     "act",
     [lambda channel: channel.receive(1), lambda channel: channel.send(b"x")],

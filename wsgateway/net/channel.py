@@ -86,6 +86,9 @@ class Channel:
         """
         try:
             self.end()
+            if isinstance(self.sock, ssl.SSLSocket):
+                # TLS ends here, too: it would take what still comes for a fault, and this only drops it.
+                self.sock.shutdown(socket.SHUT_WR)
             while await self.receive(_LINGER_BYTES):
                 continue
         except OSError:  # gone: nobody is left to be polite to
