@@ -15,6 +15,8 @@ V2 = SIGNATURE + bytes.fromhex("21 11 000c c0000207 c6336401 1267 01bb")
 V2_IPV6 = SIGNATURE + bytes.fromhex("21 21 0024 20010db8" + "00" * 11 + "07 20010db8" + "00" * 11 + "01 1267 01bb")
 # PP2_TYPE_SSL: the client came over TLS.
 V2_SECURE = SIGNATURE + bytes.fromhex("21 11 0014 c0000207 c6336401 1267 01bb 20 0005 01 00000000")
+# And that it did not.
+V2_PLAIN = SIGNATURE + bytes.fromhex("21 11 0014 c0000207 c6336401 1267 01bb 20 0005 00 00000001")
 LOCAL = SIGNATURE + bytes.fromhex("20 00 0000")
 UNKNOWN = b"PROXY UNKNOWN\r\n"
 
@@ -170,11 +172,15 @@ async def test_the_upstream_is_told_the_version_of_the_clients_tls(authority: Au
         assert await behind.exactly(len(expected)) == expected
 
 
-async def test_the_upstream_is_told_of_the_client_that_a_proxy_named() -> None:
+@pytest.mark.parametrize(("version", "expected"), [("v1", V1), ("v2", V2_PLAIN)], ids=["to v1", "to v2"])
+@pytest.mark.parametrize("header", [V1, V2], ids=["from v1", "from v2"])
+async def test_the_upstream_is_told_of_the_client_that_a_proxy_named_and_what_it_called(
+    header: bytes, version: str, expected: bytes
+) -> None:
     async with (
         Upstream() as upstream,
-        serving(upstream.port, listener=accepting("required"), behind="send_proxy_protocol: v1") as gateway,
+        serving(upstream.port, listener=accepting("required"), behind=f"send_proxy_protocol: {version}") as gateway,
     ):
-        await gateway.connect(V2 + MODERN.request)
+        await gateway.connect(header + MODERN.request)
         behind = await upstream.accept()
-        assert (await behind.until(b"\r\n")).startswith(b"PROXY TCP4 192.0.2.7 ")
+        assert await behind.exactly(len(expected)) == expected

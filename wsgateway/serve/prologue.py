@@ -32,8 +32,8 @@ class Client:
     """the connection is closed by whoever accepted it"""
     ip: str
     port: int
-    local: tuple[str, int]
-    """the address of ours that it called"""
+    local: tuple[str, int] | None
+    """the address that it called: ours, or that of the proxy that it came through; None: a Unix socket"""
     begun: float
     """when it came, by Trio's clock"""
     secure: bool = False
@@ -112,7 +112,7 @@ async def _hear_proxy(listener: Listener, client: Client) -> None:
     said, size = header
     await client.channel.receive(size)
     if said.source is not None:
-        client.ip, client.port = said.source
+        (client.ip, client.port), client.local = said.source, said.destination
         client.secure = bool(said.secure)
 
 
