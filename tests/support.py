@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -136,8 +137,8 @@ class Peer:
         self.stream = stream
         self.tls = tls
         self._carrier: trio.abc.Stream = tls or stream
-        host, port = stream.socket.getsockname()[:2]
-        self.name = f"{host}:{port}"
+        name = stream.socket.getsockname()
+        self.name = "unix" if stream.socket.family == socket.AF_UNIX else f"{name[0]}:{name[1]}"
         """our own address, by which the log knows a client"""
         self._kept = b""
 
@@ -272,7 +273,7 @@ class Running:
     """A gateway that serves."""
 
     ports: list[int]
-    """where, in the order of the configuration"""
+    """where, in the order of the configuration; Unix sockets have none"""
     lines: Lines
     stop: trio.Event
     stopped: trio.Event
@@ -292,11 +293,27 @@ class Running:
         await peer.send(*first)
         return peer
 
+    async def connect_unix(self, path: Path, *first: bytes) -> Peer:
+        """A connection of a client by a Unix socket, which says this first."""
+        peer = Peer(await trio.open_unix_socket(path))
+        self._clients.append(peer)
+        await peer.send(*first)
+        return peer
+
     async def connect_tls(
-        self, context: ssl.SSLContext, *first: bytes, name: str | None = "localhost", before: bytes = b""
+        self,
+        context: ssl.SSLContext,
+        *first: bytes,
+        name: str | None = "localhost",
+        before: bytes = b"",
+        path: Path | None = None,
     ) -> Peer:
-        """A connection of a client over TLS, for a host of this name; `before` goes in front of it, in clear."""
-        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        """A connection of a client over TLS, for a host of this name; `before` goes in front of it, in clear. `path` is
+        of a Unix socket."""
+        if path is None:
+            stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        else:
+            stream = await trio.open_unix_socket(path)
         tls = trio.SSLStream(stream, context, server_hostname=name, https_compatible=True)
         peer = Peer(stream, tls)
         self._clients.append(peer)
@@ -341,7 +358,8 @@ async def serving_text(text: str) -> AsyncIterator[Running]:
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
-                running = Running([sock.getsockname()[1] for _, sock in bound], lines, stop, stopped, nursery)
+                ports = [sock.getsockname()[1] for _, sock in bound if sock.family != socket.AF_UNIX]
+                running = Running(ports, lines, stop, stopped, nursery)
                 try:
                     yield running
                 finally:

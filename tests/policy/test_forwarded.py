@@ -52,6 +52,16 @@ def test_a_request_without_host_asks_for_none() -> None:
     assert identify(PROXY, False, Headers([]), TRUSTED) == Identity(PROXY, False, "")
 
 
+def test_a_unix_socket_has_no_address_and_is_trusted_by_its_name_alone() -> None:
+    headers = Headers([("Host", "h"), ("X-Forwarded-For", "198.51.100.9, 192.0.2.1"), ("X-Forwarded-Proto", "https")])
+    everybody = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+    assert identify("unix", False, headers, everybody) == Identity("unix", False, "h")
+    assert identify("unix", False, headers, ("unix",)) == Identity("192.0.2.1", True, "h", ("unix",))
+    assert identify("unix", False, Headers([("Host", "h")]), ("unix",)) == Identity("unix", False, "h")
+    assert is_trusted("10.0.0.1", ("unix", *TRUSTED))
+    assert not is_trusted("192.0.2.1", ("unix", *TRUSTED))
+
+
 def test_two_hosts_are_refused() -> None:
     with pytest.raises(HandshakeError) as caught:
         of(("Host", "other.example.com"))

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from wsgateway.settings.addresses import address, domain, port, target
-from wsgateway.settings.model import Address, Target
+from wsgateway.settings.addresses import address, bind, domain, port, target
+from wsgateway.settings.model import Address, Target, UnixAddress
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,34 @@ def test_a_password_in_a_url_is_refused_and_never_shown(url: str) -> None:
     with pytest.raises(ValueError, match="a user or password is not allowed in the address of a target") as caught:
         target(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/run/ws.sock", "ws.sock", "../a b:80", f"/{'x' * 106}", "caf\u00e9"])
+def test_where_to_listen_may_be_a_unix_socket(path: str) -> None:
+    found = bind(f"unix:{path}")
+    assert found == UnixAddress(path)
+    assert str(found) == f"unix:{path}"
+
+
+def test_where_to_listen_is_an_address_otherwise() -> None:
+    assert bind("[::1]:80") == Address("::1", 80)
+    with pytest.raises(ValueError, match=r"^'/run/ws\.sock' has no port; write HOST:PORT"):
+        bind("/run/ws.sock")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("unix:", "'unix:' has no name of a file; write unix:PATH, as in unix:/run/wsgateway/ws.sock"),
+        ("unix:/run/", "'unix:/run/' has no name of a file; write unix:PATH, as in unix:/run/wsgateway/ws.sock"),
+        ("unix:\0a", "'unix:\\x00a' has no name of a file; write unix:PATH, as in unix:/run/wsgateway/ws.sock"),
+        (f"unix:/{'x' * 107}", "a path of 108 bytes, a Unix socket has 107 at most"),
+        ("unix:/" + "\u00e9" * 54, "a path of 109 bytes, a Unix socket has 107 at most"),
+    ],
+)
+def test_what_is_no_unix_socket_is_refused(value: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"{re.escape(message)}$"):
+        bind(value)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ def test_an_address_with_port_0_may_be_bound_many_times() -> None:
     assert findings(listeners=[{"bind": ["127.0.0.1:0", "127.0.0.1:0"]}]) == []
 
 
+def test_a_unix_socket_is_bound_once() -> None:
+    assert findings(listeners=[{"bind": ["unix:/run/A.sock", "unix:/run/a.sock", "unix:/run/A.sock"]}]) == [
+        Finding(("listeners", 0, "bind", 2), "'unix:/run/A.sock' is bound by listeners[0].bind[0] already"),
+    ]
+
+
 def test_a_route_leads_to_an_upstream_that_exists() -> None:
     assert findings(routes=[{"upstream": "chat"}, {"upstream": "chatt"}], upstreams={"web": {}, "chat": {}}) == [
         Finding(("routes", 1, "upstream"), "'chatt' is no upstream; did you mean 'chat'?")

@@ -112,12 +112,12 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "proxy_protocol: {trusted: [10.0.0.1/8]}",
-        "30: listeners[0].proxy_protocol.trusted[0]: '10.0.0.1/8' is not a network, as 10.0.0.0/8 or"
-        " fd00::/8 or 192.0.2.7; did you mean '10.0.0.0/8'?",
+        "30: listeners[0].proxy_protocol.trusted[0]: '10.0.0.1/8' is neither a network, as 10.0.0.0/8 or"
+        " 192.0.2.7, nor unix; did you mean '10.0.0.0/8'?",
     ),
     (
         "proxy_protocol: {trusted: [10]}",
-        "30: listeners[0].proxy_protocol.trusted[0]: 10 is not a network, as 10.0.0.0/8 or fd00::/8 or 192.0.2.7",
+        "30: listeners[0].proxy_protocol.trusted[0]: 10 is neither a network, as 10.0.0.0/8 or 192.0.2.7, nor unix",
     ),
     (
         "forwarded: {trusted: '*'}",
@@ -125,8 +125,9 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "forwarded: {trusted: [localhost, 10.0.0.0/33]}",
-        "25: listeners[0].forwarded.trusted[0]: 'localhost' is not a network, as 10.0.0.0/8 or fd00::/8 or 192.0.2.7",
-        "36: listeners[0].forwarded.trusted[1]: '10.0.0.0/33' is not a network, as 10.0.0.0/8 or fd00::/8 or 192.0.2.7",
+        "25: listeners[0].forwarded.trusted[0]: 'localhost' is neither a network, as 10.0.0.0/8 or 192.0.2.7, nor unix",
+        "36: listeners[0].forwarded.trusted[1]: '10.0.0.0/33' is neither a network, as 10.0.0.0/8 or"
+        " 192.0.2.7, nor unix",
     ),
     (
         "forwarded: {trust: []}",

@@ -36,7 +36,7 @@ class Channel:
     async def peek(self, limit: int, beyond: int) -> bytes:
         """What is there to be received, `limit` at most, as soon as it is more than `beyond` bytes, or will never be.
 
-        Nothing is taken. For TCP without TLS alone. Raises OSError if the connection is lost.
+        Nothing is taken. Not for TLS. Raises OSError if the connection is lost.
         """
         await trio.lowlevel.checkpoint()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, beyond + 1)
@@ -48,7 +48,10 @@ class Channel:
                     data = None
                 if data is not None and (len(data) > beyond or self._ended()):
                     return data
-                await trio.lowlevel.wait_readable(self.sock)
+                if data and self.sock.family == socket.AF_UNIX:  # whose readiness knows nothing of SO_RCVLOWAT
+                    await trio.sleep(_LOOK_AGAIN_SECONDS)
+                else:
+                    await trio.lowlevel.wait_readable(self.sock)
         finally:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
@@ -134,4 +137,6 @@ def watch_over(sock: socket.socket, silence_seconds: float | None, send_seconds:
 # What Linux takes for TCP_KEEPIDLE, and how long it waits between questions.
 _MOST_KEEPIDLE = 32767
 _KEEPINTVL_SECONDS = 10
+# How often a Unix socket is looked at that has something, and not enough.
+_LOOK_AGAIN_SECONDS = 0.01
 _LINGER_BYTES = 16 * 1024

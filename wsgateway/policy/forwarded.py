@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from wsgateway.dialects import Headers
-from wsgateway.settings.model import Network
+from wsgateway.settings.model import UNIX, Peers
 from wsgateway.wire.heads import is_host
 
 # RFC 7239, 4: parameters are tokens, or stand in quotes. Addresses with a port or in brackets are taken without them.
@@ -20,6 +20,7 @@ class Identity:
     """Who a client is, and how it came."""
 
     ip: str
+    """UNIX, where nobody knows it"""
     secure: bool
     """whether its own connection, to us or to the first proxy, is encrypted"""
     host: str
@@ -28,8 +29,8 @@ class Identity:
     """the proxies that it came through and that are trusted, nearest to the client first; the last is the peer"""
 
 
-def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Network, ...]) -> Identity:
-    """Takes the address of the connection's peer and whether the connection is encrypted.
+def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Peers, ...]) -> Identity:
+    """Takes the address of the connection's peer, or UNIX, and whether the connection is encrypted.
 
     Believes what stands in Forwarded, or else in X-Forwarded-For, -Proto and -Host, from the last entry on for as long
     as who wrote it is trusted. Raises HandshakeError (400) for two headers Host.
@@ -55,12 +56,12 @@ def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Network, 
     return Identity(ip, secure, named if is_host(named) else host, tuple(chain))
 
 
-def is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
-    """Whether an address is in one of the networks."""
-    if not trusted:
-        return False
+def is_trusted(address: str, trusted: tuple[Peers, ...]) -> bool:
+    """Whether an address is in one of the networks; UNIX is in itself."""
+    if not trusted or address == UNIX:
+        return address in trusted
     ip = ipaddress.ip_address(address)
-    return any(ip.version == network.version and ip in network for network in trusted)
+    return any(ip.version == network.version and ip in network for network in trusted if network != UNIX)
 
 
 def _forwarded(headers: Headers) -> list[dict[str, str]]:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 
 from wsgateway.dialects import Offer
 from wsgateway.policy.forwarded import Identity
-from wsgateway.settings.model import Rewrite, Route, Target, Upstream
+from wsgateway.settings.model import UNIX, Rewrite, Route, Target, Upstream
 
 # What says who the client is. Ours alone reaches an upstream, whichever way a client spells it: CGI and WSGI take
 # X_Forwarded_For for X-Forwarded-For.
 _FORWARDED = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|x-websocket-dialect")
+
+# RFC 7239, 6: for an address that nobody knows.
+_UNKNOWN = "unknown"
 
 Items = tuple[tuple[str, str], ...]
 
@@ -54,8 +57,9 @@ def upstream_host(upstream: Upstream, target: Target, host: str) -> str:
 def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], visit: Visit) -> Items:
     """The client's end-to-end headers, as an upstream gets them: who connected, and as what, and the route's own."""
     identity = visit.identity
+    ip = _UNKNOWN if identity.ip == UNIX else identity.ip
     told = [
-        ("X-Forwarded-For", ", ".join((identity.ip, *identity.chain))),
+        ("X-Forwarded-For", ", ".join((ip, *(proxy for proxy in identity.chain if proxy != UNIX)))),
         ("X-Forwarded-Proto", "https" if identity.secure else "http"),
         ("X-Forwarded-Host", identity.host),
     ]
@@ -63,7 +67,7 @@ def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], visit: Vi
         told.append(("X-WebSocket-Dialect", visit.dialect))
     facts = {
         "dialect": visit.dialect,
-        "client_ip": identity.ip,
+        "client_ip": ip,
         "listener": visit.listener,
         "route": route.name,
     }

@@ -10,9 +10,9 @@ from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.run.systemd import notify
 from wsgateway.serve.gateway import Gateway
-from wsgateway.serve.listeners import Acceptor, listen
+from wsgateway.serve.listeners import Acceptor, address_of, listen
 from wsgateway.settings.advice import advice
-from wsgateway.settings.model import Address, Listener, Settings
+from wsgateway.settings.model import Listener, Settings
 
 # The steps of a goodbye, each of which may take `timeouts.close`: finish a frame, tell, await the answer, close.
 CLOSE_STEPS = 4
@@ -78,8 +78,7 @@ async def serve_until_signalled(settings: Settings, log: Log, bound: Bound) -> N
         with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
             nursery.start_soon(_watch, signals, stop, nursery.cancel_scope, log)
             for listener, sock in bound:
-                host, port = sock.getsockname()[:2]
-                log.info("listening", listener=listener.name, address=str(Address(host, port)))
+                log.info("listening", listener=listener.name, address=str(address_of(sock)))
             for sentence in advice(settings):
                 log.warning("advice", why=sentence)
             _tell_manager(log, "READY=1")

@@ -1,7 +1,9 @@
 """Addresses that we listen on, and the loop that accepts."""
 
 import errno
+import os
 import socket
+import stat
 
 import trio
 
@@ -10,7 +12,7 @@ from wsgateway.net.channel import Channel
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.prologue import Client
 from wsgateway.serve.session import serve_client, turn_away
-from wsgateway.settings.model import Address, Listener
+from wsgateway.settings.model import UNIX, Address, Listener, UnixAddress
 
 # Clients that wait to be accepted: all come back at once after an outage. The kernel's somaxconn bounds it too.
 BACKLOG = 4096
@@ -21,12 +23,21 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 EXHAUSTED_PAUSE_SECONDS = 0.1
 # Clients beyond the limit that get their answer at the same time; the others are closed without one.
 TURNED_AWAY_AT_ONCE = 256
+# Who may connect to a Unix socket: our user, and our group, which a proxy can be a member of.
+UNIX_MODE = 0o660
 
 
-def listen(address: Address) -> list[socket.socket]:
-    """Listens on every address that the host has, non-blocking. Raises SettingsError naming the address."""
+def listen(address: Address | UnixAddress) -> list[socket.socket]:
+    """Listens on every address that the host has, or on a Unix socket; non-blocking. Raises SettingsError naming the
+    address."""
     socks: list[socket.socket] = []
     try:
+        if isinstance(address, UnixAddress):
+            socks.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            _bind_unix(socks[0], address.path)
+            socks[0].listen(BACKLOG)
+            socks[0].setblocking(False)
+            return socks
         infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, name in infos:
             sock = socket.socket(family, kind, protocol)
@@ -42,6 +53,30 @@ def listen(address: Address) -> list[socket.socket]:
             sock.close()
         raise SettingsError([Problem(str(address), 0, 0, f"cannot listen: {error.strerror or error}")]) from None
     return socks
+
+
+def _bind_unix(sock: socket.socket, path: str) -> None:
+    """Makes the file of a Unix socket. One that nobody listens on any more is replaced; nothing else ever is."""
+    try:
+        sock.bind(path)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "there is a file of this name that is no socket") from None
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+            caller.setblocking(False)
+            if caller.connect_ex(path) != errno.ECONNREFUSED:
+                raise
+        os.unlink(path)
+        sock.bind(path)
+    os.chmod(path, UNIX_MODE)  # whatever the umask; nobody can connect before it listens
+
+
+def address_of(sock: socket.socket) -> Address | UnixAddress:
+    """Where a socket listens."""
+    name = sock.getsockname()
+    return UnixAddress(name) if sock.family == socket.AF_UNIX else Address(*name[:2])
 
 
 class Acceptor:
@@ -77,8 +112,13 @@ class Acceptor:
 
     def _start(self, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = Client(Channel(sock), *address[:2], local=sock.getsockname()[:2], begun=trio.current_time())
+        local = None
+        if sock.family == socket.AF_UNIX:
+            address = UNIX, 0
+        else:
+            local = sock.getsockname()[:2]
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client = Client(Channel(sock), *address[:2], local=local, begun=trio.current_time())
         if self._connections < self._listener.max_connections:
             self._connections += 1
             self._sessions.start_soon(self._serve, client)

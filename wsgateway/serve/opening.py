@@ -33,7 +33,7 @@ from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.pace import Paced
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError
-from wsgateway.settings.model import Listener, OverRate, Rate, Route, Upstream
+from wsgateway.settings.model import UNIX, Listener, OverRate, Rate, Route, Upstream
 from wsgateway.upstream.connect import reach
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
 from wsgateway.wire.closecodes import POLICY_VIOLATION
@@ -183,7 +183,7 @@ class Opening:
 
     def _meter(self, route: Route, identity: Identity) -> None:
         rate = route.rates.handshakes
-        if rate is not None:
+        if rate is not None and identity.ip != UNIX:
             seconds = self._gateway.handshakes.missing((route.name, identity.ip), rate, trio.current_time())
             if seconds:
                 wait = (("Retry-After", str(math.ceil(seconds))),)

@@ -12,7 +12,7 @@ from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.gateway import Gateway
-from wsgateway.settings.model import Listener
+from wsgateway.settings.model import UNIX, Listener
 from wsgateway.wire import proxy_protocol
 from wsgateway.wire.flash import asks_for_policy, policy
 from wsgateway.wire.heads import Request, RequestHead
@@ -31,6 +31,7 @@ class Client:
     channel: Channel
     """the connection is closed by whoever accepted it"""
     ip: str
+    """UNIX, for who comes by a Unix socket and through no proxy that says more"""
     port: int
     local: tuple[str, int] | None
     """the address that it called: ours, or that of the proxy that it came through; None: a Unix socket"""
@@ -42,6 +43,8 @@ class Client:
     """what it wants to speak in TLS"""
 
     def __str__(self) -> str:
+        if self.ip == UNIX:
+            return UNIX
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 

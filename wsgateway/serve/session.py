@@ -16,7 +16,7 @@ from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.opening import Opened, Opening, Turn
 from wsgateway.serve.prologue import Client, greet, read_request
-from wsgateway.settings.model import Listener, Route
+from wsgateway.settings.model import UNIX, Listener, Route
 from wsgateway.wire.events import Close
 
 
@@ -54,7 +54,7 @@ async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
 
 def _counted(gateway: Gateway, listener: Listener, client: Client) -> Callable[[], None]:
     """Counts the client among those from its address, which the prologue has told."""
-    limit = listener.max_connections_per_ip
+    limit = None if client.ip == UNIX else listener.max_connections_per_ip
     full = HandshakeError(f"more than {limit} connections from one address", 429)
     return gateway.connections.one_more((listener.name, client.ip), limit, full)
 

@@ -1,4 +1,4 @@
-"""Addresses as the configuration writes them: `127.0.0.1:8080`, `[::1]:8080`, `wss://chat.internal:9443`.
+"""Addresses as the configuration writes them: `127.0.0.1:8080`, `unix:/run/x.sock`, `wss://chat.internal:9443`.
 
 Nothing is looked up: a name is checked for its form only. The functions take whatever the file holds and raise
 ValueError with a message for its author, in which no password of a URL ever stands.
@@ -9,7 +9,7 @@ from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from wsgateway.settings.findings import seen
-from wsgateway.settings.model import Address, Target
+from wsgateway.settings.model import UNIX, Address, Target, UnixAddress
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _URL = re.compile(
@@ -19,6 +19,8 @@ _PORT = re.compile(r"[0-9]{1,5}")
 # Labels of RFC 1123, and the underscore that container names have; a dot at the end means an absolute name.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
+# What the kernel takes (unix(7)), without the NUL at its end.
+_MOST_PATH_BYTES = 107
 # A name whose last label is a number can only be meant as an IPv4 address (so do browsers read it).
 _NUMERIC = re.compile(r"(?:.*\.)?[0-9]+\.?")
 
@@ -37,6 +39,19 @@ def address(value: object) -> Address:
             f"{seen(value)} has no host; for every address of this machine write 0.0.0.0:{port} or [::]:{port}"
         )
     return Address(_host(host, value), _port(port, value, least=0))
+
+
+def bind(value: object) -> Address | UnixAddress:
+    """Reads where to listen: as `address`, or unix:PATH."""
+    if not isinstance(value, str) or not value.startswith(f"{UNIX}:"):
+        return address(value)
+    path = value.removeprefix(f"{UNIX}:")
+    if not path or "\0" in path or path.endswith("/"):
+        raise ValueError(f"{seen(value)} has no name of a file; write unix:PATH, as in unix:/run/wsgateway/ws.sock")
+    size = len(path.encode())
+    if size > _MOST_PATH_BYTES:
+        raise ValueError(f"{seen(value)} has a path of {size} bytes, a Unix socket has {_MOST_PATH_BYTES} at most")
+    return UnixAddress(path)
 
 
 def target(value: object) -> Target:

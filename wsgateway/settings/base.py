@@ -8,17 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from wsgateway.dialects import Dialect
-from wsgateway.settings.addresses import address, domain, port, target
+from wsgateway.settings.addresses import bind, domain, port, target
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
-from wsgateway.settings.model import Address, Network, Rate, Target
+from wsgateway.settings.model import Address, Peers, Rate, Target, UnixAddress
 from wsgateway.settings.patterns import (
     header_name,
     header_value,
     host_pattern,
-    network,
     origin_pattern,
     pattern,
+    peers,
     rate,
     upstream_host,
 )
@@ -94,7 +94,7 @@ Duration = Annotated[float, _read_by(seconds)]
 DurationOrNone = Annotated[float | None, _read_by(_or_none(seconds))]
 HeadSize = Annotated[int, _read_by(partial(byte_count, least=KIB, most=MIB))]
 MessageSize = Annotated[int, _read_by(partial(byte_count, least=1, most=_MOST_MESSAGE_BYTES))]
-Bind = Annotated[Address, _read_by(address)]
+Bind = Annotated[Address | UnixAddress, _read_by(bind)]
 Url = Annotated[Target, _read_by(target)]
 OneDialect = Annotated[Dialect, _read_by(dialect)]
 DialectRange = Annotated[tuple[Dialect, ...], _read_by(dialects)]
@@ -102,7 +102,7 @@ Domain = Annotated[str, _read_by(domain)]
 Port = Annotated[int, _read_by(port, int)]
 Host = Annotated[str, _read_by(host_pattern)]
 OriginPattern = Annotated[str, _read_by(origin_pattern)]
-Net = Annotated[Network, _read_by(network)]
+Trusted = Annotated[Peers, _read_by(peers)]
 RateOrNone = Annotated[Rate | None, _read_by(rate)]
 HeaderName = Annotated[str, _read_by(header_name)]
 HeaderValue = Annotated[str, _read_by(header_value)]

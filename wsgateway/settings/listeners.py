@@ -13,9 +13,9 @@ from wsgateway.settings.base import (
     HeadSize,
     Host,
     Name,
-    Net,
     Port,
     Section,
+    Trusted,
     default_name,
 )
 from wsgateway.settings.model import (
@@ -28,6 +28,7 @@ from wsgateway.settings.model import (
     ProxyProtocol,
     TlsProfile,
     TlsVersion,
+    UnixAddress,
 )
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -102,8 +103,9 @@ class ProxyProtocolSection(Section):
     accept: Presence = Field(
         default="none", description="none, optional or required: a header of the PROXY protocol, version 1 or 2."
     )
-    trusted: list[Net] = Field(
-        default_factory=list, description="Networks whose header counts; from others it is refused. Needed with accept."
+    trusted: list[Trusted] = Field(
+        default_factory=list,
+        description="Networks whose header counts, or unix; from others it is refused. Needed with accept.",
     )
 
     @model_validator(mode="after")
@@ -116,8 +118,9 @@ class ProxyProtocolSection(Section):
 class ForwardedSection(Section):
     """Whose headers about the client are believed."""
 
-    trusted: list[Net] = Field(
-        default_factory=list, description="Networks whose Forwarded and X-Forwarded-* count; others' are replaced."
+    trusted: list[Trusted] = Field(
+        default_factory=list,
+        description="Networks whose Forwarded and X-Forwarded-* count, or unix; others' are replaced.",
     )
 
 
@@ -150,7 +153,8 @@ class ListenerSection(Section):
         description="For logs, and for routes. Listeners without one are listener-1, listener-2 ... in order.",
     )
     bind: list[Bind] = Field(
-        min_length=1, description="HOST:PORT, several times; IPv6 in brackets. Port 0: the system chooses one."
+        min_length=1,
+        description="HOST:PORT or unix:PATH, several times; IPv6 in brackets. Port 0: the system chooses one.",
     )
     tls: ListenerTlsSection | None = Field(default=None, description="Left out: plain TCP.")
     proxy_protocol: ProxyProtocolSection = Field(
@@ -174,7 +178,9 @@ class ListenerSection(Section):
         """The listener; `number` is its place in the list, from 1. Files are relative to the directory."""
         return Listener(
             name=self.name or default_name("listener", number),
-            bind=tuple(self.bind),
+            bind=tuple(
+                UnixAddress(str(directory / each.path)) if isinstance(each, UnixAddress) else each for each in self.bind
+            ),
             max_connections=self.max_connections,
             max_connections_per_ip=self.max_connections_per_ip,
             head_limits=HeadLimits(**self.limits.model_dump()),

@@ -7,7 +7,7 @@ that it names. `load` makes these; tests may make them by hand.
 import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from typing import Final, Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
 from wsgateway.wire.binary import BinaryRule
@@ -27,6 +27,9 @@ Permission = Literal["allow", "refuse"]
 OverRate = Literal["close", "delay"]
 ProxyVersion = Literal["none", "v1", "v2"]
 Network = IPv4Network | IPv6Network
+UNIX: Final = "unix"
+"""stands for whoever comes by a Unix socket, as there are no addresses"""
+Peers = Network | Literal["unix"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,17 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    """Where to listen, for programs of this machine alone."""
+
+    path: str
+    """of the socket, which is made"""
+
+    def __str__(self) -> str:
+        return f"{UNIX}:{self.path}"
 
 
 # -- the upstream side -----------------------------------------------------------------------------------------
@@ -154,7 +168,7 @@ class Rates:
     over_messages: OverRate = "close"
     """what happens to a client that sends more: a Close with 1008, or it is read more slowly"""
     handshakes: Rate | None = None
-    """of an address"""
+    """of an address, where it is known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +305,7 @@ class ProxyProtocol:
     """Whether clients come through a proxy that says who they are."""
 
     accept: Presence = "none"
-    trusted: tuple[Network, ...] = ()
+    trusted: tuple[Peers, ...] = ()
     """whose word counts; none: nobody's"""
 
 
@@ -310,17 +324,17 @@ class Listener:
     """Addresses that share a name and bounds."""
 
     name: str
-    bind: tuple[Address, ...]
+    bind: tuple[Address | UnixAddress, ...]
     """never empty"""
     max_connections: int
     """how many may be open at once"""
     max_connections_per_ip: int | None = None
-    """and of those from one address; None: as many"""
+    """and of those from one address, if they have one; None: as many"""
     head_limits: HeadLimits = field(default_factory=HeadLimits)
     tls: ListenerTls | None = None
     """None: it speaks plain TCP"""
     proxy_protocol: ProxyProtocol = ProxyProtocol()
-    forwarded_trusted: tuple[Network, ...] = ()
+    forwarded_trusted: tuple[Peers, ...] = ()
     """whose X-Forwarded-* and Forwarded are believed"""
     flash_policy: FlashPolicy = FlashPolicy()
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from wsgateway.settings.addresses import domain
 from wsgateway.settings.findings import guess, seen
-from wsgateway.settings.model import Network, Rate
+from wsgateway.settings.model import UNIX, Peers, Rate
 from wsgateway.wire.heads import is_token
 
 PLACEHOLDERS = ("dialect", "client_ip", "listener", "route")
@@ -61,15 +61,17 @@ def _is_origin_host(host: str) -> bool:
     return host != "*"
 
 
-def network(value: object) -> Network:
-    """Reads 10.0.0.0/8, fd00::/8, or an address for itself."""
+def peers(value: object) -> Peers:
+    """Reads 10.0.0.0/8, fd00::/8, an address for itself, or unix."""
+    if value == UNIX:
+        return UNIX
     hint = ""
     if isinstance(value, str):
         with suppress(ValueError):
             return ipaddress.ip_network(value)
         with suppress(ValueError):
             hint = f"; did you mean {str(ipaddress.ip_network(value, strict=False))!r}?"
-    raise ValueError(f"{seen(value)} is not a network, as 10.0.0.0/8 or fd00::/8 or 192.0.2.7{hint}")
+    raise ValueError(f"{seen(value)} is neither a network, as 10.0.0.0/8 or 192.0.2.7, nor unix{hint}")
 
 
 def rate(value: object) -> Rate | None:

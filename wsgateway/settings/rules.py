@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from wsgateway.settings.addresses import address
+from wsgateway.settings.addresses import bind
 from wsgateway.settings.base import default_name, plain_name
 from wsgateway.settings.findings import Finding, Path, guess, seen
-from wsgateway.settings.model import Address
+from wsgateway.settings.model import Address, UnixAddress
 
 
 def check(data: object) -> Iterator[Finding]:
@@ -34,16 +34,19 @@ def _names_differ(file: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
-    first: dict[Address, str] = {}
+    first: dict[Address | UnixAddress, str] = {}
     for listener, entry in enumerate(_list(file.get("listeners"))):
         for index, text in enumerate(_list(_mapping(entry).get("bind"))):
             try:
-                bound = address(text)
+                bound = bind(text)
             except ValueError:
                 continue
             place = f"listeners[{listener}].bind[{index}]"
-            # Port 0 is another one each time.
-            owner = first.setdefault(Address(bound.host.lower(), bound.port), place) if bound.port else place
+            if isinstance(bound, Address):
+                if not bound.port:  # which is another one each time
+                    continue
+                bound = Address(bound.host.lower(), bound.port)
+            owner = first.setdefault(bound, place)
             if owner != place:
                 yield Finding(("listeners", listener, "bind", index), f"{seen(text)} is bound by {owner} already")
 
