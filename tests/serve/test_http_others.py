@@ -3,7 +3,6 @@
 import http.client
 import http.server
 import random
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,6 +15,7 @@ import h11
 import pytest
 import trio
 
+from tests.e2e.programs import tool
 from tests.processes import GatewayProcess
 from tests.support import http_configuration, serving_http
 
@@ -23,14 +23,6 @@ MIB = 1 << 20
 MANY_BYTES = 200 * MIB
 GROWTH_BYTES = 32 * MIB
 BLOCK = bytes(range(256)) * 256
-
-
-def program(name: str) -> str:
-    """Where a program is. Skips the test if it is missing."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is missing: apt install {name}")
-    return found
 
 
 # -- Python's own ------------------------------------------------------------------------------------------------
@@ -134,7 +126,7 @@ def test_urllib_gets_what_it_asks_for(tmp_path: Path) -> None:
 
 def curl(*arguments: str | Path) -> str:
     """What it writes; its transcript comes first."""
-    command = (program("curl"), "-sS", "--max-time", "60", "--noproxy", "*", *arguments)
+    command = (tool("curl"), "-sS", "--max-time", "60", "--noproxy", "*", *arguments)
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=90)
     return done.stderr + done.stdout
 
@@ -204,7 +196,7 @@ def nginx(folder: Path, text: str, port: int) -> Iterator[None]:
     """nginx with this inside its http."""
     file = folder / "nginx.conf"
     file.write_text(NGINX.format(folder=folder, http=text))
-    with subprocess.Popen([program("nginx"), "-c", file, "-e", folder / "errors"], start_new_session=True) as process:
+    with subprocess.Popen([tool("nginx"), "-c", file, "-e", folder / "errors"], start_new_session=True) as process:
         try:
             again = ("--retry", "50", "--retry-connrefused", "--retry-delay", "0")
             curl(*again, "-o", "/dev/null", f"http://127.0.0.1:{port}/5")

@@ -1,0 +1,20 @@
+"""What `.ci/run` installs, held against what tests ask for: there, nothing may be skipped."""
+
+import re
+from pathlib import Path
+
+from tests.e2e.libraries import KINDS
+from tests.e2e.programs import INSTALLATION
+
+RUN = (Path(__file__).parent.parent / ".ci" / "run").read_text()
+
+
+def test_all_that_tests_ask_for_is_installed() -> None:
+    installed = {package for packages in re.findall(r"packages\+?=\((.*?)\)", RUN) for package in packages.split()}
+    asked = {*INSTALLATION.values(), *(kind.installation for kind in KINDS.values())}
+    for installation in asked:
+        command, _, packages = installation.partition(" install ")
+        if command == "apt":
+            assert set(packages.split()) <= installed
+        else:
+            assert installation in RUN
