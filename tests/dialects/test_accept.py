@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.dialects.accept import accept_value, masking_secret
 from wsgateway.errors import HandshakeError
@@ -14,7 +15,7 @@ from .opening import head_of, open_up, refusal, scripted, seeded
 VERSIONS = {
     name: dialect.handshake.version for name, dialect in DIALECTS.items() if dialect.handshake.version is not None
 }
-EVERY = pytest.mark.parametrize("name", VERSIONS)
+EVERY = cases("name", VERSIONS)
 # RFC 6455, 1.3.
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 # As the draft prints it: its last letter holds bits that base64 leaves open.
@@ -42,7 +43,7 @@ ACCEPTS = [
 ]
 
 
-@pytest.mark.parametrize(("key", "accept"), ACCEPTS)
+@cases(("key", "accept"), ACCEPTS)
 def test_known_keys_have_known_answers(key: str, accept: str) -> None:
     assert accept_value(key) == accept
 
@@ -53,7 +54,7 @@ def without_nonce(reply: bytes) -> bytes:
 
 
 @EVERY
-@pytest.mark.parametrize(("key", "accept"), ACCEPTS)
+@cases(("key", "accept"), ACCEPTS)
 def test_a_key_is_answered(name: str, key: str, accept: str) -> None:
     assert without_nonce(open_up(head_of(*lines_of(name, key=key))).reply(Answer())) == (
         b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -71,7 +72,7 @@ def reply_with(accept: str) -> Response:
 
 
 @EVERY
-@pytest.mark.parametrize(("key", "accept"), ACCEPTS)
+@cases(("key", "accept"), ACCEPTS)
 def test_the_answer_to_our_key_is_accepted(name: str, key: str, accept: str) -> None:
     asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), scripted(base64.b64decode(key)))
     assert asking.request.headers.one("Sec-WebSocket-Key") == key
@@ -106,7 +107,7 @@ def test_our_nonce_is_the_base64_of_16_random_bytes() -> None:
     assert opened.answering.secret.hex() == "23222d4ecf9af2084f4d83043abf7747dd56c5b7"
 
 
-@pytest.mark.parametrize("name", [name for name in VERSIONS if name != "hybi-04"])
+@cases("name", [name for name in VERSIONS if name != "hybi-04"])
 def test_nobody_else_has_a_nonce(name: str) -> None:
     opened = open_up(head_of(*lines_of(name)))
     assert b"Nonce" not in opened.reply(Answer())
@@ -120,7 +121,7 @@ def test_nobody_else_has_a_nonce(name: str) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize(
+@cases(
     ("key", "said"),
     [
         (None, "Sec-WebSocket-Version without Sec-WebSocket-Key"),
@@ -139,7 +140,7 @@ def test_a_request_without_a_proper_key_is_refused(name: str, key: str | None, s
 
 
 @EVERY
-@pytest.mark.parametrize("size", [1, 15, 17, 32])
+@cases("size", [1, 15, 17, 32])
 def test_only_the_rfc_insists_on_a_key_of_16_bytes(name: str, size: int) -> None:
     """ws 0.4 for Node, of 2011, makes keys of 15."""
     refused = refusal(head_of(*lines_of(name, key=base64.b64encode(b"k" * size).decode())))
@@ -151,7 +152,7 @@ def test_only_the_rfc_insists_on_a_key_of_16_bytes(name: str, size: int) -> None
 
 
 @EVERY
-@pytest.mark.parametrize("again", [f"Sec-WebSocket-Key: {KEY}", "sec-websocket-key: x", "Sec-WebSocket-Version: 13"])
+@cases("again", [f"Sec-WebSocket-Key: {KEY}", "sec-websocket-key: x", "Sec-WebSocket-Version: 13"])
 def test_a_key_and_a_version_stand_once(name: str, again: str) -> None:
     refused = refusal(head_of(*lines_of(name, again)))
     assert refused is not None
@@ -177,7 +178,7 @@ ORIGINS: list[tuple[str, list[str], str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "lines", "origin"), ORIGINS)
+@cases(("name", "lines", "origin"), ORIGINS)
 def test_the_origin_is_read_under_the_drafts_name_and_else_under_the_other(
     name: str, lines: list[str], origin: str | None
 ) -> None:
@@ -196,7 +197,7 @@ def test_the_origin_is_sent_under_the_drafts_name(name: str) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize(
+@cases(
     ("lines", "subprotocols"),
     [
         ([], ()),
@@ -212,7 +213,7 @@ def test_subprotocols_are_a_list(name: str, lines: list[str], subprotocols: tupl
 
 
 @EVERY
-@pytest.mark.parametrize("value", ["chat superchat", "chat, chat", "a/b", "caf\xe9", "chat, @", '"chat"'])
+@cases("value", ["chat superchat", "chat, chat", "a/b", "caf\xe9", "chat, @", '"chat"'])
 def test_a_list_that_is_none_is_refused(name: str, value: str) -> None:
     refused = refusal(head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}")))
     assert refused is not None
@@ -251,8 +252,8 @@ def test_what_was_agreed_stands_behind_the_accept(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in VERSIONS if name != "rfc6455"])
-@pytest.mark.parametrize("extension", ["deflate-stream", "x-webkit-deflate-frame", "permessage-deflate"])
+@cases("name", [name for name in VERSIONS if name != "rfc6455"])
+@cases("extension", ["deflate-stream", "x-webkit-deflate-frame", "permessage-deflate"])
 def test_the_drafts_have_no_extension_that_passes_a_gateway(name: str, extension: str) -> None:
     opened = open_up(head_of(*lines_of(name, f"Sec-WebSocket-Extensions: {extension}")))
     assert opened.answering.offer.extensions == ()

@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Framing, Limits, Side
 from wsgateway.dialects.base import Decoder, Encoder
 from wsgateway.errors import ProtocolError
@@ -83,13 +84,13 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("message", TEXTS.values(), ids=TEXTS.keys())
+@cases("message", TEXTS.values(), ids=TEXTS.keys())
 def test_a_text_arrives_as_it_was_sent(wire: Wire, message: str) -> None:
     heard = wire.read(wire.write(text(message)))
     assert heard == Heard([text(message)])
 
 
-@pytest.mark.parametrize("size", [0, 1, 4, 125, 126, 127, 65535, 65536, 1024 * 1024])
+@cases("size", [0, 1, 4, 125, 126, 127, 65535, 65536, 1024 * 1024])
 def test_a_binary_message_arrives_as_it_was_sent(wire: Wire, size: int) -> None:
     message = binary((bytes(range(256)) * (size // 256 + 1))[:size])
     if not wire.framing.carries_binary:
@@ -99,7 +100,7 @@ def test_a_binary_message_arrives_as_it_was_sent(wire: Wire, size: int) -> None:
     assert wire.read(wire.write(message)) == Heard([message])
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@cases("cut", CUTS)
 def test_fragments_arrive_as_one_message(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     # The euro sign is cut in two, and a fragment may be empty, the last one too.
     sent = [
@@ -112,7 +113,7 @@ def test_fragments_arrive_as_one_message(wire: Wire, cut: Callable[[bytes], list
     assert wire.read(wire.write(*sent), cut) == Heard([text("10 \u20ac" + "!" * 300), text("x")])
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@cases("cut", CUTS)
 def test_many_messages_arrive_in_their_order(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     sent: list[Event] = [text("n" * (number % 140)) for number in range(300)]
     assert wire.read(wire.write(*sent), cut) == Heard(sent)
@@ -124,7 +125,7 @@ def test_an_unfinished_message_comes_out_as_far_as_it_is_here(wire: Wire) -> Non
     assert 500 - 14 <= len(unfinished.data) < 500  # a head takes 14 bytes at most
 
 
-@pytest.mark.parametrize("message", TEXTS.values(), ids=TEXTS.keys())
+@cases("message", TEXTS.values(), ids=TEXTS.keys())
 def test_a_whole_text_is_written_and_read_as_any_other(wire: Wire, message: str) -> None:
     encoder = wire.encoder()
     data = encoder.whole(message.encode())
@@ -185,8 +186,8 @@ def test_a_whole_text_with_what_would_end_it_is_not_written(wire: Wire) -> None:
         wire.encoder().whole(b"a\xffb")
 
 
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("control", [Ping(b""), Ping(b"\0" * 125), Pong(b""), Pong(b"p" * 125)], ids=str)
+@cases("cut", CUTS)
+@cases("control", [Ping(b""), Ping(b"\0" * 125), Pong(b""), Pong(b"p" * 125)], ids=str)
 def test_a_control_frame_arrives_between_fragments(
     wire: Wire, control: Ping | Pong, cut: Callable[[bytes], list[bytes]]
 ) -> None:
@@ -198,7 +199,7 @@ def test_a_control_frame_arrives_between_fragments(
     assert heard == Heard([control, control, text("Hello"), control])
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@cases("cut", CUTS)
 def test_after_a_close_nothing_is_heard(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     behind = [b"", wire.write(text("late"), Close()), b"\xff" * 300, b"\0" * 300, bytes(range(256))]
     for rest in behind:
@@ -219,7 +220,7 @@ def test_after_a_close_later_reads_are_ignored(wire: Wire) -> None:
     assert hear(decoder, [wire.write(text("late")), b"\xff", b"\0" * 5000, b""]) == Heard()
 
 
-@pytest.mark.parametrize("code", [*range(990, 1020), 2999, 3000, 4000, 4999, 5000])
+@cases("code", [*range(990, 1020), 2999, 3000, 4000, 4999, 5000])
 def test_a_close_code_travels_where_the_dialect_has_it(wire: Wire, code: int) -> None:
     data = wire.write(Close(code, "bye"))
     if not wire.framing.has_close:
@@ -278,16 +279,16 @@ def test_a_side_is_text_only_if_its_framing_or_its_peer_has_no_binary(wire: Wire
 # -- limits ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("limit", [0, 1, 125, 126, 1000])
+@cases("cut", CUTS)
+@cases("limit", [0, 1, 125, 126, 1000])
 def test_a_message_may_be_as_long_as_the_limit(wire: Wire, limit: int, cut: Callable[[bytes], list[bytes]]) -> None:
     message = wire.message(b"a" * limit)
     data = wire.write(message, message)
     assert wire.read(data, cut, Limits(message_bytes=limit)) == Heard([message, message])
 
 
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("limit", [0, 1, 125, 126, 1000])
+@cases("cut", CUTS)
+@cases("limit", [0, 1, 125, 126, 1000])
 def test_a_message_beyond_the_limit_is_too_big(wire: Wire, limit: int, cut: Callable[[bytes], list[bytes]]) -> None:
     good, bad = wire.message(b"a" * limit), wire.message(b"b" * (limit + 1))
     heard = wire.read(wire.write(good, bad, good), cut, Limits(message_bytes=limit))
@@ -296,14 +297,14 @@ def test_a_message_beyond_the_limit_is_too_big(wire: Wire, limit: int, cut: Call
         assert len(heard.unfinished.data) <= limit
 
 
-@pytest.mark.parametrize("limit", [65535, 65536, 1024 * 1024])
+@cases("limit", [65535, 65536, 1024 * 1024])
 def test_nothing_of_a_message_that_is_too_long_comes_out_if_it_comes_in_one_read(wire: Wire, limit: int) -> None:
     good, bad = wire.message(b"a" * limit), wire.message(b"b" * (limit + 1))
     assert wire.read(wire.write(good, good), limits=Limits(message_bytes=limit)) == Heard([good, good])
     assert wire.read(wire.write(good, bad), limits=Limits(message_bytes=limit)) == Heard([good], fault=1009)
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@cases("cut", CUTS)
 def test_a_message_in_fragments_counts_as_one(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     fragments = [text("a" * 50, False), text("b" * 50, False), text("c", True)]
     data = wire.write(text("good"), *fragments)
@@ -314,7 +315,7 @@ def test_a_message_in_fragments_counts_as_one(wire: Wire, cut: Callable[[bytes],
         assert (b"a" * 50 + b"b" * 50).startswith(heard.unfinished.data)
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@cases("cut", CUTS)
 def test_each_message_counts_from_its_own_beginning(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     in_pieces = [text("a" * 50, False), text("b" * 40, False), text("c" * 10)]
     limits = Limits(message_bytes=100, fragments=3)
@@ -322,7 +323,7 @@ def test_each_message_counts_from_its_own_beginning(wire: Wire, cut: Callable[[b
     assert wire.read(wire.write(*in_pieces, text("d" * 100)) * 3, cut, limits) == Heard(said * 3)
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@cases("cut", CUTS)
 def test_a_message_may_have_as_many_fragments_as_the_limit(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     def in_pieces(number: int) -> bytes:
         return wire.write(*[text("-", final=at == number) for at in range(1, number + 1)], text("next"))

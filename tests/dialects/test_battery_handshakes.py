@@ -6,6 +6,7 @@ from itertools import repeat
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Answering, Asking, Dialect, Offer, Side, recognise
 from wsgateway.dialects.base import by_name
 from wsgateway.errors import HandshakeError
@@ -74,14 +75,14 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
     return DIALECTS[request.param]
 
 
-@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS.keys())
+@cases("offer", OFFERS.values(), ids=OFFERS.keys())
 def test_an_offer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, offer: Offer) -> None:
     answer = Answer(offer.subprotocols[-1] if offer.subprotocols else None)
     arrived = shake_hands(dialect, offer, answer).answering.offer
     assert arrived == (offer if dialect.name in HAVE_EXTENSIONS else replace(offer, extensions=()))
 
 
-@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS.keys())
+@cases("offer", OFFERS.values(), ids=OFFERS.keys())
 def test_an_answer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, offer: Offer) -> None:
     answer = Answer(
         subprotocol=offer.subprotocols[-1] if offer.subprotocols else None,
@@ -189,7 +190,7 @@ WRONG_REPLIES: list[tuple[set[str], Callable[[Headers], list[tuple[str, str]]], 
 ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "damage", "said"),
     [(name, damage, said) for names, damage, said in WRONG_REPLIES for name in DIALECTS if name in names],
 )
@@ -203,7 +204,7 @@ def test_a_wrong_reply_is_refused(name: str, damage: Callable[[Headers], list[tu
     assert refused.value.status == 502
 
 
-@pytest.mark.parametrize("damage", [without, lambda name: with_value(name, "")], ids=["missing", "empty"])
+@cases("damage", [without, lambda name: with_value(name, "")], ids=["missing", "empty"])
 def test_a_reply_without_a_subprotocol_chooses_none(
     dialect: Dialect, damage: Callable[[str], Callable[[Headers], list[tuple[str, str]]]]
 ) -> None:
@@ -233,8 +234,8 @@ def test_the_answer_to_another_request_is_refused_by_all_who_prove_anything(dial
         asking.check(answered.response, answered.proof)
 
 
-@pytest.mark.parametrize("name", sorted(TWO_KEYS))
-@pytest.mark.parametrize("proof", [b"", b"8jKS'y:G*Co,Wxa-", b"8jKS'y:G*Co,Wxa", b"\0" * 16])
+@cases("name", sorted(TWO_KEYS))
+@cases("proof", [b"", b"8jKS'y:G*Co,Wxa-", b"8jKS'y:G*Co,Wxa", b"\0" * 16])
 def test_a_proof_that_is_not_ours_is_refused(name: str, proof: bytes) -> None:
     shaken = shake_hands(DIALECTS[name], OFFER, Answer())
     assert len(shaken.proof) == 16

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 
-import pytest
-
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS
 from wsgateway.wire.events import Close, Role
 
 from .feeding import CUTS, Heard, Passed, decoder_of, encoder_of, hear, text, walk, walker_of
 from .layouts import LAYOUTS, has_walker, with_layout
 
-EVERY_CUT = pytest.mark.parametrize("cut", CUTS)
+EVERY_CUT = cases("cut", CUTS)
 ORDER = list(LAYOUTS)
 
 
@@ -19,8 +18,8 @@ def since(name: str, first: str) -> bool:
     return ORDER.index(name) >= ORDER.index(first)
 
 
-WITH_CODES = pytest.mark.parametrize(("name", "role"), with_layout(lambda name: since(name, "hybi-06")))
-WITHOUT_CODES = pytest.mark.parametrize(("name", "role"), with_layout(lambda name: not since(name, "hybi-06")))
+WITH_CODES = cases(("name", "role"), with_layout(lambda name: since(name, "hybi-06")))
+WITHOUT_CODES = cases(("name", "role"), with_layout(lambda name: not since(name, "hybi-06")))
 
 
 def closing(name: str, role: Role, payload: bytes) -> bytes:
@@ -52,7 +51,7 @@ def test_codes_came_with_draft_06() -> None:
 
 @EVERY_CUT
 @WITHOUT_CODES
-@pytest.mark.parametrize("payload", [b"", b"C", b"S", b"\x03", b"\x03\xe8", b"\x03\xee", b"bye", b"\xff" * 125])
+@cases("payload", [b"", b"C", b"S", b"\x03", b"\x03\xe8", b"\x03\xee", b"bye", b"\xff" * 125])
 def test_before_draft_06_the_payload_of_a_close_has_no_meaning(
     name: str, role: Role, payload: bytes, cut: Callable[[bytes], list[bytes]]
 ) -> None:
@@ -76,7 +75,7 @@ READ = {
 
 @EVERY_CUT
 @WITH_CODES
-@pytest.mark.parametrize(("payload", "close"), READ.items())
+@cases(("payload", "close"), READ.items())
 def test_a_close_is_read(
     name: str, role: Role, payload: bytes, close: Close, cut: Callable[[bytes], list[bytes]]
 ) -> None:
@@ -100,7 +99,7 @@ FAULTS: dict[str, tuple[bytes, int]] = {
 
 
 @WITH_CODES
-@pytest.mark.parametrize(("payload", "code"), FAULTS.values(), ids=FAULTS.keys())
+@cases(("payload", "code"), FAULTS.values(), ids=FAULTS.keys())
 def test_a_close_against_the_rules_is_a_fault(name: str, role: Role, payload: bytes, code: int) -> None:
     for cut in CUTS:
         check(name, role, payload, cut, code)
@@ -142,37 +141,35 @@ SINCE: list[tuple[Close, str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ORDER[ORDER.index("hybi-06") :])
-@pytest.mark.parametrize(("close", "first", "payload"), SINCE)
+@cases("name", ORDER[ORDER.index("hybi-06") :])
+@cases(("close", "first", "payload"), SINCE)
 def test_a_code_is_written_from_the_draft_on_that_has_it(name: str, close: Close, first: str, payload: bytes) -> None:
     assert written(name, close) == (payload if since(name, first) else b"")
 
 
-@pytest.mark.parametrize(
-    ("name", "number"), [("hybi-06", 1004), ("hybi-07", 1004), ("hybi-08", 1004), ("rfc6455", 1009)]
-)
+@cases(("name", "number"), [("hybi-06", 1004), ("hybi-07", 1004), ("hybi-08", 1004), ("rfc6455", 1009)])
 def test_too_big_is_written_with_the_number_of_its_draft(name: str, number: int) -> None:
     assert written(name, Close(1009, "big")) == number.to_bytes(2, "big") + b"big"
 
 
-@pytest.mark.parametrize("name", ORDER)
-@pytest.mark.parametrize("close", [Close(1004), Close(1005), Close(1006, "gone"), Close(1015), Close(None, "a reason")])
+@cases("name", ORDER)
+@cases("close", [Close(1004), Close(1005), Close(1006, "gone"), Close(1015), Close(None, "a reason")])
 def test_what_is_not_for_the_wire_is_never_written(name: str, close: Close) -> None:
     assert written(name, close) == written(name, Close())
 
 
-@pytest.mark.parametrize("name", [name for name in ORDER if name != "hybi-05"])
+@cases("name", [name for name in ORDER if name != "hybi-05"])
 def test_a_close_without_a_code_is_empty(name: str) -> None:
     assert written(name, Close()) == b""
 
 
-@pytest.mark.parametrize(
+@cases(
     ("role", "wire"),
     [
         (Role.SERVER, "81 01 53"),  # em-websocket writes the same
         (Role.CLIENT, "37fa213d b6 fb 62"),  # 81 01 43 under the mask
     ],
 )
-@pytest.mark.parametrize("close", [Close(), Close(1001, "bye")])
+@cases("close", [Close(), Close(1001, "bye")])
 def test_a_close_of_draft_05_says_who_sends_it(role: Role, wire: str, close: Close) -> None:
     assert encoder_of("hybi-05", role).send(close) == bytes.fromhex(wire)

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 
-import pytest
-
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.wire.events import Event, Ping, Role
 
 from .feeding import CUTS, GENEROUS, Heard, Passed, binary, decoder_of, hear, text, walk, walker_of
 from .layouts import LAYOUTS, Masked, has_walker, with_layout
 
-EVERY = pytest.mark.parametrize(("name", "role"), with_layout())
-EVERY_CUT = pytest.mark.parametrize("cut", CUTS)
+EVERY = cases(("name", "role"), with_layout())
+EVERY_CUT = cases("cut", CUTS)
 OPCODES = ["text", "binary", "more", "ping", "pong", "close"]
 
 
@@ -44,7 +43,7 @@ FAULTS: dict[str, tuple[str, bool, int, bytes]] = {
 
 
 @EVERY
-@pytest.mark.parametrize(("opcode", "final", "reserved", "payload"), FAULTS.values(), ids=FAULTS.keys())
+@cases(("opcode", "final", "reserved", "payload"), FAULTS.values(), ids=FAULTS.keys())
 def test_a_frame_against_the_rules_is_a_fault(
     name: str, role: Role, opcode: str, final: bool, reserved: int, payload: bytes
 ) -> None:
@@ -56,7 +55,7 @@ def test_a_frame_against_the_rules_is_a_fault(
 
 
 @EVERY
-@pytest.mark.parametrize("final", [True, False])
+@cases("final", [True, False])
 def test_an_opcode_that_is_reserved_is_a_fault(name: str, role: Role, final: bool) -> None:
     layout = LAYOUTS[name]
     reserved = set(range(16)) - set(layout.numbers.values())
@@ -69,7 +68,7 @@ def test_an_opcode_that_is_reserved_is_a_fault(name: str, role: Role, final: boo
 
 @EVERY_CUT
 @EVERY
-@pytest.mark.parametrize("opcode", OPCODES)
+@cases("opcode", OPCODES)
 def test_a_client_masks_the_payload_and_a_server_does_not(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], opcode: str
 ) -> None:
@@ -86,8 +85,8 @@ def test_a_client_masks_the_payload_and_a_server_does_not(
 
 @EVERY_CUT
 @EVERY
-@pytest.mark.parametrize("final", [True, False])
-@pytest.mark.parametrize("opcode", ["text", "binary"])
+@cases("final", [True, False])
+@cases("opcode", ["text", "binary"])
 def test_a_message_inside_another_is_a_fault(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], opcode: str, final: bool
 ) -> None:
@@ -132,7 +131,7 @@ def test_before_draft_07_broken_text_is_repaired_and_from_then_on_refused() -> N
 
 @EVERY_CUT
 @EVERY
-@pytest.mark.parametrize(("size", "length"), [(2, 0), (2, 1), (2, 125), (8, 0), (8, 125), (8, 126), (8, 65535)])
+@cases(("size", "length"), [(2, 0), (2, 1), (2, 125), (8, 0), (8, 125), (8, 126), (8, 65535)])
 def test_only_the_rfc_insists_on_the_shortest_length(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], size: int, length: int
 ) -> None:
@@ -147,7 +146,7 @@ def test_only_the_rfc_insists_on_the_shortest_length(
 
 
 @EVERY
-@pytest.mark.parametrize("opcode", ["close", "ping", "pong"])
+@cases("opcode", ["close", "ping", "pong"])
 def test_a_control_frame_may_have_a_long_length_in_the_drafts(name: str, role: Role, opcode: str) -> None:
     layout = LAYOUTS[name]
     data = layout.to(role, layout.first(opcode), b"\x03\xe8" + b"x" * 123, 8)
@@ -169,7 +168,7 @@ def long_head(name: str, role: Role, length: int) -> tuple[bytes, bytes]:
 
 
 @EVERY
-@pytest.mark.parametrize("length", [2**63, 2**63 + 1, 2**64 - 1])
+@cases("length", [2**63, 2**63 + 1, 2**64 - 1])
 def test_a_length_with_its_top_bit_set_is_a_fault(name: str, role: Role, length: int) -> None:
     head, _ = long_head(name, role, length)
     check(name, role, [head], Heard(fault=1002), Passed(ending=1002), Limits(2**70, 1))
@@ -177,7 +176,7 @@ def test_a_length_with_its_top_bit_set_is_a_fault(name: str, role: Role, length:
 
 @EVERY_CUT
 @EVERY
-@pytest.mark.parametrize("length", [2**31, 2**32, 2**32 + 5, 2**63 - 1])
+@cases("length", [2**31, 2**32, 2**32 + 5, 2**63 - 1])
 def test_a_length_of_2_to_the_32_is_not_cut_short(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], length: int
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import Answer, Limits
 from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.wire.events import Close, Event, Ping, Pong, Role
@@ -11,8 +12,8 @@ from wsgateway.wire.events import Close, Event, Ping, Pong, Role
 from .feeding import CUTS, GENEROUS, Heard, binary, decoder_of, encoder_of, hear, text
 from .opening import head_of, open_up, refusal
 
-EVERY_CUT = pytest.mark.parametrize("cut", CUTS)
-HIXIE = pytest.mark.parametrize("name", ["hixie-75", "hixie-76"])
+EVERY_CUT = cases("cut", CUTS)
+HIXIE = cases("name", ["hixie-75", "hixie-76"])
 # The draft's own request (1.2).
 SAMPLE = (
     "Upgrade: WebSocket",
@@ -51,8 +52,8 @@ FRAMES: dict[str, tuple[bytes, list[str]]] = {
 
 @EVERY_CUT
 @HIXIE
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize(("data", "texts"), FRAMES.values(), ids=FRAMES.keys())
+@cases("role", Role)
+@cases(("data", "texts"), FRAMES.values(), ids=FRAMES.keys())
 def test_texts_are_read_and_all_else_is_passed_over(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], data: bytes, texts: list[str]
 ) -> None:
@@ -94,7 +95,7 @@ TOO_BIG = {
 
 @EVERY_CUT
 @HIXIE
-@pytest.mark.parametrize("data", TOO_BIG.values(), ids=TOO_BIG.keys())
+@cases("data", TOO_BIG.values(), ids=TOO_BIG.keys())
 def test_a_frame_beyond_the_limit_is_too_big(name: str, cut: Callable[[bytes], list[bytes]], data: bytes) -> None:
     heard = hear(decoder_of(name, Role.SERVER, Limits(message_bytes=100)), cut(b"\x00ok\xff" + data))
     assert (heard.events, heard.fault) == ([text("ok")], 1009)
@@ -102,7 +103,7 @@ def test_a_frame_beyond_the_limit_is_too_big(name: str, cut: Callable[[bytes], l
 
 @EVERY_CUT
 @HIXIE
-@pytest.mark.parametrize(
+@cases(
     "data",
     [
         b"\x00" + b"a" * 100 + b"\xff",
@@ -132,7 +133,7 @@ def test_a_length_of_2_to_the_32_is_not_cut_short(cut: Callable[[bytes], list[by
 
 
 @HIXIE
-@pytest.mark.parametrize("data", [b"", b"\x00a\xff", b"\x80\x01a", b"\x01a\xff", b"\x80\x00"])
+@cases("data", [b"", b"\x00a\xff", b"\x80\x01a", b"\x01a\xff", b"\x80\x00"])
 def test_the_end_of_the_stream_between_frames_is_a_goodbye(name: str, data: bytes) -> None:
     """A WebKit up to mid 2011 says none other (C5, C6)."""
     decoder = decoder_of(name, Role.SERVER)
@@ -141,7 +142,7 @@ def test_the_end_of_the_stream_between_frames_is_a_goodbye(name: str, data: byte
 
 
 @HIXIE
-@pytest.mark.parametrize(
+@cases(
     ("data", "where"),
     [
         (b"\x00", "in a text"),
@@ -161,7 +162,7 @@ def test_the_end_of_the_stream_inside_a_frame_is_a_loss(name: str, data: bytes, 
 
 
 @HIXIE
-@pytest.mark.parametrize("event", [Ping(b""), Pong(b""), binary(b"x"), text(b"a\xffb"), text(b"\xff", final=False)])
+@cases("event", [Ping(b""), Pong(b""), binary(b"x"), text(b"a\xffb"), text(b"\xff", final=False)])
 def test_what_a_frame_cannot_say_is_not_written(name: str, event: Event) -> None:
     """Text with an FF byte would end its frame, and what follows be a frame that a client has forged."""
     with pytest.raises(ValueError, match=r"hixie|FF byte"):
@@ -169,7 +170,7 @@ def test_what_a_frame_cannot_say_is_not_written(name: str, event: Event) -> None
 
 
 @HIXIE
-@pytest.mark.parametrize("role", Role)
+@cases("role", Role)
 def test_fragments_are_one_frame(name: str, role: Role) -> None:
     encoder = encoder_of(name, role)
     sent = [text("Hel", final=False), text("", final=False), text("lo"), text(""), text("", final=False), text("x")]
@@ -197,7 +198,7 @@ def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("start", "host", "secure", "location"),
     [
         ("GET / HTTP/1.1", "example.com", False, "ws://example.com/"),
@@ -215,7 +216,7 @@ def test_the_location_is_what_the_client_asked_for(start: str, host: str, secure
     assert f"\r\nWebSocket-Location: {location}\r\n".encode("latin-1") in reply
 
 
-@pytest.mark.parametrize("origin", ["http://example.com", "null", "file://", "http://App.Test:8080"])
+@cases("origin", ["http://example.com", "null", "file://", "http://App.Test:8080"])
 def test_the_origin_comes_back_as_it_was_sent(origin: str) -> None:
     opened = open_up(head_of(*SAMPLE[:3], f"Origin: {origin}"))
     assert opened.answering.offer.origin == origin
@@ -228,7 +229,7 @@ def test_without_an_origin_there_is_nothing_to_answer() -> None:
     assert (str(refused), refused.status) == ("no Origin, which the reply must repeat", 400)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("asked", "offered", "chosen"),
     [
         ("chat", ("chat",), "chat"),
@@ -256,14 +257,14 @@ def test_a_client_that_asked_for_a_subprotocol_insists_on_one() -> None:
     assert refused.value.status == 502
 
 
-@pytest.mark.parametrize("lines", [PLAIN, (*PLAIN, "WebSocket-Protocol:")])
+@cases("lines", [PLAIN, (*PLAIN, "WebSocket-Protocol:")])
 def test_a_client_that_asked_for_none_gets_none(lines: tuple[str, ...]) -> None:
     opened = open_up(head_of(*lines))
     assert opened.answering.offer.subprotocols == ()
     assert b"WebSocket-Protocol" not in opened.reply(Answer("chat"))
 
 
-@pytest.mark.parametrize("control", ["\x01", "\x1b", "\x7f", "\t"])
+@cases("control", ["\x01", "\x1b", "\x7f", "\t"])
 def test_no_control_comes_back_in_a_subprotocol(control: str) -> None:
     """What is echoed is refused and not mended."""
     data = head_of(*PLAIN, f"WebSocket-Protocol: ch{control}at")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.dialects.hixie76 import key_number, make_key, proof_of
 from wsgateway.errors import HandshakeError
@@ -15,7 +16,7 @@ from .feeding import CUTS, Heard, decoder_of, encoder_of, hear, text
 from .opening import challenge_draws, head_of, open_up, refusal, seeded
 from .vectors import by_id
 
-EVERY_CUT = pytest.mark.parametrize("cut", CUTS)
+EVERY_CUT = cases("cut", CUTS)
 # The draft's own example (1.3).
 KEY1, NUMBER1 = "4 @1  46546xW%0l 1 5", 829309203
 KEY2, NUMBER2 = "12998 5 Y3 1  .P00", 259970620
@@ -49,7 +50,7 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize(("key", "number"), NUMBERS.values(), ids=NUMBERS.keys())
+@cases(("key", "number"), NUMBERS.values(), ids=NUMBERS.keys())
 def test_a_key_stands_for_its_digits_divided_by_its_spaces(key: str, number: int) -> None:
     assert key_number("Key1", key) == number
 
@@ -68,15 +69,15 @@ WRONG_KEYS = {
 }
 
 
-@pytest.mark.parametrize(("key", "said"), WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
+@cases(("key", "said"), WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
 def test_a_key_that_no_client_makes_is_refused(key: str, said: str) -> None:
     with pytest.raises(HandshakeError, match=re.escape(said)) as refused:
         key_number("Key1", key)
     assert refused.value.status == 400
 
 
-@pytest.mark.parametrize(("key", "said"), WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
-@pytest.mark.parametrize("number", [1, 2])
+@cases(("key", "said"), WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
+@cases("number", [1, 2])
 def test_a_request_with_a_wrong_key_is_refused(number: int, key: str, said: str) -> None:
     # A space that the client puts behind the key would count, too.
     refused = refusal(request(key, KEY2) if number == 1 else request(KEY1, key))
@@ -86,7 +87,7 @@ def test_a_request_with_a_wrong_key_is_refused(number: int, key: str, said: str)
     assert refused.status == 400
 
 
-@pytest.mark.parametrize(
+@cases(
     ("lines", "said"),
     [
         ((f"Sec-WebSocket-Key1: {KEY1}",), "Key1 needs Key2"),
@@ -212,7 +213,7 @@ def test_an_offer_without_an_origin_is_made_as_from_the_host_itself() -> None:
 # -- subprotocols ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("asked", "chosen", "answered"),
     [("chat", "chat", "chat"), ("chat,superchat", "superchat", "superchat"), ("chat, superchat", "chat", "chat")],
 )
@@ -244,15 +245,15 @@ def test_the_unprefixed_name_of_websocket_ruby_is_understood_and_answered_with_t
 
 
 @EVERY_CUT
-@pytest.mark.parametrize("closing", [b"\xff\x00", b"\xff\x80\x00", b"\xff\x80\x80\x80\x00"])
-@pytest.mark.parametrize("role", Role)
+@cases("closing", [b"\xff\x00", b"\xff\x80\x00", b"\xff\x80\x80\x80\x00"])
+@cases("role", Role)
 def test_ff_and_a_length_of_0_closes(role: Role, closing: bytes, cut: Callable[[bytes], list[bytes]]) -> None:
     heard = hear(decoder_of("hixie-76", role), cut(b"\x00last\xff" + closing + b"\x00late\xff\xff\x01"))
     assert heard == Heard([text("last"), Close()])
 
 
 @EVERY_CUT
-@pytest.mark.parametrize("data", [b"\x80\x00", b"\xfe\x00", b"\xff\x01\x00", b"\x01\xff\x00\xff", b"\x00\xff"])
+@cases("data", [b"\x80\x00", b"\xfe\x00", b"\xff\x01\x00", b"\x01\xff\x00\xff", b"\x00\xff"])
 def test_nothing_else_closes(data: bytes, cut: Callable[[bytes], list[bytes]]) -> None:
     """An empty text ends in FF, and the 00 of the next one stands behind it."""
     heard = hear(decoder_of("hixie-76", Role.SERVER), cut(data + b"\x00ok\xff"))
@@ -260,7 +261,7 @@ def test_nothing_else_closes(data: bytes, cut: Callable[[bytes], list[bytes]]) -
     assert heard.events[-1] == text("ok")
 
 
-@pytest.mark.parametrize("close", [Close(), Close(1000), Close(1001, "bye")])
-@pytest.mark.parametrize("role", Role)
+@cases("close", [Close(), Close(1000), Close(1001, "bye")])
+@cases("role", Role)
 def test_a_close_has_no_code(role: Role, close: Close) -> None:
     assert encoder_of("hixie-76", role).send(close) == b"\xff\x00"

@@ -2,8 +2,7 @@
 
 from itertools import repeat
 
-import pytest
-
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.dialects.hybi import cover_key_04
 from wsgateway.wire.events import Close, Event, Fragment, Ping, Pong, Role
@@ -52,7 +51,7 @@ SAID: dict[str, list[tuple[list[Event], str, str]]] = {
         ([Close(1009)], "81 02 03ec", "37fa213d b6f822d1"),
     ],
 }
-EVERY = pytest.mark.parametrize(
+EVERY = cases(
     ("name", "sender", "events", "wire"),
     [
         (name, sender, events, bytes.fromhex(wire))
@@ -91,7 +90,7 @@ def test_the_mask_of_draft_04_is_made_of_the_frames_nonce_and_of_the_secret() ->
     assert cover_key_04(MASK_KEY, SECRET).hex() == "824035ac55463da62257d6fb167d1cdc73da0f8e"
 
 
-@pytest.mark.parametrize("name", ["hybi-05", "hybi-06"])
+@cases("name", ["hybi-05", "hybi-06"])
 def test_the_mask_of_drafts_05_and_06_is_the_frames_key_itself(name: str) -> None:
     """The fixture of an EventMachine server, whose key makes it easy to see."""
     wire = bytes.fromhex("00000100 84 05 49656c6c6e")
@@ -99,7 +98,7 @@ def test_the_mask_of_drafts_05_and_06_is_the_frames_key_itself(name: str) -> Non
     assert encoder_of(name, Role.CLIENT, repeat(wire[:4])).send(text("Hello")) == wire
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "wire"),
     [
         # The SHA-1 of 00000001 and of 00000002, each with the secret, begin with f3508918 and f0f28975.
@@ -115,7 +114,7 @@ def test_every_frame_has_a_mask_of_its_own(name: str, wire: str) -> None:
     assert hear(decoder_of(name, Role.SERVER), [bytes.fromhex(wire)]) == Heard([text("az"), text("cd")])
 
 
-@pytest.mark.parametrize("name", ["hybi-04", "hybi-05", "hybi-06"])
+@cases("name", ["hybi-04", "hybi-05", "hybi-06"])
 def test_a_mask_goes_on_where_a_read_ended(name: str) -> None:
     """Its period is 20 in 04 and 4 in the others, and the head is under it, too."""
     message = bytes(range(256)) * 2
@@ -133,7 +132,7 @@ def test_frames_of_draft_04_mean_nothing_without_the_secret_of_their_connection(
         assert not any(isinstance(event, Fragment) for event in heard.events), "noise is at most a stray control frame"
 
 
-@pytest.mark.parametrize("name", ["hybi-04", "hybi-05", "hybi-06"])
+@cases("name", ["hybi-04", "hybi-05", "hybi-06"])
 def test_a_server_masks_nothing_and_asks_for_no_key(name: str) -> None:
     assert encoder_of(name, Role.SERVER, iter(())).send(text("Hello")) == bytes.fromhex("84 05 48656c6c6f")
 
@@ -151,9 +150,7 @@ SAMPLE = [
     "Sec-WebSocket-Key2: 12998 5 Y3 1  .P00",
 ]
 CHALLENGE, PROOF = b"^n:ds[4U", b"8jKS'y:G*Co,Wxa-"
-NUMBERED = pytest.mark.parametrize(
-    ("name", "number"), [("hixie-76", "0"), ("hybi-01", "1"), ("hybi-02", "2"), ("hybi-03", "3")]
-)
+NUMBERED = cases(("name", "number"), [("hixie-76", "0"), ("hybi-01", "1"), ("hybi-02", "2"), ("hybi-03", "3")])
 
 
 @NUMBERED

@@ -2,10 +2,10 @@
 
 import sys
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.dialects.frames import FrameRules
 from wsgateway.wire.events import Role
@@ -78,15 +78,16 @@ def framed(name: str, role: Role) -> dict[str, list[bytes]]:
     }
 
 
-CASES = [
-    pytest.param(name, role, pieces, id=f"{name}-{role.value}-{what}")
+CASES = {
+    f"{name}-{role.value}-{what}": (name, role, pieces)
     for name in DIALECTS
     for role in Role
     for what, pieces in (DELIMITED | (framed(name, role) if name in LAYOUTS else {})).items()
-]
+}
+WALKED = {what: case for what, case in CASES.items() if has_walker(case[0])}
 
 
-@pytest.mark.parametrize(("name", "role", "pieces"), CASES)
+@cases(("name", "role", "pieces"), CASES.values(), CASES)
 def test_a_decoder_keeps_little_of_what_never_ends(name: str, role: Role, pieces: list[bytes]) -> None:
     decoder = decoder_of(name, role, ENDLESS)
     for piece in pieces:
@@ -95,7 +96,7 @@ def test_a_decoder_keeps_little_of_what_never_ends(name: str, role: Role, pieces
         assert kept_bytes(decoder) <= most_kept(name)
 
 
-@pytest.mark.parametrize(("name", "role", "pieces"), [case for case in CASES if has_walker(str(case.values[0]))])
+@cases(("name", "role", "pieces"), WALKED.values(), WALKED)
 def test_a_walker_keeps_little_of_what_never_ends(name: str, role: Role, pieces: list[bytes]) -> None:
     walker = walker_of(name, role, ENDLESS)
     for piece in pieces:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, recognise
 from wsgateway.errors import HandshakeError
 
@@ -54,12 +55,12 @@ RECOGNISED: list[tuple[list[tuple[str, str]], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "name"), RECOGNISED)
+@cases(("headers", "name"), RECOGNISED)
 def test_a_request_is_recognised(headers: list[tuple[str, str]], name: str) -> None:
     assert recognise(request_of(*UPGRADE, *headers)).name == name
 
 
-@pytest.mark.parametrize("headers", [headers for headers, _ in RECOGNISED])
+@cases("headers", [headers for headers, _ in RECOGNISED])
 def test_one_dialect_recognises_it_and_no_other(headers: list[tuple[str, str]]) -> None:
     request = request_of(*UPGRADE, *headers)
     assert sum(dialect.handshake.recognises(request) for dialect in DIALECTS.values()) == 1
@@ -71,8 +72,8 @@ POSSIBLE = ", ".join(map(str, sorted(VERSIONS, reverse=True)))
 STRANGE = ["9", "10", "11", "12", "14", "0", "1", "-1", "013", "13.0", "", "13, 8", "8, 13", "13,13", "x", "8;", "\xb2"]
 
 
-@pytest.mark.parametrize("more", [[], [draft("1"), KEY1, KEY2]])
-@pytest.mark.parametrize("value", STRANGE)
+@cases("more", [[], [draft("1"), KEY1, KEY2]])
+@cases("value", STRANGE)
 def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more: list[tuple[str, str]]) -> None:
     """RFC 6455, 4.2.2 and 4.4. It does not fall back to what else there is."""
     with pytest.raises(HandshakeError) as refused:
@@ -82,7 +83,7 @@ def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more:
     assert refused.value.headers == (("Upgrade", "websocket"), ("Sec-WebSocket-Version", POSSIBLE))
 
 
-@pytest.mark.parametrize("value", ["4", "5", "10", "-1", "01", "+1", "1.0", "", "0x1", "1, 2", "draft", "\xb9"])
+@cases("value", ["4", "5", "10", "-1", "01", "+1", "1.0", "", "0x1", "1, 2", "draft", "\xb9"])
 def test_a_draft_that_no_draft_with_two_keys_has_is_refused(value: str) -> None:
     with pytest.raises(HandshakeError) as refused:
         recognise(request_of(*UPGRADE, draft(value), KEY1, KEY2))
@@ -90,7 +91,7 @@ def test_a_draft_that_no_draft_with_two_keys_has_is_refused(value: str) -> None:
     assert refused.value.status == 400
 
 
-@pytest.mark.parametrize(
+@cases(
     ("headers", "said"),
     [
         ([KEY], "a key without its other half"),

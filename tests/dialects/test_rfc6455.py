@@ -13,6 +13,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 from wsproto.connection import Connection, ConnectionType
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
@@ -21,8 +22,8 @@ from wsgateway.wire.heads import Headers, Response, ResponseHead
 from .feeding import CUTS, Heard, binary, byte_by_byte, decoder_of, encoder_of, hear, other, text
 from .opening import LIMITS, head_of, open_up, scripted, seeded
 
-BOTH = pytest.mark.parametrize("role", Role)
-EVERY_CUT = pytest.mark.parametrize("cut", CUTS)
+BOTH = cases("role", Role)
+EVERY_CUT = cases("cut", CUTS)
 
 # -- permessage-deflate (RFC 7692) -----------------------------------------------------------------------------
 
@@ -36,7 +37,7 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("lines", "extensions"),
     [
         ([], ()),
@@ -55,7 +56,7 @@ def test_of_the_extensions_only_permessage_deflate_is_offered_on(lines: list[str
     assert open_up(data).answering.offer.extensions == extensions
 
 
-@pytest.mark.parametrize(
+@cases(
     ("offered", "agreed", "said"),
     [
         (("permessage-deflate",), "permessage-deflate", None),
@@ -96,7 +97,7 @@ def conversation(cut: Callable[[bytes], list[bytes]], ending: Close) -> list[Eve
     return [*events, ending]
 
 
-ENDINGS = pytest.mark.parametrize("ending", [Close(), Close(1000), Close(4999, "\u20ac" * 41)], ids=str)
+ENDINGS = cases("ending", [Close(), Close(1000), Close(4999, "\u20ac" * 41)], ids=str)
 
 
 def joined(events: list[Event]) -> list[Event]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS
 from wsgateway.dialects.upgrade import check_switch, check_upgrade, end_to_end, valid_subprotocols
 from wsgateway.errors import HandshakeError
@@ -19,7 +20,7 @@ def changed(target: str = "/chat", method: str = "GET", **headers: str | None) -
     return request_of(*items, target=target, method=method)
 
 
-@pytest.mark.parametrize(
+@cases(
     "request_",
     [
         changed(),
@@ -89,7 +90,7 @@ REFUSED: list[tuple[Request, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "status", "said"), REFUSED)
+@cases(("request_", "status", "said"), REFUSED)
 def test_no_upgrade(request_: Request, status: int, said: str) -> None:
     with pytest.raises(HandshakeError) as refused:
         check_upgrade(request_)
@@ -97,7 +98,7 @@ def test_no_upgrade(request_: Request, status: int, said: str) -> None:
     assert refused.value.status == status
 
 
-@pytest.mark.parametrize("name", ["Host", "Origin", "Content-Length"])
+@cases("name", ["Host", "Origin", "Content-Length"])
 def test_what_must_stand_once_stands_once(name: str) -> None:
     twice = request_of(*(GOOD | {"Origin": "null", "Content-Length": "0"}).items(), (name.lower(), "x"))
     with pytest.raises(HandshakeError, match=f"2 {name} headers"):
@@ -120,9 +121,7 @@ def test_who_is_refused_learns_what_is_needed() -> None:
         assert dict(refused.value.headers) == {header: {"Upgrade": "websocket", "Allow": "GET"}[header]}
 
 
-@pytest.mark.parametrize(
-    ("sent", "good"), [("/caf\xc3\xa9", True), ("/\xff", False), ("/\xed\xa0\x80", False), ("/\xc3", False)]
-)
+@cases(("sent", "good"), [("/caf\xc3\xa9", True), ("/\xff", False), ("/\xed\xa0\x80", False), ("/\xc3", False)])
 def test_a_target_that_is_not_ascii_is_utf_8(sent: str, good: bool) -> None:
     """A WebKit compares the Location that it gets back as text; what is not UTF-8 it could not read (H27)."""
     data = head_of(*[f"{name}: {value}" for name, value in GOOD.items()], "Origin: null", start=f"GET {sent} HTTP/1.1")
@@ -137,7 +136,7 @@ def test_a_target_that_is_not_ascii_is_utf_8(sent: str, good: bool) -> None:
 VERSIONS = [dialect.handshake.version for dialect in DIALECTS.values() if dialect.handshake.version is not None]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_only_dialects_with_two_keys_have_8_bytes_behind_their_head(version: int) -> None:
     """A body that a server behind us sees and we do not is how requests are smuggled."""
     lines = [*[f"{name}: {value}" for name, value in GOOD.items()], f"Sec-WebSocket-Version: {version}"]
@@ -156,7 +155,7 @@ def test_headers_that_concern_the_other_end_go_end_to_end() -> None:
     assert end_to_end(Headers(kept)) == kept
 
 
-@pytest.mark.parametrize(
+@cases(
     "name",
     [
         # RFC 9110, 7.6.1
@@ -182,7 +181,7 @@ def test_what_connection_names_stays_here() -> None:
 # -- subprotocols and switches ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("names", "valid"),
     [
         ([], ()),
@@ -195,7 +194,7 @@ def test_subprotocols_are_tokens_each_once(names: list[str], valid: tuple[str, .
     assert valid_subprotocols(names) == valid
 
 
-@pytest.mark.parametrize(
+@cases(
     ("upgrade", "connection"),
     [("websocket", "Upgrade"), ("WebSocket", "upgrade"), ("WEBSOCKET", "keep-alive, Upgrade")],
 )
@@ -203,7 +202,7 @@ def test_a_switch(upgrade: str, connection: str) -> None:
     check_switch(Headers([("Upgrade", upgrade), ("Connection", connection)]))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("headers", "said"),
     [
         ([], "101 with Upgrade ''"),

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from itertools import repeat
 
-import pytest
-
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS
 from wsgateway.wire.events import Close, Event, Ping, Pong
 
@@ -48,7 +47,7 @@ def expected(vector: Vector) -> list[Event]:
     return [*between, text(vector.payload)]
 
 
-UNDERSTOOD = pytest.mark.parametrize("vector", distinct(vectors("frame", "ok", "deviation")), ids=str)
+UNDERSTOOD = cases("vector", distinct(vectors("frame", "ok", "deviation")), ids=str)
 
 
 def test_every_dialect_has_frames_of_others_in_both_directions() -> None:
@@ -96,16 +95,14 @@ def mask_key(vector: Vector) -> bytes:
     return vector.wire[:4] if layout is not None and layout.masked is Masked.FRAME else MASK_KEY
 
 
-@pytest.mark.parametrize("vector", distinct(vectors("frame", "ok")), ids=str)
+@cases("vector", distinct(vectors("frame", "ok")), ids=str)
 def test_our_frame_is_the_same_to_the_byte(vector: Vector) -> None:
     encoder = encoder_of(vector.dialect, vector.sender, repeat(mask_key(vector)))
     events = FRAGMENTED.get(vector.name) or expected(vector)
     assert b"".join(map(encoder.send, events)) == vector.wire
 
 
-@pytest.mark.parametrize(
-    "vector", [each for each in distinct(vectors("frame", "ok")) if each.dialect in LAYOUTS], ids=str
-)
+@cases("vector", [each for each in distinct(vectors("frame", "ok")) if each.dialect in LAYOUTS], ids=str)
 def test_the_frames_that_other_tests_make_are_the_same_to_the_byte(vector: Vector) -> None:
     """So that those tests cannot pass on frames that nobody else would write."""
     if vector.name in FRAGMENTED or mask_key(vector) != MASK_KEY:
@@ -168,8 +165,8 @@ WRONG: dict[str, Callable[[Vector], Heard]] = {
 }
 
 
-@pytest.mark.parametrize("cut", [whole, byte_by_byte])
-@pytest.mark.parametrize("vector", distinct(vectors("frame", "wrong")), ids=str)
+@cases("cut", [whole, byte_by_byte])
+@cases("vector", distinct(vectors("frame", "wrong")), ids=str)
 def test_a_wrong_frame_is_a_fault_or_is_read_as_what_its_bytes_say(
     vector: Vector, cut: Callable[[bytes], list[bytes]]
 ) -> None:
@@ -182,9 +179,7 @@ def test_a_wrong_frame_is_a_fault_or_is_read_as_what_its_bytes_say(
     assert hear(decoder, cut(vector.wire * times)) == outcome, vector.status_reason
 
 
-@pytest.mark.parametrize(
-    "vector", [each for each in vectors("frame", "wrong") if each.wire[-3:] == b"\x80\x7f\xff"], ids=str
-)
+@cases("vector", [each for each in vectors("frame", "wrong") if each.wire[-3:] == b"\x80\x7f\xff"], ids=str)
 def test_the_end_of_a_binary_frame_that_was_written_as_text_is_passed_over(vector: Vector) -> None:
     """One of the 127 bytes that it announces has come; with the other 126 the frame is over."""
     decoder = decoder_of(vector.dialect, vector.receiver)

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import ResponseHead
@@ -28,7 +29,7 @@ def test_every_dialect_has_requests_of_others() -> None:
     assert {request.dialect for request in vectors("handshake_request", "ok")} == set(DIALECTS)
 
 
-@pytest.mark.parametrize("request_vector", REQUESTS, ids=str)
+@cases("request_vector", REQUESTS, ids=str)
 def test_a_request_is_recognised_and_understood(request_vector: Vector) -> None:
     """Those that are wrong too: websocket-ruby's two-key drafts name the subprotocol as 75 does."""
     opened = open_up(request_vector.wire)
@@ -45,7 +46,7 @@ def test_a_request_is_recognised_and_understood(request_vector: Vector) -> None:
 
 
 # The values below were read off the recorded requests.
-@pytest.mark.parametrize(
+@cases(
     ("name", "target", "location"),
     [
         ("phantomjs_T10", "/caf%C3%A9/%C3%A9?q=a%20b", "ws://127.0.0.1:46745/caf\xc3\xa9/\xc3\xa9?q=a%20b"),
@@ -60,7 +61,7 @@ def test_the_location_that_a_webkit_asked_for_comes_back_as_it_sent_it(name: str
     assert f"\r\nSec-WebSocket-Location: {location}\r\n".encode("latin-1") in opened.reply(Answer())
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "asked", "chosen"),
     [("P1", "chat", "chat"), ("P5", "chat superchat", None), ("P6", "chat,superchat", "superchat")],
 )
@@ -108,7 +109,7 @@ def our_reply(reply: Vector) -> bytes:
     return opened.reply(Answer(chosen))
 
 
-@pytest.mark.parametrize("reply", vectors("handshake_response", "ok"), ids=str)
+@cases("reply", vectors("handshake_response", "ok"), ids=str)
 def test_our_reply_has_the_same_lines_and_the_same_proof(reply: Vector) -> None:
     lines, proof = split_reply(our_reply(reply))
     their_lines, their_proof = split_reply(reply.wire)
@@ -133,12 +134,12 @@ def test_every_dialect_has_a_reply_to_match_to_the_byte() -> None:
     assert {reply.dialect for reply in SAME_TO_THE_BYTE} == set(DIALECTS)
 
 
-@pytest.mark.parametrize("reply", SAME_TO_THE_BYTE, ids=str)
+@cases("reply", SAME_TO_THE_BYTE, ids=str)
 def test_our_reply_is_the_same_to_the_byte(reply: Vector) -> None:
     assert our_reply(reply) == reply.wire.replace(NO_PROTOCOL, b""), reply.status_reason
 
 
-@pytest.mark.parametrize("request_vector", [each for each in REQUESTS if each.dialect == "hixie-75"], ids=str)
+@cases("request_vector", [each for each in REQUESTS if each.dialect == "hixie-75"], ids=str)
 def test_the_first_three_lines_of_hixie_75_are_those_that_webkit_compares(request_vector: Vector) -> None:
     opened = open_up(request_vector.wire)
     reply = opened.reply(Answer(next(iter(opened.answering.offer.subprotocols), None)))
@@ -192,12 +193,12 @@ def fault_in(reply: Vector) -> str | None:
 REPLIES = vectors("handshake_response", "ok", "deviation", "wrong")
 
 
-@pytest.mark.parametrize("reply", [each for each in REPLIES if fault_in(each) is None], ids=str)
+@cases("reply", [each for each in REPLIES if fault_in(each) is None], ids=str)
 def test_a_reply_to_us_is_accepted(reply: Vector) -> None:
     assert checked_by_us(reply) == Answer(subprotocol_of(reply.wire)), reply.status_reason
 
 
-@pytest.mark.parametrize("reply", [each for each in REPLIES if fault_in(each) is not None], ids=str)
+@cases("reply", [each for each in REPLIES if fault_in(each) is not None], ids=str)
 def test_a_reply_to_us_that_lacks_something_is_refused(reply: Vector) -> None:
     with pytest.raises(HandshakeError) as refused:
         pytest.fail(f"accepted as {checked_by_us(reply)}, though: {reply.status_reason}")
@@ -205,7 +206,7 @@ def test_a_reply_to_us_that_lacks_something_is_refused(reply: Vector) -> None:
     assert refused.value.status == 502
 
 
-@pytest.mark.parametrize("reply", vectors("handshake_response", "refusal"), ids=str)
+@cases("reply", vectors("handshake_response", "refusal"), ids=str)
 def test_a_refusal_is_read_as_one(reply: Vector) -> None:
     """faye's answer to versions that it does not know."""
     ours = DIALECTS[reply.dialect].handshake

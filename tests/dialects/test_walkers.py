@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-import pytest
-
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close, Role
@@ -11,8 +10,8 @@ from wsgateway.wire.events import Close, Role
 from .feeding import CUTS, Passed, walk, walker_of
 from .layouts import LAYOUTS, has_walker, with_layout
 
-EVERY = pytest.mark.parametrize(("name", "role"), with_layout(has_walker))
-EVERY_CUT = pytest.mark.parametrize("cut", CUTS)
+EVERY = cases(("name", "role"), with_layout(has_walker))
+EVERY_CUT = cases("cut", CUTS)
 
 
 def conversation(name: str, role: Role) -> bytes:
@@ -53,8 +52,8 @@ def test_frames_are_passed_on_unchanged(name: str, role: Role, cut: Callable[[by
 
 
 @EVERY
-@pytest.mark.parametrize("payload", [b"", b"Hello", b"x" * 125])
-@pytest.mark.parametrize("opcode", ["text", "binary"])
+@cases("payload", [b"", b"Hello", b"x" * 125])
+@cases("opcode", ["text", "binary"])
 def test_a_short_message_is_passed_on_at_once(name: str, role: Role, opcode: str, payload: bytes) -> None:
     walker = walker_of(name, role)
     data = framed(name, role, opcode, payload)
@@ -93,7 +92,7 @@ def test_a_message_counts_once_it_has_gone_through_whole(name: str, role: Role) 
 
 
 @EVERY
-@pytest.mark.parametrize("opcode", ["close", "ping", "pong"])
+@cases("opcode", ["close", "ping", "pong"])
 def test_a_control_frame_is_held_back_until_it_is_whole(name: str, role: Role, opcode: str) -> None:
     walker = walker_of(name, role)
     data = framed(name, role, opcode, b"\x03\xe8" + b"x" * 100)
@@ -123,7 +122,7 @@ def test_limits_hold_before_bytes_leave(name: str, role: Role, cut: Callable[[by
 # -- compression (RFC 7692, 6) ---------------------------------------------------------------------------------
 
 # The only dialect in which one can be agreed.
-BOTH = pytest.mark.parametrize("role", Role)
+BOTH = cases("role", Role)
 
 
 def reserving(role: Role, *frames: tuple[str, bool, int, bytes]) -> bytes:
@@ -153,7 +152,7 @@ def test_rsv1_is_passed_on_where_a_compression_was_agreed(role: Role, cut: Calla
 
 
 @BOTH
-@pytest.mark.parametrize(
+@cases(
     ("opcode", "final", "reserved"),
     [
         ("more", True, 0x40),
@@ -172,7 +171,7 @@ def test_rsv1_stands_on_no_other_frame(role: Role, opcode: str, final: bool, res
 
 
 @BOTH
-@pytest.mark.parametrize("reserved", [0x20, 0x10, 0x60, 0x70])
+@cases("reserved", [0x20, 0x10, 0x60, 0x70])
 def test_other_reserved_bits_are_passed_on_never(role: Role, reserved: int) -> None:
     data = reserving(role, ("text", True, reserved, b"x"))
     assert walk(walker_of("rfc6455", role, compressed=True), [data]) == Passed(ending=1002)
@@ -182,7 +181,7 @@ def test_other_reserved_bits_are_passed_on_never(role: Role, reserved: int) -> N
 
 
 @EVERY
-@pytest.mark.parametrize("cut_at", [0, 1, 20])
+@cases("cut_at", [0, 1, 20])
 def test_a_stream_that_ends_without_a_close_is_a_loss(name: str, role: Role, cut_at: int) -> None:
     walker = walker_of(name, role)
     walker.feed(framed(name, role, "binary", b"x" * 100)[:cut_at])
@@ -206,7 +205,7 @@ def test_drafts_with_the_same_frames_share_a_framing_so_that_frames_pass_between
     assert DIALECTS["hybi-03"].framing is first
 
 
-@pytest.mark.parametrize(
+@cases(
     ("one", "other"), [("hybi-05", "hybi-06"), ("hybi-06", "hybi-07"), ("hybi-07", "hybi-08"), ("hybi-08", "rfc6455")]
 )
 def test_drafts_whose_closes_differ_share_none(one: str, other: str) -> None:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import pytest
-
+from tests.cases import Decorator, cases
 from wsgateway.relay.translate import Terms
 from wsgateway.wire.events import Role
 
@@ -29,18 +28,16 @@ class Row:
         assert passed == Passed([bytes.fromhex(self.forward)], bytes.fromhex(self.reply), self.ending)
 
 
-def each_of(rows: list[Row], targets: tuple[str, ...] = ()) -> pytest.MarkDecorator:
-    """A test for each row and its dialects; only those of some targets, if any are given."""
-    return pytest.mark.parametrize(
-        ("row", "source", "target"),
-        [
-            pytest.param(row, source, target, id=_named(row, source, target))
-            for row in rows
-            for source in row.sources
-            for target in row.targets
-            if not targets or target in targets
-        ],
-    )
+def each_of(rows: list[Row], targets: tuple[str, ...] = ()) -> Decorator:
+    """Each row and its dialects; only those of some targets, if any are given."""
+    tried = [
+        (row, source, target)
+        for row in rows
+        for source in row.sources
+        for target in row.targets
+        if not targets or target in targets
+    ]
+    return cases(("row", "source", "target"), tried, [_named(*case) for case in tried])
 
 
 def _named(row: Row, source: str, target: str) -> str:

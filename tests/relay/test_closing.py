@@ -1,7 +1,6 @@
 """Who is told what when a session ends: the table of `relay.closing`, for every dialect."""
 
-import pytest
-
+from tests.cases import cases
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.closing import Ending, farewell
@@ -30,39 +29,39 @@ FAULTS: dict[str, tuple[Ending, Close | None]] = {
 }
 ENDINGS = {**GOODBYES, **FAULTS}
 
-every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
-both_sides = pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["a client", "an upstream"])
+every_dialect = cases("dialect", DIALECTS)
+both_sides = cases("role", [CLIENT, UPSTREAM], ids=["a client", "an upstream"])
 
 
 @every_dialect
 @both_sides
-@pytest.mark.parametrize(("ending", "told"), ENDINGS.values(), ids=ENDINGS.keys())
+@cases(("ending", "told"), ENDINGS.values(), ids=ENDINGS.keys())
 def test_the_source_is_told_its_own_code(ending: Ending, told: Close | None, role: Role, dialect: str) -> None:
     assert farewell(ending, True, side(dialect, role)) == told
 
 
 @every_dialect
 @both_sides
-@pytest.mark.parametrize("ending", [ending for ending, _ in GOODBYES.values()], ids=GOODBYES.keys())
+@cases("ending", [ending for ending, _ in GOODBYES.values()], ids=GOODBYES.keys())
 def test_the_other_side_has_heard_a_close_already(ending: Ending, role: Role, dialect: str) -> None:
     assert farewell(ending, False, side(dialect, role)) is None
 
 
 @every_dialect
-@pytest.mark.parametrize("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
+@cases("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
 def test_a_client_that_knows_the_code_is_told_of_a_bad_upstream(ending: Ending, dialect: str) -> None:
     expected = Close(1014) if dialect in KNOW_1014 else None
     assert farewell(ending, False, side(dialect, CLIENT)) == expected
 
 
 @every_dialect
-@pytest.mark.parametrize("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
+@cases("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
 def test_an_upstream_is_told_no_code_that_its_client_did_not_send(ending: Ending, dialect: str) -> None:
     assert farewell(ending, False, side(dialect, UPSTREAM)) is None
 
 
 @every_dialect
 @both_sides
-@pytest.mark.parametrize("to_source", [True, False])
+@cases("to_source", [True, False])
 def test_when_we_stop_both_sides_are_told_that_we_go_away(to_source: bool, role: Role, dialect: str) -> None:
     assert farewell(None, to_source, side(dialect, role)) == Close(1001)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import get_args
 
-import pytest
-
+from tests.cases import cases
 from tests.dialects.feeding import Heard, binary, byte_by_byte, cut_at_random, text, whole
 from wsgateway.relay.translate import Terms
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
@@ -24,9 +23,9 @@ WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "latin-1": lambda data: "".join(map(chr, data)).encode(),
     "hex": lambda data: data.hex().encode(),
 }
-every_form = pytest.mark.parametrize("form", WRITTEN)
-every_encode = pytest.mark.parametrize("encode", get_args(Encode))
-every_decode = pytest.mark.parametrize("decode", get_args(Decode))
+every_form = cases("form", WRITTEN)
+every_encode = cases("encode", get_args(Encode))
+every_decode = cases("decode", get_args(Decode))
 
 # Each dialect as it is, and as one whose clients cannot take binary messages.
 SIDES = [(dialect, takes) for dialect in DISTINCT for takes in (True, False) if takes or dialect.framing.carries_binary]

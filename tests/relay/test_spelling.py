@@ -1,7 +1,6 @@
 """The frames that these tests write are those of the vectors, which other implementations wrote."""
 
-import pytest
-
+from tests.cases import cases
 from tests.dialects.vectors import Vector, distinct, vectors
 
 from .passing import CLIENT, HIXIE
@@ -21,7 +20,7 @@ SHOWN: dict[str, list[Word]] = {
 VECTORS = [each for each in distinct(vectors("frame", "ok")) if each.name in SHOWN]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=str)
+@cases("vector", VECTORS, ids=str)
 def test_a_frame_of_these_tests_is_one_of_another_implementation(vector: Vector) -> None:
     # Both are of the client's connection, whose secret is that of the vectors.
     written = said if vector.direction == "c2s" else told

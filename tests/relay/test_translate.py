@@ -5,8 +5,7 @@ Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D. "Hello" is 48 65 
 
 from collections.abc import Callable
 
-import pytest
-
+from tests.cases import cases
 from tests.dialects.feeding import CUTS, byte_by_byte, cut_at_random
 from wsgateway.dialects import DIALECTS
 from wsgateway.wire.events import Close, Role
@@ -15,7 +14,7 @@ from .passing import CLIENT, FRAMES, HIXIE, LATER, RFC, UPSTREAM, Ending, direct
 from .rows import Row, each_of
 from .spelling import said
 
-every_cut = pytest.mark.parametrize("cut", CUTS)
+every_cut = cases("cut", CUTS)
 
 ROWS = [
     # -- text between 00 and FF becomes frames (hixie-76, 5.3; RFC 6455, 5.7) --------------------------------------
@@ -150,28 +149,28 @@ def test_towards_hixie_the_same_bytes_leave_however_they_came(
 # -- a message streams: what is here leaves ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("source", FRAMES)
-@pytest.mark.parametrize("target", HIXIE)
+@cases("source", FRAMES)
+@cases("target", HIXIE)
 def test_fragments_leave_as_they_come_and_as_one_frame(source: str, target: str) -> None:
     fragments = ["01 03 48656c", "00 02 6c6f", "00 01", "20", "80 03 796f75", "81 01 78"]
     passed = put_through(direction(source, target, UPSTREAM), map(bytes.fromhex, fragments))
     assert passed.steps == [b"\x00Hel", b"lo", b"", b" ", b"you\xff", b"\x00x\xff"]
 
 
-@pytest.mark.parametrize("target", FRAMES)
+@cases("target", FRAMES)
 def test_a_text_of_hixie_leaves_in_fragments_as_it_comes(target: str) -> None:
     pieces = [b"\x00Hel", b"lo", b"\xff\x00", b"x\xff"]
     passed = put_through(direction("hixie-76", target, UPSTREAM), pieces)
     assert passed.steps == [b"\x01\x03Hel", b"\x00\x02lo", b"\x80\x00\x01\x00", b"\x80\x01x"]
 
 
-@pytest.mark.parametrize("target", FRAMES)
+@cases("target", FRAMES)
 def test_each_fragment_has_a_mask_of_its_own_towards_an_upstream(target: str) -> None:
     passed = put_through(direction("hixie-76", target, CLIENT), [b"\x00Hel", b"lo\xff"])
     assert passed.steps == [bytes.fromhex("01 83 37fa213d 7f9f4d"), bytes.fromhex("80 82 37fa213d 5b95")]
 
 
-@pytest.mark.parametrize(("source", "target"), [("rfc6455", "hybi-08"), ("hybi-07", "rfc6455")])
+@cases(("source", "target"), [("rfc6455", "hybi-08"), ("hybi-07", "rfc6455")])
 def test_a_frame_that_comes_in_pieces_leaves_in_fragments(source: str, target: str) -> None:
     # The key of the drafts' example, and another behind an odd number of bytes: the pieces are unmasked in step.
     received = bytes.fromhex("82 85 37fa213d 7f9f4d5158")
@@ -211,7 +210,7 @@ LOOK_WHOLE = [
 ]
 
 
-@pytest.mark.parametrize(("role", "source", "before", "received", "forward", "ending"), LOOK_WHOLE)
+@cases(("role", "source", "before", "received", "forward", "ending"), LOOK_WHOLE)
 def test_a_read_is_only_a_message_if_nothing_is_under_way(
     role: Role, source: str, before: str, received: str, forward: str, ending: Ending
 ) -> None:
@@ -220,7 +219,7 @@ def test_a_read_is_only_a_message_if_nothing_is_under_way(
     assert (passed.forward, passed.ending) == (bytes.fromhex(forward), ending)
 
 
-@pytest.mark.parametrize(("source", "target"), [(source, target) for source in DIALECTS for target in DIALECTS])
+@cases(("source", "target"), [(source, target) for source in DIALECTS for target in DIALECTS])
 def test_an_empty_read_changes_nothing(source: str, target: str) -> None:
     received = said(source, CLIENT, ("text", b"one"))
     first, second = received[:-1], received[-1:]
@@ -232,7 +231,7 @@ def test_an_empty_read_changes_nothing(source: str, target: str) -> None:
 # -- the same, whatever the cut ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(20))
+@cases("seed", range(20))
 def test_a_ping_is_answered_wherever_it_is_cut(seed: int) -> None:
     received = bytes.fromhex("01 03 48656c 89 05 48656c6c6f 80 02 6c6f")
     passed = put_through(direction("rfc6455", "hixie-76", UPSTREAM), cut_at_random(received, seed))

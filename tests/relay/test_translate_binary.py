@@ -1,7 +1,6 @@
 """Binary messages to and from a side with text alone, in bytes: what leaves for each read."""
 
-import pytest
-
+from tests.cases import cases
 from tests.dialects.feeding import byte_by_byte, other
 from wsgateway.relay.translate import Terms, translator
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
@@ -25,7 +24,7 @@ WRITTEN: dict[Encode, str] = {
 }
 
 
-@pytest.mark.parametrize(("encode", "forward"), WRITTEN.items())
+@cases(("encode", "forward"), WRITTEN.items())
 def test_binary_leaves_as_one_text(encode: Encode, forward: str) -> None:
     passed = put_through(direction("rfc6455", "hixie-76", UPSTREAM, by(encode)), [bytes.fromhex("82 04 007f80ff")])
     assert passed == Passed([bytes.fromhex(forward)])
@@ -47,7 +46,7 @@ def test_latin_1_and_hex_leave_as_they_come() -> None:
     assert passed.steps == [b"\x0000ff", b"", b"61\xff"]
 
 
-@pytest.mark.parametrize("encode", WRITTEN)
+@cases("encode", WRITTEN)
 def test_a_binary_message_cut_short_is_never_finished(encode: Encode) -> None:
     cut = direction("rfc6455", "hixie-76", UPSTREAM, by(encode))
     passed = put_through(cut, [b"\x02\x03abc\x88\x00"])
@@ -72,7 +71,7 @@ READ: dict[Decode, str] = {
 }
 
 
-@pytest.mark.parametrize(("decode", "received"), READ.items())
+@cases(("decode", "received"), READ.items())
 def test_text_leaves_as_one_binary_message(decode: Decode, received: str) -> None:
     decoded = direction("hixie-76", "rfc6455", UPSTREAM, by(decode=decode))
     assert put_through(decoded, [bytes.fromhex(received)]) == Passed([bytes.fromhex("82 04 007f80ff")])
@@ -89,7 +88,7 @@ def test_base64_is_read_four_characters_at_a_time() -> None:
 TOO_MUCH_PADDING = [b"QUJD=", b"QUJD==", b"QUJD====", b"QQ==="]
 
 
-@pytest.mark.parametrize("wrong", TOO_MUCH_PADDING)
+@cases("wrong", TOO_MUCH_PADDING)
 def test_padding_that_nothing_needs_is_refused_however_it_comes(wrong: bytes) -> None:
     received = b"\x00" + wrong + b"\xff"
     for at in range(len(received)):
@@ -106,8 +105,8 @@ def test_text_that_is_repaired_is_no_binary_message() -> None:
 # -- dialects that have binary messages, and clients that cannot take them ---------------------------------------
 
 
-@pytest.mark.parametrize("dialect", ["hybi-01", "hybi-04", "hybi-05", "hybi-07", "hybi-08", "rfc6455"])
-@pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
+@cases("dialect", ["hybi-01", "hybi-04", "hybi-05", "hybi-07", "hybi-08", "rfc6455"])
+@cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 def test_frames_of_the_same_kind_are_translated_where_one_side_takes_no_binary(dialect: str, role: Role) -> None:
     """In one direction binary becomes text, in the other text becomes binary; pings and the rest pass."""
     terms = by("hex", "hex")

@@ -7,8 +7,7 @@ SHA-1: what our upstream's frames are masked with, for its own secret, begins wi
 from collections.abc import Iterable
 from itertools import product
 
-import pytest
-
+from tests.cases import Decorator, cases
 from tests.dialects.feeding import other
 from wsgateway.dialects import DIALECTS
 from wsgateway.relay.translate import Terms
@@ -131,7 +130,7 @@ def test_one_read_leaves_in_one_write(row: Row, source: str, target: str) -> Non
 BROKEN = {**dict.fromkeys(MORE, "04 03 6f6e65 04 03 eda080"), **dict.fromkeys(COVERED, "84 03 6f6e65 84 03 eda080")}
 
 
-@pytest.mark.parametrize(("source", "received"), BROKEN.items(), ids=BROKEN)
+@cases(("source", "received"), BROKEN.items(), ids=BROKEN)
 def test_broken_text_may_be_refused_instead_of_repaired(source: str, received: str) -> None:
     strict = direction(source, "rfc6455", UPSTREAM, Terms(invalid_utf8="close"))
     assert put_through(strict, [bytes.fromhex(received)]) == Passed([bytes.fromhex("81 03 6f6e65")], ending=1007)
@@ -143,12 +142,12 @@ TEXTS: list[Word] = [("text", b"Hello"), ("text", b""), ("text", b"\0"), ("text"
 FRAGMENTS: list[Word] = [("begin", b"Hel"), ("ping", b"one"), ("more", b""), ("pong", b"two"), ("end", b"lo")]
 BINARY: list[Word] = [("binary", b"\xff\x00"), ("begin binary", b"\x80"), ("end", b"\x81"), ("text", b"behind")]
 WITH_HEADS = [name for name in DIALECTS if name not in HIXIE]
-both_roles = pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
+both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 
 
-def pairs(sources: Iterable[str]) -> pytest.MarkDecorator:
+def pairs(sources: Iterable[str]) -> Decorator:
     """Each of these with every dialect, in both directions."""
-    return pytest.mark.parametrize(("source", "target"), list(product(sources, DIALECTS)))
+    return cases(("source", "target"), list(product(sources, DIALECTS)))
 
 
 @pairs(DIALECTS)

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from itertools import product
 
-import pytest
-
+from tests.cases import Decorator, cases
 from tests.dialects.feeding import CUTS, byte_by_byte, other
 from tests.dialects.layouts import LAYOUTS
 from wsgateway.dialects import DIALECTS, Limits
@@ -15,13 +14,13 @@ from .passing import CLIENT, COVERED, FRAMES, HIXIE, LATER, MORE, UPSTREAM, Pass
 from .spelling import KNOWN, Word, said, told
 
 WITH_CODES = ("hybi-06", *LATER, "rfc6455")
-every_cut = pytest.mark.parametrize("cut", CUTS)
-both_roles = pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
+every_cut = cases("cut", CUTS)
+both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 
 
-def from_each_of(sources: tuple[str, ...]) -> pytest.MarkDecorator:
+def from_each_of(sources: tuple[str, ...]) -> Decorator:
     """From each of these to every dialect."""
-    return pytest.mark.parametrize(("source", "target"), list(product(sources, DIALECTS)))
+    return cases(("source", "target"), list(product(sources, DIALECTS)))
 
 
 # -- broken text ------------------------------------------------------------------------------------------------
@@ -36,9 +35,9 @@ BROKEN_IN_FRAGMENTS = {
 
 
 @every_cut
-@pytest.mark.parametrize("source", FRAMES)
-@pytest.mark.parametrize("target", HIXIE)
-@pytest.mark.parametrize("received", BROKEN_IN_FRAGMENTS.values(), ids=BROKEN_IN_FRAGMENTS.keys())
+@cases("source", FRAMES)
+@cases("target", HIXIE)
+@cases("received", BROKEN_IN_FRAGMENTS.values(), ids=BROKEN_IN_FRAGMENTS.keys())
 def test_text_that_breaks_in_a_later_fragment_is_never_finished(
     received: str, target: str, source: str, cut: Callable[[bytes], list[bytes]]
 ) -> None:
@@ -54,7 +53,7 @@ def test_the_text_of_frames_is_not_looked_at_on_its_way_to_frames() -> None:
     assert passed == Passed([b"\x81\x03a\xffb"])
 
 
-@pytest.mark.parametrize("target", FRAMES)
+@cases("target", FRAMES)
 def test_a_lone_surrogate_is_repaired_byte_by_byte_too(target: str) -> None:
     passed = put_through(direction("hixie-76", target, UPSTREAM), byte_by_byte(bytes.fromhex("00 eda080 ff")))
     payload = b"".join(step[2:] for step in passed.steps)
@@ -64,8 +63,8 @@ def test_a_lone_surrogate_is_repaired_byte_by_byte_too(target: str) -> None:
 # -- a Close ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("source", FRAMES)
-@pytest.mark.parametrize("target", HIXIE)
+@cases("source", FRAMES)
+@cases("target", HIXIE)
 def test_a_close_inside_a_message_of_hixie_is_not_sent(source: str, target: str) -> None:
     # In hixie FF 00 would end the text, and leave a stray 00 behind it.
     inside = direction(source, target, UPSTREAM)
@@ -74,7 +73,7 @@ def test_a_close_inside_a_message_of_hixie_is_not_sent(source: str, target: str)
     assert inside.unfinished() is None
 
 
-@pytest.mark.parametrize(("source", "target"), [("hybi-08", "rfc6455"), ("rfc6455", "hybi-07")])
+@cases(("source", "target"), [("hybi-08", "rfc6455"), ("rfc6455", "hybi-07")])
 def test_a_close_may_stand_between_fragments(source: str, target: str) -> None:
     between = direction(source, target, UPSTREAM)
     received = bytes.fromhex("01 03 48656c 88 02 03e8")
@@ -156,8 +155,8 @@ GOODBYES = [
 ]
 
 
-@pytest.mark.parametrize("before", ["", "00 48656c6c6f ff", "80 02 6161", "01 61 ff"])
-@pytest.mark.parametrize(("role", "source", "target", "forward"), GOODBYES)
+@cases("before", ["", "00 48656c6c6f ff", "80 02 6161", "01 61 ff"])
+@cases(("role", "source", "target", "forward"), GOODBYES)
 def test_the_end_of_a_hixie_stream_is_a_goodbye(
     role: Role, source: str, target: str, forward: str, before: str
 ) -> None:
@@ -167,9 +166,9 @@ def test_the_end_of_a_hixie_stream_is_a_goodbye(
     assert (step.forward, step.reply, step.ending) == (bytes.fromhex(forward), b"", Close())
 
 
-@pytest.mark.parametrize("before", ["00", "00 48656c6c6f", "00 61 ff 00", "80", "80 02 61", "01 61", "ff"])
-@pytest.mark.parametrize("target", DIALECTS)
-@pytest.mark.parametrize("source", HIXIE)
+@cases("before", ["00", "00 48656c6c6f", "00 61 ff 00", "80", "80 02 61", "01 61", "ff"])
+@cases("target", DIALECTS)
+@cases("source", HIXIE)
 def test_the_end_of_a_hixie_stream_inside_a_frame_is_a_fault(source: str, target: str, before: str) -> None:
     ended = direction(source, target, CLIENT)
     ended.feed(bytes.fromhex(before))
@@ -225,14 +224,14 @@ def test_a_message_beyond_the_limits_leaves_only_as_far_as_it_is_within(source: 
         assert (passed.forward, passed.ending) == (told(target, CLIENT, *within), 1009), words
 
 
-@pytest.mark.parametrize("target", DIALECTS)
+@cases("target", DIALECTS)
 def test_a_length_of_all_bits_but_the_first_is_only_too_big(target: str) -> None:
     passed = put_through(direction("rfc6455", target, UPSTREAM), [bytes.fromhex("81 7f 7fffffffffffffff")])
     assert passed == Passed([b""], ending=1009)
 
 
-@pytest.mark.parametrize("target", DIALECTS)
-@pytest.mark.parametrize(("source", "received", "within"), TOO_BIG_HIXIE)
+@cases("target", DIALECTS)
+@cases(("source", "received", "within"), TOO_BIG_HIXIE)
 def test_a_text_of_hixie_beyond_the_limits_does_not_leave(
     source: str, received: bytes, within: list[Word], target: str
 ) -> None:

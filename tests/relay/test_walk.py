@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from itertools import product
 
-import pytest
-
+from tests.cases import cases
 from tests.dialects.feeding import CUTS, byte_by_byte
 from tests.dialects.vectors import Vector, vectors
 from wsgateway.dialects import DIALECTS
@@ -19,9 +18,9 @@ SAME_FRAMES = [
     *product(("hybi-01", "hybi-02", "hybi-03"), repeat=2),
     *((name, name) for name in ("hybi-05", "hybi-06", "hybi-07", "hybi-08", "rfc6455")),
 ]
-same_frames = pytest.mark.parametrize(("source", "target"), SAME_FRAMES)
-every_cut = pytest.mark.parametrize("cut", CUTS)
-both_roles = pytest.mark.parametrize("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
+same_frames = cases(("source", "target"), SAME_FRAMES)
+every_cut = cases("cut", CUTS)
+both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 
 # Every frame with a key of its own; ours would all be 37 FA 21 3D.
 CONVERSATION = bytes.fromhex(
@@ -46,7 +45,7 @@ COVERED_CONVERSATION = bytes.fromhex(
 
 
 @every_cut
-@pytest.mark.parametrize("dialect", ["hybi-07", "hybi-08", "rfc6455"])
+@cases("dialect", ["hybi-07", "hybi-08", "rfc6455"])
 def test_frames_of_the_same_kind_pass_as_they_are_with_their_masks(
     dialect: str, cut: Callable[[bytes], list[bytes]]
 ) -> None:
@@ -71,7 +70,7 @@ LIBWEBSOCKETS = [each for each in vectors("frame", "ok") if each.name.startswith
 
 
 @every_cut
-@pytest.mark.parametrize("vector", LIBWEBSOCKETS, ids=str)
+@cases("vector", LIBWEBSOCKETS, ids=str)
 def test_a_frame_of_another_implementation_passes_as_it_is(vector: Vector, cut: Callable[[bytes], list[bytes]]) -> None:
     same = direction(vector.dialect, vector.dialect, CLIENT)
     assert put_through(same, cut(vector.wire)).forward == vector.wire
@@ -127,7 +126,7 @@ def test_frames_that_pass_as_they_are_lack_the_rest_of_the_last(source: str, tar
     assert lacking == [0, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]
 
 
-@pytest.mark.parametrize("dialect", ["hybi-05", "hybi-06"])
+@cases("dialect", ["hybi-05", "hybi-06"])
 def test_frames_under_a_mask_lack_the_rest_of_the_last(dialect: str) -> None:
     same = direction(dialect, dialect, CLIENT)
     lacking = []
@@ -146,7 +145,7 @@ WRITTEN = [
 
 
 @both_roles
-@pytest.mark.parametrize(("source", "target"), WRITTEN)
+@cases(("source", "target"), WRITTEN)
 def test_frames_that_we_write_are_always_whole(source: str, target: str, role: Role) -> None:
     written = direction(source, target, role)
     for piece in byte_by_byte(said(source, role, ("begin", b"one"), ("end", b"t"))):
@@ -155,8 +154,8 @@ def test_frames_that_we_write_are_always_whole(source: str, target: str, role: R
 
 
 @both_roles
-@pytest.mark.parametrize("source", DIALECTS)
-@pytest.mark.parametrize("target", HIXIE)
+@cases("source", DIALECTS)
+@cases("target", HIXIE)
 def test_nobody_knows_how_much_a_text_of_hixie_lacks(source: str, target: str, role: Role) -> None:
     begun = direction(source, target, role)
     assert begun.unfinished() == 0
@@ -167,7 +166,7 @@ def test_nobody_knows_how_much_a_text_of_hixie_lacks(source: str, target: str, r
 
 
 @both_roles
-@pytest.mark.parametrize(("source", "target"), list(product(DIALECTS, DIALECTS)))
+@cases(("source", "target"), list(product(DIALECTS, DIALECTS)))
 def test_a_message_counts_once_it_has_gone_through_whole(source: str, target: str, role: Role) -> None:
     counted = direction(source, target, role)
     received = said(source, role, ("text", b"one"))

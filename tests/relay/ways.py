@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, product
 
-import pytest
-
+from tests.cases import Decorator, cases
 from tests.dialects.feeding import CUTS, GENEROUS, Heard, hear, other
 from wsgateway.dialects import DIALECTS, Dialect, Framing, Side
 from wsgateway.dialects.base import Translator
@@ -95,14 +94,14 @@ WAYS = [Way(source, target, role) for source, target, role in product(DIALECTS.v
 DISTINCT = list({id(dialect.framing): dialect for dialect in reversed(DIALECTS.values())}.values())[::-1]
 
 
-def ways(condition: Callable[[Framing, Framing], bool] = lambda source, target: True) -> pytest.MarkDecorator:
+def ways(condition: Callable[[Framing, Framing], bool] = lambda source, target: True) -> Decorator:
     """All directions between dialects for whose framings this holds."""
     return parametrized([way for way in WAYS if condition(way.source.framing, way.target.framing)])
 
 
-def parametrized(several: Iterable[Way]) -> pytest.MarkDecorator:
-    """A test for each of these."""
-    return pytest.mark.parametrize("way", list(several), ids=str)
+def parametrized(several: Iterable[Way]) -> Decorator:
+    """Each of these."""
+    return cases("way", several)
 
 
 every_way = ways()

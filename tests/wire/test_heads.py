@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from tests.cases import cases
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead, is_host, is_token
 
@@ -53,22 +54,22 @@ def refused(data: bytes, limits: HeadLimits = LIMITS) -> HandshakeError:
 # -- tokens and hosts ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["chat", "v2.chat", "!#$%&'*+-.^_`|~09azAZ"])
+@cases("text", ["chat", "v2.chat", "!#$%&'*+-.^_`|~09azAZ"])
 def test_a_token(text: str) -> None:
     assert is_token(text)
 
 
-@pytest.mark.parametrize("text", ["", "a b", "a,b", "a/b", "a:b", "a\n", "caf\xe9", '"a"', "a\0", "a\t"])
+@cases("text", ["", "a b", "a,b", "a/b", "a:b", "a\n", "caf\xe9", '"a"', "a\0", "a\t"])
 def test_no_token(text: str) -> None:
     assert not is_token(text)
 
 
-@pytest.mark.parametrize("text", ["a", "example.com", "example.com:8080", "127.0.0.1:1", "[::1]", "[2001:db8::1]:443"])
+@cases("text", ["a", "example.com", "example.com:8080", "127.0.0.1:1", "[::1]", "[2001:db8::1]:443"])
 def test_a_host(text: str) -> None:
     assert is_host(text)
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     [
         "",
@@ -156,7 +157,7 @@ def check_sample(request: Request) -> None:
     assert request.headers.raw("X-Empty") == ""
 
 
-@pytest.mark.parametrize("at", range(1, len(SAMPLE)))
+@cases("at", range(1, len(SAMPLE)))
 def test_a_head_may_be_cut_anywhere(at: int) -> None:
     head = RequestHead(LIMITS)
     assert head.receive(SAMPLE[:at]) is None
@@ -183,7 +184,7 @@ def test_a_head_may_come_with_empty_reads() -> None:
     assert head.receive(SAMPLE[20:]) is not None
 
 
-@pytest.mark.parametrize(
+@cases(
     "rest", [b"\r\n\r\n\r\n\r\n", b"a\r\n\r\nb\r\n", b"\0 \t\xff\xfe\r\n ", b"GET / HT", b"\r", bytes(range(256)) * 400]
 )
 def test_what_follows_the_head_is_kept_to_the_byte(rest: bytes) -> None:
@@ -197,7 +198,7 @@ def test_values_are_text_of_their_bytes() -> None:
     assert request.headers.one("X-Name") == "caf\xc3\xa9 \xff"
 
 
-@pytest.mark.parametrize("value", [b"", b" ", b"\t \t"])
+@cases("value", [b"", b" ", b"\t \t"])
 def test_a_value_may_be_nothing(value: bytes) -> None:
     request = read(head_of(b"X-Name:" + value, b"X-Next: 1"))
     assert request.headers.one("X-Name") == ""
@@ -205,7 +206,7 @@ def test_a_value_may_be_nothing(value: bytes) -> None:
     assert request.headers.raw("X-Next") == "1"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("sent", "target"),
     [
         (b"/", "/"),
@@ -231,7 +232,7 @@ def test_only_the_target_is_percent_encoded_if_its_bytes_stand_elsewhere_too() -
     assert (request.target, request.headers.one("X-Name")) == ("/%E9", "/\xe9")
 
 
-@pytest.mark.parametrize("method", ["POST", "HEAD", "OPTIONS", "PURGE"])
+@cases("method", ["POST", "HEAD", "OPTIONS", "PURGE"])
 def test_other_methods_are_read_so_that_they_can_be_answered(method: str) -> None:
     assert read(head_of(start=method.encode() + b" / HTTP/1.1")).method == method
 
@@ -290,14 +291,14 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize(("data", "said"), MALFORMED.values(), ids=MALFORMED.keys())
+@cases(("data", "said"), MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_head_is_refused(data: bytes, said: str) -> None:
     refusal = refused(data)
     assert said in str(refusal)
     assert refusal.status == 400
 
 
-@pytest.mark.parametrize(("data", "said"), MALFORMED.values(), ids=MALFORMED.keys())
+@cases(("data", "said"), MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_head_is_refused_for_the_same_reason_byte_by_byte(data: bytes, said: str) -> None:
     head = RequestHead(LIMITS)
     with pytest.raises(HandshakeError) as refusal:
@@ -310,7 +311,7 @@ def test_a_refusal_repeats_nothing_that_the_client_sent() -> None:
     assert "secret" not in str(refused(head_of(start=b"GET /secret HTTP/1.1 x")))
 
 
-@pytest.mark.parametrize("lines", [[b"Content-Length: 8"] * 2, [b"Content-Length: 8", b"X: 1", b"content-length: 8"]])
+@cases("lines", [[b"Content-Length: 8"] * 2, [b"Content-Length: 8", b"X: 1", b"content-length: 8"]])
 def test_a_header_that_is_repeated_moves_no_other_value(lines: list[bytes]) -> None:
     """h11 leaves the second of two equal lengths out: refused, or both there, but never one value for another."""
     try:
@@ -352,9 +353,7 @@ def test_a_head_may_have_16_kib() -> None:
         assert head.rest == b"x" * 100_000
 
 
-@pytest.mark.parametrize(
-    "data", [padded(16 * 1024 + 1), padded(16 * 1024 + 1)[:-1], padded(100_000)[:-4], b"G" * 16384]
-)
+@cases("data", [padded(16 * 1024 + 1), padded(16 * 1024 + 1)[:-1], padded(100_000)[:-4], b"G" * 16384])
 def test_a_head_of_more_is_too_large(data: bytes) -> None:
     for pieces in cuts_of(data):
         head = RequestHead(LIMITS)
@@ -363,7 +362,7 @@ def test_a_head_of_more_is_too_large(data: bytes) -> None:
         assert refusal.value.status == 431
 
 
-@pytest.mark.parametrize("size", [100, 500])
+@cases("size", [100, 500])
 def test_the_size_of_a_head_is_a_setting(size: int) -> None:
     limits = HeadLimits(head_bytes=size)
     assert read(padded(size), limits)
@@ -416,9 +415,7 @@ def test_the_answer_to_head_has_no_body() -> None:
     assert head.end() == b""
 
 
-@pytest.mark.parametrize(
-    "data", [head_of(host=None), padded(20_000), TLS_CLIENT_HELLO, head_of(start=b"GET / HTTP/1.0")]
-)
+@cases("data", [head_of(host=None), padded(20_000), TLS_CLIENT_HELLO, head_of(start=b"GET / HTTP/1.0")])
 def test_a_head_that_was_refused_can_be_answered(data: bytes) -> None:
     head = RequestHead(LIMITS)
     with pytest.raises(HandshakeError):
@@ -464,7 +461,7 @@ def check_switch(response: Response | None) -> None:
     assert list(response.headers) == [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Set-Cookie", "a=1")]
 
 
-@pytest.mark.parametrize("at", range(1, len(SWITCH)))
+@cases("at", range(1, len(SWITCH)))
 def test_a_101_may_be_cut_anywhere(at: int) -> None:
     head = asked()
     assert head.receive(SWITCH[:at]) is None
@@ -472,14 +469,14 @@ def test_a_101_may_be_cut_anywhere(at: int) -> None:
     assert head.rest == b""
 
 
-@pytest.mark.parametrize("rest", [b"\x81\x05Hello", b"\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 50_000])
+@cases("rest", [b"\x81\x05Hello", b"\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 50_000])
 def test_frames_behind_a_101_are_kept_to_the_byte(rest: bytes) -> None:
     head = asked()
     check_switch(head.receive(SWITCH + rest))
     assert head.rest == rest
 
 
-@pytest.mark.parametrize(
+@cases(
     "interim",
     [
         b"HTTP/1.1 100 Continue\r\n\r\n",
@@ -494,7 +491,7 @@ def test_other_interim_responses_are_passed_over(interim: bytes) -> None:
     check_switch(head.receive(SWITCH))
 
 
-@pytest.mark.parametrize("start", [b"HTTP/1.1 101 ", b"HTTP/1.1 101", b"HTTP/1.1 101 Web Socket Protocol Handshake"])
+@cases("start", [b"HTTP/1.1 101 ", b"HTTP/1.1 101", b"HTTP/1.1 101 Web Socket Protocol Handshake"])
 def test_the_reason_is_read_and_matters_not(start: bytes) -> None:
     response = asked().receive(start + b"\r\nUpgrade: websocket\r\n\r\n")
     assert response is not None
@@ -522,7 +519,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("start", "first", "later"), REFUSALS.values(), ids=REFUSALS.keys())
+@cases(("start", "first", "later"), REFUSALS.values(), ids=REFUSALS.keys())
 def test_a_refusal_is_read_with_its_body(start: bytes, first: bytes, later: list[bytes]) -> None:
     head = asked()
     response = head.receive(start + first)
@@ -532,7 +529,7 @@ def test_a_refusal_is_read_with_its_body(start: bytes, first: bytes, later: list
     assert head.ended
 
 
-@pytest.mark.parametrize(
+@cases(
     ("start", "pieces"),
     [
         (LENGTH, [b"not", b""]),  # the stream ends before the body does
@@ -560,7 +557,7 @@ MALFORMED_RESPONSES = {
 }
 
 
-@pytest.mark.parametrize("data", MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES.keys())
+@cases("data", MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES.keys())
 def test_a_malformed_response_is_a_fault(data: bytes) -> None:
     head = asked()
     with pytest.raises(HandshakeError, match="malformed response") as fault:
@@ -568,7 +565,7 @@ def test_a_malformed_response_is_a_fault(data: bytes) -> None:
     assert fault.value.status == 502
 
 
-@pytest.mark.parametrize("data", [b"", SWITCH[:-1], b"HTTP/1.1 100 Continue\r\n\r\n"])
+@cases("data", [b"", SWITCH[:-1], b"HTTP/1.1 100 Continue\r\n\r\n"])
 def test_a_stream_that_ends_before_the_response_does_is_a_fault(data: bytes) -> None:
     head = asked()
     if data:
@@ -599,7 +596,7 @@ def long_switch(size: int) -> bytes:
     return SWITCH.replace(b"a=1", b"a=1" + b"x" * (size - len(SWITCH)))
 
 
-@pytest.mark.parametrize("pieces", [1, 2, 7, 1000])
+@cases("pieces", [1, 2, 7, 1000])
 def test_the_head_of_a_response_may_have_16_kib_however_it_comes(pieces: int) -> None:
     data = long_switch(16 * 1024)
     *first, last = pieces_of(data, -(-len(data) // pieces))
@@ -610,7 +607,7 @@ def test_the_head_of_a_response_may_have_16_kib_however_it_comes(pieces: int) ->
     assert response.status == 101
 
 
-@pytest.mark.parametrize("pieces", [1, 2, 7, 17, 1000])  # 17: the first 16 are just what is allowed
+@cases("pieces", [1, 2, 7, 17, 1000])  # 17: the first 16 are just what is allowed
 def test_the_head_of_a_response_is_too_large_beyond_that_however_it_comes(pieces: int) -> None:
     data = long_switch(17 * 1024)
     with pytest.raises(HandshakeError, match="larger than 16384 bytes") as fault:

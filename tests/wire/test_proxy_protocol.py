@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.proxy_protocol import (
     MAX_V1_BYTES,
@@ -203,13 +204,11 @@ ALLOWED = {
 }
 GOOD = SPECIFICATION | HAPROXY | OTHERS | ALLOWED
 
-good = pytest.mark.parametrize(("header", "says"), GOOD.values(), ids=GOOD.keys())
+good = cases(("header", "says"), GOOD.values(), ids=GOOD.keys())
 
 
 @good
-@pytest.mark.parametrize(
-    "behind", [b"", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\0", b"\r\n", b"PROXY UNKNOWN\r\n", SIGNATURE]
-)
+@cases("behind", [b"", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\0", b"\r\n", b"PROXY UNKNOWN\r\n", SIGNATURE])
 def test_a_header_is_read_and_what_is_behind_it_is_left(header: bytes, says: Forwarded, behind: bytes) -> None:
     assert begins(header + behind) is True
     assert read(header + behind) == (says, len(header))
@@ -233,7 +232,7 @@ def test_who_takes_what_is_needed_takes_no_more(header: bytes, says: Forwarded) 
     assert pieces <= (3 if header.startswith(SIGNATURE) else 1 + (MAX_V1_BYTES - 15 + 1) // 2)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("data", "more"),
     [
         (b"", 15),  # PROXY UNKNOWN, CR, LF
@@ -255,7 +254,7 @@ def test_it_is_known_how_much_more_there_is_at_the_least(data: bytes, more: int)
     assert needed(data) == more
 
 
-@pytest.mark.parametrize(
+@cases(
     ("data", "answer"),
     [
         (b"", None),
@@ -387,13 +386,13 @@ BAD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "message"), BAD.values(), ids=BAD.keys())
+@cases(("data", "message"), BAD.values(), ids=BAD.keys())
 def test_what_is_not_allowed_is_refused_with_what_is(data: bytes, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         read(data)
 
 
-@pytest.mark.parametrize(("data", "message"), BAD.values(), ids=BAD.keys())
+@cases(("data", "message"), BAD.values(), ids=BAD.keys())
 def test_what_is_not_allowed_is_refused_byte_by_byte(data: bytes, message: str) -> None:
     def read_all() -> None:
         for at in range(len(data) + 1):
@@ -431,12 +430,12 @@ WRITTEN_V1: list[tuple[Endpoint | None, Endpoint | None, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("source", "destination", "line"), WRITTEN_V1)
+@cases(("source", "destination", "line"), WRITTEN_V1)
 def test_a_line_is_written(source: Endpoint | None, destination: Endpoint | None, line: bytes) -> None:
     assert write_v1(source, destination) == line
 
 
-@pytest.mark.parametrize(
+@cases(
     ("source", "destination", "header"),
     [
         ((HERE4, 49760), (HERE4, 21007), HAPROXY["send-proxy-v2, IPv4"][0]),
@@ -468,7 +467,7 @@ def test_a_binary_header_is_written(source: Endpoint | None, destination: Endpoi
 
 
 # As HAProxy has them, but for `verify`: without a good certificate it is not zero (2.2.6).
-@pytest.mark.parametrize(
+@cases(
     ("secure", "tls_version", "authority", "rest"),
     [
         (None, None, "gateway.example", "001e c0000207c633640114e901bb 02000f676174657761792e6578616d706c65"),
