@@ -1,14 +1,25 @@
-"""What all tests share: `--no-skips`, with which a skipped test is a failed run.
+"""What all tests share: how many processes run them, and `--no-skips`, with which a skipped test is a failed run.
 
 Tests that need a browser or Node are skipped where it is missing, so that the suite runs anywhere; where it must not
 be missing, nobody should have to read the summary to find out.
 """
 
+import os
+
 import pytest
+
+# Each one starts the browser and the old libraries anew.
+MOST_PROCESSES = 4
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail if any test is skipped")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means."""
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,8 +3,8 @@
 import os
 import re
 import subprocess
-from pathlib import Path
 
+import pytest
 import trio
 
 from tests.e2e.programs import CHROMIUM_OPTIONS, tool
@@ -16,9 +16,12 @@ VIRTUAL_MILLISECONDS = 5000
 OPTIONS = [*CHROMIUM_OPTIONS, f"--virtual-time-budget={VIRTUAL_MILLISECONDS}", "--dump-dom"]
 
 
-async def test_a_browser_chats_and_sees_every_dialect_accepted(demo: Demo, tmp_path: Path) -> None:
-    command = [tool("chromium"), *OPTIONS, f"--user-data-dir={tmp_path}", f"http://{demo.page}/"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # where it leaves things behind
+async def test_a_browser_chats_and_sees_every_dialect_accepted(
+    demo: Demo, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("chromium")  # a short name: that of a socket goes behind it
+    command = [tool("chromium"), *OPTIONS, f"--user-data-dir={folder}", f"http://{demo.page}/"]
+    environment = {**os.environ, "TMPDIR": str(folder)}  # where it leaves things behind
     result = await trio.run_process(command, capture_stdout=True, stderr=subprocess.DEVNULL, env=environment)
     page = result.stdout.decode()
     assert re.search(r'id="connection"[^>]* data-state="connected">connected as guest-\d+ \(rfc6455\)<', page)
