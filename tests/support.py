@@ -71,32 +71,6 @@ def configuration(upstream: int, **options: str) -> str:
     return _CONFIGURATION.format(upstream=upstream, **_USUAL | options)
 
 
-_HTTP_CONFIGURATION = """\
-version: 1
-listeners:
-  - {{name: public, bind: ["127.0.0.1:0"], {listener}}}
-defaults:
-  timeouts: {{{timeouts}}}
-routes:
-  - {{name: chat, match: {{path: {{prefix: /}}, upgrade: true}}, upstream: chat}}
-  - {{name: site, match: {{path: {{prefix: {path}}}}}, http_upstream: site, {route}}}
-upstreams:
-  chat: {{targets: [{{url: "ws://127.0.0.1:{upstream}"}}]}}
-  site: {{targets: [{{url: "http://127.0.0.1:{upstream}"}}], {site}}}
-"""
-_HTTP_USUAL = {"listener": "", "timeouts": "", "path": "/", "route": "", "site": ""}
-
-
-def http_configuration(upstream: int, **options: str) -> str:
-    """The YAML of a gateway that passes WebSocket and plain HTTP to this port, by the routes chat and site.
-
-    `listener`, `timeouts`, `route` and `site` are what a mapping may hold: the last two those of the route and the
-    upstream for plain HTTP; `path` is the prefix that this route takes.
-    """
-    assert options.keys() <= _HTTP_USUAL.keys(), f"no such option: {options.keys() - _HTTP_USUAL.keys()}"
-    return _HTTP_CONFIGURATION.format(upstream=upstream, **_HTTP_USUAL | options)
-
-
 class Lines:
     """The log of a gateway, line by line."""
 
@@ -337,13 +311,6 @@ async def serving(upstream: int, **options: str) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def serving_http(upstream: int, **options: str) -> AsyncIterator[Running]:
-    """A gateway that passes plain HTTP, too (see `http_configuration`). A bug that it logs is an error."""
-    async with serving_text(http_configuration(upstream, **options)) as running:
-        yield running
-
-
-@asynccontextmanager
 async def serving_text(text: str) -> AsyncIterator[Running]:
     """A gateway with this configuration, for one test. A bug that it logs is an error."""
     settings = parse(text, "test.yaml")
@@ -420,34 +387,3 @@ def switching(request: bytes, *headers: str) -> bytes:
     digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
     accept = f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}"
     return head_of("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", accept, *headers)
-
-
-# -- plain HTTP -----------------------------------------------------------------------------------------------
-
-HTTP_GET = head_of("GET / HTTP/1.1", "Host: example.com")
-HTTP_OK = head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok"
-
-
-async def passed(upstream: Upstream, gateway: Running, request: bytes) -> tuple[Peer, Peer, bytes]:
-    """A client that sends a request; the upstream's end of it, which has read so many bytes behind the head."""
-    client = await gateway.connect(request)
-    behind = await upstream.accept()
-    return client, behind, await behind.head()
-
-
-async def answered(upstream: Upstream, gateway: Running, request: bytes, answer: bytes) -> tuple[Peer, bytes]:
-    """A client that sends a request, and gets this answer from an upstream that then closes. Returns its head."""
-    client, behind, _ = await passed(upstream, gateway, request)
-    await behind.send(answer)
-    await behind.close()
-    return client, await client.head()
-
-
-async def until_chunks_end(client: Peer) -> bytes:
-    """A body in chunks."""
-    body = b""
-    while size := int(await client.until(b"\r\n"), 16):
-        body += await client.exactly(size)
-        assert await client.exactly(2) == b"\r\n"
-    assert await client.exactly(2) == b"\r\n"
-    return body

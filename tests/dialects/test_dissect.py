@@ -1,6 +1,5 @@
-"""Every byte of a peer has a meaning: what each dialect's dissector says, literally, and whatever comes in."""
+"""Every byte of a peer has a meaning: what dissectors of frames with a head say, literally, and whatever comes in."""
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -8,43 +7,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wsgateway.dialects import DIALECTS, Role
-from wsgateway.dialects.base import Part
 from wsgateway.errors import ProtocolError
 
+from .dissecting import dissected, joined, lines, table, wire_of
 from .feeding import byte_by_byte, cut_at_random, decoder_of, frame, whole
-from .vectors import SECRET, distinct, vectors
+from .vectors import distinct, vectors
 
 QUICK = settings(max_examples=60, deadline=None, database=None)
 CLIENT, SERVER = Role.CLIENT, Role.SERVER
 EVERY = pytest.mark.parametrize(("name", "role"), [(name, role) for name in DIALECTS for role in Role])
 # Longer ones are not fed byte by byte: it says no more, and takes seconds.
 SHORT_BYTES = 1024
-
-
-def dissected(name: str, role: Role, pieces: list[bytes], secret: bytes = SECRET) -> list[Part]:
-    """What is said of the pieces, one by one."""
-    dissector = DIALECTS[name].framing.dissector(role, secret)
-    return [part for piece in pieces for part in dissector.feed(piece)]
-
-
-def joined(parts: list[Part]) -> bytes:
-    return b"".join(part.data for part in parts)
-
-
-def lines(parts: list[Part]) -> list[tuple[str, str]]:
-    """Each part as its bytes in hexadecimal, and its meaning."""
-    return [(part.data.hex(" "), part.meaning) for part in parts]
-
-
-def table(text: str) -> list[tuple[str, str]]:
-    """The lines of a text: bytes in hexadecimal, two spaces or more, and their meaning."""
-    rows = [re.split("  +", line.strip(), maxsplit=1) for line in text.strip().splitlines()]
-    return [(data, meaning) for data, meaning in rows]
-
-
-def wire_of(text: str) -> bytes:
-    """The bytes of such a text."""
-    return b"".join(bytes.fromhex(data) for data, _ in table(text))
 
 
 # -- nothing is lost, whatever comes -----------------------------------------------------------------------------
@@ -352,84 +325,3 @@ def test_what_was_good_before_a_fault_keeps_its_meaning() -> None:
         8b 00 00  reserved opcode 0xb
         """
     assert lines(dissected("rfc6455", CLIENT, [wire_of(said)])) == table(said)
-
-
-# -- frames of hixie, literally ----------------------------------------------------------------------------------
-
-BYTES = {
-    "texts": """
-        00                       a text begins
-        48 65 6c 6c 6f           text 'Hello'
-        ff                       the text ends
-        00                       a text begins
-        ff                       the text ends
-        00                       a text begins
-        00 68 c3 a9              text '\\x00hé'
-        ff                       the text ends
-        """,
-    "reserved frames": """
-        01        a reserved frame begins
-        41 00     in a reserved frame, up to FF
-        ff        the reserved frame ends
-        7f        a reserved frame begins
-        ff        the reserved frame ends
-        00        a text begins
-        ff        the text ends
-        """,
-    "frames that have a length": """
-        80        a frame that has a length
-        03        its length
-        00 ff 80  in the bytes of such a frame
-        fe        a frame that has a length
-        80 80 01  its length
-        41        in the bytes of such a frame
-        81        a frame that has a length
-        00        a length of 0
-        ff        a frame that has a length
-        01        its length
-        00        in the bytes of such a frame
-        00        a text begins
-        ff        the text ends
-        """,
-}
-
-
-@pytest.mark.parametrize("name", ["hixie-75", "hixie-76"])
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("said", BYTES.values(), ids=BYTES)
-def test_bytes_of_hixie_are_explained(name: str, role: Role, said: str) -> None:
-    assert lines(dissected(name, role, [wire_of(said)])) == table(said)
-
-
-@pytest.mark.parametrize("role", Role)
-def test_ff_00_is_the_closing_frame_of_76_alone(role: Role) -> None:
-    begins = ("ff", "a frame that has a length")
-    assert lines(dissected("hixie-75", role, [b"\xff\x00"])) == [begins, ("00", "a length of 0")]
-    assert lines(dissected("hixie-76", role, [b"\xff\x00"])) == [
-        begins,
-        ("00", "a length of 0: FF 00 is the closing frame"),
-    ]
-
-
-def test_what_stands_behind_the_closing_frame_of_76_has_no_meaning() -> None:
-    [*_, last] = lines(dissected("hixie-76", CLIENT, [b"\xff\x00", b"\x00hi\xff"]))
-    assert last == ("00 68 69 ff", "behind the closing frame")
-
-
-def test_a_text_of_hixie_that_comes_in_pieces_is_shown_in_pieces() -> None:
-    assert lines(dissected("hixie-75", CLIENT, [b"\x00He", b"l", b"lo\xff"])) == [
-        ("00", "a text begins"),
-        ("48 65", "text 'He'"),
-        ("6c", "text 'l'"),
-        ("6c 6f", "text 'lo'"),
-        ("ff", "the text ends"),
-    ]
-
-
-def test_a_length_without_an_end_says_so_once() -> None:
-    assert lines(dissected("hixie-76", CLIENT, [b"\x80" + b"\xff" * 12, b"\x00hi\xff"])) == [
-        ("80", "a frame that has a length"),
-        ("ff ff ff", "its length"),
-        ("ff ff ff ff ff ff ff ff ff", "frame of 268435455 bytes or more, limit 16777216"),
-        ("00 68 69 ff", "frame of 268435455 bytes or more, limit 16777216"),
-    ]

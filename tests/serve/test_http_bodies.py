@@ -3,17 +3,8 @@
 import pytest
 import trio
 
-from tests.support import (
-    HTTP_GET,
-    HTTP_OK,
-    Peer,
-    Upstream,
-    answered,
-    head_of,
-    passed,
-    serving_http,
-    values,
-)
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http
+from tests.support import Peer, Upstream, head_of, values
 
 CHUNKED = head_of("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
 EXPECT = head_of("PUT /big HTTP/1.1", "Host: a", "Content-Length: 5", "Expect: 100-Continue")

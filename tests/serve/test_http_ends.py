@@ -7,20 +7,8 @@ import trio
 
 from tests.net.certificates import Authority, authority
 from tests.openings import RFC6455
-from tests.support import (
-    HTTP_GET,
-    HTTP_OK,
-    Peer,
-    Running,
-    Upstream,
-    answered,
-    head_of,
-    passed,
-    serving_http,
-    serving_text,
-    until_chunks_end,
-    values,
-)
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http, until_chunks_end
+from tests.support import Peer, Running, Upstream, head_of, serving_text, values
 
 __all__ = ["authority"]
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support import HTTP_GET, HTTP_OK, Upstream, answered, head_of, passed, serving_http, until_chunks_end, values
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http, until_chunks_end
+from tests.support import Upstream, head_of, values
 
 # -- requests ----------------------------------------------------------------------------------------------------
 

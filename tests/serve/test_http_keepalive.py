@@ -3,7 +3,8 @@
 import pytest
 
 from tests.openings import BY_DIALECT, RFC6455
-from tests.support import HTTP_GET, HTTP_OK, Upstream, answered, head_of, passed, serving_http, serving_text, values
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http
+from tests.support import Upstream, head_of, serving_text, values
 
 INTERIM = head_of("HTTP/1.1 103 Early Hints", "Link: </style.css>")
 

@@ -18,7 +18,7 @@ import trio
 
 from tests.e2e.programs import tool
 from tests.processes import GatewayProcess
-from tests.support import http_configuration, serving_http
+from tests.serve.exchanging import http_configuration, serving_http
 
 MIB = 1 << 20
 MANY_BYTES = 200 * MIB

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from tests.openings import BY_DIALECT, RFC6455
-from tests.support import HTTP_GET, HTTP_OK, Peer, Upstream, fields, head_of, passed, serving_http, values
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, passed, serving_http
+from tests.support import Peer, Upstream, fields, head_of, values
 
 HIDDEN = b"GET /admin HTTP/1.1\r\nHost: example.com\r\n\r\n"
 HOST = "Host: example.com"

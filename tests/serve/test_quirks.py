@@ -1,68 +1,17 @@
 """What the clients of the hixie dialects do or want beyond their drafts, each with its name, as they send it.
 
 PhantomJS 1.9.8 (Qt 4.8, WebKit 534.34) was recorded, and so were Protocol::WebSocket and websocket-ruby; web-socket-js
-was read. Proofs that were not recorded are made with `openssl md5`. The clients of hybi are in `test_quirks_hybi`.
+was read. Proofs that were not recorded are made with `openssl md5`. What they do once they are
+in is in `test_quirks_sessions`, the clients of hybi are in `test_quirks_hybi`.
 """
-
-from dataclasses import dataclass
 
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
 from tests.openings import BY_DIALECT, CHALLENGE, HIXIE75, KEY1, KEY2, PROOF
-from tests.support import Peer, Running, Upstream, fields, head_of, serving, values
+from tests.support import Upstream, fields, head_of, serving, values
 
-UPGRADE = ("Upgrade: WebSocket", "Connection: Upgrade")
-
-
-@dataclass(frozen=True)
-class WebKit:
-    """A request of PhantomJS 1.9.8, recorded."""
-
-    key1: str
-    key2: str
-    challenge: str
-    proof: str
-    target: bytes = b"/demo?x=1"
-    origin: str = "http://app.test"
-    protocol: str | None = None
-    host: str = "127.0.0.1:34829"
-
-    @property
-    def request(self) -> bytes:
-        lines = [*UPGRADE, f"Host: {self.host}", f"Origin: {self.origin}"]
-        if self.protocol is not None:
-            lines.append(f"Sec-WebSocket-Protocol: {self.protocol}")
-        lines += [f"Sec-WebSocket-Key1: {self.key1}", f"Sec-WebSocket-Key2: {self.key2}"]
-        return head_of(f"GET {self.target.decode('latin-1')} HTTP/1.1", *lines) + bytes.fromhex(self.challenge)
-
-    @property
-    def reply(self) -> bytes:
-        """What it takes for an answer, to the byte."""
-        lines = [
-            *UPGRADE,
-            f"Sec-WebSocket-Origin: {self.origin}",
-            f"Sec-WebSocket-Location: ws://{self.host}{self.target.decode('latin-1')}",
-        ]
-        if self.protocol is not None:
-            lines.append(f"Sec-WebSocket-Protocol: {self.protocol}")
-        return head_of("HTTP/1.1 101 WebSocket Protocol Handshake", *lines) + bytes.fromhex(self.proof)
-
-    async def opened(self, upstream: Upstream, gateway: Running, *agreed: str) -> tuple[Peer, Peer]:
-        """Both ends of its session, for which the upstream has answered with these headers, too."""
-        client = await gateway.connect(self.request)
-        behind, _ = await upstream.agree(*agreed)
-        assert await client.exactly(len(self.reply)) == self.reply
-        return client, behind
-
-
-PHANTOMJS = WebKit(
-    "A cgv1 72  62no7e  [  O52y [_04",
-    "1> 915w    9    3 PdL _424)T",
-    "be524fe9b55f5e31",
-    "c717f3eb435bf896dcfd63f34d18b2c8",
-)
-
+from .webkit import PHANTOMJS, UPGRADE, WebKit
 
 # -- heads -----------------------------------------------------------------------------------------------------------
 
@@ -307,95 +256,3 @@ async def test_haproxy_holds_the_8_bytes_back_until_it_sees_a_101() -> None:
         assert await client.exactly(16) == PHANTOMJS.reply[-16:]
         await client.send(b"\x00Hello\xff")
         assert await behind.frame() == (0x81, b"Hello")
-
-
-# -- messages and goodbyes -------------------------------------------------------------------------------------------
-
-# A lone surrogate and an x.
-SURROGATE = bytes.fromhex("00 eda080 78 ff")
-
-
-async def test_phantomjs_sends_a_lone_surrogate_which_is_repaired() -> None:
-    async with Upstream() as upstream, serving(upstream.port) as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await client.send(SURROGATE)
-        assert await behind.message() == "\ufffd\ufffd\ufffdx".encode()
-
-
-async def test_a_lone_surrogate_of_phantomjs_ends_the_session_where_that_is_asked_for() -> None:
-    async with Upstream() as upstream, serving(upstream.port, route="invalid_utf8: close") as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await client.send(b"\x00ok\xff" + SURROGATE)
-        assert await client.rest() == b"\xff\x00"
-        assert await behind.message() == b"ok"
-        assert await behind.rest() == b""
-        await client.close()
-        await behind.close()
-        assert (await gateway.lines.line("session"))["ended"] == (
-            "client: text is not UTF-8: invalid continuation byte (1007)"
-        )
-
-
-async def test_pages_made_for_websockify_write_binary_as_base64() -> None:
-    # noVNC, in browsers that have no binary messages.
-    route = "binary: {encode: base64, decode: base64}"
-    async with Upstream() as upstream, serving(upstream.port, route=route) as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await behind.send(b"\x82\x04\x00\xff\x80\x7f")
-        assert await client.exactly(10) == b"\x00AP+Afw==\xff"
-        await client.send(b"\x00AP+Afw==\xff")
-        assert await behind.frame() == (0x82, b"\x00\xff\x80\x7f")
-
-
-async def test_webkit_before_mid_2011_never_answers_ff_00_and_its_connection_is_closed() -> None:
-    # PhantomJS: it shows a close once the connection ends, and waits for ever if it does not.
-    async with Upstream() as upstream, serving(upstream.port) as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await behind.send(b"\x81\x04last" + bytes.fromhex("88 02 03e8"))
-        assert await client.rest() == b"\x00last\xff\xff\x00"
-        assert await behind.frame() == (0x88, bytes.fromhex("03e8"))
-
-
-async def test_webkit_before_mid_2011_says_goodbye_by_closing_its_connection() -> None:
-    async with Upstream() as upstream, serving(upstream.port) as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await client.send(b"\x00last\xff")
-        await client.close()
-        assert await behind.frame() == (0x81, b"last")
-        assert await behind.frame() == (0x88, b"")
-        await behind.send(b"\x88\x00")
-        assert await behind.rest() == b""
-        await behind.close()
-        assert (await gateway.lines.line("session"))["ended"] == "client: close no code"
-
-
-async def test_safari_5_1_answers_ff_00_and_closes() -> None:
-    async with Upstream() as upstream, serving(upstream.port) as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await behind.send(bytes.fromhex("88 02 03e9"))
-        assert await client.exactly(2) == b"\xff\x00"
-        await client.send(b"\xff\x00")
-        await client.send_eof()
-        assert await client.rest() == b""
-        assert await behind.frame() == (0x88, b"")
-
-
-async def test_safari_5_1_that_closes_waits_for_ff_00_and_the_end() -> None:
-    async with Upstream() as upstream, serving(upstream.port) as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await client.send(b"\xff\x00")
-        assert await behind.frame() == (0x88, b"")
-        await behind.send(b"\x88\x00")
-        assert await client.rest() == b"\xff\x00"
-
-
-async def test_web_socket_js_sends_ff_00_and_closes_without_waiting() -> None:
-    async with Upstream() as upstream, serving(upstream.port) as gateway:
-        client, behind = await PHANTOMJS.opened(upstream, gateway)
-        await client.send(b"\x00last\xff\xff\x00")
-        await client.close()
-        assert await behind.message() == b"last"
-        assert await behind.frame() == (0x88, b"")
-        await behind.send(b"\x88\x00")
-        await behind.close()
-        assert (await gateway.lines.line("session"))["ended"] == "client: close no code"

@@ -2,12 +2,15 @@
 
 import pytest
 
+from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.errors import SettingsError
 from wsgateway.settings.load import parse
 
 LISTENERS = 'listeners: [{bind: ["127.0.0.1:8080"]}]\n'
 ROUTES = "routes: [{match: {path: {prefix: /}}, upstream: echo}]\n"
 UPSTREAMS = 'upstreams: {echo: {targets: [{url: "ws://127.0.0.1:9000"}]}}\n'
+EVERY_DIALECT = ["hixie-75", "hixie-76", "hybi-01", "hybi-02", "hybi-03", "hybi-04", "hybi-05", "hybi-06", "hybi-07",
+                 "hybi-08", "rfc6455"]  # fmt: skip
 SMALL = "version: 1\n" + LISTENERS + ROUTES + UPSTREAMS
 
 
@@ -23,3 +26,8 @@ def report(text: str) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         parse(text, "f.yaml")
     return str(caught.value).splitlines()
+
+
+def named(*names: str) -> tuple[Dialect, ...]:
+    """The dialects of these names."""
+    return tuple(DIALECTS[name] for name in names)

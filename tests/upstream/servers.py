@@ -19,6 +19,7 @@ from wsgateway.wire.heads import HeadLimits, RequestHead
 from wsgateway.wire.masking import mask_keys
 
 MODERN = BY_DIALECT["rfc6455"]
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\n"
 NOTHING = Answer()
 HELLO = Fragment(Kind.TEXT, b"Hello", final=True)
 

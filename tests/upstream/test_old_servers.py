@@ -1,4 +1,6 @@
-"""Servers of old dialects, made by hand: the bytes by which they are asked, and answers that are wrong.
+"""Servers of old dialects, made by hand: the bytes by which they are asked, and their proofs.
+
+Their other answers are in `test_old_answers`.
 
 Only the four oldest ways to agree are here: hixie-75, which proves nothing; hixie-76, which proves by MD5, as do the
 drafts 01 to 03; 04, which adds a nonce; and 05 to 08, which prove as RFC 6455 does.
@@ -6,15 +8,13 @@ drafts 01 to 03; 04, which adds a nonce; and 05 to 08, which prove as RFC 6455 d
 
 import base64
 import hashlib
-from collections.abc import Callable
 
 import pytest
 
-from tests.openings import BY_DIALECT, CHALLENGE, HIXIE75, HIXIE76, PROOF
+from tests.openings import BY_DIALECT, HIXIE76, PROOF
 from tests.support import Upstream, head_of, serving, switching, values
-from tests.upstream.servers import MODERN, REPLY_75, REPLY_76, UPGRADE, Asked, asked, proof_of
+from tests.upstream.servers import BAD_GATEWAY, MODERN, REPLY_75, REPLY_76, UPGRADE, asked, proof_of
 
-BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\n"
 FORWARDED = (
     "X-Forwarded-For: 127.0.0.1",
     "X-Forwarded-Proto: http",
@@ -25,11 +25,6 @@ FORWARDED = (
 
 def test_a_proof_is_that_of_the_draft() -> None:
     assert proof_of(head_of("GET /demo HTTP/1.1", *HIXIE76), b"^n:ds[4U") == PROOF
-
-
-def swapped(reply: bytes, old: bytes, new: bytes) -> bytes:
-    assert old in reply
-    return reply.replace(old, new)
 
 
 # -- requests, to the byte -------------------------------------------------------------------------------------------
@@ -213,191 +208,3 @@ async def test_a_proof_that_breaks_off_is_502() -> None:
         await session.behind.send_eof()
         assert (await session.client.rest()).startswith(BAD_GATEWAY)
         assert (await gateway.lines.line("upstream failed"))["why"] == "closed the connection during the handshake"
-
-
-# -- answers of Perl -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("dialect", "challenge_bytes", "reply"), [("hixie-75", 0, REPLY_75), ("hixie-76", 8, REPLY_76)]
-)
-async def test_protocol_websocket_takes_our_connection_for_an_encrypted_one_and_is_accepted(
-    dialect: str, challenge_bytes: int, reply: bytes
-) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
-        session = await asked(upstream, gateway, challenge_bytes=challenge_bytes)
-        # Whatever this says, Perl's library answers with wss to whoever says it.
-        assert values(session.request, "x-forwarded-proto") == ["http"]
-        wss = swapped(reply, b"Location: ws://", b"Location: wss://")
-        await session.behind.send(wss + (session.proof if challenge_bytes else b""))
-        await MODERN.accepted(session.client)
-
-
-# -- answers that are wrong ------------------------------------------------------------------------------------------
-
-
-def hixie75(old: bytes, new: bytes) -> Callable[[Asked], bytes]:
-    """The right answer of hixie-75, but for these bytes."""
-    return lambda _: swapped(REPLY_75, old, new)
-
-
-def hixie76(old: bytes, new: bytes) -> Callable[[Asked], bytes]:
-    """The right answer of hixie-76 with its proof, but for these bytes of the head."""
-    return lambda session: swapped(REPLY_76, old, new) + session.proof
-
-
-def nonce(*headers: str) -> Callable[[Asked], bytes]:
-    return lambda session: switching(session.request, *headers)
-
-
-# The dialect, the answer, and the reason in the log.
-WRONG: dict[str, tuple[str, Callable[[Asked], bytes], str]] = {
-    "wss to another host": ("hixie-75", hixie75(b"ws://server.", b"wss://www."), "WebSocket-Location 'wss://www.exa"),
-    "another host": ("hixie-76", hixie76(b"ws://server.", b"ws://www."), "Sec-WebSocket-Location 'ws://www.example"),
-    "another port": ("hixie-76", hixie76(b".com/chat", b".com:80/chat"), "Sec-WebSocket-Location 'ws://server.example"),
-    "another path": ("hixie-75", hixie75(b"/chat", b"/"), "WebSocket-Location 'ws://server.example.com/', we"),
-    "no location": ("hixie-76", hixie76(b"Location", b"Place"), "Sec-WebSocket-Location None, we asked"),
-    "another origin": (
-        "hixie-75",
-        hixie75(b"http://example", b"http://other"),
-        "WebSocket-Origin 'http://other.com', our",
-    ),
-    "every origin": ("hixie-76", hixie76(b"http://example.com", b"*"), "Sec-WebSocket-Origin '*', our"),
-    "no origin": ("hixie-76", hixie76(b"Sec-WebSocket-Origin", b"X-Origin"), "Sec-WebSocket-Origin None, ours"),
-    "the names of 75": ("hixie-76", hixie76(b"Sec-WebSocket-", b"WebSocket-"), "Sec-WebSocket-Origin None, ours"),
-    "two origins": (
-        "hixie-75",
-        hixie75(b"WebSocket-Origin: ", b"WebSocket-Origin: x\r\nWebSocket-Origin: "),
-        "2 WebSocket-Origin headers",
-    ),
-    "no Upgrade": ("hixie-75", hixie75(b"Upgrade: WebSocket\r\n", b""), "101 with Upgrade ''"),
-    "no Connection": ("hixie-76", hixie76(b"Connection: Upgrade\r\n", b""), "101 without 'Connection: Upgrade'"),
-    "a subprotocol without an offer": (
-        "hixie-75",
-        hixie75(b"WebSocket-Origin", b"WebSocket-Protocol: chat\r\nWebSocket-Origin"),
-        "subprotocol 'chat', we offered ''",
-    ),
-    "a wrong proof": (
-        "hixie-76",
-        lambda _: REPLY_76 + PROOF,
-        "the 16 bytes 38 6a 4b 53 27 79 3a 47 2a 43 6f 2c 57 78 61",
-    ),
-    "a proof in hex": ("hybi-01", lambda session: REPLY_76 + session.proof.hex().encode(), "the 16 bytes "),
-    "the challenge itself": ("hybi-03", lambda session: REPLY_76 + session.challenge * 2, "the 16 bytes "),
-    "an Accept instead of a proof": ("hixie-76", lambda _: switching(MODERN.head) + PROOF, "Sec-WebSocket-Origin None"),
-    "no nonce": ("hybi-04", nonce(), "no Sec-WebSocket-Nonce, without which nothing can be masked"),
-    "an empty nonce": ("hybi-04", nonce("Sec-WebSocket-Nonce: "), "no Sec-WebSocket-Nonce, without which nothing can"),
-    "two nonces": ("hybi-04", nonce("Sec-WebSocket-Nonce: eA==", "Sec-WebSocket-Nonce: eQ=="), "2 Sec-WebSocket-Nonce"),
-    "a wrong Accept": ("hybi-08", lambda _: switching(MODERN.head), "Sec-WebSocket-Accept 's3pPLMBiTxaQ9kYGzzhZRbK"),
-    "compression of a draft": (
-        "hybi-08",
-        nonce("Sec-WebSocket-Extensions: permessage-deflate"),
-        "extensions 'permessage-deflate', which nobody offered",
-    ),
-}
-CHALLENGE_BYTES = {"hixie-76": 8, "hybi-01": 8, "hybi-03": 8}
-
-
-@pytest.mark.parametrize(("dialect", "answer", "why"), WRONG.values(), ids=WRONG)
-async def test_a_server_of_an_old_dialect_that_answers_wrongly_is_502(
-    dialect: str, answer: Callable[[Asked], bytes], why: str
-) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
-        session = await asked(upstream, gateway, challenge_bytes=CHALLENGE_BYTES.get(dialect, 0))
-        await session.behind.send(answer(session))
-        assert (await session.client.rest()).startswith(BAD_GATEWAY)
-        line = await gateway.lines.line("upstream failed")
-        assert line["status"] == 502
-        assert line["why"].startswith(f"wrong handshake: {why}"), line["why"]
-        # Nothing that it could take for a message.
-        assert await session.behind.rest() == b""
-
-
-@pytest.mark.parametrize("dialect", CHALLENGE_BYTES)
-async def test_the_refusal_of_an_old_server_reaches_the_client(dialect: str) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
-        session = await asked(upstream, gateway, challenge_bytes=8)
-        await session.behind.send(head_of("HTTP/1.1 403 Forbidden", "Content-Length: 3") + b"no\n")
-        assert await session.client.rest() == (
-            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n"
-        )
-
-
-# -- lists of subprotocols -------------------------------------------------------------------------------------------
-
-LIST = MODERN.head[:-2] + b"Sec-WebSocket-Protocol: chat, superchat\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("answer", "heard"),
-    [("superchat", "superchat"), ("chat", "chat"), ("chat,superchat", "chat")],
-    ids=["the second", "the first", "all of it, which means the first"],
-)
-async def test_a_server_of_hixie_76_may_answer_a_list_by_one_of_it_or_by_all(answer: str, heard: str) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect="hixie-76") as gateway:
-        session = await asked(upstream, gateway, LIST, 8)
-        assert values(session.request, "sec-websocket-protocol") == ["chat,superchat"]
-        reply = REPLY_76[:-2] + f"Sec-WebSocket-Protocol: {answer}\r\n\r\n".encode()
-        await session.behind.send(reply + session.proof)
-        assert values(await session.client.head(), "sec-websocket-protocol") == [heard]
-
-
-async def test_a_list_that_a_server_of_hixie_76_repeats_is_what_an_old_webkit_wants_to_hear() -> None:
-    # PhantomJS 1.9.8 compares the whole list; em-websocket repeats it.
-    protocol = "Sec-WebSocket-Protocol: chat,superchat"
-    webkit = head_of("GET /chat HTTP/1.1", "Host: server.example.com", *HIXIE76[1:4], protocol, *HIXIE76[4:])
-    async with Upstream() as upstream, serving(upstream.port, dialect="hixie-76") as gateway:
-        session = await asked(upstream, gateway, webkit + CHALLENGE, 8)
-        await session.behind.send(REPLY_76[:-2] + f"{protocol}\r\n\r\n".encode() + session.proof)
-        assert values(await session.client.head(), "sec-websocket-protocol") == ["chat,superchat"]
-
-
-@pytest.mark.parametrize("answer", ["Chat", "chat, superchat", "superchat,chat"])
-async def test_a_server_of_hixie_76_that_answers_a_list_by_something_else_is_502(answer: str) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect="hixie-76") as gateway:
-        session = await asked(upstream, gateway, LIST, 8)
-        await session.behind.send(REPLY_76[:-2] + f"Sec-WebSocket-Protocol: {answer}\r\n\r\n".encode() + session.proof)
-        assert (await session.client.rest()).startswith(BAD_GATEWAY)
-
-
-# em-websocket says nothing in hixie-75, and faye's driver in neither.
-SILENT = {
-    "hixie-75": ("hixie-75", 0, REPLY_75),
-    "hixie-75, an empty header": ("hixie-75", 0, REPLY_75[:-2] + b"WebSocket-Protocol: \r\n\r\n"),
-    "hixie-76": ("hixie-76", 8, REPLY_76),
-    "hixie-76, an empty header": ("hixie-76", 8, REPLY_76[:-2] + b"Sec-WebSocket-Protocol: \r\n\r\n"),
-}
-silent = pytest.mark.parametrize(("dialect", "challenge_bytes", "reply"), SILENT.values(), ids=SILENT)
-
-
-@silent
-async def test_a_server_of_hixie_that_says_nothing_of_subprotocols_lets_a_modern_client_in(
-    dialect: str, challenge_bytes: int, reply: bytes
-) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
-        session = await asked(upstream, gateway, LIST, challenge_bytes)
-        await session.behind.send(reply + (session.proof if challenge_bytes else b""))
-        await MODERN.accepted(session.client)
-        await session.client.send(MODERN.hello)
-        assert await session.behind.exactly(7) == b"\x00Hello\xff"
-
-
-HIXIE_CLIENTS = {
-    "hixie-75": head_of("GET /chat HTTP/1.1", "Host: server.example.com", *HIXIE75[1:], "WebSocket-Protocol: chat"),
-    "hixie-76": head_of("GET /chat HTTP/1.1", "Host: server.example.com", *HIXIE76[1:], "Sec-WebSocket-Protocol: chat")
-    + CHALLENGE,
-}
-
-
-@silent
-@pytest.mark.parametrize("request_", HIXIE_CLIENTS.values(), ids=HIXIE_CLIENTS)
-async def test_a_client_of_hixie_insists_on_what_such_a_server_does_not_say(
-    dialect: str, challenge_bytes: int, reply: bytes, request_: bytes
-) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
-        session = await asked(upstream, gateway, request_, challenge_bytes)
-        await session.behind.send(reply + (session.proof if challenge_bytes else b""))
-        assert (await session.client.rest()).startswith(BAD_GATEWAY)
-        line = await gateway.lines.line("refused", status=502)
-        assert line["why"] == "none of the subprotocols 'chat' was chosen, and the client insists on one"
-        assert await session.behind.rest() == b""

@@ -1,0 +1,67 @@
+"""Plain HTTP through a gateway: its configuration, a client that asks, and an upstream that answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.support import Peer, Running, Upstream, head_of, serving_text
+
+_HTTP_CONFIGURATION = """\
+version: 1
+listeners:
+  - {{name: public, bind: ["127.0.0.1:0"], {listener}}}
+defaults:
+  timeouts: {{{timeouts}}}
+routes:
+  - {{name: chat, match: {{path: {{prefix: /}}, upgrade: true}}, upstream: chat}}
+  - {{name: site, match: {{path: {{prefix: {path}}}}}, http_upstream: site, {route}}}
+upstreams:
+  chat: {{targets: [{{url: "ws://127.0.0.1:{upstream}"}}]}}
+  site: {{targets: [{{url: "http://127.0.0.1:{upstream}"}}], {site}}}
+"""
+_HTTP_USUAL = {"listener": "", "timeouts": "", "path": "/", "route": "", "site": ""}
+
+
+def http_configuration(upstream: int, **options: str) -> str:
+    """The YAML of a gateway that passes WebSocket and plain HTTP to this port, by the routes chat and site.
+
+    `listener`, `timeouts`, `route` and `site` are what a mapping may hold: the last two those of the route and the
+    upstream for plain HTTP; `path` is the prefix that this route takes.
+    """
+    assert options.keys() <= _HTTP_USUAL.keys(), f"no such option: {options.keys() - _HTTP_USUAL.keys()}"
+    return _HTTP_CONFIGURATION.format(upstream=upstream, **_HTTP_USUAL | options)
+
+
+@asynccontextmanager
+async def serving_http(upstream: int, **options: str) -> AsyncIterator[Running]:
+    """A gateway that passes plain HTTP, too (see `http_configuration`). A bug that it logs is an error."""
+    async with serving_text(http_configuration(upstream, **options)) as running:
+        yield running
+
+
+HTTP_GET = head_of("GET / HTTP/1.1", "Host: example.com")
+HTTP_OK = head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok"
+
+
+async def passed(upstream: Upstream, gateway: Running, request: bytes) -> tuple[Peer, Peer, bytes]:
+    """A client that sends a request; the upstream's end of it, which has read so many bytes behind the head."""
+    client = await gateway.connect(request)
+    behind = await upstream.accept()
+    return client, behind, await behind.head()
+
+
+async def answered(upstream: Upstream, gateway: Running, request: bytes, answer: bytes) -> tuple[Peer, bytes]:
+    """A client that sends a request, and gets this answer from an upstream that then closes. Returns its head."""
+    client, behind, _ = await passed(upstream, gateway, request)
+    await behind.send(answer)
+    await behind.close()
+    return client, await client.head()
+
+
+async def until_chunks_end(client: Peer) -> bytes:
+    """A body in chunks."""
+    body = b""
+    while size := int(await client.until(b"\r\n"), 16):
+        body += await client.exactly(size)
+        assert await client.exactly(2) == b"\r\n"
+    assert await client.exactly(2) == b"\r\n"
+    return body

@@ -1,0 +1,56 @@
+"""A WebKit of 2011 as PhantomJS 1.9.8 has it: its requests, recorded, and the replies that it takes."""
+
+from dataclasses import dataclass
+
+from tests.support import Peer, Running, Upstream, head_of
+
+UPGRADE = ("Upgrade: WebSocket", "Connection: Upgrade")
+
+
+@dataclass(frozen=True)
+class WebKit:
+    """A request of PhantomJS 1.9.8, recorded."""
+
+    key1: str
+    key2: str
+    challenge: str
+    proof: str
+    target: bytes = b"/demo?x=1"
+    origin: str = "http://app.test"
+    protocol: str | None = None
+    host: str = "127.0.0.1:34829"
+
+    @property
+    def request(self) -> bytes:
+        lines = [*UPGRADE, f"Host: {self.host}", f"Origin: {self.origin}"]
+        if self.protocol is not None:
+            lines.append(f"Sec-WebSocket-Protocol: {self.protocol}")
+        lines += [f"Sec-WebSocket-Key1: {self.key1}", f"Sec-WebSocket-Key2: {self.key2}"]
+        return head_of(f"GET {self.target.decode('latin-1')} HTTP/1.1", *lines) + bytes.fromhex(self.challenge)
+
+    @property
+    def reply(self) -> bytes:
+        """What it takes for an answer, to the byte."""
+        lines = [
+            *UPGRADE,
+            f"Sec-WebSocket-Origin: {self.origin}",
+            f"Sec-WebSocket-Location: ws://{self.host}{self.target.decode('latin-1')}",
+        ]
+        if self.protocol is not None:
+            lines.append(f"Sec-WebSocket-Protocol: {self.protocol}")
+        return head_of("HTTP/1.1 101 WebSocket Protocol Handshake", *lines) + bytes.fromhex(self.proof)
+
+    async def opened(self, upstream: Upstream, gateway: Running, *agreed: str) -> tuple[Peer, Peer]:
+        """Both ends of its session, for which the upstream has answered with these headers, too."""
+        client = await gateway.connect(self.request)
+        behind, _ = await upstream.agree(*agreed)
+        assert await client.exactly(len(self.reply)) == self.reply
+        return client, behind
+
+
+PHANTOMJS = WebKit(
+    "A cgv1 72  62no7e  [  O52y [_04",
+    "1> 915w    9    3 PdL _424)T",
+    "be524fe9b55f5e31",
+    "c717f3eb435bf896dcfd63f34d18b2c8",
+)

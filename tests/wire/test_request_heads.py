@@ -1,0 +1,228 @@
+"""Requests of HTTP/1.1: what is read, however it is cut, and what is refused."""
+
+import pytest
+
+from tests.cases import cases
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.heads import HeadLimits, Request, RequestHead
+
+from .heads import CHALLENGE, LIMITS, SAMPLE, TLS_CLIENT_HELLO, cuts_of, feed, head_of, padded, pieces_of, read, refused
+
+# -- requests that are read ------------------------------------------------------------------------------------
+
+
+def check_sample(request: Request) -> None:
+    assert (request.method, request.target, request.sent_target) == ("GET", "/demo", "/demo")
+    assert [name for name, _ in request.headers] == [
+        "Host",
+        "Connection",
+        "Sec-WebSocket-Key2",
+        "Sec-WebSocket-Protocol",
+        "Upgrade",
+        "Sec-WebSocket-Key1",
+        "X-Empty",
+        "Origin",
+    ]
+    assert request.headers.one("Sec-WebSocket-Key1") == "4 @1  46546xW%0l 1 5"
+    assert request.headers.raw("Sec-WebSocket-Key1") == " 4 @1  46546xW%0l 1 5 "
+    assert request.headers.raw("Sec-WebSocket-Key2") == "12998 5 Y3 1  .P00"
+    assert request.headers.raw("X-Empty") == ""
+
+
+@cases("at", range(1, len(SAMPLE)))
+def test_a_head_may_be_cut_anywhere(at: int) -> None:
+    head = RequestHead(LIMITS)
+    assert head.receive(SAMPLE[:at]) is None
+    request = head.receive(SAMPLE[at:] + CHALLENGE)
+    assert request is not None
+    check_sample(request)
+    assert head.rest == CHALLENGE
+
+
+def test_a_head_may_come_byte_by_byte() -> None:
+    head = RequestHead(LIMITS)
+    feed(head, pieces_of(SAMPLE[:-1]))
+    request = head.receive(b"\n")
+    assert request is not None
+    check_sample(request)
+    assert head.rest == b""
+
+
+def test_a_head_may_come_with_empty_reads() -> None:
+    head = RequestHead(LIMITS)
+    assert head.receive(b"") is None
+    assert head.receive(SAMPLE[:20]) is None
+    assert head.receive(b"") is None
+    assert head.receive(SAMPLE[20:]) is not None
+
+
+@cases(
+    "rest", [b"\r\n\r\n\r\n\r\n", b"a\r\n\r\nb\r\n", b"\0 \t\xff\xfe\r\n ", b"GET / HT", b"\r", bytes(range(256)) * 400]
+)
+def test_what_follows_the_head_is_kept_to_the_byte(rest: bytes) -> None:
+    head = RequestHead(LIMITS)
+    assert head.receive(SAMPLE + rest) is not None
+    assert head.rest == rest
+
+
+def test_values_are_text_of_their_bytes() -> None:
+    request = read(head_of(b"X-Name: caf\xc3\xa9 \xff"))
+    assert request.headers.one("X-Name") == "caf\xc3\xa9 \xff"
+
+
+@cases("value", [b"", b" ", b"\t \t"])
+def test_a_value_may_be_nothing(value: bytes) -> None:
+    request = read(head_of(b"X-Name:" + value, b"X-Next: 1"))
+    assert request.headers.one("X-Name") == ""
+    assert request.headers.raw("X-Name") == value.decode().removeprefix(" ")
+    assert request.headers.raw("X-Next") == "1"
+
+
+@cases(
+    ("sent", "target"),
+    [
+        (b"/", "/"),
+        (b"/?", "/?"),
+        (b"/a%20b?q=%C3%A9", "/a%20b?q=%C3%A9"),
+        (b"http://example.com/chat", "http://example.com/chat"),
+        (b"/chat#top", "/chat#top"),
+        (b"*", "*"),
+        # experiment T10: a WebKit of 2010 sends UTF-8 as it is
+        (b"/caf\xc3\xa9/\xc3\xa9?q=a%20b", "/caf%C3%A9/%C3%A9?q=a%20b"),
+        (b"/\xff\xfe", "/%FF%FE"),
+    ],
+)
+def test_a_target_is_percent_encoded_and_kept_as_it_was_sent(sent: bytes, target: str) -> None:
+    request = read(head_of(start=b"GET " + sent + b" HTTP/1.1"))
+    assert request.target == target
+    assert request.sent_target.encode("latin-1") == sent
+    assert request.raw_target == (b"" if target.encode() == sent else sent)
+
+
+def test_only_the_target_is_percent_encoded_if_its_bytes_stand_elsewhere_too() -> None:
+    request = read(head_of(b"X-Name: /\xe9", start=b"GET /\xe9 HTTP/1.1"))
+    assert (request.target, request.headers.one("X-Name")) == ("/%E9", "/\xe9")
+
+
+@cases("method", ["POST", "HEAD", "OPTIONS", "PURGE"])
+def test_other_methods_are_read_so_that_they_can_be_answered(method: str) -> None:
+    assert read(head_of(start=method.encode() + b" / HTTP/1.1")).method == method
+
+
+def test_a_body_is_not_part_of_the_head() -> None:
+    head = RequestHead(LIMITS)
+    request = head.receive(head_of(b"Content-Length: 5", start=b"POST / HTTP/1.1") + b"hello")
+    assert request is not None
+    assert request.headers.one("Content-Length") == "5"
+    assert head.rest == b"hello"
+
+
+# -- requests that are refused ---------------------------------------------------------------------------------
+
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, 3.4
+
+MALFORMED = {
+    "line feeds alone": (b"GET / HTTP/1.1\nHost: a\n\r\n\r\n", "CR, LF or NUL"),
+    "one line feed alone": (head_of(b"A: 1\nB: 2"), "CR, LF or NUL"),
+    "a carriage return alone": (head_of(b"A: 1\rB: 2"), "CR, LF or NUL"),
+    "a carriage return at the end of a line": (head_of(b"A: 1\r"), "CR, LF or NUL"),
+    "a NUL in a value": (head_of(b"A: 1\0"), "CR, LF or NUL"),
+    "a NUL in the request line": (head_of(start=b"GET /\0 HTTP/1.1"), "CR, LF or NUL"),
+    "a folded line": (head_of(b"A: 1", b" 2"), "without a proper name"),
+    "a line folded by a tab": (head_of(b"A: 1", b"\t2: 3"), "without a proper name"),
+    "a space before the colon": (head_of(b"A : 1"), "without a proper name"),
+    "a space before the name": (head_of(b" A: 1"), "without a proper name"),
+    "no name": (head_of(b": 1"), "without a proper name"),
+    "no colon": (head_of(b"A"), "without a proper name"),
+    "a name that is no token": (head_of(b"A\xc3\xa9: 1"), "without a proper name"),
+    "no Host": (head_of(host=None), "malformed request"),
+    "two Hosts": (head_of(b"Host: example.com"), "malformed request"),
+    "a control in a value": (head_of(b"A: 1\x0b2"), "malformed request"),
+    "no version": (head_of(start=b"GET /"), "malformed request"),
+    "no target": (head_of(start=b"GET"), "malformed request"),
+    "two spaces": (head_of(start=b"GET  / HTTP/1.1"), "malformed request"),
+    "a space in the target": (head_of(start=b"GET /a b HTTP/1.1"), "malformed request"),
+    "a space behind the version": (head_of(start=b"GET / HTTP/1.1 "), "malformed request"),
+    "no HTTP": (head_of(start=b"GET / FTP/1.1"), "malformed request"),
+    "a method that is no token": (head_of(start=b"G\xc3\xa9T /\xc3\xa9 HTTP/1.1"), "malformed request"),
+    "HTTP/1.0": (head_of(start=b"GET / HTTP/1.0"), "HTTP/1.0 cannot be upgraded"),
+    "HTTP/2": (HTTP2_PREFACE, "HTTP/2.0 cannot be upgraded"),
+    "HTTP/0.9": (b"GET /\r\n\r\n", "malformed request"),
+    "TLS": (TLS_CLIENT_HELLO, "looks like TLS"),
+    "an empty line first": (b"\r\n" + head_of(), "not HTTP"),
+    "garbage": (b"\x80\x03abc", "not HTTP"),
+    "a policy request of Flash": (b"<policy-file-request/>\0", "not HTTP"),
+    "two lengths": (head_of(b"Content-Length: 5", b"Content-Length: 6"), "malformed request"),
+    "a length that is no number": (head_of(b"Content-Length: 0x5"), "malformed request"),
+    "a transfer coding that nobody knows": (head_of(b"Transfer-Encoding: gzip"), "malformed request"),
+    "two transfer codings": (
+        head_of(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
+        "malformed request",
+    ),
+}
+
+
+@cases(("data", "said"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_head_is_refused(data: bytes, said: str) -> None:
+    refusal = refused(data)
+    assert said in str(refusal)
+    assert refusal.status == 400
+
+
+@cases(("data", "said"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_head_is_refused_for_the_same_reason_byte_by_byte(data: bytes, said: str) -> None:
+    head = RequestHead(LIMITS)
+    with pytest.raises(HandshakeError) as refusal:
+        feed(head, pieces_of(data))
+    assert said in str(refusal.value)
+
+
+def test_a_refusal_repeats_nothing_that_the_client_sent() -> None:
+    assert "secret" not in str(refused(head_of(b"Cookie: secret\x0b")))
+    assert "secret" not in str(refused(head_of(start=b"GET /secret HTTP/1.1 x")))
+
+
+@cases("lines", [[b"Content-Length: 8"] * 2, [b"Content-Length: 8", b"X: 1", b"content-length: 8"]])
+def test_a_header_that_is_repeated_moves_no_other_value(lines: list[bytes]) -> None:
+    """h11 leaves the second of two equal lengths out: refused, or both there, but never one value for another."""
+    try:
+        headers = read(head_of(*lines, b"Sec-WebSocket-Key1:  !0", b"Origin: null")).headers
+    except HandshakeError:
+        return
+    assert headers.raw("Sec-WebSocket-Key1") == " !0"
+    assert headers.raw("Origin") == "null"
+
+
+# -- limits ----------------------------------------------------------------------------------------------------
+
+
+def test_a_head_may_have_16_kib() -> None:
+    data = padded(16 * 1024)
+    assert len(data) == 16 * 1024
+    for pieces in cuts_of(data):
+        head = RequestHead(LIMITS)
+        feed(head, pieces[:-1])
+        assert head.receive(pieces[-1] + b"x" * 100_000) is not None
+        assert head.rest == b"x" * 100_000
+
+
+@cases("data", [padded(16 * 1024 + 1), padded(16 * 1024 + 1)[:-1], padded(100_000)[:-4], b"G" * 16384])
+def test_a_head_of_more_is_too_large(data: bytes) -> None:
+    for pieces in cuts_of(data):
+        head = RequestHead(LIMITS)
+        with pytest.raises(HandshakeError, match="larger than 16384 bytes") as refusal:
+            feed(head, pieces)
+        assert refusal.value.status == 431
+
+
+@cases("size", [100, 500])
+def test_the_size_of_a_head_is_a_setting(size: int) -> None:
+    limits = HeadLimits(head_bytes=size)
+    assert read(padded(size), limits)
+    assert f"larger than {size} bytes" in str(refused(padded(size + 1), limits))
+
+
+def test_a_head_may_have_100_headers_and_no_more() -> None:
+    assert len(read(head_of(*[b"X: 1"] * 99)).headers) == 100
+    refusal = refused(head_of(*[b"X: 1"] * 100))
+    assert (str(refusal), refusal.status) == ("101 headers, at most 100 are allowed", 431)
