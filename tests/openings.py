@@ -71,13 +71,19 @@ class Opening:
 
         Returns what the reply leaves for the frames: something in hybi-04 alone.
         """
-        head, end, proof = self.reply.partition(b"\r\n\r\n")
-        reply = _OF_SERVERS.sub(b"", await client.head())
-        nonces = values(reply, "sec-websocket-nonce")
-        for nonce in nonces:
+        head = await client.head()
+        expected, end, _ = self.reply.partition(b"\r\n\r\n")
+        reply = _OF_SERVERS.sub(b"", head)
+        for nonce in values(reply, "sec-websocket-nonce"):
             reply = reply.replace(nonce.encode(), NONCE.encode())
-        assert reply == head + end
+        assert reply == expected + end
+        return await self.proven(client, head)
+
+    async def proven(self, client: Peer, head: bytes) -> bytes:
+        """Reads what comes behind the head of a reply, which must be the right proof; returns as `accepted`."""
+        _, _, proof = self.reply.partition(b"\r\n\r\n")
         assert await client.exactly(len(proof)) == proof
+        nonces = values(head, "sec-websocket-nonce")
         if not nonces:
             return b""
         # hybi-04, 4.3.

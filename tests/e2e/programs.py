@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +25,7 @@ MODULES = PEERS / "node_modules"
 PATIENCE_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
+# Where servers are, too, which not everybody has in PATH.
 _NPM = "npm ci --prefix tests/e2e/peers"
 # For a browser that nobody looks at, on a network that ends at this machine.
 CHROMIUM_OPTIONS = (
@@ -84,8 +85,13 @@ class Program:
     """A program that runs beside the tests. Its output is read all the time, so that it never waits for its reader."""
 
     def __init__(
-        self, *command: str | Path, environment: Mapping[str, str] | None = None, listens: bool = False
+        self,
+        *command: str | Path,
+        environment: Mapping[str, str] | None = None,
+        listens: bool = False,
+        descriptors: Collection[int] = (),
     ) -> None:
+        """Starts it. `descriptors` of ours are its own, too."""
         self._command = command
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
@@ -96,6 +102,7 @@ class Program:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            pass_fds=descriptors,
             start_new_session=True,  # so that its children can be ended with it
         )
         self.output: list[str] = []
