@@ -1,5 +1,8 @@
 """Bounds, from the configuration to where they act, on either side of each."""
 
+import socket
+from contextlib import ExitStack
+
 import pytest
 import trio
 
@@ -194,6 +197,20 @@ async def test_clients_beyond_the_limit_get_their_answer_however_many_came_befor
             client = await gateway.connect()
             assert (await client.head()).startswith(b"HTTP/1.1 503 ")
             await client.close()
+
+
+async def test_clients_beyond_the_limit_get_their_answer_however_many_come_at_once() -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener="max_connections: 1") as gateway:
+        await accepted(upstream, await gateway.connect(MODERN.request))
+        with ExitStack() as stack:
+            # More than are given time to read it; all are in the kernel's queue before the first is accepted.
+            socks = [stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port))) for _ in range(600)]
+            for sock in socks:
+                sock.sendall(MODERN.request)
+            for sock in socks:
+                client = Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
+                assert (await client.head()).startswith(b"HTTP/1.1 503 ")
+                assert await client.rest() == b"503 Service Unavailable: too many connections\n"
 
 
 async def test_clients_beyond_the_limit_that_do_not_leave_take_no_place() -> None:

@@ -9,6 +9,7 @@ import trio
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.net.channel import Channel
+from wsgateway.serve.counts import Newest
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.prologue import Client
 from wsgateway.serve.session import serve_client, turn_away
@@ -21,8 +22,9 @@ ACCEPTS_PER_TURN = 64
 # Out of descriptors or memory: others may give some back.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 EXHAUSTED_PAUSE_SECONDS = 0.1
-# Clients beyond the limit that get their answer at the same time; the others are closed without one.
-TURNED_AWAY_AT_ONCE = 256
+# Clients beyond the limit that have their answer, and are given time to read it and to leave. Who came first of them
+# has had the most of it when there are more.
+LEAVING_AT_ONCE = 256
 # Who may connect to a Unix socket: our user, and our group, which a proxy can be a member of.
 UNIX_MODE = 0o660
 
@@ -87,7 +89,7 @@ class Acceptor:
         self._listener = listener
         self._sessions = sessions
         self._connections = 0
-        self._turned_away = 0
+        self._leaving = Newest(LEAVING_AT_ONCE)
         self._exhausted = False
 
     async def run(self, sock: socket.socket) -> None:
@@ -122,20 +124,11 @@ class Acceptor:
         if self._connections < self._listener.max_connections:
             self._connections += 1
             self._sessions.start_soon(self._serve, client)
-        elif self._turned_away < TURNED_AWAY_AT_ONCE:
-            self._turned_away += 1
-            self._sessions.start_soon(self._turn_away, client)
         else:
-            sock.close()
+            self._sessions.start_soon(turn_away, self._gateway, self._listener, client, self._leaving)
 
     async def _serve(self, client: Client) -> None:
         try:
             await serve_client(self._gateway, self._listener, client)
         finally:
             self._connections -= 1
-
-    async def _turn_away(self, client: Client) -> None:
-        try:
-            await turn_away(self._gateway, self._listener, client)
-        finally:
-            self._turned_away -= 1

@@ -104,19 +104,24 @@ class Turn:
         self.gateway.log.log(LEVELS[level], event, client=str(self.client), **self.facts, **told, why=str(why))
 
     async def refuse(self, error: HandshakeError | UpstreamError) -> None:
-        """Answers with an HTTP status and a line of text, and hangs up. What is wrong behind us is not told."""
+        """Answers with an HTTP status and a line of text, and hangs up."""
+        if await self.tell(error):
+            await self.hang_up(self.gateway.settings.default_timeouts.close_seconds)
+
+    async def tell(self, error: HandshakeError | UpstreamError) -> bool:
+        """Answers with an HTTP status and a line of text. What is wrong behind us is not told. Whether somebody was
+        there to be told."""
         why, headers = (str(error), error.headers) if isinstance(error, HandshakeError) else (_UNUSABLE, ())
         phrase = HTTPStatus(error.status).phrase
         text = f"{error.status} {phrase}: {why}\n".encode()
         items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
         response = Response(error.status, phrase, Headers([*items, ("Connection", "close")]))
-        seconds = self.gateway.settings.default_timeouts.close_seconds
-        with trio.move_on_after(seconds):
+        with trio.move_on_after(self.gateway.settings.default_timeouts.close_seconds):
             try:
                 await self.client.channel.send(self.head.respond(response) + self.head.body(text) + self.head.end())
             except OSError:  # it has left: the log has the reason all the same
-                return
-        await self.hang_up(seconds)
+                return False
+        return True
 
     async def hang_up(self, seconds: float) -> None:
         """Ends the connection, so that the client has time to read what it was sent last."""

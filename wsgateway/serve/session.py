@@ -4,18 +4,19 @@ Before it opens a session it may ask for other things, one after the other: see 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.watch import Patience
-from wsgateway.serve.counts import Cleanup
+from wsgateway.serve.counts import Cleanup, Newest
 from wsgateway.serve.farewell import Farewell
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.opening import Opened, Opening, Turn
-from wsgateway.serve.prologue import Client, greet, read_request
+from wsgateway.serve.prologue import READ_BYTES, Client, greet, read_request
 from wsgateway.settings.model import UNIX, Listener, Route
 from wsgateway.wire.events import Close
 
@@ -59,18 +60,22 @@ def _counted(gateway: Gateway, listener: Listener, client: Client) -> Callable[[
     return gateway.connections.one_more((listener.name, client.ip), limit, full)
 
 
-async def turn_away(gateway: Gateway, listener: Listener, client: Client) -> None:
-    """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection.
-    A bug of ours costs no session."""
+async def turn_away(gateway: Gateway, listener: Listener, client: Client, leaving: Newest) -> None:
+    """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection
+    when it has read that, or is not among the newest any more. A bug of ours costs no session."""
     try:
         turn = Turn(gateway, listener, client)
         why = f"{listener.name} has its limit of {listener.max_connections} connections"
         turn.log("refused", why, 503, level="warning")
-        if listener.tls is None and listener.flash_policy.mode != "only":  # else an answer in clear is none
-            await turn.refuse(HandshakeError("too many connections", 503))
+        in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else that is no answer
+        if in_clear and await turn.tell(HandshakeError("too many connections", 503)):
+            with leaving.one_more():
+                await turn.hang_up(gateway.settings.default_timeouts.close_seconds)
     except Exception:
         gateway.log.exception("bug", client=str(client))
     finally:
+        with suppress(OSError):  # to close over a request that is not read would be a reset
+            client.channel.sock.recv(READ_BYTES)
         client.channel.sock.close()
 
 
