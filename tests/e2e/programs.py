@@ -25,7 +25,6 @@ MODULES = PEERS / "node_modules"
 PATIENCE_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
-# Where servers are, too, which not everybody has in PATH.
 _NPM = "npm ci --prefix tests/e2e/peers"
 # For a browser that nobody looks at, on a network that ends at this machine.
 CHROMIUM_OPTIONS = (
