@@ -2,16 +2,17 @@
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import trio
 
+from wsgateway.errors import HandshakeError
 from wsgateway.observe.log import Log
 from wsgateway.relay.engine import Engine
 from wsgateway.serve.counts import Counts, Meters
 from wsgateway.serve.tls import server_context
-from wsgateway.settings.model import Settings
+from wsgateway.settings.model import Listener, Settings
 from wsgateway.wire.masking import mask_keys
 
 
@@ -34,10 +35,18 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.server_contexts = {
-            listener.name: server_context(listener.tls, ["http/1.1"])
+            listener.name: server_context(listener.tls, ["h2", "http/1.1"] if listener.tls.http2 else ["http/1.1"])
             for listener in self.settings.listeners
             if listener.tls is not None
         }
+
+    def enter(self, listener: Listener) -> Callable[[], None]:
+        """Counts a connection of a listener, until what it returns is called; streams of HTTP/2 count as such.
+
+        Raises HandshakeError (503) if there are as many as it may have.
+        """
+        full = HandshakeError("too many connections", 503)
+        return self.connections.one_more((listener.name, None), listener.max_connections, full)
 
     def stop(self) -> None:
         """Ends all sessions, those that open now as soon as they are open, and sends away who has asked for nothing."""

@@ -4,10 +4,11 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Callable
 
 import trio
 
-from wsgateway.errors import Problem, SettingsError
+from wsgateway.errors import HandshakeError, Problem, SettingsError
 from wsgateway.net.channel import Channel
 from wsgateway.serve.counts import Newest
 from wsgateway.serve.gateway import Gateway
@@ -88,7 +89,6 @@ class Acceptor:
         self._gateway = gateway
         self._listener = listener
         self._sessions = sessions
-        self._connections = 0
         self._leaving = Newest(LEAVING_AT_ONCE)
         self._exhausted = False
 
@@ -121,14 +121,15 @@ class Acceptor:
             local = sock.getsockname()[:2]
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(Channel(sock), *address[:2], local=local, begun=trio.current_time())
-        if self._connections < self._listener.max_connections:
-            self._connections += 1
-            self._sessions.start_soon(self._serve, client)
-        else:
+        try:
+            leave = self._gateway.enter(self._listener)
+        except HandshakeError:
             self._sessions.start_soon(turn_away, self._gateway, self._listener, client, self._leaving)
+        else:
+            self._sessions.start_soon(self._serve, client, leave)
 
-    async def _serve(self, client: Client) -> None:
+    async def _serve(self, client: Client, leave: Callable[[], None]) -> None:
         try:
             await serve_client(self._gateway, self._listener, client)
         finally:
-            self._connections -= 1
+            leave()

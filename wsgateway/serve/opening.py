@@ -9,7 +9,6 @@ dropped then: it may look like another request, and must not become one.
 import math
 import os
 import socket
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -73,7 +72,7 @@ class Turn:
     def begin(self, now: float) -> None:
         """Forgets the last request: the next one begins."""
         self.head = RequestHead(self.listener.head_limits, plain=True)
-        self.facts: dict[str, str] = {}
+        self.facts: dict[str, str] = {"http": "2"} if self.client.alpn == "h2" else {}
         self.begun = now
 
     def about(self, request: Request) -> None:
@@ -287,9 +286,8 @@ def proxy_header(upstream: Upstream, client: Client) -> bytes:
         case "v1":
             return write_v1((client.ip, client.port), client.local)
         case "v2":
-            sock = client.channel.sock
-            version = sock.version() if isinstance(sock, ssl.SSLSocket) else None
-            return write_v2((client.ip, client.port), client.local, secure=client.secure, tls_version=version)
+            address = client.ip, client.port
+            return write_v2(address, client.local, secure=client.secure, tls_version=client.tls_version)
     return b""
 
 

@@ -40,7 +40,9 @@ class Client:
     secure: bool = False
     """whether the client's own connection is encrypted, here or at the proxy that it came through"""
     alpn: str | None = None
-    """what it wants to speak in TLS"""
+    """what we have agreed to speak in TLS"""
+    tls_version: str | None = None
+    """of its connection to us"""
 
     def __str__(self) -> str:
         if self.ip == UNIX:
@@ -155,6 +157,7 @@ async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
     client.channel = Channel(secure)
     client.secure = True
     client.alpn = secure.selected_alpn_protocol()
+    client.tls_version = secure.version()
 
 
 async def read_request(gateway: Gateway, client: Client, head: RequestHead, begun: float) -> Request:

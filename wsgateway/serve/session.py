@@ -3,7 +3,7 @@
 Before it opens a session it may ask for other things, one after the other: see `http`.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import trio
@@ -20,12 +20,22 @@ from wsgateway.serve.prologue import READ_BYTES, Client, greet, read_request
 from wsgateway.settings.model import UNIX, Listener, Route
 from wsgateway.wire.events import Close
 
+Begin = Callable[[Turn, Cleanup], Awaitable[Opened | None]]
+
 
 async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> None:
     """Serves a client until its session is over, and closes its connection. A bug of ours costs no other session."""
+    await _serve(Turn(gateway, listener, client), _greet)
+
+
+async def _serve(turn: Turn, begin: Begin) -> None:
+    gateway, client = turn.gateway, turn.client
     try:
         with Cleanup() as cleanup:
-            opened = await _open(Turn(gateway, listener, client), cleanup)
+            opened = None
+            async with turn.answered():
+                opened = await begin(turn, cleanup)
+            del turn  # what read the request is not needed while the session lasts, and large
             if opened is not None:
                 await _live(gateway, client, opened)
     except Exception:
@@ -34,23 +44,54 @@ async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> 
         client.channel.sock.close()
 
 
+async def _greet(turn: Turn, cleanup: Cleanup) -> Opened | None:
+    """Begins a connection."""
+    if not await greet(turn.gateway, turn.listener, turn.client):
+        return None
+    if turn.client.alpn == "h2":
+        await _carry_streams(turn, cleanup)
+        return None
+    cleanup.append(_counted(turn.gateway, turn.listener, turn.client))
+    return await _open(turn, cleanup)
+
+
 async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
     """Serves one request after the other until one opens a session. None if none does, and the client is done with.
 
     What is to be done at the end of the session is left in `cleanup`.
     """
-    gateway, listener, client = turn.gateway, turn.listener, turn.client
-    async with turn.answered():
-        if await greet(gateway, listener, client):
+    request = await read_request(turn.gateway, turn.client, turn.head, turn.begun)
+    while (exchange := exchange_of(turn, request)) is not None:
+        rest = await exchange.run()
+        if rest is None:
+            return None
+        request = await next_request(turn, rest)
+    return await Opening(turn).run(request, cleanup)
+
+
+async def _carry_streams(turn: Turn, cleanup: Cleanup) -> None:
+    """Serves a connection of HTTP/2, each of whose streams counts as one of its own."""
+    from wsgateway.serve.http2 import Http2  # its library need not be installed where it is not offered
+
+    gateway, listener = turn.gateway, turn.listener
+
+    async def serve(client: Client, error: HandshakeError | None) -> None:
+        async def begin(turn: Turn, cleanup: Cleanup) -> Opened | None:
+            if error is not None:
+                raise error
+            cleanup.append(gateway.enter(listener))
             cleanup.append(_counted(gateway, listener, client))
-            request = await read_request(gateway, client, turn.head, turn.begun)
-            while (exchange := exchange_of(turn, request)) is not None:
-                rest = await exchange.run()
-                if rest is None:
-                    return None
-                request = await next_request(turn, rest)
-            return await Opening(turn).run(request, cleanup)
-    return None
+            return await _open(turn, cleanup)
+
+        await _serve(Turn(gateway, listener, client), begin)
+
+    connection = Http2(turn, serve)
+    try:
+        cleanup.append(_counted(gateway, listener, turn.client))
+    except HandshakeError as error:
+        await connection.refuse(error)
+        raise ProtocolError(str(error)) from None
+    await connection.run()
 
 
 def _counted(gateway: Gateway, listener: Listener, client: Client) -> Callable[[], None]:

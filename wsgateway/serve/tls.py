@@ -57,4 +57,6 @@ def _context(tls: ListenerTls, certificate: Certificate, alpn: list[str]) -> ssl
         context.load_verify_locations(tls.client_ca)
     context.verify_mode = _CLIENT_CERTIFICATES[tls.client_certificates]
     context.set_alpn_protocols(alpn)
+    if "h2" in alpn:
+        context.options |= ssl.OP_NO_RENEGOTIATION  # RFC 9113, 9.2.1
     return context

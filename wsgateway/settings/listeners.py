@@ -1,19 +1,22 @@
 """The section `listeners` of the file: where clients come in, and what is believed of them."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wsgateway.settings.base import (
     Bind,
     Count,
     CountOrNone,
     Domain,
+    Duration,
     FileName,
     HeadSize,
     Host,
     Name,
     Port,
+    RateOrNone,
     Section,
     Trusted,
     default_name,
@@ -22,6 +25,8 @@ from wsgateway.settings.model import (
     Certificate,
     FlashMode,
     FlashPolicy,
+    Http2,
+    Http2Mode,
     Listener,
     ListenerTls,
     Presence,
@@ -35,6 +40,8 @@ from wsgateway.wire.heads import HeadLimits
 
 # The defaults stand where they are explained.
 _HEAD = HeadLimits()
+_HTTP2 = Http2()
+_HAS_HTTP2 = find_spec("h2") is not None
 
 
 class HeadSection(Section):
@@ -63,6 +70,38 @@ class CertificateSection(Section):
         return Certificate(tuple(self.hosts), str(directory / self.certificate), str(directory / self.private_key))
 
 
+class Http2Section(Section):
+    """Whether clients may speak HTTP/2, and what they may do with it."""
+
+    mode: Http2Mode = Field(
+        default="auto",
+        description="offer: clients may choose HTTP/2, with WebSocket in it. auto: where its library is installed, and"
+        " TLS is 1.2 or later. none: never.",
+    )
+    streams: Count = Field(
+        default=_HTTP2.streams, description="How many streams a connection may have at once; each counts as one, too."
+    )
+    idle_seconds: Duration = Field(
+        default=_HTTP2.idle_seconds, alias="idle", description="How long a connection stays without a stream."
+    )
+    control_rate: RateOrNone = Field(
+        default=_HTTP2.control_rate,
+        description="Resets, pings, settings and empty frames of a connection, as 1000/m. none: as many as it likes.",
+    )
+
+    @field_validator("mode")
+    @classmethod
+    def _can_be_offered(cls, mode: Http2Mode) -> Http2Mode:
+        if mode == "offer" and not _HAS_HTTP2:
+            raise ValueError("HTTP/2 needs a library that is not installed: pip install 'wsgateway[http2]'")
+        return mode
+
+    def http2(self) -> Http2 | None:
+        """What is offered."""
+        offered = self.mode != "none" and _HAS_HTTP2
+        return Http2(self.streams, self.idle_seconds, self.control_rate) if offered else None
+
+
 class ListenerTlsSection(Section):
     """How a listener encrypts."""
 
@@ -77,13 +116,24 @@ class ListenerTlsSection(Section):
     minimum: TlsVersion | None = Field(default=None, description="custom: the oldest version of TLS.")
     ciphers: str | None = Field(default=None, description="custom: for TLS up to 1.2, as OpenSSL writes them.")
 
+    http2: Http2Section = Field(
+        default_factory=Http2Section, description="Whether clients may speak HTTP/2, and what they may do with it."
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> "ListenerTlsSection":
         if self.profile != "custom" and (self.minimum is not None or self.ciphers is not None):
             raise ValueError("minimum and ciphers are for profile: custom")
         if (self.client_certificates == "none") is not (self.client_ca is None):
             raise ValueError("client_certificates (optional or required) and client_ca go together")
+        if self.http2.mode == "offer" and self._is_old:
+            raise ValueError("HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this lets older versions in")
         return self
+
+    @property
+    def _is_old(self) -> bool:
+        """Whether it has what HTTP/2 may not be spoken over."""
+        return self.profile == "legacy" or self.minimum in ("1.0", "1.1")
 
     def resolved(self, directory: Path) -> ListenerTls:
         """The TLS of a listener; files are relative to the directory."""
@@ -94,6 +144,7 @@ class ListenerTlsSection(Section):
             client_ca=None if self.client_ca is None else str(directory / self.client_ca),
             minimum=self.minimum or "1.2",
             ciphers=self.ciphers,
+            http2=None if self._is_old else self.http2.http2(),
         )
 
 

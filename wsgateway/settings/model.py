@@ -23,6 +23,7 @@ Extensions = Literal["forward", "none"]
 Presence = Literal["none", "optional", "required"]
 TlsProfile = Literal["modern", "intermediate", "legacy", "custom"]
 TlsVersion = Literal["1.0", "1.1", "1.2", "1.3"]
+Http2Mode = Literal["auto", "offer", "none"]
 Permission = Literal["allow", "refuse"]
 OverRate = Literal["close", "delay"]
 ProxyVersion = Literal["none", "v1", "v2"]
@@ -285,6 +286,18 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Http2:
+    """What a client may do with a connection of HTTP/2."""
+
+    streams: int = 100
+    """how many it may have at the same time"""
+    idle_seconds: float = 60.0
+    """how long it may stay without one"""
+    control_rate: Rate | None = Rate(1000, 60.0)
+    """how many resets, pings, settings, priorities and empty frames it may send; None: as many as it likes"""
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerTls:
     """How a listener encrypts."""
 
@@ -298,6 +311,8 @@ class ListenerTls:
     """custom: the oldest version"""
     ciphers: str | None = None
     """custom: as OpenSSL writes them; None: OpenSSL's own choice"""
+    http2: Http2 | None = None
+    """None: it is not offered"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,268 @@
+"""WebSocket over HTTP/2 (RFC 8441): a stream is a session like any other."""
+
+import pytest
+from h2.events import ConnectionTerminated, RemoteSettingsChanged, StreamEnded
+from h2.settings import SettingCodes
+
+from tests.net.certificates import Authority
+from tests.openings import BY_DIALECT
+from tests.support import Upstream, head_of, serving, values, websockets_server
+
+from .http2 import CLOSE, CONNECT, HELLO, HELLO_BACK, Client, Headers, listener
+
+
+@pytest.fixture
+def offered(authority: Authority) -> str:
+    return listener(authority.issue("localhost"))
+
+
+async def test_a_stream_is_a_session(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        settings = await client.event(RemoteSettingsChanged)
+        assert settings.changed_settings[SettingCodes.ENABLE_CONNECT_PROTOCOL].new_value == 1
+        number = await client.ask(
+            [*CONNECT, ("origin", "https://example.com"), ("cookie", "a=1"), ("cookie", "b=2")], end=False
+        )
+        behind, request = await upstream.agree("Set-Cookie: c=3")
+        assert request.startswith(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n")
+        assert values(request, "origin") == ["https://example.com"]
+        assert values(request, "cookie") == ["a=1; b=2"]
+        assert values(request, "x-forwarded-proto") == ["https"]
+        assert values(request, "x-websocket-dialect") == ["rfc6455"]
+        assert await client.response(number) == {":status": "200", "set-cookie": "c=3"}
+        await client.say(number, HELLO)
+        assert await behind.frame() == (0x81, b"Hello")
+        await behind.send(HELLO_BACK)
+        assert await client.exactly(number, 7) == HELLO_BACK
+        await client.say(number, CLOSE)
+        assert await behind.frame() == (0x88, b"\x03\xe8")
+        await behind.send(b"\x88\x02\x03\xe8")
+        assert await client.body(number) == b"\x88\x02\x03\xe8"
+        await client.say(number, b"", end=True)
+        await behind.close()
+        line = await gateway.lines.line("session")
+        assert line.items() >= {
+            "client": client.peer.name, "http": "2", "path": "/chat", "dialect": "rfc6455", "route": "all",
+            "messages_in": 1, "messages_out": 1, "ended": "client: close 1000",
+        }.items()  # fmt: skip
+
+
+async def test_what_is_agreed_with_the_upstream_comes_with_the_200(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        offer = [("sec-websocket-protocol", "chat, other"), ("sec-websocket-extensions", "permessage-deflate")]
+        number = await client.ask([*CONNECT, *offer], end=False)
+        _, request = await upstream.agree(
+            "Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Extensions: permessage-deflate"
+        )
+        assert values(request, "sec-websocket-protocol") == ["chat, other"]
+        assert await client.response(number) == {
+            ":status": "200",
+            "sec-websocket-protocol": "chat",
+            "sec-websocket-extensions": "permessage-deflate",
+        }
+
+
+async def test_large_messages_pass_between_windows(offered: str, authority: Authority) -> None:
+    async with websockets_server(max_size=None) as port, serving(port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        assert (await client.response(number))[":status"] == "200"
+        size = 3_000_000
+        head = size.to_bytes(8)
+        await client.upload(number, b"\x82\xff" + head + bytes(4) + bytes(size), end=False)
+        assert await client.exactly(number, 10 + size) == b"\x82\x7f" + head + bytes(size)
+
+
+BAD: list[tuple[Headers, str, str]] = [
+    ([*CONNECT[:-1]], "400", "Sec-WebSocket-Version must be 13 over HTTP/2"),
+    ([*CONNECT[:-1], ("sec-websocket-version", "8")], "400", "Sec-WebSocket-Version must be 13 over HTTP/2"),
+    (
+        [CONNECT[0], (":protocol", "webtransport"), *CONNECT[2:]],
+        "501",
+        "CONNECT is for WebSocket alone, not 'webtransport'",
+    ),
+    ([*CONNECT, ("origin", "https://evil.example")], "403", "the Origin 'https://evil.example' is not allowed here"),
+    (
+        [*CONNECT[:4], (":path", "/a/../b"), CONNECT[5]],
+        "400",
+        "the path has a segment that is . or .., which may lead out of a route",
+    ),
+    ([*CONNECT, ("sec-websocket-protocol", "a, a")], "400", "Sec-WebSocket-Protocol lists a name twice, or one that"),
+    ([*CONNECT, ("content-length", "3")], "400", "Content-Length with a WebSocket"),
+]
+
+
+@pytest.mark.parametrize(("headers", "status", "why"), BAD, ids=lambda each: each if isinstance(each, str) else "")
+async def test_a_refusal_is_a_response_with_the_same_words(
+    headers: Headers, status: str, why: str, offered: str, authority: Authority
+) -> None:
+    route = "origins: {allow: ['https://example.com']}"
+    async with Upstream() as upstream, serving(upstream.port, listener=offered, route=route) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(headers, end=False)
+        response = await client.response(number)
+        body = await client.body(number)
+        assert (response[":status"], response["content-length"]) == (status, str(len(body)))
+        assert f": {why}" in body.decode()
+        line = await gateway.lines.line("refused")
+        assert (line["http"], line["status"]) == ("2", int(status))
+        assert line["why"].startswith(why)
+        assert upstream.nobody_came()
+        # It was one stream, and not the connection.
+        await client.say(number, b"", end=True)
+        number = await client.ask([*CONNECT, ("origin", "https://example.com")], end=False)
+        await upstream.agree()
+        assert (await client.response(number))[":status"] == "200"
+
+
+async def test_a_refusal_of_the_upstream_is_passed_on_with_its_body(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        behind = await upstream.accept()
+        await behind.head()
+        refusal = head_of("HTTP/1.1 403 Nope", "Transfer-Encoding: chunked", "WWW-Authenticate: Basic")
+        await behind.send(refusal + b"4\r\nno, \r\n3\r\nyou\r\n0\r\n\r\n")
+        response = await client.response(number)
+        assert (response[":status"], response["www-authenticate"]) == ("403", "Basic")
+        assert "transfer-encoding" not in response
+        assert await client.body(number) == b"no, you"
+
+
+async def test_an_upstream_that_is_down_is_a_502(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream:
+        port = upstream.port
+    async with serving(port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        assert (await client.response(number))[":status"] == "502"
+        assert await client.body(number) == b"502 Bad Gateway: the server behind this gateway cannot be used now\n"
+
+
+# -- ends ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stream_that_is_reset_is_an_abnormal_end(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        behind, _ = await upstream.agree()
+        await client.response(number)
+        await client.say(number, HELLO)
+        assert await behind.frame() == (0x81, b"Hello")
+        await client.reset(number)
+        assert await behind.rest() == b""
+        line = await gateway.lines.line("session")
+        assert line["ended"] == "client: Connection reset by peer"
+
+
+async def test_a_stream_that_ends_without_a_close_is_an_abnormal_end(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        behind, _ = await upstream.agree()
+        await client.response(number)
+        await client.say(number, b"", end=True)
+        assert await behind.rest() == b""
+        line = await gateway.lines.line("session")
+        assert line["ended"] == "client: the connection ended without a Close (1006)"
+        assert await client.body(number) == b""
+
+
+async def test_an_upstream_that_is_lost_ends_the_stream_with_its_goodbye(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        behind, _ = await upstream.agree()
+        await client.response(number)
+        behind.reset()
+        assert await client.body(number) == b"\x88\x02\x03\xf6"  # 1014
+
+
+async def test_a_client_that_never_ends_its_stream_has_it_ended(offered: str, authority: Authority) -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, listener=offered, timeouts="close: 100ms") as gateway,
+    ):
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        behind, _ = await upstream.agree()
+        await client.response(number)
+        behind.reset()
+        await client.event(StreamEnded, number)
+        assert await client.code(number) == 0  # NO_ERROR
+
+
+async def test_a_connection_that_is_lost_is_lost_for_all_its_sessions(offered: str, authority: Authority) -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, listener=offered, timeouts="close: 100ms") as gateway,
+    ):
+        client = await Client.connect(gateway, authority)
+        for _ in range(2):
+            number = await client.ask(CONNECT, end=False)
+            await upstream.agree()
+            await client.response(number)
+        client.peer.reset()
+        for _ in range(2):
+            line = await gateway.lines.line("session")
+            gateway.lines.entries.remove(line)
+            assert line["ended"] == "client: Connection reset by peer"
+        await gateway.lines.line("lost", client=client.peer.name)
+
+
+async def test_a_gateway_that_stops_says_goodbye_on_every_stream(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        numbers = [await client.ask(CONNECT, end=False) for _ in range(2)]
+        behinds = [(await upstream.agree())[0] for _ in numbers]
+        for number in numbers:
+            await client.response(number)
+        # h2 takes no more frames behind a GOAWAY: what comes is looked at here.
+        client.h2._frame_dispatch_table[type_of_goaway()] = lambda frame: ([], [ended(frame)])  # type: ignore[attr-defined]
+        gateway.stop.set()
+        assert (await client.event(ConnectionTerminated)).last_stream_id == numbers[-1]
+        for number in numbers:
+            assert await client.exactly(number, 4) == b"\x88\x02\x03\xe9"
+            await client.say(number, bytes.fromhex("88 82 37fa213d 3413"), end=True)
+        for behind in behinds:
+            assert (await behind.frame())[0] == 0x88
+            await behind.close()
+        for number in numbers:
+            await client.event(StreamEnded, number)
+        await client.until_closed()
+        await client.peer.close()
+        await gateway.stopped.wait()
+
+
+def type_of_goaway() -> type:
+    from hyperframe.frame import GoAwayFrame
+
+    return GoAwayFrame
+
+
+def ended(frame: object) -> ConnectionTerminated:
+    event = ConnectionTerminated()
+    event.last_stream_id = frame.last_stream_id  # type: ignore[attr-defined]
+    return event
+
+
+async def test_an_idle_connection_is_sent_away_when_the_gateway_stops(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        await client.event(RemoteSettingsChanged)
+        gateway.stop.set()
+        await client.event(ConnectionTerminated)
+        await client.until_closed()
+        await client.peer.close()
+        await gateway.stopped.wait()
+
+
+async def test_old_clients_are_served_as_before_where_it_is_offered(offered: str, authority: Authority) -> None:
+    opening = BY_DIALECT["hixie-76"]
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await gateway.connect_tls(authority.client(), opening.request)
+        await upstream.agree()
+        assert (await client.head()).startswith(b"HTTP/1.1 101 ")

@@ -1,0 +1,343 @@
+"""A connection of HTTP/2: its frames become streams, each of which is served as a connection of its own (`stream`).
+
+h2 speaks the protocol. Here are the tasks: one reads, one writes, each stream has its own. A client that does not read
+is not read either, so that nothing that is to be sent piles up: for each stream there is one frame at most.
+
+    what a client could make much of       what bounds it
+    streams at the same time               `streams`; those that wind down count, up to as many again
+    resets, pings, settings, empty frames  `control_rate`
+    headers                                the listener's `head_size` (431), four times that for h2 (the connection)
+    continuations of a head                64 of them, by h2
+    data that nobody takes                 a window of 64 KiB for each stream
+    nothing at all                         `timeouts.handshake` until the first request, `idle` without a stream
+    not to read                            `timeouts.send`
+"""
+
+import math
+import os
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from errno import ECONNRESET
+
+import trio
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    PingReceived,
+    PriorityUpdated,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+    UnknownFrameReceived,
+    WindowUpdated,
+)
+from h2.exceptions import H2Error, StreamClosedError
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame
+
+from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
+from wsgateway.policy.rates import Bucket
+from wsgateway.serve.opening import Turn
+from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError
+from wsgateway.serve.stream import Stream
+from wsgateway.wire.heads import Headers, Request
+from wsgateway.wire.http2 import HeaderList, request_of
+
+Serve = Callable[[Client, HandshakeError | None], Awaitable[None]]
+"""Serves a stream, or refuses it, and closes its socket."""
+
+# What RFC 9113, 6.9.2, gives to each stream, and to all of them together unless that is raised.
+_WINDOW_BYTES = 65535
+_MOST_WINDOW_BYTES = 2**31 - 1
+# As much as is written in one go, which may take `timeouts.send`.
+_WRITE_BYTES = 64 * 1024
+# A head that is a little too large is answered; what is larger than this, times the limit, is no accident.
+_OVERSIZE = 4
+_CALM = ErrorCodes.ENHANCE_YOUR_CALM
+# h2 repeats what a client said, which is not for the log.
+_REPEATED = re.compile(r"[^ -~]|'|: ")
+
+
+class _Connection(H2Connection):
+    # Of how many streams h2 remembers how they ended: enough for what is still under way.
+    MAX_CLOSED_STREAMS = 1024
+
+
+class Http2:
+    """Serves one connection."""
+
+    def __init__(self, turn: Turn, serve: Serve) -> None:
+        """Takes the turn of a client that has agreed to HTTP/2."""
+        tls = turn.listener.tls
+        assert tls is not None, "where it was agreed"
+        assert tls.http2 is not None, "or it would not have been offered"
+        self._rule = tls.http2
+        self._turn = turn
+        self._client = turn.client
+        self._serve = serve
+        self._timeouts = turn.gateway.settings.default_timeouts
+        head_bytes = turn.listener.head_limits.head_bytes
+        self._h2 = _Connection(H2Configuration(client_side=False))
+        self._h2.local_settings = Settings(
+            client=False,
+            initial_values={
+                SettingCodes.MAX_CONCURRENT_STREAMS: self._rule.streams,
+                SettingCodes.MAX_HEADER_LIST_SIZE: head_bytes,
+                SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
+            },
+        )
+        self._h2.decoder.max_header_list_size = _OVERSIZE * head_bytes
+        now = trio.current_time()
+        self._control = None if self._rule.control_rate is None else Bucket(self._rule.control_rate, now)
+        self._streams: dict[int, Stream] = {}
+        self._out = bytearray()
+        self._unsent = trio.Event()
+        self._sent = trio.lowlevel.ParkingLot()
+        self._reading = trio.CancelScope()
+        self._fault: WsgatewayError | OSError
+        """why reading has ended, or will"""
+        self._leaving = False
+        """whether no more streams are taken"""
+        self._over = False
+
+    async def run(self) -> None:
+        """Serves until the connection ends. Always raises why it did: ProtocolError, ClientLeftError or OSError."""
+        self._h2.initiate_connection()
+        # So that those who are not read do not hold the others.
+        self._h2.increment_flow_control_window(min(_MOST_WINDOW_BYTES, self._rule.streams * _WINDOW_BYTES))
+        self._await_request(self._timeouts.handshake_seconds)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write)
+            nursery.start_soon(self._hear_stop)
+            async with trio.open_nursery() as self._nursery:
+                with self._reading:
+                    await self._read()
+                self._over = True
+                for stream in self._streams.values():
+                    stream.cut()
+                await self._part()
+            nursery.cancel_scope.cancel()
+        raise self._fault
+
+    async def refuse(self, error: HandshakeError) -> None:
+        """Tells a client that it is one too many."""
+        self._h2.initiate_connection()
+        self._h2.close_connection(_CALM, str(error).encode())
+        with trio.move_on_after(self._timeouts.close_seconds):
+            await self._client.channel.send(self._h2.data_to_send())
+            await self._client.channel.linger()
+
+    # -- the tasks ----------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        """Reads until it is cancelled, or there is a fault."""
+        try:
+            while True:
+                await self._flush()
+                data = await self._client.channel.receive(READ_BYTES)
+                if not data:
+                    raise ClientLeftError("with the end of its connection")
+                for event in self._h2.receive_data(data):
+                    self._take(event)
+        except H2Error as error:
+            self._fault = ProtocolError(f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}")
+        except (WsgatewayError, OSError) as error:
+            self._fault = error
+
+    async def _write(self) -> None:
+        """Writes what there is to be sent, whenever there is."""
+        seconds = self._timeouts.send_seconds
+        try:
+            while True:
+                await self._unsent.wait()
+                self._unsent = trio.Event()
+                data, self._out = bytes(self._out), bytearray()
+                for at in range(0, len(data), _WRITE_BYTES):
+                    with trio.fail_after(seconds):
+                        await self._client.channel.send(data[at : at + _WRITE_BYTES])
+                self._sent.unpark_all()
+        except OSError as error:
+            self._fault = error
+        except trio.TooSlowError:
+            self._fault = ConnectionResetError(f"takes nothing of what it is sent for {seconds:g} s")
+        self._reading.cancel()
+
+    async def _hear_stop(self) -> None:
+        """When the gateway stops, what is open may end, and nothing begins."""
+        gateway = self._turn.gateway
+        with trio.CancelScope() as scope:
+            gateway.waiting.add(scope)
+            try:
+                if gateway.engine.stopping:
+                    scope.cancel()
+                await trio.sleep_forever()
+            finally:
+                gateway.waiting.remove(scope)
+        if scope.cancelled_caught:
+            self._leaving = True
+            self._fault = ClientLeftError("when the gateway stopped")
+            # h2 would say no more behind its own.
+            self._push(GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize())
+            if not self._streams:
+                self._reading.cancel()
+
+    async def _run(self, stream: Stream, error: HandshakeError | None) -> None:
+        try:
+            await stream.run(lambda client: self._serve(client, error), self._timeouts.send_seconds)
+        finally:
+            self._forget(stream)
+
+    async def _part(self) -> None:
+        """Says why, if there is somebody to be told, and lets go of the connection."""
+        if isinstance(self._fault, OSError):
+            return
+        if isinstance(self._fault, ClientLeftError):  # else there is one under way
+            self._h2.close_connection()
+        with trio.move_on_after(self._timeouts.close_seconds):
+            await self._flush()
+            await self._client.channel.linger()
+
+    # -- what the client says -----------------------------------------------------------------------------------
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case RequestReceived():
+                self._begin(event)
+            case DataReceived():
+                self._receive(event)
+            case StreamEnded() if event.stream_id in self._streams:
+                self._streams[event.stream_id].end()
+            case StreamReset():
+                self._meter()
+                if event.stream_id in self._streams:
+                    self._streams[event.stream_id].cut()
+            case WindowUpdated() if event.stream_id:
+                if event.stream_id in self._streams:
+                    self._streams[event.stream_id].room.unpark_all()
+            case WindowUpdated():
+                self._make_room()
+            case RemoteSettingsChanged():
+                self._meter()
+                self._make_room()
+            case PingReceived() | PriorityUpdated() | UnknownFrameReceived():
+                self._meter()
+            case ConnectionTerminated():
+                raise ClientLeftError("with a GOAWAY")
+
+    def _begin(self, event: RequestReceived) -> None:
+        number = event.stream_id
+        headers: HeaderList = [(bytes(name), bytes(value)) for name, value in event.headers or ()]
+        request, refused = Request("/", Headers([("Host", "")])), None
+        try:
+            request = request_of(headers, event.stream_ended is not None, os.urandom)
+        except HandshakeError as error:
+            refused = error
+        try:
+            if self._leaving or len(self._streams) >= 2 * self._rule.streams:
+                self._reset(number, ErrorCodes.REFUSED_STREAM)
+                return
+            stream = Stream(number, self, self._client, request)
+        except OSError as error:
+            self._turn.log("refused", error.strerror, level="error")
+            self._reset(number, ErrorCodes.REFUSED_STREAM)
+            return
+        self._streams[number] = stream
+        self._reading.deadline = math.inf
+        self._nursery.start_soon(self._run, stream, refused)
+
+    def _receive(self, event: DataReceived) -> None:
+        size = event.flow_controlled_length or 0
+        if not size and event.stream_ended is None:
+            self._meter()
+        stream = self._streams.get(event.stream_id)
+        if stream is None:
+            self._h2.acknowledge_received_data(size, event.stream_id)
+        else:
+            stream.receive(event.data or b"", size)
+
+    def _make_room(self) -> None:
+        for stream in self._streams.values():
+            stream.room.unpark_all()
+
+    def _meter(self) -> None:
+        """Counts a frame that asks for nothing, but makes work."""
+        if self._control is not None and self._control.take(trio.current_time()):
+            self._h2.close_connection(_CALM)
+            raise ProtocolError(f"HTTP/2: more than {self._rule.control_rate} resets, pings, settings and the like")
+
+    def _forget(self, stream: Stream) -> None:
+        del self._streams[stream.number]
+        if self._over:
+            return
+        self._h2.acknowledge_received_data(stream.unacknowledged, stream.number)
+        if not stream.gone and not (stream.whole and stream.ended):
+            # RFC 9113, 8.1: who has his answer need not say more; RFC 8441, 5: a connection that is cut.
+            code = ErrorCodes.CANCEL if stream.websocket else ErrorCodes.INTERNAL_ERROR
+            code = ErrorCodes.PROTOCOL_ERROR if stream.malformed else code
+            self._reset(stream.number, ErrorCodes.NO_ERROR if stream.whole else code)
+        self._push()
+        if self._streams:
+            return
+        if self._leaving:
+            self._reading.cancel()
+        else:
+            self._await_request(self._rule.idle_seconds)
+
+    def _await_request(self, seconds: float) -> None:
+        """There is no stream; so long there may be none."""
+        if not self._reading.cancel_called:
+            self._reading.deadline = trio.current_time() + seconds
+            self._fault = ClientLeftError(f"without a request for {seconds:g} s")
+
+    def _reset(self, number: int, code: ErrorCodes) -> None:
+        with suppress(StreamClosedError):  # the client was first
+            self._h2.reset_stream(number, code)
+
+    # -- what streams say (`Frames`) ----------------------------------------------------------------------------
+
+    async def answer(self, stream: Stream, headers: HeaderList) -> None:
+        self._check(stream)
+        self._h2.send_headers(stream.number, headers)
+        await self._flush()
+
+    async def send(self, stream: Stream, data: bytes) -> None:
+        while data:
+            self._check(stream)
+            room = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
+            if room > 0:
+                self._h2.send_data(stream.number, data[:room])
+                data = data[room:]
+                await self._flush()
+            else:
+                await stream.room.park()
+
+    async def finish(self, stream: Stream) -> None:
+        self._check(stream)
+        self._h2.end_stream(stream.number)
+        await self._flush()
+
+    def acknowledge(self, stream: Stream, size: int) -> None:
+        self._check(stream)
+        self._h2.acknowledge_received_data(size, stream.number)
+        self._push()
+
+    def _check(self, stream: Stream) -> None:
+        if stream.gone or self._over:
+            raise ConnectionResetError(ECONNRESET, os.strerror(ECONNRESET))
+
+    def _push(self, data: bytes = b"") -> None:
+        self._out += self._h2.data_to_send() + data
+        if self._out:
+            self._unsent.set()
+
+    async def _flush(self) -> None:
+        """Waits until what there is to be sent is out, or as much as had to be before it."""
+        self._push()
+        if self._out:
+            await self._sent.park()

@@ -1,0 +1,104 @@
+"""The header lists of HTTP/2, as requests of HTTP/1.1 and from responses of it (RFC 9113, 8.3; RFC 8441 for WebSocket).
+
+A request is refused here where it could not be written as HTTP/1.1, or would be read as another one there. What every
+header list must keep, h2 has seen to before: which pseudo-headers there are, and that they come first and once.
+"""
+
+import base64
+import re
+from collections.abc import Iterable
+
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.heads import Headers, Request, Response, is_token
+from wsgateway.wire.masking import Entropy
+
+HeaderList = list[tuple[bytes, bytes]]
+
+# What stands between two hops of HTTP/1.1, and nowhere here (RFC 9113, 8.2.2).
+_CONNECTION = frozenset(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
+# Made anew for a handshake of HTTP/1.1: RFC 8441, 5, has none of them.
+_HANDSHAKE = frozenset(["sec-websocket-key", "sec-websocket-accept"])
+_VERSION = "13"
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# As in a line of HTTP/1.1, where browsers percent-encode all else.
+_TARGET = re.compile(r"[!-~]+")
+_LENGTH = re.compile(r"[0-9]{1,19}")
+
+
+def is_websocket(headers: HeaderList) -> bool:
+    """Whether a request opens a WebSocket: all that comes and goes behind the heads are its frames then."""
+    return (b":protocol", b"websocket") in headers and (b":method", b"CONNECT") in headers
+
+
+def request_of(headers: HeaderList, ended: bool, entropy: Entropy) -> Request:
+    """The request as HTTP/1.1 has it, and the last on its connection; `ended` says that it has no body.
+
+    A WebSocket is an upgrade there, with a key of ours. Raises HandshakeError (400, 501).
+    """
+    pseudo = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name.startswith(b":")}
+    items = [_checked(name, value) for name, value in headers if not name.startswith(b":")]
+    method, target = pseudo[":method"], pseudo.get(":path", "")
+    websocket = is_websocket(headers)
+    if method == "CONNECT" and not websocket:
+        raise HandshakeError(f"CONNECT is for WebSocket alone, not {pseudo.get(':protocol', 'a tunnel')!r}", 501)
+    if not is_token(method) or not _TARGET.fullmatch(target) or pseudo[":scheme"] not in ("http", "https"):
+        raise HandshakeError("malformed request: a method, path or scheme that is none")
+    host = _host(pseudo.get(":authority"), items)
+    kept = [(name, value) for name, value in items if name not in ("host", "te")]
+    if websocket:
+        if [value for name, value in kept if name == "sec-websocket-version"] != [_VERSION]:
+            # Whoever knows HTTP/2 knows no draft, and a 426 would need an Upgrade.
+            versions = (("Sec-WebSocket-Version", _VERSION),)
+            raise HandshakeError(f"Sec-WebSocket-Version must be {_VERSION} over HTTP/2", 400, versions)
+        if "content-length" in dict(kept):
+            raise HandshakeError("Content-Length with a WebSocket")
+        kept = [(name, value) for name, value in kept if name not in _HANDSHAKE]
+        key = base64.b64encode(entropy(16)).decode("ascii")
+        hop = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key)]
+        return Request(target, Headers([("Host", host), *hop, *kept]))
+    return Request(target, Headers([("Host", host), *kept, *_framing(kept, ended), ("Connection", "close")]), method)
+
+
+def _host(authority: str | None, items: list[tuple[str, str]]) -> str:
+    """What both may say, and h2 has compared; neither has been seen for what it is yet."""
+    host = authority if authority is not None else dict(items).get("host", "")
+    if _CONTROL.search(host):
+        raise HandshakeError("malformed request: a control character in :authority")
+    return host
+
+
+def _checked(name: bytes, value: bytes) -> tuple[str, str]:
+    text, said = name.decode("latin-1"), value.decode("latin-1")
+    if not is_token(text):
+        raise HandshakeError("malformed request: a header without a proper name")
+    if _CONTROL.search(said):
+        raise HandshakeError("malformed request: a control character inside a header, as CR, LF or NUL")
+    if text in _CONNECTION or (text == "te" and said.lower() != "trailers"):
+        raise HandshakeError(f"{text} in a request of HTTP/2")
+    return text, said.strip(" \t")
+
+
+def _framing(items: list[tuple[str, str]], ended: bool) -> list[tuple[str, str]]:
+    """How the body is told from what follows."""
+    lengths = {value for name, value in items if name == "content-length"}
+    if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
+        raise HandshakeError("malformed request: Content-Length is not one number")
+    if ended and any(length.strip("0") for length in lengths):
+        raise HandshakeError("malformed request: Content-Length, and no body")
+    return [] if ended or lengths else [("Transfer-Encoding", "chunked")]
+
+
+def headers_of(response: Response) -> HeaderList:
+    """The header list of a response of HTTP/1.1. A 101 is the 200 of RFC 8441, without the proof that has no place."""
+    switched = response.status == 101
+    dropped = _CONNECTION | response.headers.tokens("Connection") | (_HANDSHAKE if switched else frozenset())
+    status = 200 if switched else response.status
+    return [(b":status", b"%d" % status), *_lowered(response.headers, dropped)]
+
+
+def _lowered(headers: Headers, dropped: Iterable[str]) -> HeaderList:
+    return [
+        (name.lower().encode("ascii"), value.encode("latin-1"))
+        for name, value in headers
+        if name.lower() not in dropped
+    ]
