@@ -7,7 +7,7 @@ is not read either, so that nothing that is to be sent piles up: for each stream
     streams at the same time               `streams`; those that wind down count, up to as many again
     resets, pings, settings, empty frames  `control_rate`
     headers                                the listener's `head_size` (431), four times that for h2 (the connection)
-    continuations of a head                64 of them, by h2
+    a frame, continuations of a head       16 KiB (`FrameSizes`), 64 of them (h2)
     data that nobody takes                 a window of 64 KiB for each stream
     nothing at all                         `timeouts.handshake` until the first request, `idle` without a stream
     not to read                            `timeouts.send`
@@ -47,7 +47,7 @@ from wsgateway.serve.opening import Turn
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError
 from wsgateway.serve.stream import Stream
 from wsgateway.wire.heads import Headers, Request
-from wsgateway.wire.http2 import HeaderList, request_of
+from wsgateway.wire.http2 import FrameSizes, HeaderList, request_of
 
 Serve = Callable[[Client, HandshakeError | None], Awaitable[None]]
 """Serves a stream, or refuses it, and closes its socket."""
@@ -92,6 +92,7 @@ class Http2:
                 SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
             },
         )
+        self._sizes = FrameSizes()
         self._h2.decoder.max_header_list_size = _OVERSIZE * head_bytes
         now = trio.current_time()
         self._control = None if self._rule.control_rate is None else Bucket(self._rule.control_rate, now)
@@ -143,10 +144,14 @@ class Http2:
                 data = await self._client.channel.receive(READ_BYTES)
                 if not data:
                     raise ClientLeftError("with the end of its connection")
+                self._sizes.look(data)
                 for event in self._h2.receive_data(data):
                     self._take(event)
         except H2Error as error:
             self._fault = ProtocolError(f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}")
+        except ProtocolError as error:
+            self._h2.close_connection(_CALM)
+            self._fault = ProtocolError(f"HTTP/2: {error}")
         except (WsgatewayError, OSError) as error:
             self._fault = error
 
@@ -268,8 +273,7 @@ class Http2:
     def _meter(self) -> None:
         """Counts a frame that asks for nothing, but makes work."""
         if self._control is not None and self._control.take(trio.current_time()):
-            self._h2.close_connection(_CALM)
-            raise ProtocolError(f"HTTP/2: more than {self._rule.control_rate} resets, pings, settings and the like")
+            raise ProtocolError(f"more than {self._rule.control_rate} resets, pings, settings and the like")
 
     def _forget(self, stream: Stream) -> None:
         del self._streams[stream.number]

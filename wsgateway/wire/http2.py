@@ -8,11 +8,16 @@ import base64
 import re
 from collections.abc import Iterable
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.wire.heads import Headers, Request, Response, is_token
 from wsgateway.wire.masking import Entropy
 
 HeaderList = list[tuple[bytes, bytes]]
+
+# RFC 9113: what stands before the first frame (3.4), what before each (4.1), and how large one may be by default (4.2).
+_PREFACE_BYTES = 24
+_FRAME_HEAD_BYTES = 9
+_FRAME_BYTES = 16384
 
 # What stands between two hops of HTTP/1.1, and nowhere here (RFC 9113, 8.2.2).
 _CONNECTION = frozenset(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
@@ -102,3 +107,22 @@ def _lowered(headers: Headers, dropped: Iterable[str]) -> HeaderList:
         for name, value in headers
         if name.lower() not in dropped
     ]
+
+
+class FrameSizes:
+    """Looks at the frames of a client only for how large they are, as h2 would wait for 16 MiB before it does."""
+
+    def __init__(self) -> None:
+        self._ahead = _PREFACE_BYTES  # until the next frame begins
+        self._begun = b""  # of its head
+
+    def look(self, data: bytes) -> None:
+        """Takes any bytes. Raises ProtocolError as soon as a frame announces more than it may have."""
+        data = self._begun + data
+        while len(data) - self._ahead >= _FRAME_HEAD_BYTES:
+            size = int.from_bytes(data[self._ahead : self._ahead + 3])
+            if size > _FRAME_BYTES:
+                raise ProtocolError(f"a frame of {size} bytes, at most {_FRAME_BYTES} are allowed")
+            self._ahead += _FRAME_HEAD_BYTES + size
+        self._begun = data[self._ahead :]
+        self._ahead -= len(data) - len(self._begun)
