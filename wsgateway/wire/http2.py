@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from wsgateway.errors import HandshakeError, ProtocolError
-from wsgateway.wire.heads import Headers, Request, Response, is_token
+from wsgateway.wire.heads import Headers, Request, Response, is_host, is_token
 from wsgateway.wire.masking import Entropy
 
 HeaderList = list[tuple[bytes, bytes]]
@@ -65,10 +65,10 @@ def request_of(headers: HeaderList, ended: bool, entropy: Entropy) -> Request:
 
 
 def _host(authority: str | None, items: list[tuple[str, str]]) -> str:
-    """What both may say, and h2 has compared; neither has been seen for what it is yet."""
+    """What either says; where both do, h2 has compared them."""
     host = authority if authority is not None else dict(items).get("host", "")
-    if _CONTROL.search(host):
-        raise HandshakeError("malformed request: a control character in :authority")
+    if not is_host(host):
+        raise HandshakeError("Host is not a host with an optional port")
     return host
 
 

@@ -1,0 +1,216 @@
+"""Header lists of HTTP/2 as requests of HTTP/1.1, and responses of that as header lists."""
+
+from itertools import pairwise
+
+import pytest
+from hyperframe.frame import DataFrame, PingFrame
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
+from wsgateway.wire.http2 import FrameSizes, HeaderList, headers_of, is_websocket, request_of
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PSEUDO: HeaderList = [
+    (b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"example.com"), (b":path", b"/a?b"),
+]  # fmt: skip
+CONNECT: HeaderList = [
+    (b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"https"), (b":authority", b"example.com"),
+    (b":path", b"/chat"), (b"sec-websocket-version", b"13"),
+]  # fmt: skip
+
+
+def with_value(name: bytes, value: bytes) -> HeaderList:
+    """The usual request, but for this pseudo-header."""
+    return [(each, value if each == name else usual) for each, usual in PSEUDO]
+
+
+def asked(headers: HeaderList, ended: bool = True) -> Request:
+    return request_of(headers, ended, bytes)
+
+
+def lines(request: Request) -> list[tuple[str, str]]:
+    return list(request.headers)
+
+
+# -- requests ------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_without_a_body() -> None:
+    request = asked([*PSEUDO, (b"accept", b"*/*"), (b"te", b"trailers")])
+    assert (request.method, request.target, request.version) == ("GET", "/a?b", "1.1")
+    assert lines(request) == [("Host", "example.com"), ("accept", "*/*"), ("Connection", "close")]
+
+
+def test_a_request_with_a_body_of_a_length_that_is_known() -> None:
+    request = asked([*PSEUDO, (b"content-length", b"5")], ended=False)
+    assert lines(request) == [("Host", "example.com"), ("content-length", "5"), ("Connection", "close")]
+
+
+def test_a_request_with_a_body_of_a_length_that_nobody_knows() -> None:
+    request = asked(PSEUDO, ended=False)
+    assert lines(request) == [("Host", "example.com"), ("Transfer-Encoding", "chunked"), ("Connection", "close")]
+
+
+def test_a_length_of_nothing_is_nothing() -> None:
+    assert ("content-length", "0") in lines(asked([*PSEUDO, (b"content-length", b"0")]))
+
+
+def test_host_stands_for_an_authority_that_is_missing() -> None:
+    request = asked([*PSEUDO[:2], PSEUDO[3], (b"host", b"other.example")])
+    assert lines(request) == [("Host", "other.example"), ("Connection", "close")]
+
+
+def test_a_websocket_is_an_upgrade_with_a_key_of_ours() -> None:
+    more = [
+        (b"sec-websocket-key", b"theirs"),
+        (b"sec-websocket-protocol", b"chat"),
+        (b"origin", b"https://example.com"),
+    ]
+    request = asked([*CONNECT, *more], ended=False)
+    assert (request.method, request.target) == ("GET", "/chat")
+    assert lines(request) == [
+        ("Host", "example.com"),
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-protocol", "chat"),
+        ("origin", "https://example.com"),
+    ]
+
+
+def test_what_a_websocket_is() -> None:
+    assert is_websocket(CONNECT)
+    assert not is_websocket(PSEUDO)
+    assert not is_websocket([*PSEUDO, (b":protocol", b"websocket")])
+    assert not is_websocket([(b":method", b"CONNECT"), (b":protocol", b"connect-udp")])
+
+
+REFUSED: list[tuple[HeaderList, int, str]] = [
+    ([(b":method", b"CONNECT"), (b":authority", b"a:1")], 501, "CONNECT is for WebSocket alone, not 'a tunnel'"),
+    ([CONNECT[0], (b":protocol", b"bytes"), *CONNECT[2:]], 501, "CONNECT is for WebSocket alone, not 'bytes'"),
+    (CONNECT[:-1], 400, "Sec-WebSocket-Version must be 13 over HTTP/2"),
+    ([*CONNECT, CONNECT[-1]], 400, "Sec-WebSocket-Version must be 13 over HTTP/2"),
+    ([*CONNECT[:-1], (b"sec-websocket-version", b"8")], 400, "Sec-WebSocket-Version must be 13 over HTTP/2"),
+    ([*CONNECT, (b"content-length", b"0")], 400, "Content-Length with a WebSocket"),
+    (with_value(b":method", b"G T"), 400, "malformed request: a method, path or scheme that is none"),
+    (with_value(b":path", b"/a b"), 400, "malformed request: a method, path or scheme that is none"),
+    (with_value(b":path", b"/\r\nx: y"), 400, "malformed request: a method, path or scheme that is none"),
+    (with_value(b":path", b"/\xc3\xa4"), 400, "malformed request: a method, path or scheme that is none"),
+    (with_value(b":scheme", b"ftp"), 400, "malformed request: a method, path or scheme that is none"),
+    (with_value(b":authority", b"a\r\nb"), 400, "Host is not a host with an optional port"),
+    (with_value(b":authority", b""), 400, "Host is not a host with an optional port"),
+    (with_value(b":authority", b"user@example.com"), 400, "Host is not a host with an optional port"),
+    ([*PSEUDO, (b"x:y", b"1")], 400, "malformed request: a header without a proper name"),
+    ([*PSEUDO, (b"x y", b"1")], 400, "malformed request: a header without a proper name"),
+    ([*PSEUDO, (b"", b"1")], 400, "malformed request: a header without a proper name"),
+    *(
+        ([*PSEUDO, (b"x", value)], 400, "malformed request: a control character inside a header, as CR, LF or NUL")
+        for value in (b"a\rb", b"a\nb", b"a\0b", b"a\x1bb", b"a\x7fb")
+    ),
+    ([*PSEUDO, (b"connection", b"close")], 400, "connection in a request of HTTP/2"),
+    ([*PSEUDO, (b"transfer-encoding", b"chunked")], 400, "transfer-encoding in a request of HTTP/2"),
+    ([*PSEUDO, (b"upgrade", b"websocket")], 400, "upgrade in a request of HTTP/2"),
+    ([*PSEUDO, (b"keep-alive", b"5")], 400, "keep-alive in a request of HTTP/2"),
+    ([*PSEUDO, (b"proxy-connection", b"close")], 400, "proxy-connection in a request of HTTP/2"),
+    ([*PSEUDO, (b"te", b"gzip")], 400, "te in a request of HTTP/2"),
+    ([*PSEUDO, (b"content-length", b"5")], 400, "malformed request: Content-Length, and no body"),
+    ([*PSEUDO, (b"content-length", b"+0")], 400, "malformed request: Content-Length is not one number"),
+    ([*PSEUDO, (b"content-length", b"0, 0")], 400, "malformed request: Content-Length is not one number"),
+    (
+        [*PSEUDO, (b"content-length", b"0"), (b"content-length", b"00")],
+        400,
+        "malformed request: Content-Length is not one number",
+    ),
+]
+
+
+@pytest.mark.parametrize(("headers", "status", "why"), REFUSED)
+def test_what_could_be_read_otherwise_is_refused(headers: HeaderList, status: int, why: str) -> None:
+    with pytest.raises(HandshakeError) as caught:
+        asked(headers)
+    assert (caught.value.status, str(caught.value)) == (status, why)
+
+
+def test_a_client_of_another_version_is_told_ours() -> None:
+    with pytest.raises(HandshakeError) as caught:
+        asked(CONNECT[:-1])
+    assert caught.value.headers == (("Sec-WebSocket-Version", "13"),)
+
+
+def some(characters: str) -> st.SearchStrategy[bytes]:
+    """Mostly good."""
+    return st.text(characters, min_size=1, max_size=5).map(lambda text: text.encode("latin-1"))
+
+
+names = st.one_of(st.sampled_from([b"content-length", b"te", b"cookie", b"expect", b"host"]), some("abc-_:"))
+values = st.one_of(st.sampled_from([b"", b"0", b"5", b"trailers", b"100-continue"]), some("abc-_,; \t\v\x85\xe4\n"))
+
+
+@given(some("GET:-"), some("/ab%?#.\t"), some("ab.:1 @"), st.lists(st.tuples(names, values)), st.booleans())
+def test_what_is_not_refused_is_one_request_of_http1(
+    method: bytes, path: bytes, authority: bytes, headers: HeaderList, ended: bool
+) -> None:
+    pseudo = [(b":method", method), (b":scheme", b"https"), (b":authority", authority), (b":path", path)]
+    ordinary = [(name, value) for name, value in headers if not name.startswith(b":")]
+    try:
+        request = asked([*pseudo, *ordinary], ended)
+    except HandshakeError:
+        return
+    written = ResponseHead().head(request)
+    head = RequestHead(HeadLimits(headers=200))
+    read = head.receive(written)
+    assert read is not None
+    assert (read.method, read.target, lines(read), head.rest) == (request.method, request.target, lines(request), b"")
+
+
+# -- responses -----------------------------------------------------------------------------------------------------
+
+
+def test_a_101_is_a_200_without_its_proof() -> None:
+    headers = Headers(
+        [
+            ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK="),
+            ("Sec-WebSocket-Protocol", "chat"), ("Set-Cookie", "a=\xe4"),
+        ]
+    )  # fmt: skip
+    assert headers_of(Response(101, "Switching Protocols", headers)) == [
+        (b":status", b"200"),
+        (b"sec-websocket-protocol", b"chat"),
+        (b"set-cookie", b"a=\xe4"),
+    ]
+
+
+def test_any_other_response_loses_what_is_for_one_hop() -> None:
+    headers = Headers(
+        [
+            ("Content-Length", "2"), ("Connection", "close, X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "5"),
+            ("X-End", "2"), ("Transfer-Encoding", "chunked"), ("Upgrade", "h2c"), ("Proxy-Connection", "x"),
+        ]
+    )  # fmt: skip
+    assert headers_of(Response(426, "Upgrade Required", headers)) == [
+        (b":status", b"426"),
+        (b"content-length", b"2"),
+        (b"x-end", b"2"),
+    ]
+
+
+# -- frames --------------------------------------------------------------------------------------------------------
+
+LARGEST = DataFrame(1, data=bytes(16384)).serialize()
+GOOD = PREFACE + PingFrame(opaque_data=bytes(8)).serialize() + LARGEST + DataFrame(3).serialize()
+
+
+@given(st.lists(st.integers(0, len(GOOD)), max_size=20))
+def test_a_frame_that_is_too_large_is_known_by_its_head_wherever_it_is_cut(cuts: list[int]) -> None:
+    data = GOOD + bytes.fromhex("004001 00 00 00000001")
+    edges = sorted({0, *cuts, len(GOOD)})
+    sizes = FrameSizes()
+    for begin, end in pairwise(edges):
+        sizes.look(data[begin:end])
+    for byte in data[len(GOOD) : -1]:
+        sizes.look(bytes([byte]))
+    with pytest.raises(ProtocolError, match=r"^a frame of 16385 bytes, at most 16384 are allowed$"):
+        sizes.look(data[-1:])
