@@ -10,7 +10,8 @@ from h2.settings import SettingCodes
 from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, PingFrame, PriorityFrame, SettingsFrame
 
 from tests.net.certificates import Authority
-from tests.support import HTTP_OK, Running, Upstream, head_of, serving, serving_http, values
+from tests.serve.exchanging import HTTP_OK, serving_http
+from tests.support import Running, Upstream, head_of, serving, values
 
 from .http2 import CONNECT, GET, Client, Headers, listener, method
 

@@ -6,7 +6,8 @@ import trio.testing
 from h2.events import InformationalResponseReceived
 
 from tests.net.certificates import Authority
-from tests.support import HTTP_OK, Peer, Upstream, head_of, serving_http, until_chunks_end, values
+from tests.serve.exchanging import HTTP_OK, serving_http, until_chunks_end
+from tests.support import Peer, Upstream, head_of, values
 
 from .http2 import GET, Client, fields, listener, method
 
