@@ -66,14 +66,14 @@ async def test_streams_that_wind_down_are_not_without_number(authority: Authorit
         number = await client.ask(GET)
         assert await client.code(number) == REFUSED_STREAM
         for _ in range(4):
-            gateway.lines.entries.remove(await gateway.lines.line("lost", why="Connection reset by peer"))
+            gateway.lines.entries.remove(await gateway.lines.line("left", why="before it had its answer"))
         # Now there is room again.
         number = await client.ask(GET)
         behind = await upstream.accept()
         await behind.head()
         await behind.send(HTTP_OK)
         assert await client.body(number) == b"ok"
-        assert not gateway.lines.every("lost")
+        assert not gateway.lines.every("left")
         assert upstream.nobody_came()
 
 
@@ -322,10 +322,10 @@ MALFORMED: list[tuple[Headers, str]] = [
     ([*GET, ("connection", "close")], "Connection-specific header field present"),
     ([*GET, ("transfer-encoding", "chunked")], "Connection-specific header field present"),
     ([*GET, ("te", "gzip")], "Invalid value for TE header"),
-    ([*GET, ("X-Upper", "1")], "Received uppercase header name b"),
-    ([*GET, (":path", "/again")], "Received duplicate pseudo-header field b"),
-    ([*GET, (":status", "200")], "Encountered response-only headers {b"),
-    ([*GET, ("host", "other.example")], "Request header block has mismatched"),
+    ([*GET, ("X-Upper", "1")], "Received uppercase header name"),
+    ([*GET, (":path", "/again")], "Received duplicate pseudo-header field"),
+    ([*GET, (":status", "200")], "Encountered response-only headers"),
+    ([*GET, ("host", "other.example")], "Request header block has mismatched :authority and Host headers"),
 ]
 
 
@@ -343,8 +343,7 @@ async def test_a_header_list_that_breaks_the_rules_ends_the_connection(
         await client.peer.close()
         assert upstream.nobody_came()
         line = await gateway.lines.line("refused")
-        assert line["why"].startswith("HTTP/2: ")
-        assert "example" not in line["why"]
+        assert line["why"] == f"HTTP/2: {why}"
 
 
 async def test_what_cannot_be_written_as_http1_is_refused_on_its_stream(authority: Authority) -> None:

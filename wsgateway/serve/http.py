@@ -123,6 +123,8 @@ class Exchange:
         try:
             fault = await _fault(self._pass)
         finally:
+            if self._turn.client.left:
+                fault = ClientLeftError("the client left before its answer was whole")
             self._log(fault, trio.current_time() - begun)
         if fault is not None:
             await self._fail(fault)

@@ -49,8 +49,8 @@ from wsgateway.serve.stream import Stream
 from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.http2 import FrameSizes, HeaderList, request_of
 
-Serve = Callable[[Client, HandshakeError | None], Awaitable[None]]
-"""Serves a stream, or refuses it, and closes its socket."""
+Serve = Callable[[Client, trio.CancelScope, HandshakeError | None], Awaitable[None]]
+"""Serves a stream, or refuses it, and closes its socket. See `Stream.run` for the scope."""
 
 # What RFC 9113, 6.9.2, gives to each stream, and to all of them together unless that is raised.
 _WINDOW_BYTES = 65535
@@ -61,7 +61,7 @@ _WRITE_BYTES = 64 * 1024
 _OVERSIZE = 4
 _CALM = ErrorCodes.ENHANCE_YOUR_CALM
 # h2 repeats what a client said, which is not for the log.
-_REPEATED = re.compile(r"[^ -~]|'|: ")
+_REPEATED = re.compile(r"[^ -~]|: | \{?b?'")
 
 
 class _Connection(H2Connection):
@@ -194,7 +194,7 @@ class Http2:
 
     async def _run(self, stream: Stream, error: HandshakeError | None) -> None:
         try:
-            await stream.run(lambda client: self._serve(client, error), self._timeouts.send_seconds)
+            await stream.run(lambda client, asking: self._serve(client, asking, error), self._timeouts.send_seconds)
         finally:
             self._forget(stream)
 

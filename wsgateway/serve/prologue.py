@@ -43,6 +43,8 @@ class Client:
     """what we have agreed to speak in TLS"""
     tls_version: str | None = None
     """of its connection to us"""
+    left: bool = False
+    """whether it is known to have gone, where its socket does not tell: as a stream of HTTP/2"""
 
     def __str__(self) -> str:
         if self.ip == UNIX:

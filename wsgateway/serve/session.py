@@ -16,7 +16,7 @@ from wsgateway.serve.farewell import Farewell
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.opening import Opened, Opening, Turn
-from wsgateway.serve.prologue import READ_BYTES, Client, greet, read_request
+from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, greet, read_request
 from wsgateway.settings.model import UNIX, Listener, Route
 from wsgateway.wire.events import Close
 
@@ -75,13 +75,15 @@ async def _carry_streams(turn: Turn, cleanup: Cleanup) -> None:
 
     gateway, listener = turn.gateway, turn.listener
 
-    async def serve(client: Client, error: HandshakeError | None) -> None:
+    async def serve(client: Client, asking: trio.CancelScope, error: HandshakeError | None) -> None:
         async def begin(turn: Turn, cleanup: Cleanup) -> Opened | None:
             if error is not None:
                 raise error
             cleanup.append(gateway.enter(listener))
             cleanup.append(_counted(gateway, listener, client))
-            return await _open(turn, cleanup)
+            with asking:
+                return await _open(turn, cleanup)
+            raise ClientLeftError("before it had its answer")
 
         await _serve(Turn(gateway, listener, client), begin)
 

@@ -75,18 +75,22 @@ class Stream:
         self._news = trio.lowlevel.ParkingLot()
         self._pumping = trio.CancelScope()
         self._uploading = trio.CancelScope()
+        self._asking = trio.CancelScope()
         self._ours, self._theirs = socket.socketpair()
         for sock in (self._ours, self._theirs):
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         self._client = replace(client, channel=Channel(self._theirs), begun=trio.current_time())
 
-    async def run(self, serve: Callable[[Client], Awaitable[None]], send_seconds: float) -> None:
-        """Serves the stream to its end. `serve` closes its client; what that was told may take `send_seconds` more."""
+    async def run(self, serve: Callable[[Client, trio.CancelScope], Awaitable[None]], send_seconds: float) -> None:
+        """Serves the stream to its end. `serve` closes its client; what that was told may take `send_seconds` more.
+
+        The scope that it gets is cancelled when the client leaves: for as long as nobody would see that otherwise.
+        """
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._pump)
-                await serve(self._client)
+                await serve(self._client, self._asking)
                 self._uploading.cancel()
                 self._pumping.deadline = trio.current_time() + send_seconds
         finally:
@@ -109,6 +113,8 @@ class Stream:
     def cut(self) -> None:
         """Takes the end of the stream, whatever is under way."""
         self.gone = True
+        self._client.left = True
+        self._asking.cancel()
         self._pumping.cancel()
 
     # -- the two directions -------------------------------------------------------------------------------------
