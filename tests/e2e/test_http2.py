@@ -116,8 +116,20 @@ def curl(authority: Authority, *options: str, data: bytes = b"") -> subprocess.C
     if b"HTTP2" not in subprocess.run([program, "--version"], capture_output=True, check=True).stdout:
         pytest.skip("this curl knows no HTTP/2")
     return subprocess.run(
-        [program, "--silent", "--show-error", "--fail", "--http2", "--noproxy", "*", "--cacert", str(authority.file)]
-        + ["--write-out", "%{stderr}%{http_version}", *options],
+        [
+            program,
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--http2",
+            "--noproxy",
+            "*",
+            "--cacert",
+            str(authority.file),
+            "--write-out",
+            "%{stderr}%{http_version}",
+            *options,
+        ],
         input=data,
         capture_output=True,
         timeout=PATIENCE_SECONDS,
