@@ -206,7 +206,9 @@ async def test_a_client_that_does_not_read_is_cut_in_time(authority: Authority) 
 
         async def answer() -> None:
             with suppress(trio.BrokenResourceError):
-                await behind.send(head_of("HTTP/1.1 200 OK", "Content-Length: 100000000") + bytes(100_000_000))
+                await behind.send(head_of("HTTP/1.1 200 OK", "Connection: close"))
+                while True:
+                    await behind.send(bytes(65536))
 
         gateway.nursery.start_soon(answer)
         line = await gateway.lines.line("lost")
