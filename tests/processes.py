@@ -28,10 +28,6 @@ class GatewayProcess(Program):
         """Where it listens; waits until it does."""
         return "127.0.0.1", int(self.find_line(r"event=listening .*127\.0\.0\.1:(\d+)$")[1])
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

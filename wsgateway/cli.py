@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="serve, as a configuration file says or between two addresses")
     run.add_argument("file", nargs="?", metavar="FILE", help="the configuration, YAML")
-    run.add_argument("--listen", metavar="HOST:PORT", help="without a file: where to listen")
+    run.add_argument("--listen", metavar="HOST:PORT", help="without a file: where to listen, or unix:PATH")
     run.add_argument("--upstream", metavar="URL", help="without a file: the server behind, ws://HOST:PORT")
     run.set_defaults(command=_run, usage=run)
 

@@ -74,6 +74,11 @@ def settings(proxy: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
+def identity() -> dict[str, str]:
+    """Who we are. Servers that root starts become somebody else, if they are not told who to be."""
+    return {"user": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
+
+
 @contextmanager
 def in_front(proxy: str, gateways: tuple[str, str], folder: Path) -> Iterator[int]:
     """A proxy in front of two listeners of a gateway: one by the PROXY protocol, one by HTTP. Gives its port.
@@ -103,8 +108,7 @@ def in_front(proxy: str, gateways: tuple[str, str], folder: Path) -> Iterator[in
         text = _AROUND[program].format(
             settings=text.replace(front, instead),
             folder=folder,
-            user=pwd.getpwuid(os.geteuid()).pw_name,
-            group=grp.getgrgid(os.getegid()).gr_name,
+            **identity(),
         )
         (folder / "settings").write_text(text)
         command = [each.format(folder=folder) for each in _COMMANDS[program]]

@@ -89,4 +89,5 @@ async def crowd(folder: Path, clients: int, places: int) -> Figures:
                         seconds = trio.current_time() - begun
                     used = cpu_seconds(process.pid)
                     behind.cancel_scope.cancel()
+            upstream.hang_up()
     return Figures(outcomes, seconds, used)

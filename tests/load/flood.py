@@ -12,7 +12,7 @@ from .process import gateway, kernel_tcp_bytes, resident_bytes
 
 PATIENCE_SECONDS = 120.0
 # What the upstream says, again and again: a binary message for those who take its frames, text for the others.
-MESSAGE_BYTES = 16 * 1024
+MESSAGE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Figures:
 async def flood(folder: Path, sessions: int, dialect: str) -> Figures:
     """So many clients of a dialect that read nothing, and an upstream that sends until nothing is taken any more."""
     opening = BY_DIALECT[dialect]
-    message = b"\x81\x7e" + MESSAGE_BYTES.to_bytes(2) + b"x" * MESSAGE_BYTES
+    message = b"\x81\x7f" + MESSAGE_BYTES.to_bytes(8) + b"x" * MESSAGE_BYTES
     stuck: set[int] = set()
     all_stuck = trio.Event()
 

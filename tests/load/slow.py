@@ -114,4 +114,5 @@ async def slow(folder: Path, drips: int, silent: int, timeouts: str) -> Figures:
                     resident = max(resident, resident_bytes(process.pid))
                 seconds, used = trio.current_time() - begun, cpu_seconds(process.pid)
                 nursery.cancel_scope.cancel()
+            upstream.hang_up()
     return Figures(ends, served, longest, seconds, used, resident)

@@ -17,10 +17,10 @@ class Authority:
     _leaf: trustme.LeafCert
     _ca: trustme.CA
 
-    def issue(self, *names: str) -> Path:
+    def issue(self, *names: str, key: trustme.KeyType = trustme.KeyType.ECDSA) -> Path:
         """A certificate for these names and its key, in one file of PEM."""
-        file = self.file.with_name(f"{'-'.join(names).replace('*', 'any')}.pem")
-        self._ca.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(file)
+        file = self.file.with_name(f"{'-'.join(names).replace('*', 'any')}-{key.name}.pem")
+        self._ca.issue_cert(*names, key_type=key).private_key_and_cert_chain_pem.write_to_path(file)
         return file
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+import trustme
 from websockets.trio.client import connect as connect_websocket
 
 from tests.net.certificates import Authority
@@ -149,6 +150,29 @@ async def test_legacy_alone_serves_clients_of_tls_1_0(version: ssl.TLSVersion, a
             await worked(upstream, await gateway.connect_tls(speaking(authority, version), MODERN.request))
         async with serving(upstream.port, listener=tls(file, profile="intermediate")) as gateway:
             await no_session(gateway, speaking(authority, version), "UNSUPPORTED_PROTOCOL")
+
+
+# What browsers and devices of 2010 had: RSA, and no forward secrecy.
+@pytest.mark.parametrize("cipher", ["AES128-SHA", "AES256-SHA", "ECDHE-RSA-AES128-SHA"])
+async def test_a_browser_of_2010_has_its_session_over_tls_1_0(cipher: str, authority: Authority) -> None:
+    opening = BY_DIALECT["hixie-76"]
+    file = authority.issue("localhost", key=trustme.KeyType.RSA)
+    context = speaking(authority, ssl.TLSVersion.TLSv1)
+    context.set_ciphers(f"{cipher}:@SECLEVEL=0")
+    async with Upstream() as upstream:
+        async with serving(upstream.port, listener=tls(file, profile="legacy")) as gateway:
+            client = await gateway.connect_tls(context, opening.request)
+            assert client.tls is not None
+            assert (client.tls.version(), client.tls.cipher()[0]) == ("TLSv1", cipher)
+            behind, request = await upstream.agree()
+            assert values(request, "x-forwarded-proto") == ["https"]
+            head = await client.head()
+            assert values(head, "sec-websocket-location") == ["wss://example.com/demo"]
+            session = Session(opening, client, behind, await opening.proven(client, head))
+            for _ in range(3):
+                await session.works()
+        async with serving(upstream.port, listener=tls(file, profile="intermediate")) as gateway:
+            await no_session(gateway, context, "UNSUPPORTED_PROTOCOL")
 
 
 async def test_legacy_serves_nobody_who_wants_no_certificate(authority: Authority) -> None:

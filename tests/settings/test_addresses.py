@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from wsgateway.settings.addresses import address, bind, domain, port, target
+from wsgateway.settings.addresses import address, bind_address, domain, port, target
 from wsgateway.settings.model import Address, Target, UnixAddress
 
 
@@ -133,15 +133,15 @@ def test_a_password_in_a_url_is_refused_and_never_shown(url: str) -> None:
 
 @pytest.mark.parametrize("path", ["/run/ws.sock", "ws.sock", "../a b:80", f"/{'x' * 106}", "caf\u00e9"])
 def test_where_to_listen_may_be_a_unix_socket(path: str) -> None:
-    found = bind(f"unix:{path}")
+    found = bind_address(f"unix:{path}")
     assert found == UnixAddress(path)
     assert str(found) == f"unix:{path}"
 
 
 def test_where_to_listen_is_an_address_otherwise() -> None:
-    assert bind("[::1]:80") == Address("::1", 80)
+    assert bind_address("[::1]:80") == Address("::1", 80)
     with pytest.raises(ValueError, match=r"^'/run/ws\.sock' has no port; write HOST:PORT"):
-        bind("/run/ws.sock")
+        bind_address("/run/ws.sock")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_where_to_listen_is_an_address_otherwise() -> None:
 )
 def test_what_is_no_unix_socket_is_refused(value: str, message: str) -> None:
     with pytest.raises(ValueError, match=rf"{re.escape(message)}$"):
-        bind(value)
+        bind_address(value)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import yaml
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings.load import load, parse, single
-from wsgateway.settings.model import Address, Match, PathMatch, Target
+from wsgateway.settings.model import Address, Match, PathMatch, Target, UnixAddress
 
 SMALL = b"""version: 1
 listeners:
@@ -223,6 +223,11 @@ def test_two_addresses_make_a_gateway_that_takes_every_path() -> None:
     assert route.upstream is not None
     assert route.upstream.targets == (Target("chat.internal", 9000, "ws://chat.internal:9000"),)
     assert settings.default_timeouts.handshake_seconds == 10.0
+
+
+def test_without_a_file_a_unix_socket_is_relative_to_where_we_are() -> None:
+    [listener] = single("unix:ws.sock", "ws://chat.internal:9000").listeners
+    assert listener.bind == (UnixAddress(f"{Path.cwd()}/ws.sock"),)
 
 
 def test_both_addresses_are_judged_at_once_under_their_options() -> None:

@@ -41,7 +41,7 @@ def address(value: object) -> Address:
     return Address(_host(host, value), _port(port, value, least=0))
 
 
-def bind(value: object) -> Address | UnixAddress:
+def bind_address(value: object) -> Address | UnixAddress:
     """Reads where to listen: as `address`, or unix:PATH."""
     if not isinstance(value, str) or not value.startswith(f"{UNIX}:"):
         return address(value)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from wsgateway.dialects import Dialect
-from wsgateway.settings.addresses import bind, domain, port, target
+from wsgateway.settings.addresses import bind_address, domain, port, target
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
 from wsgateway.settings.model import Address, Peers, Rate, Target, UnixAddress
@@ -94,7 +94,7 @@ Duration = Annotated[float, _read_by(seconds)]
 DurationOrNone = Annotated[float | None, _read_by(_or_none(seconds))]
 HeadSize = Annotated[int, _read_by(partial(byte_count, least=KIB, most=MIB))]
 MessageSize = Annotated[int, _read_by(partial(byte_count, least=1, most=_MOST_MESSAGE_BYTES))]
-Bind = Annotated[Address | UnixAddress, _read_by(bind)]
+Bind = Annotated[Address | UnixAddress, _read_by(bind_address)]
 Url = Annotated[Target, _read_by(target)]
 OneDialect = Annotated[Dialect, _read_by(dialect)]
 DialectRange = Annotated[tuple[Dialect, ...], _read_by(dialects)]

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings import files, rules
-from wsgateway.settings.addresses import address, websocket_target
+from wsgateway.settings.addresses import bind_address, websocket_target
 from wsgateway.settings.document import read
 from wsgateway.settings.findings import Finding, Path, guess, seen
 from wsgateway.settings.model import Settings
@@ -65,7 +65,10 @@ def single(bind: str, upstream_url: str) -> Settings:
 
     Raises SettingsError, in which --listen and --upstream stand in the place of a file.
     """
-    problems = [*_problems_of("--listen", address, bind), *_problems_of("--upstream", websocket_target, upstream_url)]
+    problems = [
+        *_problems_of("--listen", bind_address, bind),
+        *_problems_of("--upstream", websocket_target, upstream_url),
+    ]
     if problems:
         raise SettingsError(problems)
     whole = {

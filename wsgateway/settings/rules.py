@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from wsgateway.settings.addresses import bind
+from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.base import default_name, plain_name
 from wsgateway.settings.findings import Finding, Path, guess, seen
 from wsgateway.settings.model import Address, UnixAddress
@@ -38,16 +38,16 @@ def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
     for listener, entry in enumerate(_list(file.get("listeners"))):
         for index, text in enumerate(_list(_mapping(entry).get("bind"))):
             try:
-                bound = bind(text)
+                bound = bind_address(text)
             except ValueError:
                 continue
-            place = f"listeners[{listener}].bind[{index}]"
+            here = f"listeners[{listener}].bind[{index}]"
             if isinstance(bound, Address):
                 if not bound.port:  # which is another one each time
                     continue
                 bound = Address(bound.host.lower(), bound.port)
-            owner = first.setdefault(bound, place)
-            if owner != place:
+            owner = first.setdefault(bound, here)
+            if owner != here:
                 yield Finding(("listeners", listener, "bind", index), f"{seen(text)} is bound by {owner} already")
 
 
