@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.net.certificates import Authority, authority, fingerprint
+
 from .clients import Chromium, Client, Node, OldNode, PhantomJS, Websockets
 from .ends import Library, Server
 from .libraries import KINDS
@@ -15,6 +17,8 @@ from .meetings import Meetings, configuration
 from .pages import Pages
 from .programs import CHROMIUM_OPTIONS, PATIENCE_SECONDS, PEERS, Program, tool
 from .servers import CONFIGURATION, Gateway, Upstream
+
+__all__ = ["authority"]
 
 
 @pytest.fixture(scope="session", params=["ws", "websockets"], ids="to-{}".format)
@@ -113,12 +117,19 @@ def ws() -> Client:
 
 
 @pytest.fixture(scope="session")
-def chromium(pages: Pages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def certificate(authority: Authority) -> Path:
+    """For a gateway on loopback that Chromium trusts."""
+    return authority.issue("127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def chromium(pages: Pages, certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("chromium")
     # It leaves things behind in TMPDIR.
     with Program(
         tool("chromium"),
         *CHROMIUM_OPTIONS,
+        f"--ignore-certificate-errors-spki-list={fingerprint(certificate)}",
         f"--user-data-dir={folder}",
         f"{pages.origin}/chromium.html",
         environment={"TMPDIR": str(folder)},

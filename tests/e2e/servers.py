@@ -43,5 +43,5 @@ class Gateway:
         self.address = program.find_line(r"listening.*(127\.0\.0\.1:\d+)")[1]
         self.port = int(self.address.rpartition(":")[2])
 
-    def url(self, path: str) -> str:
-        return f"ws://{self.address}{path}"
+    def url(self, path: str, scheme: str = "ws") -> str:
+        return f"{scheme}://{self.address}{path}"

@@ -1,11 +1,15 @@
 """Certificates for tests of TLS: an authority that nobody knows, and those whom it knows."""
 
+import base64
+import hashlib
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(file)
     return Authority(file, authority.issue_cert("localhost"), authority)
+
+
+def fingerprint(file: Path) -> str:
+    """What Chromium knows the key of a certificate by."""
+    pem = file.read_bytes()
+    certificate = load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE-----") :])
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
