@@ -263,6 +263,15 @@ def test_a_head_that_is_not_whole_waits_for_its_rest() -> None:
     assert joined(list(dissector.feed(b"\x3d"))) == bytes.fromhex("82 ff 0000000000000001 37fa213d")
 
 
+def test_what_waits_when_a_stream_ends_is_said_to_be_no_frame() -> None:
+    dissector = DIALECTS["rfc6455"].framing.dissector(CLIENT)
+    assert list(dissector.feed(b"\x81\x7e\x00")) == []
+    assert lines(list(dissector.finish())) == [("81 7e 00", "a frame that is not whole")]
+    dissector = DIALECTS["rfc6455"].framing.dissector(CLIENT)
+    assert joined(list(dissector.feed(b"\x81\x05Hel"))) == b"\x81\x05Hel"
+    assert list(dissector.finish()) == []
+
+
 @pytest.mark.parametrize("cut", [byte_by_byte, cut_at_random])
 def test_a_close_waits_until_it_is_whole(cut: Callable[[bytes], list[bytes]]) -> None:
     said = HEADS["rfc6455 client: a Close with a reason"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsgateway.dialects import Role
+from wsgateway.dialects import DIALECTS, Role
 
 from .dissecting import dissected, lines, table, wire_of
 
@@ -85,3 +85,11 @@ def test_a_length_without_an_end_says_so_once() -> None:
         ("ff ff ff ff ff ff ff ff ff", "frame of 268435455 bytes or more, limit 16777216"),
         ("00 68 69 ff", "frame of 268435455 bytes or more, limit 16777216"),
     ]
+
+
+@pytest.mark.parametrize("name", ["hixie-75", "hixie-76"])
+def test_when_a_stream_of_hixie_ends_all_has_been_said(name: str) -> None:
+    for begun in (b"\x00Hel", b"\xff", b"\x80\x05"):
+        dissector = DIALECTS[name].framing.dissector(SERVER)
+        assert b"".join(part.data for part in dissector.feed(begun)) == begun
+        assert list(dissector.finish()) == []

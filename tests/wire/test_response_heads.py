@@ -34,6 +34,13 @@ def test_a_request_is_written_as_it_is_given() -> None:
     )
 
 
+def test_a_body_is_written_as_its_head_announces_it() -> None:
+    head = ResponseHead(LIMITS)
+    chunked = Request("/", Headers([("Host", "a"), ("Transfer-Encoding", "chunked")]), method="POST")
+    assert head.head(chunked) == b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert head.send(b"Hello") + head.send(b"!") + head.end() == b"5\r\nHello\r\n1\r\n!\r\n0\r\n\r\n"
+
+
 def check_switch(response: Response | None) -> None:
     assert response is not None
     assert (response.status, response.reason) == (101, "Switching Protocols")
