@@ -30,7 +30,8 @@ from websockets.trio.server import serve as serve_websockets
 from websockets.typing import Subprotocol
 
 from wsgateway.observe.log import Log
-from wsgateway.run.worker import bind, serve
+from wsgateway.run.service import Service
+from wsgateway.run.sockets import bind, shares
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
@@ -43,6 +44,7 @@ listeners:
 defaults:
   timeouts: {{{timeouts}}}
   limits: {{{limits}}}
+shutdown: {{{shutdown}}}
 routes:
   - {{name: all, match: {{path: {{prefix: {path}}}}}, upstream: behind, {route}}}
 upstreams:
@@ -54,6 +56,7 @@ upstreams:
 # What a configuration holds where a test does not say otherwise: what a mapping may have, a path, a dialect.
 _USUAL = {
     **dict.fromkeys(("listener", "timeouts", "limits", "route", "target", "behind"), ""),
+    "shutdown": "spread: none",
     "path": "/",
     "dialect": "rfc6455",
     "url": "ws://127.0.0.1",
@@ -63,8 +66,9 @@ _USUAL = {
 def configuration(upstream: int, **options: str) -> str:
     """The YAML of a gateway before this port.
 
-    `listener`, `timeouts`, `limits`, `route` and `target` are what a mapping may hold; `path` is the prefix that the
-    route takes, `dialect` is what the upstream speaks, `behind` is one key more of it, and `url` is without the port.
+    `listener`, `timeouts`, `limits`, `shutdown`, `route` and `target` are what a mapping may hold; `path` is the prefix
+    that the route takes, `dialect` is what the upstream speaks, `behind` is one key more of it, and `url` is without
+    the port.
     """
     assert options.keys() <= _USUAL.keys(), f"no such option: {options.keys() - _USUAL.keys()}"
     return _CONFIGURATION.format(upstream=upstream, **_USUAL | options)
@@ -76,6 +80,7 @@ listeners:
   - {{name: public, bind: ["127.0.0.1:0"], {listener}}}
 defaults:
   timeouts: {{{timeouts}}}
+shutdown: {{{shutdown}}}
 routes:
   - {{name: chat, match: {{path: {{prefix: /}}, upgrade: true}}, upstream: chat}}
   - {{name: site, match: {{path: {{prefix: {path}}}}}, http_upstream: site, {route}}}
@@ -83,14 +88,14 @@ upstreams:
   chat: {{targets: [{{url: "ws://127.0.0.1:{upstream}"}}]}}
   site: {{targets: [{{url: "http://127.0.0.1:{upstream}"}}], {site}}}
 """
-_HTTP_USUAL = {"listener": "", "timeouts": "", "path": "/", "route": "", "site": ""}
+_HTTP_USUAL = {"listener": "", "timeouts": "", "shutdown": "spread: none", "path": "/", "route": "", "site": ""}
 
 
 def http_configuration(upstream: int, **options: str) -> str:
     """The YAML of a gateway that passes WebSocket and plain HTTP to this port, by the routes chat and site.
 
-    `listener`, `timeouts`, `route` and `site` are what a mapping may hold: the last two those of the route and the
-    upstream for plain HTTP; `path` is the prefix that this route takes.
+    `listener`, `timeouts`, `shutdown`, `route` and `site` are what a mapping may hold: the last two those of the route
+    and the upstream for plain HTTP; `path` is the prefix that this route takes.
     """
     assert options.keys() <= _HTTP_USUAL.keys(), f"no such option: {options.keys() - _HTTP_USUAL.keys()}"
     return _HTTP_CONFIGURATION.format(upstream=upstream, **_HTTP_USUAL | options)
@@ -274,9 +279,9 @@ class Running:
     ports: list[int]
     """where, in the order of the configuration"""
     lines: Lines
-    stop: trio.Event
+    service: Service
     stopped: trio.Event
-    """set when `serve` has returned"""
+    """set when it has run to its end"""
     nursery: trio.Nursery
     """for what a test does at the same time; ends with it"""
     _clients: list[Peer] = field(default_factory=list)
@@ -330,18 +335,20 @@ async def serving_http(upstream: int, **options: str) -> AsyncIterator[Running]:
 async def serving_text(text: str) -> AsyncIterator[Running]:
     """A gateway with this configuration, for one test. A bug that it logs is an error."""
     settings = parse(text, "test.yaml")
-    bound = bind(settings)
-    lines, stop, stopped = Lines(), trio.Event(), trio.Event()
+    sockets = bind(settings).opened
+    lines, stopped = Lines(), trio.Event()
+    service = Service(settings, lines.log(), sockets)
 
     async def run() -> None:
-        await serve(settings, lines.log(), bound, stop)
+        await service.run()
         stopped.set()
 
     try:
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
-                running = Running([sock.getsockname()[1] for _, sock in bound], lines, stop, stopped, nursery)
+                ports = [sock.getsockname()[1] for _, sock in shares(settings, sockets)]
+                running = Running(ports, lines, service, stopped, nursery)
                 try:
                     yield running
                 finally:

@@ -16,7 +16,7 @@ from tests.support import Upstream, configuration, serving, switching
 
 MODERN = BY_DIALECT["rfc6455"]
 Ends = tuple[Opening, socket.socket, socket.socket]
-GOING_AWAY = (0x88, bytes.fromhex("03e9"))
+RESTARTING = (0x88, bytes.fromhex("03f4"))
 
 
 # -- in this process -------------------------------------------------------------------------------------------
@@ -25,11 +25,11 @@ GOING_AWAY = (0x88, bytes.fromhex("03e9"))
 async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_log() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         sessions = [await opened(upstream, gateway, opening) for opening in OPENINGS]
-        gateway.stop.set()
+        gateway.service.drain()
 
         for session in sessions:
-            assert await session.behind.frame() == GOING_AWAY
-            await session.behind.send(bytes.fromhex("88 02 03e9"))
+            assert await session.behind.frame() == RESTARTING
+            await session.behind.send(bytes.fromhex("88 02 03f4"))
             await session.client.send(session.masked(session.opening.answer))
             assert await session.client.rest() == session.opening.goodbye
             assert await session.behind.rest() == b""
@@ -46,9 +46,9 @@ async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_l
 async def test_a_side_that_does_not_answer_the_goodbye_is_not_waited_for_beyond_its_time(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="close: 100ms") as gateway:
         session = await opened(upstream, gateway, opening)
-        gateway.stop.set()
+        gateway.service.drain()
         assert await session.client.rest() == opening.goodbye
-        assert await session.behind.frame() == GOING_AWAY
+        assert await session.behind.frame() == RESTARTING
         assert await session.behind.rest() == b""
         await gateway.stopped.wait()
         assert (await gateway.lines.line("session"))["ended"] == "gateway: stopped"
@@ -57,8 +57,8 @@ async def test_a_side_that_does_not_answer_the_goodbye_is_not_waited_for_beyond_
 async def test_a_gateway_that_stops_has_closed_its_listeners() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, MODERN)
-        gateway.stop.set()
-        assert await session.client.frame() == GOING_AWAY
+        gateway.service.drain()
+        assert await session.client.frame() == RESTARTING
         # It has not ended yet.
         with pytest.raises(OSError, match="all attempts to connect"):
             await gateway.connect()
@@ -69,9 +69,12 @@ async def test_a_gateway_that_stops_has_closed_its_listeners() -> None:
 
 async def test_a_gateway_without_sessions_stops_at_once() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
-        gateway.stop.set()
+        gateway.service.drain()
         await gateway.stopped.wait()
-        assert gateway.lines.entries == []
+        assert gateway.lines.entries == [
+            {"level": "info", "event": "draining", "sessions": 0},
+            {"level": "info", "event": "drained", "closed": 0, "cut": 0},
+        ]
 
 
 async def test_a_message_under_way_is_finished_before_the_goodbye() -> None:
@@ -79,11 +82,11 @@ async def test_a_message_under_way_is_finished_before_the_goodbye() -> None:
         session = await opened(upstream, gateway, MODERN)
         await session.behind.send(b"\x81\x05Hel")
         assert await session.client.exactly(5) == b"\x81\x05Hel"
-        gateway.stop.set()
+        gateway.service.drain()
         await session.behind.send(b"lo")
         assert await session.client.exactly(2) == b"lo"
-        assert await session.client.frame() == GOING_AWAY
-        assert await session.behind.frame() == GOING_AWAY
+        assert await session.client.frame() == RESTARTING
+        assert await session.behind.frame() == RESTARTING
 
 
 # Clients that have no session when the gateway stops, and what they have said.
@@ -106,7 +109,7 @@ async def test_a_client_without_a_session_does_not_keep_a_gateway_from_stopping(
                 await behind.send(switching(request))
         else:
             await wait_all_tasks_blocked()
-        gateway.stop.set()
+        gateway.service.drain()
         await gateway.stopped.wait()
         assert not (await client.rest()).startswith(b"HTTP/1.1 101 Switching")
 
@@ -117,7 +120,7 @@ async def test_a_client_that_has_not_asked_yet_is_told_that_the_gateway_stops() 
         silent = await gateway.connect(b"")
         asking = await gateway.connect(b"GET /")
         await wait_all_tasks_blocked()
-        gateway.stop.set()
+        gateway.service.drain()
         answer = await asking.rest()
         assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert answer.endswith(b"the gateway stops\n")
@@ -132,13 +135,13 @@ async def test_a_session_that_opens_while_the_gateway_stops_is_told_so_at_once()
         client = await gateway.connect(opening.head)
         behind = await upstream.accept()
         request = await behind.head()
-        gateway.stop.set()
+        gateway.service.drain()
         await behind.send(switching(request))
         await client.send(CHALLENGE)
         assert await client.exactly(len(opening.reply)) == opening.reply
         assert await client.exactly(2) == opening.goodbye
         await client.close()
-        assert await behind.frame() == GOING_AWAY
+        assert await behind.frame() == RESTARTING
         await behind.close()
         await gateway.stopped.wait()
 

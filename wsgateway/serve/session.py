@@ -8,23 +8,24 @@ from collections.abc import Callable
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.watch import Patience
 from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.farewell import Farewell
-from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.opening import Opened, Opening, Turn
 from wsgateway.serve.prologue import Client, greet, read_request
-from wsgateway.settings.model import Listener, Route
+from wsgateway.settings.model import Route
 from wsgateway.wire.events import Close
 
 
-async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> None:
+async def serve_client(gateway: Gateway, entrance: Entrance, client: Client) -> None:
     """Serves a client until its session is over, and closes its connection. A bug of ours costs no other session."""
     try:
         with Cleanup() as cleanup:
-            opened = await _open(Turn(gateway, listener, client), cleanup)
+            opened = await _open(Turn(gateway, entrance, client), cleanup)
             if opened is not None:
                 await _live(gateway, client, opened)
     except Exception:
@@ -38,34 +39,37 @@ async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
 
     What is to be done at the end of the session is left in `cleanup`.
     """
-    gateway, listener, client = turn.gateway, turn.listener, turn.client
+    gateway, client = turn.gateway, turn.client
     async with turn.answered():
-        if await greet(gateway, listener, client):
-            cleanup.append(_counted(gateway, listener, client))
-            request = await read_request(gateway, client, turn.head)
+        if await greet(gateway, turn.entrance, client):
+            cleanup.append(_counted(turn))
+            request = await read_request(gateway, client, turn.head, turn.settings.default_timeouts)
+            turn.about(request)
             while (exchange := exchange_of(turn, request)) is not None:
                 rest = await exchange.run()
                 if rest is None:
                     return None
                 request = await next_request(turn, rest)
+                turn.about(request)
             return await Opening(turn).run(request, cleanup)
     return None
 
 
-def _counted(gateway: Gateway, listener: Listener, client: Client) -> Callable[[], None]:
+def _counted(turn: Turn) -> Callable[[], None]:
     """Counts the client among those from its address, which the prologue has told."""
-    limit = listener.max_connections_per_ip
-    full = HandshakeError(f"more than {limit} connections from one address", 429)
-    return gateway.connections.one_more((listener.name, client.ip), limit, full)
+    limit = turn.listener.max_connections_per_ip
+    full = HandshakeError(f"more than {limit} connections from one address", 429, kind="limit")
+    return turn.gateway.connections.one_more((turn.listener.name, turn.client.ip), limit, full)
 
 
-async def turn_away(gateway: Gateway, listener: Listener, client: Client) -> None:
+async def turn_away(gateway: Gateway, entrance: Entrance, client: Client) -> None:
     """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection.
     A bug of ours costs no session."""
     try:
-        turn = Turn(gateway, listener, client)
+        turn = Turn(gateway, entrance, client)
+        listener = turn.listener
         why = f"{listener.name} has its limit of {listener.max_connections} connections"
-        turn.log("refused", why, 503, level="warning")
+        turn.refused(why, 503, "limit", level="warning")
         if listener.tls is None and listener.flash_policy.mode != "only":  # else an answer in clear is none
             await turn.refuse(HandshakeError("too many connections", 503))
     except Exception:
@@ -77,21 +81,21 @@ async def turn_away(gateway: Gateway, listener: Listener, client: Client) -> Non
 async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
     begun = trio.current_time()
     ended = None
+    gateway.tally.opened(opened)
     try:
         ended = await gateway.engine.relay(opened.client, opened.upstream, _patience(opened.route))
         close_seconds = opened.route.timeouts.close_seconds
         await Farewell(ended, gateway.mask_keys, close_seconds).say(opened.client, opened.upstream)
     finally:
+        by, how = _how(ended, opened)
+        figures = gateway.tally.ended(opened, by)
         gateway.log.info(
             "session",
             client=str(client),
             **opened.facts,
             seconds=round(trio.current_time() - begun, 3),
-            messages_in=opened.client.translator.messages,
-            messages_out=opened.upstream.translator.messages,
-            bytes_in=opened.client.received,
-            bytes_out=opened.upstream.received,
-            ended=_how(ended, opened),
+            **figures._asdict(),
+            ended=how,
         )
 
 
@@ -106,15 +110,17 @@ def _patience(route: Route) -> Patience:
     )
 
 
-def _how(ended: Ended | None, opened: Opened) -> str:
-    """How a session ended, for people: who, and with which words."""
-    if ended is None or ended.source is None:
-        return f"gateway: {'stopped' if ended is None else ended.why}"
+def _how(ended: Ended | None, opened: Opened) -> tuple[str, str]:
+    """How a session ended: in one of few words, to count by, and for people: who, and with which words."""
+    if ended is None:
+        return "gateway", "gateway: stopped"
     who = "client" if ended.source is opened.client else "upstream"
     match ended.ending:
+        case Dismissal(why=why):
+            return "gateway", f"gateway: {why}"
         case Close() as close:
-            return f"{who}: close {close}"
+            return f"{who}_close", f"{who}: close {close}"
         case ProtocolError() as fault:
-            return f"{who}: {fault} ({fault.close_code})"
-        case error:
-            return f"{who}: {error.strerror if isinstance(error, OSError) else error}"
+            return "fault", f"{who}: {fault} ({fault.close_code})"
+        case OSError() as error:
+            return "fault", f"{who}: {error.strerror}"

@@ -325,6 +325,21 @@ class Listener:
     flash_policy: FlashPolicy = FlashPolicy()
 
 
+# -- the process -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """How a process ends that is told to."""
+
+    drain_seconds: float = 30.0
+    """until whatever is left is ended at once"""
+    spread_seconds: float | None = 10.0
+    """over which sessions are ended one after the other, no longer than the drain; None: all at once"""
+    close_code: int = 1012
+    """what they are told, where their dialect has it"""
+
+
 @dataclass(frozen=True, slots=True)
 class Logging:
     """What is logged, and how a line looks."""
@@ -345,4 +360,5 @@ class Settings:
     """by name; those that no route uses too"""
     default_timeouts: Timeouts = Timeouts()
     """what holds while a head is read, and there is no route yet"""
+    shutdown: Shutdown = Shutdown()
     logging: Logging = Logging()
