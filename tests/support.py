@@ -29,9 +29,10 @@ from websockets.trio.server import ServerConnection
 from websockets.trio.server import serve as serve_websockets
 from websockets.typing import Subprotocol
 
+from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import bind, shares
+from wsgateway.run.sockets import bind, close, shares
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
@@ -310,6 +311,17 @@ class Running:
         await tls.do_handshake()
         await peer.send(*first)
         return peer
+
+    def reload(self, text: str) -> None:
+        """Has it take another configuration. Raises SettingsError."""
+        settings = parse(text, "test.yaml")
+        opened = bind(settings, self.service.sockets).opened
+        try:
+            self.service.reload(settings, opened)
+        except SettingsError:
+            close(opened)
+            raise
+        self.ports = [sock.getsockname()[1] for _, sock in shares(settings, self.service.sockets)]
 
     def close(self) -> None:
         """Closes all connections of clients."""

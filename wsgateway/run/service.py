@@ -32,6 +32,7 @@ class Service:
         self._gateway = Gateway(settings, log)
         self._sockets: dict[Address, list[socket.socket]] = {}
         self._acceptors: dict[socket.socket, Acceptor] = {}
+        self._beginning: list[Acceptor] = []  # to be run as soon as this is
         self._sessions: trio.Nursery | None = None
         self._drain = trio.Event()
         self._ended = 0  # sessions, before the drain
@@ -50,7 +51,7 @@ class Service:
                 nursery.start_soon(self._gateway.engine.run)
                 async with trio.open_nursery() as sessions:
                     self._sessions = sessions
-                    for acceptor in self._acceptors.values():
+                    for acceptor in self._beginning:
                         sessions.start_soon(acceptor.run, sessions)
                     await self._drain.wait()
                     nursery.start_soon(self._send_home, sessions.cancel_scope)
@@ -113,14 +114,14 @@ class Service:
             acceptor = self._acceptors.pop(sock, None)
             if acceptor is None:
                 acceptor = Acceptor(self._gateway, entrance, sock)
-                if self._sessions is not None:
+                if self._sessions is None:
+                    self._beginning.append(acceptor)
+                else:
                     self._sessions.start_soon(acceptor.run, self._sessions)
             acceptor.entrance = entrance
             acceptors[sock] = acceptor
         for acceptor in self._acceptors.values():
             acceptor.retire()
-            if self._sessions is None:  # it has not begun to accept
-                acceptor.sock.close()
         self._acceptors = acceptors
         self._sockets = {
             address: there for address, there in self._sockets.items() if any(sock in acceptors for sock in there)
