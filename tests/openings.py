@@ -309,6 +309,8 @@ OPENINGS = [
             "Sec-WebSocket-Version: 13",
         ),
         head_of(*_SWITCHING, ACCEPT),
+        goodbye=bytes.fromhex("88 02 03f4"),
+        answer=bytes.fromhex("88 02 03f4"),
     ),
 ]
 BY_DIALECT = {opening.dialect: opening for opening in OPENINGS}

@@ -1,6 +1,5 @@
 """The gateway as a process of its own, for what only a process has: signals, exit codes, a limit of descriptors."""
 
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,9 +26,6 @@ class GatewayProcess(Program):
     def address(self) -> tuple[str, int]:
         """Where it listens; waits until it does."""
         return "127.0.0.1", int(self.find_line(r"event=listening .*127\.0\.0\.1:(\d+)$")[1])
-
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
 
     def wait(self) -> int:
         """Its exit code, when it ends of its own accord."""

@@ -30,8 +30,10 @@ from websockets.trio.server import ServerConnection
 from websockets.trio.server import serve as serve_websockets
 from websockets.typing import Subprotocol
 
+from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
-from wsgateway.run.worker import bind, serve
+from wsgateway.run.service import Service
+from wsgateway.run.sockets import bind, close, shares
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
@@ -44,6 +46,7 @@ listeners:
 defaults:
   timeouts: {{{timeouts}}}
   limits: {{{limits}}}
+shutdown: {{{shutdown}}}
 routes:
   - {{name: all, match: {{path: {{prefix: {path}}}}}, upstream: behind, {route}}}
 upstreams:
@@ -55,6 +58,7 @@ upstreams:
 # What a configuration holds where a test does not say otherwise: what a mapping may have, a path, a dialect.
 _USUAL = {
     **dict.fromkeys(("listener", "timeouts", "limits", "route", "target", "behind"), ""),
+    "shutdown": "spread: none",
     "path": "/",
     "dialect": "rfc6455",
     "url": "ws://127.0.0.1",
@@ -64,8 +68,9 @@ _USUAL = {
 def configuration(upstream: int, **options: str) -> str:
     """The YAML of a gateway before this port.
 
-    `listener`, `timeouts`, `limits`, `route` and `target` are what a mapping may hold; `path` is the prefix that the
-    route takes, `dialect` is what the upstream speaks, `behind` is one key more of it, and `url` is without the port.
+    `listener`, `timeouts`, `limits`, `shutdown`, `route` and `target` are what a mapping may hold; `path` is the prefix
+    that the route takes, `dialect` is what the upstream speaks, `behind` is one key more of it, and `url` is without
+    the port.
     """
     assert options.keys() <= _USUAL.keys(), f"no such option: {options.keys() - _USUAL.keys()}"
     return _CONFIGURATION.format(upstream=upstream, **_USUAL | options)
@@ -249,9 +254,9 @@ class Running:
     ports: list[int]
     """where, in the order of the configuration; Unix sockets have none"""
     lines: Lines
-    stop: trio.Event
+    service: Service
     stopped: trio.Event
-    """set when `serve` has returned"""
+    """set when it has run to its end"""
     nursery: trio.Nursery
     """for what a test does at the same time; ends with it"""
     _clients: list[Peer] = field(default_factory=list)
@@ -297,6 +302,17 @@ class Running:
         await peer.send(*first)
         return peer
 
+    def reload(self, text: str) -> None:
+        """Has it take another configuration. Raises SettingsError."""
+        settings = parse(text, "test.yaml")
+        opened = bind(settings, self.service.sockets).opened
+        try:
+            self.service.reload(settings, opened)
+        except SettingsError:
+            close(opened)
+            raise
+        self.ports = [sock.getsockname()[1] for _, sock in shares(settings, self.service.sockets)]
+
     def close(self) -> None:
         """Closes all connections of clients."""
         for peer in self._clients:
@@ -314,19 +330,22 @@ async def serving(upstream: int, **options: str) -> AsyncIterator[Running]:
 async def serving_text(text: str) -> AsyncIterator[Running]:
     """A gateway with this configuration, for one test. A bug that it logs is an error."""
     settings = parse(text, "test.yaml")
-    bound = bind(settings)
-    lines, stop, stopped = Lines(), trio.Event(), trio.Event()
+    sockets = bind(settings).opened
+    lines, stopped = Lines(), trio.Event()
+    service = Service(settings, lines.log(), sockets)
 
     async def run() -> None:
-        await serve(settings, lines.log(), bound, stop)
+        await service.run()
         stopped.set()
 
     try:
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
-                ports = [sock.getsockname()[1] for _, sock in bound if sock.family != socket.AF_UNIX]
-                running = Running(ports, lines, stop, stopped, nursery)
+                ports = [
+                    sock.getsockname()[1] for _, sock in shares(settings, sockets) if sock.family != socket.AF_UNIX
+                ]
+                running = Running(ports, lines, service, stopped, nursery)
                 try:
                     yield running
                 finally:

@@ -26,7 +26,8 @@ from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import Question, Report, probe
 from wsgateway.probe.table import heading, row
 from wsgateway.probe.transcript import Line
-from wsgateway.run.worker import STOP_SIGNALS, bind, serve_until_signalled
+from wsgateway.run.sockets import bind
+from wsgateway.run.worker import STOP_SIGNALS, serve_until_signalled
 from wsgateway.settings.advice import advice
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
@@ -156,9 +157,9 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     log = make_log(settings.logging.level, settings.logging.format)
-    bound = bind(settings)
+    sockets = bind(settings).opened
     with _good_end():
-        trio.run(serve_until_signalled, settings, log, bound)
+        trio.run(serve_until_signalled, settings, log, sockets, options.file)
     return GOOD
 
 

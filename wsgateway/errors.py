@@ -34,13 +34,16 @@ class HandshakeError(WsgatewayError):
     """A handshake that cannot succeed, whichever side made the mistake.
 
     In the server role `status` and `headers` are the HTTP answer to give, and the message is fit to be
-    its text: it names what was wrong with the request, and nothing of ours.
+    its text: it names what was wrong with the request, and nothing of ours. `kind` is one word of few, to count by.
     """
 
-    def __init__(self, message: str, status: int = 400, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, message: str, status: int = 400, headers: tuple[tuple[str, str], ...] = (), kind: str = "request"
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers = headers
+        self.kind = kind
 
 
 class UpstreamError(WsgatewayError):

@@ -3,7 +3,7 @@
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import ProtocolError
-from wsgateway.relay.closing import Ending, farewell
+from wsgateway.relay.closing import Dismissal, Ending, farewell
 from wsgateway.wire.events import Close, Role
 
 from .passing import CLIENT, UPSTREAM, side
@@ -60,8 +60,13 @@ def test_an_upstream_is_told_no_code_that_its_client_did_not_send(ending: Ending
     assert farewell(ending, False, side(dialect, UPSTREAM)) is None
 
 
+# Which dialects have 1012 (IANA's registry for RFC 6455), and which have ranges of their own alone.
+CODES = {"rfc6455": {1012: 1012, 4000: 4000}, "hybi-08": {4000: 4000}, "hybi-07": {4000: 4000}}
+
+
 @every_dialect
 @both_sides
-@cases("to_source", [True, False])
-def test_when_we_stop_both_sides_are_told_that_we_go_away(to_source: bool, role: Role, dialect: str) -> None:
-    assert farewell(None, to_source, side(dialect, role)) == Close(1001)
+@cases("code", [1012, 4000, 1001])
+def test_when_we_end_it_both_sides_are_told_our_code_or_that_we_go_away(code: int, role: Role, dialect: str) -> None:
+    expected = Close(CODES.get(dialect, {}).get(code, 1001))
+    assert farewell(Dismissal("stopped", code), False, side(dialect, role)) == expected

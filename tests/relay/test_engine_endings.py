@@ -7,6 +7,7 @@ import pytest
 
 from wsgateway.dialects import Limits
 from wsgateway.errors import ProtocolError
+from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.translate import Terms
 from wsgateway.wire.events import Close
 
@@ -154,25 +155,6 @@ async def test_an_end_of_one_relay_is_nothing_to_another() -> None:
         assert not going_on.over
 
 
-async def test_stop_ends_every_relay_and_those_to_come() -> None:
-    async with staged() as stage:
-        relays = [stage.relay(stage.session()) for _ in range(5)]
-        await settled()
-        assert len(stage.engine) == 5
-        stage.engine.stop()
-        for relay in relays:
-            ended = await relay.ended()
-            assert (ended.source, ended.ending) == (None, None)
-        assert len(stage.engine) == 0
-
-        late = stage.session()
-        ended = await stage.engine.relay(late.client, late.upstream)
-        assert (ended.source, ended.ending) == (None, None)
-        assert len(stage.engine) == 0
-        # Their goodbyes need to know who is opposite.
-        assert (late.client.peer, late.upstream.peer) == (late.upstream, late.client)
-
-
 async def test_a_relay_that_is_cancelled_lets_go_of_both_sockets() -> None:
     async with staged() as stage:
         pair = stage.session()
@@ -228,9 +210,10 @@ async def test_a_relay_may_be_cancelled_before_we_stop() -> None:
         cancelled, stopped = stage.relay(stage.session()), stage.relay(stage.session())
         await settled()
         cancelled.scope.cancel()
-        stage.engine.stop()
+        for client in list(stage.engine.clients()):
+            stage.engine.dismiss(client, Dismissal("stopped"))
         ended = await stopped.ended()
-        assert (ended.source, ended.ending) == (None, None)
+        assert (ended.source, ended.ending) == (None, Dismissal("stopped"))
         await settled()
         assert cancelled.scope.cancelled_caught
         assert len(stage.engine) == 0

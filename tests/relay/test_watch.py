@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from wsgateway.errors import ProtocolError
+from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Ended
 from wsgateway.relay.watch import Patience
@@ -247,7 +248,7 @@ async def test_who_takes_nothing_of_what_it_is_sent_is_gone(side: str, autojump_
 async def test_a_session_without_messages_ends(autojump_clock: MockClock) -> None:
     async with watched(Patience(idle=60)) as watching:
         ended = await watching.end()
-        assert (ended.source, ended.ending, ended.why) == (None, None, "no message for 60 s")
+        assert (ended.source, ended.ending) == (None, Dismissal("no message for 60 s"))
         assert 60 <= watching.seconds <= 62
 
 
@@ -268,7 +269,7 @@ async def test_pings_and_pongs_are_no_messages(autojump_clock: MockClock) -> Non
         pair = watching.session
         watching.stage.nursery.start_soon(ponging, pair.at_client, FROM_CLIENT, 11)
         watching.stage.nursery.start_soon(ponging, pair.at_upstream, FROM_UPSTREAM, 15)
-        assert (await watching.end()).why == "no message for 60 s"
+        assert (await watching.end()).ending == Dismissal("no message for 60 s")
         assert 60 <= watching.seconds <= 62
 
 
@@ -286,7 +287,7 @@ async def test_a_message_that_is_long_under_way_keeps_a_session(dialect: str, au
 async def test_half_a_message_does_not_keep_a_session(autojump_clock: MockClock) -> None:
     async with watched(Patience(idle=60)) as watching:
         await watching.session.at_client.send(MASKED_HELLO[:8])
-        assert (await watching.end()).why == "no message for 60 s"
+        assert (await watching.end()).ending == Dismissal("no message for 60 s")
 
 
 async def test_a_session_ends_when_it_is_old_whatever_is_said(autojump_clock: MockClock) -> None:
@@ -295,7 +296,7 @@ async def test_a_session_ends_when_it_is_old_whatever_is_said(autojump_clock: Mo
             await watching.session.at_client.send(MASKED_HELLO)
             await trio.sleep(10)
         ended = await watching.end()
-        assert (ended.source, ended.ending, ended.why) == (None, None, "older than 300 s")
+        assert (ended.source, ended.ending) == (None, Dismissal("older than 300 s"))
         assert 300 <= watching.seconds <= 302
 
 
@@ -329,7 +330,7 @@ async def test_a_bug_in_a_look_ends_its_own_session_and_no_other(autojump_clock:
         stage.nursery.start_soon(good.run)
         with pytest.raises(RuntimeError, match="a bug"):
             await stage.engine.relay(bad.client, bad.upstream, PINGING)
-        assert (await good.end()).why == "older than 100 s"
+        assert (await good.end()).ending == Dismissal("older than 100 s")
 
 
 async def test_each_of_many_sessions_is_looked_at(autojump_clock: MockClock) -> None:
@@ -338,7 +339,7 @@ async def test_each_of_many_sessions_is_looked_at(autojump_clock: MockClock) -> 
         for each in many:
             stage.nursery.start_soon(each.run)
         for number, each in enumerate(many):
-            assert (await each.end()).why == f"older than {10 + number} s"
+            assert (await each.end()).ending == Dismissal(f"older than {10 + number} s")
             assert 10 + number <= each.seconds <= 12 + number
         await trio.sleep(2)
         assert not stage.engine._watches

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from tests.e2e.programs import Program
 from tests.openings import BY_DIALECT, CHALLENGE, NONCE, OPENINGS, Opening, opened
-from tests.processes import PATIENCE_SECONDS, GatewayProcess, session
+from tests.processes import PATIENCE_SECONDS, GatewayProcess, gateway_command, session
 from tests.support import Upstream, configuration, serving, switching
 
 MODERN = BY_DIALECT["rfc6455"]
 Ends = tuple[Opening, socket.socket, socket.socket]
-GOING_AWAY = (0x88, bytes.fromhex("03e9"))
+RESTARTING = (0x88, bytes.fromhex("03f4"))
 
 
 # -- in this process -------------------------------------------------------------------------------------------
@@ -25,11 +26,11 @@ GOING_AWAY = (0x88, bytes.fromhex("03e9"))
 async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_log() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         sessions = [await opened(upstream, gateway, opening) for opening in OPENINGS]
-        gateway.stop.set()
+        gateway.service.drain()
 
         for session in sessions:
-            assert await session.behind.frame() == GOING_AWAY
-            await session.behind.send(bytes.fromhex("88 02 03e9"))
+            assert await session.behind.frame() == RESTARTING
+            await session.behind.send(bytes.fromhex("88 02 03f4"))
             await session.client.send(session.masked(session.opening.answer))
             assert await session.client.rest() == session.opening.goodbye
             assert await session.behind.rest() == b""
@@ -46,9 +47,9 @@ async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_l
 async def test_a_side_that_does_not_answer_the_goodbye_is_not_waited_for_beyond_its_time(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="close: 100ms") as gateway:
         session = await opened(upstream, gateway, opening)
-        gateway.stop.set()
+        gateway.service.drain()
         assert await session.client.rest() == opening.goodbye
-        assert await session.behind.frame() == GOING_AWAY
+        assert await session.behind.frame() == RESTARTING
         assert await session.behind.rest() == b""
         await gateway.stopped.wait()
         assert (await gateway.lines.line("session"))["ended"] == "gateway: stopped"
@@ -57,8 +58,8 @@ async def test_a_side_that_does_not_answer_the_goodbye_is_not_waited_for_beyond_
 async def test_a_gateway_that_stops_has_closed_its_listeners() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, MODERN)
-        gateway.stop.set()
-        assert await session.client.frame() == GOING_AWAY
+        gateway.service.drain()
+        assert await session.client.frame() == RESTARTING
         # It has not ended yet.
         with pytest.raises(OSError, match="all attempts to connect"):
             await gateway.connect()
@@ -69,9 +70,12 @@ async def test_a_gateway_that_stops_has_closed_its_listeners() -> None:
 
 async def test_a_gateway_without_sessions_stops_at_once() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
-        gateway.stop.set()
+        gateway.service.drain()
         await gateway.stopped.wait()
-        assert gateway.lines.entries == []
+        assert gateway.lines.entries == [
+            {"level": "info", "event": "draining", "sessions": 0},
+            {"level": "info", "event": "drained", "closed": 0, "cut": 0},
+        ]
 
 
 async def test_a_message_under_way_is_finished_before_the_goodbye() -> None:
@@ -79,11 +83,11 @@ async def test_a_message_under_way_is_finished_before_the_goodbye() -> None:
         session = await opened(upstream, gateway, MODERN)
         await session.behind.send(b"\x81\x05Hel")
         assert await session.client.exactly(5) == b"\x81\x05Hel"
-        gateway.stop.set()
+        gateway.service.drain()
         await session.behind.send(b"lo")
         assert await session.client.exactly(2) == b"lo"
-        assert await session.client.frame() == GOING_AWAY
-        assert await session.behind.frame() == GOING_AWAY
+        assert await session.client.frame() == RESTARTING
+        assert await session.behind.frame() == RESTARTING
 
 
 # Clients that have no session when the gateway stops, and what they have said.
@@ -106,7 +110,7 @@ async def test_a_client_without_a_session_does_not_keep_a_gateway_from_stopping(
                 await behind.send(switching(request))
         else:
             await wait_all_tasks_blocked()
-        gateway.stop.set()
+        gateway.service.drain()
         await gateway.stopped.wait()
         assert not (await client.rest()).startswith(b"HTTP/1.1 101 Switching")
 
@@ -117,7 +121,7 @@ async def test_a_client_that_has_not_asked_yet_is_told_that_the_gateway_stops() 
         silent = await gateway.connect(b"")
         asking = await gateway.connect(b"GET /")
         await wait_all_tasks_blocked()
-        gateway.stop.set()
+        gateway.service.drain()
         answer = await asking.rest()
         assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert answer.endswith(b"the gateway stops\n")
@@ -132,13 +136,13 @@ async def test_a_session_that_opens_while_the_gateway_stops_is_told_so_at_once()
         client = await gateway.connect(opening.head)
         behind = await upstream.accept()
         request = await behind.head()
-        gateway.stop.set()
+        gateway.service.drain()
         await behind.send(switching(request))
         await client.send(CHALLENGE)
         assert await client.exactly(len(opening.reply)) == opening.reply
         assert await client.exactly(2) == opening.goodbye
         await client.close()
-        assert await behind.frame() == GOING_AWAY
+        assert await behind.frame() == RESTARTING
         await behind.close()
         await gateway.stopped.wait()
 
@@ -227,3 +231,59 @@ def test_a_second_signal_ends_handshakes_too(upstream_socket: socket.socket, tmp
             process.find_line("event=stopping why=SIGINT$")
             process.signal(signal.SIGTERM)
             assert process.wait() == 0
+
+
+# -- a file that is read again -------------------------------------------------------------------------------------
+
+
+def test_a_signal_has_a_process_read_its_file_again(upstream_socket: socket.socket, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    text = configuration(upstream_socket.getsockname()[1], timeouts="close: 200ms")
+    with GatewayProcess(file, text) as process:
+        address = process.address()
+        with session(address, upstream_socket, MODERN) as (client, behind):
+            # A mistake is told with its place, and changes nothing.
+            file.write_text(text.replace("prefix: /}", "prefx: /}"))
+            process.signal(signal.SIGHUP)
+            line = r'level=error event="reload refused" why="[^"]*gateway\.yaml:9:\d+: .*prefx: this key is unknown'
+            process.find_line(line)
+            with session(address, upstream_socket, MODERN):
+                pass
+
+            file.write_text(text.replace("defaults:", '  - {name: second, bind: ["127.0.0.2:0"]}\ndefaults:'))
+            process.signal(signal.SIGHUP)
+            process.find_line("level=info event=reloaded listeners_added=second routes=1$")
+            port = int(process.find_line(r"event=listening listener=second address=127\.0\.0\.2:(\d+)$")[1])
+            with session(("127.0.0.2", port), upstream_socket, MODERN):
+                pass
+
+            behind.sendall(b"\x81\x05Hello")
+            assert client.recv(100) == b"\x81\x05Hello"
+            process.signal(signal.SIGTERM)
+            process.find_line("event=draining sessions=")
+            assert client.recv(100) == MODERN.goodbye
+        process.find_line("event=drained ")
+        assert process.wait() == 0
+
+
+def test_an_address_that_is_taken_changes_nothing(upstream_socket: socket.socket, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    text = configuration(upstream_socket.getsockname()[1])
+    with GatewayProcess(file, text) as process, socket.create_server(("127.0.0.2", 0)) as other:
+        address, port = process.address(), other.getsockname()[1]
+        binds = f'  - {{name: second, bind: ["127.0.0.2:0", "127.0.0.2:{port}"]}}\ndefaults:'
+        file.write_text(text.replace("defaults:", binds))
+        process.signal(signal.SIGHUP)
+        why = f"127.0.0.2:{port}: cannot listen: Address already in use"
+        process.find_line(f'level=error event="reload refused" why="{re.escape(why)}"$')
+        with session(address, upstream_socket, MODERN):
+            pass
+
+
+def test_a_gateway_without_a_file_has_nothing_to_read_again() -> None:
+    command = gateway_command("run", "--listen", "127.0.0.1:0", "--upstream", "ws://127.0.0.1:9")
+    with Program(*command) as program:
+        program.find_line("event=listening ")
+        program.signal(signal.SIGHUP)
+        program.find_line('level=warning event="reload refused" why="there is no file to be read again"$')
+        assert program.stop() == 0

@@ -11,6 +11,7 @@ listeners:
   - {{name: public, bind: ["127.0.0.1:0"], {listener}}}
 defaults:
   timeouts: {{{timeouts}}}
+shutdown: {{{shutdown}}}
 routes:
   - {{name: chat, match: {{path: {{prefix: /}}, upgrade: true}}, upstream: chat}}
   - {{name: site, match: {{path: {{prefix: {path}}}}}, http_upstream: site, {route}}}
@@ -18,14 +19,14 @@ upstreams:
   chat: {{targets: [{{url: "ws://127.0.0.1:{upstream}"}}]}}
   site: {{targets: [{{url: "http://127.0.0.1:{upstream}"}}], {site}}}
 """
-_HTTP_USUAL = {"listener": "", "timeouts": "", "path": "/", "route": "", "site": ""}
+_HTTP_USUAL = {"listener": "", "timeouts": "", "shutdown": "spread: none", "path": "/", "route": "", "site": ""}
 
 
 def http_configuration(upstream: int, **options: str) -> str:
     """The YAML of a gateway that passes WebSocket and plain HTTP to this port, by the routes chat and site.
 
-    `listener`, `timeouts`, `route` and `site` are what a mapping may hold: the last two those of the route and the
-    upstream for plain HTTP; `path` is the prefix that this route takes.
+    `listener`, `timeouts`, `shutdown`, `route` and `site` are what a mapping may hold: the last two those of the route
+    and the upstream for plain HTTP; `path` is the prefix that this route takes.
     """
     assert options.keys() <= _HTTP_USUAL.keys(), f"no such option: {options.keys() - _HTTP_USUAL.keys()}"
     return _HTTP_CONFIGURATION.format(upstream=upstream, **_HTTP_USUAL | options)

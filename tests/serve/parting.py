@@ -15,19 +15,23 @@ import trio
 
 from tests.dialects.vectors import MASK_KEY
 from tests.relay.sessions import PATIENCE_SECONDS, Session, session, settled
+from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.serve.farewell import Farewell
 
 CLOSE_SECONDS = 5.0
 # How long a client may take to answer in a dialect whose clients may not know the question.
 BRIEF_SECONDS = 0.5
-# More than all steps of a farewell together.
+# The steps of a farewell, each of which may take that: finish a frame, tell, await the answer, close.
+CLOSE_STEPS = 4
+# More than all of them together.
 LONG_SECONDS = 100.0
 
 HELLO, MASKED_HELLO, HIXIE_HELLO = b"\x81\x05Hello", bytes.fromhex("81 85 37fa213d 7f9f4d5158"), b"\x00Hello\xff"
 CLOSE_1000, MASKED_CLOSE_1000 = bytes.fromhex("88 02 03e8"), bytes.fromhex("88 82 37fa213d 3412")
 CLOSE_1001, MASKED_CLOSE_1001 = bytes.fromhex("88 02 03e9"), bytes.fromhex("88 82 37fa213d 3413")
 EMPTY_CLOSE, MASKED_EMPTY_CLOSE = b"\x88\x00", bytes.fromhex("88 80 37fa213d")
+CLOSE_1012, MASKED_CLOSE_1012 = bytes.fromhex("88 02 03f4"), bytes.fromhex("88 82 37fa213d 340e")
 CLOSE_1014 = bytes.fromhex("88 02 03f6")
 
 
@@ -52,6 +56,10 @@ class Parting:
         self.session.client.sock.close()
         self.session.upstream.sock.close()
         self._over.set()
+
+    def dismiss(self) -> None:
+        """Ends it as a drain does."""
+        self.engine.dismiss(self.session.client, Dismissal("stopped", 1012))
 
     async def over(self) -> float:
         """Waits for the end of the farewell; returns how long it took."""

@@ -9,26 +9,28 @@ from tests.serve.parting import (
     BRIEF_SECONDS,
     CLOSE_1000,
     CLOSE_1001,
+    CLOSE_1012,
     CLOSE_1014,
     CLOSE_SECONDS,
+    CLOSE_STEPS,
     HELLO,
     HIXIE_HELLO,
     LONG_SECONDS,
     MASKED_CLOSE_1000,
     MASKED_CLOSE_1001,
+    MASKED_CLOSE_1012,
     MASKED_EMPTY_CLOSE,
     MASKED_HELLO,
     Parting,
     parting,
 )
 from wsgateway.dialects import DIALECTS
-from wsgateway.run.worker import CLOSE_STEPS
 
 # -- we stop ----------------------------------------------------------------------------------------------------
 
 # What each side is told, by its dialect, and what it may answer.
 CLIENTS_TOLD = {
-    "rfc6455": (CLOSE_1001, MASKED_CLOSE_1001),
+    "rfc6455": (CLOSE_1012, MASKED_CLOSE_1012),
     "hybi-08": (CLOSE_1001, MASKED_CLOSE_1001),
     "hybi-07": (CLOSE_1001, MASKED_EMPTY_CLOSE),
     "hybi-06": (bytes.fromhex("81 02 03e9"), bytes.fromhex("37fa213d b6f822d4")),
@@ -57,7 +59,7 @@ def test_every_dialect_is_told() -> None:
 async def test_when_we_stop_both_are_told_and_may_answer(autojump_clock: MockClock, client: str, upstream: str) -> None:
     (client_told, client_answer), (upstream_told, upstream_answer) = CLIENTS_TOLD[client], UPSTREAMS_TOLD[upstream]
     async with parting(client, upstream) as end:
-        end.engine.stop()
+        end.dismiss()
         assert await end.client.exactly(len(client_told)) == client_told
         assert await end.upstream.exactly(len(upstream_told)) == upstream_told
         await end.client.send(client_answer)
@@ -75,7 +77,7 @@ async def test_when_we_stop_a_client_that_does_not_answer_is_left(
 ) -> None:
     async with parting(client) as end:
         begun = trio.current_time()
-        end.engine.stop()
+        end.dismiss()
         assert await end.client.rest() == CLIENTS_TOLD[client][0]
         assert trio.current_time() - begun == seconds
 
@@ -86,17 +88,17 @@ async def test_when_we_stop_frames_that_are_under_way_are_finished_first(autojum
         await end.upstream.send(HELLO[:3])
         assert await end.upstream.exactly(8) == MASKED_HELLO[:8]
         assert await end.client.exactly(3) == HELLO[:3]
-        end.engine.stop()
+        end.dismiss()
         await end.relay_ended.wait()
 
         # The frame is passed on, and what comes behind it is not: it is after our Close.
         await end.client.send(MASKED_HELLO[8:10])
         await end.client.send(MASKED_HELLO[10:] + MASKED_HELLO)
         await end.upstream.send(HELLO[3:] + HELLO)
-        assert await end.upstream.exactly(11) == MASKED_HELLO[8:] + MASKED_CLOSE_1001
-        assert await end.client.exactly(8) == HELLO[3:] + CLOSE_1001
-        await end.client.send(MASKED_CLOSE_1001)
-        await end.upstream.send(CLOSE_1001)
+        assert await end.upstream.exactly(11) == MASKED_HELLO[8:] + MASKED_CLOSE_1012
+        assert await end.client.exactly(8) == HELLO[3:] + CLOSE_1012
+        await end.client.send(MASKED_CLOSE_1012)
+        await end.upstream.send(CLOSE_1012)
         assert await end.client.rest() == await end.upstream.rest() == b""
         assert await end.both_close() == 0
 
@@ -105,8 +107,8 @@ async def test_when_we_stop_a_frame_that_stays_unfinished_has_no_close_in_it(aut
     async with parting() as end:
         await end.upstream.send(HELLO[:3])
         assert await end.client.exactly(3) == HELLO[:3]
-        end.engine.stop()
-        assert await end.upstream.exactly(8) == MASKED_CLOSE_1001
+        end.dismiss()
+        assert await end.upstream.exactly(8) == MASKED_CLOSE_1012
         assert await end.client.rest() == b""
 
 
@@ -114,7 +116,7 @@ async def test_when_we_stop_a_frame_whose_sender_is_gone_has_no_close_in_it(auto
     async with parting() as end:
         await end.upstream.send(HELLO[:3])
         assert await end.client.exactly(3) == HELLO[:3]
-        end.engine.stop()
+        end.dismiss()
         await end.upstream.close()
         assert await end.client.rest() == b""
 
@@ -123,25 +125,10 @@ async def test_when_we_stop_a_text_of_hixie_that_is_under_way_is_cut(autojump_cl
     async with parting("hixie-76") as end:
         await end.upstream.send(b"\x01\x03Hel")
         assert await end.client.exactly(4) == b"\x00Hel"
-        end.engine.stop()
-        assert await end.upstream.exactly(8) == MASKED_CLOSE_1001
-        await end.upstream.send(b"\x80\x02lo" + CLOSE_1001)
+        end.dismiss()
+        assert await end.upstream.exactly(8) == MASKED_CLOSE_1012
+        await end.upstream.send(b"\x80\x02lo" + CLOSE_1012)
         assert await end.client.rest() == b""
-
-
-async def test_when_we_stop_before_the_first_bytes_both_are_told(autojump_clock: MockClock) -> None:
-    async with parting() as end:
-        end.engine.stop()
-        await end.relay_ended.wait()
-        with session() as late:
-            late.upstream.early = HELLO
-            later = Parting(late)
-            later.engine = end.engine
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(later.run)
-                assert await later.client.exactly(4) == CLOSE_1001
-                assert await later.upstream.exactly(8) == MASKED_CLOSE_1001
-                nursery.cancel_scope.cancel()
 
 
 # -- what could not be sent before ------------------------------------------------------------------------------
@@ -188,7 +175,7 @@ async def test_what_was_left_over_is_sent_before_we_stop(autojump_clock: MockClo
         clog(end, end.client)
         await end.upstream.send(HELLO)
         await settled()
-        end.engine.stop()
+        end.dismiss()
         await end.relay_ended.wait()
         await settled()
         await end.client.send(b"\xff\x00")
@@ -253,7 +240,7 @@ LAST_WORDS = {
 @pytest.mark.parametrize("clogged", [False, True], ids=["with room", "with no room"])
 @pytest.mark.parametrize("client", CLIENTS_TOLD)
 @pytest.mark.parametrize(("said", "stop"), LAST_WORDS.values(), ids=LAST_WORDS.keys())
-async def test_a_farewell_to_peers_that_do_nothing_ends_in_the_time_that_a_process_that_stops_leaves_for_it(
+async def test_a_farewell_to_peers_that_do_nothing_ends_in_bounded_time(
     autojump_clock: MockClock, said: bytes, stop: bool, client: str, clogged: bool
 ) -> None:
     async with parting(client) as end:
@@ -263,5 +250,5 @@ async def test_a_farewell_to_peers_that_do_nothing_ends_in_the_time_that_a_proce
         await end.upstream.send(said)
         await settled()
         if stop:
-            end.engine.stop()
+            end.dismiss()
         assert await end.over() <= CLOSE_STEPS * CLOSE_SECONDS

@@ -252,7 +252,7 @@ async def test_a_gateway_that_stops_does_not_wait_for_a_question(mode: str, part
     ):
         player = await gateway.connect(part)
         await wait_all_tasks_blocked()
-        gateway.stop.set()
+        gateway.service.drain()
         answer = await player.rest()
         assert b"cross-domain" not in answer
         assert mode == "inline" or answer == b""

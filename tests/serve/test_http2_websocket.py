@@ -227,10 +227,10 @@ async def test_a_gateway_that_stops_says_goodbye_on_every_stream(offered: str, a
             await client.response(number)
         # h2 takes no more frames behind a GOAWAY: what comes is looked at here.
         client.h2._frame_dispatch_table[type_of_goaway()] = lambda frame: ([], [ended(frame)])  # type: ignore[attr-defined]
-        gateway.stop.set()
+        gateway.service.drain()
         assert (await client.event(ConnectionTerminated)).last_stream_id == numbers[-1]
         for number in numbers:
-            assert await client.exactly(number, 4) == b"\x88\x02\x03\xe9"
+            assert await client.exactly(number, 4) == b"\x88\x02\x03\xf4"
             await client.say(number, bytes.fromhex("88 82 37fa213d 3413"), end=True)
         for behind in behinds:
             assert (await behind.frame())[0] == 0x88
@@ -258,7 +258,7 @@ async def test_an_idle_connection_is_sent_away_when_the_gateway_stops(offered: s
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
         await client.event(RemoteSettingsChanged)
-        gateway.stop.set()
+        gateway.service.drain()
         await client.event(ConnectionTerminated)
         await client.until_closed()
         await client.peer.close()

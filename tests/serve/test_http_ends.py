@@ -216,7 +216,7 @@ async def test_a_gateway_that_stops_closes_what_is_idle_and_lets_finish_what_is_
         half, other, _ = await passed(upstream, gateway, HTTP_GET + HTTP_GET)
         await other.send(head_of("HTTP/1.1 200 OK", "Content-Length: 5") + b"he")
         await half.until(b"\r\n\r\nhe")
-        gateway.stop.set()
+        gateway.service.drain()
 
         assert await idle.rest() == b"ok"
         await gateway.lines.line("left", why="when the gateway stopped", level="debug")
@@ -232,11 +232,14 @@ async def test_a_gateway_that_stops_closes_what_is_idle_and_lets_finish_what_is_
 
 
 async def test_what_does_not_finish_when_the_gateway_stops_is_cut_off() -> None:
-    async with Upstream() as upstream, serving_http(upstream.port, timeouts="close: 50ms") as gateway:
+    async with (
+        Upstream() as upstream,
+        serving_http(upstream.port, timeouts="close: 50ms", shutdown="drain: 50ms") as gateway,
+    ):
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(head_of("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + b"5\r\nhello\r\n")
         await client.head()
-        gateway.stop.set()
+        gateway.service.drain()
         assert await client.rest() == b"5\r\nhello\r\n"
         await gateway.stopped.wait()
         assert (await gateway.lines.line("http", status=200))["why"] == "cut off by the gateway"

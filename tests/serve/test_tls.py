@@ -322,9 +322,9 @@ async def test_a_session_ends_with_its_goodbye_when_the_gateway_stops(authority:
         client = await gateway.connect_tls(authority.client(), MODERN.request)
         behind, _ = await upstream.agree()
         await client.head()
-        gateway.stop.set()
-        assert await client.frame() == (0x88, b"\x03\xe9")
-        await client.send(bytes.fromhex("88 82 37fa213d 3413"))
+        gateway.service.drain()
+        assert await client.frame() == (0x88, b"\x03\xf4")
+        await client.send(bytes.fromhex("88 82 37fa213d 340e"))
         assert await client.rest() == b""
         await client.close()
         assert (await behind.frame())[0] == 0x88

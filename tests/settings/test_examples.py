@@ -45,6 +45,7 @@ def test_the_complete_example_names_every_key() -> None:
 def test_the_complete_example_shows_the_defaults() -> None:
     complete, minimal = load(ROOT / "config" / "wsgateway.yaml"), load(ROOT / "config" / "minimal.yaml")
     assert complete.default_timeouts == minimal.default_timeouts
+    assert complete.shutdown == minimal.shutdown
     assert complete.logging == minimal.logging
     assert complete.listeners[0].max_connections == minimal.listeners[0].max_connections
     assert complete.listeners[0].head_limits == minimal.listeners[0].head_limits

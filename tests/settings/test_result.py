@@ -22,6 +22,7 @@ from wsgateway.settings.model import (
     Rewrite,
     Route,
     Settings,
+    Shutdown,
     Target,
     TargetTls,
     Timeouts,
@@ -92,6 +93,7 @@ def test_a_small_file_is_filled_up_with_the_defaults() -> None:
         ),
         upstreams={"echo": ECHO},
         default_timeouts=timeouts,
+        shutdown=Shutdown(30.0, 10.0, 1012),
         logging=Logging("info", "text"),
     )
 
@@ -168,6 +170,7 @@ upstreams:
   pages: {targets: [{url: "https://[::1]"}]}
   web: {targets: [{url: "ws://web/"}]}
   spare: {targets: [{url: "ws://spare"}]}
+shutdown: {drain: 2m, spread: none, close_code: 4000}
 logging: {level: debug, format: json}
 """
     rfc6455 = DIALECTS["rfc6455"]
@@ -263,6 +266,7 @@ logging: {level: debug, format: json}
             "spare": Upstream("spare", (Target("spare", 80, "ws://spare"),), rfc6455),
         },
         default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
+        shutdown=Shutdown(120.0, None, 4000),
         logging=Logging("debug", "json"),
     )
 

@@ -15,7 +15,21 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         ("logging: {}\nloging: {}", "loging: this key is unknown; did you mean 'logging'?"),
         (
             "tls: on",
-            "tls: this key is unknown; known are version, listeners, defaults, routes, upstreams, logging",
+            "tls: this key is unknown; known are version, listeners, defaults, routes, upstreams, shutdown, logging",
+        ),
+        ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, more than 0s is allowed"),
+        ("shutdown: {drain: none}", "shutdown.drain: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h"),
+        ("shutdown: {spread: 5}", "shutdown.spread: 5 has no unit; write 5s (or with ms, m or h), or none"),
+        (
+            "shutdown: {drain: 5s, spread: 6s}",
+            "shutdown: a spread of 6 s is longer than the drain, which ends after 5 s",
+        ),
+        *(
+            (
+                f"shutdown: {{close_code: {code}}}",
+                f"shutdown.close_code: {code} is no code of a Close; write 1001, 1012, or one from 3000 to 4999",
+            )
+            for code in (999, 1005, 1006, 1015, 2999, 5000, "true")
         ),
         ("defaults:", "defaults: an empty value is not a mapping; write 'key: value' in it"),
         ("defaults: [1]", "defaults: a list is not a mapping; write 'key: value' in it"),

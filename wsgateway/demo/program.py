@@ -13,10 +13,11 @@ import trio
 from wsgateway.demo.site import Site
 from wsgateway.demo.upstream import Upstream
 from wsgateway.observe.log import Log
-from wsgateway.run.worker import bind, serve_until_signalled
+from wsgateway.run.sockets import bind
+from wsgateway.run.worker import serve_until_signalled
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.load import single
-from wsgateway.settings.model import Address, Origins
+from wsgateway.settings.model import Address, Origins, Shutdown
 
 HOST = "127.0.0.1"
 
@@ -32,14 +33,17 @@ class Demo:
             self._upstream_listener = opened.enter_context(_listen(0))
             self._page_listener = opened.enter_context(_listen(page_port))
             settings = single(str(Address(HOST, port)), f"ws://{_address(self._upstream_listener)}")
-            self._bound = bind(settings)
+            self._sockets = bind(settings).opened
             opened.pop_all()
-        self.gateway = _address(self._bound[0][1])
+        [(gateway,)] = self._sockets.values()
+        self.gateway = _address(gateway)
         """the gateway's address"""
         self.page = _address(self._page_listener)
         """the page's address"""
         self._settings = replace(
-            settings, routes=tuple(replace(each, origins=self._origins()) for each in settings.routes)
+            settings,
+            routes=tuple(replace(each, origins=self._origins()) for each in settings.routes),
+            shutdown=Shutdown(spread_seconds=None),  # whoever presses Ctrl-C waits for it
         )
 
     async def run(self) -> None:
@@ -49,7 +53,7 @@ class Demo:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(upstream.serve, self._upstream_listener)
                 nursery.start_soon(site.serve, self._page_listener)
-                await serve_until_signalled(self._settings, self._log, self._bound)
+                await serve_until_signalled(self._settings, self._log, self._sockets)
                 nursery.cancel_scope.cancel()
 
     def _origins(self) -> Origins:

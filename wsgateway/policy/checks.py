@@ -35,7 +35,9 @@ def results(route: Route, visitor: Visitor) -> Iterator[tuple[str, HandshakeErro
 
 
 def _leads_to_websocket(route: Route, visitor: Visitor) -> HandshakeError | None:
-    return None if route.upstream is not None else HandshakeError("there is no WebSocket under this address", 404)
+    if route.upstream is not None:
+        return None
+    return HandshakeError("there is no WebSocket under this address", 404, kind="route")
 
 
 def _dialect(route: Route, visitor: Visitor) -> HandshakeError | None:
@@ -48,16 +50,16 @@ def _dialect(route: Route, visitor: Visitor) -> HandshakeError | None:
     why = f"{dialect.name} is not accepted here, only {accepted}"
     numbers = [each.handshake.version for each in route.dialects if each.handshake.version is not None]
     if dialect.handshake.version is None or not numbers:
-        return HandshakeError(why)
+        return HandshakeError(why, kind="dialect")
     versions = ", ".join(str(number) for number in sorted(numbers, reverse=True))
-    return HandshakeError(why, 426, (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", versions)))
+    return HandshakeError(why, 426, (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", versions)), kind="dialect")
 
 
 def _origin(route: Route, visitor: Visitor) -> HandshakeError | None:
     if origin_allowed(route.origins, visitor.origin):
         return None
     said = "a client without Origin" if visitor.origin is None else f"the Origin {visitor.origin!r}"
-    return HandshakeError(f"{said} is not allowed here", 403)
+    return HandshakeError(f"{said} is not allowed here", 403, kind="origin")
 
 
 CHECKS: dict[str, Check] = {"upstream": _leads_to_websocket, "dialect": _dialect, "origin": _origin}

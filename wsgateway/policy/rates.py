@@ -6,16 +6,16 @@ from wsgateway.settings.model import Rate
 class Bucket:
     """Holds as many tokens as the rate allows at once, and gets them back at its pace."""
 
-    __slots__ = ("_rate", "_tokens", "_when")
+    __slots__ = ("_tokens", "_when", "rate")
 
     def __init__(self, rate: Rate, now: float) -> None:
-        self._rate = rate
+        self.rate = rate
         self._tokens = float(rate.count)
         self._when = now
 
     def take(self, now: float, count: int = 1) -> float:
         """Takes tokens, also such that are not there. Returns for how many seconds they will be missing: 0 is good."""
-        rate = self._rate
+        rate = self.rate
         pace = rate.count / rate.seconds
         self._tokens = min(rate.count, self._tokens + (now - self._when) * pace) - count
         self._when = now
@@ -27,4 +27,4 @@ class Bucket:
 
     def full(self, now: float) -> bool:
         """Whether all tokens are back, so that a new bucket would be the same."""
-        return self._tokens + (now - self._when) * self._rate.count / self._rate.seconds >= self._rate.count
+        return self._tokens + (now - self._when) * self.rate.count / self.rate.seconds >= self.rate.count

@@ -46,7 +46,7 @@ def decide(routes: Iterable[Route], what: Asked) -> Route:
     for route in routes:
         if next(mismatches(route.match, what), None) is None:
             return route
-    raise HandshakeError("nothing is served under this address", 404)
+    raise HandshakeError("nothing is served under this address", 404, kind="route")
 
 
 def mismatches(match: Match, what: Asked) -> Iterator[str]:

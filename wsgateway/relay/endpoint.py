@@ -54,8 +54,6 @@ class Ended:
     source: Endpoint | None
     """the side that ended it; None if we did"""
     ending: Ending
-    why: str = "stopped"
-    """if we did"""
 
 
 @dataclass(slots=True)

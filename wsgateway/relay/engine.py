@@ -13,6 +13,7 @@ import select
 import socket
 import ssl
 from collections import deque
+from collections.abc import Iterator
 from time import perf_counter
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ import trio
 
 from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError
+from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint, Run
 from wsgateway.relay.watch import FOR_EVER, Patience, Watch
 from wsgateway.wire.events import Close, Role
@@ -60,8 +62,8 @@ class Engine:
         self._paused: list[tuple[float, Endpoint]] = []  # and until when
         self._endpoints: dict[int, Endpoint] = {}
         self._small: list[tuple[Endpoint, bytes]] = []  # to be sent at the end of this turn
-        self.stopping = False
-        """whether relays end as soon as they begin"""
+        self.turned = 0.0
+        """when the loop has answered last; it is asked with every look"""
 
     def __len__(self) -> int:
         """How many relays are under way."""
@@ -69,11 +71,17 @@ class Engine:
 
     async def run(self) -> NoReturn:
         """Moves bytes for ever; cancel it to stop."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._look)
-            await self._move()
+        self.turned = trio.current_time()
+        bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll.register(bell, _IN | _ONCE)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._look, bell)
+                await self._move(bell)
+        finally:
+            os.close(bell)
 
-    async def _move(self) -> NoReturn:
+    async def _move(self, bell: int) -> NoReturn:
         fileno, poll, endpoints = self._epoll.fileno(), self._epoll.poll, self._endpoints
         while True:
             if self._decrypted:
@@ -82,8 +90,10 @@ class Engine:
                 await trio.lowlevel.wait_readable(fileno)
             for fd, events in poll(0, MAX_EVENTS):
                 endpoint = endpoints.get(fd)
-                if endpoint is not None:  # else its session ended in this turn
+                if endpoint is not None:
                     self._serve(endpoint, events)
+                elif fd == bell:  # else a session that has ended in this turn
+                    self.turned = trio.current_time()
             if self._decrypted:
                 ready, self._decrypted = self._decrypted, []
                 for endpoint in ready:
@@ -101,10 +111,11 @@ class Engine:
         except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
             self._leave(endpoint, outcome.Error(bug))
 
-    async def _look(self) -> NoReturn:
-        """Looks at some sessions at a time, for those in which nothing happens."""
+    async def _look(self, bell: int) -> NoReturn:
+        """Looks at some sessions at a time, for those in which nothing happens, and asks whether the loop turns."""
         while True:
             await trio.sleep(LOOK_SECONDS / LOOKS)
+            os.eventfd_write(bell, 1)
             now = trio.current_time()
             self._end_pauses(now)
             for _ in range(-(-len(self._watches) // LOOKS)):
@@ -134,14 +145,12 @@ class Engine:
                     self._leave(endpoint, outcome.Error(bug))
 
     async def relay(self, client: Endpoint, upstream: Endpoint, patience: Patience = FOR_EVER) -> Ended:
-        """Moves bytes between two sides until one of them ends it, the patience with them is over, or `stop` is called.
+        """Moves bytes between two sides until one of them ends it, the patience with them is over, or we `dismiss` it.
 
         What came behind the handshakes goes first. When this returns or raises, cancelled or not, the engine has let
         go of both sockets.
         """
         client.peer, upstream.peer = upstream, client
-        if self.stopping:
-            return Ended(None, None)
         run = Run()
         try:
             for endpoint in (client, upstream):
@@ -173,12 +182,13 @@ class Engine:
             self._watch(endpoint, (endpoint.interest or 0) & ~_IN)
         self._paused.append((trio.current_time() + seconds, endpoint))
 
-    def stop(self) -> None:
-        """Ends every relay, and those to come at once."""
-        self.stopping = True
-        for endpoint in list(self._endpoints.values()):
-            if endpoint.side.role is Role.SERVER:
-                self._leave(endpoint, outcome.Value(Ended(None, None)))
+    def clients(self) -> Iterator[Endpoint]:
+        """The clients of all relays, the oldest first. No relay may begin or end until this is at its end."""
+        return (endpoint for endpoint in self._endpoints.values() if endpoint.side.role is Role.SERVER)
+
+    def dismiss(self, client: Endpoint, dismissal: Dismissal) -> None:
+        """Ends a relay; nothing if it has ended."""
+        self._leave(client, outcome.Value(Ended(None, dismissal)))
 
     # -- what one socket's readiness leads to; none of this waits ----------------------------------------------
 

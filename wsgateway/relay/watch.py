@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from wsgateway.errors import ProtocolError
+from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import Ended, Endpoint
 from wsgateway.wire.closecodes import ABNORMAL
 from wsgateway.wire.events import Ping
@@ -80,9 +81,9 @@ class Watch:
         if messages != self._messages or under_way:
             self._messages, self._said = messages, now
         if patience.idle is not None and now - self._said >= patience.idle:
-            return Ended(None, None, f"no message for {patience.idle:g} s")
+            return Ended(None, Dismissal(f"no message for {patience.idle:g} s"))
         if patience.lifetime is not None and now - self._began >= patience.lifetime:
-            return Ended(None, None, f"older than {patience.lifetime:g} s")
+            return Ended(None, Dismissal(f"older than {patience.lifetime:g} s"))
         return None
 
     def _stuck(self, look: _Look, now: float) -> ProtocolError | None:

@@ -83,7 +83,9 @@ class Meters:
         if len(self._buckets) >= self._many:
             self._buckets = {each: bucket for each, bucket in self._buckets.items() if not bucket.full(now)}
             self._many = max(_MANY, 2 * len(self._buckets))
-        bucket = self._buckets.setdefault(key, Bucket(rate, now))
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.rate != rate:  # a reload may have changed it
+            bucket = self._buckets[key] = Bucket(rate, now)
         seconds = bucket.take(now)
         if seconds:
             bucket.untake()

@@ -1,19 +1,56 @@
-"""What all sessions of a process share."""
+"""What all sessions of a process share, and what a reload and a drain change for them."""
 
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HandshakeError, Problem, SettingsError, WsgatewayError
 from wsgateway.observe.log import Log
+from wsgateway.observe.tally import Tally
 from wsgateway.relay.engine import Engine
-from wsgateway.serve.counts import Counts, Meters
+from wsgateway.serve.counts import Counts, Meters, Newest
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Listener, Settings
+from wsgateway.upstream.connect import client_contexts
 from wsgateway.wire.masking import mask_keys
+
+# Who has just connected is about to ask: a drain waits so long for the request of a client, from when it came.
+ASKING_SECONDS = 0.5
+# Clients beyond a limit that have their answer, and are given time to read it and to leave. Who came first of them has
+# had the most of it when there are more.
+LEAVING_AT_ONCE = 256
+# Whoever serves next may be there already.
+_RETRY = (("Retry-After", "1"),)
+
+
+@dataclass(slots=True)
+class Entrance:
+    """A listener as it is now. A reload changes what it is for new connections, and requests; those that it has count
+    on, also when it is removed."""
+
+    listener: Listener
+    context: ssl.SSLContext | None
+    """what its TLS connections are made of; None: it has none"""
+    connections: int = 0
+    """how many are open; each stream of HTTP/2 counts as one, too"""
+    leaving: Newest = field(default_factory=lambda: Newest(LEAVING_AT_ONCE))
+    """those beyond the limit"""
+    exhausted: bool = False
+    """whether the log knows that nothing can be accepted now"""
+
+    def enter(self) -> None:
+        """Counts one connection more. Raises HandshakeError (503) if there are as many as there may be."""
+        if self.connections >= self.listener.max_connections:
+            raise HandshakeError("too many connections", 503, kind="limit")
+        self.connections += 1
+
+    def leave(self) -> None:
+        """Counts one less."""
+        self.connections -= 1
 
 
 @dataclass(slots=True)
@@ -21,35 +58,99 @@ class Gateway:
     """The parts that every session uses; there is one in a process."""
 
     settings: Settings
+    """for what begins now; sessions have those with which they began"""
     log: Log
     mask_keys: Iterator[bytes] = field(default_factory=lambda: mask_keys(os.urandom))
     engine: Engine = field(default_factory=Engine)
-    waiting: set[trio.CancelScope] = field(default_factory=set)
-    """of clients that have not made their request yet"""
+    tally: Tally = field(default_factory=Tally)
     connections: Counts = field(default_factory=Counts)
     """by what they are counted by: a listener and an address, an upstream"""
     handshakes: Meters = field(default_factory=Meters)
     """by route and address"""
-    server_contexts: dict[str, ssl.SSLContext] = field(init=False)
-    """by listener"""
+    entrances: dict[str, Entrance] = field(default_factory=dict)
+    """by the name of the listener; those that are removed, too, while they have connections"""
+    waiting: dict[trio.CancelScope, float] = field(default_factory=dict)
+    """for clients that have no session yet, and until when a drain waits with each of them"""
+    closing_at: float | None = None
+    """when a drain sends away who has no session then; None: there is none"""
 
     def __post_init__(self) -> None:
-        self.server_contexts = {
-            listener.name: server_context(listener.tls, ["h2", "http/1.1"] if listener.tls.http2 else ["http/1.1"])
-            for listener in self.settings.listeners
-            if listener.tls is not None
+        self.take(self.settings)
+
+    def take(self, settings: Settings) -> None:
+        """Has everything that begins from now on use these settings. Raises SettingsError; nothing has changed then."""
+        contexts = _contexts(settings)
+        self.settings = settings
+        self.entrances = {name: each for name, each in self.entrances.items() if each.connections or name in contexts}
+        for listener in settings.listeners:
+            entrance = self.entrances.setdefault(listener.name, Entrance(listener, None))
+            entrance.listener, entrance.context = listener, contexts[listener.name]
+
+    @property
+    def draining(self) -> bool:
+        """Whether nothing new is to begin."""
+        return self.closing_at is not None
+
+    def drain(self, seconds: float) -> None:
+        """Sends away who has asked for nothing. Who has begins a session in so many seconds, or is refused."""
+        self.closing_at = trio.current_time() + max(seconds, ASKING_SECONDS)
+        for scope, until in self.waiting.items():
+            scope.deadline = min(scope.deadline, until, self.closing_at)
+
+    @contextmanager
+    def patient(
+        self, deadline: float, late: WsgatewayError, stopping: WsgatewayError, until: float = float("inf")
+    ) -> Iterator[None]:
+        """Raises `late` if the block is not done at a time, and `stopping` if the gateway drains, does not wait with
+        this longer than `until`, and it is not done then either."""
+        with trio.CancelScope(deadline=deadline) as scope:
+            self.waiting[scope] = until
+            if self.closing_at is not None:
+                scope.deadline = min(deadline, until, self.closing_at)
+            try:
+                yield
+            finally:
+                del self.waiting[scope]
+        if scope.cancelled_caught:
+            raise stopping if scope.deadline < deadline else late
+
+    def status(self) -> dict[str, object]:
+        """What is open now, and what has been since the start, as plain data."""
+        names = {listener.name for listener in self.settings.listeners}
+        return {
+            "draining": self.draining,
+            "connections": {
+                name: {"open": each.connections, "cap": each.listener.max_connections}
+                for name, each in self.entrances.items()
+                if each.connections or name in names
+            },
+            "pools": {
+                name: {"open": self.connections[name], "cap": upstream.max_connections}
+                for name, upstream in self.settings.upstreams.items()
+            },
+            **self.tally.status(),
         }
 
-    def enter(self, listener: Listener) -> Callable[[], None]:
-        """Counts a connection of a listener, until what it returns is called; streams of HTTP/2 count as such.
 
-        Raises HandshakeError (503) if there are as many as it may have.
-        """
-        full = HandshakeError("too many connections", 503)
-        return self.connections.one_more((listener.name, None), listener.max_connections, full)
+def stops() -> HandshakeError:
+    """What a client is told that is too late."""
+    return HandshakeError("the gateway stops", 503, _RETRY, kind="draining")
 
-    def stop(self) -> None:
-        """Ends all sessions, those that open now as soon as they are open, and sends away who has asked for nothing."""
-        self.engine.stop()
-        for scope in self.waiting:
-            scope.cancel()
+
+def _contexts(settings: Settings) -> dict[str, ssl.SSLContext | None]:
+    """Reads all certificates, those for targets too, and returns what TLS connections are made of, by listener.
+
+    Raises SettingsError for a file that cannot be read, or is not what it should be.
+    """
+    contexts: dict[str, ssl.SSLContext | None] = {}
+    try:
+        for listener in settings.listeners:
+            place = f"the TLS of listener {listener.name}"
+            tls = listener.tls
+            contexts[listener.name] = None if tls is None else server_context(tls)
+        place = "the TLS of a target"
+        targets = [target for upstream in settings.upstreams.values() for target in upstream.targets]
+        client_contexts({target.tls for target in targets if target.secure})
+    except OSError as error:
+        raise SettingsError([Problem(place, 0, 0, str(error.strerror or error))]) from None
+    return contexts

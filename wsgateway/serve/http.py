@@ -25,8 +25,9 @@ from wsgateway.policy.forwarded import identify
 from wsgateway.policy.passing import Visit, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import asked, decide
 from wsgateway.serve.counts import Cleanup
+from wsgateway.serve.gateway import ASKING_SECONDS
 from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, proxy_header
-from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, patient, read_request
+from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request, stopped
 from wsgateway.settings.model import Route, Upstream
 from wsgateway.upstream.connect import reach
 from wsgateway.wire.exchange import (
@@ -59,11 +60,10 @@ def exchange_of(turn: Turn, request: Request) -> "Exchange | None":
     """
     if asks_for_websocket(request):
         return None
-    turn.about(request)
     request = checked(request)
     client, listener = turn.client, turn.listener
     identity = identify(client.ip, client.secure, request.headers, listener.forwarded_trusted)
-    route = decide(turn.gateway.settings.routes, asked(request, listener.name, identity.host))
+    route = decide(turn.settings.routes, asked(request, listener.name, identity.host))
     if route.http_upstream is None:
         return None
     return Exchange(turn, request, Visit(identity, "http", listener.name), route)
@@ -75,20 +75,21 @@ async def next_request(turn: Turn, rest: bytes) -> Request:
     Raises what `read_request` does; ClientLeftError also if the client asks for nothing more.
     """
     gateway, client = turn.gateway, turn.client
-    seconds = gateway.settings.default_timeouts.handshake_seconds
-    idle = ClientLeftError(f"without another request within {seconds:g} s")
+    seconds, now = turn.settings.default_timeouts.handshake_seconds, trio.current_time()
+    idle = ClientLeftError(f"without another request within {seconds:g} s", "idle")
     rest = rest.removeprefix(_EMPTY_LINE)
-    with patient(gateway, trio.current_time() + seconds, idle, ClientLeftError("when the gateway stopped")):
+    with gateway.patient(now + seconds, idle, stopped(), now + ASKING_SECONDS):
         while not rest:
             try:
                 rest = await client.channel.receive(READ_BYTES)
             except OSError:
                 rest = b""
             if not rest:
-                raise ClientLeftError("without another request")
+                raise ClientLeftError("without another request", "idle")
             rest = rest.removeprefix(_EMPTY_LINE)
     turn.begin(trio.current_time())
-    return turn.head.receive(rest) or await read_request(gateway, client, turn.head, turn.begun)
+    timeouts = turn.settings.default_timeouts
+    return turn.head.receive(rest) or await read_request(gateway, client, turn.head, timeouts, turn.begun)
 
 
 class Exchange:
@@ -128,7 +129,7 @@ class Exchange:
             self._log(fault, trio.current_time() - begun)
         if fault is not None:
             await self._fail(fault)
-        elif self._turn.head.reusable and not self._turn.gateway.engine.stopping:
+        elif self._turn.head.reusable and not self._turn.gateway.draining:
             return self._body.rest
         else:
             await self._turn.hang_up(self._route.timeouts.close_seconds)
@@ -139,7 +140,7 @@ class Exchange:
     async def _pass(self) -> None:
         upstream = self._route.http_upstream
         assert upstream is not None, "the caller has seen to it"
-        full = HandshakeError("too many connections", 503)
+        full = HandshakeError("too many connections", 503, kind="limit")
         counted = self._turn.gateway.connections.one_more(upstream.name, upstream.max_connections, full)
         with Cleanup([counted]):
             target = upstream.targets[0]
@@ -204,7 +205,7 @@ class Exchange:
 
     def _begin_answer(self, response: Response) -> bytes:
         """The answer's head. If some of the request is still to come no other can follow, and its client is told."""
-        last = not self._body.ended or self._turn.gateway.engine.stopping
+        last = not self._body.ended or self._turn.gateway.draining
         answer = passed_on(response, [("Connection", "close")] if last else [])
         self._status = response.status
         self._open_ended = self._request.version == "1.0" and "Content-Length" not in answer.headers
@@ -273,10 +274,12 @@ class Exchange:
             await self._turn.refuse(fault)
 
     def _log(self, fault: Fault | None, seconds: float) -> None:
+        """Writes the line, and counts it."""
         log = self._turn.gateway.log
         upstream = self._route.http_upstream
         assert upstream is not None, "the caller has seen to it"
         status = self._status or getattr(fault, "status", None)
+        self._turn.gateway.tally.exchange(status)
         why = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
         (log.warning if isinstance(fault, UpstreamError) else log.info)(
             "http",

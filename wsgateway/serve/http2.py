@@ -44,7 +44,7 @@ from hyperframe.frame import GoAwayFrame
 from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
 from wsgateway.policy.rates import Bucket
 from wsgateway.serve.opening import Turn
-from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError
+from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, stopped
 from wsgateway.serve.stream import Stream
 from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.http2 import FrameSizes, HeaderList, request_of
@@ -175,18 +175,12 @@ class Http2:
 
     async def _hear_stop(self) -> None:
         """When the gateway stops, what is open may end, and nothing begins."""
-        gateway = self._turn.gateway
-        with trio.CancelScope() as scope:
-            gateway.waiting.add(scope)
-            try:
-                if gateway.engine.stopping:
-                    scope.cancel()
+        try:
+            with self._turn.gateway.patient(math.inf, stopped(), stopped(), -math.inf):
                 await trio.sleep_forever()
-            finally:
-                gateway.waiting.remove(scope)
-        if scope.cancelled_caught:
+        except ClientLeftError as error:
             self._leaving = True
-            self._fault = ClientLeftError("when the gateway stopped")
+            self._fault = error
             # h2 would say no more behind its own.
             self._push(GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize())
             if not self._streams:
@@ -249,7 +243,7 @@ class Http2:
                 return
             stream = Stream(number, self, self._client, request)
         except OSError as error:
-            self._turn.log("refused", error.strerror, level="error")
+            self._turn.refused(error.strerror, None, "exhausted", level="error")
             self._reset(number, ErrorCodes.REFUSED_STREAM)
             return
         self._streams[number] = stream
@@ -297,7 +291,7 @@ class Http2:
         """There is no stream; so long there may be none."""
         if not self._reading.cancel_called:
             self._reading.deadline = trio.current_time() + seconds
-            self._fault = ClientLeftError(f"without a request for {seconds:g} s")
+            self._fault = ClientLeftError(f"without a request for {seconds:g} s", "idle")
 
     def _reset(self, number: int, code: ErrorCodes) -> None:
         with suppress(StreamClosedError):  # the client was first

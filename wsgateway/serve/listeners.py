@@ -4,17 +4,15 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable
 
 import trio
 
 from wsgateway.errors import HandshakeError, Problem, SettingsError
 from wsgateway.net.channel import Channel
-from wsgateway.serve.counts import Newest
-from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.prologue import Client
 from wsgateway.serve.session import serve_client, turn_away
-from wsgateway.settings.model import UNIX, Address, Listener, UnixAddress
+from wsgateway.settings.model import UNIX, Address, UnixAddress
 
 # Clients that wait to be accepted: all come back at once after an outage. The kernel's somaxconn bounds it too.
 BACKLOG = 4096
@@ -23,9 +21,6 @@ ACCEPTS_PER_TURN = 64
 # Out of descriptors or memory: others may give some back.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 EXHAUSTED_PAUSE_SECONDS = 0.1
-# Clients beyond the limit that have their answer, and are given time to read it and to leave. Who came first of them
-# has had the most of it when there are more.
-LEAVING_AT_ONCE = 256
 # Who may connect to a Unix socket: our user, and our group, which a proxy can be a member of.
 UNIX_MODE = 0o660
 
@@ -83,36 +78,56 @@ def address_of(sock: socket.socket) -> Address | UnixAddress:
 
 
 class Acceptor:
-    """Accepts the clients of one listener, on all its sockets, and gives each a task."""
+    """Accepts clients at one socket, and gives each a task."""
 
-    def __init__(self, gateway: Gateway, listener: Listener, sessions: trio.Nursery) -> None:
+    def __init__(self, gateway: Gateway, entrance: Entrance, sock: socket.socket) -> None:
+        """Takes a socket that listens, and closes it at its end."""
+        self.entrance = entrance
+        """by which its clients come; a reload may give the same address to another listener"""
+        self.sock = sock
         self._gateway = gateway
-        self._listener = listener
-        self._sessions = sessions
-        self._leaving = Newest(LEAVING_AT_ONCE)
-        self._exhausted = False
+        self._open = trio.CancelScope()
 
-    async def run(self, sock: socket.socket) -> None:
-        """Accepts on one socket until it is cancelled."""
-        while True:
-            await trio.lowlevel.wait_readable(sock)
-            for _ in range(ACCEPTS_PER_TURN):
-                try:
-                    accepted, address = sock.accept()
-                except BlockingIOError:
+    async def run(self, sessions: trio.Nursery) -> None:
+        """Accepts until it is cancelled, or until it is retired and all are accepted who have called before."""
+        try:
+            with self._open:
+                while True:
+                    await trio.lowlevel.wait_readable(self.sock)
+                    await self._accept(sessions)
+            # Who calls all the time does not keep it.
+            for _ in range(BACKLOG // ACCEPTS_PER_TURN):
+                await trio.lowlevel.checkpoint()
+                if not await self._accept(sessions):
                     break
-                except OSError as error:
-                    if error.errno not in EXHAUSTED:
-                        continue  # this client has gone before we came to it
-                    if not self._exhausted:  # once, not ten times a second
-                        self._gateway.log.error("cannot accept", listener=self._listener.name, why=error.strerror)
-                    self._exhausted = True
-                    await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
-                    break
-                self._exhausted = False
-                self._start(accepted, address)
+        finally:
+            self.sock.close()
 
-    def _start(self, sock: socket.socket, address: tuple[str, int]) -> None:
+    def retire(self) -> None:
+        """Has it accept those who wait, and end. The kernel refuses whoever calls then."""
+        self._open.cancel()
+
+    async def _accept(self, sessions: trio.Nursery) -> bool:
+        """Accepts some of those who wait. Whether there may be more."""
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                accepted, address = self.sock.accept()
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    continue  # this client has gone before we came to it
+                if not self.entrance.exhausted:  # once, not ten times a second
+                    name = self.entrance.listener.name
+                    self._gateway.log.error("cannot accept", listener=name, why=error.strerror)
+                self.entrance.exhausted = True
+                await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
+                return True
+            self.entrance.exhausted = False
+            self._start(sessions, accepted, address)
+        return True
+
+    def _start(self, sessions: trio.Nursery, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
         local = None
         if sock.family == socket.AF_UNIX:
@@ -121,15 +136,17 @@ class Acceptor:
             local = sock.getsockname()[:2]
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(Channel(sock), *address[:2], local=local, begun=trio.current_time())
+        entrance = self.entrance
         try:
-            leave = self._gateway.enter(self._listener)
+            entrance.enter()
         except HandshakeError:
-            self._sessions.start_soon(turn_away, self._gateway, self._listener, client, self._leaving)
+            self._gateway.tally.turned_away += 1
+            sessions.start_soon(turn_away, self._gateway, entrance, client)
         else:
-            self._sessions.start_soon(self._serve, client, leave)
+            sessions.start_soon(self._serve, entrance, client)
 
-    async def _serve(self, client: Client, leave: Callable[[], None]) -> None:
+    async def _serve(self, entrance: Entrance, client: Client) -> None:
         try:
-            await serve_client(self._gateway, self._listener, client)
+            await serve_client(self._gateway, entrance, client)
         finally:
-            leave()
+            entrance.leave()

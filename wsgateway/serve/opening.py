@@ -21,6 +21,7 @@ from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel, watch_over
 from wsgateway.observe.log import LEVELS
+from wsgateway.observe.tally import Figures
 from wsgateway.policy.checks import Visitor, admit
 from wsgateway.policy.forwarded import Identity, identify
 from wsgateway.policy.passing import Visit, location_secure, upstream_offer
@@ -29,10 +30,10 @@ from wsgateway.policy.routes import asked, decide
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import Terms, translator
 from wsgateway.serve.counts import Cleanup
-from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.gateway import Entrance, Gateway, stops
 from wsgateway.serve.pace import Paced
-from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError
-from wsgateway.settings.model import UNIX, Listener, OverRate, Rate, Route, Upstream
+from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, too_late
+from wsgateway.settings.model import UNIX, OverRate, Rate, Route, Upstream
 from wsgateway.upstream.connect import reach
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
 from wsgateway.wire.closecodes import POLICY_VIOLATION
@@ -49,7 +50,7 @@ LOGGED_CHARACTERS = 200
 _UNUSABLE = "the server behind this gateway cannot be used now"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Opened:
     """A session that is established. Its sockets are the caller's to close."""
 
@@ -59,24 +60,46 @@ class Opened:
     facts: dict[str, str]
     """what the log says of it"""
 
+    @property
+    def dialect(self) -> str:
+        """What its client speaks."""
+        return self.facts["dialect"]
+
+    @property
+    def route_name(self) -> str:
+        """Which route it took."""
+        return self.route.name
+
+    def figures(self) -> Figures:
+        """What has gone through it so far."""
+        client, upstream = self.client, self.upstream
+        return Figures(client.translator.messages, upstream.translator.messages, client.received, upstream.received)
+
 
 class Turn:
-    """A request of a client: what the log knows of it, and how the client is told if it comes to nothing."""
+    """A request of a client: under which settings it is served, what the log knows of it, and how the client is told
+    if it comes to nothing."""
 
-    def __init__(self, gateway: Gateway, listener: Listener, client: Client) -> None:
+    def __init__(self, gateway: Gateway, entrance: Entrance, client: Client) -> None:
         self.gateway = gateway
-        self.listener = listener
         self.client = client
+        self.entrance = entrance
         self.begin(client.begun)
 
     def begin(self, now: float) -> None:
         """Forgets the last request: the next one begins."""
+        self._settle()
         self.head = RequestHead(self.listener.head_limits, plain=True)
         self.facts: dict[str, str] = {"http": "2"} if self.client.alpn == "h2" else {}
         self.begun = now
 
+    def _settle(self) -> None:
+        """From here on it is served as the settings of now have it."""
+        self.settings, self.listener = self.gateway.settings, self.entrance.listener
+
     def about(self, request: Request) -> None:
-        """Notes for the log what is asked for."""
+        """Takes the request, once that is whole: a client may have connected long before it. Notes it for the log."""
+        self._settle()
         self.facts["path"] = request.target.partition("?")[0][:LOGGED_CHARACTERS]
 
     @asynccontextmanager
@@ -85,27 +108,35 @@ class Turn:
         try:
             yield
         except ClientLeftError as error:
-            self.log("left", error, level="debug")
+            self.left("left", error, error.kind, level="debug")
         except OSError as error:
-            self.log("lost", error.strerror or error)
+            self.left("lost", error.strerror or error, "lost")
         except ProtocolError as error:  # too early or too late for an HTTP answer
-            self.log("refused", error)
+            self.refused(error, None, "connection")
         except HandshakeError as error:
-            self.log("refused", error, error.status)
+            self.refused(error, error.status, error.kind)
             await self.refuse(error)
         except UpstreamError as error:
-            self.log("upstream failed", error, error.status, level="warning")
+            self.refused(error, error.status, "upstream", event="upstream failed", level="warning")
             await self.refuse(error)
 
-    def log(self, event: str, why: object, status: int | None = None, level: str = "info") -> None:
-        """Logs why there is no session, with all that is known of it."""
-        told = {} if status is None else {"status": status}
-        self.gateway.log.log(LEVELS[level], event, client=str(self.client), **self.facts, **told, why=str(why))
+    def left(self, event: str, why: object, kind: str, level: str = "info") -> None:
+        """Logs and counts that the client is gone, and there is no session."""
+        self.gateway.tally.left(kind)
+        self._log(LEVELS[level], event, {}, why)
+
+    def refused(self, why: object, status: int | None, kind: str, event: str = "refused", level: str = "info") -> None:
+        """Logs and counts that there is no session, and with which status the client is told so (None: it is not)."""
+        self.gateway.tally.refused(status, kind)
+        self._log(LEVELS[level], event, {} if status is None else {"status": status}, why)
+
+    def _log(self, level: int, event: str, told: dict[str, int], why: object) -> None:
+        self.gateway.log.log(level, event, client=str(self.client), **self.facts, **told, why=str(why))
 
     async def refuse(self, error: HandshakeError | UpstreamError) -> None:
         """Answers with an HTTP status and a line of text, and hangs up."""
         if await self.tell(error):
-            await self.hang_up(self.gateway.settings.default_timeouts.close_seconds)
+            await self.hang_up(self.settings.default_timeouts.close_seconds)
 
     async def tell(self, error: HandshakeError | UpstreamError) -> bool:
         """Answers with an HTTP status and a line of text. What is wrong behind us is not told. Whether somebody was
@@ -115,7 +146,7 @@ class Turn:
         text = f"{error.status} {phrase}: {why}\n".encode()
         items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
         response = Response(error.status, phrase, Headers([*items, ("Connection", "close")]))
-        with trio.move_on_after(self.gateway.settings.default_timeouts.close_seconds):
+        with trio.move_on_after(self.settings.default_timeouts.close_seconds):
             try:
                 await self.client.channel.send(self.head.respond(response) + self.head.body(text) + self.head.end())
             except OSError:  # it has left: the log has the reason all the same
@@ -127,9 +158,13 @@ class Turn:
         with trio.move_on_after(seconds):
             await self.client.channel.linger()
 
-    def left(self, seconds: float) -> float:
-        """How much is left of so many seconds since the request began; the first one does with the connection."""
-        return max(0.0, self.begun + seconds - trio.current_time())
+    def until(self, seconds: float) -> float:
+        """When so many seconds since the request began are over; the first one does with the connection."""
+        return self.begun + seconds
+
+    def remaining(self, seconds: float) -> float:
+        """How much of them is left."""
+        return max(0.0, self.until(seconds) - trio.current_time())
 
 
 class Opening:
@@ -150,7 +185,6 @@ class Opening:
         What is to be done at the end of the session is left in `cleanup`.
         """
         client = self._client
-        self._turn.about(request)
         if request.version != "1.1":
             raise not_upgradable(request.version)
         identity = identify(client.ip, client.secure, request.headers, self._listener.forwarded_trusted)
@@ -158,16 +192,16 @@ class Opening:
         dialect = recognise(request)
         self._facts["dialect"] = dialect.name
         answering = dialect.handshake.answering(request, os.urandom)
-        route = decide(self._gateway.settings.routes, what)
+        route = decide(self._turn.settings.routes, what)
         self._facts["route"] = route.name
         admit(route, Visitor(dialect, answering.offer.origin))
         self._meter(route, identity)
         seconds = route.timeouts.handshake_seconds
-        if not self._turn.left(seconds):
-            raise HandshakeError(f"no whole request within {seconds:g} s", 408)
+        if not self._turn.remaining(seconds):
+            raise too_late(seconds)
         upstream = route.upstream
         assert upstream is not None, "one of the checks"
-        full = HandshakeError("too many connections", 503)
+        full = HandshakeError("too many connections", 503, kind="limit")
         offer = upstream_offer(route, upstream, answering.offer, Visit(identity, dialect.name, self._listener.name))
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
             mine.append(self._gateway.connections.one_more(upstream.name, upstream.max_connections, full))
@@ -180,7 +214,7 @@ class Opening:
                 cleanup += mine
                 mine.clear()
                 return opened
-            self._turn.log("refused", "this is the upstream's own answer", result.response.status)
+            self._turn.refused("this is the upstream's own answer", result.response.status, "upstream")
             await self._pass_refusal(sock, result, route)
         await self._turn.hang_up(route.timeouts.close_seconds)
         return None
@@ -191,7 +225,7 @@ class Opening:
             seconds = self._gateway.handshakes.missing((route.name, identity.ip), rate, trio.current_time())
             if seconds:
                 wait = (("Retry-After", str(math.ceil(seconds))),)
-                raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait)
+                raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait, "rate")
 
     async def _reach_upstream(
         self, route: Route, upstream: Upstream, offer: Offer, cleanup: Cleanup
@@ -202,7 +236,7 @@ class Opening:
         seconds = route.timeouts.handshake_seconds
         silent = UpstreamError(f"silent for what was left of the {seconds:g} s for a handshake", 504)
         asking = upstream.dialect.handshake.asking(replace(offer, secure=target.secure), os.urandom)
-        with _within(self._turn.left(seconds), silent):
+        with self._gateway.patient(self._turn.until(seconds), silent, stops()):
             sock = await reach(target, route.timeouts.connect_seconds, proxy_header(upstream, self._client))
             cleanup.append(sock.close)
             result = await shake_hands(Channel(sock), asking)
@@ -217,7 +251,8 @@ class Opening:
         self._early = self._head.rest
         missing = f"no {size} bytes behind the head" if size else "the client does not take its answer"
         late = ProtocolError(f"{missing} within {seconds:g} s")
-        with _within(min(seconds, self._turn.left(route.timeouts.handshake_seconds)), late):
+        deadline = min(trio.current_time() + seconds, self._turn.until(route.timeouts.handshake_seconds))
+        with self._gateway.patient(deadline, late, ProtocolError("the gateway stops")):
             with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
                 await self._read_early(size)
             if len(self._early) < size:
@@ -268,7 +303,7 @@ class Opening:
         kept += [(name, value) for name in _VERSION for value in response.headers.every(name)]
         headers = Headers([*end_to_end(response.headers), *kept, ("Connection", "close")])
         late = ProtocolError(f"the upstream's {response.status} was not whole in time")
-        with _within(self._turn.left(route.timeouts.handshake_seconds), late):
+        with _within(self._turn.remaining(route.timeouts.handshake_seconds), late):
             await self._client.channel.send(self._head.respond(Response(response.status, response.reason, headers)))
             try:
                 body = source.first_body()

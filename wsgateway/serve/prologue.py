@@ -2,8 +2,7 @@
 and TLS."""
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
@@ -11,8 +10,8 @@ import trio
 from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.policy.forwarded import is_trusted
-from wsgateway.serve.gateway import Gateway
-from wsgateway.settings.model import UNIX, Listener
+from wsgateway.serve.gateway import ASKING_SECONDS, Entrance, Gateway, stops
+from wsgateway.settings.model import UNIX, Listener, Timeouts
 from wsgateway.wire import proxy_protocol
 from wsgateway.wire.flash import asks_for_policy, policy
 from wsgateway.wire.heads import Request, RequestHead
@@ -21,7 +20,16 @@ READ_BYTES = 16 * 1024
 
 
 class ClientLeftError(WsgatewayError):
-    """The client closed its connection before it had a session."""
+    """The client closed its connection before it had a session. `kind` is one word of few, to count by."""
+
+    def __init__(self, message: str, kind: str = "early") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def stopped() -> ClientLeftError:
+    """What is said of a client that has asked for nothing when the gateway stops."""
+    return ClientLeftError("when the gateway stopped", "draining")
 
 
 @dataclass(slots=True)
@@ -52,28 +60,29 @@ class Client:
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
-async def greet(gateway: Gateway, listener: Listener, client: Client) -> bool:
+async def greet(gateway: Gateway, entrance: Entrance, client: Client) -> bool:
     """Takes what comes before a request, and fills in what it says of the client. Whether a request is to follow.
 
     Raises ProtocolError for what gets no answer, and ClientLeftError.
     """
-    seconds = gateway.settings.default_timeouts.handshake_seconds
-    stopping = ClientLeftError("when the gateway stopped")
+    listener, context, timeouts = entrance.listener, entrance.context, gateway.settings.default_timeouts
+    deadline = client.begun + timeouts.handshake_seconds
+    late = _late(listener, timeouts.handshake_seconds)
     asks = False
     try:
-        with patient(gateway, client.begun + seconds, _late(listener, seconds), stopping):
+        with gateway.patient(deadline, late, stopped(), client.begun + ASKING_SECONDS):
             if listener.proxy_protocol.accept != "none":
                 await _hear_proxy(listener, client)
             if listener.flash_policy.mode != "none":
                 asks = await _asks_policy(listener, client)
-            if listener.tls is not None and not asks:
-                await _encrypt(gateway.server_contexts[listener.name], client)
+            if context is not None and not asks:
+                await _encrypt(context, client)
     except WsgatewayError:
         with suppress(OSError):  # to close over what was only looked at would be a reset
             client.channel.sock.recv(READ_BYTES)
         raise
     if asks:
-        await _tell_policy(gateway, listener, client)
+        await _tell_policy(gateway, listener, client, timeouts.close_seconds)
     return not asks
 
 
@@ -83,22 +92,12 @@ def _late(listener: Listener, seconds: float) -> WsgatewayError:
         return ProtocolError(f"no question for a policy within {seconds:g} s")
     if listener.tls is not None:
         return ProtocolError(f"no TLS within {seconds:g} s")
-    return HandshakeError(f"no whole request within {seconds:g} s", 408)
+    return too_late(seconds)
 
 
-@contextmanager
-def patient(gateway: Gateway, until: float, late: WsgatewayError, stopping: WsgatewayError) -> Iterator[None]:
-    """Raises `late` if the block takes longer, by Trio's clock, and `stopping` if the gateway stops meanwhile."""
-    with trio.CancelScope(deadline=until) as scope:
-        gateway.waiting.add(scope)
-        if gateway.engine.stopping:
-            scope.cancel()
-        try:
-            yield
-        finally:
-            gateway.waiting.remove(scope)
-    if scope.cancelled_caught:
-        raise stopping if gateway.engine.stopping else late
+def too_late(seconds: float) -> HandshakeError:
+    """What a client is told whose request is not whole by then."""
+    return HandshakeError(f"no whole request within {seconds:g} s", 408, kind="late")
 
 
 async def _hear_proxy(listener: Listener, client: Client) -> None:
@@ -133,11 +132,12 @@ async def _asks_policy(listener: Listener, client: Client) -> bool:
     return asks
 
 
-async def _tell_policy(gateway: Gateway, listener: Listener, client: Client) -> None:
+async def _tell_policy(gateway: Gateway, listener: Listener, client: Client, seconds: float) -> None:
     """Answers the question; the connection is for nothing else."""
     grants = listener.flash_policy.grants
     gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were told")
-    with trio.move_on_after(gateway.settings.default_timeouts.close_seconds):
+    gateway.tally.policies += 1
+    with trio.move_on_after(seconds):
         await client.channel.send(policy(grants))
         await client.channel.linger()
 
@@ -162,17 +162,18 @@ async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
     client.tls_version = secure.version()
 
 
-async def read_request(gateway: Gateway, client: Client, head: RequestHead, begun: float) -> Request:
+async def read_request(
+    gateway: Gateway, client: Client, head: RequestHead, timeouts: Timeouts, begun: float
+) -> Request:
     """The client's next request, which began at that time of Trio's clock: the first one does with the connection.
 
     Raises HandshakeError for a request that cannot be understood, or not in time (408), or not any more (503), and
     ClientLeftError.
     """
-    seconds = gateway.settings.default_timeouts.handshake_seconds
-    data = b""
-    late = HandshakeError(f"no whole request within {seconds:g} s", 408)
+    until = (trio.current_time() if head.begun else client.begun) + ASKING_SECONDS
+    late = too_late(timeouts.handshake_seconds)
     try:
-        with patient(gateway, begun + seconds, late, HandshakeError("the gateway stops", 503)):
+        with gateway.patient(begun + timeouts.handshake_seconds, late, stops(), until):
             while True:
                 data = await client.channel.receive(READ_BYTES)
                 if not data:
@@ -180,8 +181,8 @@ async def read_request(gateway: Gateway, client: Client, head: RequestHead, begu
                 request = head.receive(data)
                 if request is not None:
                     return request
-    except HandshakeError:
-        if gateway.engine.stopping and not head.begun:
-            raise ClientLeftError("when the gateway stopped") from None
+    except HandshakeError as error:
+        if error.kind == "draining" and not head.begun:
+            raise stopped() from None
         raise
     raise AssertionError("a request, or an error")

@@ -9,23 +9,24 @@ from contextlib import suppress
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.watch import Patience
-from wsgateway.serve.counts import Cleanup, Newest
+from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.farewell import Farewell
-from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.opening import Opened, Opening, Turn
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, greet, read_request
-from wsgateway.settings.model import UNIX, Listener, Route
+from wsgateway.settings.model import UNIX, Route
 from wsgateway.wire.events import Close
 
 Begin = Callable[[Turn, Cleanup], Awaitable[Opened | None]]
 
 
-async def serve_client(gateway: Gateway, listener: Listener, client: Client) -> None:
+async def serve_client(gateway: Gateway, entrance: Entrance, client: Client) -> None:
     """Serves a client until its session is over, and closes its connection. A bug of ours costs no other session."""
-    await _serve(Turn(gateway, listener, client), _greet)
+    await _serve(Turn(gateway, entrance, client), _greet)
 
 
 async def _serve(turn: Turn, begin: Begin) -> None:
@@ -46,12 +47,12 @@ async def _serve(turn: Turn, begin: Begin) -> None:
 
 async def _greet(turn: Turn, cleanup: Cleanup) -> Opened | None:
     """Begins a connection."""
-    if not await greet(turn.gateway, turn.listener, turn.client):
+    if not await greet(turn.gateway, turn.entrance, turn.client):
         return None
     if turn.client.alpn == "h2":
         await _carry_streams(turn, cleanup)
         return None
-    cleanup.append(_counted(turn.gateway, turn.listener, turn.client))
+    cleanup.append(_counted(turn))
     return await _open(turn, cleanup)
 
 
@@ -60,12 +61,14 @@ async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
 
     What is to be done at the end of the session is left in `cleanup`.
     """
-    request = await read_request(turn.gateway, turn.client, turn.head, turn.begun)
+    request = await read_request(turn.gateway, turn.client, turn.head, turn.settings.default_timeouts, turn.begun)
+    turn.about(request)
     while (exchange := exchange_of(turn, request)) is not None:
         rest = await exchange.run()
         if rest is None:
             return None
         request = await next_request(turn, rest)
+        turn.about(request)
     return await Opening(turn).run(request, cleanup)
 
 
@@ -73,47 +76,49 @@ async def _carry_streams(turn: Turn, cleanup: Cleanup) -> None:
     """Serves a connection of HTTP/2, each of whose streams counts as one of its own."""
     from wsgateway.serve.http2 import Http2  # its library need not be installed where it is not offered
 
-    gateway, listener = turn.gateway, turn.listener
+    gateway, entrance = turn.gateway, turn.entrance
 
     async def serve(client: Client, asking: trio.CancelScope, error: HandshakeError | None) -> None:
         async def begin(turn: Turn, cleanup: Cleanup) -> Opened | None:
             if error is not None:
                 raise error
-            cleanup.append(gateway.enter(listener))
-            cleanup.append(_counted(gateway, listener, client))
+            entrance.enter()
+            cleanup.append(entrance.leave)
+            cleanup.append(_counted(turn))
             with asking:
                 return await _open(turn, cleanup)
             raise ClientLeftError("before it had its answer")
 
-        await _serve(Turn(gateway, listener, client), begin)
+        await _serve(Turn(gateway, entrance, client), begin)
 
     connection = Http2(turn, serve)
     try:
-        cleanup.append(_counted(gateway, listener, turn.client))
+        cleanup.append(_counted(turn))
     except HandshakeError as error:
         await connection.refuse(error)
         raise ProtocolError(str(error)) from None
     await connection.run()
 
 
-def _counted(gateway: Gateway, listener: Listener, client: Client) -> Callable[[], None]:
+def _counted(turn: Turn) -> Callable[[], None]:
     """Counts the client among those from its address, which the prologue has told."""
-    limit = None if client.ip == UNIX else listener.max_connections_per_ip
-    full = HandshakeError(f"more than {limit} connections from one address", 429)
-    return gateway.connections.one_more((listener.name, client.ip), limit, full)
+    limit = None if turn.client.ip == UNIX else turn.listener.max_connections_per_ip
+    full = HandshakeError(f"more than {limit} connections from one address", 429, kind="limit")
+    return turn.gateway.connections.one_more((turn.listener.name, turn.client.ip), limit, full)
 
 
-async def turn_away(gateway: Gateway, listener: Listener, client: Client, leaving: Newest) -> None:
+async def turn_away(gateway: Gateway, entrance: Entrance, client: Client) -> None:
     """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection
     when it has read that, or is not among the newest any more. A bug of ours costs no session."""
     try:
-        turn = Turn(gateway, listener, client)
+        turn = Turn(gateway, entrance, client)
+        listener = turn.listener
         why = f"{listener.name} has its limit of {listener.max_connections} connections"
-        turn.log("refused", why, 503, level="warning")
+        turn.refused(why, 503, "limit", level="warning")
         in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else that is no answer
         if in_clear and await turn.tell(HandshakeError("too many connections", 503)):
-            with leaving.one_more():
-                await turn.hang_up(gateway.settings.default_timeouts.close_seconds)
+            with entrance.leaving.one_more():
+                await turn.hang_up(turn.settings.default_timeouts.close_seconds)
     except Exception:
         gateway.log.exception("bug", client=str(client))
     finally:
@@ -125,21 +130,21 @@ async def turn_away(gateway: Gateway, listener: Listener, client: Client, leavin
 async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
     begun = trio.current_time()
     ended = None
+    gateway.tally.opened(opened)
     try:
         ended = await gateway.engine.relay(opened.client, opened.upstream, _patience(opened.route))
         close_seconds = opened.route.timeouts.close_seconds
         await Farewell(ended, gateway.mask_keys, close_seconds).say(opened.client, opened.upstream)
     finally:
+        by, how = _how(ended, opened)
+        figures = gateway.tally.ended(opened, by)
         gateway.log.info(
             "session",
             client=str(client),
             **opened.facts,
             seconds=round(trio.current_time() - begun, 3),
-            messages_in=opened.client.translator.messages,
-            messages_out=opened.upstream.translator.messages,
-            bytes_in=opened.client.received,
-            bytes_out=opened.upstream.received,
-            ended=_how(ended, opened),
+            **figures._asdict(),
+            ended=how,
         )
 
 
@@ -154,15 +159,17 @@ def _patience(route: Route) -> Patience:
     )
 
 
-def _how(ended: Ended | None, opened: Opened) -> str:
-    """How a session ended, for people: who, and with which words."""
-    if ended is None or ended.source is None:
-        return f"gateway: {'stopped' if ended is None else ended.why}"
+def _how(ended: Ended | None, opened: Opened) -> tuple[str, str]:
+    """How a session ended: in one of few words, to count by, and for people: who, and with which words."""
+    if ended is None:
+        return "gateway", "gateway: stopped"
     who = "client" if ended.source is opened.client else "upstream"
     match ended.ending:
+        case Dismissal(why=why):
+            return "gateway", f"gateway: {why}"
         case Close() as close:
-            return f"{who}: close {close}"
+            return f"{who}_close", f"{who}: close {close}"
         case ProtocolError() as fault:
-            return f"{who}: {fault} ({fault.close_code})"
-        case error:
-            return f"{who}: {error.strerror if isinstance(error, OSError) else error}"
+            return "fault", f"{who}: {fault} ({fault.close_code})"
+        case OSError() as error:
+            return "fault", f"{who}: {error.strerror}"

@@ -25,12 +25,12 @@ _PROFILES: dict[str, tuple[TlsVersion, str | None]] = {
 _CLIENT_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 
-def server_context(tls: ListenerTls, alpn: list[str]) -> ssl.SSLContext:
+def server_context(tls: ListenerTls) -> ssl.SSLContext:
     """What a listener's TLS connections are made of.
 
     Raises OSError (ssl.SSLError too) for a file that cannot be read, or is not what it should be.
     """
-    contexts = [(each.hosts, _context(tls, each, alpn)) for each in tls.certificates]
+    contexts = [(each.hosts, _context(tls, each)) for each in tls.certificates]
     first = contexts[0][1]
 
     def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
@@ -44,7 +44,7 @@ def server_context(tls: ListenerTls, alpn: list[str]) -> ssl.SSLContext:
     return first
 
 
-def _context(tls: ListenerTls, certificate: Certificate, alpn: list[str]) -> ssl.SSLContext:
+def _context(tls: ListenerTls, certificate: Certificate) -> ssl.SSLContext:
     minimum, ciphers = _PROFILES.get(tls.profile, (tls.minimum, tls.ciphers))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():  # that 1.0 and 1.1 are old is why they are asked for
@@ -56,7 +56,7 @@ def _context(tls: ListenerTls, certificate: Certificate, alpn: list[str]) -> ssl
     if tls.client_ca is not None:
         context.load_verify_locations(tls.client_ca)
     context.verify_mode = _CLIENT_CERTIFICATES[tls.client_certificates]
-    context.set_alpn_protocols(alpn)
-    if "h2" in alpn:
+    context.set_alpn_protocols(["http/1.1"] if tls.http2 is None else ["h2", "http/1.1"])
+    if tls.http2 is not None:
         context.options |= ssl.OP_NO_RENEGOTIATION  # RFC 9113, 9.2.1
     return context

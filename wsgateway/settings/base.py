@@ -23,6 +23,7 @@ from wsgateway.settings.patterns import (
     upstream_host,
 )
 from wsgateway.settings.units import KIB, MIB, byte_count, seconds
+from wsgateway.wire.closecodes import RFC6455_CODES
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
 _MOST_MESSAGE_BYTES = 2**62
@@ -75,6 +76,12 @@ def _count(value: object) -> int:
     return value
 
 
+def _close_code(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value not in RFC6455_CODES:
+        raise ValueError(f"{seen(value)} is no code of a Close; write 1001, 1012, or one from 3000 to 4999")
+    return value
+
+
 def _file(value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"{seen(value)} is not the name of a file")
@@ -92,6 +99,7 @@ Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int | None, _read_by(_or_none(_count), int | Literal["none"])]
 Duration = Annotated[float, _read_by(seconds)]
 DurationOrNone = Annotated[float | None, _read_by(_or_none(seconds))]
+CloseCode = Annotated[int, _read_by(_close_code, int)]
 HeadSize = Annotated[int, _read_by(partial(byte_count, least=KIB, most=MIB))]
 MessageSize = Annotated[int, _read_by(partial(byte_count, least=1, most=_MOST_MESSAGE_BYTES))]
 Bind = Annotated[Address | UnixAddress, _read_by(bind_address)]

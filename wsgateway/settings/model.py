@@ -57,6 +57,10 @@ class UnixAddress:
         return f"{UNIX}:{self.path}"
 
 
+Bind = Address | UnixAddress
+"""where clients come in"""
+
+
 # -- the upstream side -----------------------------------------------------------------------------------------
 
 
@@ -339,7 +343,7 @@ class Listener:
     """Addresses that share a name and bounds."""
 
     name: str
-    bind: tuple[Address | UnixAddress, ...]
+    bind: tuple[Bind, ...]
     """never empty"""
     max_connections: int
     """how many may be open at once"""
@@ -352,6 +356,21 @@ class Listener:
     forwarded_trusted: tuple[Peers, ...] = ()
     """whose X-Forwarded-* and Forwarded are believed"""
     flash_policy: FlashPolicy = FlashPolicy()
+
+
+# -- the process -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """How a process ends that is told to."""
+
+    drain_seconds: float = 30.0
+    """until whatever is left is ended at once"""
+    spread_seconds: float | None = 10.0
+    """over which sessions are ended one after the other, no longer than the drain; None: all at once"""
+    close_code: int = 1012
+    """what they are told, where their dialect has it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,4 +393,5 @@ class Settings:
     """by name; those that no route uses too"""
     default_timeouts: Timeouts = Timeouts()
     """what holds while a head is read, and there is no route yet"""
+    shutdown: Shutdown = Shutdown()
     logging: Logging = Logging()

@@ -9,17 +9,49 @@ from pathlib import Path as FilePath
 from types import NoneType
 from typing import Any, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from wsgateway.settings.base import Section, Version
+from wsgateway.settings.base import CloseCode, Duration, DurationOrNone, Section, Version
 from wsgateway.settings.findings import Path
 from wsgateway.settings.listeners import ListenerSection
-from wsgateway.settings.model import Format, Level, Logging, Settings, Timeouts
+from wsgateway.settings.model import Format, Level, Logging, Settings, Shutdown, Timeouts
 from wsgateway.settings.routes import DefaultsSection, RouteSection
 from wsgateway.settings.upstreams import UpstreamSection
 
 # The defaults stand where they are explained.
 _LOGGING = Logging()
+_SHUTDOWN = Shutdown()
+
+
+class ShutdownSection(Section):
+    """How a process ends that is told to."""
+
+    drain_seconds: Duration = Field(
+        default=_SHUTDOWN.drain_seconds,
+        alias="drain",
+        description="After so long whatever is left is ended at once, with a goodbye if there is time for it.",
+    )
+    spread_seconds: DurationOrNone = Field(
+        default=_SHUTDOWN.spread_seconds,
+        alias="spread",
+        description="Sessions are ended one after the other in this time, no longer than drain; none: all at once.",
+    )
+    close_code: CloseCode = Field(
+        default=_SHUTDOWN.close_code, description="What they are told; 1001, where a dialect does not have it."
+    )
+
+    @model_validator(mode="after")
+    def _spreads_while_it_drains(self) -> "ShutdownSection":
+        given = self.spread_seconds if "spread_seconds" in self.model_fields_set else None
+        if given is not None and given > self.drain_seconds:
+            drain = f"the drain, which ends after {self.drain_seconds:g} s"
+            raise ValueError(f"a spread of {given:g} s is longer than {drain}")
+        return self
+
+    def shutdown(self) -> Shutdown:
+        """How it ends: a spread that is not given is shorter, if the drain is."""
+        spread = None if self.spread_seconds is None else min(self.spread_seconds, self.drain_seconds)
+        return Shutdown(self.drain_seconds, spread, self.close_code)
 
 
 class LoggingSection(Section):
@@ -37,6 +69,7 @@ class File(Section):
     defaults: DefaultsSection = Field(default_factory=DefaultsSection, description="Whatever a route may override.")
     routes: list[RouteSection] = Field(min_length=1, description="Which requests go where; the first match wins.")
     upstreams: dict[str, UpstreamSection] = Field(min_length=1, description="The servers, by the name of their pool.")
+    shutdown: ShutdownSection = Field(default_factory=ShutdownSection, description="How the process ends.")
     logging: LoggingSection = Field(default_factory=LoggingSection, description="What is logged, and how.")
 
     def settings(self, directory: FilePath) -> Settings:
@@ -49,6 +82,7 @@ class File(Section):
             ),
             upstreams=upstreams,
             default_timeouts=Timeouts(**self.defaults.timeouts.model_dump()),
+            shutdown=self.shutdown.shutdown(),
             logging=Logging(**self.logging.model_dump()),
         )
 

@@ -3,7 +3,7 @@
 import os
 import socket
 import ssl
-from functools import cache
+from collections.abc import Iterable
 
 import trio
 
@@ -26,7 +26,7 @@ async def reach(target: Target, seconds: float, preface: bytes = b"") -> socket.
             await Channel(sock).send(preface)
             if target.secure:
                 name = target.tls.server_name or target.host
-                sock = await encrypt(sock, _context(target.tls), name)
+                sock = await encrypt(sock, _known_context(target.tls), name)
     except trio.TooSlowError:
         sock.close()
         raise UpstreamError(f"{missing} within {seconds:g} s", 504) from None
@@ -40,9 +40,25 @@ async def reach(target: Target, seconds: float, preface: bytes = b"") -> socket.
     return sock
 
 
-@cache
+_contexts: dict[TargetTls, ssl.SSLContext] = {}
+
+
+def client_contexts(several: Iterable[TargetTls]) -> None:
+    """Reads the files anew that connections to targets from now on need. Raises OSError for one that cannot be read;
+    nothing has changed then."""
+    anew = {tls: _context(tls) for tls in several}
+    _contexts.clear()
+    _contexts.update(anew)
+
+
+def _known_context(tls: TargetTls) -> ssl.SSLContext:
+    """A target of settings that are not those of now may still be called, and its files read."""
+    if tls not in _contexts:
+        _contexts[tls] = _context(tls)
+    return _contexts[tls]
+
+
 def _context(tls: TargetTls) -> ssl.SSLContext:
-    """Raises OSError for a file that cannot be read."""
     context = ssl.create_default_context(cafile=tls.ca)
     if tls.certificate is not None:
         context.load_cert_chain(tls.certificate, tls.private_key)

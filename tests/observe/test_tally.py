@@ -1,0 +1,76 @@
+"""Figures that add up at every moment."""
+
+from dataclasses import dataclass
+
+from wsgateway.observe.tally import Figures, Tally
+
+NOTHING = Figures(0, 0, 0, 0)
+
+
+@dataclass(eq=False)
+class Running:
+    """A session as the tally sees it."""
+
+    dialect: str
+    route_name: str
+    through: Figures = NOTHING
+
+    def figures(self) -> Figures:
+        return self.through
+
+
+def test_nothing_has_happened_at_first() -> None:
+    assert Tally().status() == {
+        "sessions": {"by_dialect": {}, "by_route": {}},
+        "opened": {},
+        "ended": {},
+        "ended_by": {},
+        "messages": {"in": 0, "out": 0},
+        "bytes": {"in": 0, "out": 0},
+        "refused": {},
+        "left": {},
+        "turned_away": 0,
+        "http": {},
+        "policies": 0,
+    }
+
+
+def test_what_runs_counts_as_it_is_now_and_what_is_over_once() -> None:
+    tally = Tally()
+    first, second = Running("hixie-76", "chat"), Running("rfc6455", "chat")
+    tally.opened(first)
+    tally.opened(second)
+    first.through = Figures(1, 2, 30, 40)
+    second.through = Figures(5, 6, 700, 800)
+    status = tally.status()
+    assert status["sessions"] == {"by_dialect": {"hixie-76": 1, "rfc6455": 1}, "by_route": {"chat": 2}}
+    assert (status["messages"], status["bytes"]) == ({"in": 6, "out": 8}, {"in": 730, "out": 840})
+
+    first.through = Figures(2, 2, 31, 40)
+    assert tally.ended(first, "gateway") == first.through
+    status = tally.status()
+    assert status["sessions"] == {"by_dialect": {"rfc6455": 1}, "by_route": {"chat": 1}}
+    assert (status["messages"], status["bytes"]) == ({"in": 7, "out": 8}, {"in": 731, "out": 840})
+    assert (status["opened"], status["ended"]) == ({"hixie-76": 1, "rfc6455": 1}, {"hixie-76": 1})
+    assert status["ended_by"] == {"gateway": 1}
+    assert tally.sessions_ended == 1
+
+
+def test_what_became_no_session_counts_by_what_the_client_was_told_and_why() -> None:
+    tally = Tally()
+    for status, kind in [(403, "origin"), (403, "origin"), (503, "limit"), (503, "draining"), (None, "connection")]:
+        tally.refused(status, kind)
+    tally.left("early")
+    assert tally.status()["refused"] == {
+        "403": {"origin": 2},
+        "503": {"limit": 1, "draining": 1},
+        "none": {"connection": 1},
+    }
+    assert tally.status()["left"] == {"early": 1}
+
+
+def test_plain_http_counts_by_class() -> None:
+    tally = Tally()
+    for status in (200, 204, 304, 404, 502, None):
+        tally.exchange(status)
+    assert tally.status()["http"] == {"2xx": 2, "3xx": 1, "4xx": 1, "5xx": 1, "none": 1}

@@ -1,0 +1,43 @@
+"""Relays that we end, and a loop that is asked whether it turns."""
+
+import trio
+from trio.testing import MockClock
+
+from wsgateway.relay.closing import Dismissal
+
+from .sessions import settled
+from .stage import HELLO, staged
+
+STOPPED = Dismissal("stopped", 1012)
+
+
+async def test_a_relay_that_is_dismissed_ends_and_the_others_go_on() -> None:
+    async with staged() as stage:
+        sessions = [stage.session() for _ in range(3)]
+        relays = []
+        for each in sessions:
+            relays.append(stage.relay(each))
+            await settled()
+        stage.engine.dismiss(sessions[1].client, STOPPED)
+        ended = await relays[1].ended()
+        assert (ended.source, ended.ending) == (None, STOPPED)
+        stage.engine.dismiss(sessions[1].client, STOPPED)  # which changes nothing
+        assert len(stage.engine) == 2
+        assert list(stage.engine.clients()) == [sessions[0].client, sessions[2].client]
+        await sessions[2].at_upstream.send(HELLO)
+        assert await sessions[2].at_client.exactly(len(HELLO)) == HELLO
+
+
+async def test_the_oldest_relay_comes_first_whatever_its_sockets_are_numbered() -> None:
+    async with staged() as stage:
+        first, second, third = stage.session(), stage.session(), stage.session()
+        for each in (second, third, first):
+            stage.relay(each)
+            await settled()
+        assert list(stage.engine.clients()) == [second.client, third.client, first.client]
+
+
+async def test_the_loop_says_that_it_turns_also_where_nothing_is_to_be_moved(autojump_clock: MockClock) -> None:
+    async with staged() as stage:
+        await trio.sleep(5.0)
+        assert trio.current_time() - stage.engine.turned < 0.2

@@ -1,0 +1,222 @@
+"""A gateway that drains: nothing new, and everybody is sent home in good order and bounded time.
+
+Where the clock jumps, it does whenever everybody waits: over loopback all that was sent can be read at once, so
+whoever waits then waits for time alone, and it can be told exactly.
+"""
+
+import socket
+
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from tests.openings import BY_DIALECT, Session, opened
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, serving_http
+from tests.support import Peer, Running, Upstream, configuration, serving, switching, values
+from wsgateway.observe.log import make_log
+from wsgateway.run.service import Service
+from wsgateway.run.sockets import bind
+from wsgateway.settings.load import parse
+
+MODERN = BY_DIALECT["rfc6455"]
+RESTARTING = (0x88, b"\x03\xf4")
+ANSWER = b"\x88\x02\x03\xf4"
+
+
+async def leaves(session: Session, told: tuple[int, bytes] = RESTARTING) -> float:
+    """Waits for the goodbye to both sides, and answers it as they should. When it came."""
+    assert await session.client.frame() == told
+    when = trio.current_time()
+    assert await session.behind.frame() == told
+    await session.client.send(session.masked(bytes([told[0], len(told[1])]) + told[1]))
+    await session.behind.send(bytes([told[0], len(told[1])]) + told[1])
+    await session.client.close()
+    await session.behind.close()
+    return when
+
+
+async def drained(gateway: Running) -> tuple[int, int, int]:
+    """How many sessions there were at its begin, and how many were closed and cut at its end."""
+    await gateway.stopped.wait()
+    [begin], [end] = gateway.lines.every("draining"), gateway.lines.every("drained")
+    return begin["sessions"], end["closed"], end["cut"]
+
+
+# -- one after the other ---------------------------------------------------------------------------------------
+
+
+async def test_sessions_are_ended_evenly_over_the_spread_the_oldest_first(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 8s, spread: 5s") as gateway:
+        sessions = [await opened(upstream, gateway, MODERN) for _ in range(5)]
+        begun = trio.current_time()
+        gateway.service.drain()
+        for number, session in enumerate(sessions):
+            if number < 4:
+                await sessions[4].works()
+            assert await leaves(session) - begun == number
+        assert await drained(gateway) == (5, 5, 0)
+
+
+async def test_many_sessions_are_ended_in_turns(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 8s, spread: 1s") as gateway:
+        sessions = [await opened(upstream, gateway, MODERN) for _ in range(40)]
+        begun = trio.current_time()
+        gateway.service.drain()
+        told = [round(await leaves(session) - begun, 6) for session in sessions]
+        assert told == sorted(told)
+        assert sorted(set(told)) == [round(turn / 10, 6) for turn in range(10)]
+        assert {told.count(time) for time in told} <= {3, 4, 5}
+        assert await drained(gateway) == (40, 40, 0)
+
+
+async def test_without_a_spread_all_are_ended_at_once_with_the_code_that_is_set(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, shutdown="spread: none, close_code: 4001") as gateway:
+        sessions = [await opened(upstream, gateway, MODERN) for _ in range(5)]
+        begun = trio.current_time()
+        gateway.service.drain()
+        gateway.service.drain()  # which is no other drain
+        for session in sessions:
+            assert await leaves(session, (0x88, b"\x0f\xa1")) == begun
+        assert await drained(gateway) == (5, 5, 0)
+
+
+async def test_a_session_that_ends_by_itself_meanwhile_is_closed_too(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 8s, spread: 4s") as gateway:
+        first, second = [await opened(upstream, gateway, MODERN) for _ in range(2)]
+        gateway.service.drain()
+        await leaves(first)
+        await second.client.send(second.masked(b"\x88\x02\x03\xe8"))
+        assert await second.behind.frame() == (0x88, b"\x03\xe8")
+        await second.behind.send(b"\x88\x02\x03\xe8")
+        assert await second.client.frame() == (0x88, b"\x03\xe8")
+        await second.client.close()
+        await second.behind.close()
+        assert await drained(gateway) == (2, 2, 0)
+
+
+async def test_a_large_message_under_way_is_finished_first(autojump_clock: MockClock) -> None:
+    payload = b"x" * 300_000
+    head = b"\x81\x7f" + len(payload).to_bytes(8, "big")
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, MODERN)
+        await session.behind.send(head + payload[:1000])
+        assert await session.client.exactly(len(head) + 1000) == head + payload[:1000]
+        gateway.service.drain()
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.behind.send, payload[1000:])
+            assert await session.client.exactly(len(payload) - 1000) == payload[1000:]
+        await leaves(session)
+        assert await drained(gateway) == (1, 1, 0)
+
+
+# -- in bounded time -------------------------------------------------------------------------------------------
+
+
+async def test_whoever_does_not_leave_is_cut_when_the_drain_and_a_goodbye_are_over(autojump_clock: MockClock) -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, shutdown="drain: 1s", timeouts="close: 3s") as gateway,
+    ):
+        stays, goes = [await opened(upstream, gateway, MODERN) for _ in range(2)]
+        begun = trio.current_time()
+        await stays.behind.send(b"\x81\x05Hel")  # it never says the rest
+        gateway.service.drain()
+        await leaves(goes)
+        assert await drained(gateway) == (2, 1, 1)
+        assert trio.current_time() - begun == 4.0
+        assert await stays.client.rest() == b"\x81\x05Hel"
+
+
+async def test_a_spread_ends_with_a_drain_that_is_as_long(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 2s") as gateway:
+        sessions = [await opened(upstream, gateway, MODERN) for _ in range(4)]
+        begun = trio.current_time()
+        gateway.service.drain()
+        assert [await leaves(session) - begun for session in sessions] == [0.0, 0.5, 1.0, 1.5]
+        assert await drained(gateway) == (4, 4, 0)
+
+
+# -- who has no session yet ------------------------------------------------------------------------------------
+
+
+async def test_a_handshake_that_is_under_way_becomes_a_session_which_is_ended_in_the_spread(
+    autojump_clock: MockClock,
+) -> None:
+    async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 8s, spread: 4s") as gateway:
+        client = await gateway.connect(MODERN.request)
+        behind = await upstream.accept()
+        request = await behind.head()
+        begun = trio.current_time()
+        gateway.service.drain()
+        await trio.sleep(3.0)
+        await behind.send(switching(request))
+        session = Session(MODERN, client, behind, await MODERN.accepted(client))
+        assert 3.0 <= await leaves(session) - begun <= 4.0
+        assert await drained(gateway) == (0, 1, 0)
+
+
+async def test_a_handshake_that_takes_longer_than_the_spread_is_told_to_come_again(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 8s, spread: 4s") as gateway:
+        client = await gateway.connect(MODERN.request)
+        await (await upstream.accept()).head()
+        begun = trio.current_time()
+        gateway.service.drain()
+        head = await client.head()
+        assert trio.current_time() - begun == 4.0
+        assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert values(head, "retry-after") == ["1"]
+        await client.close()
+        assert await drained(gateway) == (0, 0, 0)
+        assert gateway.service.status()["refused"] == {"503": {"draining": 1}}
+
+
+async def test_who_was_not_accepted_yet_gets_a_session_all_the_same() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        await opened(upstream, gateway, MODERN)  # so that it accepts
+        sock = socket.create_connection(("127.0.0.1", gateway.port))
+        gateway.service.drain()
+        sock.setblocking(False)
+        client = Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
+        await client.send(MODERN.request)
+        behind, _ = await upstream.agree()
+        session = Session(MODERN, client, behind, await MODERN.accepted(client))
+        await leaves(session)
+
+
+async def test_a_client_that_has_just_come_may_ask_and_one_that_has_been_silent_may_not(
+    autojump_clock: MockClock,
+) -> None:
+    async with Upstream() as upstream, serving_http(upstream.port) as gateway:
+        silent = await gateway.connect()
+        half = await gateway.connect(b"GET /")
+        await trio.sleep(1.0)
+        fresh = await gateway.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        begun = trio.current_time()
+        gateway.service.drain()
+        assert await silent.rest() == b""
+        head = await half.head()
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert values(head, "retry-after") == ["1"]
+        assert trio.current_time() == begun
+        await fresh.send(HTTP_GET)
+        behind = await upstream.accept()
+        await behind.head()
+        await behind.send(HTTP_OK)
+        assert values(await fresh.head(), "connection") == ["close"]
+        assert gateway.service.status()["left"] == {"draining": 1}
+
+
+async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> None:
+    settings = parse(configuration(9, timeouts="close: 50ms", shutdown="spread: none"), "test.yaml")
+    sockets = bind(settings).opened
+    [[sock]] = sockets.values()
+    service = Service(settings, make_log("error", "text"), sockets)
+    with socket.create_connection(sock.getsockname()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        service.drain()
+        assert service.status()["draining"] is True
+        await service.run()
+        assert client.recv(100).startswith(b"HTTP/1.1 4")
+    assert sock.fileno() == -1

@@ -1,0 +1,178 @@
+"""What a service says of itself, while sessions come, go and are refused."""
+
+import json
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from tests.openings import BY_DIALECT, opened
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, serving_http
+from tests.support import Running, Upstream, configuration, head_of, serving
+
+MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
+
+
+def status(gateway: Running) -> dict[str, Any]:
+    """As a program gets it."""
+    told: dict[str, Any] = json.loads(json.dumps(gateway.service.status()))
+    return told
+
+
+async def test_a_gateway_that_has_done_nothing_says_so() -> None:
+    async with Upstream() as upstream, serving(upstream.port, behind="max_connections: 7") as gateway:
+        assert status(gateway) == {
+            "draining": False,
+            "connections": {"public": {"open": 0, "cap": 20000}},
+            "pools": {"behind": {"open": 0, "cap": 7}},
+            "sessions": {"by_dialect": {}, "by_route": {}},
+            "opened": {},
+            "ended": {},
+            "ended_by": {},
+            "messages": {"in": 0, "out": 0},
+            "bytes": {"in": 0, "out": 0},
+            "refused": {},
+            "left": {},
+            "turned_away": 0,
+            "http": {},
+            "policies": 0,
+        }
+
+
+async def test_figures_are_of_now_and_add_up_through_sessions_reloads_and_a_drain() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        first = await opened(upstream, gateway, MODERN)
+        second = await opened(upstream, gateway, OLD)
+        for session in (first, second, first):
+            await session.works()
+        told = status(gateway)
+        assert told["sessions"] == {"by_dialect": {"rfc6455": 1, "hixie-76": 1}, "by_route": {"all": 2}}
+        assert told["connections"]["public"]["open"] == told["pools"]["behind"]["open"] == 2
+        assert told["messages"] == {"in": 3, "out": 3}
+        # Hello is 11 bytes with a mask, 7 without, and 7 in hixie.
+        assert told["bytes"] == {"in": 11 + 11 + 7, "out": 7 * 3}
+
+        gateway.reload(configuration(upstream.port))
+        assert status(gateway) == told
+
+        await first.client.send(first.masked(b"\x88\x02\x03\xe8"))
+        await first.behind.frame()
+        await first.behind.send(b"\x88\x02\x03\xe8")
+        await first.client.frame()
+        await first.client.close()
+        await first.behind.close()
+        await gateway.lines.line("session")
+        told = status(gateway)
+        assert told["sessions"]["by_dialect"] == {"hixie-76": 1}
+        assert told["messages"] == {"in": 3, "out": 3}
+        assert told["bytes"] == {"in": 29 + 8, "out": 21 + 4}
+        assert (told["opened"], told["ended"]) == ({"rfc6455": 1, "hixie-76": 1}, {"rfc6455": 1})
+
+        third = await opened(upstream, gateway, MODERN)
+        await third.behind.send(b"\x83\x00")  # no such frame
+        await third.client.rest()
+        await third.client.close()
+        await third.behind.close()
+        fourth = await opened(upstream, gateway, MODERN)
+        await fourth.behind.send(b"\x88\x00")
+        await fourth.client.frame()
+        await fourth.client.send(fourth.masked(b"\x88\x00"))
+        await fourth.client.close()
+        await fourth.behind.close()
+        gateway.service.drain()
+        assert status(gateway)["draining"] is True
+        await second.client.rest()
+        await second.client.close()
+        await second.behind.close()
+        await gateway.stopped.wait()
+        told = status(gateway)
+        assert told["opened"] == told["ended"] == {"rfc6455": 3, "hixie-76": 1}
+        assert told["ended_by"] == {"client_close": 1, "fault": 1, "upstream_close": 1, "gateway": 1}
+        assert told["sessions"] == {"by_dialect": {}, "by_route": {}}
+        lines = gateway.lines.every("session")
+        for what in ("messages", "bytes"):
+            for way in ("in", "out"):
+                assert told[what][way] == sum(line[f"{what}_{way}"] for line in lines)
+
+
+async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None:
+    async with Upstream() as upstream:
+        options = {
+            "listener": "max_connections: 2, max_connections_per_ip: 1",
+            "path": "/chat",
+            "route": 'dialects: [rfc6455], origins: {allow: ["http://example.com"]}',
+            "limits": "handshake_rate: 2/h",
+        }
+        async with serving(upstream.port, **options) as gateway:
+
+            async def refused(request: bytes, expected: bytes) -> None:
+                client = await gateway.connect(request)
+                assert (await client.rest()).startswith(expected)
+                await client.close()
+
+            await refused(b"\x00", b"HTTP/1.1 400 ")
+            await refused(MODERN.request.replace(b"/chat", b"/other"), b"HTTP/1.1 404 ")
+            await refused(MODERN.request.replace(b"Origin: http://e", b"Origin: http://another.e"), b"HTTP/1.1 403 ")
+            await refused(OLD.request.replace(b"/demo", b"/chat"), b"HTTP/1.1 400 ")
+            early = await gateway.connect(b"GET /")
+            await early.send_eof()
+            await gateway.lines.line("left")
+            await early.close()
+
+            client = await gateway.connect(MODERN.request)
+            behind = await upstream.accept()
+            await behind.head()
+            await behind.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+            assert (await client.rest()).startswith(b"HTTP/1.1 401 ")
+            await client.close()
+            client = await gateway.connect(MODERN.request)
+            behind = await upstream.accept()
+            await behind.close()
+            assert (await client.rest()).startswith(b"HTTP/1.1 502 ")
+            await client.close()
+            await refused(MODERN.request, b"HTTP/1.1 429 ")
+            holds = await gateway.connect()
+            await trio.testing.wait_all_tasks_blocked()
+            beyond = await gateway.connect(MODERN.request)
+            assert (await beyond.rest()).startswith(b"HTTP/1.1 429 ")
+            third = await gateway.connect(MODERN.request)  # the second has not closed yet
+            assert (await third.rest()).startswith(b"HTTP/1.1 503 ")
+            await holds.close()
+
+            told = status(gateway)
+            assert told["refused"] == {
+                "400": {"request": 1, "dialect": 1},
+                "404": {"route": 1},
+                "403": {"origin": 1},
+                "401": {"upstream": 1},
+                "502": {"upstream": 1},
+                "429": {"rate": 1, "limit": 1},
+                "503": {"limit": 1},
+            }
+            assert told["turned_away"] == 1
+            assert told["left"] == {"early": 1}
+            assert told["opened"] == {}
+            logged = [*gateway.lines.every("refused"), *gateway.lines.every("upstream failed")]
+            assert len(logged) == sum(sum(kinds.values()) for kinds in told["refused"].values())
+
+
+async def test_plain_http_counts_by_class() -> None:
+    async with Upstream() as upstream, serving_http(upstream.port) as gateway:
+        for start in ("200 OK", "304 Not Modified", "404 Not Found", "500 Oh"):
+            answer = head_of(f"HTTP/1.1 {start}", "Content-Length: 0")
+            client, _ = await answered(upstream, gateway, HTTP_GET, answer)
+            await client.close()
+        client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
+        await client.until(b"ok")
+        await client.close()
+        await gateway.lines.line("left", client=client.name)
+        told = status(gateway)
+        assert told["http"] == {"2xx": 2, "3xx": 1, "4xx": 1, "5xx": 1}
+        assert told["left"]["idle"] >= 1
+        assert told["refused"] == {}
+
+
+async def test_the_service_beats_also_where_nothing_happens(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        await trio.sleep(5.0)
+        assert trio.current_time() - gateway.service.beat() < 0.2
