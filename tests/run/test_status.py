@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from tests.openings import BY_DIALECT, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, serving_http
-from tests.support import Running, Upstream, configuration, head_of, serving
+from tests.support import Peer, Running, Upstream, configuration, head_of, serving
 
 MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
 
@@ -17,6 +17,13 @@ def status(gateway: Running) -> dict[str, Any]:
     """As a program gets it."""
     told: dict[str, Any] = json.loads(json.dumps(gateway.service.status()))
     return told
+
+
+async def gone(gateway: Running, client: Peer) -> None:
+    """The client leaves, and the gateway has seen it."""
+    await client.close()
+    while status(gateway)["connections"]["public"]["open"]:
+        await trio.lowlevel.checkpoint()
 
 
 async def test_a_gateway_that_has_done_nothing_says_so() -> None:
@@ -108,7 +115,7 @@ async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None
             async def refused(request: bytes, expected: bytes) -> None:
                 client = await gateway.connect(request)
                 assert (await client.rest()).startswith(expected)
-                await client.close()
+                await gone(gateway, client)
 
             await refused(b"\x00", b"HTTP/1.1 400 ")
             await refused(MODERN.request.replace(b"/chat", b"/other"), b"HTTP/1.1 404 ")
@@ -117,19 +124,19 @@ async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None
             early = await gateway.connect(b"GET /")
             await early.send_eof()
             await gateway.lines.line("left")
-            await early.close()
+            await gone(gateway, early)
 
             client = await gateway.connect(MODERN.request)
             behind = await upstream.accept()
             await behind.head()
             await behind.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
             assert (await client.rest()).startswith(b"HTTP/1.1 401 ")
-            await client.close()
+            await gone(gateway, client)
             client = await gateway.connect(MODERN.request)
             behind = await upstream.accept()
             await behind.close()
             assert (await client.rest()).startswith(b"HTTP/1.1 502 ")
-            await client.close()
+            await gone(gateway, client)
             await refused(MODERN.request, b"HTTP/1.1 429 ")
             holds = await gateway.connect()
             await trio.testing.wait_all_tasks_blocked()
