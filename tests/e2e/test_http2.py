@@ -118,16 +118,9 @@ def curl(authority: Authority, *options: str, data: bytes = b"") -> subprocess.C
     return subprocess.run(
         [
             program,
-            "--silent",
-            "--show-error",
-            "--fail",
-            "--http2",
-            "--noproxy",
-            "*",
+            *["-sSf", "--http2", "--noproxy", "*", "-w", "%{stderr}%{http_version}"],
             "--cacert",
-            str(authority.file),
-            "--write-out",
-            "%{stderr}%{http_version}",
+            authority.file,
             *options,
         ],
         input=data,

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 import trio
+import trio.testing
 from h2.events import ConnectionTerminated, RemoteSettingsChanged, SettingsAcknowledged, StreamReset
 from h2.settings import SettingCodes
 from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, PingFrame, PriorityFrame, SettingsFrame
@@ -67,6 +68,7 @@ async def test_streams_that_wind_down_are_not_without_number(authority: Authorit
         assert await client.code(number) == REFUSED_STREAM
         for _ in range(4):
             gateway.lines.entries.remove(await gateway.lines.line("left", why="before it had its answer"))
+        await trio.testing.wait_all_tasks_blocked()
         # Now there is room again.
         number = await client.ask(GET)
         behind = await upstream.accept()
@@ -194,7 +196,7 @@ async def test_a_client_that_does_not_read_is_cut_in_time(authority: Authority) 
     offered = listener(authority.issue("localhost"))
     async with (
         Upstream() as upstream,
-        serving_http(upstream.port, listener=offered, timeouts="send: 200ms") as gateway,
+        serving_http(upstream.port, listener=offered, timeouts="send: 200ms", route="timeouts: {send: 1m}") as gateway,
     ):
         client = await Client.connect(gateway, authority)
         client.h2.increment_flow_control_window(2**30)
