@@ -215,7 +215,18 @@ async def test_a_connection_that_is_lost_is_lost_for_all_its_sessions(offered: s
             line = await gateway.lines.line("session")
             gateway.lines.entries.remove(line)
             assert line["ended"] == "client: Connection reset by peer"
-        await gateway.lines.line("lost", client=client.peer.name)
+
+
+async def test_a_client_that_leaves_does_not_keep_us(offered: str, authority: Authority) -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, listener=offered, timeouts="close: 1h") as gateway,
+    ):
+        client = await Client.connect(gateway, authority)
+        await client.event(RemoteSettingsChanged)
+        await client.peer.close()
+        line = await gateway.lines.line("left")
+        assert line["why"] == "with the end of its connection"
 
 
 async def test_a_gateway_that_stops_says_goodbye_on_every_stream(offered: str, authority: Authority) -> None:

@@ -106,6 +106,8 @@ class Http2:
         self._leaving = False
         """whether no more streams are taken"""
         self._over = False
+        self._mute = False
+        """whether nothing can be sent any more"""
 
     async def run(self) -> None:
         """Serves until the connection ends. Always raises why it did: ProtocolError, ClientLeftError or OSError."""
@@ -168,23 +170,29 @@ class Http2:
                         await self._client.channel.send(data[at : at + _WRITE_BYTES])
                 self._sent.unpark_all()
         except OSError as error:
-            self._fault = error
+            self._end(error)
         except trio.TooSlowError:
-            self._fault = ConnectionResetError(f"takes nothing of what it is sent for {seconds:g} s")
-        self._reading.cancel()
+            self._end(ConnectionResetError(f"takes nothing of what it is sent for {seconds:g} s"))
+        self._mute = True
+        self._sent.unpark_all()
 
     async def _hear_stop(self) -> None:
         """When the gateway stops, what is open may end, and nothing begins."""
         try:
             with self._turn.gateway.patient(math.inf, stopped(), stopped(), -math.inf):
                 await trio.sleep_forever()
-        except ClientLeftError as error:
+        except ClientLeftError:
             self._leaving = True
-            self._fault = error
             # h2 would say no more behind its own.
             self._push(GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize())
             if not self._streams:
-                self._reading.cancel()
+                self._end(stopped())
+
+    def _end(self, fault: WsgatewayError | OSError) -> None:
+        """Has the reader end, and says why."""
+        if not self._over:
+            self._fault = fault
+            self._reading.cancel()
 
     async def _run(self, stream: Stream, error: HandshakeError | None) -> None:
         try:
@@ -196,7 +204,7 @@ class Http2:
         """Says why, if there is somebody to be told, and lets go of the connection."""
         if isinstance(self._fault, OSError):
             return
-        if isinstance(self._fault, ClientLeftError):  # else there is one under way
+        if self._reading.cancelled_caught:  # else the client has left, or h2 has said it
             self._h2.close_connection()
         with trio.move_on_after(self._timeouts.close_seconds):
             await self._flush()
@@ -283,7 +291,7 @@ class Http2:
         if self._streams:
             return
         if self._leaving:
-            self._reading.cancel()
+            self._end(stopped())
         else:
             self._await_request(self._rule.idle_seconds)
 
@@ -337,5 +345,5 @@ class Http2:
     async def _flush(self) -> None:
         """Waits until what there is to be sent is out, or as much as had to be before it."""
         self._push()
-        if self._out:
+        if self._out and not self._mute:
             await self._sent.park()
