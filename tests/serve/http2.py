@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, InformationalResponseReceived, ResponseReceived, StreamEnded, StreamReset
+from hyperframe.frame import Frame
 
 from tests.net.certificates import Authority
 from tests.support import Peer, Running
@@ -117,6 +118,12 @@ class Client:
                 if self.generous:
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         await self.flush()
+
+    async def frame(self) -> Frame:
+        """The next frame, which h2 does not get to see."""
+        frame, size = Frame.parse_frame_header(memoryview(await self.peer.exactly(9)))
+        frame.parse_body(memoryview(await self.peer.exactly(size)))
+        return frame
 
     async def event(self, kind: type[Kind], number: int | None = None) -> Kind:
         """The next event of a kind, on this stream."""

@@ -3,6 +3,7 @@
 import pytest
 from h2.events import ConnectionTerminated, RemoteSettingsChanged, StreamEnded
 from h2.settings import SettingCodes
+from hyperframe.frame import DataFrame, GoAwayFrame
 
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
@@ -236,33 +237,26 @@ async def test_a_gateway_that_stops_says_goodbye_on_every_stream(offered: str, a
         behinds = [(await upstream.agree())[0] for _ in numbers]
         for number in numbers:
             await client.response(number)
-        # h2 takes no more frames behind a GOAWAY: what comes is looked at here.
-        client.h2._frame_dispatch_table[type_of_goaway()] = lambda frame: ([], [ended(frame)])  # type: ignore[attr-defined]
         gateway.service.drain()
-        assert (await client.event(ConnectionTerminated)).last_stream_id == numbers[-1]
-        for number in numbers:
-            assert await client.exactly(number, 4) == b"\x88\x02\x03\xf4"
-            await client.say(number, bytes.fromhex("88 82 37fa213d 3413"), end=True)
+        # h2 takes and gives no more frames behind a GOAWAY: they are read and written here.
+        goaway = await client.frame()
+        assert isinstance(goaway, GoAwayFrame)
+        assert (goaway.last_stream_id, goaway.error_code) == (numbers[-1], 0)
+        goodbyes = {}
+        while len(goodbyes) < len(numbers):
+            frame = await client.frame()
+            if isinstance(frame, DataFrame):
+                goodbyes[frame.stream_id] = frame.data
+                answer = DataFrame(frame.stream_id, bytes.fromhex("88 82 37fa213d 3413"), flags=["END_STREAM"])
+                await client.peer.send(answer.serialize())
+        assert goodbyes == dict.fromkeys(numbers, b"\x88\x02\x03\xf4")
         for behind in behinds:
             assert (await behind.frame())[0] == 0x88
             await behind.close()
-        for number in numbers:
-            await client.event(StreamEnded, number)
-        await client.until_closed()
+        await client.peer.rest()
         await client.peer.close()
         await gateway.stopped.wait()
-
-
-def type_of_goaway() -> type:
-    from hyperframe.frame import GoAwayFrame
-
-    return GoAwayFrame
-
-
-def ended(frame: object) -> ConnectionTerminated:
-    event = ConnectionTerminated()
-    event.last_stream_id = frame.last_stream_id  # type: ignore[attr-defined]
-    return event
+        assert {line["ended"] for line in gateway.lines.every("session")} == {"gateway: stopped"}
 
 
 async def test_an_idle_connection_is_sent_away_when_the_gateway_stops(offered: str, authority: Authority) -> None:
@@ -274,6 +268,28 @@ async def test_an_idle_connection_is_sent_away_when_the_gateway_stops(offered: s
         await client.until_closed()
         await client.peer.close()
         await gateway.stopped.wait()
+
+
+@pytest.mark.parametrize(
+    ("tls", "chosen"),
+    [
+        ("http2: {mode: auto}", "h2"),
+        ("http2: {mode: offer}", "h2"),
+        ("http2: {mode: none}", "http/1.1"),
+        ("profile: modern", "h2"),
+        ("profile: legacy", "http/1.1"),
+        ("profile: custom, minimum: 1.1", "http/1.1"),
+    ],
+)
+async def test_it_is_offered_before_http1_where_it_may_be(tls: str, chosen: str, authority: Authority) -> None:
+    file = authority.issue("localhost")
+    whole = f"tls: {{certificates: [{{certificate: {file}, private_key: {file}}}], {tls}}}"
+    async with Upstream() as upstream, serving(upstream.port, listener=whole) as gateway:
+        context = authority.client()
+        context.set_alpn_protocols(["http/1.1", "h2"])  # the server chooses
+        peer = await gateway.connect_tls(context)
+        assert peer.tls is not None
+        assert peer.tls.selected_alpn_protocol() == chosen
 
 
 async def test_old_clients_are_served_as_before_where_it_is_offered(offered: str, authority: Authority) -> None:

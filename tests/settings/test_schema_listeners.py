@@ -93,6 +93,29 @@ MISTAKES: list[tuple[str, ...]] = [
         "9: listeners[0].tls.certificate: this key is unknown; did you mean 'certificates'?",
     ),
     (
+        "tls: {http2: true, certificates: [{certificate: a, private_key: b}]}",
+        "16: listeners[0].tls.http2: true is not a mapping; write 'key: value' in it",
+    ),
+    (
+        "tls: {http2: {mode: always, stream: 1}, certificates: [{certificate: a, private_key: b}]}",
+        "23: listeners[0].tls.http2.mode: 'always' is unknown; known are auto, offer, none",
+        "31: listeners[0].tls.http2.stream: this key is unknown; did you mean 'streams'?",
+    ),
+    (
+        "tls: {http2: {streams: 0, idle: 60, control_rate: 9}, certificates: [{certificate: a, private_key: b}]}",
+        "26: listeners[0].tls.http2.streams: 0 is too small, at least 1 is allowed",
+        "35: listeners[0].tls.http2.idle: 60 has no unit; write 60s (or with ms, m or h)",
+        "53: listeners[0].tls.http2.control_rate: 9 is not a rate; write 100/s, 60/m or 1000/h, or none",
+    ),
+    (
+        "tls: {profile: legacy, http2: {mode: offer}, certificates: [{certificate: a, private_key: b}]}",
+        "8: listeners[0].tls: HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this lets older versions in",
+    ),
+    (
+        "tls: {profile: custom, minimum: 1.1, http2: {mode: offer}, certificates: [{certificate: a, private_key: b}]}",
+        "8: listeners[0].tls: HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this lets older versions in",
+    ),
+    (
         "proxy_protocol: required",
         "19: listeners[0].proxy_protocol: 'required' is not a mapping; write 'key: value' in it",
     ),

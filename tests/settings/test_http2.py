@@ -1,0 +1,81 @@
+"""Where HTTP/2 is offered: where it is wanted, where TLS is new enough, and where its library is there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wsgateway.settings.load import parse
+from wsgateway.settings.model import Http2, Rate
+
+from .files import ROUTES, UPSTREAMS
+
+
+def text(tls: str) -> str:
+    certificates = "certificates: [{certificate: a.pem, private_key: a.pem}]"
+    return f"version: 1\n{ROUTES}{UPSTREAMS}listeners:\n- bind: [a:80]\n  tls: {{{certificates}{tls}}}\n"
+
+
+def offered(tls: str) -> Http2 | None:
+    listener = parse(text(tls), "f.yaml").listeners[0]
+    assert listener.tls is not None
+    return listener.tls.http2
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        "",
+        ", http2: {}",
+        ", http2: {mode: auto}",
+        ", http2: {mode: offer}",
+        ", profile: modern",
+        ", profile: custom",
+        ", profile: custom, minimum: 1.2",
+    ],
+)
+def test_it_is_offered_with_its_bounds(tls: str) -> None:
+    assert offered(tls) == Http2(100, 60.0, Rate(1000, 60.0))
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        ", http2: {mode: none}",
+        ", profile: legacy",
+        ", profile: custom, minimum: 1.0",
+        ", profile: custom, minimum: 1.1",
+    ],
+)
+def test_it_is_not_offered(tls: str) -> None:
+    assert offered(tls) is None
+
+
+def test_its_bounds_may_be_others() -> None:
+    assert offered(", http2: {streams: 7, idle: 2m, control_rate: none}") == Http2(7, 120.0, None)
+
+
+def checked_without_the_library(folder: Path, tls: str) -> tuple[int, str]:
+    """What `check` says where there is no h2; its status, and the last line."""
+    file = folder / "f.yaml"
+    file.write_text(text(tls))
+    # No certificate is there, and it need not: what the key says comes before what is in files.
+    code = "import sys; sys.modules['h2'] = None; from wsgateway.cli import main; sys.exit(main(['check', 'f.yaml']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def test_to_want_it_without_its_library_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
+    assert checked_without_the_library(tmp_path, ", http2: {mode: offer}") == (
+        1,
+        "f.yaml:6:81: listeners[0].tls.http2.mode: HTTP/2 needs a library that is not installed:"
+        " pip install 'wsgateway[http2]'",
+    )
+
+
+def test_not_to_want_it_needs_no_library(tmp_path: Path) -> None:
+    _, said = checked_without_the_library(tmp_path, ", http2: {mode: auto}")
+    assert said.endswith("'a.pem' cannot be read: No such file or directory")
