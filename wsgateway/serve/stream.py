@@ -36,13 +36,13 @@ _LIMITS = HeadLimits(head_bytes=64 * 1024, headers=200)
 class Frames(Protocol):
     """The connection, as its streams see it. Raises OSError if the stream is gone."""
 
-    async def answer(self, stream: "Stream", headers: HeaderList) -> None:
+    def answer(self, stream: "Stream", headers: HeaderList) -> None:
         """Sends the head of a response, interim or not."""
 
     async def send(self, stream: "Stream", data: bytes) -> None:
         """Sends data, as fast as the client's windows let it."""
 
-    async def finish(self, stream: "Stream") -> None:
+    def finish(self, stream: "Stream") -> None:
         """Sends the end of the stream."""
 
     def acknowledge(self, stream: "Stream", size: int) -> None:
@@ -166,7 +166,7 @@ class Stream:
         response = None
         while response is None:
             for each in self._head.responses(await self._hear()):
-                await self._frames.answer(self, headers_of(each))
+                self._frames.answer(self, headers_of(each))
                 if each.status == 101 or each.status >= 200:
                     response = each
         if response.status == 101:
@@ -180,7 +180,7 @@ class Stream:
                 await self._frames.send(self, body)
                 body = self._head.body(await self._hear())
             await self._frames.send(self, body)
-        await self._frames.finish(self)
+        self._frames.finish(self)
 
     async def _hear(self) -> bytes:
         return await Channel(self._ours).receive(READ_BYTES)
