@@ -199,7 +199,7 @@ class Upstream:
 
     async def __aenter__(self) -> Self:
         await self._sock.bind(("127.0.0.1", 0))
-        self._sock.listen()
+        self._sock.listen(4096)
         return self
 
     async def __aexit__(

@@ -10,6 +10,7 @@ from tests.openings import BY_DIALECT
 from tests.support import Peer, Upstream, configuration
 
 from .process import cpu_seconds, gateway
+from .upstream import answer_all
 
 MODERN = BY_DIALECT["rfc6455"]
 REFUSAL = b"503 Service Unavailable: too many connections\n"
@@ -62,16 +63,6 @@ async def crowd(folder: Path, clients: int, places: int) -> Figures:
         finally:
             peer.stream.socket.close()
 
-    async def answer(behind: Peer) -> None:
-        while await behind.once():
-            await behind.send(MODERN.hello_back)
-        await behind.close()
-
-    async def upstream_of_all(upstream: Upstream, nursery: trio.Nursery) -> None:
-        while True:
-            behind, _ = await upstream.agree()
-            nursery.start_soon(answer, behind)
-
     async with Upstream() as upstream:
         options = {
             "listener": f"max_connections: {places}",
@@ -80,7 +71,7 @@ async def crowd(folder: Path, clients: int, places: int) -> Figures:
         with gateway(folder, configuration(upstream.port, **options)) as (port, process):
             with trio.fail_after(PATIENCE_SECONDS):
                 async with trio.open_nursery() as behind:
-                    behind.start_soon(upstream_of_all, upstream, behind)
+                    behind.start_soon(answer_all, upstream)
                     begun = trio.current_time()
                     async with trio.open_nursery() as nursery:
                         for _ in range(clients):
