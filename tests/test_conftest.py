@@ -1,5 +1,6 @@
 """`--no-skips`, in one process and in several."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,10 @@ def test_a_skipped_test_fails_the_run_only_if_none_may_be(options: tuple[str, ..
     shutil.copy(CONFTEST, tmp_path)
     (tmp_path / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-q", *WITHOUT, *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}  # meant for us
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith("1 passed, 1 skipped in ")
     assert ("test_it.py::test_that_is_skipped" in done.stdout) is (code == 1)
