@@ -3,7 +3,7 @@
 import pytest
 import trio
 import trio.testing
-from h2.events import InformationalResponseReceived
+from h2.events import InformationalResponseReceived, WindowUpdated
 
 from tests.net.certificates import Authority
 from tests.serve.exchanging import HTTP_OK, serving_http, until_chunks_end
@@ -81,37 +81,48 @@ async def test_a_body_passes_as_the_upstream_takes_it(announced: bool, offered: 
         assert received == [body]
 
 
-async def test_what_the_upstream_does_not_take_is_not_acknowledged(offered: str, authority: Authority) -> None:
-    async with (
-        Upstream() as upstream,
-        serving_http(upstream.port, listener=offered, timeouts="send: 10s") as gateway,
-    ):
+async def test_what_upstreams_do_not_take_is_not_acknowledged_and_holds_nobody(
+    offered: str, authority: Authority
+) -> None:
+    async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
-        stalled = await client.ask(method("POST"), end=False)
-        behind = await upstream.accept()
-        sent = 0
-
-        async def fill() -> None:
-            nonlocal sent
-            while True:
-                room = min(client.h2.local_flow_control_window(stalled), client.h2.max_outbound_frame_size)
-                if room:
-                    await client.say(stalled, bytes(room))
-                    sent += room
-                else:
-                    await client.hear()
-
-        with trio.CancelScope() as scope:
-            gateway.nursery.start_soon(cancel_when_still, scope)
-            await fill()
-        # It stands still, far from any memory that could be told, and the others do not.
-        assert sent < 8_000_000
+        for _ in range(3):
+            stalled = await client.ask(method("POST"), end=False)
+            await upstream.accept()
+            sent = 0
+            with trio.CancelScope() as scope:
+                gateway.nursery.start_soon(cancel_when_still, scope)
+                while True:
+                    room = min(client.h2.local_flow_control_window(stalled), client.h2.max_outbound_frame_size)
+                    if room:
+                        await client.say(stalled, bytes(room))
+                        sent += room
+                    else:
+                        await client.hear()
+            assert sent < 8_000_000  # what kernels hold
         number = await client.ask(method("PUT", "/other"), end=False)
         other = await upstream.accept()
         gateway.nursery.start_soon(answer_upload, other)
         await client.upload(number, bytes(300_000))
         assert await client.body(number) == b"ok"
-        await behind.close()
+
+
+async def test_what_nobody_took_of_a_stream_that_is_gone_is_given_back(authority: Authority) -> None:
+    few = listener(authority.issue("localhost"), "streams: 1")
+    async with Upstream() as upstream, serving_http(upstream.port, listener=few) as gateway:
+        client = await Client.connect(gateway, authority)
+        await client.event(WindowUpdated)
+        for _ in range(10):  # together far more than the window of the connection
+            while client.h2.outbound_flow_control_window < 3 * 16384:
+                await client.hear()
+            number = client.h2.get_next_available_stream_id()
+            client.h2.send_headers(number, method("POST"))
+            for _ in range(3):
+                client.h2.send_data(number, bytes(16384))
+            client.h2.reset_stream(number)
+            await client.flush()
+            await gateway.lines.line("left")
+            gateway.lines.entries.clear()
 
 
 async def cancel_when_still(scope: trio.CancelScope) -> None:

@@ -103,12 +103,10 @@ class Http2:
         self._sent = trio.lowlevel.ParkingLot()
         self._reading = trio.CancelScope()
         self._fault: WsgatewayError | OSError
-        """why reading has ended, or will"""
+        """why reading has ended, or will if nothing comes"""
         self._leaving = False
         """whether no more streams are taken"""
         self._over = False
-        self._mute = False
-        """whether nothing can be sent any more"""
 
     async def run(self) -> None:
         """Serves until the connection ends. Always raises why it did: ProtocolError, ClientLeftError or OSError."""
@@ -151,12 +149,12 @@ class Http2:
                 for event in self._h2.receive_data(data):
                     self._take(event)
         except H2Error as error:
-            self._fault = ProtocolError(f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}")
+            self._end(ProtocolError(f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}"))
         except ProtocolError as error:
             self._h2.close_connection(_CALM)
-            self._fault = ProtocolError(f"HTTP/2: {error}")
+            self._end(ProtocolError(f"HTTP/2: {error}"))
         except (WsgatewayError, OSError) as error:
-            self._fault = error
+            self._end(error)
 
     async def _write(self) -> None:
         """Writes what there is to be sent, whenever there is."""
@@ -174,7 +172,6 @@ class Http2:
             self._end(error)
         except trio.TooSlowError:
             self._end(ConnectionResetError(f"takes nothing of what it is sent for {seconds:g} s"))
-        self._mute = True
         self._sent.unpark_all()
 
     async def _hear_stop(self) -> None:
@@ -190,8 +187,8 @@ class Http2:
                 self._end(stopped())
 
     def _end(self, fault: WsgatewayError | OSError) -> None:
-        """Has the reader end, and says why."""
-        if not self._over:
+        """Has the reader end. The first reason counts."""
+        if not self._reading.cancel_called:
             self._fault = fault
             self._reading.cancel()
 
@@ -346,5 +343,5 @@ class Http2:
     async def _flush(self) -> None:
         """Waits until what there is to be sent is out, or as much as had to be before it."""
         self._push()
-        if self._out and not self._mute:
+        if self._out:
             await self._sent.park()
