@@ -25,15 +25,16 @@ class Visit:
     listener: str
 
 
-def upstream_offer(route: Route, upstream: Upstream, offer: Offer, visit: Visit) -> Offer:
-    """The client's offer, as an upstream gets it. What is translated cannot be compressed."""
+def upstream_offer(route: Route, upstream: Upstream, target: Target, offer: Offer, visit: Visit) -> Offer:
+    """The client's offer, as a target of an upstream gets it. What is translated cannot be compressed."""
     text_only = visit.dialect in (each.name for each in route.text_only)
     return replace(
         offer,
         target=rewritten(route.rewrite, offer.target),
-        host=upstream_host(upstream, upstream.targets[0], offer.host),
+        host=upstream_host(upstream, target, offer.host),
         extensions=offer.extensions if route.extensions == "forward" and not text_only else (),
         headers=upstream_headers(route, offer.headers, visit),
+        secure=target.secure,
     )
 
 

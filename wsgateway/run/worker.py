@@ -45,6 +45,7 @@ async def serve(settings: Settings, log: Log, bound: Bound, stop: trio.Event) ->
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(gateway.engine.run)
+            nursery.start_soon(gateway.pools.run)
             async with trio.open_nursery() as sessions:
                 acceptors = trio.CancelScope()
                 sessions.start_soon(_accept, gateway, bound, sessions, acceptors)

@@ -12,6 +12,7 @@ from wsgateway.relay.engine import Engine
 from wsgateway.serve.counts import Counts, Meters
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Settings
+from wsgateway.upstream.pool import Pools
 from wsgateway.wire.masking import mask_keys
 
 
@@ -26,13 +27,15 @@ class Gateway:
     waiting: set[trio.CancelScope] = field(default_factory=set)
     """of clients that have not made their request yet"""
     connections: Counts = field(default_factory=Counts)
-    """by what they are counted by: a listener and an address, an upstream"""
+    """by what they are counted by: a listener and an address"""
     handshakes: Meters = field(default_factory=Meters)
     """by route and address"""
+    pools: Pools = field(init=False)
     server_contexts: dict[str, ssl.SSLContext] = field(init=False)
     """by listener"""
 
     def __post_init__(self) -> None:
+        self.pools = Pools(self.settings.upstreams.values(), self.log)
         self.server_contexts = {
             listener.name: server_context(listener.tls, ["http/1.1"])
             for listener in self.settings.listeners

@@ -6,10 +6,11 @@ that it names. `load` makes these; tests may make them by hand.
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
+from wsgateway.settings.pooling import Balance, HealthChecks, Queue
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -71,11 +72,28 @@ class Target:
     scheme: str = "ws"
     """ws, wss, http or https"""
     tls: TargetTls = TargetTls()
+    srv: bool = False
+    """whether the host is the name of SRV records, which say where the servers are"""
+    weight: int = 1
+    """it gets so many sessions where a target of weight 1 gets one"""
+    backup: bool = False
+    """whether it is for the time when no other can be used"""
+    max_connections: int | None = None
+    """how many may be open at once to each of its addresses, in each process; None: any number"""
 
     @property
     def secure(self) -> bool:
         """Whether the connection to it is encrypted."""
         return self.scheme in ("wss", "https")
+
+    @property
+    def address(self) -> Address | None:
+        """Where it is, if its host is no name that has to be looked up."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return None
+        return Address(self.host, self.port)
 
     @property
     def authority(self) -> str:
@@ -91,7 +109,7 @@ class Upstream:
 
     name: str
     targets: tuple[Target, ...]
-    """never empty; one, in this version"""
+    """never empty"""
     dialect: Dialect = DIALECTS["rfc6455"]
     """what we speak to them"""
     host: str = "preserve"
@@ -99,6 +117,13 @@ class Upstream:
     send_proxy_protocol: ProxyVersion = "none"
     max_connections: int | None = None
     """how many may be open at once, in each process; None: any number"""
+    balance: Balance = field(default_factory=Balance)
+    queue: Queue = field(default_factory=Queue)
+    attempts: int = 2
+    """how many targets are tried for a session, the first one included"""
+    health: HealthChecks = field(default_factory=HealthChecks)
+    resolve_seconds: float = 30.0
+    """how old an answer of the resolver may be"""
 
 
 # -- routes ----------------------------------------------------------------------------------------------------
