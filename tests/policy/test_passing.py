@@ -195,7 +195,9 @@ def test_what_is_translated_cannot_be_compressed() -> None:
     assert upstream_offer(
         text_only, UPSTREAM, UPSTREAM.targets[0], OFFER, replace(VISIT, dialect="hybi-08")
     ).extensions == ("permessage-deflate",)
-    assert upstream_offer(replace(ROUTE, extensions="none"), UPSTREAM, OFFER, visit).extensions == ()
+    assert (
+        upstream_offer(replace(ROUTE, extensions="none"), UPSTREAM, UPSTREAM.targets[0], OFFER, visit).extensions == ()
+    )
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,8 @@ class Pool:
 
     def _put(self, target: Target, found: Iterable[Found]) -> None:
         """The places of a target are these from now on."""
-        known = {place.address: place for place in self.places if place.target is target}
+        before = [place for place in self.places if place.target is target]
+        known = {place.address: place for place in before}
         current: list[Place] = []
         for each in found:
             place = known.pop(each.address, None)
@@ -245,11 +246,12 @@ class Pool:
             place.checking.cancel()
             if place.open:
                 self._leaving.append(place)
-        by_target = {
-            each.url: [place for place in self.places if place.target is each] for each in self.upstream.targets
-        }
-        by_target[target.url] = current
-        self.places = [place for places in by_target.values() for place in places]
+        if before and set(before) != set(current):
+            names = " ".join(place.name for place in current)
+            self._log.info("addresses changed", upstream=self.upstream.name, target=target.url, addresses=names)
+        of_target = {each: [place for place in self.places if place.target is each] for each in self.upstream.targets}
+        of_target[target] = current
+        self.places = [place for places in of_target.values() for place in places]
         self.serve_waiting()
 
     def _begin_checking(self, place: Place) -> None:
