@@ -262,6 +262,10 @@ class Upstream:
         await peer.send(switching(request, *headers) + behind)
         return peer, request
 
+    def stop(self) -> None:
+        """Listens no more: clients are refused."""
+        self._sock.close()
+
     def hang_up(self) -> None:
         """Closes all connections that were accepted, also such whose handshake failed."""
         for peer in self._accepted:

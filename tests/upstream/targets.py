@@ -2,11 +2,13 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+import trio
+
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Running, Upstream, serving_text
+from tests.support import Peer, Running, Upstream, serving_text, switching
 
 MODERN = BY_DIALECT["rfc6455"]
 
@@ -42,6 +44,30 @@ async def three(**options: str) -> AsyncIterator[tuple[list[Upstream], Running]]
         upstreams = [await stack.enter_async_context(Upstream()) for _ in range(3)]
         text = several(*(each.port for each in upstreams), **options)
         yield upstreams, await stack.enter_async_context(serving_text(text))
+
+
+@asynccontextmanager
+async def agreeable(port: int = 0) -> AsyncIterator[Upstream]:
+    """A server that agrees to all who ask, and hangs up when they do. It closes all connections in the end."""
+    async with Upstream(port=port) as upstream, trio.open_nursery() as nursery:
+        nursery.start_soon(_agree_to_all, upstream, nursery)
+        yield upstream
+        nursery.cancel_scope.cancel()
+
+
+async def _agree_to_all(upstream: Upstream, nursery: trio.Nursery) -> None:
+    while True:
+        nursery.start_soon(_agree, await upstream.accept())
+
+
+async def _agree(peer: Peer) -> None:
+    request = b""
+    with suppress(trio.BrokenResourceError):
+        while data := await peer.once():  # none, if it is a check
+            request += data
+            if data.endswith(b"\r\n\r\n"):
+                await peer.send(switching(request))
+    await peer.close()
 
 
 async def session(upstream: Upstream, gateway: Running) -> tuple[Peer, Peer]:

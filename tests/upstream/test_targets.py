@@ -5,7 +5,7 @@ import pytest
 from tests.openings import RFC6455
 from tests.support import HTTP_GET, HTTP_OK, Upstream, head_of, serving_text, values
 
-from .targets import MODERN, dead_port, finish, greeted, session, several, three
+from .targets import MODERN, agreeable, dead_port, finish, greeted, session, several, three
 
 REFUSING = "Connection refused"
 
@@ -183,9 +183,12 @@ async def test_the_only_target_is_never_left_alone() -> None:
     ],
 )
 async def test_who_has_the_same_key_comes_to_the_same_target(what: str, header: str) -> None:
-    async with three(more=f"balance: {{hash: {what}}}") as (upstreams, gateway):
-        for upstream in upstreams:
-            gateway.nursery.start_soon(agree_to_all, upstream)
+    async with (
+        agreeable() as a,
+        agreeable() as b,
+        agreeable() as c,
+        serving_text(several(a.port, b.port, c.port, more=f"balance: {{hash: {what}}}")) as gateway,
+    ):
         seen: dict[str, set[str]] = {}
         for at, key in enumerate(["a", "b", "c", "d", "e", "f"] * 3):
             path = f"/chat?x=y&user={key}" if "query" in what else "/chat"
@@ -197,13 +200,6 @@ async def test_who_has_the_same_key_comes_to_the_same_target(what: str, header: 
             seen.setdefault(key, set()).add(line["target"])
         assert all(len(each) == 1 for each in seen.values())
         assert len(set.union(*seen.values())) > 1
-
-
-async def agree_to_all(upstream: Upstream) -> None:
-    while True:
-        behind, _ = await upstream.agree()
-        await behind.rest()
-        await behind.close()
 
 
 # -- plain HTTP ------------------------------------------------------------------------------------------------------
