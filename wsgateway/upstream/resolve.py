@@ -31,7 +31,10 @@ async def look_up(target: Target) -> list[Found]:
 
 async def addresses(host: str, port: int) -> list[Address]:
     """All addresses of a host, in the order of RFC 6724. Raises OSError."""
-    answers = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        answers = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a record may name anything
+        raise OSError(f"{host!r} is no name: {error}") from None
     return list(dict.fromkeys(Address(name[0], port) for *_, name in answers if isinstance(name[0], str)))
 
 
@@ -49,7 +52,7 @@ async def _services(target: Target) -> list[Found]:
     failed = OSError("the service is not offered there")  # 2782: which a record of "." says
     for record in sorted(records, key=lambda each: (each.priority, -each.weight)):
         name = record.target.to_text(omit_final_dot=True)
-        if name:
+        if name != ".":
             try:
                 where = await addresses(name, record.port)
             except OSError as error:
