@@ -79,19 +79,19 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "targets: [{url: ws://a, weight: 0}]",
-        "33: upstreams.echo.targets[0].weight: 0 is too small, at least 1 is allowed",
+        "37: upstreams.echo.targets[0].weight: 0 is too small, at least 1 is allowed",
     ),
     (
         "targets: [{url: ws://a, weight: 65536}]",
-        "33: upstreams.echo.targets[0].weight: 65536 is too large, at most 65535 is allowed",
+        "37: upstreams.echo.targets[0].weight: 65536 is too large, at most 65535 is allowed",
     ),
     (
         "targets: [{url: ws://a, backup: maybe}]",
-        "33: upstreams.echo.targets[0].backup: 'maybe' is neither true nor false",
+        "37: upstreams.echo.targets[0].backup: 'maybe' is neither true nor false",
     ),
     (
         "targets: [{url: ws://a, max_connections: 0}]",
-        "42: upstreams.echo.targets[0].max_connections: 0 is no bound; write a whole number of 1 or more, or none",
+        "46: upstreams.echo.targets[0].max_connections: 0 is no bound; write a whole number of 1 or more, or none",
     ),
     (
         "targets: [{url: ws://a}, {url: ws://A/}]",
