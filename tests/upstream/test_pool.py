@@ -196,7 +196,7 @@ class Resolver:
 
     def __init__(self, *hosts: str) -> None:
         self.hosts = hosts
-        self.fails: OSError | None = None
+        self.fails: Exception | None = None
         self.asked = 0
 
     async def __call__(self, target: Target) -> list[Found]:
@@ -308,6 +308,20 @@ async def test_a_resolver_that_is_silent_is_504_for_who_waits_for_it(autojump_cl
         assert caught.value.status == 504
         await trio.sleep(10)
         assert lines.every("name not resolved")[0]["why"] == "the resolver is silent"
+        pool.close()
+
+
+async def test_a_bug_while_a_name_is_looked_up_is_in_the_log_and_it_is_looked_up_again(
+    autojump_clock: MockClock,
+) -> None:
+    resolver, lines = Resolver("192.0.2.7"), Lines()
+    resolver.fails = ZeroDivisionError()
+    pool = Pool(Upstream("chat", (NAMED,)), lines.log(), resolver)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        await lines.line("bug", upstream="chat")
+        resolver.fails = None
+        assert (await Search(pool, None).wait(10)).place.name == "192.0.2.7:80"
         pool.close()
 
 

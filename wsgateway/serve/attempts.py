@@ -31,7 +31,6 @@ async def served(
     """
     while True:
         lease = search.take() or await _room(search, client, left())
-        facts.update(lease.place.facts)
         with Cleanup([lease.release]) as mine:
             try:
                 result = await attempt(lease, left() / (1 + search.left), mine)
@@ -41,8 +40,9 @@ async def served(
                     raise
                 facts["failed"] = ", ".join(search.failures)
                 continue
-            finally:
-                facts.update(lease.place.facts)  # it may have moved
+            finally:  # the lease may have moved meanwhile
+                facts.pop("address", None)
+                facts.update(lease.place.facts)
             cleanup += mine
             mine.clear()
         return result

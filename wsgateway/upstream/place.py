@@ -19,6 +19,7 @@ class Place:
         "last_failure",
         "leaving",
         "name",
+        "named",
         "open",
         "rank",
         "served",
@@ -32,6 +33,8 @@ class Place:
         self.address: Address = found.address
         self.name = str(found.address)
         """by which it is told from the others"""
+        self.named = target.address is None
+        """whether its target is a name, which may have other addresses, too"""
         self.open = 0
         self.credit = 0.0
         self.health = Health(upstream.health)
@@ -60,8 +63,7 @@ class Place:
     @property
     def facts(self) -> dict[str, str]:
         """What the log says of it: the address, too, if the target is a name."""
-        named = {} if self.target.address is not None else {"address": self.name}
-        return {"target": self.target.url, **named}
+        return {"target": self.target.url, **({"address": self.name} if self.named else {})}
 
     def status(self) -> dict[str, object]:
         """Plain data, for whoever wants to show it."""

@@ -9,7 +9,8 @@ not refuse what the servers themselves would take.
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 import trio
 
@@ -77,10 +78,10 @@ class Pool:
         self.places: list[Place] = []
         """in the order of the targets, and of the resolver"""
         self.waiting: deque[Waiter] = deque()
-        self._log = log
+        self.log = log
         self._look_up = look_up
         self._leaving: list[Place] = []
-        self._named = [target for target in upstream.targets if target.srv or target.address is None]
+        self._named = [target for target in upstream.targets if target.address is None]
         self._unanswered = {target.url for target in self._named}
         self._nowhere: dict[str, str] = {}
         """names without any address so far, and why"""
@@ -119,13 +120,13 @@ class Pool:
         state = place.health.state(now)
         if state != place.state:
             place.state = state
-            tell = self._log.info if state == "up" else self._log.warning
+            tell = self.log.info if state == "up" else self.log.warning
             tell(f"target {state}", upstream=self.upstream.name, **place.facts, why=why)
         return state
 
     def siblings(self, place: Place, tried: list[Place]) -> list[Place]:
         """The other addresses of its target that may be used, too."""
-        if place.target.address is not None:
+        if not place.named:
             return []
         others = (each for each in self.places if each.target is place.target and each not in tried)
         return [each for each in others if each.state == "up" and each.rank == place.rank and each.has_room]
@@ -192,7 +193,7 @@ class Pool:
                 for place in self.places:
                     self._begin_checking(place)
                 for target in self._named:
-                    nursery.start_soon(self._follow, target)
+                    nursery.start_soon(self._again_and_again, partial(self._follow, target))
 
     def close(self) -> None:
         """Ends `run`. Leases stay good."""
@@ -210,13 +211,13 @@ class Pool:
             except (OSError, trio.TooSlowError) as error:
                 why = (error.strerror or str(error)) if isinstance(error, OSError) else "the resolver is silent"
                 if pause is None:
-                    self._log.warning("name not resolved", upstream=self.upstream.name, target=target.url, why=why)
+                    self.log.warning("name not resolved", upstream=self.upstream.name, target=target.url, why=why)
                     pause = _ASK_AGAIN_SECONDS
                 if not any(place.target is target for place in self.places):
                     self._nowhere[target.url] = f"no address of {target.url}: {why}"
             else:
                 if pause is not None:
-                    self._log.info("name resolved", upstream=self.upstream.name, target=target.url)
+                    self.log.info("name resolved", upstream=self.upstream.name, target=target.url)
                     pause = None
                 self._nowhere.pop(target.url, None)
                 self._put(target, found)
@@ -248,7 +249,7 @@ class Pool:
                 self._leaving.append(place)
         if before and set(before) != set(current):
             names = " ".join(place.name for place in current)
-            self._log.info("addresses changed", upstream=self.upstream.name, target=target.url, addresses=names)
+            self.log.info("addresses changed", upstream=self.upstream.name, target=target.url, addresses=names)
         of_target = {each: [place for place in self.places if place.target is each] for each in self.upstream.targets}
         of_target[target] = current
         self.places = [place for places in of_target.values() for place in places]
@@ -257,7 +258,16 @@ class Pool:
     def _begin_checking(self, place: Place) -> None:
         active = self.upstream.health.active
         if active is not None and self._tasks is not None:
-            self._tasks.start_soon(self._check, place, active)
+            self._tasks.start_soon(self._again_and_again, partial(self._check, place, active))
+
+    async def _again_and_again(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Runs a task to its end. A bug of ours in it costs no session."""
+        while True:
+            try:
+                return await task()
+            except Exception:
+                self.log.exception("bug", upstream=self.upstream.name)
+            await trio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _check(self, place: Place, active: ActiveCheck) -> None:
         """Asks a place for as long as it is there."""
@@ -290,7 +300,7 @@ class Pools:
     """The pools of all upstreams, by name."""
 
     def __init__(self, upstreams: Iterable[Upstream], log: Log, look_up: LookUp = look_up) -> None:
-        self._log = log
+        self.log = log
         self._look_up = look_up
         self._tasks: trio.Nursery | None = None
         self._pools: dict[str, Pool] = {}
@@ -309,7 +319,7 @@ class Pools:
         for upstream in upstreams:
             pool = before.get(upstream.name)
             if pool is None or pool.upstream != upstream:
-                pool = Pool(upstream, self._log, self._look_up)
+                pool = Pool(upstream, self.log, self._look_up)
                 self._start(pool)
             else:
                 del before[upstream.name]

@@ -93,8 +93,7 @@ class Search:
                 if number:  # that of the lease is its holder's to tell
                     self._note(places[number], why)
         if at:
-            if 0 in refused:
-                self._note(place, refused[0])
+            self._note(place, refused.get(0, "slower to accept than another address of its name"))
             lease.move(places[at])
             self._tried.append(lease.place)
         return await introduce(sock, place.target, seconds, preface)
