@@ -65,12 +65,14 @@ def test_failures_that_are_not_counted_are_never_too_many() -> None:
 
 
 def test_an_ejection_lasts_its_time_and_forgets_the_failures() -> None:
-    health = Health(NOTICED)
+    health = Health(HealthChecks(passive=PassiveCheck(failures=3, window_seconds=100, eject_seconds=30)))
     fail(health, 0, 1, 2)
     assert health.eject(2) == 30
     assert [health.state(now) for now in (2, 31.9, 32)] == ["ejected", "ejected", "up"]
     fail(health, 32, 33)
     assert not health.due(33)
+    fail(health, 34)
+    assert health.due(34)
 
 
 def test_an_ejection_that_follows_soon_is_twice_as_long_up_to_a_bound() -> None:

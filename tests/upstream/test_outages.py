@@ -113,6 +113,24 @@ async def test_a_name_that_leads_elsewhere_takes_new_sessions_there_and_leaves_t
             )
 
 
+async def test_an_address_that_a_name_has_lost_is_asked_no_more() -> None:
+    resolver = Names("127.0.0.1")
+    trio.socket.set_custom_hostname_resolver(resolver)
+    async with Upstream() as old, Upstream(host="127.0.0.2", port=old.port) as new:
+        pages = '{url: "http://127.0.0.1:1"}'
+        more = "resolve: {interval: 20ms}, health: {active: {interval: 10ms}}"
+        text = several(f'url: "ws://chat.internal:{old.port}"', more=more, pages=pages)
+        async with serving_text(text) as gateway:
+            await old.accept()
+            resolver.hosts = ("127.0.0.2",)
+            await gateway.lines.line("addresses changed")
+            while not old.nobody_came():
+                await trio.lowlevel.checkpoint()
+            for _ in range(5):
+                await new.accept()
+            assert old.nobody_came()
+
+
 @pytest.mark.parametrize("dead", ["127.0.0.3", "::1"])
 async def test_an_address_of_a_name_that_refuses_costs_no_attempt(dead: str) -> None:
     trio.socket.set_custom_hostname_resolver(Names(dead, "127.0.0.1"))

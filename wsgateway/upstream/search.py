@@ -34,8 +34,7 @@ class Search:
 
     def take(self) -> Lease | None:
         """The next place. None: `wait` for it."""
-        pool = self._pool
-        return self._taken(None if pool.waiting else pool.take(self._key, self._tried))
+        return self._taken(self._pool.take(self._key, self._tried))
 
     async def wait(self, seconds: float) -> Lease:
         """The next place, as soon as there is room in one. Who is cancelled while it waits loses its turn.
