@@ -150,11 +150,27 @@ async def test_an_address_of_a_name_that_does_not_answer_has_the_next_one_tried_
             full.listen(0)
             first.connect(full.getsockname())
             text = several(
-                f'url: "ws://chat.internal:{upstream.port}"', timeouts="connect: 1h", more="retry: {attempts: 1}"
+                f'url: "ws://chat.internal:{upstream.port}"',
+                timeouts="connect: 1h",
+                more="retry: {attempts: 1}, health: {passive: {failures: 1}}",
             )
             async with serving_text(text) as gateway:
                 for _ in range(2):
                     await session(upstream, gateway)
+                line = await gateway.lines.line("target ejected", address=f"127.0.0.2:{upstream.port}")
+                assert line["why"] == "slower to accept than another address of its name; for 30 s"
+
+
+async def test_the_address_of_one_target_is_not_told_of_another() -> None:
+    trio.socket.set_custom_hostname_resolver(Names("127.0.0.3"))
+    async with Upstream() as upstream:
+        # Nobody listens at the same port of another address.
+        text = several(f'url: "ws://chat.internal:{upstream.port}"', upstream.port)
+        async with serving_text(text) as gateway:
+            await wait_all_tasks_blocked()
+            lines = [await finish(gateway, *await session(upstream, gateway)) for _ in range(2)]
+            assert any("failed" in line for line in lines)
+            assert all("address" not in line for line in lines)
 
 
 class Names(trio.abc.HostnameResolver):
@@ -266,6 +282,22 @@ async def test_a_client_that_leaves_gives_up_its_turn(request_: bytes) -> None:
         await client.head()
         await (await upstream.accept()).close()
         assert (await waiting.head()).startswith(b"HTTP/1.1 502 ")
+
+
+async def test_who_waits_is_served_by_a_target_that_is_up_again() -> None:
+    async with Upstream() as down:
+        port = down.port
+    async with agreeable() as up:
+        more = "health: {active: {interval: 20ms, fall: 1, rise: 1}}, queue: {size: 1, timeout: 1h}"
+        targets = (f'url: "ws://127.0.0.1:{each}", max_connections: 1' for each in (up.port, port))
+        async with serving_text(several(*targets, more=more)) as gateway:
+            await gateway.lines.line("target down", upstream="chat")
+            first = await gateway.connect(MODERN.request)
+            assert (await first.head()).startswith(b"HTTP/1.1 101 ")
+            waiting = await gateway.connect(MODERN.request)
+            await wait_all_tasks_blocked()
+            async with agreeable(port):
+                assert (await waiting.head()).startswith(b"HTTP/1.1 101 ")
 
 
 async def test_a_turn_is_waited_for_no_longer_than_a_handshake_may_take() -> None:

@@ -240,3 +240,14 @@ async def test_a_503_to_a_plain_request_is_the_clients_answer() -> None:
         await behind.send(head_of("HTTP/1.1 503 Service Unavailable", "Content-Length: 0"))
         assert (await client.head()).startswith(b"HTTP/1.1 503 ")
         assert all(each.nobody_came() for each in others)
+
+
+async def test_what_plain_requests_meet_counts_too() -> None:
+    async with three(more="health: {passive: {failures: 1}}") as ((first, *_), gateway):
+        client = await gateway.connect(HTTP_GET)
+        behind = await first.accept()
+        await behind.head()
+        await behind.close()
+        assert (await client.rest()).startswith(b"HTTP/1.1 502 ")
+        line = await gateway.lines.line("target ejected", upstream="pages")
+        assert line["target"] == f"http://127.0.0.1:{first.port}"
