@@ -25,11 +25,10 @@ from wsgateway.settings.model import (
     Route,
     Settings,
     Target,
-    TargetTls,
     Timeouts,
     Upstream,
 )
-from wsgateway.settings.pooling import ActiveCheck, Balance, HealthChecks, PassiveCheck, Queue
+from wsgateway.settings.pooling import ActiveCheck, Balance, HealthChecks, PassiveCheck, Queue, TargetTls
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits

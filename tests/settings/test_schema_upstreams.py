@@ -3,8 +3,8 @@
 import pytest
 
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import TargetTls, Upstream
-from wsgateway.settings.pooling import Balance
+from wsgateway.settings.model import Upstream
+from wsgateway.settings.pooling import Balance, TargetTls
 
 from .files import LISTENERS, ROUTES, report
 

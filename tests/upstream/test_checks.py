@@ -12,9 +12,9 @@ from tests.support import PATIENCE_SECONDS, Peer, Upstream, head_of, switching, 
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.addresses import target as read
-from wsgateway.settings.model import Address, ProxyVersion, Target, TargetTls
+from wsgateway.settings.model import Address, ProxyVersion, Target
 from wsgateway.settings.model import Upstream as Behind
-from wsgateway.settings.pooling import ActiveCheck, CheckType
+from wsgateway.settings.pooling import ActiveCheck, CheckType, TargetTls
 from wsgateway.upstream.checks import check
 
 from .servers import accepted

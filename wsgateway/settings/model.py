@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
-from wsgateway.settings.pooling import Balance, HealthChecks, Queue
+from wsgateway.settings.pooling import Balance, HealthChecks, Queue, TargetTls
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -47,20 +47,6 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetTls:
-    """What a target must prove, and what we show it. Files are absolute paths of PEM."""
-
-    ca: str | None = None
-    """whose certificates count; None: the system's"""
-    server_name: str | None = None
-    """the name that its certificate must have; None: its host"""
-    certificate: str | None = None
-    """ours; None: we show none"""
-    private_key: str | None = None
-    """of it; None: in the same file"""
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """One server of an upstream."""
 
@@ -71,7 +57,7 @@ class Target:
     """as the operator wrote it"""
     scheme: str = "ws"
     """ws, wss, http or https"""
-    tls: TargetTls = TargetTls()
+    tls: TargetTls = field(default_factory=TargetTls)
     srv: bool = False
     """whether the host is the name of SRV records, which say where the servers are"""
     weight: int = 1

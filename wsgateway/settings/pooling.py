@@ -1,4 +1,4 @@
-"""What the program sees of a pool: how one of its targets is chosen, how it is checked, and what comes when it fails.
+"""What the program sees of a pool: how a target is trusted, chosen and checked, and what comes when it fails.
 
 As `model`, of which this is a part.
 """
@@ -9,6 +9,20 @@ from typing import Literal
 BalanceMethod = Literal["round_robin", "least_connections", "random", "hash"]
 HashSource = Literal["ip", "cookie", "header", "query"]
 CheckType = Literal["tcp", "http", "websocket"]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTls:
+    """What a target must prove, and what we show it. Files are absolute paths of PEM."""
+
+    ca: str | None = None
+    """whose certificates count; None: the system's"""
+    server_name: str | None = None
+    """the name that its certificate must have; None: its host"""
+    certificate: str | None = None
+    """ours; None: we show none"""
+    private_key: str | None = None
+    """of it; None: in the same file"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from wsgateway.settings.base import (
     UrlPath,
     Weight,
 )
-from wsgateway.settings.model import ProxyVersion, Target, TargetTls, Upstream
-from wsgateway.settings.pooling import ActiveCheck, CheckType, HealthChecks, PassiveCheck, Queue
+from wsgateway.settings.model import ProxyVersion, Target, Upstream
+from wsgateway.settings.pooling import ActiveCheck, CheckType, HealthChecks, PassiveCheck, Queue, TargetTls
 
 # The defaults stand where they are explained.
 _TARGET = Target("", 0, "")

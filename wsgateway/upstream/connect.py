@@ -12,7 +12,8 @@ import trio
 
 from wsgateway.errors import UpstreamError
 from wsgateway.net.channel import Channel, encrypt
-from wsgateway.settings.model import Address, Target, TargetTls
+from wsgateway.settings.model import Address, Target
+from wsgateway.settings.pooling import TargetTls
 from wsgateway.upstream.resolve import addresses
 
 # How long an address may keep the next one of its name waiting (RFC 8305, 8).
@@ -113,6 +114,7 @@ async def introduce(sock: socket.socket, target: Target, seconds: float, preface
     """
     if not preface and not target.secure:
         return sock
+    missing = f"no {'TLS with' if target.secure else 'connection to'} {target.url}"
     try:
         with trio.fail_after(seconds):
             await Channel(sock).send(preface)
@@ -121,11 +123,11 @@ async def introduce(sock: socket.socket, target: Target, seconds: float, preface
                 sock = await encrypt(sock, _context(target.tls), name)
     except trio.TooSlowError:
         sock.close()
-        raise UpstreamError(f"no TLS with {target.url} within {seconds:g} s", 504) from None
+        raise UpstreamError(f"{missing} within {seconds:g} s", 504) from None
     except OSError as error:
         sock.close()
         why = getattr(error, "verify_message", None) or getattr(error, "reason", None) or error.strerror or error
-        raise UpstreamError(f"no TLS with {target.url}: {why}") from None
+        raise UpstreamError(f"{missing}: {why}") from None
     except BaseException:
         sock.close()
         raise
