@@ -104,6 +104,12 @@ class Lines:
                     return entry
             await self._news.park()
 
+    async def enough(self, event: str, count: int) -> list[dict[str, Any]]:
+        """All lines of this event, as soon as there are so many."""
+        while len(lines := self.every(event)) < count:
+            await self._news.park()
+        return lines
+
     def every(self, event: str) -> list[dict[str, Any]]:
         """All lines of an event so far."""
         return [entry for entry in self.entries if entry["event"] == event]
@@ -190,15 +196,20 @@ class Peer:
 
 
 class Upstream:
-    """A server behind the gateway that says what the test says; over TLS if it is given what that takes."""
+    """A server behind the gateway that says what the test says; over TLS if it is given what that takes.
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    A port is for one that comes back where it was before.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
         self._tls = tls
+        self._address = (host, port)
         self._sock = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._accepted: list[Peer] = []
 
     async def __aenter__(self) -> Self:
-        await self._sock.bind(("127.0.0.1", 0))
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        await self._sock.bind(self._address)
         self._sock.listen(4096)
         return self
 
@@ -230,6 +241,10 @@ class Upstream:
         request = await peer.head()
         await peer.send(switching(request, *headers) + behind)
         return peer, request
+
+    def stop(self) -> None:
+        """Listens no more: clients are refused."""
+        self._sock.close()
 
     def hang_up(self) -> None:
         """Closes all connections that were accepted, also such whose handshake failed."""

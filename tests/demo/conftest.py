@@ -10,7 +10,7 @@ from wsgateway.demo.program import Demo
 from wsgateway.demo.upstream import Upstream
 from wsgateway.observe.log import Log, make_log
 from wsgateway.serve.listeners import listen
-from wsgateway.settings.model import Address
+from wsgateway.settings.basics import Address
 
 LOOPBACK = Address("127.0.0.1", 0)
 # More than anything here needs on a busy machine, and few enough that a hang is not mistaken for work.

@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from wsgateway.settings.model import Address
+from wsgateway.settings.basics import Address
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import trio
 
 from wsgateway.cli import main
 from wsgateway.serve.listeners import listen
-from wsgateway.settings.model import Address
+from wsgateway.settings.basics import Address
 
 from .conftest import LOOPBACK, PATIENCE_SECONDS
 from .fetching import fetch

@@ -9,7 +9,7 @@ from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import Question, probe
 from wsgateway.probe.transcript import Line
 from wsgateway.settings.addresses import target
-from wsgateway.settings.model import Address
+from wsgateway.settings.basics import Address
 
 from .fetching import fetch
 

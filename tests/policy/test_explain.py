@@ -94,3 +94,26 @@ def test_what_no_route_takes_is_404() -> None:
         "no route takes it: 404",
         "False",
     ]
+
+
+def test_several_targets_are_named_with_what_is_not_usual_about_them_and_how_they_are_balanced() -> None:
+    settings = parse(
+        """\
+version: 1
+listeners: [{name: public, bind: ["127.0.0.1:0"]}]
+routes: [{match: {path: {prefix: /}}, upstream: chat}]
+upstreams:
+  chat:
+    balance: {hash: {cookie: sid}}
+    targets:
+    - {url: "ws://a", weight: 3}
+    - {url: "ws://b"}
+    - {url: "ws://_ws._tcp.c", srv: true, backup: true}
+""",
+        "f.yaml",
+    )
+    what = Asked("public", "a.example", "/", upgrade=True, headers=Headers([]))
+    assert [*explain(settings, what, Visitor(DIALECTS["rfc6455"], None))][-1] == (
+        "  upstream chat: ws://a (weight 3), ws://b, ws://_ws._tcp.c (backup, by SRV records) in rfc6455,"
+        " by hash of cookie sid"
+    )

@@ -177,25 +177,27 @@ OFFER = Offer(
 def test_an_offer_is_rewritten_and_all_else_of_it_stays() -> None:
     upstream = replace(UPSTREAM, host="target")
     route = replace(ROUTE, rewrite=Rewrite("/chat", "/v1"))
-    assert upstream_offer(route, upstream, OFFER, VISIT) == Offer(
+    assert upstream_offer(route, upstream, upstream.targets[0], OFFER, VISIT) == Offer(
         "/v1/room?x",
         "10.0.1.11:9000",
         "http://page",
         ("a", "b"),
         ("permessage-deflate",),
         (("Cookie", "c"), *TOLD),
-        True,
+        secure=False,  # as the target is
     )
 
 
 def test_what_is_translated_cannot_be_compressed() -> None:
     text_only = replace(ROUTE, text_only=(DIALECTS["hybi-07"], DIALECTS["rfc6455"]))
     visit = replace(VISIT, dialect="rfc6455")
-    assert upstream_offer(text_only, UPSTREAM, OFFER, visit).extensions == ()
-    assert upstream_offer(text_only, UPSTREAM, OFFER, replace(VISIT, dialect="hybi-08")).extensions == (
-        "permessage-deflate",
+    assert upstream_offer(text_only, UPSTREAM, UPSTREAM.targets[0], OFFER, visit).extensions == ()
+    assert upstream_offer(
+        text_only, UPSTREAM, UPSTREAM.targets[0], OFFER, replace(VISIT, dialect="hybi-08")
+    ).extensions == ("permessage-deflate",)
+    assert (
+        upstream_offer(replace(ROUTE, extensions="none"), UPSTREAM, UPSTREAM.targets[0], OFFER, visit).extensions == ()
     )
-    assert upstream_offer(replace(ROUTE, extensions="none"), UPSTREAM, OFFER, visit).extensions == ()
 
 
 @pytest.mark.parametrize(

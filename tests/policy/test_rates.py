@@ -3,7 +3,7 @@
 import pytest
 
 from wsgateway.policy.rates import Bucket
-from wsgateway.settings.model import Rate
+from wsgateway.settings.basics import Rate
 
 
 def test_as_many_as_the_rate_allows_may_come_at_once() -> None:

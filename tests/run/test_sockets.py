@@ -7,8 +7,9 @@ import pytest
 from tests.settings.files import LISTENERS, SMALL
 from wsgateway.errors import SettingsError
 from wsgateway.run.sockets import Sockets, bind, close, shares
+from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Address, Settings
+from wsgateway.settings.model import Settings
 
 
 def settings(*listeners: str) -> Settings:

@@ -28,10 +28,21 @@ async def gone(gateway: Running, client: Peer) -> None:
 
 async def test_a_gateway_that_has_done_nothing_says_so() -> None:
     async with Upstream() as upstream, serving(upstream.port, behind="max_connections: 7") as gateway:
+        target = {
+            "url": f"ws://127.0.0.1:{upstream.port}",
+            "address": f"127.0.0.1:{upstream.port}",
+            "state": "up",
+            "weight": 1,
+            "backup": False,
+            "open": 0,
+            "served": 0,
+            "failures": 0,
+            "last_failure": None,
+        }
         assert status(gateway) == {
             "draining": False,
             "connections": {"public": {"open": 0, "cap": 20000}},
-            "pools": {"behind": {"open": 0, "cap": 7}},
+            "pools": {"behind": {"balance": "round_robin", "open": 0, "waiting": 0, "targets": [target]}},
             "sessions": {"by_dialect": {}, "by_route": {}},
             "opened": {},
             "ended": {},

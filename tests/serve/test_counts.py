@@ -4,7 +4,7 @@ import pytest
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.serve.counts import Cleanup, Counts, Meters
-from wsgateway.settings.model import Rate
+from wsgateway.settings.basics import Rate
 
 TOO_MANY = WsgatewayError("too many")
 # More than are kept before the full ones are looked for.

@@ -98,12 +98,12 @@ MOVES: dict[str, tuple[bytes, list[bytes], list[bytes]]] = {
 
 @pytest.mark.parametrize(("request_", "up", "down"), MOVES.values(), ids=MOVES)
 async def test_whatever_moves_has_time(request_: bytes, up: list[bytes], down: list[bytes]) -> None:
-    async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, timeouts="send: 500ms") as gateway:
         client, behind, _ = await passed(upstream, gateway, request_)
         # Slow on purpose: each is in time, and all of it takes longer than is allowed for nothing.
         for peer, pieces in (client, up), (behind, down):
             for piece in pieces:
-                await trio.sleep(0.12)
+                await trio.sleep(0.2)
                 await peer.send(piece)
         await client.until(b"\r\n\r\nok")
 

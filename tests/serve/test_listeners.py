@@ -13,8 +13,8 @@ from tests.support import Upstream, configuration, serving_text, switching
 from wsgateway.errors import SettingsError
 from wsgateway.run.sockets import bind
 from wsgateway.serve.listeners import listen
+from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Address
 
 MODERN = BY_DIALECT["rfc6455"]
 HAS_IPV6 = Path("/proc/net/if_inet6").exists()

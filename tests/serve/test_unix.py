@@ -14,7 +14,7 @@ from tests.processes import GatewayProcess
 from tests.support import Peer, Running, Upstream, configuration, head_of, serving_text, switching, values
 from wsgateway.errors import SettingsError
 from wsgateway.serve.listeners import listen
-from wsgateway.settings.model import UnixAddress
+from wsgateway.settings.basics import UnixAddress
 
 MODERN = BY_DIALECT["rfc6455"]
 PROXY_V1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n"

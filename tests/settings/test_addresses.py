@@ -5,7 +5,8 @@ import re
 import pytest
 
 from wsgateway.settings.addresses import address, bind_address, domain, port, target
-from wsgateway.settings.model import Address, Target, UnixAddress
+from wsgateway.settings.basics import Address, UnixAddress
+from wsgateway.settings.model import Target
 
 
 @pytest.mark.parametrize(

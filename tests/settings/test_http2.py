@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from wsgateway.settings.basics import Rate
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Http2, Rate
+from wsgateway.settings.model import Http2
 
 from .files import ROUTES, UPSTREAMS
 

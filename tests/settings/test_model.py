@@ -2,7 +2,8 @@
 
 import pytest
 
-from wsgateway.settings.model import PathMatch, Rate
+from wsgateway.settings.basics import Rate
+from wsgateway.settings.model import PathMatch
 
 
 @pytest.mark.parametrize(

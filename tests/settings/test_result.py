@@ -3,9 +3,9 @@
 from ipaddress import ip_network
 
 from wsgateway.dialects import DIALECTS, Limits
+from wsgateway.settings.basics import Address, Rate
 from wsgateway.settings.load import parse
 from wsgateway.settings.model import (
-    Address,
     Certificate,
     FlashPolicy,
     HeaderRules,
@@ -17,17 +17,16 @@ from wsgateway.settings.model import (
     Origins,
     PathMatch,
     ProxyProtocol,
-    Rate,
     Rates,
     Rewrite,
     Route,
     Settings,
     Shutdown,
     Target,
-    TargetTls,
     Timeouts,
     Upstream,
 )
+from wsgateway.settings.pooling import ActiveCheck, Balance, HealthChecks, PassiveCheck, Queue, TargetTls
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -41,6 +40,11 @@ ECHO = Upstream(
     host="preserve",
     send_proxy_protocol="none",
     max_connections=None,
+    balance=Balance("round_robin"),
+    queue=Queue(0, 1.0),
+    attempts=2,
+    health=HealthChecks(None, PassiveCheck(5, 30.0, 30.0, 300.0)),
+    resolve_seconds=30.0,
 )
 
 
@@ -167,7 +171,16 @@ upstreams:
     host: target
     send_proxy_protocol: v2
     max_connections: 5
-  pages: {targets: [{url: "https://[::1]"}]}
+    balance: {hash: {cookie: sid}}
+    retry: {attempts: 3}
+    queue: {size: 4, timeout: 6s}
+    health:
+      active: {type: websocket, path: /health, interval: 7s, timeout: 8s, rise: 9, fall: 10}
+      passive: {failures: 11, window: 12s, eject: 13s, eject_most: 14m}
+    resolve: {interval: 15s}
+  pages:
+    targets: [{url: "https://[::1]"}, {url: "http://b", backup: true, weight: 2, max_connections: 3}]
+    health: {active: {}, passive: {failures: none}}
   web: {targets: [{url: "ws://web/"}]}
   spare: {targets: [{url: "ws://spare"}]}
 shutdown: {drain: 2m, spread: none, close_code: 4000}
@@ -182,8 +195,21 @@ logging: {level: debug, format: json}
         host="target",
         send_proxy_protocol="v2",
         max_connections=5,
+        balance=Balance("hash", "cookie", "sid"),
+        queue=Queue(4, 6.0),
+        attempts=3,
+        health=HealthChecks(ActiveCheck("websocket", "/health", 7.0, 8.0, 9, 10), PassiveCheck(11, 12.0, 13.0, 840.0)),
+        resolve_seconds=15.0,
     )
-    pages = Upstream("pages", (Target("::1", 443, "https://[::1]", "https"),), rfc6455)
+    pages = Upstream(
+        "pages",
+        (
+            Target("::1", 443, "https://[::1]", "https"),
+            Target("b", 80, "http://b", "http", weight=2, backup=True, max_connections=3),
+        ),
+        rfc6455,
+        health=HealthChecks(ActiveCheck("tcp", "/", 10.0, 2.0, 2, 3), PassiveCheck(None, 30.0, 30.0, 300.0)),
+    )
     web = Upstream("web", (Target("web", 80, "ws://web/"),), rfc6455)
     grants = (Grant("*.example.com", (80, 8080)), Grant("*", (443,)))
     assert parse(text, "/etc/wsgateway/f.yaml") == Settings(

@@ -104,9 +104,10 @@ def test_the_name_of_an_upstream_is_plain() -> None:
     ]
 
 
-def test_an_upstream_has_one_target_in_this_version() -> None:
-    assert findings(upstreams={"a": {"targets": [{}, {}, {}]}, "b": {"targets": [{}]}, "c": {"targets": []}}) == [
-        Finding(("upstreams", "a", "targets"), "3 targets are given, this version takes exactly one per upstream")
+def test_a_target_stands_once() -> None:
+    targets = [{"url": "ws://a"}, {"url": "ws://b"}, {"url": "WS://A:80/"}, {"url": "wss://a"}, {"url": "ws://a:81"}]
+    assert findings(upstreams={"a": {"targets": targets}, "b": {"targets": targets[:1]}}) == [
+        Finding(("upstreams", "a", "targets", 2, "url"), "'WS://A:80/' is targets[0] already; give that a weight")
     ]
 
 

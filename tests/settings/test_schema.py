@@ -216,17 +216,16 @@ def test_a_mistake_in_a_route_is_named(route: str, message: str) -> None:
             " https://",
         ),
         (
-            "{targets: [{url: ws://a}, {url: ws://b}]}",
-            "upstreams.echo.targets: 2 targets are given, this version takes exactly one per upstream",
+            "{targets: [{url: ws://a, backup: true}, {url: ws://b, backup: true}]}",
+            "upstreams.echo: all targets are backups; one at least must be for every day",
         ),
         (
             "{targets: [ws://a]}",
             "upstreams.echo.targets[0]: 'ws://a' is not a mapping; write 'key: value' in it",
         ),
         (
-            "{targets: [{url: ws://a}], balance: x}",
-            "upstreams.echo.balance: this key is unknown;"
-            " known are targets, dialect, host, send_proxy_protocol, max_connections",
+            "{targets: [{url: ws://a}], balanced: x}",
+            "upstreams.echo.balanced: this key is unknown; did you mean 'balance'?",
         ),
     ],
 )

@@ -3,7 +3,8 @@
 import pytest
 
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import TargetTls, Upstream
+from wsgateway.settings.model import Upstream
+from wsgateway.settings.pooling import Balance, TargetTls
 
 from .files import LISTENERS, ROUTES, report
 
@@ -77,6 +78,89 @@ MISTAKES: list[tuple[str, ...]] = [
         "22: upstreams.echo.max_connections: 'many' is no bound; write a whole number of 1 or more, or none",
     ),
     (
+        "targets: [{url: ws://a, weight: 0}]",
+        "37: upstreams.echo.targets[0].weight: 0 is too small, at least 1 is allowed",
+    ),
+    (
+        "targets: [{url: ws://a, weight: 65536}]",
+        "37: upstreams.echo.targets[0].weight: 65536 is too large, at most 65535 is allowed",
+    ),
+    (
+        "targets: [{url: ws://a, backup: maybe}]",
+        "37: upstreams.echo.targets[0].backup: 'maybe' is neither true nor false",
+    ),
+    (
+        "targets: [{url: ws://a, max_connections: 0}]",
+        "46: upstreams.echo.targets[0].max_connections: 0 is no bound; write a whole number of 1 or more, or none",
+    ),
+    (
+        "targets: [{url: ws://a}, {url: ws://A/}]",
+        "36: upstreams.echo.targets[1].url: 'ws://A/' is targets[0] already; give that a weight",
+    ),
+    (
+        "targets: [{url: ws://10.0.0.1, srv: true}]",
+        "15: upstreams.echo.targets[0]: srv needs the name of SRV records, and 10.0.0.1 is an address",
+    ),
+    (
+        "targets: [{url: ws://a:80/, srv: true}]",
+        "15: upstreams.echo.targets[0]: the port comes from the SRV records; leave it out of the url",
+    ),
+    (
+        "targets: [{url: ws://a, srv: true, weight: 1}]",
+        "15: upstreams.echo.targets[0]: the weights come from the SRV records; leave weight out",
+    ),
+    (
+        "retry: {attempts: 0}",
+        "23: upstreams.echo.retry.attempts: 0 is too small, at least 1 is allowed",
+    ),
+    (
+        "queue: {size: -1, timeout: 0s}",
+        "19: upstreams.echo.queue.size: -1 is too small, at least 0 is allowed",
+        "32: upstreams.echo.queue.timeout: '0s' is too short, more than 0s is allowed",
+    ),
+    (
+        "resolve: {interval: 30}",
+        "25: upstreams.echo.resolve.interval: 30 has no unit; write 30s (or with ms, m or h)",
+    ),
+    (
+        "health: {active: ~}",
+        "22: upstreams.echo.health.active: an empty value says nothing; leave the key out",
+    ),
+    (
+        "health: {active: {type: ping, path: x, interval: 5, timeout: x, rise: 0, fall: 0}}",
+        "29: upstreams.echo.health.active.type: 'ping' is unknown; known are tcp, http, websocket",
+        "41: upstreams.echo.health.active.path: 'x' is not a path; it must begin with '/'",
+        "54: upstreams.echo.health.active.interval: 5 has no unit; write 5s (or with ms, m or h)",
+        "66: upstreams.echo.health.active.timeout: 'x' is not a duration; write it as 10s, 500ms, 2m or 1h",
+        "75: upstreams.echo.health.active.rise: 0 is too small, at least 1 is allowed",
+        "84: upstreams.echo.health.active.fall: 0 is too small, at least 1 is allowed",
+    ),
+    (
+        "health: {passive: {failures: 0, window: 0s, eject: 1, eject_most: x}}",
+        "34: upstreams.echo.health.passive.failures: 0 is no bound; write a whole number of 1 or more, or none",
+        "45: upstreams.echo.health.passive.window: '0s' is too short, more than 0s is allowed",
+        "56: upstreams.echo.health.passive.eject: 1 has no unit; write 1s (or with ms, m or h)",
+        "71: upstreams.echo.health.passive.eject_most: 'x' is not a duration; write it as 10s, 500ms, 2m or 1h",
+    ),
+    *(
+        (
+            f"balance: {value}",
+            f"14: upstreams.echo.balance: {seen} is no way to balance; write round_robin, least_connections or random,"
+            " or {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip",
+        )
+        for value, seen in {
+            "fastest": "'fastest'",
+            "hash": "'hash'",
+            "7": "7",
+            "{hash: ip}": "a mapping",
+            "{hash: {ip: false}}": "a mapping",
+            "{hash: {ip: true, cookie: a}}": "a mapping",
+            "{hash: {cookie: a b}}": "a mapping",
+            "{hash: {cookie: true}}": "a mapping",
+            "{hash: {ip: true}, other: x}": "a mapping",
+        }.items()
+    ),
+    (
         "max_connections: ~",
         "22: upstreams.echo.max_connections: an empty value says nothing; leave the key out",
     ),
@@ -128,6 +212,39 @@ def test_the_host_may_be_any(host: str) -> None:
 @pytest.mark.parametrize(("written", "bound"), [("none", None), ("1", 1)])
 def test_a_bound_is_a_number_or_none(written: str, bound: int | None) -> None:
     assert upstream(f"max_connections: {written}").max_connections == bound
+
+
+@pytest.mark.parametrize(
+    ("written", "balance"),
+    [
+        ("round_robin", Balance("round_robin")),
+        ("least_connections", Balance("least_connections")),
+        ("random", Balance("random")),
+        ("{hash: {ip: true}}", Balance("hash", "ip")),
+        ("{hash: {cookie: SID}}", Balance("hash", "cookie", "SID")),
+        ("{hash: {header: X-User}}", Balance("hash", "header", "X-User")),
+        ("{hash: {query: user}}", Balance("hash", "query", "user")),
+    ],
+)
+def test_there_are_ways_to_balance(written: str, balance: Balance) -> None:
+    assert upstream(f"balance: {written}").balance == balance
+
+
+def test_a_check_by_websocket_is_for_servers_that_speak_it() -> None:
+    targets = "{targets: [{url: ws://a}, {url: https://b}], health: {active: {type: websocket}}}"
+    assert report(f"version: 1\n{LISTENERS}{ROUTES}upstreams:\n  echo: {targets}\n")[-1] == (
+        "f.yaml:5:9: upstreams.echo: health.active of type websocket is for ws:// and wss://, not for https://"
+    )
+
+
+def test_records_of_services_need_a_library_that_not_everybody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "targets: [{url: wss://_ws._tcp.chat.internal, srv: true}]"
+    (target,) = upstream(line).targets
+    assert (target.srv, target.host) == (True, "_ws._tcp.chat.internal")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert report(whole(line)) == [
+        "f.yaml:6:15: upstreams.echo.targets[0]: srv needs the library dnspython; install wsgateway[srv]"
+    ]
 
 
 @pytest.mark.parametrize("url", ["http://u:secret@a", "https://u:secret@a"])

@@ -46,7 +46,9 @@ def test_the_schema_can_be_told_to_an_editor() -> None:
 def test_the_keys_of_a_section_are_those_of_the_file() -> None:
     assert known_keys(("listeners", 0, "limits")) == ["head_size", "headers"]
     assert known_keys(("listeners", 0, "flash_policy", "allow", 1)) == ["domain", "ports"]
-    assert known_keys(("upstreams", "echo", "targets", 0)) == ["url", "tls"]
+    assert known_keys(("upstreams", "echo", "targets", 0)) == [
+        "url", "tls", "weight", "backup", "max_connections", "srv",
+    ]  # fmt: skip
     assert known_keys(("listeners", 0, "tls", "certificates", 0)) == ["hosts", "certificate", "private_key"]
     assert (
         known_keys(("defaults", "binary")) == known_keys(("routes", 2, "binary")) == ["encode", "decode", "text_only"]

@@ -16,8 +16,9 @@ from wsgateway.observe.log import Log
 from wsgateway.run.sockets import bind
 from wsgateway.run.worker import serve_until_signalled
 from wsgateway.serve.listeners import listen
+from wsgateway.settings.basics import Address
 from wsgateway.settings.load import single
-from wsgateway.settings.model import Address, Origins, Shutdown
+from wsgateway.settings.model import Origins, Shutdown
 
 HOST = "127.0.0.1"
 

@@ -23,7 +23,7 @@ from wsgateway.errors import HandshakeError
 from wsgateway.observe.log import Log
 from wsgateway.probe.client import Question, probe
 from wsgateway.probe.transcript import Line
-from wsgateway.settings.model import Address
+from wsgateway.settings.basics import Address
 from wsgateway.wire.heads import Headers, Request
 
 MAX_CONNECTIONS = 64

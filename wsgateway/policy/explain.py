@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from wsgateway.policy.checks import Visitor, results
 from wsgateway.policy.routes import Asked, mismatches
-from wsgateway.settings.model import Route, Settings, Upstream
+from wsgateway.settings.model import Route, Settings, Target, Upstream
 
 
 def explain(settings: Settings, what: Asked, visitor: Visitor) -> Iterator[str]:
@@ -44,4 +44,16 @@ def _http(route: Route) -> Iterator[str]:
 
 
 def _destination(upstream: Upstream, how: str) -> str:
-    return f"  upstream {upstream.name}: {', '.join(target.url for target in upstream.targets)}{how}"
+    targets = ", ".join(map(_told, upstream.targets))
+    balanced = f", by {upstream.balance}" if len(upstream.targets) > 1 else ""
+    return f"  upstream {upstream.name}: {targets}{how}{balanced}"
+
+
+def _told(target: Target) -> str:
+    """A target, and what is not usual about it."""
+    facts = [
+        *(["backup"] if target.backup else []),
+        *(["by SRV records"] if target.srv else []),
+        *([f"weight {target.weight}"] if target.weight != 1 else []),
+    ]
+    return target.url + (f" ({', '.join(facts)})" if facts else "")

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from wsgateway.dialects import Headers
-from wsgateway.settings.model import UNIX, Peers
+from wsgateway.settings.basics import UNIX, Peers
 from wsgateway.wire.heads import is_host
 
 # RFC 7239, 4: parameters are tokens, or stand in quotes. Addresses with a port or in brackets are taken without them.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from wsgateway.dialects import Offer
 from wsgateway.policy.forwarded import Identity
-from wsgateway.settings.model import UNIX, Rewrite, Route, Target, Upstream
+from wsgateway.settings.basics import UNIX
+from wsgateway.settings.model import Rewrite, Route, Target, Upstream
 
 # What says who the client is. Ours alone reaches an upstream, whichever way a client spells it: CGI and WSGI take
 # X_Forwarded_For for X-Forwarded-For.
@@ -28,15 +29,16 @@ class Visit:
     listener: str
 
 
-def upstream_offer(route: Route, upstream: Upstream, offer: Offer, visit: Visit) -> Offer:
-    """The client's offer, as an upstream gets it. What is translated cannot be compressed."""
+def upstream_offer(route: Route, upstream: Upstream, target: Target, offer: Offer, visit: Visit) -> Offer:
+    """The client's offer, as a target of an upstream gets it. What is translated cannot be compressed."""
     text_only = visit.dialect in (each.name for each in route.text_only)
     return replace(
         offer,
         target=rewritten(route.rewrite, offer.target),
-        host=upstream_host(upstream, upstream.targets[0], offer.host),
+        host=upstream_host(upstream, target, offer.host),
         extensions=offer.extensions if route.extensions == "forward" and not text_only else (),
         headers=upstream_headers(route, offer.headers, visit),
+        secure=target.secure,
     )
 
 

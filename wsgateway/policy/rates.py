@@ -1,6 +1,6 @@
 """How often somebody may do something: a bucket of tokens, one for each time, that fills again."""
 
-from wsgateway.settings.model import Rate
+from wsgateway.settings.basics import Rate
 
 
 class Bucket:

@@ -17,7 +17,8 @@ from wsgateway.relay.closing import Dismissal
 from wsgateway.run.sockets import Sockets, close, shares
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.listeners import Acceptor
-from wsgateway.settings.model import Bind, Settings
+from wsgateway.settings.basics import Bind
+from wsgateway.settings.model import Settings
 
 # Sessions that are spread over a time are ended in turns of this length, if there are many.
 TURN_SECONDS = 0.1
@@ -49,6 +50,7 @@ class Service:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._gateway.engine.run)
+                nursery.start_soon(self._gateway.pools.run)
                 async with trio.open_nursery() as sessions:
                     self._sessions = sessions
                     for acceptor in self._beginning:

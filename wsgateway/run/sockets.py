@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from wsgateway.errors import SettingsError
 from wsgateway.serve.listeners import listen
-from wsgateway.settings.model import Bind, Listener, Settings
+from wsgateway.settings.basics import Bind
+from wsgateway.settings.model import Listener, Settings
 
 Sockets = Mapping[Bind, list[socket.socket]]
 """Listening sockets: several for a name that has several addresses, and for port 0, which may be bound many times."""

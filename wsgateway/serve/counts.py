@@ -10,7 +10,7 @@ import trio
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.policy.rates import Bucket
-from wsgateway.settings.model import Rate
+from wsgateway.settings.basics import Rate
 
 # Buckets that are full again are forgotten when there are so many, or twice as many as were left the last time.
 _MANY = 4096

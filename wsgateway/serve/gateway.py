@@ -16,6 +16,7 @@ from wsgateway.serve.counts import Counts, Meters, Newest
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Listener, Settings
 from wsgateway.upstream.connect import client_contexts
+from wsgateway.upstream.pool import Pools
 from wsgateway.wire.masking import mask_keys
 
 # Who has just connected is about to ask: a drain waits so long for the request of a client, from when it came.
@@ -64,7 +65,7 @@ class Gateway:
     engine: Engine = field(default_factory=Engine)
     tally: Tally = field(default_factory=Tally)
     connections: Counts = field(default_factory=Counts)
-    """by what they are counted by: a listener and an address, an upstream"""
+    """by what they are counted by: a listener and an address"""
     handshakes: Meters = field(default_factory=Meters)
     """by route and address"""
     entrances: dict[str, Entrance] = field(default_factory=dict)
@@ -73,14 +74,17 @@ class Gateway:
     """for clients that have no session yet, and until when a drain waits with each of them"""
     closing_at: float | None = None
     """when a drain sends away who has no session then; None: there is none"""
+    pools: Pools = field(init=False)
 
     def __post_init__(self) -> None:
+        self.pools = Pools(self.log)
         self.take(self.settings)
 
     def take(self, settings: Settings) -> None:
         """Has everything that begins from now on use these settings. Raises SettingsError; nothing has changed then."""
         contexts = _contexts(settings)
         self.settings = settings
+        self.pools.update(settings.upstreams.values())
         self.entrances = {name: each for name, each in self.entrances.items() if each.connections or name in contexts}
         for listener in settings.listeners:
             entrance = self.entrances.setdefault(listener.name, Entrance(listener, None))
@@ -124,10 +128,7 @@ class Gateway:
                 for name, each in self.entrances.items()
                 if each.connections or name in names
             },
-            "pools": {
-                name: {"open": self.connections[name], "cap": upstream.max_connections}
-                for name, upstream in self.settings.upstreams.items()
-            },
+            "pools": self.pools.status(),
             **self.tally.status(),
         }
 

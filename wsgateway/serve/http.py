@@ -16,20 +16,24 @@ import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import trio
 
 from wsgateway.errors import HandshakeError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel
+from wsgateway.policy.affinity import affinity
 from wsgateway.policy.forwarded import identify
 from wsgateway.policy.passing import Visit, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import asked, decide
+from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import ASKING_SECONDS
 from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, proxy_header
 from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request, stopped
-from wsgateway.settings.model import Route, Upstream
-from wsgateway.upstream.connect import reach
+from wsgateway.settings.model import Route, Target, Upstream
+from wsgateway.upstream.pool import Lease
+from wsgateway.upstream.search import Search
 from wsgateway.wire.exchange import (
     RequestBody,
     asks_for_websocket,
@@ -140,21 +144,30 @@ class Exchange:
     async def _pass(self) -> None:
         upstream = self._route.http_upstream
         assert upstream is not None, "the caller has seen to it"
-        full = HandshakeError("too many connections", 503, kind="limit")
-        counted = self._turn.gateway.connections.one_more(upstream.name, upstream.max_connections, full)
-        with Cleanup([counted]):
-            target = upstream.targets[0]
-            preface = proxy_header(upstream, self._turn.client)
-            sock = await reach(target, self._route.timeouts.connect_seconds, preface)
+        turn, timeouts = self._turn, self._route.timeouts
+        pool = turn.gateway.pools[upstream.name]
+        search = Search(pool, affinity(upstream.balance, self._request, self._visit.identity.ip))
+        preface = proxy_header(upstream, turn.client)
+
+        async def attempt(lease: Lease, seconds: float, mine: Cleanup) -> tuple[Lease, socket.socket]:
+            sock = await search.reach(lease, timeouts.connect_seconds, preface)
+            mine.append(sock.close)
+            return lease, sock
+
+        with Cleanup() as cleanup:
+            left = partial(turn.remaining, timeouts.handshake_seconds)
+            lease, sock = await served(search, self._client, left, attempt, turn.facts, cleanup)
+            self._upstream = Channel(sock)
             try:
-                self._upstream = Channel(sock)
                 with self._patience:
                     self._moved()
-                    await self._talk(self._head.head(self._upstream_request(upstream)))
-            finally:
-                sock.close()
-        if self._patience.cancelled_caught:
-            raise self._late()
+                    await self._talk(self._head.head(self._upstream_request(upstream, lease.place.target)))
+                if self._patience.cancelled_caught:
+                    raise self._late()
+            except UpstreamError as error:
+                search.failed(lease, error)
+                raise
+            search.served(lease)
 
     async def _talk(self, head: bytes) -> None:
         """Sends the request, and passes the answer: at the same time, if not all of the request is here."""
@@ -211,9 +224,8 @@ class Exchange:
         self._open_ended = self._request.version == "1.0" and "Content-Length" not in answer.headers
         return self._turn.head.respond(answer)
 
-    def _upstream_request(self, upstream: Upstream) -> Request:
-        """The request as the upstream gets it: its own Host first, then what the client says, then what we say."""
-        target = upstream.targets[0]
+    def _upstream_request(self, upstream: Upstream, target: Target) -> Request:
+        """The request as a target gets it: its own Host first, then what the client says, then what we say."""
         asked_host = self._request.headers.one("Host") or target.authority  # none in HTTP/1.0
         identity = self._visit.identity
         visit = replace(self._visit, identity=replace(identity, host=identity.host or asked_host))
@@ -276,8 +288,6 @@ class Exchange:
     def _log(self, fault: Fault | None, seconds: float) -> None:
         """Writes the line, and counts it."""
         log = self._turn.gateway.log
-        upstream = self._route.http_upstream
-        assert upstream is not None, "the caller has seen to it"
         status = self._status or getattr(fault, "status", None)
         self._turn.gateway.tally.exchange(status)
         why = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
@@ -288,7 +298,6 @@ class Exchange:
             route=self._route.name,
             method=self._request.method[:LOGGED_CHARACTERS],
             **self._turn.facts,
-            target=upstream.targets[0].url,
             **({} if status is None else {"status": status}),
             bytes_in=self._bytes_in,
             bytes_out=self._bytes_out,

@@ -12,7 +12,7 @@ from wsgateway.net.channel import Channel
 from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.prologue import Client
 from wsgateway.serve.session import serve_client, turn_away
-from wsgateway.settings.model import UNIX, Address, UnixAddress
+from wsgateway.settings.basics import UNIX, Address, UnixAddress
 
 # Clients that wait to be accepted: all come back at once after an outage. The kernel's somaxconn bounds it too.
 BACKLOG = 4096

@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 
 import trio
@@ -22,6 +23,7 @@ from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, Wsgat
 from wsgateway.net.channel import Channel, watch_over
 from wsgateway.observe.log import LEVELS
 from wsgateway.observe.tally import Figures
+from wsgateway.policy.affinity import affinity
 from wsgateway.policy.checks import Visitor, admit
 from wsgateway.policy.forwarded import Identity, identify
 from wsgateway.policy.passing import Visit, location_secure, upstream_offer
@@ -29,13 +31,16 @@ from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import asked, decide
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import Terms, translator
+from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import Entrance, Gateway, stops
 from wsgateway.serve.pace import Paced
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, too_late
-from wsgateway.settings.model import UNIX, OverRate, Rate, Route, Upstream
-from wsgateway.upstream.connect import reach
+from wsgateway.settings.basics import UNIX, Rate
+from wsgateway.settings.model import OverRate, Route, Upstream
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
+from wsgateway.upstream.pool import Lease
+from wsgateway.upstream.search import Search
 from wsgateway.wire.closecodes import POLICY_VIOLATION
 from wsgateway.wire.events import Role
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response, not_upgradable
@@ -47,6 +52,8 @@ CHALLENGE_GRACE_SECONDS = 0.2
 _VERSION = ("Sec-WebSocket-Version",)
 # As much of what a client may make as long as it likes is in a line of the log.
 LOGGED_CHARACTERS = 200
+# What a server answers that cannot serve now, where another one may: all else is for the client (RFC 9110, 15.6).
+_NOT_NOW = (502, 503, 504)
 _UNUSABLE = "the server behind this gateway cannot be used now"
 
 
@@ -201,11 +208,10 @@ class Opening:
             raise too_late(seconds)
         upstream = route.upstream
         assert upstream is not None, "one of the checks"
-        full = HandshakeError("too many connections", 503, kind="limit")
-        offer = upstream_offer(route, upstream, answering.offer, Visit(identity, dialect.name, self._listener.name))
+        search = Search(self._gateway.pools[upstream.name], affinity(upstream.balance, request, identity.ip))
+        visit = Visit(identity, dialect.name, self._listener.name)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
-            mine.append(self._gateway.connections.one_more(upstream.name, upstream.max_connections, full))
-            sock, result = await self._reach_upstream(route, upstream, offer, mine)
+            sock, result = await self._reach_upstream(search, route, upstream, answering.offer, visit, mine)
             if isinstance(result, Agreement):
                 await self._accept(answering, result, route, identity)
                 ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
@@ -228,19 +234,34 @@ class Opening:
                 raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait, "rate")
 
     async def _reach_upstream(
-        self, route: Route, upstream: Upstream, offer: Offer, cleanup: Cleanup
+        self, search: Search, route: Route, upstream: Upstream, offer: Offer, visit: Visit, cleanup: Cleanup
     ) -> tuple[socket.socket, Agreement | Refusal]:
-        """Connects to the upstream's target and makes it the client's offer. `cleanup` gets the socket to close."""
-        target = upstream.targets[0]
-        self._facts["target"] = target.url
-        seconds = route.timeouts.handshake_seconds
-        silent = UpstreamError(f"silent for what was left of the {seconds:g} s for a handshake", 504)
-        asking = upstream.dialect.handshake.asking(replace(offer, secure=target.secure), os.urandom)
-        with self._gateway.patient(self._turn.until(seconds), silent, stops()):
-            sock = await reach(target, route.timeouts.connect_seconds, proxy_header(upstream, self._client))
-            cleanup.append(sock.close)
-            result = await shake_hands(Channel(sock), asking)
-        return sock, result
+        """Connects to one of the upstream's targets and makes it the client's offer. `cleanup` gets what is to be done
+        at the end: the socket closed, and its place left."""
+        whole = route.timeouts.handshake_seconds
+
+        async def attempt(lease: Lease, seconds: float, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
+            target = lease.place.target
+            theirs = upstream_offer(route, upstream, target, offer, visit)
+            asking = upstream.dialect.handshake.asking(theirs, os.urandom)
+            share = f"{seconds:.3g} s" if search.left else f"what was left of the {whole:g} s for a handshake"
+            silent = UpstreamError(f"silent for {share}", 504)
+            with self._gateway.patient(trio.current_time() + seconds, silent, stops()):
+                sock = await search.reach(lease, route.timeouts.connect_seconds, proxy_header(upstream, self._client))
+                mine.append(sock.close)
+                result = await shake_hands(Channel(sock), asking)
+            if isinstance(result, Agreement) or result.response.status not in _NOT_NOW:
+                search.served(lease)
+                return sock, result
+            error = UpstreamError(f"answered {result.response.status}", result.response.status)
+            if search.left:
+                raise error
+            search.failed(lease, error)  # and the client gets that answer
+            return sock, result
+
+        return await served(
+            search, self._client.channel, partial(self._turn.remaining, whole), attempt, self._facts, cleanup
+        )
 
     async def _accept(self, answering: Answering, agreement: Agreement, route: Route, identity: Identity) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""

@@ -11,7 +11,8 @@ from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.gateway import ASKING_SECONDS, Entrance, Gateway, stops
-from wsgateway.settings.model import UNIX, Listener, Timeouts
+from wsgateway.settings.basics import UNIX
+from wsgateway.settings.model import Listener, Timeouts
 from wsgateway.wire import proxy_protocol
 from wsgateway.wire.flash import asks_for_policy, policy
 from wsgateway.wire.heads import Request, RequestHead

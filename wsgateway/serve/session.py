@@ -18,7 +18,8 @@ from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.opening import Opened, Opening, Turn
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, greet, read_request
-from wsgateway.settings.model import UNIX, Route
+from wsgateway.settings.basics import UNIX
+from wsgateway.settings.model import Route
 from wsgateway.wire.events import Close
 
 Begin = Callable[[Turn, Cleanup], Awaitable[Opened | None]]

@@ -8,8 +8,9 @@ import re
 from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from wsgateway.settings.basics import UNIX, Address, UnixAddress
 from wsgateway.settings.findings import seen
-from wsgateway.settings.model import UNIX, Address, Target, UnixAddress
+from wsgateway.settings.model import Target
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _URL = re.compile(

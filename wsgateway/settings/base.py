@@ -9,10 +9,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from wsgateway.dialects import Dialect
 from wsgateway.settings.addresses import bind_address, domain, port, target
+from wsgateway.settings.basics import Address, Peers, Rate, UnixAddress
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
-from wsgateway.settings.model import Address, Peers, Rate, Target, UnixAddress
+from wsgateway.settings.model import Target
 from wsgateway.settings.patterns import (
+    balance,
     header_name,
     header_value,
     host_pattern,
@@ -22,11 +24,14 @@ from wsgateway.settings.patterns import (
     rate,
     upstream_host,
 )
+from wsgateway.settings.pooling import Balance, BalanceMethod, HashSource
 from wsgateway.settings.units import KIB, MIB, byte_count, seconds
 from wsgateway.wire.closecodes import RFC6455_CODES
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
 _MOST_MESSAGE_BYTES = 2**62
+# What SRV records have for a weight.
+_MOST_WEIGHT = 65535
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(r"/[!-~]*")
@@ -96,6 +101,8 @@ Version = Annotated[Literal[1], _read_by(_version, Literal[1])]
 Name = Annotated[str, AfterValidator(plain_name)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+Weight = Annotated[int, Field(ge=1, le=_MOST_WEIGHT)]
 CountOrNone = Annotated[int | None, _read_by(_or_none(_count), int | Literal["none"])]
 Duration = Annotated[float, _read_by(seconds)]
 DurationOrNone = Annotated[float | None, _read_by(_or_none(seconds))]
@@ -114,6 +121,9 @@ Trusted = Annotated[Peers, _read_by(peers)]
 RateOrNone = Annotated[Rate | None, _read_by(rate)]
 HeaderName = Annotated[str, _read_by(header_name)]
 HeaderValue = Annotated[str, _read_by(header_value)]
+BalanceMode = Annotated[
+    Balance, _read_by(balance, BalanceMethod | dict[Literal["hash"], dict[HashSource, str | Literal[True]]])
+]
 UpstreamHost = Annotated[str, _read_by(upstream_host)]
 Regex = Annotated[re.Pattern[str], _read_by(pattern)]
 FileName = Annotated[str, _read_by(_file)]

@@ -21,6 +21,7 @@ from wsgateway.settings.base import (
     Trusted,
     default_name,
 )
+from wsgateway.settings.basics import UnixAddress
 from wsgateway.settings.model import (
     Certificate,
     FlashMode,
@@ -33,7 +34,6 @@ from wsgateway.settings.model import (
     ProxyProtocol,
     TlsProfile,
     TlsVersion,
-    UnixAddress,
 )
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits

@@ -114,6 +114,8 @@ def _message(error: ErrorDetails, path: Path) -> str:
             return f"{value} is neither true nor false"
         case "greater_than_equal":
             return f"{value} is too small, at least {error['ctx']['ge']} is allowed"
+        case "less_than_equal":
+            return f"{value} is too large, at most {error['ctx']['le']} is allowed"
         case "string_type":
             return f"{value} is not text" + ("; write it in quotes" if isinstance(error["input"], int) else "")
         case "list_type":

@@ -6,10 +6,12 @@ that it names. `load` makes these; tests may make them by hand.
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
-from typing import Final, Literal
+from ipaddress import ip_address
+from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
+from wsgateway.settings.basics import Address, Bind, Peers, Rate
+from wsgateway.settings.pooling import Balance, HealthChecks, Queue, TargetTls
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -27,55 +29,11 @@ Http2Mode = Literal["auto", "offer", "none"]
 Permission = Literal["allow", "refuse"]
 OverRate = Literal["close", "delay"]
 ProxyVersion = Literal["none", "v1", "v2"]
-Network = IPv4Network | IPv6Network
-UNIX: Final = "unix"
-"""stands for whoever comes by a Unix socket, as there are no addresses"""
-Peers = Network | Literal["unix"]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen, or whom to call."""
-
-    host: str
-    """an IPv4 or IPv6 address, without brackets, or a name"""
-    port: int
-    """0: the system chooses one"""
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class UnixAddress:
-    """Where to listen, for programs of this machine alone."""
-
-    path: str
-    """of the socket, which is made"""
-
-    def __str__(self) -> str:
-        return f"{UNIX}:{self.path}"
-
-
-Bind = Address | UnixAddress
-"""where clients come in"""
+# Far more than a browser sends, and too little to keep anybody busy.
+_CONTROL_RATE = Rate(1000, 60.0)
 
 
 # -- the upstream side -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TargetTls:
-    """What a target must prove, and what we show it. Files are absolute paths of PEM."""
-
-    ca: str | None = None
-    """whose certificates count; None: the system's"""
-    server_name: str | None = None
-    """the name that its certificate must have; None: its host"""
-    certificate: str | None = None
-    """ours; None: we show none"""
-    private_key: str | None = None
-    """of it; None: in the same file"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +47,29 @@ class Target:
     """as the operator wrote it"""
     scheme: str = "ws"
     """ws, wss, http or https"""
-    tls: TargetTls = TargetTls()
+    tls: TargetTls = field(default_factory=TargetTls)
+    srv: bool = False
+    """whether the host is the name of SRV records, which say where the servers are"""
+    weight: int = 1
+    """it gets so many sessions where a target of weight 1 gets one"""
+    backup: bool = False
+    """whether it is for the time when no other can be used"""
+    max_connections: int | None = None
+    """how many may be open at once to each of its addresses, in each process; None: any number"""
 
     @property
     def secure(self) -> bool:
         """Whether the connection to it is encrypted."""
         return self.scheme in ("wss", "https")
+
+    @property
+    def address(self) -> Address | None:
+        """Where it is, if its host is no name that has to be looked up."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return None
+        return Address(self.host, self.port)
 
     @property
     def authority(self) -> str:
@@ -110,7 +85,7 @@ class Upstream:
 
     name: str
     targets: tuple[Target, ...]
-    """never empty; one, in this version"""
+    """never empty"""
     dialect: Dialect = DIALECTS["rfc6455"]
     """what we speak to them"""
     host: str = "preserve"
@@ -118,6 +93,13 @@ class Upstream:
     send_proxy_protocol: ProxyVersion = "none"
     max_connections: int | None = None
     """how many may be open at once, in each process; None: any number"""
+    balance: Balance = field(default_factory=Balance)
+    queue: Queue = field(default_factory=Queue)
+    attempts: int = 2
+    """how many targets are tried for a session, the first one included"""
+    health: HealthChecks = field(default_factory=HealthChecks)
+    resolve_seconds: float = 30.0
+    """how old an answer of the resolver may be"""
 
 
 # -- routes ----------------------------------------------------------------------------------------------------
@@ -151,17 +133,6 @@ class Keepalive:
     """of silence, until it is asked; None: never"""
     timeout_seconds: float = 20.0
     """for its answer"""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many of something in so long."""
-
-    count: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.count} in {self.seconds:g} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +268,7 @@ class Http2:
     """how many it may have at the same time"""
     idle_seconds: float = 60.0
     """how long it may stay without one"""
-    control_rate: Rate | None = Rate(1000, 60.0)
+    control_rate: Rate | None = _CONTROL_RATE
     """how many resets, pings, settings, priorities and empty frames it may send; None: as many as it likes"""
 
 

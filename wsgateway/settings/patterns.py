@@ -8,8 +8,9 @@ import re
 from contextlib import suppress
 
 from wsgateway.settings.addresses import domain
+from wsgateway.settings.basics import UNIX, Peers, Rate
 from wsgateway.settings.findings import guess, seen
-from wsgateway.settings.model import UNIX, Peers, Rate
+from wsgateway.settings.pooling import Balance
 from wsgateway.wire.heads import is_token
 
 PLACEHOLDERS = ("dialect", "client_ip", "listener", "route")
@@ -104,6 +105,23 @@ def header_value(value: object) -> str:
     if "{" in _PLACEHOLDER.sub("", value) or "}" in _PLACEHOLDER.sub("", value):
         raise ValueError(f"{seen(value)} has a brace that is not closed, or not opened")
     return value
+
+
+def balance(value: object) -> Balance:
+    """Reads a way to choose among targets: a word, or what to hash."""
+    match value:
+        case "round_robin" | "least_connections" | "random":
+            return Balance(value)
+        case {"hash": {"ip": True, **more}, **others} if not (more or others):
+            return Balance("hash", "ip")
+        case {"hash": dict(hashed), **others} if len(hashed) == 1 and not others:
+            [(source, name)] = hashed.items()
+            if source in ("cookie", "header", "query") and isinstance(name, str) and is_token(name):
+                return Balance("hash", source, name)
+    raise ValueError(
+        f"{seen(value)} is no way to balance; write round_robin, least_connections or random, or"
+        " {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip"
+    )
 
 
 def upstream_host(value: object) -> str:

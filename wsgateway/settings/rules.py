@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from wsgateway.settings.addresses import bind_address
+from wsgateway.settings.addresses import bind_address, target
 from wsgateway.settings.base import default_name, plain_name
+from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.findings import Finding, Path, guess, seen
-from wsgateway.settings.model import Address, UnixAddress
 
 
 def check(data: object) -> Iterator[Finding]:
@@ -93,12 +93,18 @@ def _upstreams_have_names(file: dict[str, Any]) -> Iterator[Finding]:
             yield Finding(("upstreams", key), str(error), at_key=True)
 
 
-def _upstreams_have_one_target(file: dict[str, Any]) -> Iterator[Finding]:
-    for key, upstream in _mapping(file.get("upstreams")).items():
-        targets = _list(_mapping(upstream).get("targets"))
-        if len(targets) > 1:
-            message = f"{len(targets)} targets are given, this version takes exactly one per upstream"
-            yield Finding(("upstreams", key, "targets"), message)
+def _targets_differ(file: dict[str, Any]) -> Iterator[Finding]:
+    for name, upstream in _mapping(file.get("upstreams")).items():
+        first: dict[str, int] = {}
+        for index, entry in enumerate(_list(_mapping(upstream).get("targets"))):
+            try:
+                place = target(_mapping(entry).get("url"))
+            except ValueError:
+                continue
+            owner = first.setdefault(f"{place.scheme}://{place.authority.lower()}", index)
+            if owner != index:
+                path: Path = ("upstreams", name, "targets", index, "url")
+                yield Finding(path, f"{seen(place.url)} is targets[{owner}] already; give that a weight")
 
 
 _RULES: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
@@ -107,7 +113,7 @@ _RULES: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _upstreams_exist,
     _listeners_of_routes_exist,
     _upstreams_have_names,
-    _upstreams_have_one_target,
+    _targets_differ,
 )
 
 

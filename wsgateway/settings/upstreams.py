@@ -1,12 +1,34 @@
 """The section `upstreams` of the file: the servers behind the gateway."""
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from wsgateway.settings.base import CountOrNone, FileName, OneDialect, Section, UpstreamHost, Url
-from wsgateway.settings.model import ProxyVersion, Target, TargetTls, Upstream
+from wsgateway.settings.base import (
+    BalanceMode,
+    Count,
+    CountOrNone,
+    CountOrZero,
+    Duration,
+    FileName,
+    OneDialect,
+    Section,
+    UpstreamHost,
+    Url,
+    UrlPath,
+    Weight,
+)
+from wsgateway.settings.model import ProxyVersion, Target, Upstream
+from wsgateway.settings.pooling import ActiveCheck, CheckType, HealthChecks, PassiveCheck, Queue, TargetTls
+
+# The defaults stand where they are explained.
+_TARGET = Target("", 0, "")
+_UPSTREAM = Upstream("", ())
+_ACTIVE = ActiveCheck()
+_PASSIVE = PassiveCheck()
+_QUEUE = Queue()
 
 
 class TargetTlsSection(Section):
@@ -30,6 +52,16 @@ class TargetSection(Section):
 
     url: Url = Field(description="ws://HOST[:PORT], wss://, or for http_upstream http:// or https://.")
     tls: TargetTlsSection = Field(default_factory=TargetTlsSection, description="For wss:// and https://.")
+    weight: Weight = Field(default=_TARGET.weight, description="How many sessions it gets where weight 1 gets one.")
+    backup: bool = Field(default=_TARGET.backup, description="Whether it is used only when no other can be.")
+    max_connections: CountOrNone = Field(
+        default=_TARGET.max_connections,
+        description="How many may be open at once, to each of its addresses. none: any number.",
+    )
+    srv: bool = Field(
+        default=_TARGET.srv,
+        description="Whether the host of the url is the name of SRV records, which have hosts, ports and weights.",
+    )
 
     @model_validator(mode="after")
     def _encrypts_if_it_says_so(self) -> "TargetSection":
@@ -39,15 +71,109 @@ class TargetSection(Section):
             raise ValueError("tls has a private_key without the certificate that it belongs to")
         return self
 
+    @model_validator(mode="after")
+    def _has_records(self) -> "TargetSection":
+        if self.srv and self.url.address is not None:
+            raise ValueError(f"srv needs the name of SRV records, and {self.url.host} is an address")
+        if self.srv and self.url.url.rstrip("/").endswith(f":{self.url.port}"):
+            raise ValueError("the port comes from the SRV records; leave it out of the url")
+        if self.srv and "weight" in self.model_fields_set:
+            raise ValueError("the weights come from the SRV records; leave weight out")
+        if self.srv and importlib.util.find_spec("dns") is None:
+            raise ValueError("srv needs the library dnspython; install wsgateway[srv]")
+        return self
+
     def target(self, directory: Path) -> Target:
         """The target."""
-        return replace(self.url, tls=self.tls.resolved(directory))
+        return replace(
+            self.url,
+            tls=self.tls.resolved(directory),
+            srv=self.srv,
+            weight=self.weight,
+            backup=self.backup,
+            max_connections=self.max_connections,
+        )
+
+
+class ActiveSection(Section):
+    """How targets are asked whether they can serve."""
+
+    type: CheckType = Field(
+        default=_ACTIVE.type, description="tcp: it accepts; http: GET is answered 2xx or 3xx; websocket: a handshake."
+    )
+    path: UrlPath = Field(default=_ACTIVE.path, description="What is asked for, by http and websocket.")
+    interval_seconds: Duration = Field(
+        default=_ACTIVE.interval_seconds, alias="interval", description="From one question to the next, a duration."
+    )
+    timeout_seconds: Duration = Field(
+        default=_ACTIVE.timeout_seconds, alias="timeout", description="For the whole answer, a duration."
+    )
+    rise: Count = Field(default=_ACTIVE.rise, description="So many good answers in a row bring a target up.")
+    fall: Count = Field(default=_ACTIVE.fall, description="So many failures in a row bring it down.")
+
+
+class PassiveSection(Section):
+    """When a target that fails clients is left alone for a while."""
+
+    failures: CountOrNone = Field(
+        default=_PASSIVE.failures, description="So many within the window eject it. none: it is never ejected."
+    )
+    window_seconds: Duration = Field(
+        default=_PASSIVE.window_seconds, alias="window", description="In which failures are counted, a duration."
+    )
+    eject_seconds: Duration = Field(
+        default=_PASSIVE.eject_seconds,
+        alias="eject",
+        description="For how long, a duration; twice as long each time that follows soon.",
+    )
+    eject_most_seconds: Duration = Field(
+        default=_PASSIVE.eject_most_seconds, alias="eject_most", description="But no longer, a duration."
+    )
+
+
+class HealthSection(Section):
+    """How it is known which targets can serve."""
+
+    active: ActiveSection | None = Field(default=None, description="Left out: targets are not asked.")
+    passive: PassiveSection = Field(default_factory=PassiveSection, description="What clients meet counts, too.")
+
+    def checks(self) -> HealthChecks:
+        """The checks."""
+        return HealthChecks(
+            None if self.active is None else ActiveCheck(**self.active.model_dump()),
+            PassiveCheck(**self.passive.model_dump()),
+        )
+
+
+class RetrySection(Section):
+    """What follows when a target fails before the client has its answer."""
+
+    attempts: Count = Field(
+        default=_UPSTREAM.attempts, description="How many targets are tried, the first one included. 1: no other."
+    )
+
+
+class QueueSection(Section):
+    """Who may wait while all targets have their limit of connections."""
+
+    size: CountOrZero = Field(default=_QUEUE.size, description="How many clients; others are answered 503 at once.")
+    timeout_seconds: Duration = Field(
+        default=_QUEUE.timeout_seconds, alias="timeout", description="For a place to become free, a duration."
+    )
+
+
+class ResolveSection(Section):
+    """How names of targets are looked up."""
+
+    interval_seconds: Duration = Field(
+        default=_UPSTREAM.resolve_seconds, alias="interval", description="How often, a duration."
+    )
 
 
 class UpstreamSection(Section):
     """A named pool of servers."""
 
-    targets: list[TargetSection] = Field(min_length=1, description="The servers: exactly one, in this version.")
+    targets: list[TargetSection] = Field(min_length=1, description="The servers.")
     dialect: OneDialect = Field(
         default="rfc6455", validate_default=True, description="What is spoken to them, by its name."
     )
@@ -58,6 +184,27 @@ class UpstreamSection(Section):
     max_connections: CountOrNone = Field(
         default=None, description="How many may be open at once; more clients are answered 503. none: any number."
     )
+    balance: BalanceMode = Field(
+        default=_UPSTREAM.balance,
+        description="How a target is chosen: round_robin, least_connections, random, or hash of something.",
+    )
+    retry: RetrySection = Field(default_factory=RetrySection, description="What follows when a target fails.")
+    queue: QueueSection = Field(default_factory=QueueSection, description="Who may wait while all targets are full.")
+    health: HealthSection = Field(default_factory=HealthSection, description="How it is known which targets can serve.")
+    resolve: ResolveSection = Field(default_factory=ResolveSection, description="How names are looked up.")
+
+    @model_validator(mode="after")
+    def _can_be_checked(self) -> "UpstreamSection":
+        plain = [each.url.scheme for each in self.targets if each.url.scheme in ("http", "https")]
+        if plain and self.health.active is not None and self.health.active.type == "websocket":
+            raise ValueError(f"health.active of type websocket is for ws:// and wss://, not for {plain[0]}://")
+        return self
+
+    @model_validator(mode="after")
+    def _is_not_all_backup(self) -> "UpstreamSection":
+        if all(each.backup for each in self.targets):
+            raise ValueError("all targets are backups; one at least must be for every day")
+        return self
 
     def upstream(self, name: str, directory: Path) -> Upstream:
         """The upstream."""
@@ -68,4 +215,9 @@ class UpstreamSection(Section):
             host=self.host,
             send_proxy_protocol=self.send_proxy_protocol,
             max_connections=self.max_connections,
+            balance=self.balance,
+            queue=Queue(self.queue.size, self.queue.timeout_seconds),
+            attempts=self.retry.attempts,
+            health=self.health.checks(),
+            resolve_seconds=self.resolve.interval_seconds,
         )

@@ -1,23 +1,117 @@
-"""A connection to a target: every address of its name is tried, a quarter of a second apart (RFC 8305)."""
+"""Connections to servers. Several addresses of one name are tried a quarter of a second apart (RFC 8305)."""
 
+import errno
 import os
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import trio
 
 from wsgateway.errors import UpstreamError
 from wsgateway.net.channel import Channel, encrypt
-from wsgateway.settings.model import Target, TargetTls
+from wsgateway.settings.basics import Address
+from wsgateway.settings.model import Target
+from wsgateway.settings.pooling import TargetTls
+from wsgateway.upstream.resolve import addresses
+
+# How long an address may keep the next one of its name waiting (RFC 8305, 8).
+_HEAD_START_SECONDS = 0.25
 
 
-async def reach(target: Target, seconds: float, preface: bytes = b"") -> socket.socket:
-    """As `connect`, for a target: with TLS, if it wants that, behind a preface in clear.
+async def connect(host: str, port: int, seconds: float) -> socket.socket:
+    """As `connect_to`, wherever a name leads. It is looked up in that time, too."""
+    refused: dict[int, str] = {}
+    with _telling(str(Address(host, port)), seconds, refused):
+        _, sock = await _race(await addresses(host, port), refused)
+        return sock
+
+
+async def connect_to(
+    where: Sequence[Address], name: str, seconds: float, refused: dict[int, str]
+) -> tuple[int, socket.socket]:
+    """Which of these addresses answered first, and the socket: connected, non-blocking, and the caller's to close.
+
+    `refused` gets those that did not, and why. Raises UpstreamError, in which they go by `name`: 504 if nothing
+    answered in time, 502 if all refused.
+    """
+    with _telling(name, seconds, refused):
+        return (0, await _dial(where[0])) if len(where) == 1 else await _race(where, refused)
+
+
+@contextmanager
+def _telling(name: str, seconds: float, refused: dict[int, str]) -> Iterator[None]:
+    try:
+        with trio.fail_after(seconds):
+            yield
+    except trio.TooSlowError:
+        raise UpstreamError(f"no connection to {name} within {seconds:g} s", 504) from None
+    except OSError as error:
+        reasons = dict.fromkeys(refused.values()) or [_reason(error)]
+        raise UpstreamError(f"no connection to {name}: {', '.join(reasons)}") from None
+
+
+async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
+    """Each address has its start when the one before has failed, or has had its time. Raises OSError if all fail."""
+    won: list[tuple[int, socket.socket]] = []
+
+    async def run(at: int, over: trio.Event) -> None:
+        try:
+            sock = await _dial(where[at])
+        except OSError as error:
+            refused[at] = _reason(error)
+            over.set()
+        else:
+            won.append((at, sock))
+            nursery.cancel_scope.cancel()
+
+    try:
+        async with trio.open_nursery() as nursery:
+            for at in range(len(where)):
+                over = trio.Event()
+                nursery.start_soon(run, at, over)
+                with trio.move_on_after(_HEAD_START_SECONDS):
+                    await over.wait()
+        for _, late in won[1:]:
+            late.close()
+    except BaseException:
+        for _, sock in won:
+            sock.close()
+        raise
+    if not won:
+        raise OSError
+    return won[0]
+
+
+async def _dial(where: Address) -> socket.socket:
+    """Raises OSError."""
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        failed = sock.connect_ex((where.host, where.port))
+        if failed == errno.EINPROGRESS:
+            await trio.lowlevel.wait_writable(sock)
+            failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed:
+            raise OSError(failed, os.strerror(failed))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+async def introduce(sock: socket.socket, target: Target, seconds: float, preface: bytes) -> socket.socket:
+    """Sends a preface in clear and begins TLS, where a target wants that. The socket that is returned takes the place
+    of the given one, which is closed if this fails.
 
     Raises UpstreamError, for a target that cannot be trusted, too.
     """
-    sock = await connect(target.host, target.port, seconds)
     if not preface and not target.secure:
         return sock
     missing = f"no {'TLS with' if target.secure else 'connection to'} {target.url}"
@@ -64,34 +158,3 @@ def _context(tls: TargetTls) -> ssl.SSLContext:
         context.load_cert_chain(tls.certificate, tls.private_key)
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-async def connect(host: str, port: int, seconds: float) -> socket.socket:
-    """A connected, non-blocking socket that is the caller's to close.
-
-    Raises UpstreamError: 504 if nothing answered in time, 502 if all addresses refused or the name has none.
-    """
-    try:
-        with trio.fail_after(seconds):
-            stream = await trio.open_tcp_stream(host, port)
-    except trio.TooSlowError:
-        raise UpstreamError(f"no connection to {host}:{port} within {seconds:g} s", 504) from None
-    except OSError as error:
-        raise UpstreamError(f"no connection to {host}:{port}: {_reasons(error)}") from None
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-    sock = socket.socket(fileno=stream.socket.detach())
-    sock.setblocking(False)
-    return sock
-
-
-def _reasons(error: OSError) -> str:
-    """What went wrong, for each address once. Trio keeps the attempts as the cause."""
-    cause = error.__cause__
-    attempts = cause.exceptions if isinstance(cause, BaseExceptionGroup) else [cause or error]
-    return ", ".join(dict.fromkeys(map(_reason, attempts)))
-
-
-def _reason(attempt: BaseException) -> str:
-    """Trio puts the address into the text of an error; the caller has named it already."""
-    number = attempt.errno if isinstance(attempt, OSError) else None
-    return os.strerror(number) if number is not None and number > 0 else str(attempt)

@@ -1,0 +1,38 @@
+"""What makes two requests come to the same target."""
+
+import pytest
+
+from wsgateway.dialects import Headers, Request
+from wsgateway.policy.affinity import affinity
+from wsgateway.settings.basics import UNIX
+from wsgateway.settings.pooling import Balance
+
+REQUEST = Request(
+    "/chat?user=a%20b&empty=&user=c",
+    Headers([("Cookie", "x=1; sid=s=1; sid=2"), ("cookie", "late=3; bare"), ("X-User", "me"), ("X-User", "you")]),
+)
+
+
+@pytest.mark.parametrize(
+    ("balance", "key"),
+    [
+        (Balance("round_robin"), None),
+        (Balance("hash", "ip"), "192.0.2.7"),
+        (Balance("hash", "cookie", "sid"), "s=1"),
+        (Balance("hash", "cookie", "late"), "3"),
+        (Balance("hash", "cookie", "bare"), None),
+        (Balance("hash", "cookie", "SID"), None),
+        (Balance("hash", "header", "x-user"), "me"),
+        (Balance("hash", "header", "X-Other"), None),
+        (Balance("hash", "query", "user"), "a b"),
+        (Balance("hash", "query", "empty"), ""),
+        (Balance("hash", "query", "none"), None),
+    ],
+    ids=str,
+)
+def test_the_key_is_what_the_balance_names(balance: Balance, key: str | None) -> None:
+    assert affinity(balance, REQUEST, "192.0.2.7") == key
+
+
+def test_clients_without_an_address_do_not_all_go_to_one_target() -> None:
+    assert affinity(Balance("hash", "ip"), REQUEST, UNIX) is None

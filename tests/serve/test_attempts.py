@@ -1,0 +1,39 @@
+"""The way to a server: what becomes of a place that comes when nobody wants it any more."""
+
+import socket
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from tests.support import Lines
+from wsgateway.net.channel import Channel
+from wsgateway.serve.attempts import served
+from wsgateway.serve.counts import Cleanup
+from wsgateway.settings.model import Target, Upstream
+from wsgateway.settings.pooling import Queue
+from wsgateway.upstream.pool import Lease, Pool
+from wsgateway.upstream.search import Search
+
+HOUR = 3600.0
+
+
+async def never(lease: Lease, seconds: float, mine: Cleanup) -> None:
+    raise AssertionError("nobody wants it")
+
+
+async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back() -> None:
+    target = Target("192.0.2.1", 80, "ws://192.0.2.1", max_connections=1)
+    pool = Pool(Upstream("chat", (target,), queue=Queue(1, HOUR)), Lines().log())
+    lease = Search(pool, None).take()
+    assert lease is not None
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        async with trio.open_nursery() as nursery:
+            arguments = (Channel(ours), lambda: HOUR, never, {}, Cleanup())
+            nursery.start_soon(served, Search(pool, None), *arguments)
+            await wait_all_tasks_blocked()
+            assert len(pool.waiting) == 1
+            lease.release()
+            assert pool.open == 1
+            nursery.cancel_scope.cancel()
+    assert (pool.open, pool.places[0].open, len(pool.waiting)) == (0, 0, 0)

@@ -1,0 +1,175 @@
+"""Active checks: what a server is asked, and which answers are good."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from tests.net.certificates import Authority
+from tests.openings import BY_DIALECT
+from tests.support import PATIENCE_SECONDS, Peer, Upstream, head_of, switching, values, websockets_server
+from wsgateway.dialects import DIALECTS
+from wsgateway.errors import UpstreamError
+from wsgateway.settings.addresses import target as read
+from wsgateway.settings.basics import Address
+from wsgateway.settings.model import ProxyVersion, Target
+from wsgateway.settings.model import Upstream as Behind
+from wsgateway.settings.pooling import ActiveCheck, CheckType, TargetTls
+from wsgateway.upstream.checks import check
+
+from .servers import accepted
+
+Answer = Callable[[Peer], Awaitable[None]]
+HTTP = ActiveCheck("http", "/health")
+WEBSOCKET = ActiveCheck("websocket", "/health")
+
+
+async def ask(target: Target, active: ActiveCheck, dialect: str = "rfc6455", proxy: ProxyVersion = "none") -> None:
+    behind = Behind("chat", (target,), DIALECTS[dialect], send_proxy_protocol=proxy)
+    await check(behind, target, Address("127.0.0.1", target.port), active)
+
+
+@asynccontextmanager
+async def asking(upstream: Upstream, *more: object) -> AsyncIterator[None]:
+    """Asks a server, which the test plays meanwhile. What is wrong is an error."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, read(f"ws://127.0.0.1:{upstream.port}"), *more)
+            yield
+
+
+async def said_of(upstream: Upstream, active: ActiveCheck, answer: Answer) -> str | None:
+    """What a check says of a server that answers like this; None: it is good."""
+
+    async def serve() -> None:
+        await answer(await upstream.accept())
+
+    said = None
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            try:
+                await ask(read(f"ws://127.0.0.1:{upstream.port}"), active)
+            except UpstreamError as error:
+                said = str(error)
+            nursery.cancel_scope.cancel()
+    return said
+
+
+def saying(*lines: str, behind: bytes = b"") -> Answer:
+    async def answer(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(head_of(*lines) + behind)
+        await peer.close()
+
+    return answer
+
+
+async def silent(peer: Peer) -> None:
+    await trio.sleep_forever()
+
+
+async def gone(peer: Peer) -> None:
+    await peer.head()
+    peer.reset()
+
+
+ANSWERS: dict[str, tuple[ActiveCheck, Answer, str | None]] = {
+    "tcp": (ActiveCheck(), silent, None),
+    "http 200": (HTTP, saying("HTTP/1.1 200 OK", "Content-Length: 5", behind=b"hello"), None),
+    "http 204": (HTTP, saying("HTTP/1.1 204 No Content"), None),
+    "http 302": (HTTP, saying("HTTP/1.1 302 Found", "Location: /x"), None),
+    "http 103, 200": (HTTP, saying("HTTP/1.1 103 X", "", "HTTP/1.1 200 OK"), None),
+    "http 404": (HTTP, saying("HTTP/1.1 404 Not Found"), "answered 404 to a check"),
+    "http 503": (HTTP, saying("HTTP/1.1 503 Busy"), "answered 503 to a check"),
+    "http garbage": (HTTP, saying("220 smtp"), "wrong answer to a check: malformed response"),
+    "http reset": (HTTP, gone, "lost during a check: Connection reset by peer"),
+    "websocket 403": (WEBSOCKET, saying("HTTP/1.1 403 Forbidden"), "answered 403 to a check"),
+    "websocket 200": (WEBSOCKET, saying("HTTP/1.1 200 OK"), "answered 200 to a WebSocket handshake"),
+    "websocket reset": (WEBSOCKET, gone, "lost during the handshake: Connection reset by peer"),
+    "websocket wrong": (
+        WEBSOCKET,
+        saying("HTTP/1.1 101 X", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: x"),
+        "wrong handshake: Sec-WebSocket-Accept 'x'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("active", "answer", "said"), ANSWERS.values(), ids=ANSWERS)
+async def test_an_answer_is_good_or_it_is_said_what_is_wrong(
+    active: ActiveCheck, answer: Answer, said: str | None
+) -> None:
+    async with Upstream() as upstream:
+        found = await said_of(upstream, active, answer)
+    assert (found or "").startswith(said or "")
+    assert (found is None) is (said is None)
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_an_answer_has_its_time(kind: CheckType) -> None:
+    async with Upstream() as upstream:
+        said = await said_of(upstream, ActiveCheck(kind, timeout_seconds=0.1), silent)
+        assert said == "no answer to a check within 0.1 s"
+
+
+async def test_who_does_not_listen_is_not_good() -> None:
+    async with Upstream() as upstream:
+        port = upstream.port
+    with pytest.raises(UpstreamError, match=f"no connection to 127.0.0.1:{port}: Connection refused"):
+        await ask(read(f"ws://127.0.0.1:{port}"), ActiveCheck())
+
+
+async def test_what_is_asked_is_a_get_of_the_path_with_the_targets_host() -> None:
+    async with Upstream() as upstream, asking(upstream, HTTP):
+        peer = await upstream.accept()
+        head = await peer.head()
+        await peer.send(head_of("HTTP/1.1 200 OK"))
+        assert head.startswith(b"GET /health HTTP/1.1\r\n")
+        assert values(head, "host") == [f"127.0.0.1:{upstream.port}"]
+
+
+async def test_a_handshake_that_succeeds_ends_with_a_goodbye() -> None:
+    async with Upstream() as upstream, asking(upstream, WEBSOCKET):
+        peer = await upstream.accept()
+        request = await peer.head()
+        assert request.startswith(b"GET /health HTTP/1.1\r\n")
+        await peer.send(switching(request))
+        assert await peer.frame() == (0x88, b"\x03\xe8")
+
+
+@pytest.mark.parametrize("dialect", BY_DIALECT)
+async def test_a_server_is_asked_in_the_dialect_that_it_speaks(dialect: str) -> None:
+    async with Upstream() as upstream, asking(upstream, WEBSOCKET, dialect):
+        session = await accepted(upstream)
+        assert session.dialect == dialect
+        await session.peer.rest()
+
+
+async def test_a_server_that_others_wrote_is_good() -> None:
+    async with websockets_server() as port:
+        await ask(read(f"ws://127.0.0.1:{port}"), WEBSOCKET)
+
+
+@pytest.mark.parametrize("name", ["localhost", "elsewhere.example"])
+async def test_tls_is_part_of_every_check_where_a_target_has_it(name: str, authority: Authority) -> None:
+    async with websockets_server(ssl=authority.server) as port:
+        url = f"wss://127.0.0.1:{port}"
+        target = Target("127.0.0.1", port, url, "wss", TargetTls(str(authority.file), name))
+        if name == "localhost":
+            await ask(target, ActiveCheck())
+        else:
+            with pytest.raises(UpstreamError, match=f"no TLS with {url}: Hostname mismatch"):
+                await ask(target, ActiveCheck())
+
+
+@pytest.mark.parametrize(
+    ("version", "preface"),
+    [("v1", b"PROXY UNKNOWN\r\n"), ("v2", bytes.fromhex("0d0a0d0a000d0a515549540a 20 00 0000"))],
+)
+async def test_a_server_that_wants_to_know_who_connects_is_told_that_nobody_does(
+    version: ProxyVersion, preface: bytes
+) -> None:
+    async with Upstream() as upstream, asking(upstream, ActiveCheck(), "rfc6455", version):
+        peer = await upstream.accept()
+        assert await peer.rest() == preface

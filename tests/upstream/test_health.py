@@ -1,0 +1,95 @@
+"""When something can be relied on, and when not any more: by questions, and by failures."""
+
+import pytest
+
+from wsgateway.settings.pooling import ActiveCheck, HealthChecks, PassiveCheck
+from wsgateway.upstream.health import Health
+
+ASKED = HealthChecks(active=ActiveCheck(rise=2, fall=3))
+NOTICED = HealthChecks(passive=PassiveCheck(failures=3, window_seconds=10, eject_seconds=30, eject_most_seconds=100))
+
+
+def answers(health: Health, said: str) -> str:
+    """What it is after each answer: + is a good one."""
+    shown = ""
+    for each in said:
+        changed = health.answered(each == "+")
+        state = health.state(0.0)
+        shown += state[0].upper() if changed else state[0]
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("said", "states"),
+    [
+        ("", ""),
+        ("+++", "uuu"),
+        ("--+--+", "uuuuuu"),
+        ("---", "uuD"),
+        ("---+-+", "uuDddd"),
+        ("---++", "uuDdU"),
+        ("-----++--+---", "uuDdddUuuuuuD"),
+    ],
+)
+def test_answers_in_a_row_bring_it_down_and_up(said: str, states: str) -> None:
+    assert answers(Health(ASKED), said) == states
+
+
+def fail(health: Health, *times: float) -> None:
+    for each in times:
+        health.failed(each)
+
+
+@pytest.mark.parametrize(
+    ("times", "due"),
+    [
+        ((), False),
+        ((0, 1), False),
+        ((0, 1, 2), True),
+        ((0, 5, 10), True),
+        ((0, 5, 10.5), False),
+        ((0, 9, 11, 12), True),
+        ((0, 0, 0), True),
+    ],
+)
+def test_so_many_failures_in_a_window_are_too_many(times: tuple[float, ...], due: bool) -> None:
+    health = Health(NOTICED)
+    fail(health, *times)
+    assert health.due(times[-1] if times else 0) is due
+
+
+def test_failures_that_are_not_counted_are_never_too_many() -> None:
+    health = Health(HealthChecks(passive=PassiveCheck(failures=None)))
+    fail(health, *[0.0] * 100)
+    assert not health.due(0)
+
+
+def test_an_ejection_lasts_its_time_and_forgets_the_failures() -> None:
+    health = Health(HealthChecks(passive=PassiveCheck(failures=3, window_seconds=100, eject_seconds=30)))
+    fail(health, 0, 1, 2)
+    assert health.eject(2) == 30
+    assert [health.state(now) for now in (2, 31.9, 32)] == ["ejected", "ejected", "up"]
+    fail(health, 32, 33)
+    assert not health.due(33)
+    fail(health, 34)
+    assert health.due(34)
+
+
+def test_an_ejection_that_follows_soon_is_twice_as_long_up_to_a_bound() -> None:
+    health = Health(NOTICED)
+    now, lengths = 0.0, []
+    for _ in range(4):
+        lengths.append(health.eject(now))
+        now += lengths[-1] + 1
+    assert lengths == [30, 60, 100, 100]
+    now += 100
+    assert health.eject(now) == 30
+
+
+def test_who_is_down_is_that_also_while_it_is_ejected() -> None:
+    health = Health(HealthChecks(ASKED.active, NOTICED.passive))
+    answers(health, "---")
+    health.eject(0)
+    assert health.state(1) == "down"
+    answers(health, "++")
+    assert health.state(1) == "ejected"

@@ -1,0 +1,403 @@
+"""A pool: whose turn it is, who waits, what a resolver changes, and what is kept when a configuration changes.
+
+The clock jumps when everybody waits, and nobody is connected to.
+"""
+
+import json
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.support import Lines
+from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.settings.basics import Address
+from wsgateway.settings.model import Target, Upstream
+from wsgateway.settings.pooling import HealthChecks, PassiveCheck, Queue
+from wsgateway.upstream.pool import Lease, Pool, Pools
+from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.search import Search
+
+A, B, C = (Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in (1, 2, 3))
+NAMED = Target("chat.internal", 80, "ws://chat.internal")
+FAILED = UpstreamError("closed the connection during the handshake")
+
+
+def pool_of(*targets: Target, lines: Lines | None = None, **options: object) -> Pool:
+    upstream = replace(Upstream("chat", targets), **options)  # type: ignore[arg-type]
+    return Pool(upstream, (lines or Lines()).log())
+
+
+def taken(pool: Pool, key: str | None = None) -> Lease:
+    lease = Search(pool, key).take()
+    assert lease is not None
+    return lease
+
+
+def urls(pool: Pool, times: int) -> list[str]:
+    return [taken(pool).place.target.url for _ in range(times)]
+
+
+# -- whose turn it is --------------------------------------------------------------------------------------------
+
+
+async def test_a_search_does_not_come_to_the_same_place_twice(autojump_clock: MockClock) -> None:
+    pool = pool_of(A, B, C, attempts=5)
+    search = Search(pool, None)
+    seen = []
+    for left in (2, 1, 0):
+        lease = search.take()
+        assert lease is not None
+        seen.append(lease.place.target.url)
+        assert search.left == left
+        search.failed(lease, FAILED)
+        lease.release()
+    assert sorted(seen) == [A.url, B.url, C.url]
+    assert pool.open == 0
+
+
+async def test_backups_are_for_the_time_when_no_other_can_be_used(autojump_clock: MockClock) -> None:
+    pool = pool_of(A, replace(B, backup=True), health=HealthChecks(passive=PassiveCheck(failures=1)))
+    assert urls(pool, 3) == [A.url] * 3
+    search = Search(pool, None)
+    lease = search.take()
+    assert lease is not None
+    search.failed(lease, FAILED)
+    assert urls(pool, 3) == [B.url] * 3
+    await trio.sleep(31)
+    assert urls(pool, 3) == [A.url] * 3
+
+
+async def test_all_are_used_when_none_can_be_relied_on(autojump_clock: MockClock) -> None:
+    pool = pool_of(A, replace(B, backup=True))
+    for place in pool.places:
+        for _ in range(3):
+            place.health.answered(False)
+    assert set(urls(pool, 4)) == {A.url, B.url}
+
+
+async def test_ejections_and_their_end_are_in_the_log(autojump_clock: MockClock) -> None:
+    lines = Lines()
+    pool = pool_of(A, B, lines=lines, health=HealthChecks(passive=PassiveCheck(failures=1)))
+    pool.failed(pool.places[0], "no connection")
+    pool.failed(pool.places[1], "no connection")  # the last one stays
+    assert urls(pool, 2) == [B.url, B.url]
+    await trio.sleep(30)
+    assert set(urls(pool, 2)) == {A.url, B.url}
+    assert lines.entries == [
+        {
+            "event": "target ejected",
+            "level": "warning",
+            "upstream": "chat",
+            "target": A.url,
+            "why": "no connection; for 30 s",
+        },
+        {"event": "target up", "level": "info", "upstream": "chat", "target": A.url, "why": "its time is over"},
+    ]
+
+
+# -- who waits ---------------------------------------------------------------------------------------------------
+
+
+class Waiting:
+    """Clients that wait, and who has been served so far."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.served: dict[str, Lease] = {}
+        self.refused: dict[str, str] = {}
+
+    async def come(self, name: str) -> None:
+        try:
+            self.served[name] = await Search(self.pool, None).wait(10)
+        except HandshakeError as error:
+            self.refused[name] = f"{error.status}, {error}"
+
+
+def full_pool(size: int, **options: object) -> tuple[Pool, Lease]:
+    pool = pool_of(replace(A, max_connections=1), queue=Queue(size), **options)
+    return pool, taken(pool)
+
+
+async def test_who_waits_longest_is_served_first(autojump_clock: MockClock) -> None:
+    pool, lease = full_pool(3)
+    clients = Waiting(pool)
+    async with trio.open_nursery() as nursery:
+        for name in "abc":
+            nursery.start_soon(clients.come, name)
+            await wait_all_tasks_blocked()
+        assert pool.status()["waiting"] == 3
+        for name in "abc":
+            lease.release()
+            assert Search(pool, None).take() is None  # nobody passes those that wait
+            await wait_all_tasks_blocked()
+            assert [*clients.served][-1] == name
+            lease = clients.served[name]
+    lease.release()
+    assert (pool.open, pool.places[0].open, len(pool.waiting)) == (0, 0, 0)
+
+
+async def test_beyond_the_queue_is_no_place(autojump_clock: MockClock) -> None:
+    pool, lease = full_pool(1)
+    clients = Waiting(pool)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(clients.come, "a")
+        await wait_all_tasks_blocked()
+        await clients.come("b")
+        assert clients.refused == {"b": "503, too many connections"}
+        lease.release()
+    assert [*clients.served] == ["a"]
+
+
+async def test_nobody_waits_longer_than_the_queue_lets_them(autojump_clock: MockClock) -> None:
+    pool, _ = full_pool(1)
+    clients = Waiting(pool)
+    begun = trio.current_time()
+    await clients.come("a")
+    assert clients.refused == {"a": "503, too many connections, and no end of one within 1 s"}
+    assert trio.current_time() - begun == pytest.approx(1)
+    assert len(pool.waiting) == 0
+
+
+async def test_nobody_waits_longer_than_there_is_time_for_a_handshake(autojump_clock: MockClock) -> None:
+    pool, _ = full_pool(1)
+    with pytest.raises(HandshakeError, match=r"within 0\.5 s"):
+        await Search(pool, None).wait(0.5)
+
+
+async def test_who_leaves_gives_up_the_turn(autojump_clock: MockClock) -> None:
+    pool, lease = full_pool(2)
+    clients = Waiting(pool)
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await Search(pool, None).wait(10)
+        assert scope.cancelled_caught
+        nursery.start_soon(clients.come, "b")
+        await wait_all_tasks_blocked()
+        assert len(pool.waiting) == 1
+        lease.release()
+    assert [*clients.served] == ["b"]
+
+
+async def test_the_bound_of_an_upstream_counts_all_its_places(autojump_clock: MockClock) -> None:
+    pool = pool_of(A, B, max_connections=2)
+    leases = [taken(pool), taken(pool)]
+    assert Search(pool, None).take() is None
+    leases[0].release()
+    assert Search(pool, None).take() is not None
+
+
+# -- names -------------------------------------------------------------------------------------------------------
+
+
+class Resolver:
+    """What names lead to, as the test says."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+        self.fails: Exception | None = None
+        self.asked = 0
+
+    async def __call__(self, target: Target) -> list[Found]:
+        self.asked += 1
+        await trio.lowlevel.checkpoint()
+        if self.fails is not None:
+            raise self.fails
+        return [Found(Address(host, target.port), target.weight) for host in self.hosts]
+
+
+def hosts(pool: Pool) -> list[str]:
+    return [place.address.host for place in pool.places]
+
+
+async def test_each_address_of_a_name_is_a_place_and_follows_the_resolver(autojump_clock: MockClock) -> None:
+    resolver, lines = Resolver("192.0.2.7", "2001:db8::7"), Lines()
+    pool = Pool(Upstream("chat", (NAMED, A), resolve_seconds=30), lines.log(), resolver)
+    assert hosts(pool) == ["192.0.2.1"]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        await trio.sleep(1)
+        assert hosts(pool) == ["192.0.2.7", "2001:db8::7", "192.0.2.1"]
+        kept = pool.places[0]
+        resolver.hosts = ("192.0.2.8", "192.0.2.7")
+        await trio.sleep(30)
+        assert hosts(pool) == ["192.0.2.8", "192.0.2.7", "192.0.2.1"]
+        assert pool.places[1] is kept
+        assert resolver.asked == 2
+        pool.close()
+    assert [(entry["event"], entry["addresses"]) for entry in lines.entries] == [
+        ("addresses changed", "192.0.2.8:80 192.0.2.7:80")
+    ]
+
+
+async def test_sessions_stay_where_they_are_when_an_address_goes(autojump_clock: MockClock) -> None:
+    resolver = Resolver("192.0.2.7")
+    pool = Pool(Upstream("chat", (NAMED,)), Lines().log(), resolver)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        lease = await Search(pool, None).wait(10)
+        resolver.hosts = ("192.0.2.8",)
+        await trio.sleep(31)
+        assert taken(pool).place.address.host == "192.0.2.8"
+        assert states(pool) == [("192.0.2.8:80", "up", 1), ("192.0.2.7:80", "draining", 1)]
+        lease.release()
+        assert states(pool) == [("192.0.2.8:80", "up", 1)]
+        pool.close()
+
+
+def states(pool: Pool) -> list[tuple[object, object, object]]:
+    targets = pool.status()["targets"]
+    assert isinstance(targets, list)
+    return [(each["address"], each["state"], each["open"]) for each in targets]
+
+
+async def test_old_addresses_count_while_a_resolver_fails_which_is_told_once(autojump_clock: MockClock) -> None:
+    resolver, lines = Resolver("192.0.2.7"), Lines()
+    pool = Pool(Upstream("chat", (NAMED,)), lines.log(), resolver)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        await trio.sleep(1)
+        resolver.fails = OSError(-3, "Temporary failure in name resolution")
+        await trio.sleep(100)
+        assert hosts(pool) == ["192.0.2.7"]
+        # After 30 s, then 1, 2, 4, 8, 16 and 30 s later.
+        assert resolver.asked == 8
+        resolver.fails = None
+        await trio.sleep(31)
+        pool.close()
+    assert [(entry["event"], entry["level"], entry.get("why")) for entry in lines.entries] == [
+        ("name not resolved", "warning", "Temporary failure in name resolution"),
+        ("name resolved", "info", None),
+    ]
+
+
+async def test_who_comes_before_the_first_answer_waits_for_it(autojump_clock: MockClock) -> None:
+    pool = Pool(Upstream("chat", (NAMED,)), Lines().log(), Resolver("192.0.2.7"))
+    search = Search(pool, None)
+    assert search.take() is None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        assert (await search.wait(10)).place.address == Address("192.0.2.7", 80)
+        pool.close()
+
+
+async def test_a_name_without_any_address_is_502(autojump_clock: MockClock) -> None:
+    resolver = Resolver()
+    resolver.fails = OSError(-2, "Name or service not known")
+    pool = Pool(Upstream("chat", (NAMED,)), Lines().log(), resolver)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        with pytest.raises(UpstreamError, match=f"no address of {NAMED.url}: Name or service not known") as caught:
+            await Search(pool, None).wait(10)
+        assert caught.value.status == 502
+        pool.close()
+
+
+async def test_a_resolver_that_is_silent_is_504_for_who_waits_for_it(autojump_clock: MockClock) -> None:
+    async def silent(target: Target) -> list[Found]:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    lines = Lines()
+    pool = Pool(Upstream("chat", (NAMED,)), lines.log(), silent)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        with pytest.raises(UpstreamError, match="no name resolved within 3 s") as caught:
+            await Search(pool, None).wait(3)
+        assert caught.value.status == 504
+        await trio.sleep(10)
+        assert lines.every("name not resolved")[0]["why"] == "the resolver is silent"
+        pool.close()
+
+
+async def test_a_bug_while_a_name_is_looked_up_is_in_the_log_and_it_is_looked_up_again(
+    autojump_clock: MockClock,
+) -> None:
+    resolver, lines = Resolver("192.0.2.7"), Lines()
+    resolver.fails = ZeroDivisionError()
+    pool = Pool(Upstream("chat", (NAMED,)), lines.log(), resolver)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        await lines.line("bug", upstream="chat")
+        resolver.fails = None
+        assert (await Search(pool, None).wait(10)).place.name == "192.0.2.7:80"
+        pool.close()
+
+
+# -- pools -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock: MockClock) -> None:
+    chat, web = Upstream("chat", (A, B)), Upstream("web", (C,))
+    pools = Pools(Lines().log())
+    pools.update([chat, web])
+    kept, lease = pools["chat"], taken(pools["chat"])
+    pools.update([replace(chat), replace(web, targets=(A,))])
+    assert pools["chat"] is kept
+    assert kept.open == 1
+    assert hosts(pools["web"]) == ["192.0.2.1"]
+    lease.release()
+    assert kept.open == 0
+
+
+async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin(autojump_clock: MockClock) -> None:
+    old, new, resolver = Upstream("old", (NAMED,)), Upstream("new", (NAMED,)), Resolver("192.0.2.7")
+    pools = Pools(Lines().log(), resolver)
+    pools.update([old])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pools.run)
+        await trio.sleep(1)
+        before = pools["old"]
+        lease = taken(before)
+        pools.update([new])
+        await trio.sleep(1)
+        assert hosts(pools["new"]) == ["192.0.2.7"]
+        assert resolver.asked == 2
+        await trio.sleep(30)
+        assert resolver.asked == 3  # by the new one alone
+        with pytest.raises(KeyError):
+            pools["old"]
+        lease.release()
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_waits_for_a_pool_that_goes_is_told(autojump_clock: MockClock) -> None:
+    pools = Pools(Lines().log(), Resolver())
+    pools.update([Upstream("old", (NAMED,))])
+    async with trio.open_nursery() as nursery:
+        before = pools["old"]
+
+        async def come() -> None:
+            with pytest.raises(UpstreamError):
+                await Search(before, None).wait(10)
+            assert trio.current_time() == begun
+
+        begun = trio.current_time()
+        nursery.start_soon(come)
+        await wait_all_tasks_blocked()
+        pools.update([])
+
+
+async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
+    pool = pool_of(A, replace(B, backup=True, weight=2))
+    lease = taken(pool)
+    search = Search(pool, None)
+    search.served(lease)
+    pool.failed(pool.places[1], "no connection")
+    assert json.loads(json.dumps(pool.status())) == {
+        "balance": "round_robin",
+        "open": 1,
+        "waiting": 0,
+        "targets": [
+            {
+                "url": A.url, "address": "192.0.2.1:80", "state": "up", "weight": 1, "backup": False, "open": 1,
+                "served": 1, "failures": 0, "last_failure": None,
+            },
+            {
+                "url": B.url, "address": "192.0.2.2:80", "state": "up", "weight": 2, "backup": True, "open": 0,
+                "served": 0, "failures": 1, "last_failure": "no connection",
+            },
+        ],
+    }  # fmt: skip

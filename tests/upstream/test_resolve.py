@@ -1,0 +1,89 @@
+"""Where names lead: addresses, and the records of services, from a name server of the test's own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import dns.asyncresolver
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+import trio
+
+from tests.support import PATIENCE_SECONDS
+from wsgateway.settings.basics import Address
+from wsgateway.settings.model import Target
+from wsgateway.upstream.resolve import Found, look_up
+
+CHAT = "_ws._tcp.chat.internal"
+SERVICE = Target(CHAT, 80, f"ws://{CHAT}", srv=True)
+
+
+@asynccontextmanager
+async def name_server(*records: str) -> AsyncIterator[None]:
+    """Answers all questions with these records; without any, that there is no such name."""
+    with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as sock:
+        await sock.bind(("127.0.0.1", 0))
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], sock.getsockname()[1]
+        dns.asyncresolver.default_resolver = resolver
+        try:
+            with trio.fail_after(PATIENCE_SECONDS):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_serve, sock, records)
+                    yield
+                    nursery.cancel_scope.cancel()
+        finally:
+            dns.asyncresolver.default_resolver = None
+
+
+async def _serve(sock: trio.socket.SocketType, records: tuple[str, ...]) -> None:
+    while True:
+        data, client = await sock.recvfrom(4096)
+        question = dns.message.from_wire(data)
+        answer = dns.message.make_response(question)
+        assert question.question[0].name.to_text() == f"{CHAT}."
+        if records:
+            answer.answer.append(dns.rrset.from_text(f"{CHAT}.", 60, "IN", "SRV", *records))
+        else:
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        await sock.sendto(answer.to_wire(), client)
+
+
+async def test_an_address_leads_to_itself() -> None:
+    assert await look_up(Target("::1", 81, "ws://[::1]:81", weight=3)) == [Found(Address("::1", 81), 3)]
+
+
+async def test_a_name_that_does_not_exist_is_an_error() -> None:
+    # RFC 6761, 6.4: nothing is ever called that.
+    with trio.fail_after(20), pytest.raises(OSError, match=r"\w"):
+        await look_up(Target("wsgateway.invalid", 80, "ws://wsgateway.invalid"))
+
+
+async def test_records_say_where_a_service_is_and_how_much_of_it_is_where() -> None:
+    async with name_server(
+        "10 1 9003 127.0.0.3.", "0 30 9001 127.0.0.1.", "0 70 9002 127.0.0.2.", "0 0 9004 127.0.0.4."
+    ):
+        assert await look_up(SERVICE) == [
+            Found(Address("127.0.0.2", 9002), 70, 0),
+            Found(Address("127.0.0.1", 9001), 30, 0),
+            Found(Address("127.0.0.4", 9004), 1, 0),
+            Found(Address("127.0.0.3", 9003), 1, 10),
+        ]
+
+
+async def test_a_record_that_leads_nowhere_is_left_out_as_long_as_there_are_others() -> None:
+    async with name_server("0 1 9001 wsgateway.invalid.", "5 1 9002 127.0.0.2."):
+        assert await look_up(SERVICE) == [Found(Address("127.0.0.2", 9002), 1, 5)]
+    async with name_server("0 1 9001 wsgateway.invalid.", r"0 1 9001 a\.\.b."):
+        with pytest.raises(OSError, match=r"\w"):
+            await look_up(SERVICE)
+
+
+async def test_a_service_that_is_not_offered_is_an_error() -> None:
+    async with name_server("0 0 0 ."):
+        with pytest.raises(OSError, match="the service is not offered there"):
+            await look_up(SERVICE)
+    async with name_server():
+        with pytest.raises(OSError, match="does not exist"):
+            await look_up(SERVICE)

@@ -1,0 +1,43 @@
+"""What makes two requests come to the same target, where an upstream balances by a hash."""
+
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+from wsgateway.dialects import Request
+from wsgateway.settings.basics import UNIX
+from wsgateway.settings.pooling import Balance, HashSource
+
+
+def affinity(balance: Balance, request: Request, ip: str) -> str | None:
+    """The key of a request from this address. None: the balance is by no hash, or the request does not have it."""
+    return _SOURCES[balance.source](request, balance.name, ip) if balance.method == "hash" else None
+
+
+def _ip(request: Request, name: str, ip: str) -> str | None:
+    return None if ip == UNIX else ip
+
+
+def _cookie(request: Request, name: str, ip: str) -> str | None:
+    for line in request.headers.every("Cookie"):
+        for pair in line.split(";"):
+            each, equals, value = pair.strip().partition("=")
+            if equals and each == name:
+                return value
+    return None
+
+
+def _header(request: Request, name: str, ip: str) -> str | None:
+    return next(iter(request.headers.every(name)), None)
+
+
+def _query(request: Request, name: str, ip: str) -> str | None:
+    pairs = parse_qsl(request.target.partition("?")[2], keep_blank_values=True)
+    return next((value for each, value in pairs if each == name), None)
+
+
+_SOURCES: dict[HashSource, Callable[[Request, str, str], str | None]] = {
+    "ip": _ip,
+    "cookie": _cookie,
+    "header": _header,
+    "query": _query,
+}

@@ -1,0 +1,74 @@
+"""The way to a server that serves: one target after the other is tried, as long as the client knows nothing of it."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+from wsgateway.errors import UpstreamError, WsgatewayError
+from wsgateway.net.channel import Channel
+from wsgateway.serve.counts import Cleanup
+from wsgateway.serve.prologue import ClientLeftError
+from wsgateway.upstream.pool import Lease
+from wsgateway.upstream.search import Search
+
+T = TypeVar("T")
+
+
+async def served(
+    search: Search,
+    client: Channel,
+    left: Callable[[], float],
+    attempt: Callable[[Lease, float, Cleanup], Awaitable[T]],
+    facts: dict[str, str],
+    cleanup: Cleanup,
+) -> T:
+    """What an attempt returns: the first that does not raise UpstreamError, or the last that may be made.
+
+    `left` says how many seconds there are for all of them; each gets an even share of that, so that a server that is
+    silent leaves time for another. An attempt leaves in its list what is to be done at the end; of one that fails that
+    is done at once, of the other it goes to `cleanup`. The log's `facts` get the target, and what failed before it.
+    """
+    while True:
+        lease = search.take() or await _room(search, client, left())
+        with Cleanup([lease.release]) as mine:
+            try:
+                result = await attempt(lease, left() / (1 + search.left), mine)
+            except UpstreamError as error:
+                search.failed(lease, error)
+                if not search.left:
+                    raise
+                facts["failed"] = ", ".join(search.failures)
+                continue
+            finally:  # the lease may have moved meanwhile
+                facts.pop("address", None)
+                facts.update(lease.place.facts)
+            cleanup += mine
+            mine.clear()
+        return result
+
+
+async def _room(search: Search, client: Channel, seconds: float) -> Lease:
+    """Waits for the next place. A client that leaves meanwhile loses its turn: ClientLeftError."""
+    lease: Lease | None = None
+    fault: WsgatewayError | None = None
+
+    async def leave() -> None:
+        await client.left()
+        nursery.cancel_scope.cancel()
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(leave)
+            try:
+                lease = await search.wait(seconds)
+            except WsgatewayError as error:
+                fault = error
+            nursery.cancel_scope.cancel()
+    except BaseException:
+        if lease is not None:
+            lease.release()
+        raise
+    if lease is not None:
+        return lease
+    raise fault or ClientLeftError("while it waited for its upstream")

@@ -1,0 +1,343 @@
+"""A pool: the places where an upstream's targets are, who may use them, and who waits for them.
+
+Places change under a pool: a resolver says so, checks say so, and so do sessions that fail. What a session has, it
+keeps: a place that is gone from the resolver's answer stays until its last session is over.
+
+When no place can be relied on, all are used: a check that is wrong, or that has not seen the end of an outage yet, must
+not refuse what the servers themselves would take.
+"""
+
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+
+import trio
+
+from wsgateway.errors import UpstreamError
+from wsgateway.observe.log import Log
+from wsgateway.settings.model import Target, Upstream
+from wsgateway.settings.pooling import ActiveCheck
+from wsgateway.upstream.balance import choose
+from wsgateway.upstream.checks import check
+from wsgateway.upstream.health import State
+from wsgateway.upstream.place import Place
+from wsgateway.upstream.resolve import Found, LookUp, look_up
+
+# A resolver that has not answered by then is taken for one that has failed; it is asked again after a second, then
+# after two, and so on up to the interval of the upstream.
+_LOOK_UP_SECONDS = 10.0
+_ASK_AGAIN_SECONDS = 1.0
+# Gateways that started together should not ask together for ever.
+_JITTER = 0.1
+
+
+class Lease:
+    """The use of a place by one session, until it is released."""
+
+    __slots__ = ("_pool", "place")
+
+    def __init__(self, pool: "Pool", place: Place) -> None:
+        self._pool = pool
+        self.place = place
+        place.open += 1
+        pool.open += 1
+
+    def move(self, place: Place) -> None:
+        """Another place serves."""
+        left, self.place = self.place, place
+        place.open += 1
+        left.open -= 1
+        self._pool.released(left)
+
+    def release(self) -> None:
+        """The session is over; who has waited longest comes next."""
+        self.place.open -= 1
+        self._pool.open -= 1
+        self._pool.released(self.place)
+
+
+class Waiter:
+    """A client that waits for a place."""
+
+    __slots__ = ("key", "lease", "served", "tried")
+
+    def __init__(self, key: str | None, tried: list[Place]) -> None:
+        self.key = key
+        self.tried = tried
+        self.served = trio.Event()
+        self.lease: Lease | None = None
+
+
+class Pool:
+    """The places of one upstream."""
+
+    def __init__(self, upstream: Upstream, log: Log, look_up: LookUp = look_up) -> None:
+        self.upstream = upstream
+        self.open = 0
+        self.places: list[Place] = []
+        """in the order of the targets, and of the resolver"""
+        self.waiting: deque[Waiter] = deque()
+        self.log = log
+        self._look_up = look_up
+        self._leaving: list[Place] = []
+        self._named = [target for target in upstream.targets if target.address is None]
+        self._unanswered = {target.url for target in self._named}
+        self._nowhere: dict[str, str] = {}
+        """names without any address so far, and why"""
+        self._settled = trio.Event()
+        """set when there is a place, or each name has had an answer, be it a bad one"""
+        self._scope = trio.CancelScope()
+        self._tasks: trio.Nursery | None = None
+        for target in upstream.targets:
+            if target.address is not None:
+                self._put(target, [Found(target.address, target.weight)])
+
+    # -- what sessions need -------------------------------------------------------------------------------------
+
+    def take(self, key: str | None, tried: list[Place]) -> Lease | None:
+        """A lease of the place that is next, and has not been tried. None: there is no room."""
+        upstream = self.upstream
+        if upstream.max_connections is not None and self.open >= upstream.max_connections:
+            return None
+        free = [place for place in self._candidates(tried) if place.has_room]
+        if not free:
+            return None
+        return Lease(self, choose(upstream.balance.method, free, key, random.random))
+
+    def _candidates(self, tried: list[Place]) -> list[Place]:
+        """Who may be next, with room or without: of those that can be relied on, the ones of the best rank."""
+        untried = [place for place in self.places if place not in tried] if tried else self.places
+        now = trio.current_time()
+        up = [place for place in untried if self._state(place, now) == "up"]
+        if not up:
+            return untried
+        best = min(place.rank for place in up)
+        return [place for place in up if place.rank == best]
+
+    def _state(self, place: Place, now: float, why: str = "its time is over") -> State:
+        """What a place is now. Tells the log if that is new."""
+        state = place.health.state(now)
+        if state != place.state:
+            place.state = state
+            tell = self.log.info if state == "up" else self.log.warning
+            tell(f"target {state}", upstream=self.upstream.name, **place.facts, why=why)
+        return state
+
+    def siblings(self, place: Place, tried: list[Place]) -> list[Place]:
+        """The other addresses of its target that may be used, too."""
+        if not place.named:
+            return []
+        others = (each for each in self.places if each.target is place.target and each not in tried)
+        return [each for each in others if each.state == "up" and each.rank == place.rank and each.has_room]
+
+    def untried(self, tried: list[Place]) -> int:
+        """How many places there are beside these."""
+        return sum(place not in tried for place in self.places)
+
+    async def settled(self, seconds: float) -> None:
+        """Waits for a first place, until each name has been looked up. Raises UpstreamError if there is none then."""
+        with trio.move_on_after(seconds):
+            if not self.places:
+                await self._settled.wait()
+        if not self.places:
+            why = "; ".join(self._nowhere.values())
+            raise UpstreamError(why) if why else UpstreamError(f"no name resolved within {seconds:g} s", 504)
+
+    def served(self, place: Place) -> None:
+        """Notes that a place has served a client."""
+        place.served += 1
+
+    def failed(self, place: Place, why: str) -> None:
+        """Notes that a place has not, and ejects it if it does so often; but never the last that can be used."""
+        now = trio.current_time()
+        place.failures += 1
+        place.last_failure = why
+        place.health.failed(now)
+        if (
+            place.health.due(now)
+            and self._state(place, now) == "up"
+            and any(self._state(each, now) == "up" for each in self.places if each is not place)
+        ):
+            self._state(place, now, f"{why}; for {place.health.eject(now):g} s")
+
+    def released(self, place: Place) -> None:
+        """Notes that a session is over."""
+        if place.leaving and not place.open:
+            self._leaving.remove(place)
+        if self.waiting:
+            self.serve_waiting()
+
+    def serve_waiting(self) -> None:
+        """Gives those that wait what is there, the longest first."""
+        for waiter in list(self.waiting):
+            waiter.lease = self.take(waiter.key, waiter.tried)
+            if waiter.lease is not None:
+                self.waiting.remove(waiter)
+                waiter.served.set()
+            elif not waiter.tried:
+                return
+
+    # -- what changes of itself ---------------------------------------------------------------------------------
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether there is anything for `run` to do."""
+        return bool(self._named) or self.upstream.health.active is not None
+
+    async def run(self) -> None:
+        """Looks up names and asks places whether they can serve, until it is cancelled, or closed."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                self._tasks = nursery
+                for place in self.places:
+                    self._begin_checking(place)
+                for target in self._named:
+                    nursery.start_soon(self._again_and_again, partial(self._follow, target))
+
+    def close(self) -> None:
+        """Ends `run`. Leases stay good."""
+        self._scope.cancel()
+        self._settled.set()
+
+    async def _follow(self, target: Target) -> None:
+        """Looks up a name now and then. While that fails its old answer counts."""
+        interval = self.upstream.resolve_seconds
+        pause: float | None = None  # until it is asked again, while it fails
+        while True:
+            try:
+                with trio.fail_after(_LOOK_UP_SECONDS):
+                    found = await self._look_up(target)
+            except (OSError, trio.TooSlowError) as error:
+                why = (error.strerror or str(error)) if isinstance(error, OSError) else "the resolver is silent"
+                if pause is None:
+                    self.log.warning("name not resolved", upstream=self.upstream.name, target=target.url, why=why)
+                    pause = _ASK_AGAIN_SECONDS
+                if not any(place.target is target for place in self.places):
+                    self._nowhere[target.url] = f"no address of {target.url}: {why}"
+            else:
+                if pause is not None:
+                    self.log.info("name resolved", upstream=self.upstream.name, target=target.url)
+                    pause = None
+                self._nowhere.pop(target.url, None)
+                self._put(target, found)
+            self._unanswered.discard(target.url)
+            if self.places or not self._unanswered:
+                self._settled.set()
+            if pause is None:
+                await trio.sleep(interval)
+            else:
+                await trio.sleep(min(pause, interval))
+                pause *= 2
+
+    def _put(self, target: Target, found: Iterable[Found]) -> None:
+        """The places of a target are these from now on."""
+        before = [place for place in self.places if place.target is target]
+        known = {place.address: place for place in before}
+        current: list[Place] = []
+        for each in found:
+            place = known.pop(each.address, None)
+            if place is None:
+                place = Place(self.upstream, target, each)
+                self._begin_checking(place)
+            place.update(each)
+            current.append(place)
+        for place in known.values():
+            place.leaving = True
+            place.checking.cancel()
+            if place.open:
+                self._leaving.append(place)
+        if before and set(before) != set(current):
+            names = " ".join(place.name for place in current)
+            self.log.info("addresses changed", upstream=self.upstream.name, target=target.url, addresses=names)
+        of_target = {each: [place for place in self.places if place.target is each] for each in self.upstream.targets}
+        of_target[target] = current
+        self.places = [place for places in of_target.values() for place in places]
+        self.serve_waiting()
+
+    def _begin_checking(self, place: Place) -> None:
+        active = self.upstream.health.active
+        if active is not None and self._tasks is not None:
+            self._tasks.start_soon(self._again_and_again, partial(self._check, place, active))
+
+    async def _again_and_again(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Runs a task to its end. A bug of ours in it costs no session."""
+        while True:
+            try:
+                return await task()
+            except Exception:
+                self.log.exception("bug", upstream=self.upstream.name)
+            await trio.sleep(_ASK_AGAIN_SECONDS)
+
+    async def _check(self, place: Place, active: ActiveCheck) -> None:
+        """Asks a place for as long as it is there."""
+        with place.checking:
+            while True:
+                why = None
+                try:
+                    await check(self.upstream, place.target, place.address, active)
+                except UpstreamError as error:
+                    why = str(error)
+                if place.health.answered(why is None):
+                    self._state(place, trio.current_time(), why or "it answers the checks again")
+                    self.serve_waiting()
+                await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
+
+    def status(self) -> dict[str, object]:
+        """Plain data, for whoever wants to show it."""
+        now = trio.current_time()
+        for place in self.places:
+            self._state(place, now)
+        return {
+            "balance": str(self.upstream.balance),
+            "open": self.open,
+            "waiting": len(self.waiting),
+            "targets": [place.status() for place in (*self.places, *self._leaving)],
+        }
+
+
+class Pools:
+    """The pools of all upstreams, by name: none until there is an `update`."""
+
+    def __init__(self, log: Log, look_up: LookUp = look_up) -> None:
+        self.log = log
+        self._look_up = look_up
+        self._tasks: trio.Nursery | None = None
+        self._pools: dict[str, Pool] = {}
+
+    def __getitem__(self, name: str) -> Pool:
+        return self._pools[name]
+
+    def update(self, upstreams: Iterable[Upstream]) -> None:
+        """Has a pool for each of these from now on. One whose upstream is as before stays as it is, with its sessions
+        and with what it knows. The tasks of the others end; sessions keep the places that they have.
+
+        Whoever holds the routes exchanges them in the same step: a route finds its pool by name.
+        """
+        before, self._pools = self._pools, {}
+        for upstream in upstreams:
+            pool = before.get(upstream.name)
+            if pool is None or pool.upstream != upstream:
+                pool = Pool(upstream, self.log, self._look_up)
+                self._start(pool)
+            else:
+                del before[upstream.name]
+            self._pools[upstream.name] = pool
+        for pool in before.values():
+            pool.close()
+
+    async def run(self) -> None:
+        """Does what pools need done beside the sessions, until it is cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._tasks = nursery
+            for pool in self._pools.values():
+                self._start(pool)
+            await trio.sleep_forever()
+
+    def _start(self, pool: Pool) -> None:
+        if self._tasks is not None and pool.has_tasks:
+            self._tasks.start_soon(pool.run)
+
+    def status(self) -> dict[str, object]:
+        """Plain data, for whoever wants to show it: each upstream by its name."""
+        return {name: pool.status() for name, pool in self._pools.items()}

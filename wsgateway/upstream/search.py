@@ -1,0 +1,113 @@
+"""One client's way to a server: it takes a place, and another one if that fails, until one serves it."""
+
+import socket
+
+import trio
+
+from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.upstream.connect import connect_to, introduce
+from wsgateway.upstream.place import Place
+from wsgateway.upstream.pool import Lease, Pool, Waiter
+
+_FULL = "too many connections"
+
+
+class Search:
+    """The places that were tried for one client, and what became of each."""
+
+    __slots__ = ("_begun", "_key", "_pool", "_tried", "failures")
+
+    def __init__(self, pool: Pool, key: str | None) -> None:
+        """`key` is what the pool's balance hashes, if it does."""
+        self._pool = pool
+        self._key = key
+        self._tried: list[Place] = []
+        self._begun = 0
+        self.failures: list[str] = []
+        """what failed so far, for the log"""
+
+    @property
+    def left(self) -> int:
+        """How many more may be tried."""
+        begun = self._pool.upstream.attempts - self._begun
+        return min(begun, self._pool.untried(self._tried)) if begun > 0 else 0
+
+    def take(self) -> Lease | None:
+        """The next place. None: `wait` for it."""
+        return self._taken(self._pool.take(self._key, self._tried))
+
+    async def wait(self, seconds: float) -> Lease:
+        """The next place, as soon as there is room in one. Who is cancelled while it waits loses its turn.
+
+        Raises HandshakeError (503) if there are too many that wait already, or no room in time, and UpstreamError if
+        there is no place.
+        """
+        pool, queue = self._pool, self._pool.upstream.queue
+        await pool.settled(seconds)
+        lease = self.take()
+        if lease is not None:
+            return lease
+        if len(pool.waiting) >= queue.size:
+            raise HandshakeError(_FULL, 503, kind="limit")
+        waiter = Waiter(self._key, self._tried)
+        pool.waiting.append(waiter)
+        patience = min(seconds, queue.timeout_seconds)
+        try:
+            with trio.move_on_after(patience):
+                await waiter.served.wait()
+        except BaseException:
+            if waiter.lease is not None:
+                waiter.lease.release()
+            raise
+        finally:
+            if waiter in pool.waiting:
+                pool.waiting.remove(waiter)
+        if waiter.lease is None:
+            raise HandshakeError(f"{_FULL}, and no end of one within {patience:g} s", 503, kind="limit")
+        taken = self._taken(waiter.lease)
+        assert taken is not None, "it was one"
+        return taken
+
+    def _taken(self, lease: Lease | None) -> Lease | None:
+        if lease is not None:
+            self._begun += 1
+            self._tried.append(lease.place)
+        return lease
+
+    async def reach(self, lease: Lease, seconds: float, preface: bytes) -> socket.socket:
+        """A connection to the place of the lease, which is the caller's to close: with TLS, if the target wants that,
+        behind a preface in clear.
+
+        If that is slow or refuses, the other addresses of the same name are tried beside it, and the lease may move to
+        one of them. Raises UpstreamError.
+        """
+        place = lease.place
+        places = [place, *self._pool.siblings(place, self._tried)]
+        refused: dict[int, str] = {}
+        name = f"{place.target.host}:{place.target.port}" if len(places) > 1 else place.name
+        try:
+            at, sock = await connect_to([each.address for each in places], name, seconds, refused)
+        finally:
+            for number, why in refused.items():
+                if number:  # that of the lease is its holder's to tell
+                    self._note(places[number], why)
+        if at:
+            self._note(place, refused.get(0, "slower to accept than another address of its name"))
+            lease.move(places[at])
+            self._tried.append(lease.place)
+        return await introduce(sock, place.target, seconds, preface)
+
+    def _note(self, place: Place, why: str) -> None:
+        if place not in self._tried:
+            self._tried.append(place)
+        self._pool.failed(place, why)
+
+    def served(self, lease: Lease) -> None:
+        """The place of the lease has served the client."""
+        self._pool.served(lease.place)
+
+    def failed(self, lease: Lease, error: UpstreamError) -> None:
+        """It has not."""
+        place = lease.place
+        self.failures.append(f"{place.facts.get('address', place.target.url)}: {error}")
+        self._pool.failed(place, str(error))
