@@ -42,6 +42,13 @@ async def drained(gateway: Running) -> tuple[int, int, int]:
     return begin["sessions"], end["closed"], end["cut"]
 
 
+def queued(gateway: Running) -> Peer:
+    """A client whom the kernel has answered, and nobody has accepted yet."""
+    sock = socket.create_connection(("127.0.0.1", gateway.port))
+    sock.setblocking(False)
+    return Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
+
+
 # -- one after the other ---------------------------------------------------------------------------------------
 
 
@@ -174,14 +181,29 @@ async def test_a_handshake_that_takes_longer_than_the_spread_is_told_to_come_aga
 async def test_who_was_not_accepted_yet_gets_a_session_all_the_same() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await opened(upstream, gateway, MODERN)  # so that it accepts
-        sock = socket.create_connection(("127.0.0.1", gateway.port))
+        client = queued(gateway)
         gateway.service.drain()
-        sock.setblocking(False)
-        client = Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
         await client.send(MODERN.request)
         behind, _ = await upstream.agree()
         session = Session(MODERN, client, behind, await MODERN.accepted(client))
         await leaves(session)
+
+
+async def test_who_is_accepted_last_of_all_is_waited_for_no_longer_than_others(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 1h") as gateway:
+        await trio.testing.wait_all_tasks_blocked()
+        silent, asks = queued(gateway), queued(gateway)
+        await asks.send(MODERN.request)
+        begun = trio.current_time()
+        gateway.service.drain()
+        behind = await upstream.accept()
+        await behind.head()
+        assert await silent.rest() == b""
+        assert (await asks.head()).startswith(b"HTTP/1.1 503 ")
+        assert trio.current_time() - begun == 0.5
+        await silent.close()
+        await asks.close()
+        assert await drained(gateway) == (0, 0, 0)
 
 
 async def test_a_client_that_has_just_come_may_ask_and_one_that_has_been_silent_may_not(

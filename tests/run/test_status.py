@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from tests.openings import BY_DIALECT, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, serving_http
-from tests.support import Peer, Running, Upstream, configuration, head_of, serving
+from tests.support import Running, Upstream, configuration, head_of, serving
 
 MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
 
@@ -19,9 +19,8 @@ def status(gateway: Running) -> dict[str, Any]:
     return told
 
 
-async def gone(gateway: Running, client: Peer) -> None:
-    """The client leaves, and the gateway has seen it."""
-    await client.close()
+async def all_gone(gateway: Running) -> None:
+    """Waits until nobody is connected: who has closed counts until the gateway has seen it."""
     while status(gateway)["connections"]["public"]["open"]:
         await trio.lowlevel.checkpoint()
 
@@ -126,7 +125,8 @@ async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None
             async def refused(request: bytes, expected: bytes) -> None:
                 client = await gateway.connect(request)
                 assert (await client.rest()).startswith(expected)
-                await gone(gateway, client)
+                await client.close()
+                await all_gone(gateway)
 
             await refused(b"\x00", b"HTTP/1.1 400 ")
             await refused(MODERN.request.replace(b"/chat", b"/other"), b"HTTP/1.1 404 ")
@@ -135,28 +135,29 @@ async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None
             early = await gateway.connect(b"GET /")
             await early.send_eof()
             await gateway.lines.line("left")
-            await gone(gateway, early)
+            await early.close()
+            await all_gone(gateway)
 
             client = await gateway.connect(MODERN.request)
             behind = await upstream.accept()
             await behind.head()
             await behind.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
             assert (await client.rest()).startswith(b"HTTP/1.1 401 ")
-            await gone(gateway, client)
+            await client.close()
+            await all_gone(gateway)
             client = await gateway.connect(MODERN.request)
             behind = await upstream.accept()
             await behind.close()
             assert (await client.rest()).startswith(b"HTTP/1.1 502 ")
-            await gone(gateway, client)
+            await client.close()
+            await all_gone(gateway)
             await refused(MODERN.request, b"HTTP/1.1 429 ")
-            holds = await gateway.connect()
+            await gateway.connect()  # holds its place
             await trio.testing.wait_all_tasks_blocked()
             beyond = await gateway.connect(MODERN.request)
             assert (await beyond.rest()).startswith(b"HTTP/1.1 429 ")
             third = await gateway.connect(MODERN.request)  # the second has not closed yet
             assert (await third.rest()).startswith(b"HTTP/1.1 503 ")
-            await holds.close()
-
             told = status(gateway)
             assert told["refused"] == {
                 "400": {"request": 1, "dialect": 1},
