@@ -1,5 +1,7 @@
 """WebSocket over HTTP/2 (RFC 8441): a stream is a session like any other."""
 
+import struct
+
 import pytest
 from h2.events import ConnectionTerminated, RemoteSettingsChanged, StreamEnded
 from h2.settings import SettingCodes
@@ -63,6 +65,18 @@ async def test_what_is_agreed_with_the_upstream_comes_with_the_200(offered: str,
             "sec-websocket-protocol": "chat",
             "sec-websocket-extensions": "permessage-deflate",
         }
+
+
+async def test_an_upstream_is_told_of_the_connection_below_the_stream(offered: str, authority: Authority) -> None:
+    told = "send_proxy_protocol: v2"
+    async with Upstream() as upstream, serving(upstream.port, listener=offered, behind=told) as gateway:
+        client = await Client.connect(gateway, authority)
+        await client.ask(CONNECT, end=False)
+        behind = await upstream.accept()
+        header = await behind.exactly(16 + 0x1E)
+        assert header[16:24] == bytes([127, 0, 0, 1]) * 2
+        assert header[24:28] == struct.pack("!HH", int(client.peer.name.rpartition(":")[2]), gateway.port)
+        assert header.endswith(b"TLSv1.3")
 
 
 async def test_large_messages_pass_between_windows(offered: str, authority: Authority) -> None:
