@@ -38,21 +38,22 @@ LARGE = bytes(range(256)) * 40_000
 
 @pytest.mark.parametrize("upstream", ["websockets"], ids="to-{}".format, indirect=True)
 def test_a_page_and_its_websocket_come_on_one_connection(
-    upstream: Upstream, authority: Authority, tmp_path: Path
+    upstream: Upstream, authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     browser = tool("chromium")
+    folder = tmp_path_factory.mktemp("h2")  # in which it has a socket, whose name must not be long
     with Pages() as pages:
         port = int(pages.origin.rpartition(":")[2])
         text = CONFIGURATION.format(file=authority.issue("localhost"), echo=upstream.port, pages=port)
         with (
-            running(text, tmp_path) as gateway,
+            running(text, folder) as gateway,
             Program(
                 browser,
                 *CHROMIUM_OPTIONS,
                 "--ignore-certificate-errors",  # of an authority that nobody knows
-                f"--user-data-dir={tmp_path / 'chromium'}",
+                f"--user-data-dir={folder}",
                 f"https://localhost:{gateway.port}/chromium.html",
-                environment={"TMPDIR": str(tmp_path)},
+                environment={"TMPDIR": str(folder)},
             ) as program,
         ):
             seen = pages.play("echo", f"wss://localhost:{gateway.port}/echo", program)
