@@ -30,7 +30,8 @@ from websockets.trio.server import serve as serve_websockets
 from websockets.typing import Subprotocol
 
 from wsgateway.observe.log import Log
-from wsgateway.run.worker import bind, serve
+from wsgateway.run.service import Service
+from wsgateway.run.sockets import Listening, dealt
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
@@ -276,7 +277,7 @@ class Running:
     lines: Lines
     stop: trio.Event
     stopped: trio.Event
-    """set when `serve` has returned"""
+    """set when the service has ended"""
     nursery: trio.Nursery
     """for what a test does at the same time; ends with it"""
     _clients: list[Peer] = field(default_factory=list)
@@ -330,24 +331,32 @@ async def serving_http(upstream: int, **options: str) -> AsyncIterator[Running]:
 async def serving_text(text: str) -> AsyncIterator[Running]:
     """A gateway with this configuration, for one test. A bug that it logs is an error."""
     settings = parse(text, "test.yaml")
-    bound = bind(settings)
+    listening = Listening({}).fitted(settings)
     lines, stop, stopped = Lines(), trio.Event(), trio.Event()
+    service = Service(settings, lines.log(), listening.shared())
+    ports = [sock.getsockname()[1] for _, sock in dealt(settings, listening.shared())]
 
     async def run() -> None:
-        await serve(settings, lines.log(), bound, stop)
+        await service.run()
         stopped.set()
+
+    async def drain() -> None:
+        await stop.wait()
+        service.drain()
 
     try:
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
-                running = Running([sock.getsockname()[1] for _, sock in bound], lines, stop, stopped, nursery)
+                nursery.start_soon(drain)
+                running = Running(ports, lines, stop, stopped, nursery)
                 try:
                     yield running
                 finally:
                     running.close()
                 nursery.cancel_scope.cancel()
     finally:
+        listening.close()
         for entry in lines.entries:
             print(entry)
     assert not lines.every("bug")

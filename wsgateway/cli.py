@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -26,12 +27,13 @@ from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import Question, Report, probe
 from wsgateway.probe.table import heading, row
 from wsgateway.probe.transcript import Line
-from wsgateway.run.worker import STOP_SIGNALS, bind, serve_until_signalled
+from wsgateway.run.crew import StartError
+from wsgateway.run.succession import SuccessionError
+from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
 from wsgateway.settings.advice import advice
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
-from wsgateway.settings.load import load, single
-from wsgateway.settings.model import Settings
+from wsgateway.settings.load import Source, load, read, single
 from wsgateway.settings.units import seconds
 
 GOOD, FAULT = 0, 1
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except SettingsError as error:
+    except (SettingsError, StartError, SuccessionError) as error:
         print(error, file=sys.stderr)
         return FAULT
     except BrokenPipeError:  # nobody reads on: `| head`
@@ -154,11 +156,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    log = make_log(settings.logging.level, settings.logging.format)
-    bound = bind(settings)
+    supervisor = Supervisor(_reader(options))
     with _good_end():
-        trio.run(serve_until_signalled, settings, log, bound)
+        trio.run(supervisor.run)
     return GOOD
 
 
@@ -174,13 +174,14 @@ def _good_end() -> Iterator[None]:
         )  # any other handler is undone while the interpreter ends, and then it kills
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _reader(options: argparse.Namespace) -> Callable[[], Source]:
+    """What reads the configuration that is meant, now and whenever it may have changed."""
     pair = options.listen, options.upstream
     if options.file is not None and pair == (None, None):
-        return load(options.file)
+        return partial(read, options.file)
     if options.file is not None or None in pair:
         options.usage.error("give either a FILE, or --listen and --upstream")
-    return single(*pair)
+    return partial(single, *pair)
 
 
 def _check(options: argparse.Namespace) -> int:

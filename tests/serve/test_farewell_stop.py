@@ -22,7 +22,7 @@ from tests.serve.parting import (
     parting,
 )
 from wsgateway.dialects import DIALECTS
-from wsgateway.run.worker import CLOSE_STEPS
+from wsgateway.run.service import CLOSE_STEPS
 
 # -- we stop ----------------------------------------------------------------------------------------------------
 

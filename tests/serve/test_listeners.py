@@ -11,7 +11,7 @@ from tests.openings import BY_DIALECT
 from tests.processes import gateway_command
 from tests.support import Upstream, configuration, serving_text, switching
 from wsgateway.errors import SettingsError
-from wsgateway.run.worker import bind
+from wsgateway.run.sockets import Listening
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.load import parse
 from wsgateway.settings.model import Address
@@ -85,7 +85,7 @@ def test_if_one_address_cannot_be_listened_on_none_is() -> None:
         taken = other.getsockname()[1]
         text = configuration(9).replace('"127.0.0.1:0"', f'"127.0.0.1:{free}", "127.0.0.1:{taken}"')
         with pytest.raises(SettingsError, match=f"^127.0.0.1:{taken}: "):
-            bind(parse(text, "test.yaml"))
+            Listening({}).fitted(parse(text, "test.yaml"))
     # A socket that was left open would be a ResourceWarning, and an error here.
     assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
 

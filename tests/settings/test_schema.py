@@ -15,7 +15,8 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         ("logging: {}\nloging: {}", "loging: this key is unknown; did you mean 'logging'?"),
         (
             "tls: on",
-            "tls: this key is unknown; known are version, listeners, defaults, routes, upstreams, logging",
+            "tls: this key is unknown;"
+            " known are version, listeners, defaults, routes, upstreams, workers, logging, admin",
         ),
         ("defaults:", "defaults: an empty value is not a mapping; write 'key: value' in it"),
         ("defaults: [1]", "defaults: a list is not a mapping; write 'key: value' in it"),

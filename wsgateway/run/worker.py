@@ -1,107 +1,121 @@
-"""One process that serves: listeners up, sessions until a signal, then a graceful end."""
+"""One process that serves, as its supervisor tells it: `python -m wsgateway.run.worker DESCRIPTOR`.
+
+The descriptor is its end of the line to the supervisor. When nobody is at the other end any more, it drains.
+"""
 
 import signal
 import socket
-from collections.abc import AsyncIterator
+import sys
 
 import trio
 
 from wsgateway.errors import SettingsError
-from wsgateway.observe.log import Log
-from wsgateway.run.systemd import notify
-from wsgateway.serve.gateway import Gateway
-from wsgateway.serve.listeners import Acceptor, listen
-from wsgateway.settings.advice import advice
-from wsgateway.settings.model import Address, Listener, Settings
+from wsgateway.observe.log import make_log
+from wsgateway.run.control import Control, Message
+from wsgateway.run.service import Service
+from wsgateway.run.sockets import Listening
+from wsgateway.settings.load import Source
+from wsgateway.settings.model import Settings
 
-# The steps of a goodbye, each of which may take `timeouts.close`: finish a frame, tell, await the answer, close.
-CLOSE_STEPS = 4
-
-# The first ends all sessions with a goodbye; a second one does not wait for that.
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-Bound = list[tuple[Listener, socket.socket]]
+# A terminal sends these to all processes of a command, and they are for the supervisor.
+_IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+# For the last numbers, which the supervisor has to read.
+LAST_WORD_SECONDS = 1.0
 
 
-def bind(settings: Settings) -> Bound:
-    """Listens on all addresses. Raises SettingsError if one cannot be listened on; then none is."""
-    bound: Bound = []
-    try:
-        for listener in settings.listeners:
-            for address in listener.bind:
-                bound.extend((listener, sock) for sock in listen(address))
-    except SettingsError:
-        for _, sock in bound:
-            sock.close()
-        raise
-    return bound
+class Worker:
+    """A service, and the line by which it is told what to do."""
 
+    def __init__(self, control: Control) -> None:
+        self._control = control
 
-async def serve(settings: Settings, log: Log, bound: Bound, stop: trio.Event) -> None:
-    """Serves on sockets that listen, until `stop` is set; then ends all sessions with their own goodbye, in bounded
-    time. Closes the sockets. Cancel it to end at once.
-    """
-    gateway = Gateway(settings, log)
-    try:
+    async def run(self) -> int:
+        """Serves until it is told to end, or its supervisor is gone. Returns the exit status of the process."""
+        try:
+            return await self._run()
+        finally:
+            self._control.close()
+
+    async def _run(self) -> int:
+        await self._say(is_="up")
+        order = await self._control.receive()
+        if order is None:
+            return 0
+        try:
+            settings, listening = _configuration(order)
+            log = make_log(settings.logging.level, settings.logging.format)
+            service = Service(settings, log, listening.shared())
+        except (SettingsError, OSError) as error:
+            await self._say(is_="refused", why=str(error))
+            return 1
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.engine.run)
-            async with trio.open_nursery() as sessions:
-                acceptors = trio.CancelScope()
-                sessions.start_soon(_accept, gateway, bound, sessions, acceptors)
-                await stop.wait()
-                acceptors.cancel()
-                gateway.stop()
-                longest = max(route.timeouts.close_seconds for route in settings.routes)
-                sessions.cancel_scope.deadline = trio.current_time() + CLOSE_STEPS * longest
-            nursery.cancel_scope.cancel()
-    finally:
-        for _, sock in bound:
-            sock.close()
+            with trio.open_signal_receiver(signal.SIGTERM) as signals:
+                nursery.start_soon(self._serve, service, nursery.cancel_scope)
+                nursery.start_soon(self._obey, service, listening, nursery.cancel_scope)
+                async for _ in signals:
+                    service.drain()
+        return 0
+
+    async def _serve(self, service: Service, everything: trio.CancelScope) -> None:
+        try:
+            await service.run()
+        finally:
+            with trio.move_on_after(LAST_WORD_SECONDS, shield=True):
+                await self._report(service)
+            everything.cancel()
+
+    async def _obey(self, service: Service, listening: Listening, everything: trio.CancelScope) -> None:
+        await self._say(is_="serving")
+        while (order := await self._control.receive()) is not None:
+            match order.said["do"]:
+                case "report":
+                    await self._report(service)
+                case "reload":
+                    listening = await self._reload(service, listening, order)
+                case "drain":
+                    service.drain()
+                case "end":
+                    everything.cancel()
+        service.drain()
+
+    async def _reload(self, service: Service, listening: Listening, order: Message) -> Listening:
+        """Takes the new configuration, and closes what listened for the old one; or says why not."""
+        try:
+            settings, new = _configuration(order)
+            new = new.known_from(listening)
+            service.reload(settings, new.shared())
+        except (SettingsError, OSError) as error:
+            for sock in order.sockets:
+                sock.close()
+            await self._say(is_="refused", why=str(error))
+            return listening
+        listening.close_what_is_not_in(new)
+        await self._say(is_="serving")
+        return new
+
+    async def _report(self, service: Service) -> None:
+        age = trio.current_time() - service.beat()
+        await self._say(is_="report", age=age, status=service.status())
+
+    async def _say(self, is_: str, **more: object) -> None:
+        try:
+            await self._control.send({"is": is_, **more})
+        except OSError:  # the supervisor is gone, which `_obey` learns, too
+            return
 
 
-async def _accept(gateway: Gateway, bound: Bound, sessions: trio.Nursery, scope: trio.CancelScope) -> None:
-    """Accepts on all listeners until the scope is cancelled, and closes them: the kernel refuses later clients."""
-    acceptors: dict[str, Acceptor] = {}
-    with scope:
-        async with trio.open_nursery() as nursery:
-            for listener, sock in bound:
-                acceptor = acceptors.setdefault(listener.name, Acceptor(gateway, listener, sessions))
-                nursery.start_soon(acceptor.run, sock)
-    for _, sock in bound:
-        sock.close()
+def _configuration(order: Message) -> tuple[Settings, Listening]:
+    source = Source(order.said["file"], order.said["text"])
+    return source.settings(read_files=True), Listening.of(order.said["sockets"], order.sockets)
 
 
-async def serve_until_signalled(settings: Settings, log: Log, bound: Bound) -> None:
-    """As `serve`; SIGTERM or SIGINT stops it, and a second one ends it at once. Keeps systemd informed."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
-            nursery.start_soon(_watch, signals, stop, nursery.cancel_scope, log)
-            for listener, sock in bound:
-                host, port = sock.getsockname()[:2]
-                log.info("listening", listener=listener.name, address=str(Address(host, port)))
-            for sentence in advice(settings):
-                log.warning("advice", why=sentence)
-            _tell_manager(log, "READY=1")
-            await serve(settings, log, bound, stop)
-            nursery.cancel_scope.cancel()
+def main() -> int:
+    """Runs the process; the line's descriptor is its argument."""
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    control = Control(socket.socket(fileno=int(sys.argv[1])))
+    return trio.run(Worker(control).run)
 
 
-async def _watch(signals: AsyncIterator[int], stop: trio.Event, scope: trio.CancelScope, log: Log) -> None:
-    async for number in signals:
-        name = signal.Signals(number).name
-        if stop.is_set():
-            log.warning("ended at once", why=name)
-            scope.cancel()
-        else:
-            log.info("stopping", why=name)
-            _tell_manager(log, "STOPPING=1")
-            stop.set()
-
-
-def _tell_manager(log: Log, state: str) -> None:
-    """Tells systemd. A manager that cannot be told is no reason not to serve (sd_notify(3))."""
-    try:
-        notify(state)
-    except OSError as error:
-        log.warning("systemd not told", state=state, why=str(error))
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,10 +6,10 @@ ValueError with a message for its author, in which no password of a URL ever sta
 
 import re
 from contextlib import suppress
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 
 from wsgateway.settings.findings import seen
-from wsgateway.settings.model import Address, Target
+from wsgateway.settings.model import Address, Bind, SystemdSocket, Target, UnixSocket
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _URL = re.compile(
@@ -21,6 +21,44 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
 # A name whose last label is a number can only be meant as an IPv4 address (so do browsers read it).
 _NUMERIC = re.compile(r"(?:.*\.)?[0-9]+\.?")
+
+
+_SYSTEMD, _UNIX = "systemd:", "unix:"
+# sd_listen_fds(3): names of descriptors are at most 255 characters, none of them a control character or a colon.
+_SOCKET_NAME = re.compile(r"[!-9;-~]{1,255}")
+# unix(7): so much fits into an address, with the byte that ends it.
+_MOST_PATH_BYTES = 107
+
+
+def bind(value: object) -> Bind:
+    """Reads where a listener listens: HOST:PORT, or systemd:NAME for what systemd passes on under that name."""
+    if not isinstance(value, str) or not value.startswith(_SYSTEMD):
+        return address(value)
+    name = value.removeprefix(_SYSTEMD)
+    if _SOCKET_NAME.fullmatch(name) is None:
+        raise ValueError(f"{seen(value)} names no socket; write systemd:NAME, as FileDescriptorName= has it")
+    return SystemdSocket(name)
+
+
+def admin(value: object) -> Address | UnixSocket:
+    """Reads where the admin pages are: HOST:PORT on the loopback, or unix:/PATH."""
+    if isinstance(value, str) and value.startswith(_UNIX):
+        path = value.removeprefix(_UNIX)
+        if not path.startswith("/") or "\0" in path or len(path.encode()) > _MOST_PATH_BYTES:
+            raise ValueError(
+                f"{seen(value)} is not a socket; write unix:/PATH, with a path of at most {_MOST_PATH_BYTES} bytes"
+            )
+        return UnixSocket(path)
+    found = address(value)
+    with suppress(ValueError):
+        if ip_address(found.host).is_loopback:
+            return found
+    if found.host.lower() == "localhost":
+        return found
+    raise ValueError(
+        f"{seen(value)} can be reached by others, and the admin pages ask nobody who they are;"
+        " allowed are 127.0.0.1:PORT, [::1]:PORT, localhost:PORT and unix:/PATH"
+    )
 
 
 def address(value: object) -> Address:

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from wsgateway.dialects import Dialect
-from wsgateway.settings.addresses import address, domain, port, target
+from wsgateway.settings.addresses import admin, bind, domain, port, target
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
-from wsgateway.settings.model import Address, Network, Rate, Target
+from wsgateway.settings.model import Address, Network, Rate, SystemdSocket, Target, UnixSocket
 from wsgateway.settings.patterns import (
     header_name,
     header_value,
@@ -26,6 +26,9 @@ from wsgateway.settings.units import KIB, MIB, byte_count, seconds
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
 _MOST_MESSAGE_BYTES = 2**62
+
+# More than any machine has cores for; each takes some 40 MiB.
+MOST_WORKERS = 512
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(r"/[!-~]*")
@@ -75,6 +78,14 @@ def _count(value: object) -> int:
     return value
 
 
+def _workers(value: object) -> int | None:
+    if value == "auto":
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_WORKERS:
+        raise ValueError(f"{seen(value)} is no number of workers; write one from 1 to {MOST_WORKERS}, or auto")
+    return value
+
+
 def _file(value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"{seen(value)} is not the name of a file")
@@ -94,7 +105,9 @@ Duration = Annotated[float, _read_by(seconds)]
 DurationOrNone = Annotated[float | None, _read_by(_or_none(seconds))]
 HeadSize = Annotated[int, _read_by(partial(byte_count, least=KIB, most=MIB))]
 MessageSize = Annotated[int, _read_by(partial(byte_count, least=1, most=_MOST_MESSAGE_BYTES))]
-Bind = Annotated[Address, _read_by(address)]
+Bind = Annotated[Address | SystemdSocket, _read_by(bind)]
+AdminBind = Annotated[Address | UnixSocket, _read_by(admin)]
+Workers = Annotated[int | None, _read_by(_workers, int | Literal["auto"])]
 Url = Annotated[Target, _read_by(target)]
 OneDialect = Annotated[Dialect, _read_by(dialect)]
 DialectRange = Annotated[tuple[Dialect, ...], _read_by(dialects)]

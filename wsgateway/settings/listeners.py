@@ -150,7 +150,9 @@ class ListenerSection(Section):
         description="For logs, and for routes. Listeners without one are listener-1, listener-2 ... in order.",
     )
     bind: list[Bind] = Field(
-        min_length=1, description="HOST:PORT, several times; IPv6 in brackets. Port 0: the system chooses one."
+        min_length=1,
+        description="HOST:PORT, several times; IPv6 in brackets. Port 0: the system chooses one. systemd:NAME: what"
+        " systemd passes on under that name.",
     )
     tls: ListenerTlsSection | None = Field(default=None, description="Left out: plain TCP.")
     proxy_protocol: ProxyProtocolSection = Field(

@@ -42,6 +42,30 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class SystemdSocket:
+    """Sockets that systemd listens on for us, and passes on under this name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"systemd:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixSocket:
+    """A socket in the file system."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+Bind = Address | SystemdSocket
+"""where clients come in"""
+
+
 # -- the upstream side -----------------------------------------------------------------------------------------
 
 
@@ -310,7 +334,7 @@ class Listener:
     """Addresses that share a name and bounds."""
 
     name: str
-    bind: tuple[Address, ...]
+    bind: tuple[Bind, ...]
     """never empty"""
     max_connections: int
     """how many may be open at once"""
@@ -345,4 +369,8 @@ class Settings:
     """by name; those that no route uses too"""
     default_timeouts: Timeouts = Timeouts()
     """what holds while a head is read, and there is no route yet"""
+    workers: int | None = 1
+    """how many processes serve; None: one for each core that we may use"""
     logging: Logging = Logging()
+    admin: Address | UnixSocket | None = None
+    """where metrics, health and status are told: of this machine alone; None: nowhere"""

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import Field
 
-from wsgateway.settings.base import Section, Version
+from wsgateway.settings.base import AdminBind, Section, Version, Workers
 from wsgateway.settings.findings import Path
 from wsgateway.settings.listeners import ListenerSection
 from wsgateway.settings.model import Format, Level, Logging, Settings, Timeouts
@@ -29,6 +29,14 @@ class LoggingSection(Section):
     format: Format = Field(default=_LOGGING.format, description="Lines for people, or an object of JSON per line.")
 
 
+class AdminSection(Section):
+    """Where the gateway speaks of itself."""
+
+    bind: AdminBind | None = Field(
+        default=None, description="HOST:PORT of the loopback, or unix:/PATH. Left out: nowhere."
+    )
+
+
 class File(Section):
     """The whole file."""
 
@@ -37,7 +45,9 @@ class File(Section):
     defaults: DefaultsSection = Field(default_factory=DefaultsSection, description="Whatever a route may override.")
     routes: list[RouteSection] = Field(min_length=1, description="Which requests go where; the first match wins.")
     upstreams: dict[str, UpstreamSection] = Field(min_length=1, description="The servers, by the name of their pool.")
+    workers: Workers = Field(default=1, description="How many processes serve, or auto: one per core.")
     logging: LoggingSection = Field(default_factory=LoggingSection, description="What is logged, and how.")
+    admin: AdminSection = Field(default_factory=AdminSection, description="Where the gateway speaks of itself.")
 
     def settings(self, directory: FilePath) -> Settings:
         """The settings, if the file has also passed the `rules`. Names of files are relative to the directory."""
@@ -49,7 +59,9 @@ class File(Section):
             ),
             upstreams=upstreams,
             default_timeouts=Timeouts(**self.defaults.timeouts.model_dump()),
+            workers=self.workers,
             logging=Logging(**self.logging.model_dump()),
+            admin=self.admin.bind,
         )
 
 
