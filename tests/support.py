@@ -125,6 +125,12 @@ class Lines:
                     return entry
             await self._news.park()
 
+    async def nth(self, event: str, number: int) -> dict[str, Any]:
+        """The line of this event that has this number, from 1; waits for it."""
+        while len(self.every(event)) < number:
+            await self._news.park()
+        return self.every(event)[number - 1]
+
     def every(self, event: str) -> list[dict[str, Any]]:
         """All lines of an event so far."""
         return [entry for entry in self.entries if entry["event"] == event]

@@ -73,21 +73,27 @@ class Supervisor:
             there.close()
             raise
         there.close_what_is_not_in(self._job.listening)
+        try:
+            failure = await self._supervise(predecessor)
+        finally:
+            self._job.listening.close()
+        if failure is not None:
+            raise failure
+
+    async def _supervise(self, predecessor: Predecessor | None) -> StartError | None:
         failure = None
         async with trio.open_nursery() as self._nursery:
             self._crew = Crew(self._log, self._nursery, self._hung_seconds)
             with trio.open_signal_receiver(*SIGNALS) as signals:
                 self._nursery.start_soon(self._watch_signals, signals)
                 try:
-                    await self._crew.start(self._job, workers(settings))
+                    await self._crew.start(self._job, workers(self._job.settings))
                     await self._serve(predecessor)
                 except StartError as error:
                     failure = error
                 await self._crew.gone()
                 self._nursery.cancel_scope.cancel()
-        self._job.listening.close()
-        if failure is not None:
-            raise failure
+        return failure
 
     async def _serve(self, predecessor: Predecessor | None) -> None:
         if self._crew.draining:
