@@ -30,8 +30,9 @@ from websockets.trio.server import serve as serve_websockets
 from websockets.typing import Subprotocol
 
 from wsgateway.observe.log import Log
+from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import Listening, dealt
+from wsgateway.run.sockets import shares
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
@@ -340,7 +341,7 @@ async def serving_text(text: str) -> AsyncIterator[Running]:
     listening = Listening({}).fitted(settings)
     lines, stop, stopped = Lines(), trio.Event(), trio.Event()
     service = Service(settings, lines.log(), listening.shared())
-    ports = [sock.getsockname()[1] for _, sock in dealt(settings, listening.shared())]
+    ports = [sock.getsockname()[1] for _, sock in shares(settings, listening.shared())]
 
     async def run() -> None:
         await service.run()

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "relay": set(),
     "net": set(),
     "settings": {"errors", "wire", "dialects"},
-    "observe": set(),
+    "observe": {"settings"},
     "policy": {"errors", "dialects", "settings"},
     "upstream": {"errors", "wire", "dialects", "net", "settings"},
     "serve": {

@@ -19,7 +19,9 @@ from wsgateway import __version__
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS, Dialect, Headers
 from wsgateway.errors import SettingsError
+from wsgateway.observe.ask import ask
 from wsgateway.observe.log import make_log
+from wsgateway.observe.status import table
 from wsgateway.policy.checks import Visitor
 from wsgateway.policy.explain import allowed, explain
 from wsgateway.policy.routes import Asked
@@ -30,10 +32,12 @@ from wsgateway.probe.transcript import Line
 from wsgateway.run.crew import StartError
 from wsgateway.run.succession import SuccessionError
 from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
+from wsgateway.settings.addresses import admin
 from wsgateway.settings.advice import advice
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
 from wsgateway.settings.load import Source, load, read, single
+from wsgateway.settings.model import Address, UnixSocket
 from wsgateway.settings.units import seconds
 
 GOOD, FAULT = 0, 1
@@ -148,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     trust.add_argument("--insecure", action="store_true", help="for wss: trust every certificate")
     ask.set_defaults(command=_probe, usage=ask)
 
+    how = commands.add_parser("status", help="say how a running gateway is, by its admin pages")
+    how.add_argument("file", nargs="?", metavar="FILE", help="the configuration that it has")
+    how.add_argument("--admin", type=_admin, metavar="ADDRESS", help="without a file: HOST:PORT, or unix:/PATH")
+    how.add_argument("--json", action="store_true", help="print all that the gateway says, as JSON")
+    how.set_defaults(command=_status, usage=how)
+
     show = commands.add_parser("demo", help="start a gateway, a server behind it and a page to look at")
     show.add_argument("--port", type=_port, default=8080, help="the gateway's, default: %(default)s")
     show.add_argument("--page-port", type=_port, default=8081, help="the page's, default: %(default)s", metavar="PORT")
@@ -207,6 +217,26 @@ def _explain(options: argparse.Namespace) -> int:
     visitor = Visitor(DIALECTS[options.dialect], options.origin)
     print(*explain(settings, what, visitor), sep="\n")
     return GOOD if allowed(settings, what, visitor) else FAULT
+
+
+def _status(options: argparse.Namespace) -> int:
+    if (options.file is None) is (options.admin is None):
+        options.usage.error("give either a FILE or --admin")
+    address: Address | UnixSocket | None = options.admin or load(options.file).admin
+    if address is None:
+        print(f"{options.file}: admin.bind is missing, where a gateway would tell", file=sys.stderr)
+        return FAULT
+    try:
+        status = trio.run(partial(ask, address))
+    except OSError as error:
+        print(f"{address}: {error.strerror or error}", file=sys.stderr)
+        return FAULT
+    print(json.dumps(status, indent=2) if options.json else table(status))
+    return GOOD
+
+
+def _admin(text: str) -> Address | UnixSocket:
+    return _read(admin, text)
 
 
 def _probe(options: argparse.Namespace) -> int:

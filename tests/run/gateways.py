@@ -14,6 +14,7 @@ from typing import Any
 import trio
 from websockets.exceptions import ConnectionClosed
 from websockets.trio.client import ClientConnection, connect
+from websockets.trio.server import ServerConnection
 
 from tests.processes import gateway_command
 from tests.support import PATIENCE_SECONDS, Lines, Peer, configuration
@@ -174,6 +175,13 @@ class Numbers:
         self._stop = True
         await self.done.wait()
         assert self.goodbye is None
+
+
+async def send_back(connection: ServerConnection) -> None:
+    """Sends each message back, and minds no end."""
+    with suppress(ConnectionClosed):
+        while True:
+            await connection.send(await connection.recv())
 
 
 def end(pid: int) -> None:

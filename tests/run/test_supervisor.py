@@ -15,7 +15,7 @@ from tests.processes import GatewayProcess, session
 from tests.support import Peer, Upstream, configuration, websockets_server
 from wsgateway.run.crew import LONGEST_PAUSE_SECONDS, StartError, pause_seconds
 
-from .gateways import Gateway, Numbers, end, started, supervised, whole
+from .gateways import Gateway, Numbers, end, send_back, started, supervised, whole
 
 MODERN = BY_DIALECT["rfc6455"]
 PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -133,7 +133,7 @@ async def test_a_gateway_whose_workers_cannot_come_up_does_not_come_up(
 
 
 async def test_a_reload_changes_routes_listeners_and_workers_under_sessions(file: Path) -> None:
-    async with websockets_server() as upstream, supervised(file, whole(upstream)) as gateway:
+    async with websockets_server(send_back) as upstream, supervised(file, whole(upstream)) as gateway:
         async with trio.open_nursery() as nursery:
             clients = [Numbers(await gateway.port()) for _ in range(4)]
             for client in clients:
@@ -169,14 +169,14 @@ async def test_a_file_that_is_not_good_changes_nothing(file: Path) -> None:
         pids = await gateway.pids()
         gateway.write(whole(9).replace("workers: 1", "workers: 0"))
         gateway.signal(signal.SIGHUP)
-        line = await gateway.lines.line("not reloaded")
+        line = await gateway.lines.line("reload refused")
         assert line["why"].startswith(f"{file}:")
         assert line["why"].endswith(": workers: 0 is no number of workers; write one from 1 to 512, or auto")
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             gateway.write(whole(9).replace('"127.0.0.1:0"]', f'"{address}"]'))
             gateway.signal(signal.SIGHUP)
-            await gateway.lines.line("not reloaded", why=f"{address}: cannot listen: Address already in use")
+            await gateway.lines.line("reload refused", why=f"{address}: cannot listen: Address already in use")
         assert await gateway.port() == port
         assert await gateway.pids() == pids
         client = await gateway.connect(PLAIN)
@@ -198,7 +198,10 @@ async def test_a_removed_listener_refuses_clients_and_the_others_keep_their_sock
 
 
 async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(file: Path) -> None:
-    async with websockets_server() as upstream, supervised(file, whole(upstream, timeouts="close: 500ms")) as gateway:
+    async with (
+        websockets_server(send_back) as upstream,
+        supervised(file, whole(upstream, timeouts="close: 500ms")) as gateway,
+    ):
         port = await gateway.port()
         successor = 0
         try:

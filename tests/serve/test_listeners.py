@@ -11,7 +11,7 @@ from tests.openings import BY_DIALECT
 from tests.processes import gateway_command
 from tests.support import Upstream, configuration, serving_text, switching
 from wsgateway.errors import SettingsError
-from wsgateway.run.sockets import Listening
+from wsgateway.run.listening import Listening
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.load import parse
 from wsgateway.settings.model import Address

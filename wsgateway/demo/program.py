@@ -14,8 +14,8 @@ from wsgateway.demo.site import Site
 from wsgateway.demo.upstream import Upstream
 from wsgateway.observe.log import Log
 from wsgateway.run.alone import serve_until_signalled
+from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import Listening
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.load import single
 from wsgateway.settings.model import Address, Origins

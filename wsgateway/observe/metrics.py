@@ -17,24 +17,43 @@ Family = GaugeMetricFamily | CounterMetricFamily
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A number, or a mapping of mappings of numbers whose keys are the values of the labels."""
+    """One number of the status, or several that differ by labels."""
 
     name: str
-    """as the status has it; `wsgateway_` stands before it in Prometheus"""
+    """`wsgateway_` stands before it"""
+    path: tuple[str, ...]
+    """the keys that lead to it; one in braces stands for every key, which is the value of that label"""
     help: str
-    labels: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the labels."""
+        return tuple(step[1:-1] for step in self.path if step.startswith("{"))
 
 
 GAUGES = (
-    Series("sessions", "Sessions that are open.", ("dialect", "route")),
-    Series("connections", "Connections of clients that are open, with a session or without.", ("listener",)),
+    Series("sessions", ("sessions", "by_dialect", "{dialect}"), "Sessions that are open, by the client's dialect."),
+    Series("route_sessions", ("sessions", "by_route", "{route}"), "Sessions that are open, by their route."),
+    Series("connections", ("connections", "{listener}", "open"), "Connections of clients that are open."),
+    Series("connections_limit", ("connections", "{listener}", "cap"), "How many of these there may be, in all."),
+    Series("upstream_connections", ("pools", "{upstream}", "open"), "Connections to upstreams that are open."),
+    Series("upstream_connections_limit", ("pools", "{upstream}", "cap"), "How many of these there may be, in all."),
 )
 # Which only rise, also when a worker is started anew. `_total` stands behind their names.
 COUNTERS = (
-    Series("connections", "Connections of clients that were accepted.", ("listener",)),
-    Series("sessions", "Sessions that were opened.", ("dialect", "route")),
-    Series("refused", "Requests that were refused, by the status of the answer.", ("status",)),
+    Series("sessions_opened", ("opened", "{dialect}"), "Sessions that have begun."),
+    Series("sessions_ended", ("ended", "{dialect}"), "Sessions that are over."),
+    Series("sessions_ended_by", ("ended_by", "{by}"), "Sessions that are over, by who has ended them."),
+    Series("messages", ("messages", "{direction}"), "Messages of sessions; in is what came from clients."),
+    Series("bytes", ("bytes", "{direction}"), "Bytes of sessions; in is what came from clients."),
+    Series("refused", ("refused", "{status}", "{kind}"), "Clients that got no session, by the status of the answer."),
+    Series("left", ("left", "{kind}"), "Clients that were gone before they had a session."),
+    Series("turned_away", ("turned_away",), "Clients for whom a listener had no room."),
+    Series("http_exchanges", ("http", "{status}"), "Exchanges of plain HTTP, by the class of the status."),
+    Series("flash_policies", ("policies",), "Questions of Flash Player for a policy that were answered."),
 )
+RISING = frozenset(series.path[0] for series in COUNTERS)
+"""the keys of the status whose numbers only rise"""
 
 
 def exposition(status: Status) -> bytes:
@@ -62,7 +81,7 @@ class _Once(Collector):
             yield _filled(gauge, series, gateway)
         for series in COUNTERS:
             counter = CounterMetricFamily(f"wsgateway_{series.name}", series.help, labels=series.labels)
-            yield _filled(counter, series, gateway["totals"])
+            yield _filled(counter, series, gateway)
 
 
 def _workers(workers: list[Status]) -> Metric:
@@ -73,18 +92,20 @@ def _workers(workers: list[Status]) -> Metric:
     return family
 
 
-def _filled(family: Family, series: Series, numbers: Status) -> Metric:
-    for labels, value in _leaves(numbers.get(series.name, {}), len(series.labels)):
+def _filled(family: Family, series: Series, status: Status) -> Metric:
+    for labels, value in _numbers(status, series.path):
         family.add_metric(labels, value)
     return family
 
 
-def _leaves(numbers: object, depth: int) -> Iterator[tuple[list[str], float]]:
-    """The numbers so deep in mappings, with the keys that lead there."""
-    if depth == 0:
-        if isinstance(numbers, int | float):
-            yield [], numbers
-    elif isinstance(numbers, dict):
-        for key, below in numbers.items():
-            for labels, value in _leaves(below, depth - 1):
-                yield [str(key), *labels], value
+def _numbers(status: object, path: tuple[str, ...]) -> Iterator[tuple[list[str], float]]:
+    """The numbers at the end of a path, with the keys that stand for labels."""
+    if not path:
+        if isinstance(status, int | float):  # a limit may be none
+            yield [], status
+    elif isinstance(status, dict):
+        step, *rest = path
+        for key in status if step.startswith("{") else status.keys() & {step}:
+            label = [str(key)] if step.startswith("{") else []
+            for labels, value in _numbers(status[key], tuple(rest)):
+                yield [*label, *labels], value

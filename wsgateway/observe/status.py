@@ -24,16 +24,14 @@ def merged(parts: Iterable[Status]) -> Status:
     return whole
 
 
-def total(numbers: object) -> float:
-    """The sum of all numbers in it, however deep."""
-    if isinstance(numbers, dict):
-        return sum(map(total, numbers.values()))
-    return numbers if isinstance(numbers, int | float) else 0
+def open_sessions(status: Status) -> int:
+    """How many sessions are open."""
+    return sum(status.get("sessions", {}).get("by_dialect", {}).values())
 
 
 def sentence(status: Status) -> str:
     """How a gateway is, in one line."""
-    sessions = _count(int(total(status["gateway"].get("sessions", 0))), "session")
+    sessions = _count(open_sessions(status["gateway"]), "session")
     if status["draining"]:
         return f"draining, {sessions} left"
     serving = sum(worker["state"] == "serving" for worker in status["workers"])
@@ -48,8 +46,7 @@ def table(status: Status) -> str:
     """How a gateway and each of its workers is, in lines for people."""
     rows: list[tuple[str, ...]] = [("worker", "pid", "state", "sessions", "age", "restarts")]
     for worker in status["workers"]:
-        sessions = int(total(worker["status"].get("sessions", 0)))
-        facts = (worker["worker"], worker["pid"] or "-", worker["state"], sessions)
+        facts = (worker["worker"], worker["pid"] or "-", worker["state"], open_sessions(worker["status"]))
         rows.append((*map(str, facts), f"{worker['age_seconds']:.0f} s", str(worker["restarts"])))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

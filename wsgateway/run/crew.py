@@ -15,9 +15,10 @@ import trio
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.observe.log import Log
+from wsgateway.observe.metrics import RISING
 from wsgateway.observe.status import Status, merged
+from wsgateway.run.listening import Listening
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
-from wsgateway.run.sockets import Listening
 from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings
 
@@ -92,7 +93,7 @@ class Crew:
         self._up = False
         self._gone = trio.lowlevel.ParkingLot()
         self._restarts = 0
-        self._past: dict[str, Any] = {}  # the totals of workers that are no more
+        self._past: dict[str, Any] = {}  # what workers that are no more have counted
         self.draining = False
         """whether no worker is started any more"""
 
@@ -164,7 +165,7 @@ class Crew:
                 how = await worker.listen()
                 nursery.cancel_scope.cancel()
         finally:
-            self._past = merged([self._past, worker.status.get("totals", {})])
+            self._past = merged([self._past, {key: value for key, value in worker.status.items() if key in RISING}])
             place.worker = None
         return how
 
@@ -277,7 +278,7 @@ class Crew:
     def status(self) -> Status:
         """How the crew is, as JSON may have it: all together, and each."""
         workers = list(self._tell_of_each())
-        together = merged([{"totals": self._past}, *(each["status"] for each in workers)])
+        together = merged([self._past, *(each["status"] for each in workers)])
         return {
             "draining": self.draining,
             "ready": self.ready,

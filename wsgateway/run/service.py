@@ -6,7 +6,7 @@ from socket import socket
 import trio
 
 from wsgateway.observe.log import Log
-from wsgateway.run.sockets import Sockets, dealt
+from wsgateway.run.sockets import Sockets, close, shares
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.settings.model import Settings
@@ -16,17 +16,24 @@ CLOSE_STEPS = 4
 
 
 class Service:
-    """Serves on sockets that listen, which are the caller's to close."""
+    """Serves on sockets that listen, which it owns."""
 
     def __init__(self, settings: Settings, log: Log, sockets: Sockets) -> None:
         self._gateway = Gateway(settings, log)
-        self._bound = dealt(settings, sockets)
+        self._bound = list(shares(settings, sockets))
+        self._sockets = sockets
         self._accepting: dict[socket, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
         self._stop = trio.Event()
 
     async def run(self) -> None:
         """Serves until it is drained; cancel it to end at once."""
+        try:
+            await self._serve()
+        finally:
+            close(self._sockets)
+
+    async def _serve(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._gateway.engine.run)
             async with trio.open_nursery() as self._nursery:
@@ -60,7 +67,8 @@ class Service:
     def reload(self, settings: Settings, sockets: Sockets) -> None:
         """Takes a new configuration. Raises SettingsError, and changes nothing."""
         self._gateway = replace(self._gateway, settings=settings)
-        self._bound = dealt(settings, sockets)
+        self._bound = list(shares(settings, sockets))
+        self._sockets = sockets
         if self._nursery is not None:
             for scope in self._accepting.values():
                 scope.cancel()
@@ -73,7 +81,7 @@ class Service:
 
     def status(self) -> dict[str, object]:
         """What goes on, in numbers."""
-        return {"draining": self._stop.is_set(), "sessions": {"any": {"any": len(self._gateway.engine)}}, "totals": {}}
+        return {"draining": self._stop.is_set(), "sessions": {"by_dialect": {"any": len(self._gateway.engine)}}}
 
     def beat(self) -> float:
         """Trio's time of the last turn of the relay loop."""

@@ -1,197 +1,29 @@
-"""The sockets that listen for a whole gateway: opened once, shared by its workers, handed over to its successor."""
+"""The sockets that listen, by the address as it is configured."""
 
-import errno
-import os
 import socket
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Mapping
 
-from wsgateway.errors import Problem, SettingsError
-from wsgateway.serve.listeners import BACKLOG, listen
-from wsgateway.settings.addresses import admin, bind
-from wsgateway.settings.model import Address, Bind, Listener, Settings, SystemdSocket, UnixSocket
-
-_ADMIN = "admin "
+from wsgateway.settings.model import Bind, Listener, Settings
 
 Sockets = Mapping[Bind, list[socket.socket]]
-"""What listens, by the address in the configuration. One that stands there several times (of port 0) has its sockets
-in equal parts, in order."""
+"""Listening sockets: several for a name that has several addresses, and for port 0, which may be bound many times."""
 
 
-@dataclass(frozen=True, slots=True)
-class AdminPlace:
-    """Where the admin pages are."""
-
-    bind: Address | UnixSocket
-
-    def __str__(self) -> str:
-        return f"{_ADMIN}{self.bind}"
-
-
-Place = Bind | AdminPlace
-Groups = Mapping[Place, list[list[socket.socket]]]
-"""By address, for each time that it stands in the configuration: a host may have several addresses, and port 0 is
-another one each time."""
-
-
-class Listening:
-    """The sockets that are open for a configuration. One of them may be shared with another configuration's."""
-
-    def __init__(self, groups: Groups) -> None:
-        self._groups = dict(groups)
-
-    def fitted(self, settings: Settings) -> "Listening":
-        """What a configuration needs: what there is already, and else opened now. Closes nothing.
-
-        What systemd has passed on stays, needed or not. Raises SettingsError if one cannot be had; then what was
-        opened is closed again.
-        """
-        opened: list[socket.socket] = []
-        groups: dict[Place, list[list[socket.socket]]]
-        groups = {place: group for place, group in self._groups.items() if isinstance(place, SystemdSocket)}
-        try:
-            for place in _places(settings):
-                mine = groups.setdefault(place, [])
-                if isinstance(place, SystemdSocket):
-                    self._check_passed(place)
-                elif len(mine) < len(self._groups.get(place, [])):
-                    mine.append(self._groups[place][len(mine)])
-                else:
-                    mine.append(_open(place))
-                    opened += mine[-1]
-        except SettingsError:
-            _close(opened)
-            raise
-        return Listening(groups)
-
-    def _check_passed(self, place: SystemdSocket) -> None:
-        if not self._groups.get(place):
-            names = [each.name for each in self._groups if isinstance(each, SystemdSocket)]
-            passed = f"it has passed on {', '.join(names)}" if names else "it has passed on none"
-            raise SettingsError([Problem(str(place), 0, 0, f"systemd has no socket of this name for us; {passed}")])
-
-    def close_what_is_not_in(self, other: "Listening") -> None:
-        """Closes the sockets that another configuration does not share."""
-        kept = {sock for _, sock in other.every()}
-        _close(sock for _, sock in self.every() if sock not in kept)
-
-    def close(self) -> None:
-        """Closes all."""
-        _close(sock for _, sock in self.every())
-
-    def every(self) -> list[tuple[Place, socket.socket]]:
-        """All sockets, with their addresses in the configuration."""
-        return [(place, sock) for place, groups in self._groups.items() for group in groups for sock in group]
-
-    def close_but_admin(self) -> None:
-        """Closes those of listeners."""
-        _close(chain(*self.shared().values()))
-
-    def admin(self, settings: Settings) -> list[socket.socket]:
-        """The sockets of the admin pages."""
-        return [] if settings.admin is None else list(chain(*self._groups[AdminPlace(settings.admin)]))
-
-    # -- as another process gets them ------------------------------------------------------------------------------
-
-    def told(self, settings: Settings | None = None) -> tuple[list[tuple[str, int]], list[socket.socket]]:
-        """How a message tells of them, and what travels with it: those of the listeners alone, or all of them."""
-        wanted = None if settings is None else {each for listener in settings.listeners for each in listener.bind}
-        groups = [
-            (str(place), group)
-            for place, groups in self._groups.items()
-            if wanted is None or place in wanted
-            for group in groups
-        ]
-        return [(name, len(group)) for name, group in groups], [sock for _, group in groups for sock in group]
-
-    @classmethod
-    def of(cls, told: list[tuple[str, int]], sockets: list[socket.socket]) -> "Listening":
-        """What another process has told of."""
-        groups: dict[Place, list[list[socket.socket]]] = {}
-        rest = iter(sockets)
-        for name, count in told:
-            place = AdminPlace(admin(name.removeprefix(_ADMIN))) if name.startswith(_ADMIN) else bind(name)
-            groups.setdefault(place, []).append([next(rest) for _ in range(count)])
-        return cls(groups)
-
-    def known_from(self, older: "Listening") -> "Listening":
-        """The same, where a socket that is there already is taken in the place of another descriptor of it."""
-        known = {os.fstat(sock.fileno()).st_ino: sock for _, sock in older.every()}
-
-        def one(sock: socket.socket) -> socket.socket:
-            there = known.get(os.fstat(sock.fileno()).st_ino)
-            if there is None:
-                return sock
-            sock.close()
-            return there
-
-        return Listening({place: [list(map(one, group)) for group in groups] for place, groups in self._groups.items()})
-
-    def shared(self) -> Sockets:
-        """Those of listeners, as a service takes them."""
-        return {place: list(chain(*groups)) for place, groups in self._groups.items() if isinstance(place, Bind)}
-
-
-def dealt(settings: Settings, sockets: Sockets) -> list[tuple[Listener, socket.socket]]:
-    """Which socket is whose."""
+def shares(settings: Settings, sockets: Sockets) -> Iterator[tuple[Listener, socket.socket]]:
+    """Which listener has which sockets. Where an address with port 0 stands several times, each gets as many."""
     times = Counter(place for listener in settings.listeners for place in listener.bind)
-    rest = {place: iter(socks) for place, socks in sockets.items()}
-    return [
-        (listener, next(rest[place]))
-        for listener in settings.listeners
-        for place in listener.bind
-        for _ in range(len(sockets[place]) // times[place])
-    ]
+    begun: Counter[Bind] = Counter()
+    for listener in settings.listeners:
+        for place in listener.bind:
+            there, at = sockets[place], begun[place]
+            begun[place] += 1
+            for sock in there[len(there) * at // times[place] : len(there) * (at + 1) // times[place]]:
+                yield listener, sock
 
 
-def spell_name(sock: socket.socket) -> str:
-    """Where a socket listens."""
-    name = sock.getsockname()
-    return str(Address(*name[:2]) if isinstance(name, tuple) else UnixSocket(name))
-
-
-def _places(settings: Settings) -> list[Place]:
-    places: list[Place] = [each for listener in settings.listeners for each in listener.bind]
-    return places if settings.admin is None else [*places, AdminPlace(settings.admin)]
-
-
-def _open(place: Address | AdminPlace) -> list[socket.socket]:
-    where = place.bind if isinstance(place, AdminPlace) else place
-    return [_listen_unix(where)] if isinstance(where, UnixSocket) else listen(where)
-
-
-def _listen_unix(place: UnixSocket) -> socket.socket:
-    """Listens in the file system; a file that a process has left behind is replaced."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        try:
-            sock.bind(place.path)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or _somebody_listens(place.path):
-                raise
-            os.unlink(place.path)
-            sock.bind(place.path)
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        raise SettingsError([Problem(str(place), 0, 0, f"cannot listen: {error.strerror or error}")]) from None
-    return sock
-
-
-def _somebody_listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        try:
-            sock.connect(path)
-        except ConnectionRefusedError:
-            return False
-        except OSError:  # such as a file that is no socket
-            return True
-    return True
-
-
-def _close(sockets: Iterable[socket.socket]) -> None:
-    for sock in sockets:
-        sock.close()
+def close(sockets: Sockets) -> None:
+    """Closes all of them."""
+    for each in sockets.values():
+        for sock in each:
+            sock.close()

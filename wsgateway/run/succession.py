@@ -21,8 +21,8 @@ import trio
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.run.control import Control
+from wsgateway.run.listening import Listening
 from wsgateway.run.process import KILL_SECONDS, environment, spell_end
-from wsgateway.run.sockets import Listening
 
 # Where the new one finds its end of the line.
 VARIABLE = "WSGATEWAY_TAKE_OVER"

@@ -18,7 +18,8 @@ from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, sentence
 from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, StartError
 from wsgateway.run.limits import raise_limit, warn_of_few
-from wsgateway.run.sockets import Listening, dealt, spell_name
+from wsgateway.run.listening import Listening, spell_name
+from wsgateway.run.sockets import shares
 from wsgateway.run.succession import Predecessor, SuccessionError, own_command, start_successor
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
 from wsgateway.settings.advice import advice
@@ -101,7 +102,7 @@ class Supervisor:
         if predecessor is not None:
             await predecessor.relieve()
         self._tell_of(self._job.settings)
-        for listener, sock in dealt(self._job.settings, self._job.listening.shared()):
+        for listener, sock in shares(self._job.settings, self._job.listening.shared()):
             self._log.info("listening", listener=listener.name, address=spell_name(sock))
         self._start_admin()
         self._manager.tell("READY=1")
@@ -158,7 +159,7 @@ class Supervisor:
             new = Job(source, settings, old.listening.fitted(settings))
         except SettingsError as error:
             for problem in error.problems:
-                self._log.error("not reloaded", why=str(problem))
+                self._log.error("reload refused", why=str(problem))
         else:
             await self._take(new)
         self._manager.tell("READY=1")
@@ -168,7 +169,7 @@ class Supervisor:
         try:
             await self._crew.change(new, workers(new.settings))
         except StartError as error:
-            self._log.error("not reloaded", why=str(error))
+            self._log.error("reload refused", why=str(error))
             new.listening.close_what_is_not_in(old.listening)
             return
         self._job = new

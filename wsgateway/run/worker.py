@@ -12,8 +12,8 @@ import trio
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.run.control import Control, Message
+from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import Listening
 from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings
 
