@@ -12,6 +12,7 @@ import trio
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.run.control import Control, Message
+from wsgateway.run.limits import raise_limit, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
 from wsgateway.settings.load import Source
@@ -106,7 +107,8 @@ class Worker:
 
 def _configuration(order: Message) -> tuple[Settings, Listening]:
     source = Source(order.said["file"], order.said["text"])
-    return source.settings(read_files=True), Listening.of(order.said["sockets"], order.sockets)
+    settings = within(source.settings(read_files=True), raise_limit())
+    return settings, Listening.of(order.said["sockets"], order.sockets)
 
 
 def main() -> int:
