@@ -32,8 +32,9 @@ from websockets.typing import Subprotocol
 
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
+from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import bind, close, shares
+from wsgateway.run.sockets import shares
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
@@ -109,6 +110,12 @@ class Lines:
         while len(lines := self.every(event)) < count:
             await self._news.park()
         return lines
+
+    async def nth(self, event: str, number: int) -> dict[str, Any]:
+        """The line of this event that has this number, from 1; waits for it."""
+        while len(self.every(event)) < number:
+            await self._news.park()
+        return self.every(event)[number - 1]
 
     def every(self, event: str) -> list[dict[str, Any]]:
         """All lines of an event so far."""
@@ -270,6 +277,7 @@ class Running:
     """where, in the order of the configuration; Unix sockets have none"""
     lines: Lines
     service: Service
+    listening: Listening
     stopped: trio.Event
     """set when it has run to its end"""
     nursery: trio.Nursery
@@ -320,13 +328,14 @@ class Running:
     def reload(self, text: str) -> None:
         """Has it take another configuration. Raises SettingsError."""
         settings = parse(text, "test.yaml")
-        opened = bind(settings, self.service.sockets).opened
+        fitted = self.listening.fitted(settings)
         try:
-            self.service.reload(settings, opened)
+            self.service.reload(settings, fitted.shared())
         except SettingsError:
-            close(opened)
+            fitted.close_what_is_not_in(self.listening)
             raise
-        self.ports = [sock.getsockname()[1] for _, sock in shares(settings, self.service.sockets)]
+        self.listening = fitted
+        self.ports = [sock.getsockname()[1] for _, sock in shares(settings, fitted.shared())]
 
     def close(self) -> None:
         """Closes all connections of clients."""
@@ -345,9 +354,9 @@ async def serving(upstream: int, **options: str) -> AsyncIterator[Running]:
 async def serving_text(text: str) -> AsyncIterator[Running]:
     """A gateway with this configuration, for one test. A bug that it logs is an error."""
     settings = parse(text, "test.yaml")
-    sockets = bind(settings).opened
+    listening = Listening({}).fitted(settings)
     lines, stopped = Lines(), trio.Event()
-    service = Service(settings, lines.log(), sockets)
+    service = Service(settings, lines.log(), listening.shared())
 
     async def run() -> None:
         await service.run()
@@ -357,10 +366,9 @@ async def serving_text(text: str) -> AsyncIterator[Running]:
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
-                ports = [
-                    sock.getsockname()[1] for _, sock in shares(settings, sockets) if sock.family != socket.AF_UNIX
-                ]
-                running = Running(ports, lines, service, stopped, nursery)
+                places = shares(settings, listening.shared())
+                ports = [sock.getsockname()[1] for _, sock in places if sock.family != socket.AF_UNIX]
+                running = Running(ports, lines, service, listening, stopped, nursery)
                 try:
                     yield running
                 finally:

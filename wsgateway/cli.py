@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -18,7 +19,9 @@ from wsgateway import __version__
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS, Dialect, Headers
 from wsgateway.errors import SettingsError
+from wsgateway.observe.ask import ask
 from wsgateway.observe.log import make_log
+from wsgateway.observe.status import table
 from wsgateway.policy.checks import Visitor
 from wsgateway.policy.explain import allowed, explain
 from wsgateway.policy.routes import Asked
@@ -26,13 +29,15 @@ from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import Question, Report, probe
 from wsgateway.probe.table import heading, row
 from wsgateway.probe.transcript import Line
-from wsgateway.run.sockets import bind
-from wsgateway.run.worker import STOP_SIGNALS, serve_until_signalled
+from wsgateway.run.crew import StartError
+from wsgateway.run.succession import SuccessionError
+from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
+from wsgateway.settings.addresses import admin_address
 from wsgateway.settings.advice import advice
+from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
-from wsgateway.settings.load import load, single
-from wsgateway.settings.model import Settings
+from wsgateway.settings.load import Source, load, read, single
 from wsgateway.settings.units import seconds
 
 GOOD, FAULT = 0, 1
@@ -47,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except SettingsError as error:
+    except (SettingsError, StartError, SuccessionError) as error:
         print(error, file=sys.stderr)
         return FAULT
     except BrokenPipeError:  # nobody reads on: `| head`
@@ -147,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     trust.add_argument("--insecure", action="store_true", help="for wss: trust every certificate")
     ask.set_defaults(command=_probe, usage=ask)
 
+    how = commands.add_parser("status", help="say how a running gateway is, by its admin pages")
+    how.add_argument("file", nargs="?", metavar="FILE", help="the configuration that it has")
+    how.add_argument("--admin", type=_admin, metavar="ADDRESS", help="without a file: HOST:PORT, or unix:/PATH")
+    how.add_argument("--json", action="store_true", help="print all that the gateway says, as JSON")
+    how.set_defaults(command=_status, usage=how)
+
     show = commands.add_parser("demo", help="start a gateway, a server behind it and a page to look at")
     show.add_argument("--port", type=_port, default=8080, help="the gateway's, default: %(default)s")
     show.add_argument("--page-port", type=_port, default=8081, help="the page's, default: %(default)s", metavar="PORT")
@@ -155,11 +166,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    log = make_log(settings.logging.level, settings.logging.format)
-    sockets = bind(settings).opened
+    supervisor = Supervisor(_reader(options))
     with _good_end():
-        trio.run(serve_until_signalled, settings, log, sockets, options.file)
+        trio.run(supervisor.run)
     return GOOD
 
 
@@ -175,13 +184,14 @@ def _good_end() -> Iterator[None]:
         )  # any other handler is undone while the interpreter ends, and then it kills
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _reader(options: argparse.Namespace) -> Callable[[], Source]:
+    """What reads the configuration that is meant, now and whenever it may have changed."""
     pair = options.listen, options.upstream
     if options.file is not None and pair == (None, None):
-        return load(options.file)
+        return partial(read, options.file)
     if options.file is not None or None in pair:
         options.usage.error("give either a FILE, or --listen and --upstream")
-    return single(*pair)
+    return partial(single, *pair)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -207,6 +217,27 @@ def _explain(options: argparse.Namespace) -> int:
     visitor = Visitor(DIALECTS[options.dialect], options.origin)
     print(*explain(settings, what, visitor), sep="\n")
     return GOOD if allowed(settings, what, visitor) else FAULT
+
+
+def _status(options: argparse.Namespace) -> int:
+    if (options.file is None) is (options.admin is None):
+        options.usage.error("give either a FILE or --admin")
+    admin = None if options.file is None else load(options.file).admin
+    address: Address | UnixAddress | None = options.admin if admin is None else admin.bind
+    if address is None:
+        print(f"{options.file}: admin.bind is missing, where a gateway would tell", file=sys.stderr)
+        return FAULT
+    try:
+        status = trio.run(partial(ask, address))
+    except OSError as error:
+        print(f"{address}: {error.strerror or error}", file=sys.stderr)
+        return FAULT
+    print(json.dumps(status, indent=2) if options.json else table(status))
+    return GOOD
+
+
+def _admin(text: str) -> Address | UnixAddress:
+    return _read(admin_address, text)
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -14,8 +14,8 @@ from tests.openings import BY_DIALECT, Session, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, serving_http
 from tests.support import Peer, Running, Upstream, configuration, serving, switching, values
 from wsgateway.observe.log import make_log
+from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import bind
 from wsgateway.settings.load import parse
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -232,7 +232,7 @@ async def test_a_client_that_has_just_come_may_ask_and_one_that_has_been_silent_
 
 async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> None:
     settings = parse(configuration(9, timeouts="close: 50ms", shutdown="spread: none"), "test.yaml")
-    sockets = bind(settings).opened
+    sockets = Listening({}).fitted(settings).shared()
     [[sock]] = sockets.values()
     service = Service(settings, make_log("error", "text"), sockets)
     with socket.create_connection(sock.getsockname()) as client:

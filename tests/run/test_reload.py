@@ -17,7 +17,7 @@ from tests.openings import BY_DIALECT, Session, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, http_configuration, serving_http
 from tests.support import Peer, Running, Upstream, configuration, serving, serving_text, websockets_server
 from wsgateway.errors import SettingsError
-from wsgateway.run.sockets import bind
+from wsgateway.run.listening import Listening
 from wsgateway.settings.load import parse
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -296,7 +296,6 @@ async def test_a_certificate_that_cannot_be_had_changes_nothing(authority: Autho
                 gateway.reload(with_second(configuration(other.port, listener=tls(file))))
             assert str(caught.value).startswith("the TLS of listener public: ")
             assert why in str(caught.value)
-        assert len(gateway.service.sockets) == 1
         assert gateway.lines.every("reloaded") == []
         await (await secure_session(authority, gateway, upstream)).works()
 
@@ -331,17 +330,20 @@ async def test_an_address_without_a_socket_changes_nothing() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         settings = parse(with_second(configuration(upstream.port)), "test.yaml")
         with pytest.raises(SettingsError, match=r"^127\.0\.0\.2:0: there is no socket for it$"):
-            gateway.service.reload(settings, {})
+            gateway.service.reload(settings, gateway.listening.shared())
         await (await opened(upstream, gateway, MODERN)).works()
 
 
-async def test_a_socket_for_an_address_that_has_one_is_closed() -> None:
+async def test_another_socket_for_an_address_takes_the_place_of_the_one_before() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
+        [[before]] = gateway.listening.shared().values()
         settings = parse(configuration(upstream.port), "test.yaml")
-        again = bind(settings).opened
-        gateway.service.reload(settings, again)
+        again = Listening({}).fitted(settings).shared()
         [[sock]] = again.values()
-        assert sock.fileno() == -1
+        gateway.service.reload(settings, again)
+        await trio.testing.wait_all_tasks_blocked()
+        assert before.fileno() == -1
+        gateway.ports = [sock.getsockname()[1]]
         await (await opened(upstream, gateway, MODERN)).works()
 
 

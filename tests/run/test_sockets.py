@@ -6,7 +6,8 @@ import pytest
 
 from tests.settings.files import LISTENERS, SMALL
 from wsgateway.errors import SettingsError
-from wsgateway.run.sockets import Sockets, bind, close, shares
+from wsgateway.run.listening import Listening
+from wsgateway.run.sockets import Sockets, close, shares
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
 from wsgateway.settings.model import Settings
@@ -21,32 +22,37 @@ def settings(*listeners: str) -> Settings:
 A, B = Address("127.0.0.1", 0), Address("127.0.0.2", 0)
 
 
-def test_only_what_is_missing_is_opened_and_what_is_not_needed_is_named() -> None:
-    first = bind(settings('"127.0.0.1:0"'))
-    assert (list(first.opened), first.unneeded) == ([A], [])
-    again = bind(settings('"127.0.0.1:0"'), first.opened)
-    assert (again.opened, again.unneeded) == ({}, [])
-    moved = bind(settings('"127.0.0.2:0"'), first.opened)
-    assert (list(moved.opened), moved.unneeded) == ([B], [A])
-    close({**first.opened, **moved.opened})
+def test_what_is_there_stays_and_only_what_is_missing_is_opened() -> None:
+    first = Listening({}).fitted(settings('"127.0.0.1:0"'))
+    [[sock]] = first.shared().values()
+    again = first.fitted(settings('"127.0.0.1:0"'))
+    assert again.shared() == {A: [sock]}
+    more = first.fitted(settings('"127.0.0.1:0", "127.0.0.2:0"'))
+    assert more.shared() == {A: [sock], B: more.shared()[B]}
+    moved = more.fitted(settings('"127.0.0.2:0"'))
+    more.close_what_is_not_in(moved)
+    assert sock.fileno() == -1
+    [[other]] = moved.shared().values()
+    assert other.fileno() >= 0
+    moved.close()
+    assert other.fileno() == -1
 
 
 def test_if_one_cannot_be_opened_none_is_and_those_that_are_there_stay() -> None:
-    held = bind(settings('"127.0.0.1:0"')).opened
+    held = Listening({}).fitted(settings('"127.0.0.1:0"'))
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(SettingsError, match=f"^127.0.0.1:{port}: cannot listen: Address already in use$"):
-            bind(settings('"127.0.0.1:0"', f'"127.0.0.2:0", "127.0.0.1:{port}"'), held)
+            held.fitted(settings('"127.0.0.1:0"', f'"127.0.0.2:0", "127.0.0.1:{port}"'))
     # A socket that was left open would be a ResourceWarning, and an error here.
-    [[sock]] = held.values()
+    [[sock]] = held.shared().values()
     assert sock.fileno() >= 0
-    close(held)
-    assert sock.fileno() == -1
+    held.close()
 
 
 def test_each_listener_has_its_share_of_an_address_that_stands_several_times() -> None:
     wanted = settings('"127.0.0.1:0", "127.0.0.2:0"', '"127.0.0.1:0"')
-    sockets: Sockets = bind(wanted).opened
+    sockets: Sockets = Listening({}).fitted(wanted).shared()
     assert {address: len(there) for address, there in sockets.items()} == {A: 2, B: 1}
     assert [(listener.name, sock) for listener, sock in shares(wanted, sockets)] == [
         ("listener-1", sockets[A][0]),

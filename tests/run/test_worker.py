@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
-from tests.e2e.programs import Program
 from tests.openings import BY_DIALECT, CHALLENGE, NONCE, OPENINGS, Opening, opened
-from tests.processes import PATIENCE_SECONDS, GatewayProcess, gateway_command, session
+from tests.processes import PATIENCE_SECONDS, GatewayProcess, session
 from tests.support import Upstream, configuration, serving, switching
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -252,7 +251,7 @@ def test_a_signal_has_a_process_read_its_file_again(upstream_socket: socket.sock
 
             file.write_text(text.replace("defaults:", '  - {name: second, bind: ["127.0.0.2:0"]}\ndefaults:'))
             process.signal(signal.SIGHUP)
-            process.find_line("level=info event=reloaded listeners_added=second routes=1$")
+            process.find_line("level=info event=reloaded listeners_added=second routes=1 workers=1$")
             port = int(process.find_line(r"event=listening listener=second address=127\.0\.0\.2:(\d+)$")[1])
             with session(("127.0.0.2", port), upstream_socket, MODERN):
                 pass
@@ -278,12 +277,3 @@ def test_an_address_that_is_taken_changes_nothing(upstream_socket: socket.socket
         process.find_line(f'level=error event="reload refused" why="{re.escape(why)}"$')
         with session(address, upstream_socket, MODERN):
             pass
-
-
-def test_a_gateway_without_a_file_has_nothing_to_read_again() -> None:
-    command = gateway_command("run", "--listen", "127.0.0.1:0", "--upstream", "ws://127.0.0.1:9")
-    with Program(*command) as program:
-        program.find_line("event=listening ")
-        program.signal(signal.SIGHUP)
-        program.find_line('level=warning event="reload refused" why="there is no file to be read again"$')
-        assert program.stop() == 0

@@ -1,17 +1,14 @@
 """Addresses to listen on, and clients that are accepted, or cannot be."""
 
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.programs import PATIENCE_SECONDS, Program
 from tests.openings import BY_DIALECT
-from tests.processes import gateway_command
-from tests.support import Upstream, configuration, serving_text, switching
+from tests.support import Upstream, configuration, serving_text
 from wsgateway.errors import SettingsError
-from wsgateway.run.sockets import bind
+from wsgateway.run.listening import Listening
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
@@ -85,7 +82,7 @@ def test_if_one_address_cannot_be_listened_on_none_is() -> None:
         taken = other.getsockname()[1]
         text = configuration(9).replace('"127.0.0.1:0"', f'"127.0.0.1:{free}", "127.0.0.1:{taken}"')
         with pytest.raises(SettingsError, match=f"^127.0.0.1:{taken}: "):
-            bind(parse(text, "test.yaml"))
+            Listening({}).fitted(parse(text, "test.yaml"))
     # A socket that was left open would be a ResourceWarning, and an error here.
     assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
 
@@ -128,25 +125,3 @@ async def test_a_client_that_has_gone_before_it_is_accepted_costs_nothing() -> N
         client = await gateway.connect(MODERN.request)
         await upstream.agree()
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
-
-
-def test_a_gateway_out_of_descriptors_serves_again_when_some_are_free(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as upstream, ExitStack() as clients:
-        upstream.settimeout(PATIENCE_SECONDS)
-        file = tmp_path / "gateway.yaml"
-        file.write_text(configuration(upstream.getsockname()[1]))
-        with Program("sh", "-c", 'ulimit -n 32; exec "$@"', "sh", *gateway_command("run", file)) as program:
-            address = ("127.0.0.1", int(program.find_line(r"listening.*127\.0\.0\.1:(\d+)")[1]))
-            for _ in range(40):
-                clients.enter_context(socket.create_connection(address, PATIENCE_SECONDS))
-            program.find_line(r'level=error event="cannot accept" .*why="Too many open files"')
-            clients.close()
-
-            with socket.create_connection(address, PATIENCE_SECONDS) as client:
-                client.sendall(MODERN.request)
-                behind, _ = upstream.accept()
-                with behind:
-                    behind.settimeout(PATIENCE_SECONDS)
-                    behind.sendall(switching(behind.recv(65536)))
-                    assert client.recv(65536).startswith(b"HTTP/1.1 101 ")
-            assert program.stop() == 0

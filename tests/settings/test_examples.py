@@ -47,6 +47,7 @@ def test_the_complete_example_shows_the_defaults() -> None:
     assert complete.default_timeouts == minimal.default_timeouts
     assert complete.shutdown == minimal.shutdown
     assert complete.logging == minimal.logging
+    assert complete.workers == minimal.workers
     assert complete.listeners[0].max_connections == minimal.listeners[0].max_connections
     assert complete.listeners[0].head_limits == minimal.listeners[0].head_limits
     assert complete.listeners[0].max_connections_per_ip == minimal.listeners[0].max_connections_per_ip

@@ -212,7 +212,7 @@ def test_the_full_file_of_that_test_is_good() -> None:
 
 
 def test_two_addresses_make_a_gateway_that_takes_every_path() -> None:
-    settings = single("[::1]:0", "ws://chat.internal:9000")
+    settings = single("[::1]:0", "ws://chat.internal:9000").settings()
     (listener,), (route,) = settings.listeners, settings.routes
     assert (listener.name, listener.bind, listener.max_connections) == ("listener-1", (Address("::1", 0),), 20000)
     assert (route.name, route.match, route.limits.message_bytes) == (
@@ -226,7 +226,7 @@ def test_two_addresses_make_a_gateway_that_takes_every_path() -> None:
 
 
 def test_without_a_file_a_unix_socket_is_relative_to_where_we_are() -> None:
-    [listener] = single("unix:ws.sock", "ws://chat.internal:9000").listeners
+    [listener] = single("unix:ws.sock", "ws://chat.internal:9000").settings().listeners
     assert listener.bind == (UnixAddress(f"{Path.cwd()}/ws.sock"),)
 
 

@@ -15,7 +15,8 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         ("logging: {}\nloging: {}", "loging: this key is unknown; did you mean 'logging'?"),
         (
             "tls: on",
-            "tls: this key is unknown; known are version, listeners, defaults, routes, upstreams, shutdown, logging",
+            "tls: this key is unknown;"
+            " known are version, listeners, defaults, routes, upstreams, shutdown, workers, logging, admin",
         ),
         ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, more than 0s is allowed"),
         ("shutdown: {drain: none}", "shutdown.drain: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h"),

@@ -5,7 +5,7 @@ still has its upstream to say goodbye to.
 """
 
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import trio
@@ -13,8 +13,9 @@ import trio
 from wsgateway.demo.site import Site
 from wsgateway.demo.upstream import Upstream
 from wsgateway.observe.log import Log
-from wsgateway.run.sockets import bind
-from wsgateway.run.worker import serve_until_signalled
+from wsgateway.run.alone import serve_until_signalled
+from wsgateway.run.listening import Listening
+from wsgateway.run.service import Service
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import single
@@ -33,11 +34,10 @@ class Demo:
         with ExitStack() as opened:
             self._upstream_listener = opened.enter_context(_listen(0))
             self._page_listener = opened.enter_context(_listen(page_port))
-            settings = single(str(Address(HOST, port)), f"ws://{_address(self._upstream_listener)}")
-            self._sockets = bind(settings).opened
+            settings = single(str(Address(HOST, port)), f"ws://{_address(self._upstream_listener)}").settings()
+            self._listening = Listening({}).fitted(settings)
             opened.pop_all()
-        [(gateway,)] = self._sockets.values()
-        self.gateway = _address(gateway)
+        self.gateway = _address(self._listening.every()[0][1])
         """the gateway's address"""
         self.page = _address(self._page_listener)
         """the page's address"""
@@ -50,11 +50,11 @@ class Demo:
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT. A second one ends it at once."""
         upstream, site = Upstream(self._log), Site(self.gateway, self._log)
-        with self._upstream_listener, self._page_listener:
+        with self._upstream_listener, self._page_listener, closing(self._listening):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(upstream.serve, self._upstream_listener)
                 nursery.start_soon(site.serve, self._page_listener)
-                await serve_until_signalled(self._settings, self._log, self._sockets)
+                await serve_until_signalled(Service(self._settings, self._log, self._listening.shared()), self._log)
                 nursery.cancel_scope.cancel()
 
     def _origins(self) -> Origins:

@@ -17,7 +17,6 @@ from wsgateway.relay.closing import Dismissal
 from wsgateway.run.sockets import Sockets, close, shares
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.listeners import Acceptor
-from wsgateway.settings.basics import Bind
 from wsgateway.settings.model import Settings
 
 # Sessions that are spread over a time are ended in turns of this length, if there are many.
@@ -31,7 +30,6 @@ class Service:
         """Takes the sockets of all addresses of the settings. Raises SettingsError for a certificate that cannot be
         had; the sockets are the caller's then."""
         self._gateway = Gateway(settings, log)
-        self._sockets: dict[Bind, list[socket.socket]] = {}
         self._acceptors: dict[socket.socket, Acceptor] = {}
         self._beginning: list[Acceptor] = []  # to be run as soon as this is
         self._sessions: trio.Nursery | None = None
@@ -39,11 +37,6 @@ class Service:
         self._ended = 0  # sessions, before the drain
         self._cut = 0
         self._listen(settings, sockets)
-
-    @property
-    def sockets(self) -> Sockets:
-        """Those on which it listens, by their address."""
-        return self._sockets
 
     async def run(self) -> None:
         """Serves until it is drained. Cancel it to end at once."""
@@ -66,21 +59,20 @@ class Service:
     def reload(self, settings: Settings, sockets: Sockets) -> None:
         """Has all that begins from now on be as the settings say; sessions go on as they began.
 
-        Takes sockets for the addresses that are new, and closes those that it has no use for. Raises SettingsError,
-        for a certificate that cannot be had or a socket that is missing; then nothing has changed, and the sockets
-        are the caller's.
+        Takes the sockets of all addresses, those that it has already, too; the others that it has are closed. Raises
+        SettingsError, for a certificate that cannot be had or a socket that is missing; then nothing has changed, and
+        the new sockets are the caller's.
         """
         if self._drain.is_set():
             raise SettingsError([Problem("reload", 0, 0, "this process ends, and takes no new settings")])
-        there = self._sockets.keys() | sockets.keys()
         wanted = dict.fromkeys(address for listener in settings.listeners for address in listener.bind)
-        missing = [Problem(str(each), 0, 0, "there is no socket for it") for each in wanted if each not in there]
+        missing = [Problem(str(each), 0, 0, "there is no socket for it") for each in wanted if each not in sockets]
         if missing:
             raise SettingsError(missing)
         before = self._gateway.settings
         self._gateway.take(settings)
         self._listen(settings, sockets)
-        self._gateway.log.info("reloaded", **_differences(before, settings), routes=len(settings.routes))
+        self._gateway.log.debug("reloaded", **differences(before, settings), routes=len(settings.routes))
 
     def drain(self) -> None:
         """Begins to end, as the settings say: nothing new is accepted, and all sessions get their goodbye. When that is
@@ -104,14 +96,9 @@ class Service:
         return self._gateway.engine.turned
 
     def _listen(self, settings: Settings, sockets: Sockets) -> None:
-        """Listens on what the settings name and nothing else; a socket that is there already stays."""
-        for address, given in sockets.items():
-            held = self._sockets.setdefault(address, given)
-            for sock in given:
-                if sock not in held:
-                    sock.close()
+        """Listens on these and nothing else; one that is there already goes on."""
         acceptors: dict[socket.socket, Acceptor] = {}
-        for listener, sock in shares(settings, self._sockets):
+        for listener, sock in shares(settings, sockets):
             entrance = self._gateway.entrances[listener.name]
             acceptor = self._acceptors.pop(sock, None)
             if acceptor is None:
@@ -124,10 +111,7 @@ class Service:
             acceptors[sock] = acceptor
         for acceptor in self._acceptors.values():
             acceptor.retire()
-        self._acceptors = acceptors
-        self._sockets = {
-            address: there for address, there in self._sockets.items() if any(sock in acceptors for sock in there)
-        }
+        self._acceptors, self._sockets = acceptors, sockets
 
     async def _send_home(self, sessions: trio.CancelScope) -> None:
         """Ends sessions one after the other, the oldest first, and then cuts what there still is."""
@@ -149,7 +133,7 @@ class Service:
         sessions.cancel()
 
 
-def _differences(before: Settings, after: Settings) -> dict[str, str]:
+def differences(before: Settings, after: Settings) -> dict[str, str]:
     """Which listeners have come and gone, for the log."""
     names, new = ([listener.name for listener in each.listeners] for each in (before, after))
     told = {

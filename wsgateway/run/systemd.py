@@ -1,7 +1,17 @@
-"""The notify protocol of systemd (sd_notify(3)): a datagram of KEY=value lines to the socket that it names."""
+"""What systemd is told and what it gives: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)."""
 
 import os
 import socket
+import time
+
+from wsgateway.errors import Problem, SettingsError
+from wsgateway.observe.log import Log
+
+_FIRST_FD = 3
+# What is meant for one process alone, and not for those that it starts.
+OWN = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID")
+# And what workers have no business with.
+TOLD_BY_THE_SUPERVISOR = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
 
 
 def notify(state: str) -> None:
@@ -12,5 +22,77 @@ def notify(state: str) -> None:
         return
     if address.startswith("@"):  # in the abstract namespace
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sock:
         sock.sendto(state.encode(), address)
+
+
+def reloading() -> str:
+    """The state at the beginning of a reload; systemd wants to know when that was."""
+    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
+
+
+class Manager:
+    """Who has started this process, if it is systemd. One that cannot be told is no reason not to serve
+    (sd_notify(3))."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._deaf = False
+        self._left = False
+
+    def leave_to_another(self) -> None:
+        """Tells nothing more, as another process is now the one that does."""
+        self._left = True
+
+    def tell(self, *states: str) -> None:
+        """Tells some states, in one go. What cannot be told is logged, until something can be told again."""
+        if self._left:
+            return
+        try:
+            notify("\n".join(states))
+        except OSError as error:
+            if not self._deaf:
+                self._log.warning("systemd not told", state=states[0], why=str(error))
+            self._deaf = True
+        else:
+            self._deaf = False
+
+
+def watchdog_seconds() -> float | None:
+    """Within which time systemd wants to hear WATCHDOG=1 from this process; None: it does not."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    if not microseconds.isdecimal() or int(microseconds) == 0:
+        return None
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    return int(microseconds) / 1_000_000
+
+
+def listening_sockets() -> dict[str, list[socket.socket]]:
+    """The sockets that systemd has opened for this process, by their names. Raises SettingsError if one of them is
+    not a stream that listens."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return {}
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    passed: dict[str, list[socket.socket]] = {}
+    for at in range(int(os.environ.get("LISTEN_FDS", "0"))):
+        name = names[at] if at < len(names) and names[at] else "unknown"
+        passed.setdefault(name, []).append(_socket(_FIRST_FD + at, name))
+    return passed
+
+
+def _socket(fd: int, name: str) -> socket.socket:
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError as error:
+        raise _wrong(name, f"descriptor {fd} is no socket: {error.strerror}") from None
+    if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.close()
+        raise _wrong(name, "it is no stream that listens; ListenStream= makes one, with Accept=no")
+    sock.set_inheritable(False)
+    sock.setblocking(False)
+    return sock
+
+
+def _wrong(name: str, message: str) -> SettingsError:
+    return SettingsError([Problem(f"systemd:{name}", 0, 0, message)])

@@ -1,86 +1,122 @@
-"""One process that serves: listeners up, sessions until a signal, then a graceful end."""
+"""One process that serves, as its supervisor tells it: `python -m wsgateway.run.worker DESCRIPTOR`.
+
+The descriptor is its end of the line to the supervisor. When nobody is at the other end any more, it drains.
+"""
 
 import signal
-from collections.abc import AsyncIterator
+import socket
+import sys
 
 import trio
 
 from wsgateway.errors import SettingsError
-from wsgateway.observe.log import Log
+from wsgateway.observe.log import make_log
+from wsgateway.run.control import Control, Message
+from wsgateway.run.limits import raise_limit, within
+from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import Sockets, bind, close, shares
-from wsgateway.run.systemd import notify
-from wsgateway.serve.listeners import address_of
-from wsgateway.settings.advice import advice
-from wsgateway.settings.load import load
+from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings
 
-# The first ends all sessions with a goodbye; a second one does not wait for that.
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# A terminal sends these to all processes of a command, and they are for the supervisor.
+_IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+# For the last numbers, which the supervisor has to read.
+LAST_WORD_SECONDS = 1.0
 
 
-async def serve_until_signalled(settings: Settings, log: Log, sockets: Sockets, file: str | None = None) -> None:
-    """Serves on sockets that listen, and closes them. SIGTERM or SIGINT drains it, and a second one ends it at once;
-    SIGHUP has it read its file again, if there is one. Keeps systemd informed."""
-    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
-        service = Service(settings, log, sockets)
-        _tell_listening(log, settings, service, sockets)
-        for sentence in advice(settings):
-            log.warning("advice", why=sentence)
-        _tell_manager(log, "READY=1")
+class Worker:
+    """A service, and the line by which it is told what to do."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def run(self) -> int:
+        """Serves until it is told to end, or its supervisor is gone. Returns the exit status of the process."""
+        try:
+            return await self._run()
+        finally:
+            self._control.close()
+
+    async def _run(self) -> int:
+        await self._say(is_="up")
+        order = await self._control.receive()
+        if order is None:
+            return 0
+        try:
+            settings, listening = _configuration(order)
+            log = make_log(settings.logging.level, settings.logging.format)
+            service = Service(settings, log, listening.shared())
+        except (SettingsError, OSError) as error:
+            await self._say(is_="refused", why=str(error))
+            return 1
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_obey, signals, service, nursery.cancel_scope, log, file)
+            with trio.open_signal_receiver(signal.SIGTERM) as signals:
+                nursery.start_soon(self._serve, service, nursery.cancel_scope)
+                nursery.start_soon(self._obey, service, listening, nursery.cancel_scope)
+                async for _ in signals:
+                    service.drain()
+        return 0
+
+    async def _serve(self, service: Service, everything: trio.CancelScope) -> None:
+        try:
             await service.run()
-            nursery.cancel_scope.cancel()
+        finally:
+            with trio.move_on_after(LAST_WORD_SECONDS, shield=True):
+                await self._report(service)
+            everything.cancel()
+
+    async def _obey(self, service: Service, listening: Listening, everything: trio.CancelScope) -> None:
+        await self._say(is_="serving")
+        while (order := await self._control.receive()) is not None:
+            match order.said["do"]:
+                case "report":
+                    await self._report(service)
+                case "reload":
+                    listening = await self._reload(service, listening, order)
+                case "drain":
+                    service.drain()
+                case "end":
+                    everything.cancel()
+        service.drain()
+
+    async def _reload(self, service: Service, listening: Listening, order: Message) -> Listening:
+        """Takes the new configuration, and closes what listened for the old one; or says why not."""
+        try:
+            settings, new = _configuration(order)
+            new = new.known_from(listening)
+            service.reload(settings, new.shared())
+        except (SettingsError, OSError) as error:
+            for sock in order.sockets:
+                sock.close()
+            await self._say(is_="refused", why=str(error))
+            return listening
+        await self._say(is_="serving")
+        return new
+
+    async def _report(self, service: Service) -> None:
+        age = trio.current_time() - service.beat()
+        await self._say(is_="report", age=age, status=service.status())
+
+    async def _say(self, is_: str, **more: object) -> None:
+        try:
+            await self._control.send({"is": is_, **more})
+        except OSError:  # the supervisor is gone, which `_obey` learns, too
+            return
 
 
-async def _obey(
-    signals: AsyncIterator[int], service: Service, scope: trio.CancelScope, log: Log, file: str | None
-) -> None:
-    stopping = False
-    async for number in signals:
-        name = signal.Signals(number).name
-        if number == signal.SIGHUP:
-            _reload(service, log, file)
-        elif stopping:
-            log.warning("ended at once", why=name)
-            scope.cancel()
-        else:
-            stopping = True
-            log.info("stopping", why=name)
-            _tell_manager(log, "STOPPING=1")
-            service.drain()
+def _configuration(order: Message) -> tuple[Settings, Listening]:
+    source = Source(order.said["file"], order.said["text"])
+    settings = within(source.settings(read_files=True), raise_limit())
+    return settings, Listening.of(order.said["sockets"], order.sockets)
 
 
-def _reload(service: Service, log: Log, file: str | None) -> None:
-    """Reads the file again. If anything is wrong with it, it says what, and all is as before."""
-    if file is None:
-        log.warning("reload refused", why="there is no file to be read again")
-        return
-    opened: Sockets = {}
-    try:
-        settings = load(file)
-        opened = bind(settings, service.sockets).opened
-        service.reload(settings, opened)
-    except SettingsError as error:
-        close(opened)
-        for problem in error.problems:
-            log.error("reload refused", why=str(problem))
-    else:
-        _tell_listening(log, settings, service, opened)
+def main() -> int:
+    """Runs the process; the line's descriptor is its argument."""
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    control = Control(socket.socket(fileno=int(sys.argv[1])))
+    return trio.run(Worker(control).run)
 
 
-def _tell_listening(log: Log, settings: Settings, service: Service, opened: Sockets) -> None:
-    """Logs where it listens since now."""
-    new = [sock for each in opened.values() for sock in each]
-    for listener, sock in shares(settings, service.sockets):
-        if sock in new:
-            log.info("listening", listener=listener.name, address=str(address_of(sock)))
-
-
-def _tell_manager(log: Log, state: str) -> None:
-    """Tells systemd. A manager that cannot be told is no reason not to serve (sd_notify(3))."""
-    try:
-        notify(state)
-    except OSError as error:
-        log.warning("systemd not told", state=state, why=str(error))
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from wsgateway.settings.basics import UNIX, Address, UnixAddress
+from wsgateway.settings.basics import UNIX, Address, Bind, SystemdSocket, UnixAddress
 from wsgateway.settings.findings import seen
 from wsgateway.settings.model import Target
 
@@ -22,6 +22,9 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
 # What the kernel takes (unix(7)), without the NUL at its end.
 _MOST_PATH_BYTES = 107
+_SYSTEMD = "systemd:"
+# sd_listen_fds(3): names of descriptors are at most 255 characters, none of them a control character or a colon.
+_SOCKET_NAME = re.compile(r"[!-9;-~]{1,255}")
 # A name whose last label is a number can only be meant as an IPv4 address (so do browsers read it).
 _NUMERIC = re.compile(r"(?:.*\.)?[0-9]+\.?")
 
@@ -42,8 +45,18 @@ def address(value: object) -> Address:
     return Address(_host(host, value), _port(port, value, least=0))
 
 
-def bind_address(value: object) -> Address | UnixAddress:
-    """Reads where to listen: as `address`, or unix:PATH."""
+def bind_address(value: object) -> Bind:
+    """Reads where a listener listens: as `address`, unix:PATH, or systemd:NAME for what systemd passes on under it."""
+    if not isinstance(value, str) or not value.startswith(_SYSTEMD):
+        return admin_address(value)
+    name = value.removeprefix(_SYSTEMD)
+    if _SOCKET_NAME.fullmatch(name) is None:
+        raise ValueError(f"{seen(value)} names no socket; write systemd:NAME, as FileDescriptorName= has it")
+    return SystemdSocket(name)
+
+
+def admin_address(value: object) -> Address | UnixAddress:
+    """Reads where the admin pages are: as `address`, or unix:PATH."""
     if not isinstance(value, str) or not value.startswith(f"{UNIX}:"):
         return address(value)
     path = value.removeprefix(f"{UNIX}:")

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from wsgateway.dialects import Dialect
-from wsgateway.settings.addresses import bind_address, domain, port, target
-from wsgateway.settings.basics import Address, Peers, Rate, UnixAddress
+from wsgateway.settings.addresses import admin_address, bind_address, domain, port, target
+from wsgateway.settings.basics import Address, Network, Peers, Rate, SystemdSocket, UnixAddress
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
 from wsgateway.settings.model import Target
@@ -18,6 +18,7 @@ from wsgateway.settings.patterns import (
     header_name,
     header_value,
     host_pattern,
+    network,
     origin_pattern,
     pattern,
     peers,
@@ -32,6 +33,9 @@ from wsgateway.wire.closecodes import RFC6455_CODES
 _MOST_MESSAGE_BYTES = 2**62
 # What SRV records have for a weight.
 _MOST_WEIGHT = 65535
+
+# More than any machine has cores for; each takes some 40 MiB.
+MOST_WORKERS = 512
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(r"/[!-~]*")
@@ -87,6 +91,14 @@ def _close_code(value: object) -> int:
     return value
 
 
+def _workers(value: object) -> int | None:
+    if value == "auto":
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_WORKERS:
+        raise ValueError(f"{seen(value)} is no number of workers; write one from 1 to {MOST_WORKERS}, or auto")
+    return value
+
+
 def _file(value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"{seen(value)} is not the name of a file")
@@ -109,7 +121,9 @@ DurationOrNone = Annotated[float | None, _read_by(_or_none(seconds))]
 CloseCode = Annotated[int, _read_by(_close_code, int)]
 HeadSize = Annotated[int, _read_by(partial(byte_count, least=KIB, most=MIB))]
 MessageSize = Annotated[int, _read_by(partial(byte_count, least=1, most=_MOST_MESSAGE_BYTES))]
-Bind = Annotated[Address | UnixAddress, _read_by(bind_address)]
+Bind = Annotated[Address | UnixAddress | SystemdSocket, _read_by(bind_address)]
+AdminBind = Annotated[Address | UnixAddress, _read_by(admin_address)]
+Workers = Annotated[int | None, _read_by(_workers, int | Literal["auto"])]
 Url = Annotated[Target, _read_by(target)]
 OneDialect = Annotated[Dialect, _read_by(dialect)]
 DialectRange = Annotated[tuple[Dialect, ...], _read_by(dialects)]
@@ -118,6 +132,7 @@ Port = Annotated[int, _read_by(port, int)]
 Host = Annotated[str, _read_by(host_pattern)]
 OriginPattern = Annotated[str, _read_by(origin_pattern)]
 Trusted = Annotated[Peers, _read_by(peers)]
+Net = Annotated[Network, _read_by(network)]
 RateOrNone = Annotated[Rate | None, _read_by(rate)]
 HeaderName = Annotated[str, _read_by(header_name)]
 HeaderValue = Annotated[str, _read_by(header_value)]

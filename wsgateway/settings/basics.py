@@ -34,7 +34,17 @@ class UnixAddress:
         return f"{UNIX}:{self.path}"
 
 
-Bind = Address | UnixAddress
+@dataclass(frozen=True, slots=True)
+class SystemdSocket:
+    """Sockets that systemd listens on for us, and passes on under this name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"systemd:{self.name}"
+
+
+Bind = Address | UnixAddress | SystemdSocket
 """where clients come in"""
 
 

@@ -205,7 +205,8 @@ class ListenerSection(Section):
     )
     bind: list[Bind] = Field(
         min_length=1,
-        description="HOST:PORT or unix:PATH, several times; IPv6 in brackets. Port 0: the system chooses one.",
+        description="HOST:PORT, unix:PATH or systemd:NAME, several times; IPv6 in brackets. Port 0: the system chooses"
+        " one. systemd:NAME: what systemd passes on under that name.",
     )
     tls: ListenerTlsSection | None = Field(default=None, description="Left out: plain TCP.")
     proxy_protocol: ProxyProtocolSection = Field(

@@ -4,8 +4,10 @@ YAML that cannot be read ends it there, with that one problem. Else what the sch
 the keys that stand twice are told together, in the order of the file.
 """
 
+import json
 import pathlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -13,14 +15,32 @@ from pydantic_core import ErrorDetails
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings import files, rules
 from wsgateway.settings.addresses import bind_address, websocket_target
-from wsgateway.settings.document import read
+from wsgateway.settings.document import read as read_yaml
 from wsgateway.settings.findings import Finding, Path, guess, seen
 from wsgateway.settings.model import Settings
 from wsgateway.settings.schema import File, choices, known_keys
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configuration that was read but not understood yet: so all processes of a gateway see the same bytes."""
+
+    file: str
+    """its name, for messages, and for the names of files in it"""
+    text: str
+
+    def settings(self, read_files: bool = False) -> Settings:
+        """What it says: see `parse`."""
+        return parse(self.text, self.file, read_files)
+
+
 def load(path: str | pathlib.Path) -> Settings:
-    """Reads a file of UTF-8 text. Raises SettingsError, also if there is no such file."""
+    """Reads a file of UTF-8 text, and what it names. Raises SettingsError, also if there is no such file."""
+    return read(path).settings(read_files=True)
+
+
+def read(path: str | pathlib.Path) -> Source:
+    """Reads a file of UTF-8 text, and understands none of it. Raises SettingsError, also if there is no such file."""
     file = str(path)
     try:
         data = pathlib.Path(path).read_bytes()
@@ -33,7 +53,7 @@ def load(path: str | pathlib.Path) -> Settings:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"not UTF-8: the byte {data[error.start]:02X}"
         raise SettingsError([Problem(file, line, column, message)]) from None
-    return parse(text, file, read_files=True)
+    return Source(file, text)
 
 
 def parse(text: str, file: str, read_files: bool = False) -> Settings:
@@ -42,7 +62,7 @@ def parse(text: str, file: str, read_files: bool = False) -> Settings:
     `read_files` has the certificates and keys read, too, that the text names.
     """
     directory = pathlib.Path(file).absolute().parent
-    document = read(text, file)
+    document = read_yaml(text, file)
     if document.data is None:
         raise SettingsError([document.problem(Finding((), "the file is empty"))])
     findings = list(rules.check(document.data))
@@ -60,8 +80,8 @@ def parse(text: str, file: str, read_files: bool = False) -> Settings:
     return whole.settings(directory)
 
 
-def single(bind: str, upstream_url: str) -> Settings:
-    """The settings of a gateway without a file: one listener, one route for all paths, one upstream.
+def single(bind: str, upstream_url: str) -> Source:
+    """The configuration of a gateway without a file: one listener, one route for all paths, one upstream.
 
     Raises SettingsError, in which --listen and --upstream stand in the place of a file.
     """
@@ -77,7 +97,7 @@ def single(bind: str, upstream_url: str) -> Settings:
         "routes": [{"match": {"path": {"prefix": "/"}}, "upstream": "upstream"}],
         "upstreams": {"upstream": {"targets": [{"url": upstream_url}]}},
     }
-    return File.model_validate(whole).settings(pathlib.Path.cwd())
+    return Source("--listen", json.dumps(whole))  # which is YAML, too
 
 
 def _problems_of(option: str, reader: Callable[[object], object], text: str) -> list[Problem]:

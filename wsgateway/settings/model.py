@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
-from wsgateway.settings.basics import Address, Bind, Peers, Rate
+from wsgateway.settings.basics import Address, Bind, Network, Peers, Rate, UnixAddress
 from wsgateway.settings.pooling import Balance, HealthChecks, Queue, TargetTls
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
@@ -353,6 +353,20 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True)
+class Admin:
+    """Where the gateway tells of itself: metrics, health and status."""
+
+    bind: Address | UnixAddress
+    allow: tuple[Network, ...] = ()
+    """who may ask, beside this machine"""
+
+    def admits(self, ip: str) -> bool:
+        """Whether an address may ask."""
+        address = ip_address(ip)
+        return address.is_loopback or any(address in network for network in self.allow)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration."""
 
@@ -365,4 +379,8 @@ class Settings:
     default_timeouts: Timeouts = Timeouts()
     """what holds while a head is read, and there is no route yet"""
     shutdown: Shutdown = Shutdown()
+    workers: int | None = 1
+    """how many processes serve; None: one for each core that we may use"""
     logging: Logging = Logging()
+    admin: Admin | None = None
+    """None: the gateway tells nobody of itself"""

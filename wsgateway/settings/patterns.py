@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 
 from wsgateway.settings.addresses import domain
-from wsgateway.settings.basics import UNIX, Peers, Rate
+from wsgateway.settings.basics import UNIX, Network, Peers, Rate
 from wsgateway.settings.findings import guess, seen
 from wsgateway.settings.pooling import Balance
 from wsgateway.wire.heads import is_token
@@ -64,15 +64,22 @@ def _is_origin_host(host: str) -> bool:
 
 def peers(value: object) -> Peers:
     """Reads 10.0.0.0/8, fd00::/8, an address for itself, or unix."""
-    if value == UNIX:
-        return UNIX
+    return UNIX if value == UNIX else _network(value, "neither a network, as 10.0.0.0/8 or 192.0.2.7, nor unix")
+
+
+def network(value: object) -> Network:
+    """Reads 10.0.0.0/8, fd00::/8 or an address for itself."""
+    return _network(value, "no network, as 10.0.0.0/8 or 192.0.2.7")
+
+
+def _network(value: object, what: str) -> Network:
     hint = ""
     if isinstance(value, str):
         with suppress(ValueError):
             return ipaddress.ip_network(value)
         with suppress(ValueError):
             hint = f"; did you mean {str(ipaddress.ip_network(value, strict=False))!r}?"
-    raise ValueError(f"{seen(value)} is neither a network, as 10.0.0.0/8 or 192.0.2.7, nor unix{hint}")
+    raise ValueError(f"{seen(value)} is {what}{hint}")
 
 
 def rate(value: object) -> Rate | None:

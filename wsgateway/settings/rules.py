@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from wsgateway.settings.addresses import bind_address, target
+from wsgateway.settings.addresses import admin_address, bind_address, target
 from wsgateway.settings.base import default_name, plain_name
-from wsgateway.settings.basics import Address, UnixAddress
-from wsgateway.settings.findings import Finding, Path, guess, seen
+from wsgateway.settings.basics import Address, Bind
+from wsgateway.settings.findings import Finding, Path, guess, seen, spell
 
 
 def check(data: object) -> Iterator[Finding]:
@@ -34,21 +34,27 @@ def _names_differ(file: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
-    first: dict[Address | UnixAddress, str] = {}
+    first: dict[Bind, str] = {}
+    for path, text, reader in _binds(file):
+        try:
+            bound = reader(text)
+        except ValueError:
+            continue
+        if isinstance(bound, Address):
+            if not bound.port:  # another one each time
+                continue
+            bound = Address(bound.host.lower(), bound.port)
+        owner = first.setdefault(bound, spell(path))
+        if owner != spell(path):
+            yield Finding(path, f"{seen(text)} is bound by {owner} already")
+
+
+def _binds(file: dict[str, Any]) -> Iterator[tuple[Path, object, Callable[[object], Any]]]:
+    """Every address to listen on: where it stands, its text, and what reads it."""
     for listener, entry in enumerate(_list(file.get("listeners"))):
         for index, text in enumerate(_list(_mapping(entry).get("bind"))):
-            try:
-                bound = bind_address(text)
-            except ValueError:
-                continue
-            here = f"listeners[{listener}].bind[{index}]"
-            if isinstance(bound, Address):
-                if not bound.port:  # which is another one each time
-                    continue
-                bound = Address(bound.host.lower(), bound.port)
-            owner = first.setdefault(bound, here)
-            if owner != here:
-                yield Finding(("listeners", listener, "bind", index), f"{seen(text)} is bound by {owner} already")
+            yield ("listeners", listener, "bind", index), text, bind_address
+    yield ("admin", "bind"), _mapping(file.get("admin")).get("bind"), admin_address
 
 
 _SCHEMES = {"upstream": ("ws", "wss"), "http_upstream": ("http", "https")}

@@ -5,16 +5,19 @@ it stands for. Fields are named as in the model, and as in the file by their ali
 is left to `rules`, so that both can report all that they find.
 """
 
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path as FilePath
 from types import NoneType
 from typing import Any, get_args
 
 from pydantic import Field, model_validator
 
-from wsgateway.settings.base import CloseCode, Duration, DurationOrNone, Section, Version
+from wsgateway.settings.base import AdminBind, CloseCode, Duration, DurationOrNone, Net, Section, Version, Workers
+from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.findings import Path
 from wsgateway.settings.listeners import ListenerSection
-from wsgateway.settings.model import Format, Level, Logging, Settings, Shutdown, Timeouts
+from wsgateway.settings.model import Admin, Format, Level, Logging, Settings, Shutdown, Timeouts
 from wsgateway.settings.routes import DefaultsSection, RouteSection
 from wsgateway.settings.upstreams import UpstreamSection
 
@@ -61,6 +64,38 @@ class LoggingSection(Section):
     format: Format = Field(default=_LOGGING.format, description="Lines for people, or an object of JSON per line.")
 
 
+class AdminSection(Section):
+    """Where the gateway speaks of itself."""
+
+    bind: AdminBind | None = Field(default=None, description="HOST:PORT or unix:PATH. Left out: nowhere.")
+    allow: list[Net] = Field(
+        default_factory=list,
+        description="Networks that may ask, beside this machine. Needed for an address that others can reach.",
+    )
+
+    @model_validator(mode="after")
+    def _asks_who_they_are(self) -> "AdminSection":
+        if isinstance(self.bind, Address) and not self.allow and not _is_loopback(self.bind.host):
+            raise ValueError(
+                f"{self.bind} can be reached by others, and the pages ask for no password;"
+                " name in allow who may ask, or bind 127.0.0.1:PORT, [::1]:PORT or unix:PATH"
+            )
+        return self
+
+    def admin(self, directory: FilePath) -> Admin | None:
+        """Where it speaks; a Unix socket is relative to the directory."""
+        bind = self.bind
+        if isinstance(bind, UnixAddress):
+            bind = UnixAddress(str(directory / bind.path))
+        return None if bind is None else Admin(bind, tuple(self.allow))
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host.lower() == "localhost"
+
+
 class File(Section):
     """The whole file."""
 
@@ -70,7 +105,9 @@ class File(Section):
     routes: list[RouteSection] = Field(min_length=1, description="Which requests go where; the first match wins.")
     upstreams: dict[str, UpstreamSection] = Field(min_length=1, description="The servers, by the name of their pool.")
     shutdown: ShutdownSection = Field(default_factory=ShutdownSection, description="How the process ends.")
+    workers: Workers = Field(default=1, description="How many processes serve, or auto: one per core.")
     logging: LoggingSection = Field(default_factory=LoggingSection, description="What is logged, and how.")
+    admin: AdminSection = Field(default_factory=AdminSection, description="Where the gateway speaks of itself.")
 
     def settings(self, directory: FilePath) -> Settings:
         """The settings, if the file has also passed the `rules`. Names of files are relative to the directory."""
@@ -83,7 +120,9 @@ class File(Section):
             upstreams=upstreams,
             default_timeouts=Timeouts(**self.defaults.timeouts.model_dump()),
             shutdown=self.shutdown.shutdown(),
+            workers=self.workers,
             logging=Logging(**self.logging.model_dump()),
+            admin=self.admin.admin(directory),
         )
 
 

@@ -1,0 +1,212 @@
+"""The admin pages, over real connections: what they answer, and what they do not suffer."""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import h11
+import pytest
+import trio
+import trio.testing
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support import PATIENCE_SECONDS, Lines, Peer
+from wsgateway.observe import admin
+from wsgateway.observe.admin import MOST_CLIENTS, MOST_HEAD_BYTES, REQUEST_SECONDS, Admin
+from wsgateway.observe.pages import pages
+from wsgateway.observe.status import Status, merged, sentence, table
+
+
+def worker(number: int, state: str = "serving", **status: object) -> Status:
+    return {"worker": number, "pid": 100 + number, "state": state, "age_seconds": 61.5, "restarts": 2, "status": status}
+
+
+def sessions(hixie: int, modern: int) -> Status:
+    return {"by_dialect": {"hixie-76": hixie, "rfc6455": modern}, "by_route": {"chat": hixie + modern}}
+
+
+TWO = [
+    worker(1, sessions=sessions(2, 0), opened={"hixie-76": 7}, pools={"chat": {"open": 2, "cap": None}}),
+    worker(
+        2,
+        "leaving",
+        sessions=sessions(1, 4),
+        refused={"404": {"route": 3}},
+        connections={"public": {"open": 5, "cap": 9}},
+    ),
+]
+STATUS: Status = {
+    "draining": False,
+    "ready": True,
+    "restarts": 4,
+    "gateway": merged([{"opened": {"hixie-76": 100}}, *(each["status"] for each in TWO)]),
+    "workers": TWO,
+}
+
+
+class Site:
+    """The pages of a gateway that says of itself what the test says."""
+
+    def __init__(self, sock: socket.socket, lines: Lines) -> None:
+        self.status = STATUS
+        self.port = sock.getsockname()[1]
+        self.lines = lines
+
+    async def say(self) -> Status:
+        return self.status
+
+    async def connect(self) -> Peer:
+        return Peer(await trio.open_tcp_stream("127.0.0.1", self.port))
+
+    async def asked(self, request: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """The answer to a request: its status, its headers, and its body."""
+        peer = await self.connect()
+        await peer.send(request)
+        connection = h11.Connection(h11.CLIENT)
+        connection.send(h11.Request(method=request.split()[0], target="/", headers=[("Host", "a")]))
+        connection.receive_data(await peer.rest())
+        connection.receive_data(b"")
+        answer = connection.next_event()
+        assert isinstance(answer, h11.Response)
+        body = b""
+        while isinstance(event := connection.next_event(), h11.Data):
+            body += event.data
+        await peer.close()
+        return answer.status_code, list(answer.headers), body
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        status, _, body = await self.asked(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        return status, body
+
+
+@asynccontextmanager
+async def admin_site() -> AsyncIterator[Site]:
+    lines = Lines()
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        sock.setblocking(False)
+        site = Site(sock, lines)
+        with trio.fail_after(PATIENCE_SECONDS):
+            async with trio.open_nursery() as nursery:
+                scope = trio.CancelScope()
+                nursery.start_soon(Admin(pages(site.say), lambda ip: True, lines.log()).run, [sock], scope)
+                yield site
+                scope.cancel()
+
+
+async def test_health_is_told_by_the_status_of_the_answer() -> None:
+    async with admin_site() as site:
+        assert await site.get("/health/live") == (200, b"alive\n")
+        assert await site.get("/health/ready") == (200, b"ready\n")
+        site.status = STATUS | {"ready": False}
+        assert await site.get("/health/ready") == (503, b"no worker serves\n")
+        site.status = STATUS | {"ready": False, "draining": True}
+        assert await site.get("/health/ready?from=haproxy") == (503, b"draining\n")
+        assert await site.get("/health/live") == (200, b"alive\n")
+
+
+async def test_the_status_is_all_that_is_known_as_json() -> None:
+    async with admin_site() as site:
+        code, headers, body = await site.asked(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert code == 200
+        assert (b"content-type", b"application/json") in headers
+        assert json.loads(body) == STATUS
+
+
+async def test_metrics_are_what_prometheus_reads() -> None:
+    async with admin_site() as site:
+        _, body = await site.get("/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(body.decode())}
+    assert all(name.startswith("wsgateway_") and family.documentation for name, family in families.items())
+    samples = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+    assert samples["wsgateway_sessions", ("dialect", "hixie-76")] == 3
+    assert samples["wsgateway_sessions", ("dialect", "rfc6455")] == 4
+    assert samples["wsgateway_route_sessions", ("route", "chat")] == 7
+    assert samples["wsgateway_connections", ("listener", "public")] == 5
+    assert samples["wsgateway_connections_limit", ("listener", "public")] == 9
+    assert samples["wsgateway_sessions_opened_total", ("dialect", "hixie-76")] == 107
+    assert samples["wsgateway_refused_total", ("kind", "route"), ("status", "404")] == 3
+    assert samples["wsgateway_upstream_connections", ("upstream", "chat")] == 2
+    assert not [name for name, *_ in samples if name == "wsgateway_upstream_connections_limit"]
+    assert samples["wsgateway_workers", ("state", "serving")] == 1
+    assert samples["wsgateway_worker_restarts_total",] == 4
+    assert samples["wsgateway_draining",] == 0
+
+
+async def test_head_is_get_without_a_body() -> None:
+    async with admin_site() as site:
+        assert (await site.asked(b"HEAD /health/live HTTP/1.1\r\nHost: a\r\n\r\n"))[::2] == (200, b"")
+
+
+async def test_other_pages_and_methods_are_refused() -> None:
+    async with admin_site() as site:
+        assert await site.get("/") == (404, b"There are /metrics, /health/live, /health/ready, /status.\n")
+        code, _, body = await site.asked(b"POST /status HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        assert (code, body) == (405, b"GET is allowed.\n")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"\x16\x03\x01\x00\xff", b"GET /status\r\n\r\n", b"GET / HTTP/1.1\r\nA: " + b"a" * MOST_HEAD_BYTES],
+    ids=len,
+)
+async def test_who_breaks_the_rules_gets_no_answer(said: bytes) -> None:
+    async with admin_site() as site:
+        peer = await site.connect()
+        await peer.send(said, b"\r\n\r\n")
+        with trio.fail_after(REQUEST_SECONDS / 2):
+            with suppress(trio.BrokenResourceError):  # over unread bytes the end is a reset
+                assert await peer.rest() == b""
+        await peer.close()
+        assert (await site.get("/health/live"))[0] == 200
+        assert site.lines.entries == []
+
+
+async def test_so_many_may_ask_at_once_and_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with admin_site() as site:
+        silent = [await site.connect() for _ in range(MOST_CLIENTS)]
+        peer = await site.connect()
+        await peer.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        with trio.move_on_after(0.05) as waited:
+            await peer.once()
+        assert waited.cancelled_caught
+        await silent[0].close()
+        assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
+        for each in [*silent, peer]:
+            await each.close()
+
+
+async def test_who_asks_for_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "REQUEST_SECONDS", 0.05)
+    async with admin_site() as site:
+        peer = await site.connect()
+        await peer.send(b"GET /health/live HTTP/1.1\r\n")
+        assert await peer.rest() == b""
+        await peer.close()
+
+
+def test_numbers_are_added_and_truths_are_true_of_one() -> None:
+    assert merged([]) == {}
+    assert merged([{"a": 1, "b": {"c": 2}, "d": False, "e": "x"}, {"a": 2, "b": {"c": 3, "f": 1.5}, "d": True}]) == {
+        "a": 3,
+        "b": {"c": 5, "f": 1.5},
+        "d": True,
+        "e": "x",
+    }
+
+
+def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
+    assert sentence(STATUS) == "serving 7 sessions with 1 worker"
+    assert sentence(STATUS | {"draining": True}) == "draining, 7 sessions left"
+    assert table(STATUS) == (
+        "serving 7 sessions with 1 worker\n"
+        "\n"
+        "worker  pid  state    sessions  age   restarts\n"
+        "1       101  serving  2         62 s  2\n"
+        "2       102  leaving  5         62 s  2"
+    )

@@ -1,0 +1,191 @@
+"""A whole gateway for tests: its supervisor in this process, its workers in processes of their own."""
+
+import json
+import os
+import resource
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+from websockets.exceptions import ConnectionClosed
+from websockets.trio.client import ClientConnection, connect
+from websockets.trio.server import ServerConnection
+
+from tests.processes import gateway_command
+from tests.support import PATIENCE_SECONDS, Lines, Peer, configuration
+from wsgateway.run.supervisor import Supervisor
+from wsgateway.settings.load import read
+
+ADMIN = 'admin: {bind: "127.0.0.1:0"}\n'
+
+
+def whole(upstream: int, workers: int = 1, **options: str) -> str:
+    """The YAML of a gateway with admin pages before this port."""
+    return f"{configuration(upstream, **options)}workers: {workers}\n{ADMIN}"
+
+
+@dataclass
+class Gateway:
+    """One that serves."""
+
+    file: Path
+    lines: Lines
+    ended: trio.Event = field(default_factory=trio.Event)
+    failure: Exception | None = None
+    _clients: list[Peer] = field(default_factory=list)
+
+    async def port(self, listener: str = "public") -> int:
+        line = await self.lines.line("listening", listener=listener)
+        return int(line["address"].rpartition(":")[2])
+
+    async def connect(self, *first: bytes) -> Peer:
+        """A client that says this first."""
+        peer = Peer(await trio.open_tcp_stream("127.0.0.1", await self.port()))
+        self._clients.append(peer)
+        await peer.send(*first)
+        return peer
+
+    async def ask(self, path: str) -> tuple[int, bytes]:
+        """The status and the body of an admin page."""
+        line = await self.lines.line("admin pages")
+        host, _, port = line["address"].rpartition(":")
+        stream = await trio.open_tcp_stream(host, int(port))
+        return await fetched(Peer(stream), path)
+
+    async def status(self) -> dict[str, Any]:
+        _, body = await self.ask("/status")
+        status: dict[str, Any] = json.loads(body)
+        return status
+
+    async def pids(self) -> list[int]:
+        return [worker["pid"] for worker in (await self.status())["workers"]]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Tells the supervisor, which is in this process."""
+        os.kill(os.getpid(), number)
+
+    def close(self) -> None:
+        """Closes all connections of clients."""
+        for peer in self._clients:
+            peer.stream.socket.close()
+
+    def write(self, text: str) -> None:
+        self.file.write_text(text)
+
+    def count(self, event: str) -> int:
+        return len(self.lines.every(event))
+
+
+async def fetched(peer: Peer, path: str) -> tuple[int, bytes]:
+    """The status and the body that a server answers to GET."""
+    await peer.send(f"GET {path} HTTP/1.1\r\nHost: admin\r\n\r\n".encode())
+    head = await peer.head()
+    body = await peer.rest()
+    await peer.close()
+    return int(head.split()[1]), body
+
+
+@asynccontextmanager
+async def supervised(file: Path, text: str, **options: Any) -> AsyncIterator[Gateway]:
+    """A gateway with this configuration, which has to serve. A bug that it logs is an error."""
+    async with started(file, text, **options) as gateway:
+        await gateway.lines.line("listening")
+        yield gateway
+
+
+@asynccontextmanager
+async def started(file: Path, text: str, **options: Any) -> AsyncIterator[Gateway]:
+    """A gateway that may come up, or not."""
+    lines = Lines()
+    gateway = Gateway(file, lines)
+    gateway.write(text)
+    supervisor = Supervisor(
+        partial(read, file), lambda _: lines.log(), tuple(map(str, gateway_command("run", file))), **options
+    )
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def run() -> None:
+        try:
+            await supervisor.run()
+        except Exception as error:  # noqa: BLE001  the test looks at it
+            gateway.failure = error
+        gateway.ended.set()
+
+    try:
+        with trio.fail_after(2 * PATIENCE_SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run)
+                try:
+                    yield gateway
+                finally:
+                    gateway.close()
+                nursery.cancel_scope.cancel()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for entry in lines.entries:
+            print(entry)
+    assert not lines.every("bug")
+
+
+class Numbers:
+    """A client that sends numbers and gets each back, in order, once."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._stop = False
+        self.count = 0
+        self.moved = trio.lowlevel.ParkingLot()
+        self.done = trio.Event()
+        self.goodbye: int | None = None
+        """the code of the Close that it has heard"""
+
+    async def run(self) -> None:
+        """Several numbers are under way at any time; ends when it is told so, or hears a goodbye."""
+        async with connect(f"ws://127.0.0.1:{self._port}/", compression=None, ping_interval=None) as socket:
+            try:
+                await self._count(socket)
+            except ConnectionClosed as closed:
+                self.goodbye = closed.rcvd.code if closed.rcvd else 1006
+        self.done.set()
+        self.moved.unpark_all()
+
+    async def _count(self, socket: ClientConnection) -> None:
+        sent = 0
+        while not self._stop or self.count < sent:
+            while sent < self.count + 8 and not self._stop:
+                await socket.send(str(sent))
+                sent += 1
+            assert await socket.recv() == str(self.count)
+            self.count += 1
+            self.moved.unpark_all()
+
+    async def more(self, number: int = 50) -> None:
+        """Waits until so many more are back."""
+        goal = self.count + number
+        while self.count < goal and self.goodbye is None:
+            await self.moved.park()
+
+    async def stop(self) -> None:
+        """Has it end, with all that it has sent back."""
+        self._stop = True
+        await self.done.wait()
+        assert self.goodbye is None
+
+
+async def send_back(connection: ServerConnection) -> None:
+    """Sends each message back, and minds no end."""
+    with suppress(ConnectionClosed):
+        while True:
+            await connection.send(await connection.recv())
+
+
+def end(pid: int) -> None:
+    """Ends a process that this one has started, and waits for that."""
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)

@@ -1,0 +1,118 @@
+"""Descriptors: how many there are, how many would be needed, and what happens when none is left."""
+
+import os
+import resource
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.e2e.programs import Program
+from tests.openings import BY_DIALECT
+from tests.processes import PATIENCE_SECONDS, gateway_command
+from tests.support import Lines, configuration, switching
+from wsgateway.run.limits import needed, raise_limit, warn_of_few, within
+from wsgateway.settings.load import parse
+from wsgateway.settings.model import Settings
+
+MODERN = BY_DIALECT["rfc6455"]
+
+
+def settings(*caps: int) -> Settings:
+    """With listeners that have these caps."""
+    listeners = "".join(f'  - {{bind: ["127.0.0.1:0"], max_connections: {cap}}}\n' for cap in caps)
+    head, _, rest = configuration(9).partition("  - {name: public")
+    return parse(head + listeners + rest.partition("\n")[2], "test.yaml")
+
+
+def caps(found: Settings) -> list[int]:
+    return [listener.max_connections for listener in found.listeners]
+
+
+def test_a_connection_needs_two_descriptors_and_a_process_some_of_its_own() -> None:
+    assert needed(settings(1000)) == 32 + 1 + 2000
+    assert needed(settings(1000, 500)) == 32 + 2 + 3000
+
+
+def test_caps_are_lowered_to_what_descriptors_allow_and_no_further() -> None:
+    assert caps(within(settings(100), 233)) == [100]
+    assert caps(within(settings(100), 232)) == [99]
+    assert caps(within(settings(20_000, 10_000), 1024)) == [330, 165]
+    assert caps(within(settings(20_000), 16)) == [1]
+
+
+def test_too_few_descriptors_are_told_with_their_numbers() -> None:
+    lines = Lines()
+    warn_of_few(settings(100), 233, lines.log())
+    assert lines.entries == []
+    warn_of_few(settings(20_000), 1024, lines.log())
+    [line] = lines.entries
+    assert (line["event"], line["level"]) == ("few descriptors", "warning")
+    assert (line["limit"], line["needed"], line["connections"]) == (1024, 40_033, 495)
+    assert line["why"] == "max_connections are 20000 together; lower them, or raise LimitNOFILE (ulimit -n)"
+
+
+def test_a_process_takes_all_the_descriptors_that_it_may_have() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        assert raise_limit() == before[1]
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def answer(behind: socket.socket) -> None:
+    """Waits for a ping, and answers it."""
+    assert behind.recv(65536)[0] == 0x89
+    behind.sendall(b"\x8a\x00")
+
+
+def asked(address: tuple[str, int]) -> bytes:
+    """What is answered to a request that asks for no session."""
+    with socket.create_connection(address, PATIENCE_SECONDS) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        return client.recv(65536)
+
+
+def test_without_descriptors_a_worker_idles_tells_whom_it_can_and_then_serves_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as upstream, ExitStack() as clients:
+        upstream.settimeout(PATIENCE_SECONDS)
+        file = tmp_path / "gateway.yaml"
+        text = configuration(upstream.getsockname()[1])
+        file.write_text(text.replace("defaults:\n", "defaults:\n  keepalive: {interval: 300ms, timeout: 1h}\n"))
+        with Program("sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *gateway_command("run", file)) as program:
+            pid = int(program.find_line(r'event="worker serves" worker=1 pid=(\d+)')[1])
+            program.find_line('event="few descriptors" limit=64 needed=40033 connections=15 ')
+            address = ("127.0.0.1", int(program.find_line(r"listening.*127\.0\.0\.1:(\d+)")[1]))
+            with socket.create_connection(address, PATIENCE_SECONDS) as idle:
+                idle.sendall(MODERN.request)
+                behind, _ = upstream.accept()
+                with behind:
+                    behind.settimeout(PATIENCE_SECONDS)
+                    behind.sendall(switching(behind.recv(65536)))
+                    assert idle.recv(65536).startswith(b"HTTP/1.1 101 ")
+                    crowd = [clients.enter_context(socket.create_connection(address)) for _ in range(200)]
+                    for client in crowd:
+                        client.settimeout(PATIENCE_SECONDS)
+                    program.find_line(r"event=refused .*status=503 .*limit of 15 connections")
+                    program.find_line(r'level=error event="cannot accept" .*why="Too many open files"')
+                    # The time between these pings is the gateway's own.
+                    answer(behind)
+                    begun, used = time.monotonic(), cpu_seconds(pid)
+                    for _ in range(3):
+                        answer(behind)
+                    assert cpu_seconds(pid) - used <= 0.05 * (time.monotonic() - begun) + 0.02
+                    clients.close()
+
+                    # Whoever comes between all those that have gone may still be told that there is no room.
+                    while (reply := asked(address)).startswith(b"HTTP/1.1 503 "):
+                        pass
+                    assert reply.startswith(b"HTTP/1.1 426 ")
+            assert program.stop() == 0

@@ -1,0 +1,106 @@
+"""The keys of processes: how many serve, where systemd's sockets are used, and where the admin pages are."""
+
+import pytest
+
+from wsgateway.settings.addresses import admin_address, bind_address
+from wsgateway.settings.basics import Address, SystemdSocket, UnixAddress
+from wsgateway.settings.load import parse
+from wsgateway.settings.model import Admin
+
+from .files import ROUTES, SMALL, UPSTREAMS, report
+
+
+def listening(*binds: str) -> str:
+    """A file with a listener on these, in its sixth line from column 10 on."""
+    return f"version: 1\n\n{ROUTES}{UPSTREAMS}listeners:\n- bind: [{', '.join(binds)}]\n"
+
+
+@pytest.mark.parametrize(("written", "workers"), [("1", 1), ("16", 16), ("512", 512), ("auto", None)])
+def test_workers_are_a_number_or_as_many_as_there_are_cores(written: str, workers: int | None) -> None:
+    assert parse(f"{SMALL}workers: {written}\n", "f.yaml").workers == workers
+
+
+def test_by_default_one_process_serves_and_there_are_no_admin_pages() -> None:
+    settings = parse(SMALL, "f.yaml")
+    assert settings.workers == 1
+    assert settings.admin is None
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"), [("0", "0"), ("513", "513"), ("true", "true"), ("many", "'many'"), ("1.5", "'1.5'")]
+)
+def test_a_wrong_number_of_workers_is_told_with_its_place(written: str, seen: str) -> None:
+    assert report(f"{SMALL}workers: {written}\n") == [
+        f"f.yaml:5:10: workers: {seen} is no number of workers; write one from 1 to 512, or auto"
+    ]
+
+
+def test_a_listener_may_have_sockets_of_systemd() -> None:
+    found = parse(listening("systemd:web", "127.0.0.1:0", "systemd:wsgateway.socket"), "f.yaml").listeners[0].bind
+    assert found == (SystemdSocket("web"), Address("127.0.0.1", 0), SystemdSocket("wsgateway.socket"))
+    assert [str(bind_address(str(each))) for each in found] == [
+        "systemd:web",
+        "127.0.0.1:0",
+        "systemd:wsgateway.socket",
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "caf\u00e9", "a" * 256])
+def test_a_socket_of_systemd_has_a_name_that_systemd_allows(name: str) -> None:
+    [line] = report(listening(f"'systemd:{name}'"))
+    assert line.startswith("f.yaml:6:10: listeners[0].bind[0]: 'systemd:")
+    assert line.endswith(" names no socket; write systemd:NAME, as FileDescriptorName= has it")
+
+
+def test_one_name_of_systemd_belongs_to_one_listener() -> None:
+    assert report(listening("systemd:web", "systemd:web")) == [
+        "f.yaml:6:23: listeners[0].bind[1]: 'systemd:web' is bound by listeners[0].bind[0] already"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "where"),
+    [
+        ("127.0.0.1:9901", Address("127.0.0.1", 9901)),
+        ("127.1.2.3:0", Address("127.1.2.3", 0)),
+        ("[::1]:9901", Address("::1", 9901)),
+        ("localhost:9901", Address("localhost", 9901)),
+        ("unix:/run/wsgateway/admin.sock", UnixAddress("/run/wsgateway/admin.sock")),
+    ],
+)
+def test_admin_pages_are_on_this_machine(written: str, where: Address | UnixAddress) -> None:
+    assert parse(f'{SMALL}admin: {{bind: "{written}"}}\n', "f.yaml").admin == Admin(where)
+    assert admin_address(written) == where
+    assert str(where) == written
+
+
+@pytest.mark.parametrize("written", ["0.0.0.0:9901", "[::]:9901", "10.0.0.1:9901", "admin.example:9901"])
+def test_admin_pages_that_others_could_reach_name_who_may(written: str) -> None:
+    assert report(f'{SMALL}admin: {{bind: "{written}"}}\n') == [
+        f"f.yaml:5:8: admin: {written} can be reached by others, and the pages ask for no password;"
+        " name in allow who may ask, or bind 127.0.0.1:PORT, [::1]:PORT or unix:PATH"
+    ]
+    found = parse(f'{SMALL}admin: {{bind: "{written}", allow: [10.0.0.0/8]}}\n', "f.yaml").admin
+    assert found is not None
+    asking = ["127.0.0.1", "::1", "10.1.2.3", "192.0.2.7", "fd00::1"]
+    assert [ip for ip in asking if found.admits(ip)] == asking[:3]
+
+
+@pytest.mark.parametrize("written", ["unix", "10.0.0.1/8", "everybody"])
+def test_who_may_ask_is_a_network(written: str) -> None:
+    [line] = report(f'{SMALL}admin: {{allow: ["{written}"]}}\n')
+    assert line.startswith(f"f.yaml:5:17: admin.allow[0]: '{written}' is no network, as 10.0.0.0/8 or 192.0.2.7")
+
+
+def test_a_socket_in_the_file_system_has_a_path_that_fits() -> None:
+    [line] = report(f'{SMALL}admin: {{bind: "unix:/{"a" * 107}"}}\n')
+    assert line.startswith("f.yaml:5:15: admin.bind: 'unix:")
+    assert line.endswith(" has a path of 108 bytes, a Unix socket has 107 at most")
+    path = "/" + "a" * 106
+    assert parse(f'{SMALL}admin: {{bind: "unix:{path}"}}\n', "f.yaml").admin == Admin(UnixAddress(path))
+
+
+def test_a_socket_in_the_file_system_is_relative_to_the_file() -> None:
+    assert parse(f'{SMALL}admin: {{bind: "unix:admin.sock"}}\n', "/etc/w/f.yaml").admin == Admin(
+        UnixAddress("/etc/w/admin.sock")
+    )

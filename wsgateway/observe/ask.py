@@ -1,0 +1,45 @@
+"""Asks a running gateway how it is."""
+
+import json
+
+import h11
+import trio
+
+from wsgateway.observe.status import Status
+from wsgateway.settings.basics import Address, UnixAddress
+
+ASK_SECONDS = 10.0
+_READ_BYTES = 65536
+
+
+async def ask(where: Address | UnixAddress) -> Status:
+    """What the admin pages there say. Raises OSError if nobody is there who knows."""
+    with trio.move_on_after(ASK_SECONDS):
+        try:
+            async with await _connect(where) as stream:
+                return await _fetch(stream)
+        except (h11.RemoteProtocolError, trio.BrokenResourceError, json.JSONDecodeError, UnicodeDecodeError):
+            raise OSError("this is no gateway's admin address") from None
+    raise TimeoutError(f"no answer within {ASK_SECONDS:g} s")
+
+
+async def _connect(where: Address | UnixAddress) -> trio.abc.Stream:
+    if isinstance(where, UnixAddress):
+        return await trio.open_unix_socket(where.path)
+    return await trio.open_tcp_stream(where.host, where.port)
+
+
+async def _fetch(stream: trio.abc.Stream) -> Status:
+    connection = h11.Connection(h11.CLIENT)
+    request = h11.Request(method="GET", target="/status", headers=[("Host", "admin"), ("Connection", "close")])
+    await stream.send_all((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
+    body = b""
+    while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+        if event is h11.NEED_DATA:
+            connection.receive_data(bytes(await stream.receive_some(_READ_BYTES)))
+        elif isinstance(event, h11.Response) and event.status_code != 200:
+            raise OSError(f"it answers {event.status_code}")
+        elif isinstance(event, h11.Data):
+            body += event.data
+    status: Status = json.loads(body)
+    return status

@@ -1,0 +1,29 @@
+"""What the admin pages say."""
+
+import json
+from collections.abc import Awaitable, Callable
+
+from wsgateway.observe.admin import Pages, Reply
+from wsgateway.observe.metrics import CONTENT_TYPE, exposition
+from wsgateway.observe.status import Status
+
+
+def pages(status: Callable[[], Awaitable[Status]]) -> Pages:
+    """All pages, about a gateway that says how it is."""
+
+    async def metrics() -> Reply:
+        return Reply(200, exposition(await status()), CONTENT_TYPE)
+
+    async def live() -> Reply:
+        return Reply(200, b"alive\n")
+
+    async def ready() -> Reply:
+        now = await status()
+        if now["ready"]:
+            return Reply(200, b"ready\n")
+        return Reply(503, b"draining\n" if now["draining"] else b"no worker serves\n")
+
+    async def whole() -> Reply:
+        return Reply(200, json.dumps(await status()).encode() + b"\n", "application/json")
+
+    return {"/metrics": metrics, "/health/live": live, "/health/ready": ready, "/status": whole}

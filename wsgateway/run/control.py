@@ -1,0 +1,94 @@
+"""What the processes of a gateway say to each other: messages of JSON over a Unix stream, sockets in their train.
+
+A message is its length and its number of sockets, 4 bytes each, and then an object of JSON in UTF-8. The sockets
+travel with the first bytes of it, as many at a time as the kernel takes (SCM_MAX_FD, 253).
+
+    supervisor -> worker       do: serve, reload (with a configuration and sockets), drain, end, report
+    worker -> supervisor       is: up, serving, refused (with why), report (with age and status)
+    old -> new supervisor      do: take over (with sockets)
+    new -> old supervisor      is: serving
+"""
+
+import array
+import json
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import trio
+
+_HEAD = struct.Struct("!II")
+_SOCKETS_AT_ONCE = 200
+_FD_BYTES = array.array("i").itemsize
+# A configuration with all its routes fits a hundred times; it bounds what a wrong length could ask for.
+MOST_BYTES = 64 * 1024 * 1024
+READ_BYTES = 65536
+
+
+class Message(NamedTuple):
+    """What was said, and the sockets that came with it."""
+
+    said: dict[str, Any]
+    sockets: list[socket.socket]
+
+
+class Control:
+    """One end of the line. Several tasks may send, one receives."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Takes a connected Unix stream socket, and closes it in `close`."""
+        sock.setblocking(False)
+        self._sock = trio.socket.from_stdlib_socket(sock)
+        self._turn = trio.StrictFIFOLock()
+        self._received = bytearray()
+        self._fds: deque[int] = deque()
+
+    async def send(self, said: dict[str, Any], sockets: Sequence[socket.socket] = ()) -> None:
+        """Says it. Raises OSError if the other end has gone."""
+        body = json.dumps(said).encode()
+        data = memoryview(_HEAD.pack(len(body), len(sockets)) + body)
+        fds = [sock.fileno() for sock in sockets]
+        async with self._turn:
+            while fds or data:
+                # As long as there are sockets to go, one byte carries them: one read takes no more than one train.
+                now, fds = fds[:_SOCKETS_AT_ONCE], fds[_SOCKETS_AT_ONCE:]
+                train = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", now))] if now else []
+                sent = await self._sock.sendmsg([data[:1] if fds else data], train)
+                data = data[sent:]
+
+    async def receive(self) -> Message | None:
+        """The next message; None if the other end has gone, in whatever way."""
+        head = await self._exactly(_HEAD.size)
+        if head is None:
+            return None
+        length, count = _HEAD.unpack(head)
+        body = None if length > MOST_BYTES else await self._exactly(length)
+        if body is None:
+            return None
+        return Message(json.loads(body), [socket.socket(fileno=self._fds.popleft()) for _ in range(count)])
+
+    async def _exactly(self, count: int) -> bytes | None:
+        while len(self._received) < count:
+            try:
+                data, trains, _, _ = await self._sock.recvmsg(
+                    READ_BYTES, socket.CMSG_SPACE(_SOCKETS_AT_ONCE * _FD_BYTES), socket.MSG_CMSG_CLOEXEC
+                )
+            except OSError:
+                return None
+            if not data:
+                return None
+            self._received += data
+            for _, _, train in trains:
+                self._fds.extend(memoryview(train[: len(train) - len(train) % _FD_BYTES]).cast("i"))
+        found = bytes(self._received[:count])
+        del self._received[:count]
+        return found
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._sock.close()
+        while self._fds:
+            os.close(self._fds.popleft())

@@ -1,0 +1,305 @@
+"""The workers of a gateway: as many as are wanted, started again when they die, and all with one configuration.
+
+starting   it has no configuration yet, or does not serve yet
+serving
+leaving    it drains, and is not started again
+waiting    it has died, and again and again: it is started a little later each time
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from wsgateway.errors import WsgatewayError
+from wsgateway.observe.log import Log
+from wsgateway.observe.metrics import RISING
+from wsgateway.observe.status import Status, merged
+from wsgateway.run.listening import Listening
+from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
+from wsgateway.settings.load import Source
+from wsgateway.settings.model import Settings
+
+# A worker that has lived so long has not died of its start, and the next one may start at once.
+STEADY_SECONDS = 10.0
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 30.0
+# No turn of the relay loop takes a tenth of a second. Who has made none for so long makes none any more.
+HUNG_SECONDS = 20.0
+# For all workers to say how they are, where somebody waits for it.
+REPORT_SECONDS = 1.0
+
+
+class StartError(WsgatewayError):
+    """The workers cannot come up, or cannot take a configuration."""
+
+
+class State(enum.Enum):
+    """What a place in the crew is at."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    LEAVING = "leaving"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What workers serve."""
+
+    source: Source
+    settings: Settings
+    listening: Listening
+
+    def order(self, do: str) -> Order:
+        """As a worker is told it."""
+        told, sockets = self.listening.told(self.settings)
+        return Order({"do": do, "file": self.source.file, "text": self.source.text, "sockets": told}, tuple(sockets))
+
+
+@dataclass
+class Place:
+    """One of the crew, who may be one process after the other."""
+
+    number: int
+    state: State = State.STARTING
+    worker: WorkerProcess | None = None
+    restarts: int = 0
+    deaths_in_a_row: int = 0
+    pause: trio.CancelScope = field(default_factory=trio.CancelScope)
+    settled: trio.Event = field(default_factory=trio.Event)
+    """set when it serves for the first time, or cannot"""
+    why: str = ""
+    """and then why not"""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether it is not to be started again."""
+        return self.state is State.LEAVING
+
+
+class Crew:
+    """Keeps workers running, in the caller's nursery."""
+
+    def __init__(self, log: Log, nursery: trio.Nursery, hung_seconds: float = HUNG_SECONDS) -> None:
+        self._log = log
+        self._nursery = nursery
+        self._hung_seconds = hung_seconds
+        self._places: list[Place] = []
+        self._changing = trio.Lock()  # nobody starts to serve while the configuration changes
+        self._job: Job | None = None
+        self._up = False
+        self._gone = trio.lowlevel.ParkingLot()
+        self._restarts = 0
+        self._past: dict[str, Any] = {}  # what workers that are no more have counted
+        self.draining = False
+        """whether no worker is started any more"""
+
+    # -- the beginning ---------------------------------------------------------------------------------------------
+
+    async def start(self, job: Job, count: int) -> None:
+        """Starts so many workers and waits until they serve. Raises StartError if one cannot; then none does.
+
+        Who drains the crew meanwhile has it return early.
+        """
+        self._job = job
+        self._add(count)
+        for place in list(self._places):
+            await place.settled.wait()
+            if place.why and not self.draining:
+                self.end()
+                await self.gone()
+                raise StartError(place.why)
+        self._up = True
+
+    def _add(self, count: int) -> None:
+        number = max((place.number for place in self._places), default=0)
+        for each in range(number + 1, number + count + 1):
+            place = Place(each)
+            self._places.append(place)
+            self._nursery.start_soon(self._keep, place)
+
+    async def _keep(self, place: Place) -> None:
+        """The life of a place: one process after the other."""
+        try:
+            while not place.leaves:
+                begun = trio.current_time()
+                how = await self._live(place)
+                first = not place.settled.is_set()
+                if first:
+                    place.why = place.why or f"worker {place.number} ended before it served: {how}"
+                    place.settled.set()
+                if place.leaves or (first and not self._up):
+                    return
+                lived = trio.current_time() - begun
+                place.deaths_in_a_row = 1 if lived >= STEADY_SECONDS else place.deaths_in_a_row + 1
+                await self._wait(place, how)
+        finally:
+            self._places.remove(place)
+            self._gone.unpark_all()
+
+    async def _wait(self, place: Place, how: str) -> None:
+        seconds = pause_seconds(place.deaths_in_a_row)
+        why = {"why": place.why} if place.why else {}
+        self._log.error("worker ended", worker=place.number, how=how, **why, again_in_seconds=seconds)
+        place.state = State.WAITING
+        place.restarts += 1
+        self._restarts += 1
+        with trio.CancelScope() as place.pause:
+            await trio.sleep(seconds)
+        if place.state is State.WAITING:
+            place.state, place.why = State.STARTING, ""
+
+    async def _live(self, place: Place) -> str:
+        """One process of it, from its start to its end. Returns how it ended."""
+        try:
+            worker = await WorkerProcess.start()
+        except OSError as error:
+            return f"it cannot be started: {error.strerror}"
+        place.worker = worker
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._employ, place, worker)
+                how = await worker.listen()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._past = merged([self._past, {key: value for key, value in worker.status.items() if key in RISING}])
+            place.worker = None
+        return how
+
+    async def _employ(self, place: Place, worker: WorkerProcess) -> None:
+        """Has a new process serve. If it does not, it ends."""
+        if await worker.answer() is None:
+            return
+        async with self._changing:
+            if place.leaves or self._job is None:
+                worker.kill()
+                return
+            answer = await worker.ask(self._job.order("serve"))
+            if answer is None:
+                return
+            if answer["is"] != "serving":
+                place.why = f"worker {place.number}: {answer['why']}"
+                return
+            if not place.leaves:
+                place.state = State.SERVING
+        self._log.info("worker serves", worker=place.number, pid=worker.pid)
+        place.settled.set()
+
+    # -- changes -----------------------------------------------------------------------------------------------------
+
+    async def change(self, job: Job, count: int) -> None:
+        """Has all workers take another configuration, and makes them as many as it wants.
+
+        Raises StartError if one cannot take it: then all have the old one again.
+        """
+        async with self._changing:
+            taken: list[WorkerProcess] = []
+            for worker in self._serving():
+                answer = await worker.ask(job.order("reload"))
+                if answer is not None and answer["is"] != "serving":
+                    assert self._job is not None, "somebody serves"
+                    for each in taken:
+                        await each.ask(self._job.order("reload"))
+                    raise StartError(answer["why"])
+                taken.append(worker)
+            self._job = job
+        staying = [place for place in self._places if not place.leaves]
+        self._add(max(0, count - len(staying)))
+        for place in staying[count:]:
+            await self._leave(place)
+
+    async def drain(self) -> None:
+        """Has all workers drain."""
+        self.draining = True
+        for place in list(self._places):
+            await self._leave(place)
+
+    async def _leave(self, place: Place) -> None:
+        before, place.state = place.state, State.LEAVING
+        place.pause.cancel()
+        if place.worker is not None:
+            if before is State.STARTING:
+                place.worker.kill()
+            else:
+                await place.worker.tell(Order({"do": "drain"}))
+
+    def end(self) -> None:
+        """Has all workers end at once."""
+        self.draining = True
+        for place in list(self._places):
+            place.state = State.LEAVING
+            place.pause.cancel()
+            if place.worker is not None:
+                self._nursery.start_soon(self._end, place.worker)
+
+    async def _end(self, worker: WorkerProcess) -> None:
+        with trio.move_on_after(KILL_SECONDS):
+            await worker.tell(Order({"do": "end"}))
+            await trio.sleep_forever()
+        worker.kill()
+
+    async def gone(self) -> None:
+        """Waits until no worker is left."""
+        while self._places:
+            await self._gone.park()
+
+    # -- how they are ------------------------------------------------------------------------------------------------
+
+    async def look(self) -> float:
+        """Asks all how they are, and kills those that hang. Returns for how many seconds the relay loop of one of them
+        has not turned, at most."""
+        with trio.move_on_after(REPORT_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for worker in self._serving():
+                    nursery.start_soon(worker.report)
+        longest = 0.0
+        for place in self._places:
+            if place.worker is None or place.state is State.STARTING:
+                continue
+            silent = trio.current_time() - place.worker.turned
+            longest = max(longest, silent)
+            if silent > self._hung_seconds:
+                self._log.error("worker hangs", worker=place.number, pid=place.worker.pid, seconds=round(silent, 3))
+                place.worker.kill()
+        return longest
+
+    def _serving(self) -> list[WorkerProcess]:
+        serve = (State.SERVING, State.LEAVING)
+        return [place.worker for place in self._places if place.worker is not None and place.state in serve]
+
+    @property
+    def ready(self) -> bool:
+        """Whether somebody serves, and will go on doing so."""
+        return not self.draining and any(place.state is State.SERVING for place in self._places)
+
+    def status(self) -> Status:
+        """How the crew is, as JSON may have it: all together, and each."""
+        workers = list(self._tell_of_each())
+        together = merged([self._past, *(each["status"] for each in workers)])
+        return {
+            "draining": self.draining,
+            "ready": self.ready,
+            "restarts": self._restarts,
+            "gateway": together,
+            "workers": workers,
+        }
+
+    def _tell_of_each(self) -> Iterator[dict[str, Any]]:
+        for place in self._places:
+            worker = place.worker
+            yield {
+                "worker": place.number,
+                "state": place.state.value,
+                "pid": None if worker is None else worker.pid,
+                "age_seconds": 0.0 if worker is None else round(trio.current_time() - worker.begun, 3),
+                "restarts": place.restarts,
+                "status": {} if worker is None else worker.status,
+            }
+
+
+def pause_seconds(deaths: int) -> float:
+    """How long to wait before the next start of what has died so often in a row: at first not at all."""
+    return 0.0 if deaths <= 1 else min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(deaths - 2, 16))

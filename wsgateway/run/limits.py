@@ -1,0 +1,61 @@
+"""How many descriptors a process may have, and how many connections it can serve with them."""
+
+import resource
+from dataclasses import replace
+
+from wsgateway.observe.log import Log
+from wsgateway.settings.model import Settings
+
+# A client and its upstream.
+_PER_CONNECTION = 2
+# For the log, event loops, the line between processes, files of certificates, clients who are told that there is no
+# room.
+_BESIDE = 32
+
+
+def raise_limit() -> int:
+    """Lets this process, and those that it starts, have as many descriptors as it may have. Returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except OSError:  # a sandbox may not let us
+        return soft
+    return hard
+
+
+def needed(settings: Settings) -> int:
+    """How many descriptors a worker has if its listeners have as many connections as they may."""
+    return _beside(settings) + _PER_CONNECTION * _connections(settings)
+
+
+def within(settings: Settings, limit: int) -> Settings:
+    """The same, with lower caps where there are too few descriptors: a client is better told than left waiting."""
+    if needed(settings) <= limit:
+        return settings
+    room, wanted = max(0, limit - _beside(settings)) // _PER_CONNECTION, _connections(settings)
+    return replace(
+        settings,
+        listeners=tuple(
+            replace(each, max_connections=max(1, each.max_connections * room // wanted)) for each in settings.listeners
+        ),
+    )
+
+
+def warn_of_few(settings: Settings, limit: int, log: Log) -> None:
+    """Says so if a worker may not have as many descriptors as it may need."""
+    if needed(settings) > limit:
+        log.warning(
+            "few descriptors",
+            limit=limit,
+            needed=needed(settings),
+            connections=_connections(within(settings, limit)),
+            why=f"max_connections are {_connections(settings)} together; lower them, or raise LimitNOFILE (ulimit -n)",
+        )
+
+
+def _connections(settings: Settings) -> int:
+    return sum(listener.max_connections for listener in settings.listeners)
+
+
+def _beside(settings: Settings) -> int:
+    return _BESIDE + sum(len(listener.bind) for listener in settings.listeners)

@@ -1,0 +1,145 @@
+"""The sockets that listen for a whole gateway: opened once, shared by its workers, handed over to its successor."""
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from wsgateway.errors import Problem, SettingsError
+from wsgateway.run.sockets import Sockets
+from wsgateway.serve.listeners import listen
+from wsgateway.settings.addresses import admin_address, bind_address
+from wsgateway.settings.basics import Address, Bind, SystemdSocket, UnixAddress
+from wsgateway.settings.model import Settings
+
+_ADMIN = "admin "
+
+
+@dataclass(frozen=True, slots=True)
+class AdminPlace:
+    """Where the admin pages are."""
+
+    bind: Address | UnixAddress
+
+    def __str__(self) -> str:
+        return f"{_ADMIN}{self.bind}"
+
+
+Place = Bind | AdminPlace
+Groups = Mapping[Place, list[list[socket.socket]]]
+"""By address, for each time that it stands in the configuration: a host may have several addresses, and port 0 is
+another one each time."""
+
+
+class Listening:
+    """The sockets that are open for a configuration. One of them may be shared with another configuration's."""
+
+    def __init__(self, groups: Groups) -> None:
+        self._groups = dict(groups)
+
+    def fitted(self, settings: Settings) -> "Listening":
+        """What a configuration needs: what there is already, and else opened now. Closes nothing.
+
+        What systemd has passed on stays, needed or not. Raises SettingsError if one cannot be had; then what was
+        opened is closed again.
+        """
+        opened: list[socket.socket] = []
+        groups: dict[Place, list[list[socket.socket]]]
+        groups = {place: group for place, group in self._groups.items() if isinstance(place, SystemdSocket)}
+        try:
+            for place in _places(settings):
+                mine = groups.setdefault(place, [])
+                if isinstance(place, SystemdSocket):
+                    self._check_passed(place)
+                elif len(mine) < len(self._groups.get(place, [])):
+                    mine.append(self._groups[place][len(mine)])
+                else:
+                    mine.append(listen(place.bind if isinstance(place, AdminPlace) else place))
+                    opened += mine[-1]
+        except SettingsError:
+            _close(opened)
+            raise
+        return Listening(groups)
+
+    def _check_passed(self, place: SystemdSocket) -> None:
+        if not self._groups.get(place):
+            names = [each.name for each in self._groups if isinstance(each, SystemdSocket)]
+            passed = f"it has passed on {', '.join(names)}" if names else "it has passed on none"
+            raise SettingsError([Problem(str(place), 0, 0, f"systemd has no socket of this name for us; {passed}")])
+
+    def close_what_is_not_in(self, other: "Listening") -> None:
+        """Closes the sockets that another configuration does not share."""
+        kept = {sock for _, sock in other.every()}
+        _close(sock for _, sock in self.every() if sock not in kept)
+
+    def close(self) -> None:
+        """Closes all."""
+        _close(sock for _, sock in self.every())
+
+    def every(self) -> list[tuple[Place, socket.socket]]:
+        """All sockets, with their addresses in the configuration."""
+        return [(place, sock) for place, groups in self._groups.items() for group in groups for sock in group]
+
+    def close_but_admin(self) -> None:
+        """Closes those of listeners."""
+        _close(chain(*self.shared().values()))
+
+    def admin(self, settings: Settings) -> list[socket.socket]:
+        """The sockets of the admin pages."""
+        return [] if settings.admin is None else list(chain(*self._groups[AdminPlace(settings.admin.bind)]))
+
+    # -- as another process gets them ------------------------------------------------------------------------------
+
+    def told(self, settings: Settings | None = None) -> tuple[list[tuple[str, int]], list[socket.socket]]:
+        """How a message tells of them, and what travels with it: those of the listeners alone, or all of them."""
+        wanted = None if settings is None else {each for listener in settings.listeners for each in listener.bind}
+        groups = [
+            (str(place), group)
+            for place, groups in self._groups.items()
+            if wanted is None or place in wanted
+            for group in groups
+        ]
+        return [(name, len(group)) for name, group in groups], [sock for _, group in groups for sock in group]
+
+    @classmethod
+    def of(cls, told: list[tuple[str, int]], sockets: list[socket.socket]) -> "Listening":
+        """What another process has told of."""
+        groups: dict[Place, list[list[socket.socket]]] = {}
+        rest = iter(sockets)
+        for name, count in told:
+            groups.setdefault(_place(name), []).append([next(rest) for _ in range(count)])
+        return cls(groups)
+
+    def known_from(self, older: "Listening") -> "Listening":
+        """The same, where a socket that is there already is taken in the place of another descriptor of it."""
+        known = {os.fstat(sock.fileno()).st_ino: sock for _, sock in older.every()}
+
+        def one(sock: socket.socket) -> socket.socket:
+            there = known.get(os.fstat(sock.fileno()).st_ino)
+            if there is None:
+                return sock
+            sock.close()
+            return there
+
+        return Listening({place: [list(map(one, group)) for group in groups] for place, groups in self._groups.items()})
+
+    def shared(self) -> Sockets:
+        """Those of listeners, as a service takes them."""
+        return {place: list(chain(*groups)) for place, groups in self._groups.items() if isinstance(place, Bind)}
+
+
+def _place(name: str) -> Place:
+    """As its name tells it."""
+    address = name.removeprefix(_ADMIN)
+    return bind_address(name) if address == name else AdminPlace(admin_address(address))
+
+
+def _places(settings: Settings) -> list[Place]:
+    places: list[Place] = [each for listener in settings.listeners for each in listener.bind]
+    return places if settings.admin is None else [*places, AdminPlace(settings.admin.bind)]
+
+
+def _close(sockets: Iterable[socket.socket]) -> None:
+    for sock in sockets:
+        sock.close()

@@ -1,0 +1,249 @@
+"""The process that an operator starts: it opens what listens, keeps the workers, and serves nobody itself.
+
+HUP          reload: the file is read and checked; what is wrong with it is logged, and changes nothing
+USR2         hand-over: a new supervisor is started by the same command, and this one drains (see `succession`)
+TERM, INT    drain; a second one ends all at once
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import trio
+
+from wsgateway.errors import SettingsError
+from wsgateway.observe.admin import Admin
+from wsgateway.observe.log import Log, make_log
+from wsgateway.observe.pages import pages
+from wsgateway.observe.status import Status, sentence
+from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, StartError
+from wsgateway.run.limits import raise_limit, warn_of_few
+from wsgateway.run.listening import Listening
+from wsgateway.run.service import differences
+from wsgateway.run.sockets import shares
+from wsgateway.run.succession import Predecessor, SuccessionError, own_command, start_successor
+from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
+from wsgateway.serve.listeners import address_of
+from wsgateway.settings.advice import advice
+from wsgateway.settings.basics import SystemdSocket
+from wsgateway.settings.load import Source
+from wsgateway.settings.model import Logging, Settings
+
+# The first ends all sessions with a goodbye; a second one does not wait for that.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
+# How often the workers are asked how they are.
+LOOK_SECONDS = 1.0
+# Changes that are asked for while another is made.
+_CHANGES = 4
+
+
+def _log(logging: Logging) -> Log:
+    return make_log(logging.level, logging.format)
+
+
+class Supervisor:
+    """A whole gateway, from its start to its end."""
+
+    def __init__(
+        self,
+        read: Callable[[], Source],
+        make: Callable[[Logging], Log] = _log,
+        command: Sequence[str] = (),
+        hung_seconds: float = HUNG_SECONDS,
+    ) -> None:
+        """`read` gives the configuration as it is now. `command` is what starts a successor: by default, what has
+        started this process."""
+        self._read = read
+        self._make_log = make
+        self._command = command or own_command()
+        self._hung_seconds = hung_seconds
+        self._changes = trio.CancelScope()
+        self._admin = trio.CancelScope()
+        self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[None]]](_CHANGES)
+
+    async def run(self) -> None:
+        """Serves until a signal ends it. Raises SettingsError, StartError or SuccessionError if it cannot begin."""
+        source = self._read()
+        settings = source.settings(read_files=True)
+        predecessor = await Predecessor.find()
+        self._log = self._make_log(settings.logging)
+        self._manager = Manager(self._log)
+        self._limit = raise_limit()
+        there = _passed_by_systemd() if predecessor is None else predecessor.listening
+        try:
+            self._job = Job(source, settings, there.fitted(settings))
+        except SettingsError:
+            there.close()
+            raise
+        there.close_what_is_not_in(self._job.listening)
+        try:
+            failure = await self._supervise(predecessor)
+        finally:
+            self._job.listening.close()
+        if failure is not None:
+            raise failure
+
+    async def _supervise(self, predecessor: Predecessor | None) -> StartError | None:
+        failure = None
+        async with trio.open_nursery() as self._nursery:
+            self._crew = Crew(self._log, self._nursery, self._hung_seconds)
+            with trio.open_signal_receiver(*SIGNALS) as signals:
+                self._nursery.start_soon(self._watch_signals, signals)
+                try:
+                    await self._crew.start(self._job, workers(self._job.settings))
+                    await self._serve(predecessor)
+                except StartError as error:
+                    failure = error
+                await self._crew.gone()
+                self._nursery.cancel_scope.cancel()
+        return failure
+
+    async def _serve(self, predecessor: Predecessor | None) -> None:
+        if self._crew.draining:
+            return
+        if predecessor is not None:
+            await predecessor.relieve()
+        self._tell_of(self._job.settings)
+        self._tell_listening(self._job, Listening({}))
+        self._start_admin()
+        self._manager.tell("READY=1")
+        self._nursery.start_soon(self._watch_workers)
+        self._nursery.start_soon(self._change)
+
+    def _tell_listening(self, job: Job, before: Listening) -> None:
+        """Logs where it listens that it did not before."""
+        known = {sock for _, sock in before.every()}
+        for listener, sock in shares(job.settings, job.listening.shared()):
+            if sock not in known:
+                self._log.info("listening", listener=listener.name, address=str(address_of(sock)))
+
+    def _tell_of(self, settings: Settings) -> None:
+        for sentence_ in advice(settings):
+            self._log.warning("advice", why=sentence_)
+        warn_of_few(settings, self._limit, self._log)
+
+    # -- signals ---------------------------------------------------------------------------------------------------
+
+    async def _watch_signals(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            name = signal.Signals(number).name
+            if number in STOP_SIGNALS:
+                await self._stop(name)
+            elif not self._crew.draining:
+                try:
+                    self._wanted.send_nowait(self._reload if number == signal.SIGHUP else self._hand_over)
+                except trio.WouldBlock:
+                    self._log.warning("signal not heeded", why=f"{name} has come too often")
+
+    async def _stop(self, name: str) -> None:
+        if self._crew.draining:
+            self._log.warning("ended at once", why=name)
+            self._crew.end()
+        else:
+            self._log.info("stopping", why=name)
+            self._manager.tell("STOPPING=1")
+            await self._drain()
+
+    async def _drain(self) -> None:
+        self._changes.cancel()
+        await self._crew.drain()
+        # The admin pages are there to the end: they tell health checks.
+        self._job.listening.close_but_admin()
+
+    async def _change(self) -> None:
+        """Makes one change after the other."""
+        with self._changes:
+            async for change in self._wishes:
+                await change()
+
+    # -- changes ---------------------------------------------------------------------------------------------------
+
+    async def _reload(self) -> None:
+        self._manager.tell(reloading())
+        old = self._job
+        try:
+            source = self._read()
+            settings = source.settings(read_files=True)
+            new = Job(source, settings, old.listening.fitted(settings))
+        except SettingsError as error:
+            for problem in error.problems:
+                self._log.error("reload refused", why=str(problem))
+        else:
+            await self._take(new)
+        self._manager.tell("READY=1")
+
+    async def _take(self, new: Job) -> None:
+        old = self._job
+        try:
+            await self._crew.change(new, workers(new.settings))
+        except StartError as error:
+            self._log.error("reload refused", why=str(error))
+            new.listening.close_what_is_not_in(old.listening)
+            return
+        self._job = new
+        if new.settings.admin != old.settings.admin:
+            self._start_admin()
+        old.listening.close_what_is_not_in(new.listening)
+        self._tell_of(new.settings)
+        if new.settings.logging != old.settings.logging:
+            self._log.warning("logging not reloaded", why="it stays as it is until a hand-over or a new start")
+        told = differences(old.settings, new.settings)
+        self._log.info("reloaded", **told, routes=len(new.settings.routes), workers=workers(new.settings))
+        self._tell_listening(new, old.listening)
+
+    async def _hand_over(self) -> None:
+        self._log.info("handing over")
+        try:
+            pid, line = await start_successor(self._command, self._job.listening)
+        except SuccessionError as error:
+            self._log.error("not handed over", why=str(error))
+            return
+        self._admin.cancel()
+        self._manager.tell(f"MAINPID={pid}")
+        self._manager.leave_to_another()
+        line.close()
+        self._log.info("handed over", to=pid)
+        self._nursery.start_soon(self._drain)
+
+    # -- how it goes -----------------------------------------------------------------------------------------------
+
+    async def _watch_workers(self) -> None:
+        """Looks after the workers, and tells systemd how they are."""
+        limit = watchdog_seconds()
+        pause = LOOK_SECONDS if limit is None else min(LOOK_SECONDS, limit / 4)
+        said = ""
+        while True:
+            silent = await self._crew.look()
+            news = []
+            if limit is not None and silent < limit / 2:
+                news.append("WATCHDOG=1")
+            if said != (said := f"STATUS={sentence(self._crew.status())}"):
+                news.append(said)
+            if news:
+                self._manager.tell(*news)
+            await trio.sleep(pause)
+
+    def _start_admin(self) -> None:
+        self._admin.cancel()
+        settings = self._job.settings.admin
+        if settings is None:
+            return
+        socks = self._job.listening.admin(self._job.settings)
+        for sock in socks:
+            self._log.info("admin pages", address=str(address_of(sock)))
+        self._admin = trio.CancelScope()
+        self._nursery.start_soon(Admin(pages(self._status), settings.admits, self._log).run, socks, self._admin)
+
+    async def _status(self) -> Status:
+        await self._crew.look()
+        return self._crew.status()
+
+
+def workers(settings: Settings) -> int:
+    """How many workers a configuration wants here."""
+    return settings.workers or len(os.sched_getaffinity(0))
+
+
+def _passed_by_systemd() -> Listening:
+    return Listening({SystemdSocket(name): [socks] for name, socks in listening_sockets().items()})
