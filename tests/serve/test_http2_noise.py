@@ -23,7 +23,8 @@ from hyperframe.frame import (
 )
 
 from tests.net.certificates import Authority
-from tests.support import HTTP_OK, Peer, Upstream, serving_http, switching
+from tests.serve.exchanging import HTTP_OK, serving_http
+from tests.support import Peer, Upstream, switching
 
 from .http2 import CONNECT, GET, listener, method, speaking_http2
 
