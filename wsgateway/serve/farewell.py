@@ -4,7 +4,7 @@ What each is told stands in `relay.closing`; here it is sent, and answers are aw
 """
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import trio
 
@@ -54,13 +54,9 @@ class Farewell:
     async def _dismiss(self, client: Endpoint, upstream: Endpoint) -> None:
         """We stop: frames under way are finished, then both sides are told, and may answer."""
         with trio.move_on_after(self._close_seconds):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._finish_frame, client)
-                nursery.start_soon(self._finish_frame, upstream)
+            await _at_once(self._finish_frame, client, upstream)
         await self._tell(client, upstream)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._await_answer, client)
-            nursery.start_soon(self._await_answer, upstream)
+        await _at_once(self._await_answer, client, upstream)
 
     async def _pump(self, source: Endpoint, target: Endpoint) -> bool:
         """Passes on what the source still says. Whether it ended with a Close."""
@@ -93,13 +89,16 @@ class Farewell:
 
     async def _tell(self, *endpoints: Endpoint) -> None:
         """Sends each side what is left, and our Close if it gets one and its last frame is whole."""
-        with trio.move_on_after(self._close_seconds):
-            async with trio.open_nursery() as nursery:
-                for endpoint in endpoints:
-                    nursery.start_soon(self._send_close, endpoint)
+        told = [endpoint for endpoint in endpoints if endpoint.backlog or self._close_for(endpoint) is not None]
+        if told:
+            with trio.move_on_after(self._close_seconds):
+                await _at_once(self._send_close, *told)
+
+    def _close_for(self, endpoint: Endpoint) -> Close | None:
+        return farewell(self._ended.ending, endpoint is self._ended.source, endpoint.side)
 
     async def _send_close(self, endpoint: Endpoint) -> None:
-        close = farewell(self._ended.ending, endpoint is self._ended.source, endpoint.side)
+        close = self._close_for(endpoint)
         await _flush(endpoint)
         if close is not None and endpoint.peer.translator.unfinished() == 0:
             endpoint.backlog = endpoint.side.encoder(self._mask_keys).send(close)
@@ -109,12 +108,23 @@ class Farewell:
         """Says that nothing more will come, and reads what still comes until the other end closes too: to close over
         unread bytes would take back what was sent last."""
         with trio.move_on_after(self._close_seconds):
-            async with trio.open_nursery() as nursery:
-                for endpoint in endpoints:
-                    nursery.start_soon(_linger, endpoint)
+            await _at_once(_linger, *endpoints)
 
     def _patience(self, endpoint: Endpoint) -> float:
         return self._close_seconds if endpoint.side.framing.answers_close else min(self._close_seconds, BRIEF_SECONDS)
+
+
+async def _at_once(step: Callable[[Endpoint], Awaitable[None]], *endpoints: Endpoint) -> None:
+    """Takes a step with all of them at the same time. The last needs no task of its own, which costs more than most
+    steps do."""
+    *others, last = endpoints
+    if not others:
+        await step(last)
+        return
+    async with trio.open_nursery() as nursery:
+        for each in others:
+            nursery.start_soon(step, each)
+        await step(last)
 
 
 async def _receive(endpoint: Endpoint, limit: int) -> bytes:

@@ -274,8 +274,9 @@ class Opening:
         late = ProtocolError(f"{missing} within {seconds:g} s")
         deadline = min(trio.current_time() + seconds, self._turn.until(route.timeouts.handshake_seconds))
         with self._gateway.patient(deadline, late, ProtocolError("the gateway stops")):
-            with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
-                await self._read_early(size)
+            if len(self._early) < size:
+                with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
+                    await self._read_early(size)
             if len(self._early) < size:
                 await self._client.channel.send(switch)
                 switch = b""

@@ -67,6 +67,8 @@ async def greet(gateway: Gateway, entrance: Entrance, client: Client) -> bool:
     Raises ProtocolError for what gets no answer, and ClientLeftError.
     """
     listener, context, timeouts = entrance.listener, entrance.context, gateway.settings.default_timeouts
+    if context is None and listener.proxy_protocol.accept == "none" and listener.flash_policy.mode == "none":
+        return True  # nothing can come before
     deadline = client.begun + timeouts.handshake_seconds
     late = _late(listener, timeouts.handshake_seconds)
     asks = False

@@ -51,15 +51,22 @@ _LIMITS = HeadLimits()
 class Headers:
     """Headers in the order of the wire. Names are found in any case; values are text of the bytes (Latin-1)."""
 
-    __slots__ = ("_items", "_places", "_raw")
+    __slots__ = ("_index", "_items", "_raw")
 
     def __init__(self, items: Iterable[tuple[str, str]], raw: Iterable[str] | None = None) -> None:
         """Takes names and trimmed values, and for a head that was read its values as they stood, in the same order."""
         self._items = tuple(items)
         self._raw = tuple(raw) if raw is not None else tuple(value for _, value in self._items)
-        self._places: dict[str, list[int]] = {}
-        for at, (name, _) in enumerate(self._items):
-            self._places.setdefault(name.lower(), []).append(at)
+        self._index: dict[str, list[int]] | None = None
+
+    @property
+    def _places(self) -> dict[str, list[int]]:
+        """Where headers of each name stand. Many are written, and never asked for one."""
+        if self._index is None:
+            self._index = {}
+            for at, (name, _) in enumerate(self._items):
+                self._index.setdefault(name.lower(), []).append(at)
+        return self._index
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)
