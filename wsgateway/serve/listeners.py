@@ -143,10 +143,4 @@ class Acceptor:
             self._gateway.tally.turned_away += 1
             sessions.start_soon(turn_away, self._gateway, entrance, client)
         else:
-            sessions.start_soon(self._serve, entrance, client)
-
-    async def _serve(self, entrance: Entrance, client: Client) -> None:
-        try:
-            await serve_client(self._gateway, entrance, client)
-        finally:
-            entrance.leave()
+            sessions.start_soon(serve_client, self._gateway, entrance, client)
