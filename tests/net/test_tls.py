@@ -194,6 +194,29 @@ async def test_a_receive_may_have_to_write_and_a_send_to_read(pair: Pair) -> Non
     assert theirs.recv(100) == b"x"
 
 
+async def test_two_tasks_may_wait_for_the_same_direction_of_one_socket(pair: Pair) -> None:
+    ours, theirs = pair
+    with Renegotiating(fileno=socket.dup(ours.fileno())) as sock, trio.fail_after(PATIENCE_SECONDS):
+        channel = Channel(sock)
+        async with trio.open_nursery() as nursery:
+            sock.wanted = 1
+            nursery.start_soon(channel.receive, 100)
+            await trio.testing.wait_all_tasks_blocked()
+            sock.wanted = 0
+            await channel.send(b"x")  # wants to read, as the other does
+            theirs.send(b"hello")
+        assert theirs.recv(100) == b"x"
+        filled = fill(sock)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(channel.send, b"y")
+            await trio.testing.wait_all_tasks_blocked()
+            theirs.send(b"hello")
+            sock.wanted = 0
+            assert await channel.receive(100) == b"hello"  # wants to write, as the other does
+            while filled > 0:
+                filled -= len(theirs.recv(1 << 20))
+
+
 # -- the end -----------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,10 @@ import trio
 
 
 class Channel:
-    """Reads and writes one connected socket, plain or TLS, which stays the caller's."""
+    """Reads and writes one connected socket, plain or TLS, which stays the caller's.
+
+    One task may receive while another sends.
+    """
 
     __slots__ = ("sock",)
 
@@ -29,7 +32,7 @@ class Channel:
             except (BlockingIOError, ssl.SSLWantReadError):
                 await trio.lowlevel.wait_readable(self.sock)
             except ssl.SSLWantWriteError:
-                await trio.lowlevel.wait_writable(self.sock)
+                await trio.sleep(_LOOK_AGAIN_SECONDS)
             except ssl.SSLZeroReturnError:
                 return b""  # the end of a peer that comes behind our own, which Python takes for a fault
 
@@ -72,12 +75,18 @@ class Channel:
         await trio.lowlevel.checkpoint()
         view = memoryview(data)
         while view:
+            view = view[await self.send_some(view) :]
+
+    async def send_some(self, data: bytes | memoryview) -> int:
+        """Sends as much of it as can be sent now, and waits until that is something. Returns how much; if it is
+        cancelled, that is nothing. Raises OSError if the connection is lost."""
+        while True:
             try:
-                view = view[self.sock.send(view) :]
+                return self.sock.send(data)
             except (BlockingIOError, ssl.SSLWantWriteError):
                 await trio.lowlevel.wait_writable(self.sock)
             except ssl.SSLWantReadError:
-                await trio.lowlevel.wait_readable(self.sock)
+                await trio.sleep(_LOOK_AGAIN_SECONDS)
 
     def end(self) -> None:
         """Says that nothing more will be sent. Raises OSError if the connection is lost."""
@@ -143,6 +152,8 @@ def watch_over(sock: socket.socket, silence_seconds: float | None, send_seconds:
 # What Linux takes for TCP_KEEPIDLE, and how long it waits between questions.
 _MOST_KEEPIDLE = 32767
 _KEEPINTVL_SECONDS = 10
-# How often a Unix socket is looked at that has something, and not enough.
+# How often a Unix socket is looked at that has something, and not enough; and one of TLS that has to send before it can
+# receive, or the other way round, as TLS 1.2 may in the middle: the task of that direction may be waiting for it, and
+# Trio lets one alone wait.
 _LOOK_AGAIN_SECONDS = 0.01
 _LINGER_BYTES = 16 * 1024

@@ -3,7 +3,6 @@
 What each is told stands in `relay.closing`; here it is sent, and answers are awaited, for a bounded time.
 """
 
-import ssl
 from collections.abc import Awaitable, Callable, Iterator
 
 import trio
@@ -142,16 +141,15 @@ async def _receive(endpoint: Endpoint, limit: int) -> bytes:
 
 async def _flush(endpoint: Endpoint) -> None:
     """Sends the backlog. If the side is gone there is none; if this is cancelled the rest of it is still there."""
+    channel = Channel(endpoint.sock)
     while endpoint.backlog:
         await trio.lowlevel.checkpoint()
         try:
-            endpoint.backlog = endpoint.backlog[endpoint.sock.send(endpoint.backlog) :]
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            await trio.lowlevel.wait_writable(endpoint.sock)
-        except ssl.SSLWantReadError:
-            await trio.lowlevel.wait_readable(endpoint.sock)
+            sent = await channel.send_some(endpoint.backlog)
         except OSError:
             endpoint.backlog = b""
+        else:
+            endpoint.backlog = endpoint.backlog[sent:]
 
 
 async def _linger(endpoint: Endpoint) -> None:
