@@ -37,6 +37,11 @@ def test_a_line_break_in_a_value_begins_no_line(form: str, capsys: pytest.Captur
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_terminal_is_told_nothing_by_what_others_say(capsys: pytest.CaptureFixture[str]) -> None:
+    make_log("info", "text").info("refused", why="a\x1b[2J\rb\x00\x9b\u202e", name="Zo\xeb")
+    assert capsys.readouterr().err.endswith(" why=a\\x1b[2J\\rb\\x00\\x9b\\u202e name=Zo\xeb\n")
+
+
 def test_what_is_less_important_than_the_level_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
     log = make_log("warning", "text")
     log.info("session")

@@ -31,18 +31,31 @@ class _Unfailing:
             self._stream.flush()
 
 
+def _escape(_: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Spells out what has no shape, as a terminal would obey it. Line breaks are the renderer's, and JSON's all."""
+    return {
+        key: "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in value)
+        if isinstance(value, str) and not value.isprintable()
+        else value
+        for key, value in event.items()
+    }
+
+
 def make_log(level: str, form: Literal["text", "json"]) -> Log:
     """A log that writes lines of this level and above. Levels are debug, info, warning and error."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if form == "json"
-        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
+        else [
+            _escape,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        ]
     )
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        renderer,
+        *renderers,
     ]
     lazy = structlog.wrap_logger(
         structlog.WriteLogger(cast(TextIO, _Unfailing(sys.stderr))),
