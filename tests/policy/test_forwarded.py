@@ -101,6 +101,7 @@ def test_trust_is_a_matter_of_networks(address: str, expected: bool) -> None:
         ("192.0.2.1, fd00::2", known("192.0.2.1", "fd00::2", PROXY)),
         ("10.0.0.3, 10.0.0.2", known("10.0.0.3", "10.0.0.2", PROXY)),
         ("10.0.0.1", known("10.0.0.1", PROXY)),
+        ("fe80::1%evil=1", known(PROXY)),
         ("unknown", known(PROXY)),
         ("", known(PROXY)),
         ("192.0.2.1, unknown", known(PROXY)),

@@ -89,6 +89,7 @@ def _address(text: str) -> str | None:
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(bare))
+        # A zone, which ipaddress takes whatever it holds, means something to who wrote it alone.
+        return None if "%" in bare else str(ipaddress.ip_address(bare))
     except ValueError:
         return None
