@@ -1,8 +1,11 @@
 """Plain requests over HTTP/2 go to the same upstream in the same way, in HTTP/1.1; bodies obey the windows of both."""
 
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
+from h2.connection import H2Connection
 from h2.events import InformationalResponseReceived, WindowUpdated
 
 from tests.net.certificates import Authority
@@ -350,3 +353,28 @@ async def test_a_request_that_no_route_takes_is_refused_as_on_any_connection(
         number = await client.ask(GET)
         assert (await client.response(number))[":status"] == "404"
         assert await client.body(number) == b"404 Not Found: nothing is served under this address\n"
+
+
+async def test_a_bug_of_ours_costs_no_other_stream(
+    offered: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = H2Connection.send_headers
+
+    def failing(self: H2Connection, stream_id: int, *arguments: Any, **more: Any) -> None:
+        assert stream_id != 3 or self.config.client_side, "as if h2 did not like what we say"
+        send(self, stream_id, *arguments, **more)
+
+    monkeypatch.setattr(H2Connection, "send_headers", failing)
+    async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        first = await client.ask(GET)
+        behind = await upstream.accept()
+        await behind.head()
+        second = await client.ask(GET)
+        other = await upstream.accept()
+        await other.head()
+        await other.send(HTTP_OK)
+        assert await client.code(second) == 2  # INTERNAL_ERROR
+        await behind.send(HTTP_OK)
+        assert await client.body(first) == b"ok"
+        gateway.lines.entries.remove(await gateway.lines.line("bug", client=client.peer.name))

@@ -195,6 +195,8 @@ class Http2:
     async def _run(self, stream: Stream, error: HandshakeError | None) -> None:
         try:
             await stream.run(lambda client, asking: self._serve(client, asking, error), self._timeouts.send_seconds)
+        except Exception:  # a bug of ours costs no other stream
+            self._turn.gateway.log.exception("bug", client=str(self._client))
         finally:
             self._forget(stream)
 
