@@ -13,7 +13,9 @@ from websockets.trio.client import connect as connect_websocket
 
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening, Session
-from tests.support import Peer, Running, Upstream, head_of, serving, values, websockets_server
+from tests.support import Peer, Running, Upstream, configuration, head_of, serving, values, websockets_server
+from wsgateway.serve.tls import server_context
+from wsgateway.settings.load import parse
 
 MODERN = BY_DIALECT["rfc6455"]
 GET = "GET / HTTP/1.1"
@@ -133,6 +135,14 @@ async def test_a_message_larger_than_any_buffer_arrives_before_the_goodbye(autho
 
 
 # -- profiles ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", ["legacy", "intermediate"])
+def test_no_client_has_new_keys_made_in_the_middle(profile: str, authority: Authority) -> None:
+    settings = parse(configuration(9, listener=tls(authority.issue("localhost"), profile=profile)), "test.yaml")
+    rule = settings.listeners[0].tls
+    assert rule is not None
+    assert server_context(rule).options & ssl.OP_NO_RENEGOTIATION
 
 
 async def test_modern_refuses_tls_1_2(authority: Authority) -> None:

@@ -57,6 +57,6 @@ def _context(tls: ListenerTls, certificate: Certificate) -> ssl.SSLContext:
         context.load_verify_locations(tls.client_ca)
     context.verify_mode = _CLIENT_CERTIFICATES[tls.client_certificates]
     context.set_alpn_protocols(["http/1.1"] if tls.http2 is None else ["h2", "http/1.1"])
-    if tls.http2 is not None:
-        context.options |= ssl.OP_NO_RENEGOTIATION  # RFC 9113, 9.2.1
+    # RFC 9113, 9.2.1; and nobody else may have us make keys again and again either (CVE-2011-1473).
+    context.options |= ssl.OP_NO_RENEGOTIATION
     return context
