@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.e2e.programs import Program
+from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.processes import PATIENCE_SECONDS, gateway_command
+from tests.serve.http2 import listener
 from tests.support import Lines, configuration, switching
 from wsgateway.run.limits import needed, raise_limit, warn_of_few, within
 from wsgateway.settings.load import parse
@@ -32,6 +34,15 @@ def caps(found: Settings) -> list[int]:
 def test_a_connection_needs_two_descriptors_and_a_process_some_of_its_own() -> None:
     assert needed(settings(1000)) == 32 + 1 + 2000
     assert needed(settings(1000, 500)) == 32 + 2 + 3000
+
+
+def test_a_stream_of_http2_needs_one_more(authority: Authority) -> None:
+    file = authority.issue("localhost")
+    assert (
+        needed(parse(configuration(9, listener=listener(file, max_connections="1000")), "test.yaml")) == 32 + 1 + 3000
+    )
+    lowered = within(parse(configuration(9, listener=listener(file, max_connections="100")), "test.yaml"), 183)
+    assert caps(lowered) == [50]
 
 
 def test_caps_are_lowered_to_what_descriptors_allow_and_no_further() -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from wsgateway.observe.log import Log
 from wsgateway.settings.model import Settings
 
-# A client and its upstream.
+# A client and its upstream; and for a stream of HTTP/2 the two ends of its socketpair, and its upstream.
 _PER_CONNECTION = 2
+_PER_STREAM = 3
 # For the log, event loops, the line between processes, files of certificates, clients who are told that there is no
 # room.
 _BESIDE = 32
@@ -25,14 +26,14 @@ def raise_limit() -> int:
 
 def needed(settings: Settings) -> int:
     """How many descriptors a worker has if its listeners have as many connections as they may."""
-    return _beside(settings) + _PER_CONNECTION * _connections(settings)
+    return _beside(settings) + _for_connections(settings)
 
 
 def within(settings: Settings, limit: int) -> Settings:
     """The same, with lower caps where there are too few descriptors: a client is better told than left waiting."""
     if needed(settings) <= limit:
         return settings
-    room, wanted = max(0, limit - _beside(settings)) // _PER_CONNECTION, _connections(settings)
+    room, wanted = max(0, limit - _beside(settings)), _for_connections(settings)
     return replace(
         settings,
         listeners=tuple(
@@ -55,6 +56,14 @@ def warn_of_few(settings: Settings, limit: int, log: Log) -> None:
 
 def _connections(settings: Settings) -> int:
     return sum(listener.max_connections for listener in settings.listeners)
+
+
+def _for_connections(settings: Settings) -> int:
+    return sum(
+        listener.max_connections
+        * (_PER_STREAM if listener.tls is not None and listener.tls.http2 is not None else _PER_CONNECTION)
+        for listener in settings.listeners
+    )
 
 
 def _beside(settings: Settings) -> int:
