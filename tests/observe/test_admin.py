@@ -23,17 +23,29 @@ def worker(number: int, state: str = "serving", **status: object) -> Status:
 
 
 def sessions(hixie: int, modern: int) -> Status:
-    return {"by_dialect": {"hixie-76": hixie, "rfc6455": modern}, "by_route": {"chat": hixie + modern}}
+    return {"hixie-76": {"chat": hixie}, "rfc6455": {"chat": modern}}
+
+
+def pool(*targets: Status) -> Status:
+    return {"chat": {"balance": "random", "open": 2, "waiting": 1, "served": {"ws://a": 5}, "targets": list(targets)}}
+
+
+def target(address: str, state: str = "up", why: str | None = None) -> Status:
+    facts = {"url": "ws://a", "address": address, "state": state, "weight": 3, "backup": False}
+    return {**facts, "open": 1, "served": 5, "failures": 2, "last_failure": why}
 
 
 TWO = [
-    worker(1, sessions=sessions(2, 0), opened={"hixie-76": 7}, pools={"chat": {"open": 2, "cap": None}}),
+    worker(
+        1, sessions=sessions(2, 0), opened={"hixie-76": 7}, pools=pool(target("10.0.0.1:80"), target("10.0.0.2:80"))
+    ),
     worker(
         2,
         "leaving",
         sessions=sessions(1, 4),
         refused={"404": {"route": 3}},
         connections={"public": {"open": 5, "cap": 9}},
+        pools=pool(target("10.0.0.1:80", why="lost"), target("10.0.0.2:80", "ejected", "silent")),
     ),
 ]
 STATUS: Status = {
@@ -123,16 +135,27 @@ async def test_metrics_are_what_prometheus_reads() -> None:
         for family in families.values()
         for sample in family.samples
     }
-    assert samples["wsgateway_sessions", ("dialect", "hixie-76")] == 3
-    assert samples["wsgateway_sessions", ("dialect", "rfc6455")] == 4
-    assert samples["wsgateway_route_sessions", ("route", "chat")] == 7
+    assert samples["wsgateway_sessions", ("dialect", "hixie-76"), ("route", "chat")] == 3
+    assert samples["wsgateway_sessions", ("dialect", "rfc6455"), ("route", "chat")] == 4
     assert samples["wsgateway_connections", ("listener", "public")] == 5
     assert samples["wsgateway_connections_limit", ("listener", "public")] == 9
     assert samples["wsgateway_sessions_opened_total", ("dialect", "hixie-76")] == 107
     assert samples["wsgateway_refused_total", ("kind", "route"), ("status", "404")] == 3
-    assert samples["wsgateway_upstream_connections", ("upstream", "chat")] == 2
-    assert not [name for name, *_ in samples if name == "wsgateway_upstream_connections_limit"]
+    assert samples["wsgateway_upstream_connections", ("upstream", "chat")] == 4
+    assert samples["wsgateway_upstream_waiting", ("upstream", "chat")] == 2
+    assert samples["wsgateway_upstream_balance", ("balance", "random"), ("upstream", "chat")] == 1
+    one, two = ([("address", f"10.0.0.{at}:80"), ("target", "ws://a"), ("upstream", "chat")] for at in (1, 2))
+    for labels, states in ((one, {"up"}), (two, {"up", "ejected"})):
+        assert samples["wsgateway_target_connections", *labels] == 2
+        assert samples["wsgateway_target_weight", *labels] == 3
+        assert samples["wsgateway_target_backup", *labels] == 0
+        for state in ("up", "down", "ejected", "draining"):
+            labelled = sorted([*labels, ("state", state)])
+            assert samples["wsgateway_target_state", *labelled] == (state in states)
+    assert samples["wsgateway_target_served_total", ("target", "ws://a"), ("upstream", "chat")] == 10
     assert samples["wsgateway_workers", ("state", "serving")] == 1
+    assert samples["wsgateway_workers", ("state", "waiting")] == 0
+    assert samples["wsgateway_worker_age_seconds", ("worker", "1")] == 61.5
     assert samples["wsgateway_worker_restarts_total",] == 4
     assert samples["wsgateway_draining",] == 0
 
@@ -198,6 +221,16 @@ def test_numbers_are_added_and_truths_are_true_of_one() -> None:
         "d": True,
         "e": "x",
     }
+    # What says nothing takes back nothing.
+    assert merged([{"a": "x", "b": None}, {"a": None, "b": None}]) == {"a": "x", "b": None}
+
+
+def test_targets_that_are_told_in_the_same_words_are_one() -> None:
+    assert merged(each["status"]["pools"] for each in TWO)["chat"]["targets"] == [
+        {**target("10.0.0.1:80", why="lost"), "open": 2, "served": 10, "failures": 4},
+        target("10.0.0.2:80"),
+        target("10.0.0.2:80", "ejected", "silent"),
+    ]
 
 
 def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
@@ -208,5 +241,11 @@ def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
         "\n"
         "worker  pid  state    sessions  age   restarts\n"
         "1       101  serving  2         62 s  2\n"
-        "2       102  leaving  5         62 s  2"
+        "2       102  leaving  5         62 s  2\n"
+        "\n"
+        "upstream  target  address      state    open  served  failures  last failure\n"
+        "chat      ws://a  10.0.0.1:80  up       2     10      4         lost\n"
+        "chat      ws://a  10.0.0.2:80  up       1     5       2\n"
+        "chat      ws://a  10.0.0.2:80  ejected  1     5       2         silent"
     )
+    assert table(STATUS | {"gateway": {}, "workers": []}) == "serving 0 sessions with 0 workers"

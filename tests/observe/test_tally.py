@@ -21,7 +21,7 @@ class Running:
 
 def test_nothing_has_happened_at_first() -> None:
     assert Tally().status() == {
-        "sessions": {"by_dialect": {}, "by_route": {}},
+        "sessions": {},
         "opened": {},
         "ended": {},
         "ended_by": {},
@@ -43,13 +43,13 @@ def test_what_runs_counts_as_it_is_now_and_what_is_over_once() -> None:
     first.through = Figures(1, 2, 30, 40)
     second.through = Figures(5, 6, 700, 800)
     status = tally.status()
-    assert status["sessions"] == {"by_dialect": {"hixie-76": 1, "rfc6455": 1}, "by_route": {"chat": 2}}
+    assert status["sessions"] == {"hixie-76": {"chat": 1}, "rfc6455": {"chat": 1}}
     assert (status["messages"], status["bytes"]) == ({"in": 6, "out": 8}, {"in": 730, "out": 840})
 
     first.through = Figures(2, 2, 31, 40)
     assert tally.ended(first, "gateway") == first.through
     status = tally.status()
-    assert status["sessions"] == {"by_dialect": {"rfc6455": 1}, "by_route": {"chat": 1}}
+    assert status["sessions"] == {"rfc6455": {"chat": 1}}
     assert (status["messages"], status["bytes"]) == ({"in": 7, "out": 8}, {"in": 731, "out": 840})
     assert (status["opened"], status["ended"]) == ({"hixie-76": 1, "rfc6455": 1}, {"hixie-76": 1})
     assert status["ended_by"] == {"gateway": 1}

@@ -41,8 +41,17 @@ async def test_a_gateway_that_has_done_nothing_says_so() -> None:
         assert status(gateway) == {
             "draining": False,
             "connections": {"public": {"open": 0, "cap": 20000}},
-            "pools": {"behind": {"balance": "round_robin", "open": 0, "waiting": 0, "targets": [target]}},
-            "sessions": {"by_dialect": {}, "by_route": {}},
+            "pools": {
+                "behind": {
+                    "balance": "round_robin",
+                    "open": 0,
+                    "waiting": 0,
+                    "served": {},
+                    "failures": {},
+                    "targets": [target],
+                }
+            },
+            "sessions": {},
             "opened": {},
             "ended": {},
             "ended_by": {},
@@ -63,7 +72,7 @@ async def test_figures_are_of_now_and_add_up_through_sessions_reloads_and_a_drai
         for session in (first, second, first):
             await session.works()
         told = status(gateway)
-        assert told["sessions"] == {"by_dialect": {"rfc6455": 1, "hixie-76": 1}, "by_route": {"all": 2}}
+        assert told["sessions"] == {"rfc6455": {"all": 1}, "hixie-76": {"all": 1}}
         assert told["connections"]["public"]["open"] == told["pools"]["behind"]["open"] == 2
         assert told["messages"] == {"in": 3, "out": 3}
         # Hello is 11 bytes with a mask, 7 without, and 7 in hixie.
@@ -80,7 +89,7 @@ async def test_figures_are_of_now_and_add_up_through_sessions_reloads_and_a_drai
         await first.behind.close()
         await gateway.lines.line("session")
         told = status(gateway)
-        assert told["sessions"]["by_dialect"] == {"hixie-76": 1}
+        assert told["sessions"] == {"hixie-76": {"all": 1}}
         assert told["messages"] == {"in": 3, "out": 3}
         assert told["bytes"] == {"in": 29 + 8, "out": 21 + 4}
         assert (told["opened"], told["ended"]) == ({"rfc6455": 1, "hixie-76": 1}, {"rfc6455": 1})
@@ -105,11 +114,19 @@ async def test_figures_are_of_now_and_add_up_through_sessions_reloads_and_a_drai
         told = status(gateway)
         assert told["opened"] == told["ended"] == {"rfc6455": 3, "hixie-76": 1}
         assert told["ended_by"] == {"client_close": 1, "fault": 1, "upstream_close": 1, "gateway": 1}
-        assert told["sessions"] == {"by_dialect": {}, "by_route": {}}
+        assert told["sessions"] == {}
         lines = gateway.lines.every("session")
         for what in ("messages", "bytes"):
             for way in ("in", "out"):
                 assert told[what][way] == sum(line[f"{what}_{way}"] for line in lines)
+
+
+async def test_what_targets_have_done_counts_on_where_a_reload_changes_their_upstream() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        await opened(upstream, gateway, MODERN)
+        gateway.reload(configuration(upstream.port, behind="max_connections: 7"))
+        await opened(upstream, gateway, MODERN)
+        assert status(gateway)["pools"]["behind"]["served"] == {f"ws://127.0.0.1:{upstream.port}": 2}
 
 
 async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None:

@@ -390,6 +390,8 @@ async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
         "balance": "round_robin",
         "open": 1,
         "waiting": 0,
+        "served": {A.url: 1},
+        "failures": {B.url: 1},
         "targets": [
             {
                 "url": A.url, "address": "192.0.2.1:80", "state": "up", "weight": 1, "backup": False, "open": 1,

@@ -1,18 +1,31 @@
 """The numbers of a gateway as Prometheus reads them."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from wsgateway.observe.status import Status
+from wsgateway.observe.status import Status, merged
 
-__all__ = ["CONTENT_TYPE", "exposition"]
+__all__ = ["CONTENT_TYPE", "exposition", "rising"]
 
-Family = GaugeMetricFamily | CounterMetricFamily
+EACH = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A text that is the value of a label: 1 for what it is, 0 for what else it may be."""
+
+    values: tuple[str, ...] = ()
+    """none: it may be anything"""
+
+
+Step = str | tuple[str, ...] | OneOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,39 +34,119 @@ class Series:
 
     name: str
     """`wsgateway_` stands before it"""
-    path: tuple[str, ...]
-    """the keys that lead to it; one in braces stands for every key, which is the value of that label"""
+    path: tuple[Step, ...]
+    """the keys that lead to it. EACH stands for every key, which is the value of a label, and a tuple for every entry
+    of a list, of which these are the values of labels"""
     help: str
+    labels: tuple[str, ...] = ()
+    """their names, in the order of the path"""
+    together: Callable[[float, float], float] = operator.add
+    """what is said of several with equal labels, such as one target by several workers"""
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the labels."""
-        return tuple(step[1:-1] for step in self.path if step.startswith("{"))
 
+TARGET: tuple[Step, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
+_TARGET_LABELS = ("upstream", "target", "address")
+_TARGET_STATES = OneOf(("up", "down", "ejected", "draining"))
+_WORKER_STATES = OneOf(("starting", "serving", "leaving", "waiting"))
 
 GAUGES = (
-    Series("sessions", ("sessions", "by_dialect", "{dialect}"), "Sessions that are open, by the client's dialect."),
-    Series("route_sessions", ("sessions", "by_route", "{route}"), "Sessions that are open, by their route."),
-    Series("connections", ("connections", "{listener}", "open"), "Connections of clients that are open."),
-    Series("connections_limit", ("connections", "{listener}", "cap"), "How many of these there may be, in all."),
-    Series("upstream_connections", ("pools", "{upstream}", "open"), "Connections to upstreams that are open."),
-    Series("upstream_connections_limit", ("pools", "{upstream}", "cap"), "How many of these there may be, in all."),
+    Series("ready", ("ready",), "1 while clients are welcome."),
+    Series("draining", ("draining",), "1 while the gateway drains."),
+    Series("workers", ("workers", (), "state", _WORKER_STATES), "Worker processes, by what they are at.", ("state",)),
+    Series(
+        "worker_age_seconds",
+        ("workers", ("worker",), "age_seconds"),
+        "How long ago the process of a worker was started.",
+        ("worker",),
+    ),
+    Series(
+        "sessions",
+        ("gateway", "sessions", EACH, EACH),
+        "Sessions that are open, by the client's dialect and their route.",
+        ("dialect", "route"),
+    ),
+    Series(
+        "connections", ("gateway", "connections", EACH, "open"), "Connections of clients that are open.", ("listener",)
+    ),
+    Series(
+        "connections_limit",
+        ("gateway", "connections", EACH, "cap"),
+        "How many connections of clients there may be, in all workers.",
+        ("listener",),
+    ),
+    Series(
+        "upstream_connections",
+        ("gateway", "pools", EACH, "open"),
+        "Connections to targets that are open.",
+        ("upstream",),
+    ),
+    Series(
+        "upstream_waiting",
+        ("gateway", "pools", EACH, "waiting"),
+        "Clients that wait for a target to have room.",
+        ("upstream",),
+    ),
+    Series(
+        "upstream_balance",
+        ("gateway", "pools", EACH, "balance", OneOf()),
+        "1, by how targets are chosen.",
+        ("upstream", "balance"),
+        max,
+    ),
+    Series("target_connections", (*TARGET, "open"), "Connections to an address that are open.", _TARGET_LABELS),
+    Series(
+        "target_state",
+        (*TARGET, "state", _TARGET_STATES),
+        "1 for what an address is; workers may differ in what they know of it.",
+        (*_TARGET_LABELS, "state"),
+        max,
+    ),
+    Series("target_weight", (*TARGET, "weight"), "How often an address is chosen beside others.", _TARGET_LABELS, max),
+    Series("target_backup", (*TARGET, "backup"), "1 for one that is used if no other can be.", _TARGET_LABELS, max),
 )
 # Which only rise, also when a worker is started anew. `_total` stands behind their names.
 COUNTERS = (
-    Series("sessions_opened", ("opened", "{dialect}"), "Sessions that have begun."),
-    Series("sessions_ended", ("ended", "{dialect}"), "Sessions that are over."),
-    Series("sessions_ended_by", ("ended_by", "{by}"), "Sessions that are over, by who has ended them."),
-    Series("messages", ("messages", "{direction}"), "Messages of sessions; in is what came from clients."),
-    Series("bytes", ("bytes", "{direction}"), "Bytes of sessions; in is what came from clients."),
-    Series("refused", ("refused", "{status}", "{kind}"), "Clients that got no session, by the status of the answer."),
-    Series("left", ("left", "{kind}"), "Clients that were gone before they had a session."),
-    Series("turned_away", ("turned_away",), "Clients for whom a listener had no room."),
-    Series("http_exchanges", ("http", "{status}"), "Exchanges of plain HTTP, by the class of the status."),
-    Series("flash_policies", ("policies",), "Questions of Flash Player for a policy that were answered."),
+    Series("worker_restarts", ("restarts",), "Processes that died and were started anew."),
+    Series("sessions_opened", ("gateway", "opened", EACH), "Sessions that have begun.", ("dialect",)),
+    Series("sessions_ended", ("gateway", "ended", EACH), "Sessions that are over.", ("dialect",)),
+    Series(
+        "sessions_ended_by", ("gateway", "ended_by", EACH), "Sessions that are over, by who has ended them.", ("by",)
+    ),
+    Series(
+        "messages",
+        ("gateway", "messages", EACH),
+        "Messages of sessions; in is what came from clients.",
+        ("direction",),
+    ),
+    Series("bytes", ("gateway", "bytes", EACH), "Bytes of sessions; in is what came from clients.", ("direction",)),
+    Series(
+        "refused",
+        ("gateway", "refused", EACH, EACH),
+        "Clients that got no session, by the status of the answer, and why.",
+        ("status", "kind"),
+    ),
+    Series("left", ("gateway", "left", EACH), "Clients that were gone before they had a session.", ("kind",)),
+    Series("turned_away", ("gateway", "turned_away"), "Clients for whom a listener had no room."),
+    Series(
+        "http_exchanges",
+        ("gateway", "http", EACH),
+        "Exchanges of plain HTTP, by the class of the status.",
+        ("status",),
+    ),
+    Series("flash_policies", ("gateway", "policies"), "Questions of Flash Player for a policy that were answered."),
+    Series(
+        "target_served",
+        ("gateway", "pools", EACH, "served", EACH),
+        "Clients that a target has served.",
+        ("upstream", "target"),
+    ),
+    Series(
+        "target_failures",
+        ("gateway", "pools", EACH, "failures", EACH),
+        "Clients that a target has failed.",
+        ("upstream", "target"),
+    ),
 )
-RISING = frozenset(series.path[0] for series in COUNTERS)
-"""the keys of the status whose numbers only rise"""
 
 
 def exposition(status: Status) -> bytes:
@@ -63,6 +156,18 @@ def exposition(status: Status) -> bytes:
     return generate_latest(registry)
 
 
+def rising(status: Status) -> Status:
+    """Of what a worker says, the numbers that only rise: these count on when it is no more."""
+    paths = [series.path[1:] for series in COUNTERS if series.path[0] == "gateway"]
+    return merged(_picked(status, path) for path in paths)
+
+
+def _picked(status: Status, path: tuple[Step, ...]) -> Status:
+    step, *rest = path
+    keys = status if step == EACH else status.keys() & {step}
+    return {key: _picked(status[key], tuple(rest)) if rest else status[key] for key in keys}
+
+
 class _Once(Collector):
     """Collects one status."""
 
@@ -70,42 +175,42 @@ class _Once(Collector):
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        status, gateway = self._status, self._status["gateway"]
-        yield GaugeMetricFamily("wsgateway_draining", "1 while the gateway drains.", int(status["draining"]))
-        yield GaugeMetricFamily("wsgateway_ready", "1 while clients are welcome.", int(status["ready"]))
-        yield _workers(status["workers"])
-        restarts = "Processes that died and were started anew."
-        yield CounterMetricFamily("wsgateway_worker_restarts", restarts, status["restarts"])
-        for series in GAUGES:
-            gauge = GaugeMetricFamily(f"wsgateway_{series.name}", series.help, labels=series.labels)
-            yield _filled(gauge, series, gateway)
-        for series in COUNTERS:
-            counter = CounterMetricFamily(f"wsgateway_{series.name}", series.help, labels=series.labels)
-            yield _filled(counter, series, gateway)
+        for kind, several in ((GaugeMetricFamily, GAUGES), (CounterMetricFamily, COUNTERS)):
+            for series in several:
+                family = kind(f"wsgateway_{series.name}", series.help, labels=series.labels)
+                for labels, value in numbers(self._status, series).items():
+                    family.add_metric(labels, value)
+                yield family
 
 
-def _workers(workers: list[Status]) -> Metric:
-    family = GaugeMetricFamily("wsgateway_workers", "Worker processes, by what they are at.", labels=("state",))
-    states = [worker["state"] for worker in workers]
-    for state in sorted(set(states)):
-        family.add_metric([state], states.count(state))
-    return family
+def numbers(status: Status, series: Series) -> dict[tuple[str, ...], float]:
+    """What a series says, by the values of its labels."""
+    found: dict[tuple[str, ...], float] = {}
+    for labels, value in _followed(status, series.path):
+        found[labels] = series.together(found[labels], value) if labels in found else value
+    return found
 
 
-def _filled(family: Family, series: Series, status: Status) -> Metric:
-    for labels, value in _numbers(status, series.path):
-        family.add_metric(labels, value)
-    return family
-
-
-def _numbers(status: object, path: tuple[str, ...]) -> Iterator[tuple[list[str], float]]:
-    """The numbers at the end of a path, with the keys that stand for labels."""
+def _followed(status: object, path: tuple[Step, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The numbers at the end of a path, with the values of the labels on the way."""
     if not path:
         if isinstance(status, int | float):  # a limit may be none
-            yield [], status
-    elif isinstance(status, dict):
-        step, *rest = path
-        for key in status if step.startswith("{") else status.keys() & {step}:
-            label = [str(key)] if step.startswith("{") else []
-            for labels, value in _numbers(status[key], tuple(rest)):
-                yield [*label, *labels], value
+            yield (), status
+        return
+    step, *rest = path
+    for labels, below in _stepped(status, step):
+        for more, value in _followed(below, tuple(rest)):
+            yield (*labels, *more), value
+
+
+def _stepped(status: Any, step: Step) -> Iterator[tuple[tuple[str, ...], object]]:
+    match step:
+        case OneOf(values):
+            for value in values or (status,):
+                yield (value,), value == status
+        case tuple(keys):
+            for row in status:
+                yield tuple(str(row[key]) for key in keys), row
+        case str(key):
+            for each in status if key == EACH else status.keys() & {key}:
+                yield (each,) if key == EACH else (), status[each]

@@ -84,12 +84,10 @@ class Tally:
 
     def status(self) -> dict[str, object]:
         """All of it, as plain data: maps of numbers."""
-        by_dialect: Counter[str] = Counter()
-        by_route: Counter[str] = Counter()
+        sessions: dict[str, Counter[str]] = {}
         totals = list(self._through)
         for session in self.live:
-            by_dialect[session.dialect] += 1
-            by_route[session.route_name] += 1
+            sessions.setdefault(session.dialect, Counter())[session.route_name] += 1
             for at, figure in enumerate(session.figures()):
                 totals[at] += figure
         through = Figures(*totals)
@@ -97,7 +95,7 @@ class Tally:
         for (status, kind), count in self._refused.items():
             refused.setdefault(status, {})[kind] = count
         return {
-            "sessions": {"by_dialect": dict(by_dialect), "by_route": dict(by_route)},
+            "sessions": {dialect: dict(by_route) for dialect, by_route in sessions.items()},
             "opened": dict(self._opened),
             "ended": dict(self._ended),
             "ended_by": dict(self._ended_by),

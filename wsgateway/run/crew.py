@@ -15,7 +15,7 @@ import trio
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.observe.log import Log
-from wsgateway.observe.metrics import RISING
+from wsgateway.observe.metrics import rising
 from wsgateway.observe.status import Status, merged
 from wsgateway.run.listening import Listening
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
@@ -165,7 +165,7 @@ class Crew:
                 how = await worker.listen()
                 nursery.cancel_scope.cancel()
         finally:
-            self._past = merged([self._past, {key: value for key, value in worker.status.items() if key in RISING}])
+            self._past = merged([self._past, rising(worker.status)])
             place.worker = None
         return how
 

@@ -8,8 +8,9 @@ not refuse what the servers themselves would take.
 """
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 
 import trio
@@ -69,12 +70,23 @@ class Waiter:
         self.lease: Lease | None = None
 
 
+@dataclass(slots=True)
+class Record:
+    """How often targets have served clients, and failed them, by their urls. It only grows: places come and go, and
+    so do pools."""
+
+    served: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+
+
 class Pool:
     """The places of one upstream."""
 
-    def __init__(self, upstream: Upstream, log: Log, look_up: LookUp = look_up) -> None:
+    def __init__(self, upstream: Upstream, log: Log, look_up: LookUp = look_up, before: "Pool | None" = None) -> None:
+        """`before` is the pool whose place it takes."""
         self.upstream = upstream
-        self.open = 0
+        self.record: Record = Record() if before is None else before.record
+        self.open: int = 0
         self.places: list[Place] = []
         """in the order of the targets, and of the resolver"""
         self.waiting: deque[Waiter] = deque()
@@ -147,12 +159,14 @@ class Pool:
     def served(self, place: Place) -> None:
         """Notes that a place has served a client."""
         place.served += 1
+        self.record.served[place.target.url] += 1
 
     def failed(self, place: Place, why: str) -> None:
         """Notes that a place has not, and ejects it if it does so often; but never the last that can be used."""
         now = trio.current_time()
         place.failures += 1
         place.last_failure = why
+        self.record.failures[place.target.url] += 1
         place.health.failed(now)
         if (
             place.health.due(now)
@@ -292,6 +306,8 @@ class Pool:
             "balance": str(self.upstream.balance),
             "open": self.open,
             "waiting": len(self.waiting),
+            "served": dict(self.record.served),
+            "failures": dict(self.record.failures),
             "targets": [place.status() for place in (*self.places, *self._leaving)],
         }
 
@@ -316,12 +332,12 @@ class Pools:
         """
         before, self._pools = self._pools, {}
         for upstream in upstreams:
-            pool = before.get(upstream.name)
-            if pool is None or pool.upstream != upstream:
-                pool = Pool(upstream, self.log, self._look_up)
+            old = before.get(upstream.name)
+            if old is None or old.upstream != upstream:
+                pool = Pool(upstream, self.log, self._look_up, old)
                 self._start(pool)
             else:
-                del before[upstream.name]
+                pool = before.pop(upstream.name)
             self._pools[upstream.name] = pool
         for pool in before.values():
             pool.close()
