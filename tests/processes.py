@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,12 +18,34 @@ def gateway_command(*arguments: str | Path) -> tuple[str | Path, ...]:
     return (sys.executable, "-W", "error", "-m", "wsgateway", *arguments)
 
 
-class GatewayProcess(Program):
-    """`wsgateway run` with this configuration."""
+# What systemd does between fork and exec: descriptors from 3 on, and the process id that it has only then.
+_PASS_ON = """\
+import fcntl, os, sys
+passed = [fcntl.fcntl(int(fd), fcntl.F_DUPFD_CLOEXEC, 100) for fd in sys.argv[1].split(",")]
+for at, fd in enumerate(passed):
+    os.dup2(fd, 3 + at, inheritable=True)
+os.environ["LISTEN_PID"] = os.environ.get("LISTEN_PID", str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
-    def __init__(self, file: Path, configuration: str, environment: Mapping[str, str] | None = None) -> None:
+
+class GatewayProcess(Program):
+    """`wsgateway run` with this configuration, and with sockets that it gets by their names, as from systemd."""
+
+    def __init__(
+        self,
+        file: Path,
+        configuration: str,
+        environment: Mapping[str, str] | None = None,
+        passed: Sequence[tuple[str, socket.socket]] = (),
+    ) -> None:
         file.write_text(configuration)
-        super().__init__(*gateway_command("run", file), environment=environment)
+        command, fds = gateway_command("run", file), [sock.fileno() for _, sock in passed]
+        if passed:
+            command = (sys.executable, "-c", _PASS_ON, ",".join(map(str, fds)), *command)
+            names = ":".join(name for name, _ in passed)
+            environment = {"LISTEN_FDS": str(len(fds)), "LISTEN_FDNAMES": names, **(environment or {})}
+        super().__init__(*command, environment=environment, descriptors=fds)
 
     def address(self) -> tuple[str, int]:
         """Where it listens; waits until it does."""

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import h11
@@ -68,8 +68,9 @@ class Site:
     async def say(self) -> Status:
         return self.status
 
-    async def connect(self) -> Peer:
-        return Peer(await trio.open_tcp_stream("127.0.0.1", self.port))
+    async def connect(self, own: str = "127.0.0.1") -> Peer:
+        """A client that has this address."""
+        return Peer(await trio.open_tcp_stream("127.0.0.1", self.port, local_address=own))
 
     async def asked(self, request: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """The answer to a request: its status, its headers, and its body."""
@@ -93,7 +94,7 @@ class Site:
 
 
 @asynccontextmanager
-async def admin_site() -> AsyncIterator[Site]:
+async def admin_site(admits: Callable[[str], bool] = lambda ip: True) -> AsyncIterator[Site]:
     lines = Lines()
     with socket.create_server(("127.0.0.1", 0)) as sock:
         sock.setblocking(False)
@@ -101,7 +102,7 @@ async def admin_site() -> AsyncIterator[Site]:
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 scope = trio.CancelScope()
-                nursery.start_soon(Admin(pages(site.say), lambda ip: True, lines.log()).run, [sock], scope)
+                nursery.start_soon(Admin(pages(site.say), admits, lines.log()).run, [sock], scope)
                 yield site
                 scope.cancel()
 
@@ -187,6 +188,18 @@ async def test_who_breaks_the_rules_gets_no_answer(said: bytes) -> None:
         await peer.close()
         assert (await site.get("/health/live"))[0] == 200
         assert site.lines.entries == []
+
+
+async def test_who_may_not_ask_gets_no_answer_and_takes_nobodys_place() -> None:
+    async with admin_site(lambda ip: ip == "127.0.0.2") as site:
+        for _ in range(2 * MOST_CLIENTS):
+            stranger = await site.connect()
+            assert await stranger.rest() == b""
+            await stranger.close()
+        friend = await site.connect("127.0.0.2")
+        await friend.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await friend.rest()).startswith(b"HTTP/1.1 200 ")
+        await friend.close()
 
 
 async def test_so_many_may_ask_at_once_and_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,24 @@
 """What systemd is told, by the protocol of sd_notify(3): from this process, and from a gateway that is one."""
 
+import os
+import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import trio
 
 from tests.e2e.programs import PATIENCE_SECONDS
 from tests.processes import GatewayProcess
 from tests.support import configuration
+from wsgateway.run import crew
 from wsgateway.run.systemd import notify
+
+from .gateways import supervised, whole
 
 
 @pytest.fixture(params=["a path", "the abstract namespace"])
@@ -34,6 +41,15 @@ def next_state(manager: socket.socket) -> bytes:
     while (state := manager.recv(4096)).startswith(b"STATUS="):
         pass
     return state
+
+
+async def heard(manager: socket.socket, state: bytes) -> None:
+    """Waits until this is said."""
+    manager.setblocking(False)
+    while True:
+        await trio.lowlevel.wait_readable(manager)
+        if manager.recv(4096).startswith(state):
+            return
 
 
 def told(manager: socket.socket) -> list[bytes]:
@@ -96,6 +112,68 @@ def test_a_gateway_that_cannot_listen_is_never_ready(manager: socket.socket, tmp
             process.find_line("cannot listen: Address already in use")
             assert process.wait() == 1
         assert told(manager) == []
+
+
+def test_how_it_goes_is_told_for_people(manager: socket.socket, tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path / "gateway.yaml", configuration(9)) as process:
+        while (state := manager.recv(4096)) == b"READY=1":
+            pass
+        assert state == b"STATUS=serving 0 sessions with 1 worker"
+        assert process.stop() == 0
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["taken", "refused"])
+def test_a_reload_is_told_with_its_time_and_its_end(manager: socket.socket, tmp_path: Path, good: bool) -> None:
+    file = tmp_path / "gateway.yaml"
+    with GatewayProcess(file, configuration(9)) as process:
+        assert next_state(manager) == b"READY=1"
+        file.write_text(configuration(9, path="/chat") if good else "version: 2\n")
+        before = time.monotonic_ns() // 1000
+        process.signal(signal.SIGHUP)
+        found = re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=(\d+)", next_state(manager))
+        assert found
+        assert before <= int(found[1]) <= time.monotonic_ns() // 1000
+        assert next_state(manager) == b"READY=1"
+        process.find_line("event=reloaded" if good else 'event="reload refused"')
+        assert process.stop() == 0
+
+
+def test_a_hand_over_is_told_by_the_old_and_then_the_new_one_tells(manager: socket.socket, tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path / "gateway.yaml", configuration(9)) as process:
+        assert next_state(manager) == b"READY=1"
+        process.signal(signal.SIGUSR2)
+        found = re.fullmatch(rb"MAINPID=(\d+)", next_state(manager))
+        assert found
+        successor = int(found[1])
+        assert successor != process.pid
+        assert next_state(manager) == b"READY=1"
+        process.find_line("event=drained")
+        os.kill(successor, signal.SIGTERM)
+        # The old one has said nothing of its own end.
+        assert next_state(manager) == b"STOPPING=1"
+        assert process.wait() == 0  # and its output ends with the last of both
+        assert "Traceback" not in str(process)
+        assert told(manager) == []
+
+
+async def test_the_watchdog_is_not_fed_while_a_worker_stands_still_and_that_one_is_replaced(
+    manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A look at a worker that stands still takes longer than half the time in which systemd wants to hear something.
+    monkeypatch.setattr(crew, "REPORT_SECONDS", 0.6)
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    fed = b"WATCHDOG=1"
+    async with supervised(tmp_path / "gateway.yaml", whole(9), hung_seconds=2.0) as gateway:
+        [pid] = await gateway.pids()
+        await heard(manager, fed)
+        os.kill(pid, signal.SIGSTOP)
+        every(manager)
+        await gateway.lines.line("worker hangs", worker=1, pid=pid)
+        # One look may have begun before it was stopped.
+        assert sum(state.startswith(fed) for state in every(manager)) <= 1
+        await gateway.lines.line("worker ended", how="by SIGKILL")
+        await gateway.lines.nth("worker serves", 2)
+        await heard(manager, fed)
 
 
 @pytest.mark.parametrize("name", ["/nowhere/notify", "@wsgateway-nobody-is-there"])

@@ -10,6 +10,7 @@ from wsgateway.settings.basics import Address, UnixAddress
 
 ASK_SECONDS = 10.0
 _READ_BYTES = 65536
+_ANOTHER = "this is no gateway's admin address"
 
 
 async def ask(where: Address | UnixAddress) -> Status:
@@ -19,14 +20,17 @@ async def ask(where: Address | UnixAddress) -> Status:
             async with await _connect(where) as stream:
                 return await _fetch(stream)
         except (h11.RemoteProtocolError, trio.BrokenResourceError, json.JSONDecodeError, UnicodeDecodeError):
-            raise OSError("this is no gateway's admin address") from None
+            raise OSError(_ANOTHER) from None
     raise TimeoutError(f"no answer within {ASK_SECONDS:g} s")
 
 
 async def _connect(where: Address | UnixAddress) -> trio.abc.Stream:
     if isinstance(where, UnixAddress):
         return await trio.open_unix_socket(where.path)
-    return await trio.open_tcp_stream(where.host, where.port)
+    try:
+        return await trio.open_tcp_stream(where.host, where.port)
+    except OSError as error:  # why the only address of the host failed says more than that all have
+        raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
 
 
 async def _fetch(stream: trio.abc.Stream) -> Status:
@@ -42,4 +46,6 @@ async def _fetch(stream: trio.abc.Stream) -> Status:
         elif isinstance(event, h11.Data):
             body += event.data
     status: Status = json.loads(body)
+    if not isinstance(status, dict) or "workers" not in status:
+        raise OSError(_ANOTHER)
     return status

@@ -1,0 +1,101 @@
+"""Sockets that systemd has opened, as sd_listen_fds(3) passes them on: to a process that is a gateway."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.programs import PATIENCE_SECONDS
+from tests.processes import GatewayProcess
+from tests.support import configuration
+
+ASKED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+PUBLIC = configuration(9).replace('"127.0.0.1:0"', '"systemd:public"')
+
+
+@pytest.fixture
+def sockets() -> Iterator[list[socket.socket]]:
+    """Three that systemd has opened."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.yaml"
+
+
+def calling(sock: socket.socket) -> socket.socket:
+    """A client of one of them, who has asked."""
+    client = socket.create_connection(sock.getsockname(), PATIENCE_SECONDS)
+    client.sendall(ASKED)
+    return client
+
+
+def check_served(client: socket.socket) -> None:
+    with client:
+        assert client.recv(4096).startswith(b"HTTP/1.1 426 ")
+
+
+def test_sockets_are_found_by_name_and_those_of_one_name_together(file: Path, sockets: list[socket.socket]) -> None:
+    one, two, other = sockets
+    text = PUBLIC.replace("defaults:", '  - {name: more, bind: ["systemd:more"]}\ndefaults:')
+    with GatewayProcess(file, text, passed=[("public", one), ("more", other), ("public", two)]) as process:
+        for name, sock in (("public", one), ("public", two), ("more", other)):
+            port = sock.getsockname()[1]
+            process.find_line(rf"event=listening listener={name} address=127\.0\.0\.1:{port}$")
+        for sock in sockets:
+            check_served(calling(sock))
+        assert process.stop() == 0
+
+
+def test_a_socket_outlives_its_gateway_and_who_waits_at_it_is_served_by_the_next(
+    file: Path, sockets: list[socket.socket]
+) -> None:
+    passed = [("public", sockets[0])]
+    with GatewayProcess(file, PUBLIC, passed=passed) as process:
+        process.find_line("event=listening ")
+        assert process.stop() == 0
+    waiting = calling(sockets[0])
+    with GatewayProcess(file, PUBLIC, passed=passed):
+        check_served(waiting)
+
+
+def test_a_socket_of_systemd_is_there_after_a_reload_too(file: Path, sockets: list[socket.socket]) -> None:
+    with GatewayProcess(file, configuration(9), passed=[("public", sockets[0])]) as process:
+        process.find_line("event=listening ")
+        file.write_text(PUBLIC)
+        process.signal(signal.SIGHUP)
+        process.find_line("event=reloaded")
+        check_served(calling(sockets[0]))
+
+
+@pytest.mark.parametrize(
+    ("environment", "passed"),
+    [
+        ({}, "it has passed on other, unknown"),
+        ({"LISTEN_PID": "1"}, "it has passed on none"),
+        ({"LISTEN_FDS": "1"}, "it has passed on other"),
+    ],
+    ids=["by other names", "for another process", "fewer than there are"],
+)
+def test_a_name_that_is_not_there_is_told_with_those_that_are(
+    file: Path, sockets: list[socket.socket], environment: dict[str, str], passed: str
+) -> None:
+    there = [("other", sockets[0]), ("", sockets[1])]
+    with GatewayProcess(file, PUBLIC, environment, there) as process:
+        process.find_line(f"^systemd:public: systemd has no socket of this name for us; {passed}$")
+        assert process.wait() == 1
+
+
+def test_a_socket_that_is_no_stream_is_told_by_its_name(file: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        with GatewayProcess(file, PUBLIC, passed=[("public", sock)]) as process:
+            process.find_line(
+                r"^systemd:public: it is no stream that listens; ListenStream= makes one, with Accept=no$"
+            )
+            assert process.wait() == 1

@@ -1,0 +1,114 @@
+"""`wsgateway status`: what it prints of a gateway that runs, and of what is none."""
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.processes import GatewayProcess
+from tests.support import configuration
+from wsgateway.cli import main
+
+GOOD, FAULT, USAGE = 0, 1, 2
+TABLE = """\
+serving 0 sessions with 1 worker
+
+worker  pid +state    sessions  age +restarts
+1       \\d+ +serving  0         \\d+ s +0
+
+upstream  target +address +state  open  served  failures  last failure
+behind    ws://127.0.0.1:9  127.0.0.1:9  up     0     0       0
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.yaml"
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server that says this to the first client, whatever it asks."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_gateway_is_found_by_its_file_or_its_address(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = configuration(9) + f'admin: {{bind: "unix:{file.with_name("admin.sock")}"}}\n'
+    with GatewayProcess(file, text) as process:
+        address = process.find_line(r'event="admin pages" address=(unix:\S+)$')[1]
+        for arguments in ([str(file)], ["--admin", address]):
+            assert main(["status", *arguments]) == GOOD
+            captured = capsys.readouterr()
+            assert re.fullmatch(TABLE, captured.out)
+            assert captured.err == ""
+        assert main(["status", str(file), "--json"]) == GOOD
+        told = json.loads(capsys.readouterr().out)
+        assert (told["ready"], told["draining"], told["restarts"]) == (True, False, 0)
+        assert [worker["state"] for worker in told["workers"]] == ["serving"]
+        assert process.stop() == 0
+
+
+def test_a_file_without_admin_pages_is_told_what_is_missing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(configuration(9))
+    assert main(["status", str(file)]) == FAULT
+    assert capsys.readouterr() == ("", f"{file}: admin.bind is missing, where a gateway would tell\n")
+
+
+def test_an_address_where_nobody_is_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "admin.sock"
+    assert main(["status", "--admin", f"unix:{path}"]) == FAULT
+    assert capsys.readouterr() == ("", f"unix:{path}: No such file or directory\n")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+    assert main(["status", "--admin", address]) == FAULT
+    assert capsys.readouterr() == ("", f"{address}: Connection refused\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"220 mail.example.com ESMTP\r\n", "this is no gateway's admin address"),
+        (b"", "this is no gateway's admin address"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello", "this is no gateway's admin address"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "this is no gateway's admin address"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "this is no gateway's admin address"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "it answers 404"),
+    ],
+)
+def test_an_address_where_somebody_else_is_is_a_fault(
+    capsys: pytest.CaptureFixture[str], answer: bytes, why: str
+) -> None:
+    with answering(answer) as address:
+        assert main(["status", "--admin", address]) == FAULT
+        assert capsys.readouterr() == ("", f"{address}: {why}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give either a FILE or --admin"),
+        (["a.yaml", "--admin", "127.0.0.1:1"], "give either a FILE or --admin"),
+        (["--admin", "127.0.0.1"], "argument --admin: '127.0.0.1' has no port; write HOST:PORT"),
+    ],
+)
+def test_it_needs_one_of_both(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["status", *arguments])
+    assert caught.value.code == USAGE
+    assert f"error: {said}" in capsys.readouterr().err
