@@ -29,8 +29,10 @@ async def _connect(where: Address | UnixAddress) -> trio.abc.Stream:
         return await trio.open_unix_socket(where.path)
     try:
         return await trio.open_tcp_stream(where.host, where.port)
-    except OSError as error:  # why the only address of the host failed says more than that all have
-        raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
+    except OSError as error:
+        each = error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else [error]
+        why = dict.fromkeys(str(getattr(failure, "strerror", None) or failure) for failure in each)
+        raise OSError(", ".join(why)) from None
 
 
 async def _fetch(stream: trio.abc.Stream) -> Status:
