@@ -6,6 +6,7 @@ whoever waits then waits for time alone, and it can be told exactly.
 
 import socket
 
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
@@ -16,6 +17,7 @@ from tests.support import Peer, Running, Upstream, configuration, serving, switc
 from wsgateway.observe.log import make_log
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
+from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -242,3 +244,22 @@ async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> No
         await service.run()
         assert client.recv(100).startswith(b"HTTP/1.1 4")
     assert sock.fileno() == -1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "systemd:public"])
+async def test_who_waits_is_left_to_others_who_accept_at_the_same_socket(address: str) -> None:
+    text = configuration(9, timeouts="close: 50ms", shutdown="spread: none").replace("127.0.0.1:0", address)
+    settings = parse(text, "test.yaml")
+    with socket.create_server(("127.0.0.1", 0)) as others:
+        sock = others.dup()
+        sock.setblocking(False)
+        service = Service(settings, make_log("error", "text"), {bind_address(address): [sock]})
+        with socket.create_connection(others.getsockname()) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            # At sockets of systemd there always are others: whoever is started next.
+            service.drain(others_accept=address == "127.0.0.1:0")
+            await service.run()
+            assert sock.fileno() == -1
+            accepted, peer = others.accept()
+            with accepted:
+                assert peer == client.getsockname()

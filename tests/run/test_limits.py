@@ -13,7 +13,7 @@ from tests.openings import BY_DIALECT
 from tests.processes import PATIENCE_SECONDS, gateway_command
 from tests.serve.http2 import listener
 from tests.support import Lines, configuration, switching
-from wsgateway.run.limits import needed, raise_limit, warn_of_few, within
+from wsgateway.run.limits import needed, raise_limit, share, warn_of_few, within
 from wsgateway.settings.load import parse
 from wsgateway.settings.model import Settings
 
@@ -50,6 +50,24 @@ def test_caps_are_lowered_to_what_descriptors_allow_and_no_further() -> None:
     assert caps(within(settings(100), 232)) == [99]
     assert caps(within(settings(20_000, 10_000), 1024)) == [330, 165]
     assert caps(within(settings(20_000), 16)) == [1]
+
+
+def test_a_worker_has_its_share_of_each_bound_on_connections_rounded_up() -> None:
+    text = configuration(
+        9,
+        listener="max_connections: 100, max_connections_per_ip: 8",
+        target="max_connections: 7",
+        behind="queue: {size: 5}",
+    )
+    whole = parse(text.replace("    queue:", "    max_connections: 10\n    queue:"), "test.yaml")
+    assert share(whole, 1) == whole
+    third = share(whole, 3)
+    [listener], upstream = third.listeners, third.upstreams["behind"]
+    assert (listener.max_connections, upstream.max_connections, upstream.targets[0].max_connections) == (34, 4, 3)
+    # Which of the workers serves an address is chance.
+    assert (listener.max_connections_per_ip, upstream.queue.size) == (8, 5)
+    assert share(settings(1), 512).listeners[0].max_connections == 1
+    assert share(parse(configuration(9), "test.yaml"), 3).upstreams["behind"].max_connections is None
 
 
 def test_too_few_descriptors_are_told_with_their_numbers() -> None:

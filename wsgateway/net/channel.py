@@ -3,12 +3,16 @@
 While a session is established its socket is in the hands of the relay engine, and no task waits for it.
 """
 
+import errno
 import select
 import socket
 import ssl
 from contextlib import suppress
 
 import trio
+
+# Out of descriptors or memory.
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Channel:

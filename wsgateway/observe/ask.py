@@ -1,6 +1,7 @@
 """Asks a running gateway how it is."""
 
 import json
+import os
 
 import h11
 import trio
@@ -31,7 +32,9 @@ async def _connect(where: Address | UnixAddress) -> trio.abc.Stream:
         return await trio.open_tcp_stream(where.host, where.port)
     except OSError as error:
         each = error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else [error]
-        why = dict.fromkeys(str(getattr(failure, "strerror", None) or failure) for failure in each)
+        why = dict.fromkeys(
+            os.strerror(one.errno) if isinstance(one, OSError) and one.errno else str(one) for one in each
+        )
         raise OSError(", ".join(why)) from None
 
 

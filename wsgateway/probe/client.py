@@ -15,7 +15,7 @@ from wsgateway.errors import ProtocolError, UpstreamError
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.probe.address import Destination, ProbeError, destination
 from wsgateway.probe.transcript import Line, Show, exchange_lines, frame_lines, printable, rest_lines
-from wsgateway.upstream.connect import connect
+from wsgateway.upstream.connect import ExhaustedError, connect
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
@@ -97,6 +97,8 @@ async def probe(question: Question, show: Show) -> Report:
             sock = await _connect(where, question)
             with sock:
                 await _Conversation(question, where, sock, report, show).run()
+        except ExhaustedError as error:
+            report.error = f"no connection: {error.why}"
         except (UpstreamError, ProtocolError) as error:
             report.error = str(error)
         except OSError as error:

@@ -10,6 +10,7 @@ travel with the first bytes of it, as many at a time as the kernel takes (SCM_MA
 """
 
 import array
+import errno
 import json
 import os
 import socket
@@ -60,7 +61,8 @@ class Control:
                 data = data[sent:]
 
     async def receive(self) -> Message | None:
-        """The next message; None if the other end has gone, in whatever way."""
+        """The next message; None if the other end has gone, in whatever way. Raises OSError for one whose sockets this
+        process has no descriptors for; they are closed, and the message is lost."""
         head = await self._exactly(_HEAD.size)
         if head is None:
             return None
@@ -68,7 +70,12 @@ class Control:
         body = None if length > MOST_BYTES else await self._exactly(length)
         if body is None:
             return None
-        return Message(json.loads(body), [socket.socket(fileno=self._fds.popleft()) for _ in range(count)])
+        fds = [self._fds.popleft() for _ in range(min(count, len(self._fds)))]
+        if len(fds) < count:  # the kernel has passed on as many as there was room for
+            for fd in fds:
+                os.close(fd)
+            raise OSError(errno.EMFILE, f"{os.strerror(errno.EMFILE)}: {len(fds)} of {count} sockets have come")
+        return Message(json.loads(body), [socket.socket(fileno=fd) for fd in fds])
 
     async def _exactly(self, count: int) -> bytes | None:
         while len(self._received) < count:

@@ -7,6 +7,7 @@ waiting    it has died, and again and again: it is started a little later each t
 """
 
 import enum
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,10 +54,24 @@ class Job:
     settings: Settings
     listening: Listening
 
+    @property
+    def workers(self) -> int:
+        """How many there are to be."""
+        return self.settings.workers or len(os.sched_getaffinity(0))
+
     def order(self, do: str) -> Order:
         """As a worker is told it."""
         told, sockets = self.listening.told(self.settings)
-        return Order({"do": do, "file": self.source.file, "text": self.source.text, "sockets": told}, tuple(sockets))
+        return Order(
+            {
+                "do": do,
+                "file": self.source.file,
+                "text": self.source.text,
+                "workers": self.workers,
+                "sockets": told,
+            },
+            tuple(sockets),
+        )
 
 
 @dataclass
@@ -99,13 +114,13 @@ class Crew:
 
     # -- the beginning ---------------------------------------------------------------------------------------------
 
-    async def start(self, job: Job, count: int) -> None:
-        """Starts so many workers and waits until they serve. Raises StartError if one cannot; then none does.
+    async def start(self, job: Job) -> None:
+        """Starts the workers and waits until they serve. Raises StartError if one cannot; then none does.
 
         Who drains the crew meanwhile has it return early.
         """
         self._job = job
-        self._add(count)
+        self._add(job.workers)
         for place in list(self._places):
             await place.settled.wait()
             if place.why and not self.draining:
@@ -190,7 +205,7 @@ class Crew:
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
-    async def change(self, job: Job, count: int) -> None:
+    async def change(self, job: Job) -> None:
         """Has all workers take another configuration, and makes them as many as it wants.
 
         Raises StartError if one cannot take it: then all have the old one again.
@@ -202,29 +217,34 @@ class Crew:
                 if answer is not None and answer["is"] != "serving":
                     assert self._job is not None, "somebody serves"
                     for each in taken:
-                        await each.ask(self._job.order("reload"))
+                        await self._take_back(each, self._job)
                     raise StartError(answer["why"])
                 taken.append(worker)
             self._job = job
         staying = [place for place in self._places if not place.leaves]
-        self._add(max(0, count - len(staying)))
-        for place in staying[count:]:
-            await self._leave(place)
+        self._add(max(0, job.workers - len(staying)))
+        for place in staying[job.workers :]:
+            await self._leave(place, others_accept=True)
 
-    async def drain(self) -> None:
-        """Has all workers drain."""
+    async def _take_back(self, worker: WorkerProcess, job: Job) -> None:
+        answer = await worker.ask(job.order("reload"))
+        if answer is not None and answer["is"] != "serving":
+            self._log.error("reload not taken back", pid=worker.pid, why=answer["why"])
+
+    async def drain(self, others_accept: bool) -> None:
+        """Has all workers drain. Whether others accept those who wait, as a successor does."""
         self.draining = True
         for place in list(self._places):
-            await self._leave(place)
+            await self._leave(place, others_accept)
 
-    async def _leave(self, place: Place) -> None:
+    async def _leave(self, place: Place, others_accept: bool) -> None:
         before, place.state = place.state, State.LEAVING
         place.pause.cancel()
         if place.worker is not None:
             if before is State.STARTING:
                 place.worker.kill()
             else:
-                await place.worker.tell(Order({"do": "drain"}))
+                await place.worker.tell(Order({"do": "drain", "others_accept": others_accept}))
 
     def end(self) -> None:
         """Has all workers end at once."""

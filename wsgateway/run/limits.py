@@ -1,10 +1,13 @@
-"""How many descriptors a process may have, and how many connections it can serve with them."""
+"""How many connections a worker may have: its share of what its gateway may, if it has descriptors for that."""
 
 import resource
 from dataclasses import replace
+from typing import TypeVar
 
 from wsgateway.observe.log import Log
-from wsgateway.settings.model import Settings
+from wsgateway.settings.model import Settings, Target, Upstream
+
+Bounded = TypeVar("Bounded", Target, Upstream)
 
 # A client and its upstream; and for a stream of HTTP/2 the two ends of its socketpair, and its upstream.
 _PER_CONNECTION = 2
@@ -22,6 +25,29 @@ def raise_limit() -> int:
     except OSError:  # a sandbox may not let us
         return soft
     return hard
+
+
+def share(settings: Settings, workers: int) -> Settings:
+    """What one of so many workers may have open: its part of each bound on connections, rounded up.
+
+    Bounds on what one address does stay as they are. Its connections come to workers as chance has it, and few of them
+    are not dealt out evenly: who keeps to a bound must never be refused.
+    """
+
+    def part(whole: int) -> int:
+        return -(-whole // workers)
+
+    def bounded(it: Bounded) -> Bounded:
+        return it if it.max_connections is None else replace(it, max_connections=part(it.max_connections))
+
+    def upstream(whole: Upstream) -> Upstream:
+        return replace(bounded(whole), targets=tuple(map(bounded, whole.targets)))
+
+    return replace(
+        settings,
+        listeners=tuple(replace(each, max_connections=part(each.max_connections)) for each in settings.listeners),
+        upstreams={name: upstream(each) for name, each in settings.upstreams.items()},
+    )
 
 
 def needed(settings: Settings) -> int:

@@ -17,6 +17,7 @@ from wsgateway.relay.closing import Dismissal
 from wsgateway.run.sockets import Sockets, close, shares
 from wsgateway.serve.gateway import Gateway
 from wsgateway.serve.listeners import Acceptor
+from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.model import Settings
 
 # Sessions that are spread over a time are ended in turns of this length, if there are many.
@@ -74,17 +75,22 @@ class Service:
         self._listen(settings, sockets)
         self._gateway.log.debug("reloaded", **differences(before, settings), routes=len(settings.routes))
 
-    def drain(self) -> None:
+    def drain(self, others_accept: bool = False) -> None:
         """Begins to end, as the settings say: nothing new is accepted, and all sessions get their goodbye. When that is
-        done `run` returns."""
+        done `run` returns.
+
+        Who has called already is served to that end, too, unless others go on accepting at the same sockets. At those
+        of systemd somebody always does: they are there for whoever is started next.
+        """
         if self._drain.is_set():
             return
         gateway = self._gateway
         gateway.log.info("draining", sessions=len(gateway.tally.live))
         self._ended = gateway.tally.sessions_ended
         gateway.drain(gateway.settings.shutdown.spread_seconds or 0.0)
-        for acceptor in self._acceptors.values():
-            acceptor.retire()
+        kept = {sock for place, socks in self._sockets.items() if isinstance(place, SystemdSocket) for sock in socks}
+        for sock, acceptor in self._acceptors.items():
+            acceptor.retire(others_accept or sock in kept)
         self._drain.set()
 
     def status(self) -> dict[str, object]:

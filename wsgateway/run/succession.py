@@ -107,7 +107,10 @@ class Predecessor:
         if not fd:
             return None
         control = Control(socket.socket(fileno=int(fd)))
-        message = await control.receive()
+        try:
+            message = await control.receive()
+        except OSError as error:
+            raise SuccessionError(str(error)) from None
         if message is None:
             control.close()
             raise SuccessionError("who was to be relieved is gone")

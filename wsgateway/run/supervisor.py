@@ -5,7 +5,6 @@ USR2         hand-over: a new supervisor is started by the same command, and thi
 TERM, INT    drain; a second one ends all at once
 """
 
-import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -17,7 +16,7 @@ from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, sentence
 from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, StartError
-from wsgateway.run.limits import raise_limit, warn_of_few
+from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import differences
 from wsgateway.run.sockets import shares
@@ -27,7 +26,7 @@ from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.load import Source
-from wsgateway.settings.model import Logging, Settings
+from wsgateway.settings.model import Logging
 
 # The first ends all sessions with a goodbye; a second one does not wait for that.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -91,7 +90,7 @@ class Supervisor:
             with trio.open_signal_receiver(*SIGNALS) as signals:
                 self._nursery.start_soon(self._watch_signals, signals)
                 try:
-                    await self._crew.start(self._job, workers(self._job.settings))
+                    await self._crew.start(self._job)
                     await self._serve(predecessor)
                 except StartError as error:
                     failure = error
@@ -104,7 +103,7 @@ class Supervisor:
             return
         if predecessor is not None:
             await predecessor.relieve()
-        self._tell_of(self._job.settings)
+        self._tell_of(self._job)
         self._tell_listening(self._job, Listening({}))
         self._start_admin()
         self._manager.tell("READY=1")
@@ -118,10 +117,10 @@ class Supervisor:
             if sock not in known:
                 self._log.info("listening", listener=listener.name, address=str(address_of(sock)))
 
-    def _tell_of(self, settings: Settings) -> None:
-        for sentence_ in advice(settings):
+    def _tell_of(self, job: Job) -> None:
+        for sentence_ in advice(job.settings):
             self._log.warning("advice", why=sentence_)
-        warn_of_few(settings, self._limit, self._log)
+        warn_of_few(share(job.settings, job.workers), self._limit, self._log)
 
     # -- signals ---------------------------------------------------------------------------------------------------
 
@@ -145,9 +144,9 @@ class Supervisor:
             self._manager.tell("STOPPING=1")
             await self._drain()
 
-    async def _drain(self) -> None:
+    async def _drain(self, relieved: bool = False) -> None:
         self._changes.cancel()
-        await self._crew.drain()
+        await self._crew.drain(others_accept=relieved)
         # The admin pages are there to the end: they tell health checks.
         self._job.listening.close_but_admin()
 
@@ -176,7 +175,7 @@ class Supervisor:
     async def _take(self, new: Job) -> None:
         old = self._job
         try:
-            await self._crew.change(new, workers(new.settings))
+            await self._crew.change(new)
         except StartError as error:
             self._log.error("reload refused", why=str(error))
             new.listening.close_what_is_not_in(old.listening)
@@ -185,11 +184,11 @@ class Supervisor:
         if new.settings.admin != old.settings.admin:
             self._start_admin()
         old.listening.close_what_is_not_in(new.listening)
-        self._tell_of(new.settings)
+        self._tell_of(new)
         if new.settings.logging != old.settings.logging:
             self._log.warning("logging not reloaded", why="it stays as it is until a hand-over or a new start")
         told = differences(old.settings, new.settings)
-        self._log.info("reloaded", **told, routes=len(new.settings.routes), workers=workers(new.settings))
+        self._log.info("reloaded", **told, routes=len(new.settings.routes), workers=new.workers)
         self._tell_listening(new, old.listening)
 
     async def _hand_over(self) -> None:
@@ -204,7 +203,7 @@ class Supervisor:
         self._manager.leave_to_another()
         line.close()
         self._log.info("handed over", to=pid)
-        self._nursery.start_soon(self._drain)
+        self._nursery.start_soon(self._drain, True)
 
     # -- how it goes -----------------------------------------------------------------------------------------------
 
@@ -238,11 +237,6 @@ class Supervisor:
     async def _status(self) -> Status:
         await self._crew.look()
         return self._crew.status()
-
-
-def workers(settings: Settings) -> int:
-    """How many workers a configuration wants here."""
-    return settings.workers or len(os.sched_getaffinity(0))
 
 
 def _passed_by_systemd() -> Listening:

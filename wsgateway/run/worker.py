@@ -12,7 +12,7 @@ import trio
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.run.control import Control, Message
-from wsgateway.run.limits import raise_limit, within
+from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
 from wsgateway.settings.load import Source
@@ -39,10 +39,10 @@ class Worker:
 
     async def _run(self) -> int:
         await self._say(is_="up")
-        order = await self._control.receive()
-        if order is None:
-            return 0
         try:
+            order = await self._control.receive()
+            if order is None:
+                return 0
             settings, listening = _configuration(order)
             log = make_log(settings.logging.level, settings.logging.format)
             service = Service(settings, log, listening.shared())
@@ -54,7 +54,7 @@ class Worker:
                 nursery.start_soon(self._serve, service, nursery.cancel_scope)
                 nursery.start_soon(self._obey, service, listening, nursery.cancel_scope)
                 async for _ in signals:
-                    service.drain()
+                    service.drain(others_accept=True)  # for us there will be another worker
         return 0
 
     async def _serve(self, service: Service, everything: trio.CancelScope) -> None:
@@ -67,17 +67,24 @@ class Worker:
 
     async def _obey(self, service: Service, listening: Listening, everything: trio.CancelScope) -> None:
         await self._say(is_="serving")
-        while (order := await self._control.receive()) is not None:
+        while (order := await self._order()) is not None:
             match order.said["do"]:
                 case "report":
                     await self._report(service)
                 case "reload":
                     listening = await self._reload(service, listening, order)
                 case "drain":
-                    service.drain()
+                    service.drain(order.said["others_accept"])
                 case "end":
                     everything.cancel()
         service.drain()
+
+    async def _order(self) -> Message | None:
+        while True:
+            try:
+                return await self._control.receive()
+            except OSError as error:
+                await self._say(is_="refused", why=str(error))
 
     async def _reload(self, service: Service, listening: Listening, order: Message) -> Listening:
         """Takes the new configuration, and closes what listened for the old one; or says why not."""
@@ -106,7 +113,7 @@ class Worker:
 
 def _configuration(order: Message) -> tuple[Settings, Listening]:
     source = Source(order.said["file"], order.said["text"])
-    settings = within(source.settings(read_files=True), raise_limit())
+    settings = within(share(source.settings(read_files=True), order.said["workers"]), raise_limit())
     return settings, Listening.of(order.said["sockets"], order.sockets)
 
 

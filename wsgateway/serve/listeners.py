@@ -8,7 +8,7 @@ import stat
 import trio
 
 from wsgateway.errors import HandshakeError, Problem, SettingsError
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.prologue import Client
 from wsgateway.serve.session import serve_client, turn_away
@@ -18,8 +18,7 @@ from wsgateway.settings.basics import UNIX, Address, UnixAddress
 BACKLOG = 4096
 # One listener with a full backlog must not keep the others waiting.
 ACCEPTS_PER_TURN = 64
-# Out of descriptors or memory: others may give some back.
-EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# Others may give back what there is too little of.
 EXHAUSTED_PAUSE_SECONDS = 0.1
 # Who may connect to a Unix socket: our user, and our group, which a proxy can be a member of.
 UNIX_MODE = 0o660
@@ -87,9 +86,11 @@ class Acceptor:
         self.sock = sock
         self._gateway = gateway
         self._open = trio.CancelScope()
+        self._leaves_them = False
 
     async def run(self, sessions: trio.Nursery) -> None:
-        """Accepts until it is cancelled, or until it is retired and all are accepted who have called before."""
+        """Accepts until it is cancelled, or until it is retired; then all are accepted who have called before, unless
+        somebody else does that."""
         try:
             with self._open:
                 while True:
@@ -98,13 +99,15 @@ class Acceptor:
             # Who calls all the time does not keep it.
             for _ in range(BACKLOG // ACCEPTS_PER_TURN):
                 await trio.lowlevel.checkpoint()
-                if not await self._accept(sessions):
+                if self._leaves_them or not await self._accept(sessions):
                     break
         finally:
             self.sock.close()
 
-    def retire(self) -> None:
-        """Has it accept those who wait, and end. The kernel refuses whoever calls then."""
+    def retire(self, others_accept: bool = False) -> None:
+        """Has it end. Those who wait are accepted first: with the last copy of the socket they would be lost. Where
+        others go on accepting at it they are left to these."""
+        self._leaves_them = others_accept
         self._open.cancel()
 
     async def _accept(self, sessions: trio.Nursery) -> bool:

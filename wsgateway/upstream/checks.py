@@ -25,7 +25,7 @@ _PREFACES = {"none": b"", "v1": write_v1(None, None), "v2": write_v2(None, None)
 
 
 async def check(upstream: Upstream, target: Target, address: Address, active: ActiveCheck) -> None:
-    """Asks once. Raises UpstreamError with what is wrong."""
+    """Asks once. Raises UpstreamError with what is wrong, and ExhaustedError if we could not ask."""
     seconds = active.timeout_seconds
     with trio.move_on_after(seconds) as scope:
         _, sock = await connect_to([address], str(address), seconds, {})

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import trio
 
-from wsgateway.errors import UpstreamError
-from wsgateway.net.channel import Channel, encrypt
+from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.net.channel import EXHAUSTED, Channel, encrypt
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
 from wsgateway.settings.pooling import TargetTls
@@ -18,6 +18,14 @@ from wsgateway.upstream.resolve import addresses
 
 # How long an address may keep the next one of its name waiting (RFC 8305, 8).
 _HEAD_START_SECONDS = 0.25
+
+
+class ExhaustedError(HandshakeError):
+    """Not the server, but we cannot: we are out of descriptors, or of memory. `why` is for us alone."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the gateway has too much to do", 503, (("Retry-After", "1"),), "exhausted")
+        self.why = why
 
 
 async def connect(host: str, port: int, seconds: float) -> socket.socket:
@@ -34,7 +42,7 @@ async def connect_to(
     """Which of these addresses answered first, and the socket: connected, non-blocking, and the caller's to close.
 
     `refused` gets those that did not, and why. Raises UpstreamError, in which they go by `name`: 504 if nothing
-    answered in time, 502 if all refused.
+    answered in time, 502 if all refused. Raises ExhaustedError if none could be asked.
     """
     with _telling(name, seconds, refused):
         return (0, await _dial(where[0])) if len(where) == 1 else await _race(where, refused)
@@ -55,10 +63,15 @@ def _telling(name: str, seconds: float, refused: dict[int, str]) -> Iterator[Non
 async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
     """Each address has its start when the one before has failed, or has had its time. Raises OSError if all fail."""
     won: list[tuple[int, socket.socket]] = []
+    exhausted: ExhaustedError | None = None
 
     async def run(at: int, over: trio.Event) -> None:
+        nonlocal exhausted
         try:
             sock = await _dial(where[at])
+        except ExhaustedError as error:
+            exhausted = error
+            over.set()
         except OSError as error:
             refused[at] = _reason(error)
             over.set()
@@ -80,14 +93,19 @@ async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int,
             sock.close()
         raise
     if not won:
-        raise OSError
+        raise exhausted or OSError
     return won[0]
 
 
 async def _dial(where: Address) -> socket.socket:
-    """Raises OSError."""
+    """Raises OSError, or ExhaustedError."""
     family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise ExhaustedError(_reason(error)) from None
+        raise
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         failed = sock.connect_ex((where.host, where.port))

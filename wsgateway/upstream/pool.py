@@ -21,6 +21,7 @@ from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import ActiveCheck
 from wsgateway.upstream.balance import choose
 from wsgateway.upstream.checks import check
+from wsgateway.upstream.connect import ExhaustedError
 from wsgateway.upstream.health import State
 from wsgateway.upstream.place import Place
 from wsgateway.upstream.resolve import Found, LookUp, look_up
@@ -90,6 +91,8 @@ class Pool:
         self.places: list[Place] = []
         """in the order of the targets, and of the resolver"""
         self.waiting: deque[Waiter] = deque()
+        self.exhausted = False
+        """whether the log knows that we can connect to nobody now"""
         self.log = log
         self._look_up = look_up
         self._leaving: list[Place] = []
@@ -174,6 +177,12 @@ class Pool:
             and any(self._state(each, now) == "up" for each in self.places if each is not place)
         ):
             self._state(place, now, f"{why}; for {place.health.eject(now):g} s")
+
+    def cannot_connect(self, error: ExhaustedError) -> None:
+        """Notes that we could not even try, which says nothing of any place."""
+        if not self.exhausted:  # once, not for each client
+            self.log.error("cannot connect", upstream=self.upstream.name, why=error.why)
+        self.exhausted = True
 
     def released(self, place: Place) -> None:
         """Notes that a session is over."""
@@ -287,15 +296,21 @@ class Pool:
         """Asks a place for as long as it is there."""
         with place.checking:
             while True:
-                why = None
-                try:
-                    await check(self.upstream, place.target, place.address, active)
-                except UpstreamError as error:
-                    why = str(error)
-                if place.health.answered(why is None):
-                    self._state(place, trio.current_time(), why or "it answers the checks again")
-                    self.serve_waiting()
+                await self._ask(place, active)
                 await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
+
+    async def _ask(self, place: Place, active: ActiveCheck) -> None:
+        why = None
+        try:
+            await check(self.upstream, place.target, place.address, active)
+        except ExhaustedError as error:
+            self.cannot_connect(error)
+            return
+        except UpstreamError as error:
+            why = str(error)
+        if place.health.answered(why is None):
+            self._state(place, trio.current_time(), why or "it answers the checks again")
+            self.serve_waiting()
 
     def status(self) -> dict[str, object]:
         """Plain data, for whoever wants to show it."""

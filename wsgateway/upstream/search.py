@@ -5,7 +5,7 @@ import socket
 import trio
 
 from wsgateway.errors import HandshakeError, UpstreamError
-from wsgateway.upstream.connect import connect_to, introduce
+from wsgateway.upstream.connect import ExhaustedError, connect_to, introduce
 from wsgateway.upstream.place import Place
 from wsgateway.upstream.pool import Lease, Pool, Waiter
 
@@ -79,7 +79,7 @@ class Search:
         behind a preface in clear.
 
         If that is slow or refuses, the other addresses of the same name are tried beside it, and the lease may move to
-        one of them. Raises UpstreamError.
+        one of them. Raises UpstreamError, and ExhaustedError where it is not the place's fault.
         """
         place = lease.place
         places = [place, *self._pool.siblings(place, self._tried)]
@@ -87,6 +87,10 @@ class Search:
         name = f"{place.target.host}:{place.target.port}" if len(places) > 1 else place.name
         try:
             at, sock = await connect_to([each.address for each in places], name, seconds, refused)
+            self._pool.exhausted = False
+        except ExhaustedError as error:
+            self._pool.cannot_connect(error)
+            raise
         finally:
             for number, why in refused.items():
                 if number:  # that of the lease is its holder's to tell

@@ -1,0 +1,106 @@
+"""A gateway that is out of descriptors when it wants to connect: its own fault, for which no target is blamed."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import trio
+import trio.testing
+
+from tests.openings import BY_DIALECT
+from tests.serve.exchanging import HTTP_GET, serving_http
+from tests.support import Lines, Upstream, serving
+from wsgateway.dialects import DIALECTS
+from wsgateway.probe.client import Question, probe
+from wsgateway.settings.basics import Address
+from wsgateway.settings.model import Target
+from wsgateway.settings.model import Upstream as Settings
+from wsgateway.settings.pooling import ActiveCheck, HealthChecks
+from wsgateway.upstream.connect import ExhaustedError, connect_to
+from wsgateway.upstream.pool import Pool
+
+MODERN = BY_DIALECT["rfc6455"]
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """As many as there are now, and no more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def test_clients_are_told_to_come_again_and_no_target_is_blamed() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        clients = [await gateway.connect() for _ in range(6)]
+        await trio.testing.wait_all_tasks_blocked()
+        with no_descriptors():
+            for client in clients:
+                await client.send(MODERN.request)
+                answer = await client.rest()
+                assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+                assert b"\r\nRetry-After: 1\r\n" in answer
+                assert answer.endswith(b"\r\n\r\n503 Service Unavailable: the gateway has too much to do\n")
+        [line] = gateway.lines.every("cannot connect")  # once, not for each client
+        assert (line["level"], line["upstream"], line["why"]) == ("error", "behind", "Too many open files")
+        told = gateway.service.status()
+        assert told["refused"] == {"503": {"exhausted": 6}}
+        pool = gateway.service.status()["pools"]["behind"]  # type: ignore[index]
+        assert (pool["failures"], pool["targets"][0]["state"]) == ({}, "up")
+
+        client = await gateway.connect(MODERN.request)
+        await upstream.agree()
+        assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+        last = await gateway.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        with no_descriptors():
+            await last.send(MODERN.request)
+            await last.rest()
+        assert len(gateway.lines.every("cannot connect")) == 2
+
+
+async def test_plain_http_is_told_the_same() -> None:
+    async with Upstream() as upstream, serving_http(upstream.port) as gateway:
+        client = await gateway.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        with no_descriptors():
+            await client.send(HTTP_GET)
+            assert (await client.rest()).startswith(b"HTTP/1.1 503 ")
+        assert not gateway.lines.every("upstream failed")
+
+
+async def test_a_check_that_cannot_be_made_brings_nobody_down() -> None:
+    lines = Lines()
+    async with Upstream() as upstream:
+        target = Target("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}")
+        health = HealthChecks(active=ActiveCheck(interval_seconds=0.01, fall=1))
+        pool = Pool(Settings("chat", (target,), health=health), lines.log())
+        async with trio.open_nursery() as nursery:
+            with no_descriptors():
+                nursery.start_soon(pool.run)
+                await lines.line("cannot connect", upstream="chat", why="Too many open files")
+            await upstream.accept()
+            nursery.cancel_scope.cancel()
+        assert [entry["event"] for entry in lines.entries] == ["cannot connect"]
+
+
+async def test_several_addresses_of_a_name_are_none_of_them_blamed() -> None:
+    with no_descriptors():
+        refused: dict[int, str] = {}
+        with pytest.raises(ExhaustedError, match="too much to do"):
+            await connect_to([Address("127.0.0.1", 9), Address("127.0.0.2", 9)], "a:9", 1.0, refused)
+    assert refused == {}
+
+
+async def test_a_probe_says_why_it_cannot_connect() -> None:
+    question = Question("ws://127.0.0.1:9", DIALECTS["rfc6455"])
+    with no_descriptors():
+        report = await probe(question, lambda line: None)
+    assert report.error == "no connection: Too many open files"
