@@ -16,10 +16,24 @@ from .files import SMALL, report
         ("{drain: 1h, spread: 1h}", Shutdown(3600.0, 3600.0, 1012)),
         ("{spread: none}", Shutdown(30.0, None, 1012)),
         ("{close_code: 1001}", Shutdown(30.0, 10.0, 1001)),
+        ("{delay: 5s}", Shutdown(30.0, 10.0, 1012, 5.0)),
+        ("{delay: none}", Shutdown(30.0, 10.0, 1012, None)),
     ],
 )
 def test_sessions_are_ended_before_the_drain_is_over(shutdown: str, expected: Shutdown) -> None:
     assert parse(f"{SMALL}shutdown: {shutdown}\n", "f.yaml").shutdown == expected
+
+
+@pytest.mark.parametrize(
+    ("delay", "why"),
+    [
+        ("5", "5 has no unit; write 5s (or with ms, m or h), or none"),
+        ("0s", "'0s' is too short, more than 0s is allowed, or none"),
+        ("soon", "'soon' is not a duration; write it as 10s, 500ms, 2m or 1h, or none"),
+    ],
+)
+def test_a_wrong_delay_is_told_with_its_place(delay: str, why: str) -> None:
+    assert report(f"{SMALL}shutdown:\n  delay: {delay}\n") == [f"f.yaml:6:10: shutdown.delay: {why}"]
 
 
 def test_a_spread_that_is_too_long_is_told_with_its_place() -> None:

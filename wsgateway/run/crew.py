@@ -110,7 +110,7 @@ class Crew:
         self._restarts = 0
         self._past: dict[str, Any] = {}  # what workers that are no more have counted
         self.draining = False
-        """whether no worker is started any more"""
+        """whether it is about to end, and not ready any more, though it may serve for a while"""
 
     # -- the beginning ---------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 HUP          reload: the file is read and checked; what is wrong with it is logged, and changes nothing
 USR2         hand-over: a new supervisor is started by the same command, and this one drains (see `succession`)
-TERM, INT    drain; a second one ends all at once
+TERM, INT    drain, after the delay that the configuration wants; a second one ends all at once
 """
 
 import signal
@@ -140,12 +140,18 @@ class Supervisor:
             self._log.warning("ended at once", why=name)
             self._crew.end()
         else:
-            self._log.info("stopping", why=name)
+            # Who does not serve yet is not sent any clients either.
+            delay = self._job.settings.shutdown.delay_seconds or 0.0 if self._crew.ready else 0.0
+            self._log.info("stopping", why=name, **{"delay_seconds": delay} if delay else {})
             self._manager.tell("STOPPING=1")
-            await self._drain()
+            self._crew.draining = True
+            self._nursery.start_soon(self._drain, delay)
 
-    async def _drain(self, relieved: bool = False) -> None:
+    async def _drain(self, delay: float = 0.0, relieved: bool = False) -> None:
+        """Drains the crew, after a delay in which it is not ready and serves all the same. If it is relieved, another
+        accepts those who wait."""
         self._changes.cancel()
+        await trio.sleep(delay)
         await self._crew.drain(others_accept=relieved)
         # The admin pages are there to the end: they tell health checks.
         self._job.listening.close_but_admin()
@@ -203,7 +209,7 @@ class Supervisor:
         self._manager.leave_to_another()
         line.close()
         self._log.info("handed over", to=pid)
-        self._nursery.start_soon(self._drain, True)
+        self._nursery.start_soon(self._drain, 0.0, True)
 
     # -- how it goes -----------------------------------------------------------------------------------------------
 

@@ -342,6 +342,8 @@ class Shutdown:
     """over which sessions are ended one after the other, no longer than the drain; None: all at once"""
     close_code: int = 1012
     """what they are told, where their dialect has it"""
+    delay_seconds: float | None = None
+    """before the drain, in which it is not ready and still accepts; None: the drain begins at once"""
 
 
 @dataclass(frozen=True, slots=True)

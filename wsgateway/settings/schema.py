@@ -29,6 +29,11 @@ _SHUTDOWN = Shutdown()
 class ShutdownSection(Section):
     """How a process ends that is told to."""
 
+    delay_seconds: DurationOrNone = Field(
+        default=_SHUTDOWN.delay_seconds,
+        alias="delay",
+        description="So long it is not ready, and still accepts, before it drains; none: it drains at once.",
+    )
     drain_seconds: Duration = Field(
         default=_SHUTDOWN.drain_seconds,
         alias="drain",
@@ -54,7 +59,7 @@ class ShutdownSection(Section):
     def shutdown(self) -> Shutdown:
         """How it ends: a spread that is not given is shorter, if the drain is."""
         spread = None if self.spread_seconds is None else min(self.spread_seconds, self.drain_seconds)
-        return Shutdown(self.drain_seconds, spread, self.close_code)
+        return Shutdown(self.drain_seconds, spread, self.close_code, self.delay_seconds)
 
 
 class LoggingSection(Section):
