@@ -135,8 +135,10 @@ async def started(file: Path, text: str, **options: Any) -> AsyncIterator[Gatewa
 class Numbers:
     """A client that sends numbers and gets each back, in order, once."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        """Comes to a port of this machine from an address of it."""
         self._port = port
+        self._address = address
         self._stop = False
         self.count = 0
         self.moved = trio.lowlevel.ParkingLot()
@@ -146,7 +148,9 @@ class Numbers:
 
     async def run(self) -> None:
         """Several numbers are under way at any time; ends when it is told so, or hears a goodbye."""
-        async with connect(f"ws://127.0.0.1:{self._port}/", compression=None, ping_interval=None) as socket:
+        stream = await trio.open_tcp_stream("127.0.0.1", self._port, local_address=self._address)
+        url = f"ws://127.0.0.1:{self._port}/"
+        async with connect(url, stream=stream, compression=None, ping_interval=None) as socket:
             try:
                 await self._count(socket)
             except ConnectionClosed as closed:
@@ -170,9 +174,13 @@ class Numbers:
         while self.count < goal and self.goodbye is None:
             await self.moved.park()
 
+    def finish(self) -> None:
+        """Has it send no more, and end when all is back."""
+        self._stop = True
+
     async def stop(self) -> None:
         """Has it end, with all that it has sent back."""
-        self._stop = True
+        self.finish()
         await self.done.wait()
         assert self.goodbye is None
 
