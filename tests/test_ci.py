@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tests.config import checkers
 from tests.e2e.libraries import KINDS
 from tests.e2e.programs import INSTALLATION
 
@@ -11,7 +12,7 @@ RUN = (Path(__file__).parent.parent / ".ci" / "run").read_text()
 
 def test_all_that_tests_ask_for_is_installed() -> None:
     installed = {package for packages in re.findall(r"packages\+?=\((.*?)\)", RUN) for package in packages.split()}
-    asked = {*INSTALLATION.values(), *(kind.installation for kind in KINDS.values())}
+    asked = {*INSTALLATION.values(), checkers.INSTALLATION, *(kind.installation for kind in KINDS.values())}
     for installation in asked:
         command, _, packages = installation.partition(" install ")
         if command == "apt":
