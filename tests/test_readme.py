@@ -7,7 +7,8 @@ from pathlib import Path
 import wsgateway.dialects
 from wsgateway.dialects import DIALECTS
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 
 
 def test_the_table_of_dialects_is_the_one_that_the_gateway_has() -> None:
@@ -20,6 +21,11 @@ def test_the_two_commands_are_one_line_each() -> None:
         block = re.search(rf"<!-- {mark} -->\n```sh\n(.+)\n```", README)
         assert block is not None, mark
         assert block[1].startswith("python3 -m venv .venv && ")
+
+
+def test_each_file_of_the_configuration_is_named() -> None:
+    names = {path.name for path in (ROOT / "config").iterdir()}
+    assert {name for name in names if f"(config/{name})" not in README} == set()
 
 
 def test_the_library_does_what_the_readme_says() -> None:
