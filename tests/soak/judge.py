@@ -1,0 +1,150 @@
+"""What may happen to a client, and when: everything else is a fault of the gateway."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import trio
+
+from wsgateway.dialects import Dialect
+from wsgateway.errors import ProtocolError
+from wsgateway.wire.closecodes import BAD_GATEWAY, GOING_AWAY
+from wsgateway.wire.events import Close
+
+RESTARTING = 1012
+# For a busy machine to notice what has happened.
+LATE_SECONDS = 10.0
+# What says that nobody can serve just now.
+REFUSALS = (502, 503, 504)
+SHOWN_FAULTS = 50
+
+
+@dataclass(eq=False)
+class Call:
+    """A connection of a client, and what has been done to it."""
+
+    what: str
+    port: int
+    """of the client"""
+    listener: str
+    begun: float
+    upstream: str | None = None
+    """which one is behind it, as far as it knows"""
+    worker_killed: bool = False
+    upstream_killed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.what} client 127.0.0.1:{self.port} at {self.listener}"
+
+
+@dataclass
+class Period:
+    """A time in which something goes on."""
+
+    begun: float
+    ended: float = math.inf
+
+    def end(self) -> None:
+        self.ended = trio.current_time()
+
+
+class Periods:
+    """All times in which it did."""
+
+    def __init__(self) -> None:
+        self._all: list[Period] = []
+
+    def begin(self) -> Period:
+        self._all.append(Period(trio.current_time()))
+        return self._all[-1]
+
+    def since(self, moment: float) -> bool:
+        """Whether it went on at any time from a moment to now."""
+        return any(period.ended >= moment for period in self._all)
+
+
+@dataclass
+class Judge:
+    """Keeps the books of a run."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """what has happened, for people"""
+    faults: list[str] = field(default_factory=list)
+    live: set[Call] = field(default_factory=set)
+    outages: Periods = field(default_factory=Periods)
+    """an upstream was not there"""
+    drains: Periods = field(default_factory=Periods)
+    """workers were leaving"""
+    removals: Periods = field(default_factory=Periods)
+    """the second listener was being removed"""
+
+    def fault(self, what: str) -> None:
+        """Notes what must not be."""
+        self.faults.append(what)
+        self.counts["faults"] += 1
+        if len(self.faults) <= SHOWN_FAULTS:
+            print(f"fault: {what}", flush=True)
+
+    def not_connected(self, call: Call, error: OSError) -> None:
+        """A client was refused before it could say anything."""
+        if call.listener != "public" and self.removals.since(call.begun):
+            self.counts["came to a listener that was removed"] += 1
+        else:
+            self.fault(f"{call}: not connected: {error}")
+
+    def refused(self, call: Call, status: int) -> None:
+        """A client got another status than it wanted."""
+        if status not in REFUSALS:
+            self.fault(f"{call}: answered {status}")
+        elif status == 503 and self.drains.since(call.begun):
+            self.counts["refused by a worker that was leaving"] += 1
+        elif self.outages.since(call.begun):
+            self.counts["refused while an upstream was gone"] += 1
+        else:
+            self.fault(f"{call}: answered {status} while all upstreams were there")
+
+    def unanswered(self, call: Call, why: object) -> None:
+        """A client got no answer to its request, or half of it."""
+        if call.worker_killed:
+            self.counts["lost with a worker, before an answer"] += 1
+        elif call.listener != "public" and self.removals.since(call.begun):
+            self.counts["came to a listener that was removed"] += 1
+        else:
+            self.fault(f"{call}: no answer: {why}")
+
+    def closed(self, call: Call, dialect: Dialect, close: Close, parting: bool) -> None:
+        """A session ended with a goodbye. `parting`: the client had said its own, and had all its messages."""
+        if parting:
+            self.counts["closed by their client"] += 1
+        elif call.upstream_killed and (close.code == BAD_GATEWAY or not dialect.framing.has_close):
+            self.counts["lost with an upstream"] += 1
+        elif call.worker_killed and not dialect.framing.has_close:
+            self.counts["lost with a worker"] += 1
+        elif not self.drains.since(trio.current_time() - LATE_SECONDS):
+            self.fault(f"{call}: closed ({close}) while nothing was leaving")
+        elif close.code != restart_code(dialect):
+            self.fault(f"{call}: told {close} by what was leaving")
+        else:
+            self.counts["sent home"] += 1
+
+    def cut(self, call: Call, dialect: Dialect, inside: bool, why: object) -> None:
+        """A session ended without a goodbye. `inside`: in a message."""
+        if call.worker_killed:
+            self.counts["lost with a worker"] += 1
+        elif call.upstream_killed:
+            self.counts["lost with an upstream"] += 1
+        elif inside and dialect.framing.delimits_text and self.drains.since(trio.current_time() - LATE_SECONDS):
+            # Where a closing frame would become a part of the message.
+            self.counts["sent home inside a message"] += 1
+        else:
+            self.fault(f"{call}: cut without a goodbye{' inside a message' if inside else ''}: {why}")
+
+    def garbled(self, call: Call, error: ProtocolError) -> None:
+        """What came was no frame."""
+        self.fault(f"{call}: {error}")
+
+
+def restart_code(dialect: Dialect) -> int | None:
+    """What a client is told when its worker leaves."""
+    codes = dialect.framing.close_codes
+    return next((code for code in (RESTARTING, GOING_AWAY) if code in codes), None)

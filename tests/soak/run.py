@@ -1,0 +1,127 @@
+"""All of a soak: a warm-up, clients and chaos, and what is left when all have gone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from tests.load.process import many_descriptors
+from wsgateway.observe.status import Status
+
+from .chaos import Chaos, configuration
+from .crowd import Crowd
+from .gateway import ANSWER_SECONDS, Figures, Gateway
+from .judge import Judge
+from .outage import EchoProcess
+from .plan import Plan
+
+UPSTREAMS = 3
+REPORT_SECONDS = 10.0
+# One round of sessions, before anything is measured.
+WARM_UP_SECONDS = 5.0
+# What Python keeps of a crowd that has gone.
+GROWTH_BYTES = 48 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run went."""
+
+    judge: Judge
+    before: dict[str, Figures]
+    after: dict[str, Figures]
+
+    def __str__(self) -> str:
+        lines = [f"{count:8} {what}" for what, count in sorted(self.judge.counts.items())]
+        for name, figures in self.after.items():
+            was = self.before.get(name)
+            lines.append(f"{name}: {figures}" + ("" if was is None else f"; before: {was}"))
+        return "\n".join(lines)
+
+
+async def soak(plan: Plan, folder: Path) -> Report:
+    """Runs it all. What should not have been is in the judge's `faults`."""
+    many_descriptors()
+    judge = Judge()
+    upstreams = [EchoProcess(f"upstream {number}") for number in range(1, UPSTREAMS + 1)]
+    gateway = Gateway(folder / "gateway.yaml", judge)
+    try:
+        async with trio.open_nursery() as nursery:
+            for upstream in upstreams:
+                nursery.start_soon(upstream.start)
+        async with trio.open_nursery() as nursery:
+            await gateway.start(configuration(upstreams, plan.workers), nursery)
+            chaos = Chaos(plan, gateway, upstreams, judge)
+            await gateway.settled(plan.workers)
+            await _crowd(plan, gateway, judge, None)
+            before = await gateway.figures()
+            await _crowd(plan, gateway, judge, chaos)
+            await chaos.restore()
+            after = await _left(plan, gateway, judge, before)
+            await gateway.stop()
+        return Report(judge, before, after)
+    finally:
+        gateway.kill()
+        for upstream in upstreams:
+            upstream.close()
+
+
+async def _crowd(plan: Plan, gateway: Gateway, judge: Judge, chaos: Chaos | None) -> None:
+    """Clients for as long as the chaos lasts, or a warm-up; returns when they have gone."""
+    crowd = Crowd(plan, judge, gateway.ports)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(crowd.run)
+        if chaos is None:
+            await trio.sleep(WARM_UP_SECONDS)
+        else:
+            async with trio.open_nursery() as telling:
+                telling.start_soon(_tell, judge)
+                await chaos.run()
+                telling.cancel_scope.cancel()
+        crowd.enough.set()
+
+
+async def _tell(judge: Judge) -> None:
+    """Says how it goes."""
+    begun = trio.current_time()
+    while True:
+        await trio.sleep(REPORT_SECONDS)
+        told = ", ".join(f"{judge.counts[what]} {what}" for what in ("sessions", "messages", "faults"))
+        print(f"{trio.current_time() - begun:6.0f} s: {len(judge.live)} clients; so far {told}", flush=True)
+
+
+async def _left(plan: Plan, gateway: Gateway, judge: Judge, before: dict[str, Figures]) -> dict[str, Figures]:
+    """What a gateway without clients has. It has to be what it had before them, and its figures have to add up."""
+    with trio.move_on_after(ANSWER_SECONDS):
+        while True:
+            status = await gateway.settled(plan.workers)
+            after = await gateway.figures()
+            wrong = _wrong(status, before, after)
+            if not wrong:
+                break
+            await trio.sleep(0.5)
+    for each in wrong:
+        judge.fault(each)
+    return after
+
+
+def _wrong(status: Status, before: dict[str, Figures], after: dict[str, Figures]) -> list[str]:
+    """What of it is not as it should be, yet."""
+    wrong = []
+    usual = {name.split()[0]: figures for name, figures in before.items()}
+    for name, figures in after.items():
+        was = usual[name.split()[0]]
+        if figures.descriptors != was.descriptors:
+            wrong.append(f"{name} has {figures.descriptors} descriptors, and had {was.descriptors}")
+        if figures.resident_bytes > was.resident_bytes + GROWTH_BYTES:
+            wrong.append(f"{name} has grown: {figures}; before: {was}")
+    for worker in status["workers"]:
+        told = worker["status"]
+        opened, ended = (sum(told[key].values()) for key in ("opened", "ended"))
+        if opened != ended or told["sessions"]["by_dialect"]:
+            wrong.append(f"worker {worker['worker']} has opened {opened} sessions and ended {ended}")
+        if any(listener["open"] for listener in told["connections"].values()):
+            wrong.append(f"worker {worker['worker']} has connections: {told['connections']}")
+        if any(pool["open"] for pool in told["pools"].values()):
+            wrong.append(f"worker {worker['worker']} has connections to upstreams: {told['pools']}")
+    return wrong
