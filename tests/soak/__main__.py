@@ -7,6 +7,8 @@ from pathlib import Path
 
 import trio
 
+from tests.load.process import many_descriptors
+
 from .plan import Plan, usual
 from .run import soak
 
@@ -36,6 +38,7 @@ def main() -> int:
     often = usual(options["seconds"])
     plan = Plan(**{key: often[key] if value is None else value for key, value in options.items()})
     print(plan, flush=True)
+    many_descriptors()
     with tempfile.TemporaryDirectory() as folder:
         report = trio.run(soak, plan, Path(folder))
     print(report)

@@ -13,7 +13,7 @@ from .judge import LATE_SECONDS, Judge, Period
 from .outage import EchoProcess
 from .plan import Plan
 
-DRAIN_SECONDS, SPREAD_SECONDS, CLOSE_SECONDS = 10, 3, 3
+DRAIN_SECONDS, SPREAD_SECONDS, CLOSE_SECONDS = 10, 2, 3
 # All that `shutdown` allows, with the goodbyes of those that come last.
 LEAVING_SECONDS = DRAIN_SECONDS + 4 * CLOSE_SECONDS + LATE_SECONDS
 LONGEST_OUTAGE_SECONDS = 2.0
@@ -190,6 +190,7 @@ class Chaos:
         for call in self._judge.live:
             if call.port in theirs:
                 call.worker_killed = True
+                self._judge.counts["connections of killed workers"] += 1
         os.kill(pid, signal.SIGKILL)
         await ended(pid)
         self._judge.counts["workers killed"] += 1
@@ -201,8 +202,7 @@ class Chaos:
             for call in self._judge.live:
                 if call.upstream in (None, upstream.name):
                     call.upstream_killed = True
-            upstream.kill()
-            await upstream.gone()
+            await upstream.kill()
             await trio.sleep(self._random.uniform(0, LONGEST_OUTAGE_SECONDS))
             await upstream.start()
             period.end()

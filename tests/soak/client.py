@@ -13,7 +13,7 @@ from wsgateway.dialects import Dialect, Limits, Offer
 from wsgateway.errors import ProtocolError, UpstreamError
 from wsgateway.net.channel import Channel
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
-from wsgateway.wire.closecodes import NORMAL
+from wsgateway.wire.closecodes import ABNORMAL, NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys
 
@@ -69,6 +69,10 @@ async def agreed(judge: Judge, call: Call, channel: Channel, dialect: Dialect, p
         case None:
             judge.fault(f"{call}: no answer within {PATIENCE_SECONDS:g} s")
     return None
+
+
+class WrongMessageError(Exception):
+    """A message is not the one that has to come now."""
 
 
 class Session:
@@ -144,10 +148,13 @@ class Session:
         try:
             close = await self._until_the_end()
         except ProtocolError as error:
-            if error.close_code == 1006:
-                self._judge.cut(self._call, self._dialect, bool(self._received), error)
+            if error.close_code == ABNORMAL:
+                inside = bool(self._received) or self._dialect.framing.delimits_text
+                self._judge.cut(self._call, self._dialect, inside, error)
             else:
-                self._judge.garbled(self._call, error)
+                self._judge.fault(f"{self._call}: {error}")
+        except WrongMessageError as error:
+            self._judge.fault(f"{self._call}: {error}")
         except OSError as error:
             self._judge.cut(self._call, self._dialect, bool(self._received), error)
         else:
@@ -171,7 +178,10 @@ class Session:
                         return event
             data = await self._channel.receive(_READ_BYTES)
             if not data:
-                return self._decoder.finish()
+                close = self._decoder.finish()
+                if self._dialect.framing.has_close:  # hixie-76, whose clients may leave so, and servers may not
+                    raise ConnectionError("its connection ended")
+                return close
 
     def _take(self, fragment: Fragment) -> None:
         """Takes a piece of a message. A whole one has to be the one that is expected."""
@@ -188,8 +198,7 @@ class Session:
         expected = self._expected.popleft() if self._expected else None
         if got != expected:
             told = "none" if expected is None else _spelled(*expected)
-            self._judge.fault(f"{self._call}: got {_spelled(*got)} where {told} was expected")
-            self._talking.cancel()
+            raise WrongMessageError(f"got {_spelled(*got)} where {told} was expected")
 
 
 def _spelled(kind: Kind, data: bytes) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class Gateway:
         self.file = file
         self._judge = judge
         self._awaited: list[Awaited] = []
-        self._process: trio.Process
+        self._process: trio.Process | None = None
         self.supervisor = 0
         """its process id"""
         self.ports: dict[str, int] = {}
@@ -85,7 +86,8 @@ class Gateway:
             start_new_session=True,  # so that all its processes can be ended with it
         )
         self.supervisor = self._process.pid
-        nursery.start_soon(self._read)
+        assert self._process.stderr is not None, "it was opened as a pipe"
+        nursery.start_soon(self._read, self._process.stderr)
         self._admin = Address("127.0.0.1", int((await serving.wait())["address"].rpartition(":")[2]))
 
     async def stop(self) -> None:
@@ -93,14 +95,13 @@ class Gateway:
         stopped = self.expect("")
         self.signal(signal.SIGTERM)
         await stopped.wait()
-        await self._process.wait()
 
-    def kill(self) -> None:
+    async def close(self) -> None:
         """Ends whatever is left of it."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, AttributeError):  # nothing is, or it was not started
-            return
+        if self._process is not None:
+            with suppress(ProcessLookupError):  # nothing is
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
 
     # -- the log ---------------------------------------------------------------------------------------------------
 
@@ -109,13 +110,13 @@ class Gateway:
         self._awaited.append(Awaited(events))
         return self._awaited[-1]
 
-    async def _read(self) -> None:
-        assert self._process.stderr is not None, "it was opened as a pipe"
+    async def _read(self, output: trio.abc.ReceiveStream) -> None:
         rest = b""
-        async for data in self._process.stderr:
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._hear(line)
+        async with output:
+            async for data in output:
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._hear(line)
         self._tell({"event": ""})
 
     def _hear(self, line: bytes) -> None:

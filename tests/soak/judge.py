@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import trio
 
 from wsgateway.dialects import Dialect
-from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import BAD_GATEWAY, GOING_AWAY
 from wsgateway.wire.events import Close
 
@@ -138,10 +137,6 @@ class Judge:
             self.counts["sent home inside a message"] += 1
         else:
             self.fault(f"{call}: cut without a goodbye{' inside a message' if inside else ''}: {why}")
-
-    def garbled(self, call: Call, error: ProtocolError) -> None:
-        """What came was no frame."""
-        self.fault(f"{call}: {error}")
 
 
 def restart_code(dialect: Dialect) -> int | None:

@@ -17,7 +17,7 @@ class EchoProcess:
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._place.bind(("127.0.0.1", 0))
         self.port: int = self._place.getsockname()[1]
-        self._process: trio.Process
+        self._process: trio.Process | None = None
 
     async def start(self) -> None:
         """Returns when it serves, which it says."""
@@ -31,13 +31,12 @@ class EchoProcess:
                 assert more, f"{self.name} does not serve"
                 said += more
 
-    def kill(self) -> None:
-        """All its connections are gone when this returns, or soon."""
-        self._process.kill()
+    async def kill(self) -> None:
+        """All its connections are gone then."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
 
-    async def gone(self) -> None:
-        await self._process.wait()
-
-    def close(self) -> None:
-        self._process.kill()
+    async def close(self) -> None:
+        await self.kill()
         self._place.close()
