@@ -5,6 +5,7 @@ whoever waits then waits for time alone, and it can be told exactly.
 """
 
 import socket
+from contextlib import nullcontext
 
 import pytest
 import trio
@@ -13,12 +14,16 @@ from trio.testing import MockClock
 
 from tests.openings import BY_DIALECT, Session, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, serving_http
-from tests.support import Peer, Running, Upstream, configuration, serving, switching, values
+from tests.support import Lines, Peer, Running, Upstream, configuration, serving, switching, values
+from wsgateway.net.channel import Channel
 from wsgateway.observe.log import make_log
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
 from wsgateway.settings.addresses import bind_address
+from wsgateway.serve.gateway import ASKING_SECONDS, Gateway
+from wsgateway.serve.prologue import Client, ClientLeftError, read_request
 from wsgateway.settings.load import parse
+from wsgateway.wire.heads import RequestHead
 
 MODERN = BY_DIALECT["rfc6455"]
 RESTARTING = (0x88, b"\x03\xf4")
@@ -263,3 +268,20 @@ async def test_who_waits_is_left_to_others_who_accept_at_the_same_socket(address
             accepted, peer = others.accept()
             with accepted:
                 assert peer == client.getsockname()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_busy_process_reads_what_is_there_before_it_sends_a_client_away(asked: bool) -> None:
+    settings = parse(configuration(9), "test.yaml")
+    gateway = Gateway(settings, Lines().log())
+    gateway.drain(0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        if asked:
+            theirs.sendall(MODERN.request)
+        long_ago = trio.current_time() - 2 * ASKING_SECONDS
+        client = Client(Channel(ours), "127.0.0.1", 1, None, long_ago)
+        with nullcontext() if asked else pytest.raises(ClientLeftError, match="when the gateway stopped"):
+            request = await read_request(gateway, client, RequestHead(), settings.default_timeouts, long_ago)
+            assert request.target == "/chat"

@@ -40,6 +40,15 @@ class Channel:
             except ssl.SSLZeroReturnError:
                 return b""  # the end of a peer that comes behind our own, which Python takes for a fault
 
+    def ready(self, limit: int) -> bytes | None:
+        """As `receive`, of what is there already; None: nothing is."""
+        try:
+            return self.sock.recv(limit)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+        except ssl.SSLZeroReturnError:
+            return b""
+
     async def peek(self, limit: int, beyond: int) -> bytes:
         """What is there to be received, `limit` at most, as soon as it is more than `beyond` bytes, or will never be.
 

@@ -177,13 +177,16 @@ async def read_request(
     late = too_late(timeouts.handshake_seconds)
     try:
         with gateway.patient(begun + timeouts.handshake_seconds, late, stops(), until):
+            data = client.channel.ready(READ_BYTES)  # however late a busy process comes to it
             while True:
-                data = await client.channel.receive(READ_BYTES)
+                if data is None:
+                    data = await client.channel.receive(READ_BYTES)
                 if not data:
                     raise ClientLeftError("inside its request" if head.begun else "without a request")
                 request = head.receive(data)
                 if request is not None:
                     return request
+                data = None
     except HandshakeError as error:
         if error.kind == "draining" and not head.begun:
             raise stopped() from None
