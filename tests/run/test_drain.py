@@ -19,9 +19,9 @@ from wsgateway.net.channel import Channel
 from wsgateway.observe.log import make_log
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.settings.addresses import bind_address
 from wsgateway.serve.gateway import ASKING_SECONDS, Gateway
 from wsgateway.serve.prologue import Client, ClientLeftError, read_request
+from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
 from wsgateway.wire.heads import RequestHead
 

@@ -34,13 +34,15 @@ def main() -> int:
     for kind, what in _KINDS.items():
         name = f"--{kind.replace('_', '-')}"
         parser.add_argument(name, type=int, metavar="N", help=f"how many {what}; default: by the time")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="where the log of the gateway goes; default: nowhere")
     options = vars(parser.parse_args())
+    log = options.pop("log")
     often = usual(options["seconds"])
     plan = Plan(**{key: often[key] if value is None else value for key, value in options.items()})
     print(plan, flush=True)
     many_descriptors()
     with tempfile.TemporaryDirectory() as folder:
-        report = trio.run(soak, plan, Path(folder))
+        report = trio.run(soak, plan, Path(folder), log)
     print(report)
     print("nothing is lost" if not report.judge.faults else f"{len(report.judge.faults)} faults")
     return 1 if report.judge.faults else 0

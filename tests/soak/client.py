@@ -47,7 +47,7 @@ async def _channel(judge: Judge, call: Call, sock: socket.socket, port: int) -> 
         judge.not_connected(call, error)
         return None
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Channel(sock)
+    return Asking(sock, call)
 
 
 async def agreed(judge: Judge, call: Call, channel: Channel, dialect: Dialect, path: str) -> Agreement | None:
@@ -69,6 +69,19 @@ async def agreed(judge: Judge, call: Call, channel: Channel, dialect: Dialect, p
         case None:
             judge.fault(f"{call}: no answer within {PATIENCE_SECONDS:g} s")
     return None
+
+
+class Asking(Channel):
+    """A channel that notes when the request is out: on a machine that is busy with so many clients it may be late."""
+
+    def __init__(self, sock: socket.socket, call: Call) -> None:
+        super().__init__(sock)
+        self._call = call
+
+    async def send(self, data: bytes) -> None:
+        await super().send(data)
+        if not self._call.asked:
+            self._call.asked = trio.current_time()
 
 
 class WrongMessageError(Exception):

@@ -63,8 +63,10 @@ class Figures:
 class Gateway:
     """What was started, and what has taken its place since."""
 
-    def __init__(self, file: Path, judge: Judge) -> None:
+    def __init__(self, file: Path, judge: Judge, log: Path | None) -> None:
+        """`log` is where all lines go that it writes."""
         self.file = file
+        self._log = log
         self._judge = judge
         self._awaited: list[Awaited] = []
         self._process: trio.Process | None = None
@@ -114,6 +116,9 @@ class Gateway:
         rest = b""
         async with output:
             async for data in output:
+                if self._log is not None:
+                    with self._log.open("ab") as log:
+                        log.write(data)
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     self._hear(line)

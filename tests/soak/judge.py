@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from wsgateway.dialects import Dialect
+from wsgateway.serve.gateway import ASKING_SECONDS
 from wsgateway.wire.closecodes import BAD_GATEWAY, GOING_AWAY
 from wsgateway.wire.events import Close
 
@@ -27,6 +28,8 @@ class Call:
     """of the client"""
     listener: str
     begun: float
+    asked: float = 0.0
+    """when it had sent its request"""
     upstream: str | None = None
     """which one is behind it, as far as it knows"""
     worker_killed: bool = False
@@ -108,8 +111,10 @@ class Judge:
             self.counts["lost with a worker, before an answer"] += 1
         elif call.listener != "public" and self.removals.since(call.begun):
             self.counts["came to a listener that was removed"] += 1
+        elif call.asked - call.begun > ASKING_SECONDS and self.drains.since(call.begun):
+            self.counts["asked a worker that was leaving too late"] += 1
         else:
-            self.fault(f"{call}: no answer: {why}")
+            self.fault(f"{call}: no answer: {why}; asked {call.asked - call.begun:.3f} s after it came")
 
     def closed(self, call: Call, dialect: Dialect, close: Close, parting: bool) -> None:
         """A session ended with a goodbye. `parting`: the client had said its own, and had all its messages."""

@@ -39,11 +39,11 @@ class Report:
         return "\n".join(lines)
 
 
-async def soak(plan: Plan, folder: Path) -> Report:
+async def soak(plan: Plan, folder: Path, log: Path | None = None) -> Report:
     """Runs it all. What should not have been is in the judge's `faults`."""
     judge = Judge()
     upstreams = [EchoProcess(f"upstream {number}") for number in range(1, UPSTREAMS + 1)]
-    gateway = Gateway(folder / "gateway.yaml", judge)
+    gateway = Gateway(folder / "gateway.yaml", judge, log)
     try:
         async with trio.open_nursery() as nursery:
             for upstream in upstreams:
