@@ -10,8 +10,16 @@ How a byte travels, from the wire to the wire:
     wire        what all dialects are made of: events, heads, masks, text, close codes
     net         one socket
 
-and around it: `settings` (the YAML file), `run` (the process), `observe` (the log), `probe` (a client of every
-dialect), `demo`, `cli`. `wire`, `dialects` and most of `relay` are pure: bytes in, bytes out, no input or output.
+and around it:
+
+    settings    the YAML file, checked
+    run         the supervisor, which opens what listens; its workers, each of which serves; reload, drain, hand-over;
+                systemd
+    observe     the log, the tally of each worker, and the admin pages that tell of all: status, health, metrics
+    probe       a client of every dialect
+    demo, cli
+
+`wire`, `dialects` and most of `relay` are pure: bytes in, bytes out, no input or output.
 """
 
 __version__ = "0.1.0"

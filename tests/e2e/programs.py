@@ -51,6 +51,7 @@ INSTALLATION = {
     "node": "apt install nodejs npm",
     "openssl": "apt install openssl",
     "phantomjs": _NPM,
+    "systemd-analyze": "apt install systemd",
     "ws": _NPM,
     "ws-old": _NPM,
 }

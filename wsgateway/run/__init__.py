@@ -1,1 +1,1 @@
-"""A process and its life: listeners up, signals, drain, systemd."""
+"""Processes and their lives: a supervisor and its workers, listeners up, signals, reload, drain, hand-over, systemd."""

@@ -55,7 +55,7 @@ class Target:
     backup: bool = False
     """whether it is for the time when no other can be used"""
     max_connections: int | None = None
-    """how many may be open at once to each of its addresses, in each process; None: any number"""
+    """how many may be open at once to each of its addresses; None: any number"""
 
     @property
     def secure(self) -> bool:
@@ -92,7 +92,7 @@ class Upstream:
     """the Host that they see: preserve is the client's, target is their own, all else is itself"""
     send_proxy_protocol: ProxyVersion = "none"
     max_connections: int | None = None
-    """how many may be open at once, in each process; None: any number"""
+    """how many may be open at once; None: any number"""
     balance: Balance = field(default_factory=Balance)
     queue: Queue = field(default_factory=Queue)
     attempts: int = 2
