@@ -192,6 +192,18 @@ async def test_a_file_that_is_not_good_changes_nothing(file: Path) -> None:
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")
 
 
+async def test_a_bug_in_a_reload_costs_nobody_a_session(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with supervised(file, whole(9)) as gateway:
+        pids = await gateway.pids()
+        with monkeypatch.context() as broken:
+            broken.setattr("wsgateway.run.supervisor.workers", lambda _: 1 / 0)
+            gateway.signal(signal.SIGHUP)
+            gateway.lines.entries.remove(await gateway.lines.line("bug"))
+        gateway.signal(signal.SIGHUP)
+        await gateway.lines.line("reloaded")
+        assert await gateway.pids() == pids
+
+
 async def test_a_removed_listener_refuses_clients_and_the_others_keep_their_sockets(file: Path) -> None:
     text = whole(9)
     two = text.replace("defaults:", '  - {name: more, bind: ["localhost:0"]}\ndefaults:')

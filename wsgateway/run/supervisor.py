@@ -157,10 +157,14 @@ class Supervisor:
         self._job.listening.close_but_admin()
 
     async def _change(self) -> None:
-        """Makes one change after the other."""
+        """Makes one change after the other. A bug of ours in one costs nobody a session."""
         with self._changes:
             async for change in self._wishes:
-                await change()
+                try:
+                    await change()
+                except Exception:
+                    self._log.exception("bug")
+                    self._manager.tell("READY=1")
 
     # -- changes ---------------------------------------------------------------------------------------------------
 
