@@ -162,7 +162,7 @@ class Supervisor:
             async for change in self._wishes:
                 try:
                     await change()
-                except Exception:
+                except Exception:  # noqa: BLE001  it is logged
                     self._log.exception("bug")
                     self._manager.tell("READY=1")
 

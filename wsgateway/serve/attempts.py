@@ -1,6 +1,7 @@
 """The way to a server that serves: one target after the other is tried, as long as the client knows nothing of it."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import trio
@@ -54,8 +55,9 @@ async def _room(search: Search, client: Channel, seconds: float) -> Lease:
     fault: WsgatewayError | None = None
 
     async def leave() -> None:
-        await client.left()
-        nursery.cancel_scope.cancel()
+        with suppress(OSError):  # without a descriptor to see it leave, it is served as if it stayed
+            await client.left()
+            nursery.cancel_scope.cancel()
 
     try:
         async with trio.open_nursery() as nursery:
