@@ -5,7 +5,7 @@ How a byte travels, from the wire to the wire:
     serve       accepts a client, reads its head, opens its session, parts at the end
     dialects    recognise what it speaks; each is a handshake and a framing, and has one file
     policy      finds its route
-    upstream    connects to the route's target, and shakes hands in its dialect
+    upstream    chooses a target of the route's upstream, connects to it, and shakes hands in its dialect
     relay       moves the bytes of all sessions: `translate` turns frames of one dialect into those of another
     wire        what all dialects are made of: events, heads, masks, text, close codes
     net         one socket

@@ -6,6 +6,8 @@
     |-- UpstreamError     the upstream is down, silent or wrong      carries an HTTP status
     |-- SettingsError     a configuration that cannot be used        carries every problem found
     |-- ClientLeftError   a client gone before it had a session      (serve.prologue)
+    |-- StartError        workers that cannot come up                (run.crew)
+    |-- SuccessionError   a successor that does not come up          (run.succession)
     `-- ProbeError        a question that cannot be asked            (probe.client)
 
 An error carries what is needed to answer it, so no caller asks for its type twice. Anything else that
