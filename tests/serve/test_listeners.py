@@ -125,3 +125,17 @@ async def test_a_client_that_has_gone_before_it_is_accepted_costs_nothing() -> N
         client = await gateway.connect(MODERN.request)
         await upstream.agree()
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_client_whose_socket_is_of_no_use_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Upstream() as upstream, serving_text(configuration(upstream.port)) as gateway:
+        session = await gateway.connect(MODERN.request)
+        behind, _ = await upstream.agree()
+        await session.head()
+        with monkeypatch.context() as broken:
+            broken.setattr(socket, "TCP_NODELAY", 9999)  # which no kernel knows
+            assert await (await gateway.connect()).rest() == b""
+            line = await gateway.lines.line("cannot serve", client=session.name.partition(":")[0])
+            assert line["why"] == "Protocol not available"
+        await behind.send(b"\x81\x05Hello")
+        assert await session.exactly(7) == b"\x81\x05Hello"

@@ -127,10 +127,15 @@ class Acceptor:
                 await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
                 return True
             self.entrance.exhausted = False
-            self._start(sessions, accepted, address)
+            try:
+                self._start(sessions, accepted, address)
+            except OSError as error:  # as of a socket that is not what we think: it costs no other client
+                accepted.close()
+                self._gateway.log.error("cannot serve", client=str(address[0]), why=error.strerror)
         return True
 
     def _start(self, sessions: trio.Nursery, sock: socket.socket, address: tuple[str, int]) -> None:
+        """Gives a client its task. Raises OSError if it cannot have one."""
         sock.setblocking(False)
         local = None
         if sock.family == socket.AF_UNIX:
