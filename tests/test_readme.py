@@ -6,14 +6,30 @@ from pathlib import Path
 
 import wsgateway.dialects
 from wsgateway.dialects import DIALECTS
+from wsgateway.observe.pages import pages
+from wsgateway.observe.status import Status
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+def section(heading: str) -> str:
+    """What stands below a heading."""
+    return README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
 def test_the_table_of_dialects_is_the_one_that_the_gateway_has() -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", section("Who speaks what"), re.MULTILINE)
     assert rows == [(dialect.name, dialect.spoken_by) for dialect in DIALECTS.values()]
+
+
+async def test_the_table_of_pages_is_what_a_gateway_has() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| .+ \|$", section("How it is"), re.MULTILINE)
+
+    async def status() -> Status:
+        return {}
+
+    assert rows == list(pages(status))
 
 
 def test_the_two_commands_are_one_line_each() -> None:

@@ -95,6 +95,23 @@ async def test_a_reload_that_the_last_worker_refuses_is_taken_back_by_the_others
         assert not gateway.count("worker ended")
 
 
+# -- who waits ---------------------------------------------------------------------------------------------------
+
+
+async def test_who_waits_when_the_whole_gateway_ends_is_still_answered(file: Path) -> None:
+    async with supervised(file, whole(9)) as gateway:
+        [pid] = await gateway.pids()
+        os.kill(pid, signal.SIGSTOP)
+        waiting = [await gateway.connect(PLAIN) for _ in range(5)]
+        gateway.signal(signal.SIGTERM)
+        await gateway.lines.line("stopping")
+        os.kill(pid, signal.SIGCONT)
+        for client in waiting:
+            assert (await client.head()).startswith(b"HTTP/1.1 426 ")
+            await client.close()
+        await gateway.ended.wait()
+
+
 # -- bounds ------------------------------------------------------------------------------------------------------
 
 
