@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ import trio
 from tests.net.certificates import Authority
 from tests.support import Peer
 
-from .gateways import Gateway, supervised, whole
+from .gateways import ADMIN, Gateway, supervised, whole
 
 PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -170,3 +171,41 @@ async def test_a_renewed_certificate_is_shown_by_all_workers_and_by_those_that_c
         os.kill(pids[0], signal.SIGKILL)
         await gateway.lines.nth("worker serves", 3)
         assert await serials(gateway, authority, await gateway.pids()) == [new, new]
+
+
+# -- admin pages -------------------------------------------------------------------------------------------------
+
+
+def other_addresses() -> list[str]:
+    """An address of this machine that is not the loopback's, if it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, suppress(OSError):
+        sock.connect(("198.51.100.1", 9))  # nothing is sent
+        return [sock.getsockname()[0]]
+    return []
+
+
+async def test_who_is_not_allowed_to_see_the_admin_pages_is_hung_up_on_until_a_reload_allows_it(file: Path) -> None:
+    others = other_addresses()
+    text = whole(9).replace(ADMIN, 'admin: {bind: "0.0.0.0:0", allow: [203.0.113.0/24]}\n')
+    async with supervised(file, text) as gateway:
+        line = await gateway.lines.line("admin pages")
+        port = int(line["address"].rpartition(":")[2])
+
+        async def asked(host: str) -> bytes:
+            peer = Peer(await trio.open_tcp_stream(host, port))
+            try:
+                await peer.send(PLAIN.replace(b"/", b"/health/live", 1))
+                return await peer.rest()
+            except trio.BrokenResourceError:  # over unread bytes the end is a reset
+                return b""
+            finally:
+                await peer.close()
+
+        for host in others:
+            assert await asked(host) == b""
+        assert (await asked("127.0.0.1")).endswith(b"alive\n")
+        gateway.write(text.replace("203.0.113.0/24", ", ".join([*others, "203.0.113.0/24"])))
+        gateway.signal(signal.SIGHUP)
+        await gateway.lines.line("reloaded")
+        for host in others:
+            assert (await asked(host)).endswith(b"alive\n")

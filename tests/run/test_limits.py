@@ -78,7 +78,9 @@ def test_too_few_descriptors_are_told_with_their_numbers() -> None:
     [line] = lines.entries
     assert (line["event"], line["level"]) == ("few descriptors", "warning")
     assert (line["limit"], line["needed"], line["connections"]) == (1024, 40_033, 495)
-    assert line["why"] == "max_connections are 20000 together; lower them, or raise LimitNOFILE (ulimit -n)"
+    assert (
+        line["why"] == "max_connections are 20000 together for a worker; lower them, or raise LimitNOFILE (ulimit -n)"
+    )
 
 
 def test_a_process_takes_all_the_descriptors_that_it_may_have() -> None:

@@ -76,7 +76,8 @@ def warn_of_few(settings: Settings, limit: int, log: Log) -> None:
             limit=limit,
             needed=needed(settings),
             connections=_connections(within(settings, limit)),
-            why=f"max_connections are {_connections(settings)} together; lower them, or raise LimitNOFILE (ulimit -n)",
+            why=f"max_connections are {_connections(settings)} together for a worker;"
+            " lower them, or raise LimitNOFILE (ulimit -n)",
         )
 
 
