@@ -61,6 +61,7 @@ def test_a_worker_has_its_share_of_each_bound_on_connections_rounded_up() -> Non
     )
     whole = parse(text.replace("    queue:", "    max_connections: 10\n    queue:"), "test.yaml")
     assert share(whole, 1) == whole
+    assert share(whole, 3).workers == 3
     third = share(whole, 3)
     [listener], upstream = third.listeners, third.upstreams["behind"]
     assert (listener.max_connections, upstream.max_connections, upstream.targets[0].max_connections) == (34, 4, 3)

@@ -4,12 +4,14 @@ import socket
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.openings import BY_DIALECT
-from tests.support import Upstream, configuration, serving_text
+from tests.support import Peer, Upstream, configuration, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.listeners import FULL_PAUSE_SECONDS, listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
 
@@ -87,6 +89,13 @@ def test_if_one_address_cannot_be_listened_on_none_is() -> None:
     assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
 
 
+def queued(name: tuple[str, int]) -> Peer:
+    """A client whom the kernel has answered, and nobody has accepted yet."""
+    sock = socket.create_connection(name)
+    sock.setblocking(False)
+    return Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
+
+
 async def test_a_listener_serves_all_its_addresses_and_counts_their_clients_together() -> None:
     async with Upstream() as upstream:
         text = configuration(upstream.port, listener="max_connections: 2")
@@ -139,3 +148,26 @@ async def test_a_client_whose_socket_is_of_no_use_costs_no_other(monkeypatch: py
             assert line["why"] == "Protocol not available"
         await behind.send(b"\x81\x05Hello")
         assert await session.exactly(7) == b"\x81\x05Hello"
+
+
+async def test_a_worker_that_has_its_share_leaves_clients_to_the_others_for_a_moment(mock_clock: MockClock) -> None:
+    async with Upstream() as upstream:
+        text = configuration(upstream.port, listener="max_connections: 1") + "workers: 2\n"
+        async with serving_text(text) as gateway:
+            [[listening]] = gateway.listening.shared().values()
+            name = ("127.0.0.1", gateway.port)
+            # Nothing is accepted between these lines. It takes one of them, as many as it may have, and no more.
+            first, taken, refused = (queued(name) for _ in range(3))
+            await first.send(MODERN.request)
+            await upstream.agree()
+            assert (await first.head()).startswith(b"HTTP/1.1 101 ")
+            await wait_all_tasks_blocked()
+            with listening.accept()[0] as accepted:  # as another worker does
+                assert accepted.getpeername() == taken.stream.socket.getsockname()
+            await refused.send(MODERN.request)
+            await wait_all_tasks_blocked()
+            assert gateway.service.status()["turned_away"] == 0
+            mock_clock.jump(FULL_PAUSE_SECONDS)
+            assert (await refused.head()).startswith(b"HTTP/1.1 503 ")
+            for client in (first, taken, refused):
+                await client.close()

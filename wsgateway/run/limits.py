@@ -45,6 +45,7 @@ def share(settings: Settings, workers: int) -> Settings:
 
     return replace(
         settings,
+        workers=workers,
         listeners=tuple(replace(each, max_connections=part(each.max_connections)) for each in settings.listeners),
         upstreams={name: upstream(each) for name, each in settings.upstreams.items()},
     )

@@ -43,9 +43,14 @@ class Entrance:
     exhausted: bool = False
     """whether the log knows that nothing can be accepted now"""
 
+    @property
+    def full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        return self.connections >= self.listener.max_connections
+
     def enter(self) -> None:
         """Counts one connection more. Raises HandshakeError (503) if there are as many as there may be."""
-        if self.connections >= self.listener.max_connections:
+        if self.full:
             raise HandshakeError("too many connections", 503, kind="limit")
         self.connections += 1
 

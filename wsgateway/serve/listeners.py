@@ -20,6 +20,8 @@ BACKLOG = 4096
 ACCEPTS_PER_TURN = 64
 # Others may give back what there is too little of.
 EXHAUSTED_PAUSE_SECONDS = 0.1
+# Chance deals clients out to workers: who has its share of them gives the others so long to take the next.
+FULL_PAUSE_SECONDS = 0.05
 # Who may connect to a Unix socket: our user, and our group, which a proxy can be a member of.
 UNIX_MODE = 0o660
 
@@ -95,6 +97,8 @@ class Acceptor:
             with self._open:
                 while True:
                     await trio.lowlevel.wait_readable(self.sock)
+                    if self._another_may_have_room:
+                        await trio.sleep(FULL_PAUSE_SECONDS)
                     await self._accept(sessions)
             # Who calls all the time does not keep it.
             for _ in range(BACKLOG // ACCEPTS_PER_TURN):
@@ -110,8 +114,13 @@ class Acceptor:
         self._leaves_them = others_accept
         self._open.cancel()
 
+    @property
+    def _another_may_have_room(self) -> bool:
+        return self.entrance.full and self._gateway.settings.workers != 1
+
     async def _accept(self, sessions: trio.Nursery) -> bool:
         """Accepts some of those who wait. Whether there may be more."""
+        refuses = self.entrance.full
         for _ in range(ACCEPTS_PER_TURN):
             try:
                 accepted, address = self.sock.accept()
@@ -132,6 +141,8 @@ class Acceptor:
             except OSError as error:  # as of a socket that is not what we think: it costs no other client
                 accepted.close()
                 self._gateway.log.error("cannot serve", client=str(address[0]), why=error.strerror)
+            if not refuses and self._another_may_have_room:
+                break
         return True
 
     def _start(self, sessions: trio.Nursery, sock: socket.socket, address: tuple[str, int]) -> None:

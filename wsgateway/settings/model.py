@@ -382,7 +382,7 @@ class Settings:
     """what holds while a head is read, and there is no route yet"""
     shutdown: Shutdown = Shutdown()
     workers: int | None = 1
-    """how many processes serve; None: one for each core that we may use"""
+    """how many processes serve; None: one for each core that we may use, until it is counted"""
     logging: Logging = Logging()
     admin: Admin | None = None
     """None: the gateway tells nobody of itself"""
