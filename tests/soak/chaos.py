@@ -79,6 +79,7 @@ class Chaos:
         self._text = configuration(upstreams, plan.workers)
         self._workers = plan.workers
         self._file = trio.Lock()  # and whoever reads it
+        self._killing = trio.Lock()
         self._outage = trio.Lock()
 
     async def run(self) -> None:
@@ -180,20 +181,21 @@ class Chaos:
     # -- what is done to processes ---------------------------------------------------------------------------------
 
     async def _kill(self) -> None:
-        pid = self._random.choice(await self._gateway.workers())
-        try:
-            os.kill(pid, signal.SIGSTOP)
-        except ProcessLookupError:  # it has just left
-            return
-        await _stopped(pid)
-        theirs = clients_of(pid)
-        for call in self._judge.live:
-            if call.port in theirs:
-                call.worker_killed = True
-                self._judge.counts["connections of killed workers"] += 1
-        os.kill(pid, signal.SIGKILL)
-        await ended(pid)
-        self._judge.counts["workers killed"] += 1
+        async with self._killing:
+            pid = self._random.choice(await self._gateway.workers())
+            try:
+                os.kill(pid, signal.SIGSTOP)
+                await _stopped(pid)
+                theirs = clients_of(pid)
+            except (ProcessLookupError, FileNotFoundError):  # it has just left
+                return
+            for call in self._judge.live:
+                if call.port in theirs:
+                    call.worker_killed = True
+                    self._judge.counts["connections of killed workers"] += 1
+            os.kill(pid, signal.SIGKILL)
+            await ended(pid)
+            self._judge.counts["workers killed"] += 1
 
     async def _have_outage(self) -> None:
         async with self._outage:
