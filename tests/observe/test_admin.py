@@ -64,6 +64,7 @@ class Site:
         self.status = STATUS
         self.port = sock.getsockname()[1]
         self.lines = lines
+        self.scope = trio.CancelScope()
 
     async def say(self) -> Status:
         return self.status
@@ -101,10 +102,9 @@ async def admin_site(admits: Callable[[str], bool] = lambda ip: True) -> AsyncIt
         site = Site(sock, lines)
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
-                scope = trio.CancelScope()
-                nursery.start_soon(Admin(pages(site.say), admits, lines.log()).run, [sock], scope)
+                nursery.start_soon(Admin(pages(site.say), admits, lines.log()).run, [sock], site.scope)
                 yield site
-                scope.cancel()
+                site.scope.cancel()
 
 
 async def test_health_is_told_by_the_status_of_the_answer() -> None:
@@ -215,6 +215,18 @@ async def test_so_many_may_ask_at_once_and_the_others_wait(monkeypatch: pytest.M
         assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
         for each in [*silent, peer]:
             await each.close()
+
+
+async def test_who_has_come_is_answered_when_nobody_is_accepted_any_more() -> None:
+    async with admin_site() as site:
+        peer = await site.connect()
+        await peer.send(b"GET /health/live HTTP/1.1\r\n")
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        site.scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        await peer.send(b"Host: a\r\n\r\n")
+        assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
+        await peer.close()
 
 
 async def test_who_asks_for_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:

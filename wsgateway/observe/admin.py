@@ -40,13 +40,15 @@ class Admin:
         self._room = trio.CapacityLimiter(MOST_CLIENTS)
 
     async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
-        """Serves on sockets that listen and are the caller's, until the scope is cancelled."""
-        with scope:
-            async with trio.open_nursery() as nursery:
-                for sock in socks:
-                    nursery.start_soon(self._accept, sock, nursery)
+        """Serves on sockets that listen and are the caller's, until the scope is cancelled; who has come by then is
+        still answered."""
+        async with trio.open_nursery() as clients:
+            with scope:
+                async with trio.open_nursery() as nursery:
+                    for sock in socks:
+                        nursery.start_soon(self._accept, sock, clients)
 
-    async def _accept(self, sock: socket.socket, nursery: trio.Nursery) -> None:
+    async def _accept(self, sock: socket.socket, clients: trio.Nursery) -> None:
         while True:
             # Those for whom there is no room wait in the kernel.
             async with self._room:
@@ -61,8 +63,9 @@ class Admin:
                 continue
             client.setblocking(False)
             token = object()
-            await self._room.acquire_on_behalf_of(token)
-            nursery.start_soon(self._serve, trio.SocketStream(trio.socket.from_stdlib_socket(client)), token)
+            with trio.CancelScope(shield=True):  # who is accepted must not be lost
+                await self._room.acquire_on_behalf_of(token)
+            clients.start_soon(self._serve, trio.SocketStream(trio.socket.from_stdlib_socket(client)), token)
 
     async def _serve(self, stream: trio.SocketStream, token: object) -> None:
         try:
