@@ -8,8 +8,8 @@ from random import Random
 
 import trio
 
-from .gateway import Gateway, ended
-from .judge import LATE_SECONDS, Judge, Period
+from .gateway import LOOK_SECONDS, Gateway, ended
+from .judge import LATE_SECONDS, Call, Judge, Period
 from .outage import EchoProcess
 from .plan import Plan
 
@@ -122,9 +122,8 @@ class Chaos:
     async def _take(self, text: str, workers: int) -> None:
         gateway, judge = self._gateway, self._judge
         removal = leaving = None
-        if "second" in gateway.ports and _SECOND not in text:
+        if _SECOND in self._text and _SECOND not in text:
             removal = judge.removals.begin()
-            del gateway.ports["second"]
         if workers < self._workers:
             leaving = judge.drains.begin()
         gateway.file.write_text(text)
@@ -135,6 +134,7 @@ class Chaos:
         self._text, self._workers = text, workers
         if removal is not None:
             removal.end()
+            gateway.ports.pop("second", None)
         if leaving is not None:
             await self._has_left(leaving, workers)
 
@@ -189,26 +189,36 @@ class Chaos:
                 theirs = clients_of(pid)
             except (ProcessLookupError, FileNotFoundError):  # it has just left
                 return
-            for call in self._judge.live:
-                if call.port in theirs:
-                    call.worker_killed = True
-                    self._judge.counts["connections of killed workers"] += 1
+            lost = {call for call in self._judge.live if call.port in theirs}
+            for call in lost:
+                call.worker_killed = True
+            self._judge.counts["connections of killed workers"] += len(lost)
             os.kill(pid, signal.SIGKILL)
             await ended(pid)
             self._judge.counts["workers killed"] += 1
+            await self._see_gone(lost, "worker")
 
     async def _have_outage(self) -> None:
         async with self._outage:
             upstream = self._random.choice(self._upstreams)
             period = self._judge.outages.begin()
-            for call in self._judge.live:
-                if call.upstream in (None, upstream.name):
-                    call.upstream_killed = True
+            lost = {call for call in self._judge.live if call.upstream == upstream.name}
+            for call in lost | {call for call in self._judge.live if call.upstream is None}:
+                call.upstream_killed = True
             await upstream.kill()
+            await self._see_gone(lost, "upstream")
             await trio.sleep(self._random.uniform(0, LONGEST_OUTAGE_SECONDS))
             await upstream.start()
             period.end()
             self._judge.counts["upstreams killed"] += 1
+
+    async def _see_gone(self, lost: set[Call], what: str) -> None:
+        """Waits until clients know that they have lost their session."""
+        with trio.move_on_after(LATE_SECONDS):
+            while lost & self._judge.live:  # noqa: ASYNC110  each of many may be the last
+                await trio.sleep(LOOK_SECONDS)
+        for call in lost & self._judge.live:
+            self._judge.fault(f"{call}: still there {LATE_SECONDS:g} s after its {what} was killed")
 
 
 async def _stopped(pid: int) -> None:
