@@ -21,6 +21,8 @@ from tests.support import PATIENCE_SECONDS, Lines, Peer, configuration
 from wsgateway.run.supervisor import Supervisor
 from wsgateway.settings.load import read
 
+# Processes that start one after the other: each takes seconds where all cores are busy.
+SEVERAL = 6
 ADMIN = 'admin: {bind: "127.0.0.1:0"}\n'
 
 
@@ -117,7 +119,7 @@ async def started(file: Path, text: str, **options: Any) -> AsyncIterator[Gatewa
         gateway.ended.set()
 
     try:
-        with trio.fail_after(2 * PATIENCE_SECONDS):
+        with trio.fail_after(SEVERAL * PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
                 try:
