@@ -15,7 +15,7 @@ from wsgateway.cli import main
 
 GOOD, FAULT, USAGE = 0, 1, 2
 MODERN = BY_DIALECT["rfc6455"]
-EXAMPLES = sorted((Path(__file__).parent.parent / "config").glob("*.yaml"))
+EXAMPLES = [Path(__file__).parent.parent / "config" / name for name in ("minimal.yaml", "wsgateway.yaml")]
 
 BAD = """\
 version: 1

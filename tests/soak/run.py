@@ -130,7 +130,7 @@ def _open(status: Status) -> Iterator[str]:
     for worker in status["workers"]:
         told = worker["status"]
         opened, ended = (sum(told[key].values()) for key in ("opened", "ended"))
-        if opened != ended or told["sessions"]["by_dialect"]:
+        if opened != ended or told["sessions"]:
             yield f"worker {worker['worker']} has opened {opened} sessions and ended {ended}"
         for key in ("connections", "pools"):
             if any(each["open"] for each in told[key].values()):
