@@ -196,7 +196,7 @@ async def test_a_bug_in_a_reload_costs_nobody_a_session(file: Path, monkeypatch:
     async with supervised(file, whole(9)) as gateway:
         pids = await gateway.pids()
         with monkeypatch.context() as broken:
-            broken.setattr("wsgateway.run.supervisor.workers", lambda _: 1 / 0)
+            broken.setattr("wsgateway.run.supervisor.Job", lambda *_: 1 / 0)
             gateway.signal(signal.SIGHUP)
             gateway.lines.entries.remove(await gateway.lines.line("bug"))
         gateway.signal(signal.SIGHUP)
