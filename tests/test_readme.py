@@ -2,9 +2,15 @@
 
 import doctest
 import re
+import socket
 from pathlib import Path
+from typing import Any
+
+import trio
+import trio.testing
 
 import wsgateway.dialects
+from tests.support import PATIENCE_SECONDS, configuration, head_of
 from wsgateway.dialects import DIALECTS
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
@@ -52,6 +58,24 @@ def test_the_library_does_what_the_readme_says() -> None:
     result = doctest.DocTestRunner().run(examples, out=said.append)
     assert result.attempted > 10
     assert not result.failed, "".join(said)
+
+
+async def test_a_whole_gateway_runs_in_a_program_of_somebody_else(tmp_path: Path) -> None:
+    block = re.search(r"^```python\n(from .*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    program: dict[str, Any] = {}
+    exec(block[1], program)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        (tmp_path / "gateway.yaml").write_text(configuration(9).replace("127.0.0.1:0", f"127.0.0.2:{port}"))
+        with trio.fail_after(PATIENCE_SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(program["serve"], tmp_path / "gateway.yaml")
+                await trio.testing.wait_all_tasks_blocked()
+                async with await trio.open_tcp_stream("127.0.0.2", port) as client:
+                    await client.send_all(head_of("GET / HTTP/1.1", "Host: example.com"))
+                    assert (await client.receive_some()).startswith(b"HTTP/1.1 426 ")
+                nursery.cancel_scope.cancel()
 
 
 def test_the_library_does_what_its_own_docstring_says() -> None:
