@@ -15,20 +15,15 @@ import logging
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 import trio
-from websockets.exceptions import ConnectionClosed
-from websockets.trio.server import ServerConnection
-from websockets.trio.server import serve as serve_websockets
-from websockets.typing import Subprotocol
 
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
@@ -378,33 +373,6 @@ async def serving_text(text: str) -> AsyncIterator[Running]:
         for entry in lines.entries:
             print(entry)
     assert not lines.every("bug")
-
-
-Handler = Callable[[ServerConnection], Any]
-
-
-async def echo(connection: ServerConnection) -> None:
-    """Sends each message back."""
-    try:
-        while True:  # and not `async for`, whose generator is an error where a test ends before it does
-            await connection.send(await connection.recv())
-    except ConnectionClosed:
-        return
-
-
-def prefer_sample(_: ServerConnection, offered: list[Subprotocol]) -> Subprotocol | None:
-    """Chooses the subprotocol of the drafts' examples."""
-    return Subprotocol("sample") if "sample" in offered else None
-
-
-@asynccontextmanager
-async def websockets_server(handler: Handler = echo, **options: Any) -> AsyncIterator[int]:
-    """A server that somebody else wrote; gives its port."""
-    async with trio.open_nursery() as nursery:
-        start = partial(serve_websockets, handler, 0, host="127.0.0.1", ping_interval=None, **options)
-        server = await nursery.start(start)
-        yield server.listeners[0].socket.getsockname()[1]
-        nursery.cancel_scope.cancel()
 
 
 def head_of(start: str, *lines: str) -> bytes:

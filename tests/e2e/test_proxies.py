@@ -9,8 +9,9 @@ import pytest
 import trio
 from websockets.trio.server import ServerConnection
 
+from tests.backends import echo, websockets_server
 from tests.openings import OPENINGS, Opening
-from tests.support import Lines, Peer, echo, serving_text, websockets_server
+from tests.support import Lines, Peer, serving_text
 
 from .proxies import in_front, table
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import trio
 from websockets.trio.server import ServerConnection
 
+from tests.backends import websockets_server
 from tests.openings import BY_DIALECT, OPENINGS
 from tests.run.gateways import Numbers, send_back
-from tests.support import websockets_server
 
 from .programs import tool
 from .several import FILE, GATEWAYS, Several

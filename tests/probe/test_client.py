@@ -5,7 +5,8 @@ import re
 import pytest
 import trio
 
-from tests.support import Upstream, prefer_sample, serving, switching, websockets_server
+from tests.backends import prefer_sample, websockets_server
+from tests.support import Upstream, serving, switching
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import Question
 

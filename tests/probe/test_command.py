@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.backends import prefer_sample, websockets_server
 from tests.net.certificates import Authority
 from tests.openings import HIXIE, MORE
-from tests.support import PATIENCE_SECONDS, Upstream, prefer_sample, serving, websockets_server
+from tests.support import PATIENCE_SECONDS, Upstream, serving
 from wsgateway.cli import main
 from wsgateway.dialects import DIALECTS
 

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import HIXIE, MORE
-from tests.support import Peer, Upstream, head_of, serving, websockets_server
+from tests.support import Peer, Upstream, head_of, serving
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import Question
 

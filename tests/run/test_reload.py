@@ -12,10 +12,11 @@ import trustme
 import websockets.trio.client
 from websockets.trio.client import ClientConnection
 
+from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, Session, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, http_configuration, serving_http
-from tests.support import Peer, Running, Upstream, configuration, serving, serving_text, websockets_server
+from tests.support import Peer, Running, Upstream, configuration, serving, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening
 from wsgateway.settings.load import parse

@@ -10,9 +10,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from tests.backends import websockets_server
 from tests.openings import BY_DIALECT
 from tests.processes import GatewayProcess, session
-from tests.support import Peer, Upstream, configuration, websockets_server
+from tests.support import Peer, Upstream, configuration
 from wsgateway.run.crew import LONGEST_PAUSE_SECONDS, StartError, pause_seconds
 
 from .gateways import Gateway, Numbers, end, send_back, started, supervised, whole

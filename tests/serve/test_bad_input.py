@@ -4,8 +4,9 @@ connection; nothing of it reaches the upstream, and a session that was open befo
 
 import pytest
 
+from tests.backends import websockets_server
 from tests.openings import BY_DIALECT, CHALLENGE, HIXIE75, HIXIE76, KEY, KEY1, RFC6455
-from tests.support import Running, Upstream, fields, head_of, serving, values, websockets_server
+from tests.support import Running, Upstream, fields, head_of, serving, values
 
 # Behind every refused request there is another that could be taken for one of ours.
 PIPELINED = b"GET /admin HTTP/1.1\r\nHost: example.com\r\n\r\n"

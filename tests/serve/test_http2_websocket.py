@@ -7,9 +7,10 @@ from h2.events import ConnectionTerminated, RemoteSettingsChanged, StreamEnded
 from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, GoAwayFrame
 
+from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import Upstream, head_of, serving, values, websockets_server
+from tests.support import Upstream, head_of, serving, values
 
 from .http2 import CLOSE, CONNECT, HELLO, HELLO_BACK, Client, Headers, listener
 

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from tests.backends import prefer_sample, websockets_server
 from tests.openings import (
     BY_DIALECT,
     CHALLENGE,
@@ -15,7 +16,7 @@ from tests.openings import (
     RFC6455,
     Opening,
 )
-from tests.support import Upstream, head_of, prefer_sample, serving, values, websockets_server
+from tests.support import Upstream, head_of, serving, values
 from wsgateway.dialects import DIALECTS
 
 every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)

@@ -5,7 +5,8 @@ import websockets.trio.client
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.trio.client import ClientConnection
 
-from tests.support import serving, websockets_server
+from tests.backends import websockets_server
+from tests.support import serving
 
 
 async def listen(client: ClientConnection) -> None:

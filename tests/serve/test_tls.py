@@ -11,9 +11,10 @@ import trio.testing
 import trustme
 from websockets.trio.client import connect as connect_websocket
 
+from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening, Session
-from tests.support import Peer, Running, Upstream, configuration, head_of, serving, values, websockets_server
+from tests.support import Peer, Running, Upstream, configuration, head_of, serving, values
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.load import parse
 

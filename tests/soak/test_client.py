@@ -10,7 +10,8 @@ import trio
 from websockets.exceptions import ConnectionClosed
 from websockets.trio.server import ServerConnection
 
-from tests.support import PATIENCE_SECONDS, websockets_server
+from tests.backends import websockets_server
+from tests.support import PATIENCE_SECONDS
 from wsgateway.dialects import DIALECTS
 
 from .client import Session, agreed, connected

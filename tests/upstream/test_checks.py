@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import PATIENCE_SECONDS, Peer, Upstream, head_of, switching, values, websockets_server
+from tests.support import PATIENCE_SECONDS, Peer, Upstream, head_of, switching, values
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.addresses import target as read

@@ -14,8 +14,9 @@ import trio
 import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
+from tests.backends import websockets_server
 from tests.serve.exchanging import HTTP_GET
-from tests.support import Running, Upstream, serving, serving_text, websockets_server
+from tests.support import Running, Upstream, serving, serving_text
 
 from .targets import MODERN, agreeable, finish, session, several
 

@@ -5,9 +5,10 @@ import ssl
 import pytest
 import trio
 
+from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, OPENINGS, Opening
-from tests.support import Upstream, serving, websockets_server
+from tests.support import Upstream, serving
 
 MODERN = BY_DIALECT["rfc6455"]
 HERE = {"url": "wss://127.0.0.1"}
