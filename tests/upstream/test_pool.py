@@ -3,7 +3,6 @@
 The clock jumps when everybody waits, and nobody is connected to.
 """
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -15,24 +14,11 @@ from wsgateway.errors import HandshakeError, UpstreamError
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import HealthChecks, PassiveCheck, Queue
-from wsgateway.upstream.pool import Lease, Pool, Pools
+from wsgateway.upstream.pool import Lease, Pool
 from wsgateway.upstream.resolve import Found
 from wsgateway.upstream.search import Search
 
-A, B, C = (Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in (1, 2, 3))
-NAMED = Target("chat.internal", 80, "ws://chat.internal")
-FAILED = UpstreamError("closed the connection during the handshake")
-
-
-def pool_of(*targets: Target, lines: Lines | None = None, **options: object) -> Pool:
-    upstream = replace(Upstream("chat", targets), **options)  # type: ignore[arg-type]
-    return Pool(upstream, (lines or Lines()).log())
-
-
-def taken(pool: Pool, key: str | None = None) -> Lease:
-    lease = Search(pool, key).take()
-    assert lease is not None
-    return lease
+from .pooled import FAILED, NAMED, A, B, C, Resolver, hosts, pool_of, taken
 
 
 def urls(pool: Pool, times: int) -> list[str]:
@@ -192,26 +178,6 @@ async def test_the_bound_of_an_upstream_counts_all_its_places(autojump_clock: Mo
 # -- names -------------------------------------------------------------------------------------------------------
 
 
-class Resolver:
-    """What names lead to, as the test says."""
-
-    def __init__(self, *hosts: str) -> None:
-        self.hosts = hosts
-        self.fails: Exception | None = None
-        self.asked = 0
-
-    async def __call__(self, target: Target) -> list[Found]:
-        self.asked += 1
-        await trio.lowlevel.checkpoint()
-        if self.fails is not None:
-            raise self.fails
-        return [Found(Address(host, target.port), target.weight) for host in self.hosts]
-
-
-def hosts(pool: Pool) -> list[str]:
-    return [place.address.host for place in pool.places]
-
-
 async def test_each_address_of_a_name_is_a_place_and_follows_the_resolver(autojump_clock: MockClock) -> None:
     resolver, lines = Resolver("192.0.2.7", "2001:db8::7"), Lines()
     pool = Pool(Upstream("chat", (NAMED, A), resolve_seconds=30), lines.log(), resolver)
@@ -324,82 +290,3 @@ async def test_a_bug_while_a_name_is_looked_up_is_in_the_log_and_it_is_looked_up
         resolver.fails = None
         assert (await Search(pool, None).wait(10)).place.name == "192.0.2.7:80"
         pool.close()
-
-
-# -- pools -------------------------------------------------------------------------------------------------------
-
-
-async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock: MockClock) -> None:
-    chat, web = Upstream("chat", (A, B)), Upstream("web", (C,))
-    pools = Pools(Lines().log())
-    pools.update([chat, web])
-    kept, lease = pools["chat"], taken(pools["chat"])
-    pools.update([replace(chat), replace(web, targets=(A,))])
-    assert pools["chat"] is kept
-    assert kept.open == 1
-    assert hosts(pools["web"]) == ["192.0.2.1"]
-    lease.release()
-    assert kept.open == 0
-
-
-async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin(autojump_clock: MockClock) -> None:
-    old, new, resolver = Upstream("old", (NAMED,)), Upstream("new", (NAMED,)), Resolver("192.0.2.7")
-    pools = Pools(Lines().log(), resolver)
-    pools.update([old])
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(pools.run)
-        await trio.sleep(1)
-        before = pools["old"]
-        lease = taken(before)
-        pools.update([new])
-        await trio.sleep(1)
-        assert hosts(pools["new"]) == ["192.0.2.7"]
-        assert resolver.asked == 2
-        await trio.sleep(30)
-        assert resolver.asked == 3  # by the new one alone
-        with pytest.raises(KeyError):
-            pools["old"]
-        lease.release()
-        nursery.cancel_scope.cancel()
-
-
-async def test_who_waits_for_a_pool_that_goes_is_told(autojump_clock: MockClock) -> None:
-    pools = Pools(Lines().log(), Resolver())
-    pools.update([Upstream("old", (NAMED,))])
-    async with trio.open_nursery() as nursery:
-        before = pools["old"]
-
-        async def come() -> None:
-            with pytest.raises(UpstreamError):
-                await Search(before, None).wait(10)
-            assert trio.current_time() == begun
-
-        begun = trio.current_time()
-        nursery.start_soon(come)
-        await wait_all_tasks_blocked()
-        pools.update([])
-
-
-async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
-    pool = pool_of(A, replace(B, backup=True, weight=2))
-    lease = taken(pool)
-    search = Search(pool, None)
-    search.served(lease)
-    pool.failed(pool.places[1], "no connection")
-    assert json.loads(json.dumps(pool.status())) == {
-        "balance": "round_robin",
-        "open": 1,
-        "waiting": 0,
-        "served": {A.url: 1},
-        "failures": {B.url: 1},
-        "targets": [
-            {
-                "url": A.url, "address": "192.0.2.1:80", "state": "up", "weight": 1, "backup": False, "open": 1,
-                "served": 1, "failures": 0, "last_failure": None,
-            },
-            {
-                "url": B.url, "address": "192.0.2.2:80", "state": "up", "weight": 2, "backup": True, "open": 0,
-                "served": 0, "failures": 1, "last_failure": "no connection",
-            },
-        ],
-    }  # fmt: skip

@@ -1,0 +1,48 @@
+"""Targets that nobody connects to, a pool of them, and a resolver that says what a test wants."""
+
+from dataclasses import replace
+
+import trio
+
+from tests.support import Lines
+from wsgateway.errors import UpstreamError
+from wsgateway.settings.basics import Address
+from wsgateway.settings.model import Target, Upstream
+from wsgateway.upstream.pool import Lease, Pool
+from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.search import Search
+
+A, B, C = (Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in (1, 2, 3))
+NAMED = Target("chat.internal", 80, "ws://chat.internal")
+FAILED = UpstreamError("closed the connection during the handshake")
+
+
+def pool_of(*targets: Target, lines: Lines | None = None, **options: object) -> Pool:
+    upstream = replace(Upstream("chat", targets), **options)  # type: ignore[arg-type]
+    return Pool(upstream, (lines or Lines()).log())
+
+
+def taken(pool: Pool, key: str | None = None) -> Lease:
+    lease = Search(pool, key).take()
+    assert lease is not None
+    return lease
+
+
+class Resolver:
+    """What names lead to, as the test says."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+        self.fails: Exception | None = None
+        self.asked = 0
+
+    async def __call__(self, target: Target) -> list[Found]:
+        self.asked += 1
+        await trio.lowlevel.checkpoint()
+        if self.fails is not None:
+            raise self.fails
+        return [Found(Address(host, target.port), target.weight) for host in self.hosts]
+
+
+def hosts(pool: Pool) -> list[str]:
+    return [place.address.host for place in pool.places]

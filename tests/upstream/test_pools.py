@@ -1,0 +1,92 @@
+"""All pools of a gateway: what a reload keeps and what it exchanges, and what each says of itself."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.support import Lines
+from wsgateway.errors import UpstreamError
+from wsgateway.settings.model import Upstream
+from wsgateway.upstream.pool import Pools
+from wsgateway.upstream.search import Search
+
+from .pooled import NAMED, A, B, C, Resolver, hosts, pool_of, taken
+
+
+async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock: MockClock) -> None:
+    chat, web = Upstream("chat", (A, B)), Upstream("web", (C,))
+    pools = Pools(Lines().log())
+    pools.update([chat, web])
+    kept, lease = pools["chat"], taken(pools["chat"])
+    pools.update([replace(chat), replace(web, targets=(A,))])
+    assert pools["chat"] is kept
+    assert kept.open == 1
+    assert hosts(pools["web"]) == ["192.0.2.1"]
+    lease.release()
+    assert kept.open == 0
+
+
+async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin(autojump_clock: MockClock) -> None:
+    old, new, resolver = Upstream("old", (NAMED,)), Upstream("new", (NAMED,)), Resolver("192.0.2.7")
+    pools = Pools(Lines().log(), resolver)
+    pools.update([old])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pools.run)
+        await trio.sleep(1)
+        before = pools["old"]
+        lease = taken(before)
+        pools.update([new])
+        await trio.sleep(1)
+        assert hosts(pools["new"]) == ["192.0.2.7"]
+        assert resolver.asked == 2
+        await trio.sleep(30)
+        assert resolver.asked == 3  # by the new one alone
+        with pytest.raises(KeyError):
+            pools["old"]
+        lease.release()
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_waits_for_a_pool_that_goes_is_told(autojump_clock: MockClock) -> None:
+    pools = Pools(Lines().log(), Resolver())
+    pools.update([Upstream("old", (NAMED,))])
+    async with trio.open_nursery() as nursery:
+        before = pools["old"]
+
+        async def come() -> None:
+            with pytest.raises(UpstreamError):
+                await Search(before, None).wait(10)
+            assert trio.current_time() == begun
+
+        begun = trio.current_time()
+        nursery.start_soon(come)
+        await wait_all_tasks_blocked()
+        pools.update([])
+
+
+async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
+    pool = pool_of(A, replace(B, backup=True, weight=2))
+    lease = taken(pool)
+    search = Search(pool, None)
+    search.served(lease)
+    pool.failed(pool.places[1], "no connection")
+    assert json.loads(json.dumps(pool.status())) == {
+        "balance": "round_robin",
+        "open": 1,
+        "waiting": 0,
+        "served": {A.url: 1},
+        "failures": {B.url: 1},
+        "targets": [
+            {
+                "url": A.url, "address": "192.0.2.1:80", "state": "up", "weight": 1, "backup": False, "open": 1,
+                "served": 1, "failures": 0, "last_failure": None,
+            },
+            {
+                "url": B.url, "address": "192.0.2.2:80", "state": "up", "weight": 2, "backup": True, "open": 0,
+                "served": 0, "failures": 1, "last_failure": "no connection",
+            },
+        ],
+    }  # fmt: skip
