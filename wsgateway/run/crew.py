@@ -38,7 +38,7 @@ class StartError(WsgatewayError):
 
 
 class State(enum.Enum):
-    """What a place in the crew is at."""
+    """What a post in the crew is at."""
 
     STARTING = "starting"
     SERVING = "serving"
@@ -75,7 +75,7 @@ class Job:
 
 
 @dataclass
-class Place:
+class Post:
     """One of the crew, who may be one process after the other."""
 
     number: int
@@ -102,7 +102,7 @@ class Crew:
         self._log = log
         self._nursery = nursery
         self._hung_seconds = hung_seconds
-        self._places: list[Place] = []
+        self._posts: list[Post] = []
         self._changing = trio.Lock()  # nobody starts to serve while the configuration changes
         self._job: Job | None = None
         self._up = False
@@ -121,87 +121,87 @@ class Crew:
         """
         self._job = job
         self._add(job.workers)
-        for place in list(self._places):
-            await place.settled.wait()
-            if place.why and not self.draining:
+        for post in list(self._posts):
+            await post.settled.wait()
+            if post.why and not self.draining:
                 self.end()
                 await self.gone()
-                raise StartError(place.why)
+                raise StartError(post.why)
         self._up = True
 
     def _add(self, count: int) -> None:
-        number = max((place.number for place in self._places), default=0)
+        number = max((post.number for post in self._posts), default=0)
         for each in range(number + 1, number + count + 1):
-            place = Place(each)
-            self._places.append(place)
-            self._nursery.start_soon(self._keep, place)
+            post = Post(each)
+            self._posts.append(post)
+            self._nursery.start_soon(self._keep, post)
 
-    async def _keep(self, place: Place) -> None:
-        """The life of a place: one process after the other."""
+    async def _keep(self, post: Post) -> None:
+        """The life of a post: one process after the other."""
         try:
-            while not place.leaves:
+            while not post.leaves:
                 begun = trio.current_time()
-                how = await self._live(place)
-                first = not place.settled.is_set()
+                how = await self._live(post)
+                first = not post.settled.is_set()
                 if first:
-                    place.why = place.why or f"worker {place.number} ended before it served: {how}"
-                    place.settled.set()
-                if place.leaves or (first and not self._up):
+                    post.why = post.why or f"worker {post.number} ended before it served: {how}"
+                    post.settled.set()
+                if post.leaves or (first and not self._up):
                     return
                 lived = trio.current_time() - begun
-                place.deaths_in_a_row = 1 if lived >= STEADY_SECONDS else place.deaths_in_a_row + 1
-                await self._wait(place, how)
+                post.deaths_in_a_row = 1 if lived >= STEADY_SECONDS else post.deaths_in_a_row + 1
+                await self._wait(post, how)
         finally:
-            self._places.remove(place)
+            self._posts.remove(post)
             self._gone.unpark_all()
 
-    async def _wait(self, place: Place, how: str) -> None:
-        seconds = pause_seconds(place.deaths_in_a_row)
-        why = {"why": place.why} if place.why else {}
-        self._log.error("worker ended", worker=place.number, how=how, **why, again_in_seconds=seconds)
-        place.state = State.WAITING
-        place.restarts += 1
+    async def _wait(self, post: Post, how: str) -> None:
+        seconds = pause_seconds(post.deaths_in_a_row)
+        why = {"why": post.why} if post.why else {}
+        self._log.error("worker ended", worker=post.number, how=how, **why, again_in_seconds=seconds)
+        post.state = State.WAITING
+        post.restarts += 1
         self._restarts += 1
-        with trio.CancelScope() as place.pause:
+        with trio.CancelScope() as post.pause:
             await trio.sleep(seconds)
-        if place.state is State.WAITING:
-            place.state, place.why = State.STARTING, ""
+        if post.state is State.WAITING:
+            post.state, post.why = State.STARTING, ""
 
-    async def _live(self, place: Place) -> str:
+    async def _live(self, post: Post) -> str:
         """One process of it, from its start to its end. Returns how it ended."""
         try:
             worker = await WorkerProcess.start()
         except OSError as error:
             return f"it cannot be started: {error.strerror}"
-        place.worker = worker
+        post.worker = worker
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._employ, place, worker)
+                nursery.start_soon(self._employ, post, worker)
                 how = await worker.listen()
                 nursery.cancel_scope.cancel()
         finally:
             self._past = merged([self._past, rising(worker.status)])
-            place.worker = None
+            post.worker = None
         return how
 
-    async def _employ(self, place: Place, worker: WorkerProcess) -> None:
+    async def _employ(self, post: Post, worker: WorkerProcess) -> None:
         """Has a new process serve. If it does not, it ends."""
         if await worker.answer() is None:
             return
         async with self._changing:
-            if place.leaves or self._job is None:
+            if post.leaves or self._job is None:
                 worker.kill()
                 return
             answer = await worker.ask(self._job.order("serve"))
             if answer is None:
                 return
             if answer["is"] != "serving":
-                place.why = f"worker {place.number}: {answer['why']}"
+                post.why = f"worker {post.number}: {answer['why']}"
                 return
-            if not place.leaves:
-                place.state = State.SERVING
-        self._log.info("worker serves", worker=place.number, pid=worker.pid)
-        place.settled.set()
+            if not post.leaves:
+                post.state = State.SERVING
+        self._log.info("worker serves", worker=post.number, pid=worker.pid)
+        post.settled.set()
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
@@ -221,10 +221,10 @@ class Crew:
                     raise StartError(answer["why"])
                 taken.append(worker)
             self._job = job
-        staying = [place for place in self._places if not place.leaves]
+        staying = [post for post in self._posts if not post.leaves]
         self._add(max(0, job.workers - len(staying)))
-        for place in staying[job.workers :]:
-            await self._leave(place, others_accept=True)
+        for post in staying[job.workers :]:
+            await self._leave(post, others_accept=True)
 
     async def _take_back(self, worker: WorkerProcess, job: Job) -> None:
         answer = await worker.ask(job.order("reload"))
@@ -234,26 +234,26 @@ class Crew:
     async def drain(self, others_accept: bool) -> None:
         """Has all workers drain. Whether others accept those who wait, as a successor does."""
         self.draining = True
-        for place in list(self._places):
-            await self._leave(place, others_accept)
+        for post in list(self._posts):
+            await self._leave(post, others_accept)
 
-    async def _leave(self, place: Place, others_accept: bool) -> None:
-        before, place.state = place.state, State.LEAVING
-        place.pause.cancel()
-        if place.worker is not None:
+    async def _leave(self, post: Post, others_accept: bool) -> None:
+        before, post.state = post.state, State.LEAVING
+        post.pause.cancel()
+        if post.worker is not None:
             if before is State.STARTING:
-                place.worker.kill()
+                post.worker.kill()
             else:
-                await place.worker.tell(Order({"do": "drain", "others_accept": others_accept}))
+                await post.worker.tell(Order({"do": "drain", "others_accept": others_accept}))
 
     def end(self) -> None:
         """Has all workers end at once."""
         self.draining = True
-        for place in list(self._places):
-            place.state = State.LEAVING
-            place.pause.cancel()
-            if place.worker is not None:
-                self._nursery.start_soon(self._end, place.worker)
+        for post in list(self._posts):
+            post.state = State.LEAVING
+            post.pause.cancel()
+            if post.worker is not None:
+                self._nursery.start_soon(self._end, post.worker)
 
     async def _end(self, worker: WorkerProcess) -> None:
         with trio.move_on_after(KILL_SECONDS):
@@ -263,7 +263,7 @@ class Crew:
 
     async def gone(self) -> None:
         """Waits until no worker is left."""
-        while self._places:
+        while self._posts:
             await self._gone.park()
 
     # -- how they are ------------------------------------------------------------------------------------------------
@@ -276,24 +276,24 @@ class Crew:
                 for worker in self._serving():
                     nursery.start_soon(worker.report)
         longest = 0.0
-        for place in self._places:
-            if place.worker is None or place.state is State.STARTING:
+        for post in self._posts:
+            if post.worker is None or post.state is State.STARTING:
                 continue
-            silent = trio.current_time() - place.worker.turned
+            silent = trio.current_time() - post.worker.turned
             longest = max(longest, silent)
             if silent > self._hung_seconds:
-                self._log.error("worker hangs", worker=place.number, pid=place.worker.pid, seconds=round(silent, 3))
-                place.worker.kill()
+                self._log.error("worker hangs", worker=post.number, pid=post.worker.pid, seconds=round(silent, 3))
+                post.worker.kill()
         return longest
 
     def _serving(self) -> list[WorkerProcess]:
         serve = (State.SERVING, State.LEAVING)
-        return [place.worker for place in self._places if place.worker is not None and place.state in serve]
+        return [post.worker for post in self._posts if post.worker is not None and post.state in serve]
 
     @property
     def ready(self) -> bool:
         """Whether somebody serves, and will go on doing so."""
-        return not self.draining and any(place.state is State.SERVING for place in self._places)
+        return not self.draining and any(post.state is State.SERVING for post in self._posts)
 
     def status(self) -> Status:
         """How the crew is, as JSON may have it: all together, and each."""
@@ -308,14 +308,14 @@ class Crew:
         }
 
     def _tell_of_each(self) -> Iterator[dict[str, Any]]:
-        for place in self._places:
-            worker = place.worker
+        for post in self._posts:
+            worker = post.worker
             yield {
-                "worker": place.number,
-                "state": place.state.value,
+                "worker": post.number,
+                "state": post.state.value,
                 "pid": None if worker is None else worker.pid,
                 "age_seconds": 0.0 if worker is None else round(trio.current_time() - worker.begun, 3),
-                "restarts": place.restarts,
+                "restarts": post.restarts,
                 "status": {} if worker is None else worker.status,
             }
 

@@ -17,7 +17,7 @@ _ADMIN = "admin "
 
 
 @dataclass(frozen=True, slots=True)
-class AdminPlace:
+class AdminBind:
     """Where the admin pages are."""
 
     bind: Address | UnixAddress
@@ -26,8 +26,8 @@ class AdminPlace:
         return f"{_ADMIN}{self.bind}"
 
 
-Place = Bind | AdminPlace
-Groups = Mapping[Place, list[list[socket.socket]]]
+Where = Bind | AdminBind
+Groups = Mapping[Where, list[list[socket.socket]]]
 """By address, for each time that it stands in the configuration: a host may have several addresses, and port 0 is
 another one each time."""
 
@@ -45,28 +45,28 @@ class Listening:
         opened is closed again.
         """
         opened: list[socket.socket] = []
-        groups: dict[Place, list[list[socket.socket]]]
-        groups = {place: group for place, group in self._groups.items() if isinstance(place, SystemdSocket)}
+        groups: dict[Where, list[list[socket.socket]]]
+        groups = {where: group for where, group in self._groups.items() if isinstance(where, SystemdSocket)}
         try:
-            for place in _places(settings):
-                mine = groups.setdefault(place, [])
-                if isinstance(place, SystemdSocket):
-                    self._check_passed(place)
-                elif len(mine) < len(self._groups.get(place, [])):
-                    mine.append(self._groups[place][len(mine)])
+            for where in _wanted(settings):
+                mine = groups.setdefault(where, [])
+                if isinstance(where, SystemdSocket):
+                    self._check_passed(where)
+                elif len(mine) < len(self._groups.get(where, [])):
+                    mine.append(self._groups[where][len(mine)])
                 else:
-                    mine.append(listen(place.bind if isinstance(place, AdminPlace) else place))
+                    mine.append(listen(where.bind if isinstance(where, AdminBind) else where))
                     opened += mine[-1]
         except SettingsError:
             _close(opened)
             raise
         return Listening(groups)
 
-    def _check_passed(self, place: SystemdSocket) -> None:
-        if not self._groups.get(place):
+    def _check_passed(self, where: SystemdSocket) -> None:
+        if not self._groups.get(where):
             names = [each.name for each in self._groups if isinstance(each, SystemdSocket)]
             passed = f"it has passed on {', '.join(names)}" if names else "it has passed on none"
-            raise SettingsError([Problem(str(place), 0, 0, f"systemd has no socket of this name for us; {passed}")])
+            raise SettingsError([Problem(str(where), 0, 0, f"systemd has no socket of this name for us; {passed}")])
 
     def close_what_is_not_in(self, other: "Listening") -> None:
         """Closes the sockets that another configuration does not share."""
@@ -77,9 +77,9 @@ class Listening:
         """Closes all."""
         _close(sock for _, sock in self.every())
 
-    def every(self) -> list[tuple[Place, socket.socket]]:
+    def every(self) -> list[tuple[Where, socket.socket]]:
         """All sockets, with their addresses in the configuration."""
-        return [(place, sock) for place, groups in self._groups.items() for group in groups for sock in group]
+        return [(where, sock) for where, groups in self._groups.items() for group in groups for sock in group]
 
     def close_but_admin(self) -> None:
         """Closes those of listeners."""
@@ -87,7 +87,7 @@ class Listening:
 
     def admin(self, settings: Settings) -> list[socket.socket]:
         """The sockets of the admin pages."""
-        return [] if settings.admin is None else list(chain(*self._groups[AdminPlace(settings.admin.bind)]))
+        return [] if settings.admin is None else list(chain(*self._groups[AdminBind(settings.admin.bind)]))
 
     # -- as another process gets them ------------------------------------------------------------------------------
 
@@ -95,9 +95,9 @@ class Listening:
         """How a message tells of them, and what travels with it: those of the listeners alone, or all of them."""
         wanted = None if settings is None else {each for listener in settings.listeners for each in listener.bind}
         groups = [
-            (str(place), group)
-            for place, groups in self._groups.items()
-            if wanted is None or place in wanted
+            (str(where), group)
+            for where, groups in self._groups.items()
+            if wanted is None or where in wanted
             for group in groups
         ]
         return [(name, len(group)) for name, group in groups], [sock for _, group in groups for sock in group]
@@ -105,10 +105,10 @@ class Listening:
     @classmethod
     def of(cls, told: list[tuple[str, int]], sockets: list[socket.socket]) -> "Listening":
         """What another process has told of."""
-        groups: dict[Place, list[list[socket.socket]]] = {}
+        groups: dict[Where, list[list[socket.socket]]] = {}
         rest = iter(sockets)
         for name, count in told:
-            groups.setdefault(_place(name), []).append([next(rest) for _ in range(count)])
+            groups.setdefault(_where(name), []).append([next(rest) for _ in range(count)])
         return cls(groups)
 
     def known_from(self, older: "Listening") -> "Listening":
@@ -122,22 +122,22 @@ class Listening:
             sock.close()
             return there
 
-        return Listening({place: [list(map(one, group)) for group in groups] for place, groups in self._groups.items()})
+        return Listening({where: [list(map(one, group)) for group in groups] for where, groups in self._groups.items()})
 
     def shared(self) -> Sockets:
         """Those of listeners, as a service takes them."""
-        return {place: list(chain(*groups)) for place, groups in self._groups.items() if isinstance(place, Bind)}
+        return {where: list(chain(*groups)) for where, groups in self._groups.items() if isinstance(where, Bind)}
 
 
-def _place(name: str) -> Place:
+def _where(name: str) -> Where:
     """As its name tells it."""
     address = name.removeprefix(_ADMIN)
-    return bind_address(name) if address == name else AdminPlace(admin_address(address))
+    return bind_address(name) if address == name else AdminBind(admin_address(address))
 
 
-def _places(settings: Settings) -> list[Place]:
-    places: list[Place] = [each for listener in settings.listeners for each in listener.bind]
-    return places if settings.admin is None else [*places, AdminPlace(settings.admin.bind)]
+def _wanted(settings: Settings) -> list[Where]:
+    listeners: list[Where] = [each for listener in settings.listeners for each in listener.bind]
+    return listeners if settings.admin is None else [*listeners, AdminBind(settings.admin.bind)]
 
 
 def _close(sockets: Iterable[socket.socket]) -> None:
