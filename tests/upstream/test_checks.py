@@ -18,6 +18,7 @@ from wsgateway.settings.model import ProxyVersion, Target
 from wsgateway.settings.model import Upstream as Behind
 from wsgateway.settings.pooling import ActiveCheck, CheckType, TargetTls
 from wsgateway.upstream.checks import check
+from wsgateway.upstream.connect import client_contexts
 
 from .servers import accepted
 
@@ -28,7 +29,8 @@ WEBSOCKET = ActiveCheck("websocket", "/health")
 
 async def ask(target: Target, active: ActiveCheck, dialect: str = "rfc6455", proxy: ProxyVersion = "none") -> None:
     behind = Behind("chat", (target,), DIALECTS[dialect], send_proxy_protocol=proxy)
-    await check(behind, target, Address("127.0.0.1", target.port), active)
+    contexts = client_contexts({target.tls} if target.secure else ())
+    await check(behind, target, Address("127.0.0.1", target.port), active, contexts)
 
 
 @asynccontextmanager

@@ -19,9 +19,9 @@ from .pooled import NAMED, A, B, C, Resolver, hosts, pool_of, taken
 async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock: MockClock) -> None:
     chat, web = Upstream("chat", (A, B)), Upstream("web", (C,))
     pools = Pools(Lines().log())
-    pools.update([chat, web])
+    pools.update([chat, web], {})
     kept, lease = pools["chat"], taken(pools["chat"])
-    pools.update([replace(chat), replace(web, targets=(A,))])
+    pools.update([replace(chat), replace(web, targets=(A,))], {})
     assert pools["chat"] is kept
     assert kept.open == 1
     assert hosts(pools["web"]) == ["192.0.2.1"]
@@ -32,13 +32,13 @@ async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock:
 async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin(autojump_clock: MockClock) -> None:
     old, new, resolver = Upstream("old", (NAMED,)), Upstream("new", (NAMED,)), Resolver("192.0.2.7")
     pools = Pools(Lines().log(), resolver)
-    pools.update([old])
+    pools.update([old], {})
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pools.run)
         await trio.sleep(1)
         before = pools["old"]
         lease = taken(before)
-        pools.update([new])
+        pools.update([new], {})
         await trio.sleep(1)
         assert hosts(pools["new"]) == ["192.0.2.7"]
         assert resolver.asked == 2
@@ -52,7 +52,7 @@ async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin
 
 async def test_who_waits_for_a_pool_that_goes_is_told(autojump_clock: MockClock) -> None:
     pools = Pools(Lines().log(), Resolver())
-    pools.update([Upstream("old", (NAMED,))])
+    pools.update([Upstream("old", (NAMED,))], {})
     async with trio.open_nursery() as nursery:
         before = pools["old"]
 
@@ -64,7 +64,7 @@ async def test_who_waits_for_a_pool_that_goes_is_told(autojump_clock: MockClock)
         begun = trio.current_time()
         nursery.start_soon(come)
         await wait_all_tasks_blocked()
-        pools.update([])
+        pools.update([], {})
 
 
 async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:

@@ -1,6 +1,8 @@
 """Upstreams behind wss://: who is trusted, what they are called, and what we show them."""
 
+import shutil
 import ssl
+from pathlib import Path
 
 import pytest
 import trio
@@ -67,6 +69,19 @@ async def test_an_upstream_that_cannot_be_trusted_is_502(ca: bool, name: str, wh
         line = await gateway.lines.line("upstream failed")
         assert (line["level"], line["status"]) == ("warning", 502)
         assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: {why}"
+
+
+async def test_files_are_those_that_a_gateway_has_read_whatever_another_one_does(
+    authority: Authority, tmp_path: Path
+) -> None:
+    ca = Path(shutil.copy(authority.file, tmp_path / "ca.pem"))
+    target = f"tls: {{ca: {ca}, server_name: localhost}}"
+    async with Upstream(authority.server) as upstream, serving(upstream.port, target=target, **HERE) as gateway:
+        await trio.Path(ca).unlink()
+        async with serving(9):
+            client = await gateway.connect(MODERN.request)
+            await upstream.agree()
+            assert (await client.head()).startswith(b"HTTP/1.1 101 ")
 
 
 async def test_an_upstream_without_tls_is_502(authority: Authority) -> None:

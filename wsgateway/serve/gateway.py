@@ -15,7 +15,7 @@ from wsgateway.relay.engine import Engine
 from wsgateway.serve.counts import Counts, Meters, Newest
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Listener, Settings
-from wsgateway.upstream.connect import client_contexts
+from wsgateway.upstream.connect import Contexts, client_contexts
 from wsgateway.upstream.pool import Pools
 from wsgateway.wire.masking import mask_keys
 
@@ -87,9 +87,9 @@ class Gateway:
 
     def take(self, settings: Settings) -> None:
         """Has everything that begins from now on use these settings. Raises SettingsError; nothing has changed then."""
-        contexts = _contexts(settings)
+        contexts, for_targets = _contexts(settings)
         self.settings = settings
-        self.pools.update(settings.upstreams.values())
+        self.pools.update(settings.upstreams.values(), for_targets)
         self.entrances = {name: each for name, each in self.entrances.items() if each.connections or name in contexts}
         for listener in settings.listeners:
             entrance = self.entrances.setdefault(listener.name, Entrance(listener, None))
@@ -143,8 +143,8 @@ def stops() -> HandshakeError:
     return HandshakeError("the gateway stops", 503, _RETRY, kind="draining")
 
 
-def _contexts(settings: Settings) -> dict[str, ssl.SSLContext | None]:
-    """Reads all certificates, those for targets too, and returns what TLS connections are made of, by listener.
+def _contexts(settings: Settings) -> tuple[dict[str, ssl.SSLContext | None], Contexts]:
+    """Reads all certificates, and returns what TLS connections are made of: by listener, and for targets.
 
     Raises SettingsError for a file that cannot be read, or is not what it should be.
     """
@@ -156,7 +156,7 @@ def _contexts(settings: Settings) -> dict[str, ssl.SSLContext | None]:
             contexts[listener.name] = None if tls is None else server_context(tls)
         place = "the TLS of a target"
         targets = [target for upstream in settings.upstreams.values() for target in upstream.targets]
-        client_contexts({target.tls for target in targets if target.secure})
+        for_targets = client_contexts({target.tls for target in targets if target.secure})
     except OSError as error:
         raise SettingsError([Problem(place, 0, 0, str(error.strerror or error))]) from None
-    return contexts
+    return contexts, for_targets

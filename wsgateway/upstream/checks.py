@@ -11,7 +11,7 @@ from wsgateway.net.channel import Channel
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import ActiveCheck
-from wsgateway.upstream.connect import connect_to, introduce
+from wsgateway.upstream.connect import Contexts, connect_to, introduce
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close
@@ -24,12 +24,12 @@ _AGENT = ("User-Agent", "wsgateway")
 _PREFACES = {"none": b"", "v1": write_v1(None, None), "v2": write_v2(None, None)}
 
 
-async def check(upstream: Upstream, target: Target, address: Address, active: ActiveCheck) -> None:
+async def check(upstream: Upstream, target: Target, address: Address, active: ActiveCheck, contexts: Contexts) -> None:
     """Asks once. Raises UpstreamError with what is wrong, and ExhaustedError if we could not ask."""
     seconds = active.timeout_seconds
     with trio.move_on_after(seconds) as scope:
         _, sock = await connect_to([address], str(address), seconds, {})
-        sock = await introduce(sock, target, seconds, _PREFACES[upstream.send_proxy_protocol])
+        sock = await introduce(sock, target, seconds, _PREFACES[upstream.send_proxy_protocol], contexts)
         with sock:
             await _QUESTIONS[active.type](Channel(sock), upstream, target, active.path)
     if scope.cancelled_caught:

@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import trio
@@ -15,6 +15,9 @@ from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
 from wsgateway.settings.pooling import TargetTls
 from wsgateway.upstream.resolve import addresses
+
+Contexts = Mapping[TargetTls, ssl.SSLContext]
+"""what TLS connections to targets are made of"""
 
 # How long an address may keep the next one of its name waiting (RFC 8305, 8).
 _HEAD_START_SECONDS = 0.25
@@ -124,7 +127,9 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-async def introduce(sock: socket.socket, target: Target, seconds: float, preface: bytes) -> socket.socket:
+async def introduce(
+    sock: socket.socket, target: Target, seconds: float, preface: bytes, contexts: Contexts
+) -> socket.socket:
     """Sends a preface in clear and begins TLS, where a target wants that. The socket that is returned takes the place
     of the given one, which is closed if this fails.
 
@@ -138,7 +143,7 @@ async def introduce(sock: socket.socket, target: Target, seconds: float, preface
             await Channel(sock).send(preface)
             if target.secure:
                 name = target.tls.server_name or target.host
-                sock = await encrypt(sock, _known_context(target.tls), name)
+                sock = await encrypt(sock, contexts[target.tls], name)
     except trio.TooSlowError:
         sock.close()
         raise UpstreamError(f"{missing} within {seconds:g} s", 504) from None
@@ -152,22 +157,9 @@ async def introduce(sock: socket.socket, target: Target, seconds: float, preface
     return sock
 
 
-_contexts: dict[TargetTls, ssl.SSLContext] = {}
-
-
-def client_contexts(several: Iterable[TargetTls]) -> None:
-    """Reads the files anew that connections to targets from now on need. Raises OSError for one that cannot be read;
-    nothing has changed then."""
-    anew = {tls: _context(tls) for tls in several}
-    _contexts.clear()
-    _contexts.update(anew)
-
-
-def _known_context(tls: TargetTls) -> ssl.SSLContext:
-    """A target of settings that are not those of now may still be called, and its files read."""
-    if tls not in _contexts:
-        _contexts[tls] = _context(tls)
-    return _contexts[tls]
+def client_contexts(several: Iterable[TargetTls]) -> dict[TargetTls, ssl.SSLContext]:
+    """Reads the files that connections to targets need. Raises OSError for one that cannot be read."""
+    return {tls: _context(tls) for tls in several}
 
 
 def _context(tls: TargetTls) -> ssl.SSLContext:

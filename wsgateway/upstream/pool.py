@@ -21,7 +21,7 @@ from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import ActiveCheck
 from wsgateway.upstream.balance import choose
 from wsgateway.upstream.checks import check
-from wsgateway.upstream.connect import ExhaustedError
+from wsgateway.upstream.connect import Contexts, ExhaustedError
 from wsgateway.upstream.health import State
 from wsgateway.upstream.place import Place
 from wsgateway.upstream.resolve import Found, LookUp, look_up
@@ -91,6 +91,8 @@ class Pool:
         self.places: list[Place] = []
         """in the order of the targets, and of the resolver"""
         self.waiting: deque[Waiter] = deque()
+        self.contexts: Contexts = {}
+        """for targets that want TLS, as their files were read last"""
         self.exhausted = False
         """whether the log knows that we can connect to nobody now"""
         self.log = log
@@ -302,7 +304,7 @@ class Pool:
     async def _ask(self, place: Place, active: ActiveCheck) -> None:
         why = None
         try:
-            await check(self.upstream, place.target, place.address, active)
+            await check(self.upstream, place.target, place.address, active, self.contexts)
         except ExhaustedError as error:
             self.cannot_connect(error)
             return
@@ -339,9 +341,10 @@ class Pools:
     def __getitem__(self, name: str) -> Pool:
         return self._pools[name]
 
-    def update(self, upstreams: Iterable[Upstream]) -> None:
+    def update(self, upstreams: Iterable[Upstream], contexts: Contexts) -> None:
         """Has a pool for each of these from now on. One whose upstream is as before stays as it is, with its sessions
-        and with what it knows. The tasks of the others end; sessions keep the places that they have.
+        and with what it knows. The tasks of the others end; sessions keep the places that they have. `contexts` are
+        for all targets that want TLS.
 
         Whoever holds the routes exchanges them in the same step: a route finds its pool by name.
         """
@@ -353,6 +356,7 @@ class Pools:
                 self._start(pool)
             else:
                 pool = before.pop(upstream.name)
+            pool.contexts = contexts
             self._pools[upstream.name] = pool
         for pool in before.values():
             pool.close()

@@ -99,7 +99,7 @@ class Search:
             self._note(place, refused.get(0, "slower to accept than another address of its name"))
             lease.move(places[at])
             self._tried.append(lease.place)
-        return await introduce(sock, place.target, seconds, preface)
+        return await introduce(sock, place.target, seconds, preface, self._pool.contexts)
 
     def _note(self, place: Place, why: str) -> None:
         if place not in self._tried:
