@@ -106,8 +106,8 @@ def test_a_close_against_the_rules_is_a_fault(name: str, role: Role, payload: by
 
 
 @WITH_CODES
-def test_a_message_that_was_too_big_had_another_number_in_the_drafts(name: str, role: Role) -> None:
-    """1004, which the standard took back, so that nobody sends it there."""
+def test_a_message_that_was_too_big_had_another_number_up_to_draft_10(name: str, role: Role) -> None:
+    """1004. Draft 11 took it back, which is of version 8, so that peers of that version say either."""
     for cut in CUTS:
         check(name, role, b"\x03\xecbig", cut, 1002 if name == "rfc6455" else Close(1009, "big"))
 
@@ -133,10 +133,11 @@ SINCE: list[tuple[Close, str, bytes]] = [
     (Close(4000, "\u20ac" * 42), "hybi-07", b"\x0f\xa0" + b"\xe2\x82\xac" * 41),
     (Close(4999), "hybi-07", b"\x13\x87"),
     (Close(1007), "hybi-08", b"\x03\xef"),  # it came with draft 10, while the version was 8
-    (Close(1008), "rfc6455", b"\x03\xf0"),
-    (Close(1010), "rfc6455", b"\x03\xf2"),
-    (Close(1011, "oops"), "rfc6455", b"\x03\xf3oops"),
+    (Close(1008), "hybi-07", b"\x03\xf0"),  # 1008 to 1011 stand in draft 12, which is of version 8
+    (Close(1010), "hybi-07", b"\x03\xf2"),
+    (Close(1011, "oops"), "hybi-07", b"\x03\xf3oops"),
     (Close(1012), "rfc6455", b"\x03\xf4"),
+    (Close(1013), "rfc6455", b"\x03\xf5"),
     (Close(1014), "rfc6455", b"\x03\xf6"),
 ]
 
@@ -147,7 +148,7 @@ def test_a_code_is_written_from_the_draft_on_that_has_it(name: str, close: Close
     assert written(name, close) == (payload if since(name, first) else b"")
 
 
-@cases(("name", "number"), [("hybi-06", 1004), ("hybi-07", 1004), ("hybi-08", 1004), ("rfc6455", 1009)])
+@cases(("name", "number"), [("hybi-06", 1004), ("hybi-07", 1009), ("hybi-08", 1009), ("rfc6455", 1009)])
 def test_too_big_is_written_with_the_number_of_its_draft(name: str, number: int) -> None:
     assert written(name, Close(1009, "big")) == number.to_bytes(2, "big") + b"big"
 

@@ -52,8 +52,6 @@ class Kind:
     """Messages get lost that do not come in one piece."""
     chooses_no_subprotocol: frozenset[str] = frozenset()
     """It says nothing about subprotocols that it is offered."""
-    knows_last_codes: bool = False
-    """It takes the codes of RFC 6455 for those of every draft."""
 
 
 _JARS = [
@@ -80,7 +78,6 @@ KINDS = {
         "apt install ruby ruby-websocket",
         client=_but("hybi-04", "hybi-05", "hybi-06"),
         server=_but("hybi-04", "hybi-05", "hybi-06"),
-        knows_last_codes=True,
     ),
     # With more of its mistakes, and no tests but of these.
     "websocket-ruby-unaided": Kind((*_RUBY, "unaided"), _RUBY_INSTALLED, "apt install ruby ruby-websocket"),
@@ -108,7 +105,6 @@ KINDS = {
         server=("hixie-75", "hixie-76", "hybi-07", "hybi-08", "rfc6455"),
         sends_fragments=True,
         loses_pieces=HIXIE,
-        knows_last_codes=True,
     ),
 }
 

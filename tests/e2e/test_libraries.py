@@ -165,13 +165,24 @@ def test_the_library_closes(speaker: Speaker, meetings: Meetings) -> None:
 @every(lambda speaker: speaker.dialect in WITH_FIRST_CODES)
 def test_a_code_that_a_draft_does_not_know_does_not_reach_its_library(speaker: Speaker, meetings: Meetings) -> None:
     with meetings.meeting(speaker) as (old, modern):
-        modern.close(1011, "sorry")
+        modern.close(1012, "restart")
 
         assert until_the_end(old) == [("close", None, ""), ("end",)]
 
 
-@every(lambda speaker: speaker.dialect in WITH_FIRST_CODES and not speaker.kind.knows_last_codes)
-def test_too_big_has_another_code_in_the_drafts(speaker: Speaker, meetings: Meetings) -> None:
+@every(lambda speaker: speaker.dialect in {"hybi-07", "hybi-08"})
+@pytest.mark.parametrize("code", [1008, 1009, 1011])
+def test_a_code_of_draft_12_reaches_libraries_of_versions_7_and_8(
+    code: int, speaker: Speaker, meetings: Meetings
+) -> None:
+    with meetings.meeting(speaker) as (old, modern):
+        modern.close(code, "sorry")
+
+        assert until_the_end(old) == [("close", code, "sorry"), ("end",)]
+
+
+@every(lambda speaker: speaker.dialect == "hybi-06")
+def test_too_big_has_another_code_in_draft_06(speaker: Speaker, meetings: Meetings) -> None:
     with meetings.meeting(speaker) as (old, modern):
         modern.close(1009, "too big")
 

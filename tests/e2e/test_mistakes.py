@@ -23,8 +23,6 @@ from .programs import PATIENCE_SECONDS
 FAULT = ("close", 1014, "")
 """what a client hears from the gateway when its upstream breaks the rules"""
 
-LATER = [each for each in SPEAKERS if each.dialect in {"hybi-07", "hybi-08"}]
-
 # Of draft-hixie-thewebsocketprotocol-76, 1.2, with the numbers that are in its keys.
 HIXIE_75 = ("Upgrade: WebSocket", "Connection: Upgrade", "Host: example.com", "Origin: http://example.com")
 HIXIE_76 = (
@@ -279,15 +277,6 @@ def test_websocket_ruby_leaves_out_the_code_of_a_close_in_hybi_06_and_not_its_re
         head_from(sock)
         old.close(1000, "done")
         assert exactly(sock, 6) == b"\x81\x04done"
-
-
-@pytest.mark.parametrize("speaker", [each for each in LATER if each.kind.knows_last_codes], ids=str)
-def test_some_libraries_do_not_know_the_code_that_too_big_had_in_the_drafts(
-    speaker: Speaker, meetings: Meetings
-) -> None:
-    with meetings.meeting(speaker) as (old, modern):
-        modern.close(1009, "too big")
-        assert old.next()[0] == "error"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from .passing import HIXIE, SECRETS
 
 Word = tuple[str, bytes]
 
-# The codes of each dialect, as its draft lists them (06: 7.4.1; RFC 6455: 7.4.1 and what was registered since). What
-# the drafts call 1004, for a message that is too big, stands here as 1009, which it became.
+# The codes that each dialect may hear (06: 7.4.1; 07 and 08: those of draft 12, which is still version 8, without 1007
+# for 07; RFC 6455: 7.4.1 and what was registered since). What 06 calls 1004, for a message that is too big, stands here
+# as 1009, which it became.
 KNOWN: dict[str, set[int]] = {
     "hixie-75": set(),
     "hixie-76": set(),
@@ -26,8 +27,8 @@ KNOWN: dict[str, set[int]] = {
     "hybi-04": set(),
     "hybi-05": set(),
     "hybi-06": {1000, 1001, 1002, 1003, 1009},
-    "hybi-07": {1000, 1001, 1002, 1003, 1009, 3000, 4000, 4999},
-    "hybi-08": {1000, 1001, 1002, 1003, 1007, 1009, 3000, 4000, 4999},
+    "hybi-07": {1000, 1001, 1002, 1003, 1008, 1009, 1010, 1011, 3000, 4000, 4999},
+    "hybi-08": {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4000, 4999},
     "rfc6455": {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4000, 4999},
 }
 

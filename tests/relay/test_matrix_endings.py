@@ -52,7 +52,7 @@ def test_a_close_keeps_its_code_where_both_know_it(way: Way) -> None:
 
 @where_the_source_has_codes
 def test_too_big_is_said_wherever_it_can_be(way: Way) -> None:
-    """1009, or 1004 as it was called before the standard, in all dialects that have any codes."""
+    """1009, or 1004 as it is called in draft 06, in all dialects that have any codes."""
     passed = way.pass_on([way.write(Close(1009, "too big"))])
     assert passed.ending == Close(1009, "too big")
     if way.target.name in {"hybi-06", "hybi-07", "hybi-08", "rfc6455"}:

@@ -81,7 +81,7 @@ def test_a_close_may_stand_between_fragments(source: str, target: str) -> None:
     assert between.unfinished() == 0
 
 
-# RFC 6455, 7.4.1 and 7.4.2; before it 1004 was what 1009 became.
+# RFC 6455, 7.4.1 and 7.4.2. Drafts 06 to 10 say 1004 for what 1009 became.
 UNSENDABLE = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]
 
 
@@ -108,7 +108,7 @@ def close_of(dialect: str, role: Role, code: int, reason: bytes) -> bytes:
         return b"C" if role is Role.CLIENT else b"S"
     if code not in KNOWN[dialect]:
         return b""
-    return (1004 if code == 1009 and dialect != "rfc6455" else code).to_bytes(2, "big") + reason
+    return (1004 if code == 1009 and dialect == "hybi-06" else code).to_bytes(2, "big") + reason
 
 
 @both_roles

@@ -60,11 +60,22 @@ CLIENTS_CLOSE = {
         (OLD_CLOSE_1000, CLOSE_1000),
     ),
     "the upstream's own code": (("rfc6455", "rfc6455"), (MASKED_CLOSE_1000, MASKED_CLOSE_1000), (CLOSE_1001,) * 2),
-    # RFC 6455's 1011 is not known to the draft.
+    # 1012 was registered after RFC 6455.
     "a code that is left out": (
         ("rfc6455", "hybi-08"),
-        (bytes.fromhex("88 82 37fa213d 3409"), MASKED_EMPTY_CLOSE),
+        (bytes.fromhex("88 82 37fa213d 340e"), MASKED_EMPTY_CLOSE),
         (EMPTY_CLOSE, EMPTY_CLOSE),
+    ),
+    # Draft 12 is of version 8 and says 1009; draft 10 says 1004.
+    "1009 of a client of version 8": (
+        ("hybi-08", "rfc6455"),
+        (bytes.fromhex("88 82 37fa213d 340b"), bytes.fromhex("88 82 37fa213d 340b")),
+        (bytes.fromhex("88 02 03f1"), bytes.fromhex("88 02 03f1")),
+    ),
+    "1004 of a client of version 8": (
+        ("hybi-08", "rfc6455"),
+        (bytes.fromhex("88 82 37fa213d 3416"), bytes.fromhex("88 82 37fa213d 340b")),
+        (bytes.fromhex("88 02 03f1"), bytes.fromhex("88 02 03f1")),
     ),
 }
 
@@ -237,8 +248,9 @@ async def test_a_close_inside_a_text_of_hixie_cuts_the_connection(autojump_clock
 # The dialect, what breaks the rules, what the client hears. The limit is 5 bytes.
 CLIENTS_FAULTS = {
     "too big for rfc6455": ("rfc6455", MASKED_HELLO + bytes.fromhex("81 86 37fa213d"), bytes.fromhex("88 02 03f1")),
-    # It was 1004 before the standard.
-    "too big for hybi-08": ("hybi-08", MASKED_HELLO + bytes.fromhex("81 86 37fa213d"), bytes.fromhex("88 02 03ec")),
+    "too big for hybi-08": ("hybi-08", MASKED_HELLO + bytes.fromhex("81 86 37fa213d"), bytes.fromhex("88 02 03f1")),
+    "too big for hybi-07": ("hybi-07", MASKED_HELLO + bytes.fromhex("81 86 37fa213d"), bytes.fromhex("88 02 03f1")),
+    # It was 1004 there.
     "too big for hybi-06": ("hybi-06", COVERED_HELLO + bytes.fromhex("37fa213d b3fc"), bytes.fromhex("81 02 03ec")),
     "too big for hybi-05": ("hybi-05", COVERED_HELLO + bytes.fromhex("37fa213d b3fc"), b"\x81\x01S"),
     "too big for hybi-03": ("hybi-03", b"\x04\x05Hello\x04\x06", b"\x01\x00"),

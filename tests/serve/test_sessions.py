@@ -41,8 +41,8 @@ def told(dialect: str, code: int) -> bytes:
     first = b"\x81" if dialect == "hybi-06" else b"\x88"
     if code == 1007 and dialect in ("hybi-06", "hybi-07"):
         return first + b"\x00"  # the code came later
-    if code == 1009 and dialect != "rfc6455":
-        code = 1004  # the number for it before the standard
+    if code == 1009 and dialect == "hybi-06":
+        code = 1004  # the number for it before draft 07
     return first + b"\x02" + code.to_bytes(2, "big")
 
 

@@ -20,15 +20,16 @@ CODES: list[tuple[int, frozenset[int] | None]] = [
     (1001, CODES_06),
     (1002, CODES_06),
     (1003, CODES_06),
-    (1004, None),  # reserved; in the drafts the number of what is 1009 here
+    (1004, None),  # reserved; in draft 06 the number of what is 1009 here
     (1005, None),  # 7.4.1: means that there was no code
     (1006, None),  # 7.4.1: means that there was no Close
     (1007, CODES_08),
-    (1008, RFC6455_CODES),
+    (1008, CODES_07),  # 1008 to 1011 stand in draft 12, which is of version 8
     (1009, CODES_06),
-    (1010, RFC6455_CODES),
-    (1011, RFC6455_CODES),
+    (1010, CODES_07),
+    (1011, CODES_07),
     (1012, RFC6455_CODES),  # 1012 to 1014 stand in the IANA registry
+    (1013, RFC6455_CODES),
     (1014, RFC6455_CODES),
     (1015, None),  # 7.4.1: means that TLS failed
     (1016, None),

@@ -58,8 +58,8 @@ class FrameRules:
     """where a mask covers the frame: its key, from the 4 bytes in front of the frame and the handshake's secret"""
     close_codes: frozenset[int]
     """the codes that may be sent; all that RFC 6455 knows are understood. None: a Close has no code"""
-    too_big: int = TOO_BIG
-    """the number of that code, which was another one before the standard"""
+    too_big: tuple[int, ...] = (TOO_BIG,)
+    """the numbers of "message too big": the first is written, all are read"""
     close_bodies: dict[Role, bytes] = field(default_factory=dict)
     """where a Close has no code: what it has instead, by who sends it"""
     minimal_lengths: bool
@@ -281,7 +281,7 @@ def read_close(payload: bytes, rules: FrameRules) -> Close:
     if len(payload) == 1:
         raise ProtocolError("Close with half a code")
     code = int.from_bytes(payload[:2], "big")
-    if code == rules.too_big:
+    if code in rules.too_big:
         code = TOO_BIG
     if code not in RFC6455_CODES:
         raise ProtocolError(f"Close with code {code}, which may not be sent")
@@ -297,5 +297,5 @@ def write_close(close: Close, rules: FrameRules, role: Role) -> bytes:
         return rules.close_bodies.get(role, b"")
     if close.code is None or close.code not in rules.close_codes:
         return b""
-    code = rules.too_big if close.code == TOO_BIG else close.code
+    code = rules.too_big[0] if close.code == TOO_BIG else close.code
     return code.to_bytes(2, "big") + cut_reason(close.reason)

@@ -9,7 +9,8 @@
     08      key                    Sec-WebSocket-Version: 8    FIN        payload            of 07     a code, 1007 too
 
 Each row below says how it differs from the one before it. Draft 03 announced itself as 2, as 02 did, whose frames are
-the same; tools that mean 03 say 3. Drafts 09 to 12 announce themselves as version 8.
+the same; tools that mean 03 say 3. Drafts 09 to 12 announce themselves as version 8. A message that is too big has the
+code 1004 up to draft 10, and 1009 in 11 and 12: programs of versions 7 and 8 are told 1009, and may say either.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from wsgateway.dialects.base import Dialect
 from wsgateway.dialects.frames import FrameRules, Masking
 from wsgateway.dialects.framing import framing
 from wsgateway.dialects.hixie76 import KeysHandshake
-from wsgateway.wire.closecodes import CODES_06, CODES_07, CODES_08
+from wsgateway.wire.closecodes import CODES_06, CODES_07, CODES_08, TOO_BIG
 from wsgateway.wire.events import Close, Kind, Ping, Pong, Role
 
 OPCODES_01 = {None: 0x0, Close: 0x1, Ping: 0x2, Pong: 0x3, Kind.TEXT: 0x4, Kind.BINARY: 0x5}
@@ -44,8 +45,15 @@ RULES_04 = replace(RULES_01, first_bit_ends=True, masking=Masking.FRAME, cover_k
 RULES_05 = replace(
     RULES_01, first_bit_ends=True, masking=Masking.FRAME, close_bodies={Role.CLIENT: b"C", Role.SERVER: b"S"}
 )
-RULES_06 = replace(RULES_05, close_bodies={}, close_codes=CODES_06, too_big=1004)
-RULES_07 = replace(RULES_06, numbers=OPCODES_07, masking=Masking.PAYLOAD, close_codes=CODES_07, repairs_text=False)
+RULES_06 = replace(RULES_05, close_bodies={}, close_codes=CODES_06, too_big=(1004,))
+RULES_07 = replace(
+    RULES_06,
+    numbers=OPCODES_07,
+    masking=Masking.PAYLOAD,
+    close_codes=CODES_07,
+    too_big=(TOO_BIG, 1004),
+    repairs_text=False,
+)
 RULES_08 = replace(RULES_07, close_codes=CODES_08)
 
 KEY_04 = AcceptHandshake(version=4, origin_header="Sec-WebSocket-Origin", key_bytes=None, compression=False, nonce=True)

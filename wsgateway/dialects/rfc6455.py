@@ -15,6 +15,6 @@ from wsgateway.wire.closecodes import RFC6455_CODES, TOO_BIG
 RFC6455 = Dialect(
     name="rfc6455",
     handshake=AcceptHandshake(version=13, origin_header="Origin", key_bytes=16, compression=True),
-    framing=framing("rfc6455", replace(RULES_08, close_codes=RFC6455_CODES, too_big=TOO_BIG, minimal_lengths=True)),
+    framing=framing("rfc6455", replace(RULES_08, close_codes=RFC6455_CODES, too_big=(TOO_BIG,), minimal_lengths=True)),
     spoken_by="every browser since 2012: Chrome 16, Firefox 11, Safari 6, IE 10, Opera 12.10",
 )

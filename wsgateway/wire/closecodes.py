@@ -9,13 +9,16 @@ POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 BAD_GATEWAY = 1014
 
-# 1004, 1005, 1006 and 1015 are for programs to tell each other, never for the wire.
-RFC6455_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
-# Draft 06 knows the first four and one for a message that is too big, which became 1009 only in the standard (see
-# `FrameRules.too_big`). 07 leaves 3000 and above to libraries and applications; 1007 came while the version was 8.
+# Draft 06 has the first four codes, and one for a message that is too big; its number there is 1004 (see
+# `FrameRules.too_big`).
 CODES_06 = frozenset({*range(1000, 1004), TOO_BIG})
-CODES_07 = CODES_06 | {*range(3000, 5000)}
+# Draft 12 is still version 8 and lists 1007 to 1011. So these go on to versions 7 and 8 as a peer sent them; only 1007
+# is not sent to version 7, whose draft has no rule about broken text. 3000 and above belong to libraries and
+# applications.
+CODES_07 = CODES_06 | {*range(1008, 1012), *range(3000, 5000)}
 CODES_08 = CODES_07 | {INVALID_TEXT}
+# 1012 to 1014 were registered after RFC 6455. 1004, 1005, 1006 and 1015 are never for the wire (7.4.1).
+RFC6455_CODES = CODES_08 | {*range(1012, 1015)}
 
 # A control frame carries 125 bytes; two of them are the code.
 MAX_REASON_BYTES = 123
