@@ -6,7 +6,16 @@ from typing import Any, TypeVar
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, Event, InformationalResponseReceived, ResponseReceived, StreamEnded, StreamReset
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    InformationalResponseReceived,
+    PingAckReceived,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+)
 from hyperframe.frame import Frame
 
 from tests.net.certificates import Authority
@@ -27,6 +36,7 @@ CONNECT: Headers = [
 # RFC 6455, 5.7: "Hello" in one frame, masked and not.
 HELLO = bytes.fromhex("81 85 37fa213d 7f9f4d5158")
 HELLO_BACK = b"\x81\x05Hello"
+ENHANCE_YOUR_CALM = 11
 CLOSE = bytes.fromhex("88 82 37fa213d 3412")  # 1000
 
 
@@ -101,6 +111,12 @@ class Client:
         if end:
             await self.say(number, b"", end=True)
 
+    async def answered_ping(self) -> None:
+        """Sends a ping and waits for its answer: all that was sent before it has been read then."""
+        self.h2.ping(b"answered")
+        await self.flush()
+        await self.event(PingAckReceived)
+
     async def reset(self, number: int) -> None:
         self.h2.reset_stream(number, 8)  # CANCEL
         await self.flush()
@@ -168,3 +184,13 @@ def fields(event: Any) -> dict[str, str]:
     pairs = [(str(name), str(value)) for name, value in event.headers]
     assert len(dict(pairs)) == len(pairs), pairs
     return dict(pairs)
+
+
+async def sent_away(client: Client, gateway: Running, code: int, why: str) -> None:
+    """The client is told the code, and the log the reason."""
+    ended = await client.event(ConnectionTerminated)
+    assert ended.error_code == code
+    await client.until_closed()
+    await client.peer.close()
+    line = await gateway.lines.line("refused")
+    assert (line["client"], line["why"]) == (client.peer.name, why)

@@ -8,26 +8,18 @@ import trio
 import trio.testing
 from h2.events import ConnectionTerminated, RemoteSettingsChanged, SettingsAcknowledged, StreamReset
 from h2.settings import SettingCodes
-from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, PingFrame, PriorityFrame, SettingsFrame
+from hyperframe.frame import (
+    ContinuationFrame,
+    HeadersFrame,
+)
 
 from tests.net.certificates import Authority
 from tests.serve.exchanging import HTTP_OK, serving_http
-from tests.support import Running, Upstream, head_of, serving, values
+from tests.support import Upstream, head_of, serving, values
 
-from .http2 import CONNECT, GET, Client, Headers, listener, method
+from .http2 import CONNECT, ENHANCE_YOUR_CALM, GET, Client, Headers, listener, method, sent_away
 
 REFUSED_STREAM = 7
-ENHANCE_YOUR_CALM = 11
-
-
-async def sent_away(client: Client, gateway: Running, code: int, why: str) -> None:
-    """The client is told the code, and the log the reason."""
-    ended = await client.event(ConnectionTerminated)
-    assert ended.error_code == code
-    await client.until_closed()
-    await client.peer.close()
-    line = await gateway.lines.line("refused")
-    assert (line["client"], line["why"]) == (client.peer.name, why)
 
 
 # -- connections and streams -----------------------------------------------------------------------------------
@@ -254,51 +246,6 @@ async def test_continuations_without_end_end_the_connection(authority: Authority
         await sent_away(client, gateway, 1, "HTTP/2: Too many continuation frames received.")
 
 
-# -- frames that make work -------------------------------------------------------------------------------------
-
-
-def settings() -> Frame:
-    return SettingsFrame(settings={SettingsFrame.INITIAL_WINDOW_SIZE: 65535})
-
-
-def priority() -> Frame:
-    return PriorityFrame(1, depends_on=0, stream_weight=1)
-
-
-FLOODS = {
-    "pings": PingFrame(opaque_data=b"12345678"),
-    "settings": settings(),
-    "priorities": priority(),
-    "empty data": DataFrame(1),
-}
-
-
-@pytest.mark.parametrize("frame", FLOODS.values(), ids=FLOODS.keys())
-async def test_frames_that_only_make_work_are_held_to_a_rate(frame: Frame, authority: Authority) -> None:
-    offered = listener(authority.issue("localhost"), "control_rate: 20/h")
-    async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
-        client = await Client.connect(gateway, authority)
-        await client.ask(method("POST"), end=False)
-        await client.peer.send(frame.serialize() * 19)  # the settings at its beginning were one
-        await client.peer.send(frame.serialize())
-        await sent_away(
-            client,
-            gateway,
-            ENHANCE_YOUR_CALM,
-            "HTTP/2: more than 20 in 3600 s resets, pings, settings and the like",
-        )
-
-
-async def test_resets_are_held_to_a_rate(authority: Authority) -> None:
-    offered = listener(authority.issue("localhost"), "control_rate: 20/h")
-    async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
-        client = await Client.connect(gateway, authority)
-        for _ in range(20):
-            await client.reset(await client.ask(GET))
-        why = "HTTP/2: more than 20 in 3600 s resets, pings, settings and the like"
-        await sent_away(client, gateway, ENHANCE_YOUR_CALM, why)
-
-
 # -- what is no HTTP/2 -----------------------------------------------------------------------------------------
 
 
@@ -373,3 +320,29 @@ async def test_what_cannot_be_written_as_http1_is_refused_on_its_stream(authorit
         assert values(await behind.head(), "host") == ["example.com"]
         await behind.send(HTTP_OK)
         assert await client.body(number) == b"ok"
+
+
+# -- the table of headers that we have sent -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept"),
+    [((2**20,), 4096), ((0,), 0), ((100,), 100), ((0, 2**20), 4096), ((2**20, 0, 2**20, 500), 500)],
+)
+async def test_the_table_of_our_headers_is_as_small_as_the_client_wants_and_never_large(
+    sizes: tuple[int, ...], kept: int, authority: Authority
+) -> None:
+    offered = listener(authority.issue("localhost"))
+    async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        for size in sizes:
+            client.h2.update_settings({SettingCodes.HEADER_TABLE_SIZE: size})
+            await client.flush()
+            await client.event(SettingsAcknowledged)
+        for _ in range(2):
+            number = await client.ask(GET)
+            behind = await upstream.accept()
+            await behind.head()
+            await behind.send(HTTP_OK)
+            assert (await client.response(number))[":status"] == "200"
+            assert client.h2.decoder.header_table_size == kept

@@ -3,13 +3,25 @@
 from itertools import pairwise
 
 import pytest
-from hyperframe.frame import DataFrame, PingFrame
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    ExtensionFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    PriorityFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
-from wsgateway.wire.http2 import FrameSizes, HeaderList, headers_of, is_websocket, request_of
+from wsgateway.wire.http2 import FrameHeads, HeaderList, headers_of, is_websocket, request_of
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PSEUDO: HeaderList = [
@@ -207,10 +219,52 @@ GOOD = PREFACE + PingFrame(opaque_data=bytes(8)).serialize() + LARGEST + DataFra
 def test_a_frame_that_is_too_large_is_known_by_its_head_wherever_it_is_cut(cuts: list[int]) -> None:
     data = GOOD + bytes.fromhex("004001 00 00 00000001")
     edges = sorted({0, *cuts, len(GOOD)})
-    sizes = FrameSizes()
+    heads = FrameHeads(settings_sent=1)
     for begin, end in pairwise(edges):
-        sizes.look(data[begin:end])
+        heads.look(data[begin:end])
     for byte in data[len(GOOD) : -1]:
-        sizes.look(bytes([byte]))
+        heads.look(bytes([byte]))
     with pytest.raises(ProtocolError, match=r"^a frame of 16385 bytes, at most 16384 are allowed$"):
-        sizes.look(data[-1:])
+        heads.look(data[-1:])
+
+
+def costly(*frames: Frame, sent: tuple[int, ...] = ()) -> int:
+    """How many of these frames are counted, if they come behind the preface; `sent` are sizes of our DATA frames."""
+    heads = FrameHeads(settings_sent=1)
+    for size in sent:
+        heads.sent(size)
+    return sum(heads.look(bytes([byte])) for byte in PREFACE + b"".join(frame.serialize() for frame in frames))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        DataFrame(1),
+        PingFrame(opaque_data=bytes(8)),
+        PingFrame(opaque_data=bytes(8), flags=["ACK"]),
+        PriorityFrame(1, stream_weight=1),
+        RstStreamFrame(1),
+        SettingsFrame(),
+        ExtensionFrame(0x10, 0),
+    ],
+    ids=lambda frame: type(frame).__name__,
+)
+def test_a_frame_that_carries_nothing_is_counted(frame: Frame) -> None:
+    assert costly(frame, frame) == 2
+
+
+def test_what_asks_for_something_is_not_counted() -> None:
+    ending = DataFrame(1, flags=["END_STREAM"])
+    assert costly(HeadersFrame(1, b"x"), ContinuationFrame(1, b"y"), DataFrame(1, b"z"), ending, GoAwayFrame(0)) == 0
+
+
+def test_each_of_our_settings_is_acknowledged_once() -> None:
+    assert costly(*[SettingsFrame(flags=["ACK"])] * 3) == 2
+
+
+def test_window_updates_are_explained_by_what_was_sent() -> None:
+    updates = [WindowUpdateFrame(1, window_increment=1)] * 350
+    assert costly(*updates) == 250
+    # One frame explains two, for its stream and its connection; and each 1024 bytes explain one.
+    assert costly(*updates, sent=(10,)) == 248
+    assert costly(*updates, sent=(16384,) * 10) == 70

@@ -6,9 +6,11 @@ read at once is little, as h2 needs 20 ms for 16 KiB of the smallest frames, in 
 
     what a client could make much of       what bounds it
     streams at the same time               `streams`; those that wind down count, up to as many again
-    resets, pings, settings, empty frames  `control_rate`
+    frames that carry nothing: resets,     `control_rate`; what we sent explains WINDOW_UPDATE frames (`FrameHeads`)
+      pings, settings, window updates ...
+    a table for the headers that we send   4096 bytes, as HPACK has by default
     headers                                the listener's `head_size` (431), four times that for h2 (the connection)
-    a frame, continuations of a head       16 KiB (`FrameSizes`), 64 of them (h2)
+    a frame, continuations of a head       16 KiB (`FrameHeads`), 64 of them (h2)
     data that nobody takes                 a window of 64 KiB for each stream
     nothing at all                         `timeouts.handshake` until the first request, `idle` without a stream
     not to read                            `timeouts.send`
@@ -29,17 +31,15 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
-    PingReceived,
-    PriorityUpdated,
     RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
-    UnknownFrameReceived,
     WindowUpdated,
 )
 from h2.exceptions import H2Error, StreamClosedError
 from h2.settings import SettingCodes, Settings
+from hpack import Encoder
 from hyperframe.frame import GoAwayFrame
 
 from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
@@ -48,7 +48,7 @@ from wsgateway.serve.opening import Turn
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, stopped
 from wsgateway.serve.stream import Stream
 from wsgateway.wire.heads import Headers, Request
-from wsgateway.wire.http2 import FrameSizes, HeaderList, request_of
+from wsgateway.wire.http2 import FrameHeads, HeaderList, request_of
 
 Serve = Callable[[Client, trio.CancelScope, HandshakeError | None], Awaitable[None]]
 """Serves a stream, or refuses it, and closes its socket. See `Stream.run` for the scope."""
@@ -60,9 +60,29 @@ _MOST_WINDOW_BYTES = 2**31 - 1
 _WRITE_BYTES = 64 * 1024
 # A head that is a little too large is answered; what is larger than this, times the limit, is no accident.
 _OVERSIZE = 4
+# How much of the headers that we have sent is kept, to be sent shorter the next time.
+_TABLE_BYTES = 4096
 _CALM = ErrorCodes.ENHANCE_YOUR_CALM
 # h2 repeats what a client said, which is not for the log.
 _REPEATED = re.compile(r"[^ -~]|: | \{?b?'")
+
+
+class _BoundedEncoder(Encoder):
+    """Keeps a table of at most 4096 bytes (RFC 9113, 6.5.2: the default), however large a client lets it be: each
+    header that is sent is searched for in it, and stays in memory."""
+
+    @property
+    def header_table_size(self) -> int:
+        """How many bytes the table may hold."""
+        return self.header_table.maxsize
+
+    @header_table_size.setter
+    def header_table_size(self, value: int) -> None:
+        self.header_table.maxsize = size = min(value, _TABLE_BYTES)
+        if self.header_table.resized:
+            # RFC 7541, 4.2: before the next header block the smallest size in between is told, and the last.
+            smallest = min([*self.table_size_changes, size])
+            self.table_size_changes = [smallest, size] if smallest < size else [size]
 
 
 class _Connection(H2Connection):
@@ -93,11 +113,14 @@ class Http2:
                 SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
             },
         )
-        self._sizes = FrameSizes()
+        self._h2.encoder = _BoundedEncoder()
+        self._heads = FrameHeads(settings_sent=1)
         self._h2.decoder.max_header_list_size = _OVERSIZE * head_bytes
         now = trio.current_time()
         self._control = None if self._rule.control_rate is None else Bucket(self._rule.control_rate, now)
         self._streams: dict[int, Stream] = {}
+        self._waiting: set[Stream] = set()
+        """those that wait for room in a window"""
         self._out = bytearray()
         self._unsent = trio.Event()
         self._sent = trio.lowlevel.ParkingLot()
@@ -145,7 +168,7 @@ class Http2:
                 data = await self._client.channel.receive(READ_BYTES)
                 if not data:
                     raise ClientLeftError("with the end of its connection")
-                self._sizes.look(data)
+                self._meter(self._heads.look(data))
                 for event in self._h2.receive_data(data):
                     self._take(event)
         except H2Error as error:
@@ -220,20 +243,13 @@ class Http2:
                 self._receive(event)
             case StreamEnded() if event.stream_id in self._streams:
                 self._streams[event.stream_id].end()
-            case StreamReset():
-                self._meter()
-                if event.stream_id in self._streams:
-                    self._streams[event.stream_id].cut()
+            case StreamReset() if event.stream_id in self._streams:
+                self._streams[event.stream_id].cut()
             case WindowUpdated() if event.stream_id:
                 if event.stream_id in self._streams:
                     self._streams[event.stream_id].room.unpark_all()
-            case WindowUpdated():
+            case WindowUpdated() | RemoteSettingsChanged():
                 self._make_room()
-            case RemoteSettingsChanged():
-                self._meter()
-                self._make_room()
-            case PingReceived() | PriorityUpdated() | UnknownFrameReceived():
-                self._meter()
             case ConnectionTerminated():
                 raise ClientLeftError("with a GOAWAY")
 
@@ -260,8 +276,8 @@ class Http2:
 
     def _receive(self, event: DataReceived) -> None:
         size = event.flow_controlled_length or 0
-        if not size and event.stream_ended is None:
-            self._meter()
+        if size and not event.data and event.stream_ended is None:
+            self._meter(1)  # nothing but padding
         stream = self._streams.get(event.stream_id)
         if stream is None:
             self._h2.acknowledge_received_data(size, event.stream_id)
@@ -269,12 +285,14 @@ class Http2:
             stream.receive(event.data or b"", size)
 
     def _make_room(self) -> None:
-        for stream in self._streams.values():
-            stream.room.unpark_all()
+        """Wakes the streams that wait for room in a window, and have some now."""
+        for stream in self._waiting:
+            if self._h2.local_flow_control_window(stream.number) > 0:
+                stream.room.unpark_all()
 
-    def _meter(self) -> None:
-        """Counts a frame that asks for nothing, but makes work."""
-        if self._control is not None and self._control.take(trio.current_time()):
+    def _meter(self, frames: int) -> None:
+        """Counts frames that only make work. Raises ProtocolError for more of them than the rate allows."""
+        if frames and self._control is not None and self._control.take(trio.current_time(), frames):
             raise ProtocolError(f"more than {self._rule.control_rate} resets, pings, settings and the like")
 
     def _forget(self, stream: Stream) -> None:
@@ -318,10 +336,18 @@ class Http2:
             room = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
             if room > 0:
                 self._h2.send_data(stream.number, data[:room])
+                self._heads.sent(min(room, len(data)))
                 data = data[room:]
                 await self._flush()
             else:
-                await stream.room.park()
+                await self._wait_for_room(stream)
+
+    async def _wait_for_room(self, stream: Stream) -> None:
+        self._waiting.add(stream)
+        try:
+            await stream.room.park()
+        finally:
+            self._waiting.discard(stream)
 
     def finish(self, stream: Stream) -> None:
         self._check(stream)

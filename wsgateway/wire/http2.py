@@ -5,6 +5,7 @@ header list must keep, h2 has seen to before: which pseudo-headers there are, an
 """
 
 import base64
+import enum
 import re
 from collections.abc import Iterable
 
@@ -18,6 +19,23 @@ HeaderList = list[tuple[bytes, bytes]]
 _PREFACE_BYTES = 24
 _FRAME_HEAD_BYTES = 9
 _FRAME_BYTES = 16384
+# Flags of frames (RFC 9113, 6.1 and 6.5); the same bit means two things.
+_END_STREAM = _ACK = 0x01
+# How many WINDOW_UPDATE frames need no explanation, and how many bytes that we send explain one more.
+_UPDATES = 100
+_BYTES_PER_UPDATE = 1024
+
+
+class FrameKind(enum.IntEnum):
+    """The kinds of frames that are not all counted alike (RFC 9113, 6)."""
+
+    DATA = 0
+    HEADERS = 1
+    SETTINGS = 4
+    GOAWAY = 7
+    WINDOW_UPDATE = 8
+    CONTINUATION = 9
+
 
 # What stands between two hops of HTTP/1.1, and nowhere here (RFC 9113, 8.2.2).
 _CONNECTION = frozenset(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
@@ -109,20 +127,57 @@ def _lowered(headers: Headers, dropped: Iterable[str]) -> HeaderList:
     ]
 
 
-class FrameSizes:
-    """Looks at the frames of a client only for how large they are, as h2 would wait for 16 MiB before it does."""
+class FrameHeads:
+    """Reads the heads of a client's frames: how large each is, as h2 would wait for 16 MiB before it does, and how many
+    only make work.
 
-    def __init__(self) -> None:
+    A request explains its own frames, and what we sent explains that windows are opened again. All other frames that
+    carry nothing are counted: a client may send them at a bounded rate.
+    """
+
+    def __init__(self, settings_sent: int) -> None:
+        """Takes how many SETTINGS frames we send. The client acknowledges each of them once."""
         self._ahead = _PREFACE_BYTES  # until the next frame begins
         self._begun = b""  # of its head
+        self._acknowledgements = settings_sent  # still to come
+        self._updates = 0  # WINDOW_UPDATE frames so far
+        self._frames_sent = 0
+        self._bytes_sent = 0
 
-    def look(self, data: bytes) -> None:
-        """Takes any bytes. Raises ProtocolError as soon as a frame announces more than it may have."""
+    def sent(self, size: int) -> None:
+        """Notes a DATA frame of that many bytes that we send."""
+        self._frames_sent += 1
+        self._bytes_sent += size
+
+    def look(self, data: bytes) -> int:
+        """Takes any bytes of the client. Returns how many of the frames that begin in them only make work.
+
+        Raises ProtocolError as soon as a frame announces more than it may have.
+        """
         data = self._begun + data
+        costly = 0
         while len(data) - self._ahead >= _FRAME_HEAD_BYTES:
             size = int.from_bytes(data[self._ahead : self._ahead + 3])
             if size > _FRAME_BYTES:
                 raise ProtocolError(f"a frame of {size} bytes, at most {_FRAME_BYTES} are allowed")
+            costly += self._is_costly(data[self._ahead + 3], data[self._ahead + 4], size)
             self._ahead += _FRAME_HEAD_BYTES + size
         self._begun = data[self._ahead :]
         self._ahead -= len(data) - len(self._begun)
+        return costly
+
+    def _is_costly(self, kind: int, flags: int, size: int) -> bool:
+        match kind:
+            case FrameKind.DATA:
+                return not size and not flags & _END_STREAM
+            case FrameKind.HEADERS | FrameKind.CONTINUATION | FrameKind.GOAWAY:
+                return False  # h2 bounds them by the streams, by 64 for each head, and by the end of the connection
+            case FrameKind.SETTINGS if flags & _ACK:
+                self._acknowledgements -= 1
+                return self._acknowledgements < 0
+            case FrameKind.WINDOW_UPDATE:
+                # Some clients open the window of the stream and that of the connection again for each frame of data.
+                self._updates += 1
+                explained = _UPDATES + self._bytes_sent // _BYTES_PER_UPDATE + 2 * self._frames_sent
+                return self._updates > explained
+        return True
