@@ -86,7 +86,7 @@ class Http2Section(Section):
     )
     control_rate: RateOrNone = Field(
         default=_HTTP2.control_rate,
-        description="Frames of a connection that carry nothing (resets, pings, settings ...), as 1000/m. none: no bound.",
+        description="Frames of a connection that carry nothing, such as resets and pings, as 1000/m. none: no bound.",
     )
 
     @field_validator("mode")
