@@ -15,6 +15,11 @@ escapes is a bug of ours and keeps its traceback.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+Failure = Literal["unreachable", "cut", "silent", "answer"]
+"""how a target failed: no connection to it, with TLS if it has that; it hung up after a request, or its answer is none;
+no answer in time; or a status by which it says that it cannot serve"""
 
 
 class WsgatewayError(Exception):
@@ -51,9 +56,10 @@ class HandshakeError(WsgatewayError):
 class UpstreamError(WsgatewayError):
     """The upstream cannot be used. `status` (502, 503 or 504) is what the client is told, and no more."""
 
-    def __init__(self, message: str, status: int = 502) -> None:
+    def __init__(self, message: str, status: int = 502, failure: Failure = "cut") -> None:
         super().__init__(message)
         self.status = status
+        self.failure: Failure = failure
 
 
 @dataclass(frozen=True, slots=True)

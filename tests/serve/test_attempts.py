@@ -21,7 +21,7 @@ from wsgateway.upstream.search import Search
 HOUR = 3600.0
 
 
-async def never(lease: Lease, seconds: float, mine: Cleanup) -> None:
+async def never(lease: Lease, mine: Cleanup) -> None:
     raise AssertionError("nobody wants it")
 
 
@@ -33,7 +33,7 @@ async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back(
     ours, theirs = socket.socketpair()
     with ours, theirs:
         async with trio.open_nursery() as nursery:
-            arguments = (Channel(ours), lambda: HOUR, never, {}, Cleanup())
+            arguments = (Channel(ours), never, {}, Cleanup())
             nursery.start_soon(served, Search(pool, None), *arguments)
             await wait_all_tasks_blocked()
             assert len(pool.waiting) == 1
@@ -49,7 +49,7 @@ async def test_without_a_descriptor_to_see_it_leave_a_client_waits_all_the_same(
     def exhausted() -> NoReturn:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    async def reached(lease: Lease, seconds: float, mine: Cleanup) -> bool:
+    async def reached(lease: Lease, mine: Cleanup) -> bool:
         return True
 
     target = Target("192.0.2.1", 80, "ws://192.0.2.1", max_connections=1)
@@ -60,7 +60,7 @@ async def test_without_a_descriptor_to_see_it_leave_a_client_waits_all_the_same(
     with ours, theirs, Cleanup() as cleanup:
         monkeypatch.setattr(select, "epoll", exhausted)
         async with trio.open_nursery() as nursery:
-            arguments = (Channel(ours), lambda: HOUR, reached, {}, cleanup)
+            arguments = (Channel(ours), reached, {}, cleanup)
             nursery.start_soon(served, Search(pool, None), *arguments)
             await wait_all_tasks_blocked()
             lease.release()

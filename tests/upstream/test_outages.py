@@ -222,12 +222,14 @@ def echo_process() -> Iterator[tuple[subprocess.Popen[str], int]]:
             process.kill()
 
 
-async def test_an_upstream_that_is_there_and_does_nothing_is_found_by_pings_and_new_clients_go_elsewhere() -> None:
+async def test_an_upstream_that_is_there_and_does_nothing_is_found_by_pings_and_by_checks() -> None:
+    asked = "health: {active: {type: websocket, interval: 100ms, timeout: 500ms, fall: 1}}"
     with echo_process() as (process, port):
         async with websockets_server() as other:
             text = several(port, other, timeouts="handshake: 1s, close: 100ms").replace(
                 "defaults: {", "defaults: {keepalive: {interval: 100ms, timeout: 100ms}, "
             )
+            text = text.replace("  chat: {", f"  chat: {{{asked}, ")
             async with serving_text(text) as gateway:
                 client = await gateway.connect(MODERN.request)
                 assert (await client.head()).startswith(b"HTTP/1.1 101 ")
@@ -239,6 +241,7 @@ async def test_an_upstream_that_is_there_and_does_nothing_is_found_by_pings_and_
                         await client.send(b"\x8a" + bytes([0x80 | len(frame[1])]) + bytes(4) + frame[1])
                 assert frame[0] == 0x88
                 assert "no answer to a ping" in (await gateway.lines.line("session"))["ended"]
+                await gateway.lines.line("target down", target=f"ws://127.0.0.1:{port}")
                 for _ in range(2):
                     client = await gateway.connect(MODERN.request)
                     assert (await client.head()).startswith(b"HTTP/1.1 101 ")

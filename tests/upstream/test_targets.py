@@ -1,10 +1,15 @@
 """Several targets behind one upstream: who gets a session, and what a client meets when some of them fail."""
 
-import pytest
+import socket
 
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.net.certificates import Authority
 from tests.openings import RFC6455
 from tests.serve.exchanging import HTTP_GET, HTTP_OK
-from tests.support import Upstream, head_of, serving_text, values
+from tests.support import Upstream, head_of, serving_text, switching, values
 
 from .targets import MODERN, agreeable, dead_port, finish, greeted, session, several, three
 
@@ -27,15 +32,63 @@ async def test_the_log_names_the_target_that_served_and_those_that_failed_before
             assert "failed" not in await finish(gateway, *await session(upstream, gateway))
 
 
-async def test_a_target_that_is_silent_leaves_time_for_another() -> None:
-    async with three(timeouts="handshake: 1s") as ((silent, good, _), gateway):
+async def test_a_target_that_has_accepted_is_waited_for_as_long_as_the_handshake_has_time(
+    autojump_clock: MockClock,
+) -> None:
+    async with three(timeouts="handshake: 5s") as ((slow, *others), gateway):
+        client = await gateway.connect(MODERN.request)
+        behind = await slow.accept()
+        request = await behind.head()
+        await trio.sleep(4.9)
+        await behind.send(switching(request))
+        await greeted(client, behind)
+        assert all(each.nobody_came() for each in others)
+
+
+async def test_behind_a_target_that_was_silent_to_the_end_comes_no_other(autojump_clock: MockClock) -> None:
+    async with three(timeouts="handshake: 5s") as ((silent, *others), gateway):
+        begun = trio.current_time()
         client = await gateway.connect(MODERN.request)
         stuck = await silent.accept()
         await stuck.head()
-        behind, _ = await good.agree()
-        await greeted(client, behind)
+        assert (await client.rest()).startswith(b"HTTP/1.1 504 ")
+        assert trio.current_time() - begun == pytest.approx(5)
         assert await stuck.rest() == b""
-        assert "silent for 0." in (await finish(gateway, client, behind))["failed"]
+        assert all(each.nobody_came() for each in others)
+        line = await gateway.lines.line("upstream failed")
+        assert line["why"] == "silent for what was left of the 5 s for a handshake"
+
+
+async def test_a_target_that_is_slow_to_greet_in_tls_is_waited_for_as_if_there_were_no_other(
+    autojump_clock: MockClock, authority: Authority
+) -> None:
+    async with Upstream(authority.server) as slow, Upstream() as other:
+        tls = f"{{ca: {authority.file}, server_name: localhost}}"
+        secure = f'url: "wss://127.0.0.1:{slow.port}", tls: {tls}'
+        text = several(secure, other.port, timeouts="handshake: 5s, connect: 4s", pages='{url: "http://a"}')
+        async with serving_text(text) as gateway:
+            client = await gateway.connect(MODERN.request)
+            await trio.sleep(3.5)
+            await slow.agree()
+            assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+            assert other.nobody_came()
+
+
+async def test_a_target_that_does_not_accept_leaves_time_for_another(autojump_clock: MockClock) -> None:
+    # Linux takes one connection more than the backlog, and then lets all others wait.
+    with socket.socket() as full, socket.socket() as first:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        first.connect(full.getsockname())
+        port = full.getsockname()[1]
+        async with Upstream() as good, serving_text(several(port, good.port, timeouts="handshake: 5s")) as gateway:
+            begun = trio.current_time()
+            client = await gateway.connect(MODERN.request)
+            behind, _ = await good.agree()
+            await greeted(client, behind)
+            assert trio.current_time() - begun == pytest.approx(2.5)
+            line = await finish(gateway, client, behind)
+            assert line["failed"].endswith(f"no connection to 127.0.0.1:{port} within 2.5 s")
 
 
 async def test_a_target_that_does_not_greet_in_tls_is_followed_by_another() -> None:

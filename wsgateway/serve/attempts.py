@@ -19,25 +19,24 @@ T = TypeVar("T")
 async def served(
     search: Search,
     client: Channel,
-    left: Callable[[], float],
-    attempt: Callable[[Lease, float, Cleanup], Awaitable[T]],
+    attempt: Callable[[Lease, Cleanup], Awaitable[T]],
     facts: dict[str, str],
     cleanup: Cleanup,
 ) -> T:
-    """What an attempt returns: the first that does not raise UpstreamError, or the last that may be made.
+    """What an attempt returns: the first that does not raise UpstreamError, or the last that may be made. Behind one
+    that was silent comes no other: it has had all the time that there was.
 
-    `left` says how many seconds there are for all of them; each gets an even share of that, so that a server that is
-    silent leaves time for another. An attempt leaves in its list what is to be done at the end; of one that fails that
-    is done at once, of the other it goes to `cleanup`. The log's `facts` get the target, and what failed before it.
+    An attempt leaves in its list what is to be done at the end; of one that fails that is done at once, of the other it
+    goes to `cleanup`. The log's `facts` get the target, and what failed before it.
     """
     while True:
-        lease = search.take() or await _room(search, client, left())
+        lease = search.take() or await _room(search, client)
         with Cleanup([lease.release]) as mine:
             try:
-                result = await attempt(lease, left() / (1 + search.left), mine)
+                result = await attempt(lease, mine)
             except UpstreamError as error:
                 search.failed(lease, error)
-                if not search.left:
+                if error.failure == "silent" or not (search.left and search.remaining):
                     raise
                 facts["failed"] = ", ".join(search.failures)
                 continue
@@ -49,7 +48,7 @@ async def served(
         return result
 
 
-async def _room(search: Search, client: Channel, seconds: float) -> Lease:
+async def _room(search: Search, client: Channel) -> Lease:
     """Waits for the next place. A client that leaves meanwhile loses its turn: ClientLeftError."""
     lease: Lease | None = None
     fault: WsgatewayError | None = None
@@ -63,7 +62,7 @@ async def _room(search: Search, client: Channel, seconds: float) -> Lease:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(leave)
             try:
-                lease = await search.wait(seconds)
+                lease = await search.wait()
             except WsgatewayError as error:
                 fault = error
             nursery.cancel_scope.cancel()

@@ -16,7 +16,6 @@ import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import trio
 
@@ -146,17 +145,17 @@ class Exchange:
         assert upstream is not None, "the caller has seen to it"
         turn, timeouts = self._turn, self._route.timeouts
         pool = turn.gateway.pools[upstream.name]
-        search = Search(pool, affinity(upstream.balance, self._request, self._visit.identity.ip))
+        key = affinity(upstream.balance, self._request, self._visit.identity.ip)
+        search = Search(pool, key, turn.until(timeouts.handshake_seconds))
         preface = proxy_header(upstream, turn.client)
 
-        async def attempt(lease: Lease, seconds: float, mine: Cleanup) -> tuple[Lease, socket.socket]:
+        async def attempt(lease: Lease, mine: Cleanup) -> tuple[Lease, socket.socket]:
             sock = await search.reach(lease, timeouts.connect_seconds, preface)
             mine.append(sock.close)
             return lease, sock
 
         with Cleanup() as cleanup:
-            left = partial(turn.remaining, timeouts.handshake_seconds)
-            lease, sock = await served(search, self._client, left, attempt, turn.facts, cleanup)
+            lease, sock = await served(search, self._client, attempt, turn.facts, cleanup)
             self._upstream = Channel(sock)
             try:
                 with self._patience:
@@ -272,7 +271,7 @@ class Exchange:
         if self._sending_down:
             return HandshakeError(f"the client takes nothing of its answer for {seconds:g} s", 408)
         if self._body.ended or self._sending_up or self._body.waits:
-            return UpstreamError(f"the upstream is silent for {seconds:g} s", 504)
+            return UpstreamError(f"the upstream is silent for {seconds:g} s", 504, "silent")
         return HandshakeError(f"nothing more of the request's body for {seconds:g} s", 408)
 
     # -- the end -------------------------------------------------------------------------------------------------

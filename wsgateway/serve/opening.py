@@ -12,7 +12,6 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from http import HTTPStatus
 
 import trio
@@ -208,7 +207,8 @@ class Opening:
             raise too_late(seconds)
         upstream = route.upstream
         assert upstream is not None, "one of the checks"
-        search = Search(self._gateway.pools[upstream.name], affinity(upstream.balance, request, identity.ip))
+        key = affinity(upstream.balance, request, identity.ip)
+        search = Search(self._gateway.pools[upstream.name], key, self._turn.until(seconds))
         visit = Visit(identity, dialect.name, self._listener.name)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
             sock, result = await self._reach_upstream(search, route, upstream, answering.offer, visit, mine)
@@ -238,30 +238,29 @@ class Opening:
     ) -> tuple[socket.socket, Agreement | Refusal]:
         """Connects to one of the upstream's targets and makes it the client's offer. `cleanup` gets what is to be done
         at the end: the socket closed, and its place left."""
-        whole = route.timeouts.handshake_seconds
+        timeouts, patient = route.timeouts, self._gateway.patient
+        left = f"what was left of the {timeouts.handshake_seconds:g} s for a handshake"
+        silent = UpstreamError(f"silent for {left}", 504, "silent")
 
-        async def attempt(lease: Lease, seconds: float, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
+        async def attempt(lease: Lease, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
             target = lease.place.target
             theirs = upstream_offer(route, upstream, target, offer, visit)
             asking = upstream.dialect.handshake.asking(theirs, os.urandom)
-            share = f"{seconds:.3g} s" if search.left else f"what was left of the {whole:g} s for a handshake"
-            silent = UpstreamError(f"silent for {share}", 504)
-            with self._gateway.patient(trio.current_time() + seconds, silent, stops()):
-                sock = await search.reach(lease, route.timeouts.connect_seconds, proxy_header(upstream, self._client))
+            with patient(math.inf, silent, stops()):
+                sock = await search.reach(lease, timeouts.connect_seconds, proxy_header(upstream, self._client))
                 mine.append(sock.close)
+            with patient(search.until, silent, stops()):
                 result = await shake_hands(Channel(sock), asking)
             if isinstance(result, Agreement) or result.response.status not in _NOT_NOW:
                 search.served(lease)
                 return sock, result
-            error = UpstreamError(f"answered {result.response.status}", result.response.status)
+            error = UpstreamError(f"answered {result.response.status}", result.response.status, "answer")
             if search.left:
                 raise error
             search.failed(lease, error)  # and the client gets that answer
             return sock, result
 
-        return await served(
-            search, self._client.channel, partial(self._turn.remaining, whole), attempt, self._facts, cleanup
-        )
+        return await served(search, self._client.channel, attempt, self._facts, cleanup)
 
     async def _accept(self, answering: Answering, agreement: Agreement, route: Route, identity: Identity) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""

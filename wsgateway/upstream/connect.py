@@ -57,10 +57,10 @@ def _telling(name: str, seconds: float, refused: dict[int, str]) -> Iterator[Non
         with trio.fail_after(seconds):
             yield
     except trio.TooSlowError:
-        raise UpstreamError(f"no connection to {name} within {seconds:g} s", 504) from None
+        raise UpstreamError(f"no connection to {name} within {seconds:.3g} s", 504, "unreachable") from None
     except OSError as error:
         reasons = dict.fromkeys(refused.values()) or [_reason(error)]
-        raise UpstreamError(f"no connection to {name}: {', '.join(reasons)}") from None
+        raise UpstreamError(f"no connection to {name}: {', '.join(reasons)}", failure="unreachable") from None
 
 
 async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
@@ -146,11 +146,11 @@ async def introduce(
                 sock = await encrypt(sock, contexts[target.tls], name)
     except trio.TooSlowError:
         sock.close()
-        raise UpstreamError(f"{missing} within {seconds:g} s", 504) from None
+        raise UpstreamError(f"{missing} within {seconds:.3g} s", 504, "unreachable") from None
     except OSError as error:
         sock.close()
         why = getattr(error, "verify_message", None) or getattr(error, "reason", None) or error.strerror or error
-        raise UpstreamError(f"{missing}: {why}") from None
+        raise UpstreamError(f"{missing}: {why}", failure="unreachable") from None
     except BaseException:
         sock.close()
         raise

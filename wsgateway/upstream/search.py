@@ -1,5 +1,10 @@
-"""One client's way to a server: it takes a place, and another one if that fails, until one serves it."""
+"""One client's way to a server: it takes a place, and another one if that fails, until one serves it.
 
+A server that has accepted the connection is waited for as long as the client has time. Only what shares that time is
+the way to it: an address that does not accept leaves some for another.
+"""
+
+import math
 import socket
 
 import trio
@@ -15,12 +20,14 @@ _FULL = "too many connections"
 class Search:
     """The places that were tried for one client, and what became of each."""
 
-    __slots__ = ("_begun", "_key", "_pool", "_tried", "failures")
+    __slots__ = ("_begun", "_key", "_pool", "_tried", "failures", "until")
 
-    def __init__(self, pool: Pool, key: str | None) -> None:
-        """`key` is what the pool's balance hashes, if it does."""
+    def __init__(self, pool: Pool, key: str | None, until: float = math.inf) -> None:
+        """Takes what the pool's balance hashes, if it does, and until when the client is to be served, by Trio's
+        clock."""
         self._pool = pool
         self._key = key
+        self.until = until
         self._tried: list[Place] = []
         self._begun = 0
         self.failures: list[str] = []
@@ -32,18 +39,23 @@ class Search:
         begun = self._pool.upstream.attempts - self._begun
         return min(begun, self._pool.untried(self._tried)) if begun > 0 else 0
 
+    @property
+    def remaining(self) -> float:
+        """How many seconds the client still has."""
+        return max(0.0, self.until - trio.current_time())
+
     def take(self) -> Lease | None:
         """The next place. None: `wait` for it."""
         return self._taken(self._pool.take(self._key, self._tried))
 
-    async def wait(self, seconds: float) -> Lease:
+    async def wait(self) -> Lease:
         """The next place, as soon as there is room in one. Who is cancelled while it waits loses its turn.
 
         Raises HandshakeError (503) if there are too many that wait already, or no room in time, and UpstreamError if
         there is no place.
         """
         pool, queue = self._pool, self._pool.upstream.queue
-        await pool.settled(seconds)
+        await pool.settled(self.remaining)
         lease = self.take()
         if lease is not None:
             return lease
@@ -51,7 +63,7 @@ class Search:
             raise HandshakeError(_FULL, 503, kind="limit")
         waiter = Waiter(self._key, self._tried)
         pool.waiting.append(waiter)
-        patience = min(seconds, queue.timeout_seconds)
+        patience = min(self.remaining, queue.timeout_seconds)
         try:
             with trio.move_on_after(patience):
                 await waiter.served.wait()
@@ -63,7 +75,7 @@ class Search:
             if waiter in pool.waiting:
                 pool.waiting.remove(waiter)
         if waiter.lease is None:
-            raise HandshakeError(f"{_FULL}, and no end of one within {patience:g} s", 503, kind="limit")
+            raise HandshakeError(f"{_FULL}, and no end of one within {patience:.3g} s", 503, kind="limit")
         taken = self._taken(waiter.lease)
         assert taken is not None, "it was one"
         return taken
@@ -76,17 +88,19 @@ class Search:
 
     async def reach(self, lease: Lease, seconds: float, preface: bytes) -> socket.socket:
         """A connection to the place of the lease, which is the caller's to close: with TLS, if the target wants that,
-        behind a preface in clear.
+        behind a preface in clear. It may take so many seconds to accept, and as many for TLS; but to accept no longer
+        than its share, if others may be tried after it.
 
         If that is slow or refuses, the other addresses of the same name are tried beside it, and the lease may move to
         one of them. Raises UpstreamError, and ExhaustedError where it is not the place's fault.
         """
         place = lease.place
+        share = self.remaining / (1 + self.left)
         places = [place, *self._pool.siblings(place, self._tried)]
         refused: dict[int, str] = {}
         name = f"{place.target.host}:{place.target.port}" if len(places) > 1 else place.name
         try:
-            at, sock = await connect_to([each.address for each in places], name, seconds, refused)
+            at, sock = await connect_to([each.address for each in places], name, min(seconds, share), refused)
             self._pool.exhausted = False
         except ExhaustedError as error:
             self._pool.cannot_connect(error)
@@ -99,7 +113,7 @@ class Search:
             self._note(place, refused.get(0, "slower to accept than another address of its name"))
             lease.move(places[at])
             self._tried.append(lease.place)
-        return await introduce(sock, place.target, seconds, preface, self._pool.contexts)
+        return await introduce(sock, place.target, min(seconds, self.remaining), preface, self._pool.contexts)
 
     def _note(self, place: Place, why: str) -> None:
         if place not in self._tried:
