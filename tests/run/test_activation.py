@@ -52,6 +52,18 @@ def test_sockets_are_found_by_name_and_those_of_one_name_together(file: Path, so
         assert process.stop() == 0
 
 
+def test_an_ipv4_client_of_a_socket_for_both_families_is_an_ipv4_client(file: Path) -> None:
+    # systemd.socket(5): with BindIPv6Only=default, `ListenStream=8080` takes IPv4 clients as mapped IPv6 addresses.
+    sock = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    text = PUBLIC.replace('bind: ["systemd:public"]', 'bind: ["systemd:public"], forwarded: {trusted: ["127.0.0.1"]}')
+    with sock, GatewayProcess(file, text, passed=[("public", sock)]) as process:
+        process.find_line("event=listening ")
+        with socket.create_connection(("127.0.0.1", sock.getsockname()[1]), PATIENCE_SECONDS) as client:
+            client.sendall(ASKED.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"))
+            check_served(client)
+        process.find_line(r"event=refused client=127\.0\.0\.1:[0-9]+ path=/ forwarded_for=192\.0\.2\.7 ")
+
+
 def test_a_socket_outlives_its_gateway_and_who_waits_at_it_is_served_by_the_next(
     file: Path, sockets: list[socket.socket]
 ) -> None:

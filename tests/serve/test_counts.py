@@ -3,7 +3,7 @@
 import pytest
 
 from wsgateway.errors import WsgatewayError
-from wsgateway.serve.counts import Cleanup, Counts, Meters
+from wsgateway.serve.counts import MOST_BUCKETS, Cleanup, Counts, Meters
 from wsgateway.settings.basics import Rate
 
 TOO_MANY = WsgatewayError("too many")
@@ -72,6 +72,19 @@ def test_of_very_many_buckets_those_that_are_not_full_are_kept() -> None:
         assert meters.missing(("late", number), rate, 100.0) == 0
     assert len(meters._buckets) <= looked_at
     assert meters.missing(0, rate, 100.0) == 0, "it was full, and is a new one"
+
+
+def test_of_more_buckets_than_may_be_kept_the_one_used_least_recently_is_forgotten() -> None:
+    meters, rate = Meters(), Rate(1, 10.0)
+    for number in range(MOST_BUCKETS):
+        assert meters.missing(number, rate, 0.0) == 0
+    assert meters.missing(0, rate, 1.0) == 9.0, "and so it is used again"
+    for number in range(3):
+        assert meters.missing(("late", number), rate, 1.0) == 0
+    assert len(meters._buckets) == MOST_BUCKETS
+    assert meters.missing(0, rate, 1.0) == 9.0
+    assert meters.missing(4, rate, 1.0) == 9.0
+    assert meters.missing(3, rate, 1.0) == 0, "it was forgotten, and is a new one"
 
 
 def test_what_is_to_be_done_at_the_end_is_done_the_last_first_and_once() -> None:

@@ -161,6 +161,14 @@ MISTAKES: list[tuple[str, ...]] = [
         "27: listeners[0].max_connections_per_ip: 0 is no bound; write a whole number of 1 or more, or none",
     ),
     (
+        "ipv6_prefix: 0",
+        "16: listeners[0].ipv6_prefix: 0 is too small, at least 1 is allowed",
+    ),
+    (
+        "ipv6_prefix: 129",
+        "16: listeners[0].ipv6_prefix: 129 is too large, at most 128 is allowed",
+    ),
+    (
         "max_connections_per_ip: 1.5",
         "27: listeners[0].max_connections_per_ip: '1.5' is no bound; write a whole number of 1 or more, or none",
     ),
@@ -214,6 +222,7 @@ def test_a_version_may_stand_in_quotes_or_without(minimum: str) -> None:
     [
         ("192.0.2.7", "192.0.2.7/32"),
         ("10.0.0.0/8", "10.0.0.0/8"),
+        ('"::ffff:10.0.0.0/104"', "10.0.0.0/8"),
         ("10.0.0.0/255.0.0.0", "10.0.0.0/8"),
         ('"::1"', "::1/128"),
         ("FD00::/8", "fd00::/8"),

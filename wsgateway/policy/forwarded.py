@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wsgateway.dialects import Headers
 from wsgateway.settings.basics import UNIX, Peers
+from wsgateway.wire.addresses import canonical
 from wsgateway.wire.heads import is_host
 
 # RFC 7239, 4: parameters are tokens, or stand in quotes. Addresses with a port or in brackets are taken without them.
@@ -89,7 +90,7 @@ def _address(text: str) -> str | None:
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]
     try:
-        # A zone, which ipaddress takes whatever it holds, means something to who wrote it alone.
-        return None if "%" in bare else str(ipaddress.ip_address(bare))
+        # A zone, which ipaddress takes whatever it holds, means something on the machine of its writer only.
+        return None if "%" in bare else canonical(bare)
     except ValueError:
         return None

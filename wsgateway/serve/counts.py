@@ -13,6 +13,8 @@ from wsgateway.settings.basics import Rate
 
 # Buckets that are full again are forgotten when there are so many, or twice as many as were left the last time.
 _MANY = 4096
+# Of more than so many, the one that was used least recently is forgotten: some 20 MiB.
+MOST_BUCKETS = 65536
 
 
 class Cleanup(list[Callable[[], None]]):
@@ -92,9 +94,12 @@ class Meters:
         if len(self._buckets) >= self._many:
             self._buckets = {each: bucket for each, bucket in self._buckets.items() if not bucket.full(now)}
             self._many = max(_MANY, 2 * len(self._buckets))
-        bucket = self._buckets.get(key)
+        bucket = self._buckets.pop(key, None)
         if bucket is None or bucket.rate != rate:  # a reload may have changed it
-            bucket = self._buckets[key] = Bucket(rate, now)
+            bucket = Bucket(rate, now)
+            if len(self._buckets) >= MOST_BUCKETS:
+                del self._buckets[next(iter(self._buckets))]
+        self._buckets[key] = bucket  # behind all others: the first is that which was used least recently
         seconds = bucket.take(now)
         if seconds:
             bucket.untake()

@@ -22,7 +22,6 @@ import trio
 from wsgateway.errors import HandshakeError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel
 from wsgateway.policy.affinity import affinity
-from wsgateway.policy.forwarded import identify
 from wsgateway.policy.passing import Visit, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import asked, decide
 from wsgateway.serve.attempts import served
@@ -64,8 +63,7 @@ def exchange_of(turn: Turn, request: Request) -> "Exchange | None":
     if asks_for_websocket(request):
         return None
     request = checked(request)
-    client, listener = turn.client, turn.listener
-    identity = identify(client.ip, client.secure, request.headers, listener.forwarded_trusted)
+    listener, identity = turn.listener, turn.identity
     route = decide(turn.settings.routes, asked(request, listener.name, identity.host))
     if route.http_upstream is None:
         return None

@@ -13,6 +13,7 @@ from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.prologue import Client
 from wsgateway.serve.session import serve_client, turn_away
 from wsgateway.settings.basics import UNIX, Address, UnixAddress
+from wsgateway.wire.addresses import canonical
 
 # Clients that wait to be accepted: all come back at once after an outage. The kernel's somaxconn bounds it too.
 BACKLOG = 4096
@@ -149,12 +150,12 @@ class Acceptor:
         """Gives a client its task. Raises OSError if it cannot have one."""
         sock.setblocking(False)
         local = None
-        if sock.family == socket.AF_UNIX:
-            address = UNIX, 0
-        else:
-            local = sock.getsockname()[:2]
+        ip, port = UNIX, 0
+        if sock.family != socket.AF_UNIX:
+            ip, port = _canonical(sock, address)
+            local = _canonical(sock, sock.getsockname())
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = Client(Channel(sock), *address[:2], local=local, begun=trio.current_time())
+        client = Client(Channel(sock), ip, port, local=local, begun=trio.current_time())
         entrance = self.entrance
         try:
             entrance.enter()
@@ -163,3 +164,8 @@ class Acceptor:
             sessions.start_soon(turn_away, self._gateway, entrance, client)
         else:
             sessions.start_soon(serve_client, self._gateway, entrance, client)
+
+
+def _canonical(sock: socket.socket, name: tuple[str, int]) -> tuple[str, int]:
+    """Return the address and port of a socket's name. A socket of systemd may take IPv4 clients as mapped IPv6."""
+    return (canonical(name[0]) if sock.family == socket.AF_INET6 else name[0]), name[1]

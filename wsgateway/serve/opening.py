@@ -40,6 +40,7 @@ from wsgateway.settings.model import OverRate, Route, Upstream
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
+from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.closecodes import POLICY_VIOLATION
 from wsgateway.wire.events import Role
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response, not_upgradable
@@ -104,9 +105,16 @@ class Turn:
         self.settings, self.listener = self.gateway.settings, self.entrance.listener
 
     def about(self, request: Request) -> None:
-        """Takes the request, once that is whole: a client may have connected long before it. Notes it for the log."""
+        """Takes the request, once that is whole: a client may have connected long before it. Notes it for the log.
+
+        Raises HandshakeError (400) for two headers Host.
+        """
         self._settle()
         self.facts["path"] = request.target.partition("?")[0][:LOGGED_CHARACTERS]
+        client = self.client
+        self.identity = identify(client.ip, client.secure, request.headers, self.listener.forwarded_trusted)
+        if self.identity.ip != client.ip:
+            self.facts["forwarded_for"] = self.identity.ip
 
     @asynccontextmanager
     async def answered(self) -> AsyncIterator[None]:
@@ -190,10 +198,9 @@ class Opening:
 
         What is to be done at the end of the session is left in `cleanup`.
         """
-        client = self._client
         if request.version != "1.1":
             raise not_upgradable(request.version)
-        identity = identify(client.ip, client.secure, request.headers, self._listener.forwarded_trusted)
+        identity = self._turn.identity
         what = asked(request, self._listener.name, identity.host)
         dialect = recognise(request)
         self._facts["dialect"] = dialect.name
@@ -228,7 +235,8 @@ class Opening:
     def _meter(self, route: Route, identity: Identity) -> None:
         rate = route.rates.handshakes
         if rate is not None and identity.ip != UNIX:
-            seconds = self._gateway.handshakes.missing((route.name, identity.ip), rate, trio.current_time())
+            address = counted_as(identity.ip, self._listener.ipv6_prefix)
+            seconds = self._gateway.handshakes.missing((route.name, address), rate, trio.current_time())
             if seconds:
                 wait = (("Retry-After", str(math.ceil(seconds))),)
                 raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait, "rate")

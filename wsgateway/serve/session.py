@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.policy.forwarded import is_trusted
 from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.watch import Patience
@@ -21,6 +22,7 @@ from wsgateway.serve.opening import Opened, Opening, Turn
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, greet, read_request
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Route
+from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.events import Close
 
 Begin = Callable[[Turn, Cleanup], Awaitable[Opened | None]]
@@ -56,7 +58,6 @@ async def _greet(turn: Turn, cleanup: Cleanup) -> Opened | None:
     if turn.client.alpn == "h2":
         await _carry_streams(turn, cleanup)
         return None
-    cleanup.append(_counted(turn))
     return await _open(turn, cleanup)
 
 
@@ -65,14 +66,23 @@ async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
 
     What is to be done at the end of the session is left in `cleanup`.
     """
+    speaks_for_others = _speaks_for_others(turn)
+    if not speaks_for_others:
+        cleanup.append(_counted(turn, turn.client.ip))
     request = await read_request(turn.gateway, turn.client, turn.head, turn.settings.default_timeouts, turn.begun)
-    turn.about(request)
-    while (exchange := exchange_of(turn, request)) is not None:
-        rest = await exchange.run()
+    while True:
+        turn.about(request)
+        counted = Cleanup([_counted(turn, turn.identity.ip)] if speaks_for_others else [])
+        with counted:
+            exchange = exchange_of(turn, request)
+            if exchange is None:
+                cleanup += counted
+                counted.clear()
+                break
+            rest = await exchange.run()
         if rest is None:
             return None
         request = await next_request(turn, rest)
-        turn.about(request)
     return await Opening(turn).run(request, cleanup)
 
 
@@ -88,7 +98,6 @@ async def _carry_streams(turn: Turn, cleanup: Cleanup) -> None:
                 raise error
             entrance.enter()
             cleanup.append(entrance.leave)
-            cleanup.append(_counted(turn))
             with asking:
                 return await _open(turn, cleanup)
             raise ClientLeftError("before it had its answer")
@@ -97,18 +106,29 @@ async def _carry_streams(turn: Turn, cleanup: Cleanup) -> None:
 
     connection = Http2(turn, serve)
     try:
-        cleanup.append(_counted(turn))
+        if not _speaks_for_others(turn):
+            cleanup.append(_counted(turn, turn.client.ip))
     except HandshakeError as error:
         await connection.refuse(error)
         raise ProtocolError(str(error)) from None
     await connection.run()
 
 
-def _counted(turn: Turn) -> Callable[[], None]:
-    """Counts the client among those from its address, which the prologue has told."""
-    limit = None if turn.client.ip == UNIX else turn.listener.max_connections_per_ip
+def _speaks_for_others(turn: Turn) -> bool:
+    """Return whether the peer is a proxy that is trusted to name its client in each request, which is counted then."""
+    return is_trusted(turn.client.ip, turn.listener.forwarded_trusted)
+
+
+def _counted(turn: Turn, ip: str) -> Callable[[], None]:
+    """Count a client among those from its address, until what this returns is called.
+
+    Raises HandshakeError (429) for one too many.
+    """
+    limit, address = None, ip
+    if ip != UNIX:
+        limit, address = turn.listener.max_connections_per_ip, counted_as(ip, turn.listener.ipv6_prefix)
     full = HandshakeError(f"more than {limit} connections from one address", 429, kind="limit")
-    return turn.gateway.connections.one_more((turn.listener.name, turn.client.ip), limit, full)
+    return turn.gateway.connections.one_more((turn.listener.name, address), limit, full)
 
 
 async def turn_away(gateway: Gateway, entrance: Entrance, client: Client) -> None:

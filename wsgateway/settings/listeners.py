@@ -221,6 +221,12 @@ class ListenerSection(Section):
     max_connections_per_ip: CountOrNone = Field(
         default=None, description="And of those from one address; more are answered 429. none: as many."
     )
+    ipv6_prefix: int = Field(
+        default=64,
+        ge=1,
+        le=128,
+        description="How many bits of an IPv6 address make one client for max_connections_per_ip and handshake_rate.",
+    )
     limits: HeadSection = Field(default_factory=HeadSection, description="Bounds on the head of a request.")
     flash_policy: FlashPolicySection = Field(
         default_factory=FlashPolicySection, description="What Flash Player is told when it asks for a policy file."
@@ -235,6 +241,7 @@ class ListenerSection(Section):
             ),
             max_connections=self.max_connections,
             max_connections_per_ip=self.max_connections_per_ip,
+            ipv6_prefix=self.ipv6_prefix,
             head_limits=HeadLimits(**self.limits.model_dump()),
             tls=None if self.tls is None else self.tls.resolved(directory),
             proxy_protocol=ProxyProtocol(self.proxy_protocol.accept, tuple(self.proxy_protocol.trusted)),

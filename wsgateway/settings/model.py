@@ -12,6 +12,7 @@ from typing import Literal
 from wsgateway.dialects import DIALECTS, Dialect, Limits
 from wsgateway.settings.basics import Address, Bind, Network, Peers, Rate, UnixAddress
 from wsgateway.settings.pooling import Balance, HealthChecks, Queue, TargetTls
+from wsgateway.wire.addresses import canonical
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -320,6 +321,8 @@ class Listener:
     """how many may be open at once"""
     max_connections_per_ip: int | None = None
     """and of those from one address, if they have one; None: as many"""
+    ipv6_prefix: int = 64
+    """how many bits of an IPv6 address count where clients are counted by their address"""
     head_limits: HeadLimits = field(default_factory=HeadLimits)
     tls: ListenerTls | None = None
     """None: it speaks plain TCP"""
@@ -364,7 +367,7 @@ class Admin:
 
     def admits(self, ip: str) -> bool:
         """Whether an address may ask."""
-        address = ip_address(ip)
+        address = ip_address(canonical(ip))
         return address.is_loopback or any(address in network for network in self.allow)
 
 

@@ -11,6 +11,7 @@ from wsgateway.settings.addresses import domain
 from wsgateway.settings.basics import UNIX, Network, Peers, Rate
 from wsgateway.settings.findings import guess, seen
 from wsgateway.settings.pooling import Balance
+from wsgateway.wire.addresses import unmapped_network
 from wsgateway.wire.heads import is_token
 
 PLACEHOLDERS = ("dialect", "client_ip", "listener", "route")
@@ -76,7 +77,7 @@ def _network(value: object, what: str) -> Network:
     hint = ""
     if isinstance(value, str):
         with suppress(ValueError):
-            return ipaddress.ip_network(value)
+            return unmapped_network(ipaddress.ip_network(value))
         with suppress(ValueError):
             hint = f"; did you mean {str(ipaddress.ip_network(value, strict=False))!r}?"
     raise ValueError(f"{seen(value)} is {what}{hint}")

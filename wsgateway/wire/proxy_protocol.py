@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
 
 from wsgateway.errors import ProtocolError
+from wsgateway.wire.addresses import unmapped
 
 Endpoint = tuple[str, int]
 """An IP address and a port."""
@@ -195,7 +196,7 @@ def _v1_address(family: str, text: str) -> str:
     try:
         if "%" in text:  # a zone, which only IPv6Address knows
             raise ValueError
-        return str(_plain(kind(text)))
+        return str(unmapped(kind(text)))
     except ValueError:
         raise ProtocolError(f"address {text!r} in a PROXY header, {family} must have an {kind.__name__}") from None
 
@@ -250,8 +251,8 @@ def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
     source = destination = None
     if block is not _UNIX:
         sender, receiver, source_port, destination_port = block.unpack_from(header, _HEAD_BYTES)
-        source = str(_plain(ip_address(sender))), source_port
-        destination = str(_plain(ip_address(receiver))), destination_port
+        source = str(unmapped(ip_address(sender))), source_port
+        destination = str(unmapped(ip_address(receiver))), destination_port
     authority = _text(header, tlvs.get(_AUTHORITY), "utf-8")
     if _SSL not in tlvs:
         return Forwarded(source, destination, authority=authority)
@@ -324,14 +325,9 @@ def _crc32c(data: bytes) -> int:
     return value ^ 0xFFFFFFFF
 
 
-def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """IPv4 as such where it was mapped to IPv6, so that one client has one address."""
-    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
-
-
 def _alike(source: Endpoint, destination: Endpoint) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
     """Both addresses in one family, which is all that a header can say: IPv4 if both are."""
-    sender, receiver = (_plain(ip_address(ip.partition("%")[0])) for ip, _ in (source, destination))
+    sender, receiver = (unmapped(ip_address(ip.partition("%")[0])) for ip, _ in (source, destination))
     if sender.version == receiver.version:
         return sender, receiver
     return _as_ipv6(sender), _as_ipv6(receiver)
