@@ -7,7 +7,7 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
-from wsgateway.dialects.hixie76 import key_number, make_key, proof_of
+from wsgateway.dialects.hixie76 import key_number, make_challenge, make_key, proof_of
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.heads import Headers, Response
@@ -265,3 +265,19 @@ def test_nothing_else_closes(data: bytes, cut: Callable[[bytes], list[bytes]]) -
 @cases("role", Role)
 def test_a_close_has_no_code(role: Role, close: Close) -> None:
     assert encoder_of("hixie-76", role).send(close) == b"\xff\x00"
+
+
+def test_the_challenge_that_we_send_is_visible() -> None:
+    """As in the drafts' examples. Servers strip white space from it (websocket-ruby), or read a line of it."""
+    entropy = seeded()
+    drawn = [make_challenge(entropy) for _ in range(4000)]
+    assert {len(each) for each in drawn} == {8}
+    assert set(b"".join(drawn)) == set(range(0x21, 0x7F))
+    assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize("name", ["hixie-76", "hybi-01", "hybi-02", "hybi-03"])
+@pytest.mark.parametrize("byte", range(0x100))
+def test_no_byte_of_chance_becomes_one_that_servers_trip_over(name: str, byte: int) -> None:
+    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), lambda count: bytes([byte] * count))
+    assert all(0x21 <= each <= 0x7E for each in asking.challenge)

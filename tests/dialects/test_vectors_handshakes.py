@@ -164,6 +164,9 @@ def checked_by_us(reply: Vector) -> Answer:
     request = by_id(reply.request_id).wire
     opened = open_up(request)
     asking = opened.dialect.handshake.asking(opened.answering.offer, draws(opened, fields(request)))
+    if asking.challenge:
+        # These programs draw from all bytes, and we from the visible ones alone.
+        asking.challenge = opened.head.rest[:8]
     head = ResponseHead(LIMITS)
     head.request(asking.request)
     response = head.receive(reply.wire)

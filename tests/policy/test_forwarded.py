@@ -18,7 +18,7 @@ def of(*headers: tuple[str, str], peer: str = PROXY, secure: bool = False) -> Id
 
 
 def known(ip: str, *chain: str, secure: bool = False, host: str = "ws.example.com") -> Identity:
-    return Identity(ip, secure, host, chain)
+    return Identity(ip, secure, host, chain, trusted=PROXY in (ip, *chain))
 
 
 # -- who is not trusted ----------------------------------------------------------------------------------------
@@ -49,15 +49,15 @@ def test_a_trusted_peer_that_says_nothing_is_the_client() -> None:
 
 
 def test_a_request_without_host_asks_for_none() -> None:
-    assert identify(PROXY, False, Headers([]), TRUSTED) == Identity(PROXY, False, "")
+    assert identify(PROXY, False, Headers([]), TRUSTED) == Identity(PROXY, False, "", trusted=True)
 
 
 def test_a_unix_socket_has_no_address_and_is_trusted_by_its_name_alone() -> None:
     headers = Headers([("Host", "h"), ("X-Forwarded-For", "198.51.100.9, 192.0.2.1"), ("X-Forwarded-Proto", "https")])
     everybody = (ip_network("0.0.0.0/0"), ip_network("::/0"))
     assert identify("unix", False, headers, everybody) == Identity("unix", False, "h")
-    assert identify("unix", False, headers, ("unix",)) == Identity("192.0.2.1", True, "h", ("unix",))
-    assert identify("unix", False, Headers([("Host", "h")]), ("unix",)) == Identity("unix", False, "h")
+    assert identify("unix", False, headers, ("unix",)) == Identity("192.0.2.1", True, "h", ("unix",), trusted=True)
+    assert identify("unix", False, Headers([("Host", "h")]), ("unix",)) == Identity("unix", False, "h", trusted=True)
     assert is_trusted("10.0.0.1", ("unix", *TRUSTED))
     assert not is_trusted("192.0.2.1", ("unix", *TRUSTED))
 
@@ -210,3 +210,68 @@ def test_a_header_that_is_broken_hides_those_before_it_alone() -> None:
 def test_where_there_is_forwarded_the_others_say_nothing() -> None:
     headers = [("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil")]
     assert of(*headers, ("Forwarded", "for=192.0.2.1")) == known("192.0.2.1", PROXY)
+
+
+# -- the client's own address ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "plain", "encrypted"),
+    [
+        # What is said of the host, and how the client wrote it in its address.
+        ([], "ws.example.com", "ws.example.com"),
+        ([("X-Forwarded-Host", "public.example:8443")], "public.example:8443", "public.example:8443"),
+        ([("X-Forwarded-Port", "8443")], "ws.example.com:8443", "ws.example.com:8443"),
+        ([("X-Forwarded-Host", "a"), ("X-Forwarded-Port", "8443")], "a:8443", "a:8443"),
+        ([("Forwarded", "host=public.example")], "public.example", "public.example"),
+        ([("Forwarded", 'for=192.0.2.1;host="public.example:8443"')], "public.example:8443", "public.example:8443"),
+        # A browser leaves the port of the scheme out.
+        ([("X-Forwarded-Port", "443")], "ws.example.com:443", "ws.example.com"),
+        ([("X-Forwarded-Port", "80")], "ws.example.com", "ws.example.com:80"),
+        ([("X-Forwarded-Host", "a:443")], "a:443", "a"),
+        ([("X-Forwarded-Host", "a:80")], "a", "a:80"),
+        ([("X-Forwarded-Host", "a"), ("X-Forwarded-Port", "443")], "a:443", "a"),
+        # The client wrote the port that stands in the host; a proxy behind a mapped port knows but its own.
+        ([("X-Forwarded-Host", "a:30443"), ("X-Forwarded-Port", "443")], "a:30443", "a:30443"),
+        # The nearest proxy wrote the last entry; what stands before it may be from anybody.
+        ([("X-Forwarded-Port", "1, 8443")], "ws.example.com:8443", "ws.example.com:8443"),
+        ([("X-Forwarded-Port", "1"), ("X-Forwarded-Port", "8443")], "ws.example.com:8443", "ws.example.com:8443"),
+        ([("X-Forwarded-Host", "evil, a:1"), ("X-Forwarded-Port", "2")], "a:1", "a:1"),
+        ([("X-Forwarded-For", "192.0.2.1, 10.0.0.2"), ("X-Forwarded-Port", "8443")],) + ("ws.example.com:8443",) * 2,
+        ([("X-Forwarded-Host", "[2001:db8::1]")], "[2001:db8::1]", "[2001:db8::1]"),
+        ([("X-Forwarded-Host", "[2001:db8::1]:443")], "[2001:db8::1]:443", "[2001:db8::1]"),
+        ([("X-Forwarded-Host", "[2001:db8::1]"), ("X-Forwarded-Port", "8443")],) + ("[2001:db8::1]:8443",) * 2,
+        # Forwarded has no word for the port alone, and where it stands the others say nothing.
+        ([("Forwarded", "for=192.0.2.1"), ("X-Forwarded-Port", "8443")], "ws.example.com", "ws.example.com"),
+        *(
+            ([("X-Forwarded-Port", port)], "ws.example.com", "ws.example.com")
+            for port in ("", "0", "65536", "123456", "-1", "+80", "8 0", "8443/x", "\u0663", "x")
+        ),
+        *(
+            ([("X-Forwarded-Host", host), ("X-Forwarded-Port", "8443")],) + ("ws.example.com:8443",) * 2
+            for host in ("a b", "a/x", "2001:db8::1", "a:port", "a@b")
+        ),
+    ],
+)
+def test_a_client_has_the_host_and_the_port_in_its_address_that_its_proxy_says(
+    headers: list[tuple[str, str]], plain: str, encrypted: str
+) -> None:
+    identity = of(*headers)
+    assert (identity.authority(False), identity.authority(True)) == (plain, encrypted)
+    stranger = of(*headers, peer="203.0.113.9")
+    assert (stranger.authority(False), stranger.authority(True)) == ("ws.example.com", "ws.example.com")
+
+
+@pytest.mark.parametrize("host", ["h:80", "h:443", "h:", "h", "[::1]:443", ""])
+def test_a_host_is_told_back_to_a_client_as_it_sent_it_itself(host: str) -> None:
+    identity = identify("203.0.113.9", True, Headers([("Host", host)]), TRUSTED)
+    assert identity.authority(True) == identity.authority(False) == host
+
+
+def test_a_proxy_that_adds_the_port_of_the_scheme_to_the_host_is_understood() -> None:
+    identity = identify(PROXY, False, Headers([("Host", "h:443"), ("X-Forwarded-Proto", "https")]), TRUSTED)
+    assert identity.authority(identity.secure) == "h"
+
+
+def test_without_a_host_there_is_no_address() -> None:
+    assert identify(PROXY, False, Headers([("X-Forwarded-Port", "8443")]), TRUSTED).authority(False) == ""

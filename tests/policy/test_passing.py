@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from wsgateway.dialects import DIALECTS, Offer
+from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.policy.forwarded import Identity
 from wsgateway.policy.passing import (
     Visit,
+    client_answer,
     location_secure,
     rewritten,
     upstream_headers,
@@ -16,6 +17,7 @@ from wsgateway.policy.passing import (
     upstream_offer,
 )
 from wsgateway.settings.model import HeaderRules, LocationScheme, Match, PathMatch, Rewrite, Route, Target, Upstream
+from wsgateway.wire.binary import BinaryRule
 
 UPSTREAM = Upstream("behind", (Target("10.0.1.11", 9000, "ws://10.0.1.11:9000"),))
 ROUTE = Route("chat", Match(path=PathMatch(prefix="/")), UPSTREAM)
@@ -157,6 +159,53 @@ def test_a_header_that_is_removed_and_set_is_set() -> None:
     assert ruled(("X-A", "1"), set=(("X-A", "2"),), remove=("x-a",)) == [("X-A", "2")]
 
 
+@pytest.mark.parametrize(
+    ("remove", "left"),
+    [
+        (("sec-fetch-*",), ["Sec-GPC", "Cookie", "Cookie2"]),
+        (("SEC-*",), ["Cookie", "Cookie2"]),
+        (("cookie*",), ["Sec-Fetch-Mode", "Sec_Fetch_Dest", "Sec-GPC"]),
+        (("sec-fetch-mode*",), ["Sec_Fetch_Dest", "Sec-GPC", "Cookie", "Cookie2"]),
+        (("sec-fetch",), ["Sec-Fetch-Mode", "Sec_Fetch_Dest", "Sec-GPC", "Cookie", "Cookie2"]),
+    ],
+)
+def test_a_name_that_ends_in_a_star_removes_all_that_begin_so(remove: tuple[str, ...], left: list[str]) -> None:
+    sent = [(name, "x") for name in ("Sec-Fetch-Mode", "Sec_Fetch_Dest", "Sec-GPC", "Cookie", "Cookie2")]
+    assert [name for name, _ in ruled(*sent, remove=remove)] == left
+
+
+def passed(*headers: tuple[str, str], **rules: Any) -> tuple[tuple[str, str], ...]:
+    """What a route with rules makes of headers, with what each upstream is told."""
+    return upstream_headers(replace(ROUTE, headers=HeaderRules(**rules)), headers, VISIT)
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [
+        ((), ()),
+        (("cookie",), (("COOKIE", "a"), ("Cookie", "b"))),
+        (("x-forwarded-for",), TOLD[:1]),
+        (("x-forwarded-*",), TOLD[:3]),
+        (("X_WebSocket_Dialect", "authorization"), (("Authorization", "c"), TOLD[3])),
+        (("sec-*",), (("Sec-Fetch-Mode", "d"),)),
+        (("x-nobody",), ()),
+    ],
+)
+def test_a_route_that_keeps_passes_nothing_but_what_it_names(
+    keep: tuple[str, ...], expected: tuple[tuple[str, str], ...]
+) -> None:
+    sent = [("COOKIE", "a"), ("Cookie", "b"), ("Authorization", "c"), ("Sec-Fetch-Mode", "d"), ("User-Agent", "e")]
+    assert passed(*sent, ("X-Forwarded-For", "evil"), keep=keep) == tuple(expected)
+
+
+def test_what_is_set_goes_on_though_it_is_not_kept_and_what_is_removed_does_not_though_it_is() -> None:
+    rules = {"set": (("X-A", "ours"),), "remove": ("cookie",), "keep": ("x-a", "cookie", "user-agent")}
+    assert passed(("X-A", "theirs"), ("Cookie", "c"), ("User-Agent", "u"), **rules) == (
+        ("User-Agent", "u"),
+        ("X-A", "ours"),
+    )
+
+
 def test_the_facts_are_filled_in() -> None:
     value = "{client_ip} by {listener} and {route} in {dialect}{dialect}"
     assert ruled(set=(("X-A", value),)) == [("X-A", "192.0.2.1 by public and chat in hixie-76hixie-76")]
@@ -189,15 +238,147 @@ def test_an_offer_is_rewritten_and_all_else_of_it_stays() -> None:
 
 
 def test_what_is_translated_cannot_be_compressed() -> None:
-    text_only = replace(ROUTE, text_only=(DIALECTS["hybi-07"], DIALECTS["rfc6455"]))
-    visit = replace(VISIT, dialect="rfc6455")
-    assert upstream_offer(text_only, UPSTREAM, UPSTREAM.targets[0], OFFER, visit).extensions == ()
-    assert upstream_offer(
-        text_only, UPSTREAM, UPSTREAM.targets[0], OFFER, replace(VISIT, dialect="hybi-08")
-    ).extensions == ("permessage-deflate",)
-    assert (
-        upstream_offer(replace(ROUTE, extensions="none"), UPSTREAM, UPSTREAM.targets[0], OFFER, visit).extensions == ()
+    target = UPSTREAM.targets[0]
+    assert upstream_offer(ROUTE, UPSTREAM, target, OFFER, VISIT).extensions == ("permessage-deflate",)
+    assert upstream_offer(ROUTE, UPSTREAM, target, OFFER, replace(VISIT, text_only=True)).extensions == ()
+    none = replace(ROUTE, extensions="none")
+    assert upstream_offer(none, UPSTREAM, target, OFFER, VISIT).extensions == ()
+
+
+@pytest.mark.parametrize(
+    ("rules", "sent", "expected"),
+    [
+        (HeaderRules(), "http://page", "http://page"),
+        (HeaderRules(), None, None),
+        (HeaderRules(remove=("origin",)), "http://page", None),
+        (HeaderRules(set=(("ORIGIN", "http://{client_ip}"),)), "http://page", "http://192.0.2.1"),
+        (HeaderRules(set=(("Origin", "http://ours"),), remove=("origin",)), None, "http://ours"),
+        # It belongs to the handshake.
+        (HeaderRules(keep=()), "http://page", "http://page"),
+    ],
+)
+def test_the_origin_is_a_header_that_a_route_may_set_and_remove(
+    rules: HeaderRules, sent: str | None, expected: str | None
+) -> None:
+    offer = upstream_offer(
+        replace(ROUTE, headers=rules), UPSTREAM, UPSTREAM.targets[0], replace(OFFER, origin=sent), VISIT
     )
+    assert offer.origin == expected
+    assert "origin" not in [name.lower() for name, _ in offer.headers]
+
+
+def test_an_offer_of_the_handshake_alone_has_no_header_and_no_extension() -> None:
+    route = replace(ROUTE, headers=HeaderRules(keep=()))
+    offer = upstream_offer(route, UPSTREAM, UPSTREAM.targets[0], OFFER, VISIT)
+    assert (offer.headers, offer.extensions) == ((), ())
+    assert (offer.target, offer.host, offer.origin, offer.subprotocols) == (
+        "/chat/room?x",
+        "ws.example.com",
+        "http://page",
+        ("a", "b"),
+    )
+
+
+# -- subprotocols ----------------------------------------------------------------------------------------------
+
+BASE64 = BinaryRule("base64", "base64")
+TEXT_ONLY = replace(VISIT, text_only=True)
+
+
+def named(route: Route, offered: str, chosen: str | None, visit: Visit = VISIT) -> tuple[str, str | None]:
+    """What the upstream is offered for what a client offers, and what the client is told when that chooses one."""
+    offer = replace(OFFER, subprotocols=tuple(offered.split()))
+    told = client_answer(route, UPSTREAM, Answer(chosen), offer, visit)
+    return " ".join(upstream_offer(route, UPSTREAM, UPSTREAM.targets[0], offer, visit).subprotocols), told.subprotocol
+
+
+@pytest.mark.parametrize(
+    ("renames", "offered", "asked", "chosen", "told"),
+    [
+        ((), "a b", "a b", "b", "b"),
+        ((), "a b", "a b", None, None),
+        ((("a", "x"),), "a b", "x b", "x", "a"),
+        ((("a", "x"),), "a b", "x b", "b", "b"),
+        ((("a", "x"),), "a b", "x b", None, None),
+        ((("a", "x"),), "b", "b", "b", "b"),
+        ((("a", "x"),), "", "", None, None),
+        # Onto a name that is offered as well: that is said once, where it first stood, and answered as it is.
+        ((("a", "x"),), "a b x", "x b", "x", "x"),
+        ((("a", "x"),), "x b a", "x b", "x", "x"),
+        # Two onto one: the one that the client would rather have.
+        ((("a", "x"), ("b", "x")), "b a", "x", "x", "b"),
+        # Two change places.
+        ((("a", "b"), ("b", "a")), "a b", "b a", "a", "b"),
+        # No name is renamed twice.
+        ((("a", "b"), ("b", "c")), "a", "b", "b", "a"),
+        ((("A", "x"),), "a", "a", "a", "a"),
+    ],
+)
+def test_a_subprotocol_is_renamed_on_its_way_and_back(
+    renames: tuple[tuple[str, str], ...], offered: str, asked: str, chosen: str | None, told: str | None
+) -> None:
+    assert named(replace(ROUTE, subprotocols=renames), offered, chosen) == (asked, told)
+
+
+@pytest.mark.parametrize(
+    ("offered", "asked", "told"),
+    [
+        ("base64", "binary", "base64"),
+        ("binary", "binary", "binary"),
+        ("binary base64", "binary", "base64"),
+        ("base64 binary", "binary", "base64"),
+        ("chat base64", "chat binary", "base64"),
+    ],
+)
+def test_base64_is_binary_behind_a_route_that_converts_it(offered: str, asked: str, told: str) -> None:
+    assert named(replace(ROUTE, binary=BASE64), offered, "binary", TEXT_ONLY) == (asked, told)
+
+
+def test_a_client_with_binary_messages_keeps_both_names() -> None:
+    assert named(replace(ROUTE, binary=BASE64), "binary base64", "binary") == ("binary base64", "binary")
+    assert named(replace(ROUTE, binary=BASE64), "binary base64", "base64") == ("binary base64", "base64")
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        ROUTE,
+        replace(ROUTE, binary=BinaryRule("base64", "none")),
+        replace(ROUTE, binary=BinaryRule("base64", "hex")),
+        replace(ROUTE, binary=BinaryRule("hex", "hex")),
+        replace(ROUTE, binary=BASE64, subprotocols=()),
+        replace(ROUTE, binary=BASE64, subprotocols=(("chat", "binary"),)),
+    ],
+)
+def test_base64_stays_base64_elsewhere_and_where_a_route_says_what_is_renamed(route: Route) -> None:
+    assert named(route, "base64", "base64", TEXT_ONLY) == ("base64", "base64")
+
+
+def test_base64_stays_base64_for_an_upstream_that_has_no_binary_messages_itself() -> None:
+    old = replace(UPSTREAM, dialect=DIALECTS["hixie-76"])
+    route = replace(ROUTE, binary=BASE64)
+    offer = replace(OFFER, subprotocols=("base64",))
+    assert upstream_offer(route, old, old.targets[0], offer, TEXT_ONLY).subprotocols == ("base64",)
+    assert client_answer(route, old, Answer("base64"), offer, TEXT_ONLY).subprotocol == "base64"
+
+
+# -- the answer ------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_names_the_address_that_the_client_used() -> None:
+    visit = replace(VISIT, identity=replace(IDENTITY, trusted=True, host="public.example", port=8443))
+    answer = Answer("a", ("permessage-deflate",), (("Set-Cookie", "c=d"),))
+    assert client_answer(ROUTE, UPSTREAM, answer, OFFER, visit) == replace(
+        answer, secure=True, host="public.example:8443"
+    )
+    assert client_answer(replace(ROUTE, unprefixed_headers=True), UPSTREAM, answer, OFFER, visit).unprefixed
+
+
+def test_the_port_that_is_left_out_is_the_one_of_the_scheme_that_is_repeated() -> None:
+    visit = replace(VISIT, identity=replace(IDENTITY, trusted=True, secure=False, port=443))
+    for scheme, host in (("auto", "ws.example.com:443"), ("wss", "ws.example.com")):
+        route = replace(ROUTE, location_scheme=scheme)
+        assert client_answer(route, UPSTREAM, Answer(), OFFER, visit).host == host
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ TRANSCRIPTS = {
     > Sec-WebSocket-Key2: !     1299853100 | its digits, 1299853100, by its spaces, 5: 259970620
     > Cookie: a=b
     >
-    > 5e 6e 3a 64 73 5b 34 55 | the challenge: 8 random bytes
+    > 5e 6e 3a 64 73 5b 34 55 | the challenge: 8 random characters
     < HTTP/1.1 101 WebSocket Protocol Handshake
     < Upgrade: WebSocket
     < Connection: Upgrade
@@ -104,7 +104,7 @@ TRANSCRIPTS = {
     > Sec-WebSocket-Draft: 3 | frames of this draft, and not those of hixie-76
     > Cookie: a=b
     >
-    > 5e 6e 3a 64 73 5b 34 55 | the challenge: 8 random bytes
+    > 5e 6e 3a 64 73 5b 34 55 | the challenge: 8 random characters
     < HTTP/1.1 101 WebSocket Protocol Handshake
     < Upgrade: WebSocket
     < Connection: Upgrade

@@ -47,6 +47,40 @@ async def test_a_client_of_hixie_that_came_by_https_is_told_so() -> None:
         assert values(await client.head(), "websocket-location") == ["wss://example.com/"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "address"),
+    [
+        (("X-Forwarded-Host: public.example:8443", "X-Forwarded-Proto: https"), "wss://public.example:8443"),
+        (("X-Forwarded-Port: 8443", "X-Forwarded-Proto: https"), "wss://HOST:8443"),
+        (
+            ("X-Forwarded-Host: public.example", "X-Forwarded-Port: 443", "X-Forwarded-Proto: https"),
+            "wss://public.example",
+        ),
+        (("X-Forwarded-Host: public.example:80",), "ws://public.example"),
+        (('Forwarded: for=192.0.2.7;host="public.example:81"',), "ws://public.example:81"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["hixie-75", "hixie-76", "hybi-03"])
+async def test_the_address_that_is_repeated_is_the_one_in_front_of_all_proxies(
+    dialect: str, lines: tuple[str, ...], address: str
+) -> None:
+    opening = BY_DIALECT[dialect]
+    _, _, rest = opening.head.partition(b"\r\n")
+    rest = rest.replace(b"Host: example.com:8080\r\n", b"Host: example.com\r\n")
+    request = head_of("GET /app/chat?x=1 HTTP/1.1", *lines)[:-2] + rest + opening.challenge
+    [host] = values(request, "host")
+    rewriting = "rewrite: {strip_prefix: /app, add_prefix: /v2}, unprefixed_headers: true"
+    for listener, expected in (TRUSTING, address), ("", "ws://HOST"):
+        async with Upstream() as upstream, serving(upstream.port, listener=listener, route=rewriting) as gateway:
+            client = await gateway.connect(request)
+            _, received = await upstream.agree()
+            assert received.startswith(b"GET /v2/chat?x=1 HTTP/1.1\r\n")
+            reply = await client.head()
+            told = [*values(reply, "websocket-location"), *values(reply, "sec-websocket-location")]
+            assert set(told) == {expected.replace("HOST", host) + "/app/chat?x=1"}
+            assert len(told) == (1 if dialect == "hixie-75" else 2)
+
+
 async def test_who_comes_too_often_is_known_behind_its_proxy() -> None:
     async with (
         Upstream() as upstream,

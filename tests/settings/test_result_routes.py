@@ -71,6 +71,17 @@ def test_a_default_of_one_route_is_nothing_to_the_next() -> None:
     assert [route.invalid_utf8 for route in (first, second, third)] == ["close", "replace", "replace"]
 
 
+def test_a_route_renames_subprotocols_as_it_says_and_not_as_the_default_does() -> None:
+    inherited, other, none = routes_of(
+        "subprotocols: {base64: binary}", "", "subprotocols: {'v1 beta': v1}", "subprotocols: {}"
+    )
+    assert inherited.subprotocols == (("base64", "binary"),)
+    assert other.subprotocols == (("v1 beta", "v1"),)
+    assert none.subprotocols == ()
+    (unsaid,) = routes_of("", "")
+    assert unsaid.subprotocols is None
+
+
 def test_dialects_stand_once_and_from_the_oldest_on_however_they_are_named() -> None:
     (route,) = routes_of("", "dialects: [rfc6455, hybi-07..08, hixie-76, hybi-08, hybi-06..hybi-07, rfc6455]")
     assert route.dialects == named("hixie-76", "hybi-06", "hybi-07", "hybi-08", "rfc6455")

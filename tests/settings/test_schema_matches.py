@@ -168,8 +168,30 @@ MISTAKES: list[tuple[str, ...]] = [
         "31: routes[0].headers.remove[1]: 7 is not the name of a header",
     ),
     (
+        "headers: {remove: ['*'], keep: ['*']}",
+        "22: routes[0].headers.remove[0]: '*' stands for every header; to pass none write keep: [], to pass all leave"
+        " the key out",
+        "35: routes[0].headers.keep[0]: '*' stands for every header; to pass none write keep: [], to pass all leave"
+        " the key out",
+    ),
+    (
+        "headers: {remove: ['X-*-B'], set: {'X-*': a}}",
+        "22: routes[0].headers.remove[0]: 'X-*-B' has a star before its end; write a name, or NAME* for all that begin"
+        " so",
+        "38: routes[0].headers.set['X-*']: 'X-*' is not the name of a header; one with a star cannot be set",
+    ),
+    (
+        "headers: {keep: [Sec-WebSocket-*, 'A B']}",
+        "20: routes[0].headers.keep[0]: 'Sec-WebSocket-*' is made by the gateway, and cannot be set or removed",
+        "37: routes[0].headers.keep[1]: 'A B' is not the name of a header",
+    ),
+    (
+        "headers: {keep: }",
+        "18: routes[0].headers.keep: an empty value says nothing; leave the key out",
+    ),
+    (
         "headers: {add: {}}",
-        "13: routes[0].headers.add: this key is unknown; known are set, remove",
+        "13: routes[0].headers.add: this key is unknown; known are set, remove, keep",
     ),
     (
         "http_upstream: echo",
@@ -239,6 +261,13 @@ def test_headers_are_set_as_they_are_written_and_removed_in_any_case() -> None:
     assert route(line).headers == HeaderRules(
         (("X-A", "{dialect} {client_ip} {listener} {route}"), ("x-b", "c")), ("cookie", "x_y")
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("", None), ("keep: []", ()), ("keep: [COOKIE, X-Fwd-*]", ("cookie", "x-fwd-*"))]
+)
+def test_a_route_may_name_the_headers_that_go_on(written: str, kept: tuple[str, ...] | None) -> None:
+    assert route(f"headers: {{{written}}}").headers.keep == kept
 
 
 def test_a_route_may_lead_to_plain_http_alone() -> None:

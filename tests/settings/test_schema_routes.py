@@ -12,6 +12,7 @@ NO_FAMILY = "is not a range of one family, as hybi-01..08 or hixie-75..76 are"
 
 # Each is in the sixth line of a file, behind two spaces; then come a column, the key, and what is said, perhaps more
 # than once.
+NO_SUBPROTOCOL = "is not the name of a subprotocol; write printable ASCII without commas"
 MISTAKES: list[tuple[str, ...]] = [
     # -- dialects: a list of names and ranges -----------------------------------------------------------------------
     ("dialects: []", "13 dialects: nothing is in it, at least one is needed"),
@@ -70,6 +71,14 @@ MISTAKES: list[tuple[str, ...]] = [
     ("extensions: off", "15 extensions: 'off' is unknown; known are forward, none"),
     ("extensions: true", "15 extensions: true is unknown; known are forward, none"),
     ("extensions: [permessage-deflate]", "15 extensions: a list is unknown; known are forward, none"),
+    # -- subprotocols ----------------------------------------------------------------------------------------------
+    ("subprotocols: [a]", "17 subprotocols: a list is not a mapping; write 'key: value' in it"),
+    ("subprotocols:", "16 subprotocols: an empty value says nothing; leave the key out"),
+    ("subprotocols: {a: 7}", f"21 subprotocols.a: 7 {NO_SUBPROTOCOL}"),
+    ("subprotocols: {a: 'b,c'}", f"21 subprotocols.a: 'b,c' {NO_SUBPROTOCOL}"),
+    ("subprotocols: {a: ' b'}", f"21 subprotocols.a: ' b' {NO_SUBPROTOCOL}"),
+    ("subprotocols: {a: ''}", f"21 subprotocols.a: '' {NO_SUBPROTOCOL}"),
+    ("subprotocols: {'a,b': c}", f"18 subprotocols['a,b']: 'a,b' {NO_SUBPROTOCOL}"),
     # -- true or false ---------------------------------------------------------------------------------------------
     ("unprefixed_headers: yes", "23 unprefixed_headers: 'yes' is neither true nor false"),
     ("unprefixed_headers: on", "23 unprefixed_headers: 'on' is neither true nor false"),

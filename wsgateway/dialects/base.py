@@ -215,6 +215,8 @@ class Answer:
     """the other headers that go end to end: cookies to set"""
     secure: bool = False
     """whether the client's own connection is encrypted, so that its address, where it is repeated, begins with wss"""
+    host: str = ""
+    """host and port of the client's own address, where that is repeated; empty: those of its Host"""
     unprefixed: bool = False
     """whether hixie-76 says WebSocket-Origin and -Location too, for clients that were written after such a print"""
 

@@ -58,7 +58,7 @@ class HixieAnswering:
 
     def accept(self, answer: Answer) -> Response:
         request = self._request
-        location = f"{_scheme(answer.secure)}://{request.headers.one('Host')}{request.sent_target}"
+        location = f"{_scheme(answer.secure)}://{answer.host or request.headers.one('Host')}{request.sent_target}"
         names = self._names
         items = [
             ("Upgrade", "WebSocket"),  # Opera 12 compares the case

@@ -20,6 +20,7 @@ CHALLENGE_BYTES = 8
 PROOF_BYTES = 16
 MAX_KEY_CHARACTERS = 256
 _MAX_NUMBER = 2**32 - 1
+_VISIBLE = range(0x21, 0x7F)
 # Section 4.1, step 17: what may stand between the digits of a key; neither a digit nor a space.
 _NOISE = [chr(code) for code in (*range(0x21, 0x30), *range(0x3A, 0x7F))]
 
@@ -76,13 +77,13 @@ class _Asking(HixieAsking):
     def __init__(self, draft: int, offer: Offer, entropy: Entropy) -> None:
         self._draft = draft
         self._keys = [make_key(entropy) for _ in _KEYS]
-        self.challenge = entropy(CHALLENGE_BYTES)
+        self.challenge = make_challenge(entropy)
         super().__init__(offer, NAMES_76)
         (_, number1), (_, number2) = self._keys
         for name, (key, number) in zip(_KEYS, self._keys, strict=True):
             spaces = key.count(" ")
             self.notes[name.lower()] = f"its digits, {number * spaces}, by its spaces, {spaces}: {number}"
-        self.notes[CHALLENGE] = "8 random bytes"
+        self.notes[CHALLENGE] = "8 random characters"
         self.notes[PROOF] = (
             f"MD5 of {number1} and {number2}, in 4 bytes each, and the challenge:"
             f" {proof_of(number1, number2, self.challenge).hex(' ')} is right"
@@ -115,6 +116,15 @@ def make_key(entropy: Entropy) -> tuple[str, int]:
     for _ in range(spaces):
         key.insert(1 + below(len(key) - 1), " ")  # not at either end, where a parser of headers would trim it
     return "".join(key), number
+
+
+def make_challenge(entropy: Entropy) -> bytes:
+    """Return the 8 bytes behind the head of a request (section 4.1, step 26), each from 21 to 7E.
+
+    The draft lets them be any bytes, but has visible ASCII in all of its examples. Servers rely on that: some take them
+    for a line and strip white space, begin anew at LF, or end at NUL.
+    """
+    return bytes(_VISIBLE[(byte - _VISIBLE[0]) % len(_VISIBLE)] for byte in entropy(CHALLENGE_BYTES))
 
 
 _KEYS = ("Sec-WebSocket-Key1", "Sec-WebSocket-Key2")

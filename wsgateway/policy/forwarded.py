@@ -13,6 +13,9 @@ from wsgateway.wire.heads import is_host
 # Nothing is tried twice: the beginning of a header may be from anybody.
 _PARAMETER = re.compile(r'([A-Za-z0-9_-]++)=(?:"((?:[^"\\]|\\.)*+)"|([^;,"\s]++))')
 _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+")++')
+_AUTHORITY = re.compile(r"([^:\[\]]+|\[[^\]]*\])(?::([0-9]{0,5}))?")
+_DIGITS = re.compile(r"[0-9]{1,5}")
+_MOST_PORT = 65535
 _LIST = re.compile(rf"\s*+(?:{_PARAMETER.pattern})?+(?:\s*+[;,]\s*+(?:{_PARAMETER.pattern})?+)*+\s*+")
 
 
@@ -28,13 +31,31 @@ class Identity:
     """for which it asked"""
     chain: tuple[str, ...] = ()
     """the proxies that it came through and that are trusted, nearest to the client first; the last is the peer"""
+    trusted: bool = False
+    """whether the peer is a proxy that is trusted, so that its word counts"""
+    port: int | None = None
+    """the port that the client used, if a trusted proxy names it beside the host"""
+
+    def authority(self, secure: bool) -> str:
+        """Return host and port as the client has them in its own address: ws, or wss if `secure`.
+
+        What a trusted proxy says loses the port of the scheme, because browsers leave that out (drafts hixie-75 and
+        -76, 4.1). What a client says itself is returned as it was sent: who writes the port expects it back.
+        """
+        found = _AUTHORITY.fullmatch(self.host) if self.trusted else None
+        if found is None:
+            return self.host
+        name, port = found.groups()
+        # A port in the host was written by the client; X-Forwarded-Port may be that of a proxy behind a mapped port.
+        number = int(port) if port else self.port
+        return name if number in (None, 443 if secure else 80) else f"{name}:{number}"
 
 
 def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Peers, ...]) -> Identity:
     """Takes the address of the connection's peer, or UNIX, and whether the connection is encrypted.
 
-    Believes what stands in Forwarded, or else in X-Forwarded-For, -Proto and -Host, from the last entry on for as long
-    as who wrote it is trusted. Raises HandshakeError (400) for two headers Host.
+    Believes what stands in Forwarded, or else in X-Forwarded-For, -Proto, -Host and -Port, from the last entry on for
+    as long as who wrote it is trusted. Raises HandshakeError (400) for two headers Host.
     """
     host = headers.one("Host") or ""
     if not is_trusted(peer, trusted):
@@ -54,7 +75,9 @@ def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Peers, ..
         chain = chain[1:]
     proto, named = told.get("proto", "").lower(), told.get("host", "")
     secure = proto in ("https", "wss") if proto else secure
-    return Identity(ip, secure, named if is_host(named) else host, tuple(chain))
+    port = told.get("port", "")
+    number = int(port) if _DIGITS.fullmatch(port) and 0 < int(port) <= _MOST_PORT else None
+    return Identity(ip, secure, named if is_host(named) else host, tuple(chain), trusted=True, port=number)
 
 
 def is_trusted(address: str, trusted: tuple[Peers, ...]) -> bool:
@@ -78,8 +101,9 @@ def _forwarded(headers: Headers) -> list[dict[str, str]]:
 
 
 def _x_forwarded(headers: Headers) -> list[dict[str, str]]:
-    proto, host = (headers.listed(f"X-Forwarded-{name}") for name in ("Proto", "Host"))
-    shared = {name: values[-1] for name, values in (("proto", proto), ("host", host)) if values}
+    said = {name: headers.listed(f"X-Forwarded-{name}") for name in ("proto", "host", "port")}
+    # Not every proxy writes each of them, so entries of one place do not belong together: the last is the nearest's.
+    shared = {name: values[-1] for name, values in said.items() if values}
     # Without any address the proxy may still say how its client came.
     return [{"for": address} | shared for address in headers.listed("X-Forwarded-For") or [""]]
 

@@ -1,10 +1,11 @@
-"""What an upstream is told of a client: its request as the route rewrites it, and who it is."""
+"""What passes a gateway beside the messages: a client's request as an upstream gets it, and the answer to it as the
+client gets it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from wsgateway.dialects import Offer
+from wsgateway.dialects import Answer, Offer
 from wsgateway.policy.forwarded import Identity
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Rewrite, Route, Target, Upstream
@@ -15,6 +16,10 @@ _FORWARDED = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|x-websocket-dialect
 
 # RFC 7239, 6: for an address that nobody knows.
 _UNKNOWN = "unknown"
+
+# Text-only clients of websockify, as noVNC of 2011 to 2015, call their messages base64. Those who convert that know
+# binary alone.
+_BASE64 = {"base64": "binary"}
 
 Items = tuple[tuple[str, str], ...]
 
@@ -27,19 +32,70 @@ class Visit:
     dialect: str
     """http, for plain requests"""
     listener: str
+    text_only: bool = False
+    """whether its messages are text alone, in both directions"""
 
 
 def upstream_offer(route: Route, upstream: Upstream, target: Target, offer: Offer, visit: Visit) -> Offer:
-    """The client's offer, as a target of an upstream gets it. What is translated cannot be compressed."""
-    text_only = visit.dialect in (each.name for each in route.text_only)
+    """Return the client's offer as a target of an upstream gets it.
+
+    No extension is offered where messages are translated, and where a route keeps but the handshake.
+    """
+    whole = route.extensions == "forward" and not visit.text_only and route.headers.keep is None
+    renames = _renames(route, upstream, visit)
     return replace(
         offer,
         target=rewritten(route.rewrite, offer.target),
         host=upstream_host(upstream, target, offer.host),
-        extensions=offer.extensions if route.extensions == "forward" and not text_only else (),
-        headers=upstream_headers(route, offer.headers, visit),
+        origin=_origin(route, offer.origin, visit),
+        subprotocols=tuple(dict.fromkeys(renames.get(name, name) for name in offer.subprotocols)),
+        extensions=offer.extensions if whole else (),
+        headers=tuple(item for item in upstream_headers(route, offer.headers, visit) if _plain(item[0]) != "origin"),
         secure=target.secure,
     )
+
+
+def client_answer(route: Route, upstream: Upstream, answer: Answer, offer: Offer, visit: Visit) -> Answer:
+    """Return an upstream's answer to a client's offer as the client gets it.
+
+    The subprotocol bears the name that the client offered. The address that the oldest dialects repeat is the client's
+    own: scheme, host and port as it used them, in front of all proxies that are trusted.
+    """
+    secure = location_secure(route, visit.identity)
+    return replace(
+        answer,
+        subprotocol=_offered_name(_renames(route, upstream, visit), answer.subprotocol, offer, visit),
+        secure=secure,
+        host=visit.identity.authority(secure),
+        unprefixed=route.unprefixed_headers,
+    )
+
+
+def _renames(route: Route, upstream: Upstream, visit: Visit) -> Mapping[str, str]:
+    """Return what subprotocols are called towards an upstream, by the client's names for them."""
+    if route.subprotocols is not None:
+        return dict(route.subprotocols)
+    converted = visit.text_only and upstream.dialect.framing.carries_binary
+    base64 = (route.binary.encode, route.binary.decode) == ("base64", "base64")
+    return _BASE64 if converted and base64 else {}
+
+
+def _offered_name(renames: Mapping[str, str], chosen: str | None, offer: Offer, visit: Visit) -> str | None:
+    """Return the client's name for the subprotocol that an upstream chose; None if it chose none."""
+    names = [name for name in offer.subprotocols if renames.get(name, name) == chosen]
+    # Whoever offers both names gets the one that the upstream said, but a client with text alone is not told binary.
+    if chosen in names and not visit.text_only:
+        return chosen
+    return next((name for name in names if name != chosen), chosen)
+
+
+def _origin(route: Route, origin: str | None, visit: Visit) -> str | None:
+    """Return the Origin as an upstream gets it. It belongs to the handshake: no `keep` leaves it out."""
+    rules = route.headers
+    own = [value for name, value in rules.set if _plain(name) == "origin"]
+    if own:
+        return _filled(own[-1], route, visit)
+    return None if "origin" in rules.remove else origin
 
 
 def rewritten(rewrite: Rewrite, target: str) -> str:
@@ -57,26 +113,52 @@ def upstream_host(upstream: Upstream, target: Target, host: str) -> str:
 
 
 def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], visit: Visit) -> Items:
-    """The client's end-to-end headers, as an upstream gets them: who connected, and as what, and the route's own."""
-    identity = visit.identity
-    ip = _UNKNOWN if identity.ip == UNIX else identity.ip
+    """Return the client's end-to-end headers as an upstream gets them: who connected, and as what, and the route's own.
+
+    Where the route has `keep`, nothing but what that names, and the route's own.
+    """
+    identity, rules = visit.identity, route.headers
     told = [
-        ("X-Forwarded-For", ", ".join((ip, *(proxy for proxy in identity.chain if proxy != UNIX)))),
+        ("X-Forwarded-For", ", ".join((_ip(identity), *(proxy for proxy in identity.chain if proxy != UNIX)))),
         ("X-Forwarded-Proto", "https" if identity.secure else "http"),
         ("X-Forwarded-Host", identity.host),
     ]
     if visit.dialect != "http":
         told.append(("X-WebSocket-Dialect", visit.dialect))
-    facts = {
-        "dialect": visit.dialect,
-        "client_ip": ip,
-        "listener": visit.listener,
-        "route": route.name,
-    }
-    own = [(name, value.format_map(facts)) for name, value in route.headers.set]
-    dropped = {_plain(name) for name in (*route.headers.remove, *(name for name, _ in own))}
-    kept = [(name, value) for name, value in headers if not _FORWARDED.fullmatch(_plain(name))]
-    return (*((name, value) for name, value in (*kept, *told) if _plain(name) not in dropped), *own)
+    own = [(name, _filled(value, route, visit)) for name, value in rules.set]
+    replaced = {_plain(name) for name, _ in own}
+    sent = [(name, value) for name, value in headers if not _FORWARDED.fullmatch(_plain(name))]
+    passed = [
+        (name, value)
+        for name, value in (*sent, *told)
+        if (plain := _plain(name)) not in replaced
+        and not _is_named(plain, rules.remove)
+        and (rules.keep is None or _is_named(plain, rules.keep))
+    ]
+    return (*passed, *own)
+
+
+def _filled(value: str, route: Route, visit: Visit) -> str:
+    """Return the value of a header that a route sets, its placeholders filled in."""
+    return value.format_map(
+        {
+            "dialect": visit.dialect,
+            "client_ip": _ip(visit.identity),
+            "listener": visit.listener,
+            "route": route.name,
+        }
+    )
+
+
+def _ip(identity: Identity) -> str:
+    return _UNKNOWN if identity.ip == UNIX else identity.ip
+
+
+def _is_named(plain: str, patterns: Iterable[str]) -> bool:
+    """Whether a header, as `_plain` gives it, is one of those named, or begins as one of them that ends in a star."""
+    return any(
+        plain.startswith(_plain(each)[:-1]) if each.endswith("*") else plain == _plain(each) for each in patterns
+    )
 
 
 def _plain(name: str) -> str:

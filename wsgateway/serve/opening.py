@@ -11,12 +11,12 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import trio
 
-from wsgateway.dialects import Answering, Offer, Side, recognise
+from wsgateway.dialects import Answer, Answering, Offer, Side, recognise
 from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel, watch_over
@@ -25,7 +25,7 @@ from wsgateway.observe.tally import Figures
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.checks import Visitor, admit
 from wsgateway.policy.forwarded import Identity, identify
-from wsgateway.policy.passing import Visit, location_secure, upstream_offer
+from wsgateway.policy.passing import Visit, client_answer, upstream_offer
 from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import asked, decide
 from wsgateway.relay.endpoint import Endpoint
@@ -216,12 +216,13 @@ class Opening:
         assert upstream is not None, "one of the checks"
         key = affinity(upstream.balance, request, identity.ip)
         search = Search(self._gateway.pools[upstream.name], key, self._turn.until(seconds))
-        visit = Visit(identity, dialect.name, self._listener.name)
+        ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
+        visit = Visit(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
             sock, result = await self._reach_upstream(search, route, upstream, answering.offer, visit, mine)
             if isinstance(result, Agreement):
-                await self._accept(answering, result, route, identity)
-                ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
+                result.answer = client_answer(route, upstream, result.answer, answering.offer, visit)
+                await self._accept(answering, result.answer, route)
                 theirs = Side(upstream.dialect.framing, Role.CLIENT, result.secret)
                 opened = self._join(route, ours, theirs, sock, result)
                 cleanup += mine
@@ -270,9 +271,8 @@ class Opening:
 
         return await served(search, self._client.channel, attempt, self._facts, cleanup)
 
-    async def _accept(self, answering: Answering, agreement: Agreement, route: Route, identity: Identity) -> None:
+    async def _accept(self, answering: Answering, answer: Answer, route: Route) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
-        answer = replace(agreement.answer, secure=location_secure(route, identity), unprefixed=route.unprefixed_headers)
         switch = self._head.switch(answering.accept(answer))
         size = answering.challenge_bytes
         seconds = route.timeouts.challenge_seconds

@@ -16,6 +16,7 @@ from wsgateway.settings.model import Target
 from wsgateway.settings.patterns import (
     balance,
     header_name,
+    header_pattern,
     header_value,
     host_pattern,
     network,
@@ -23,6 +24,7 @@ from wsgateway.settings.patterns import (
     pattern,
     peers,
     rate,
+    subprotocol,
     upstream_host,
 )
 from wsgateway.settings.pooling import Balance, BalanceMethod, HashSource
@@ -135,6 +137,8 @@ Trusted = Annotated[Peers, _read_by(peers)]
 Net = Annotated[Network, _read_by(network)]
 RateOrNone = Annotated[Rate | None, _read_by(rate)]
 HeaderName = Annotated[str, _read_by(header_name)]
+HeaderPattern = Annotated[str, _read_by(header_pattern)]
+Subprotocol = Annotated[str, _read_by(subprotocol)]
 HeaderValue = Annotated[str, _read_by(header_value)]
 BalanceMode = Annotated[
     Balance, _read_by(balance, BalanceMethod | dict[Literal["hash"], dict[HashSource, str | Literal[True]]])

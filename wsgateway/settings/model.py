@@ -215,7 +215,9 @@ class HeaderRules:
     set: tuple[tuple[str, str], ...] = ()
     """in the place of any of that name; {dialect}, {client_ip}, {listener} and {route} are filled in"""
     remove: tuple[str, ...] = ()
-    """in lower case"""
+    """in lower case; with a star at the end all that begin so"""
+    keep: tuple[str, ...] | None = None
+    """as `remove`: nothing else but the handshake goes on, and what is set; None: all does"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,9 @@ class Route:
     text_only: tuple[Dialect, ...] = ()
     """whose clients get no binary messages, though their dialect has them"""
     invalid_utf8: InvalidUtf8 = "replace"
+    subprotocols: tuple[tuple[str, str], ...] | None = None
+    """names of clients, and those that the upstream gets in their place; None: base64 is binary, for clients with text
+    alone where `binary` is base64 both ways"""
     location_scheme: LocationScheme = "auto"
     """how the address begins that the hixie dialects repeat"""
     origins: Origins = Origins()

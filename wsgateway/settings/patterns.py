@@ -94,12 +94,34 @@ def rate(value: object) -> Rate | None:
 
 
 def header_name(value: object) -> str:
-    """Reads the name of a header that a route may set or remove."""
+    """Reads the name of a header that a route may set."""
+    if isinstance(value, str) and "*" in value:
+        raise ValueError(f"{seen(value)} is not the name of a header; one with a star cannot be set")
+    return _header(value)
+
+
+def header_pattern(value: object) -> str:
+    """Reads the name of a header that a route may keep or remove, or NAME* for all that begin so."""
+    if value == "*":
+        raise ValueError("'*' stands for every header; to pass none write keep: [], to pass all leave the key out")
+    if isinstance(value, str) and "*" in value[:-1]:
+        raise ValueError(f"{seen(value)} has a star before its end; write a name, or NAME* for all that begin so")
+    return _header(value)
+
+
+def _header(value: object) -> str:
     if not isinstance(value, str) or not is_token(value):
         raise ValueError(f"{seen(value)} is not the name of a header")
     name = value.lower()
     if name in _NOT_TO_BE_SET or name.startswith(("sec-websocket-", "websocket-")):
         raise ValueError(f"{seen(value)} is made by the gateway, and cannot be set or removed")
+    return value
+
+
+def subprotocol(value: object) -> str:
+    """Reads the name of a subprotocol: printable ASCII without commas, and no space at either end."""
+    if not isinstance(value, str) or not re.fullmatch(r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?", value):
+        raise ValueError(f"{seen(value)} is not the name of a subprotocol; write printable ASCII without commas")
     return value
 
 

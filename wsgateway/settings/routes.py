@@ -12,6 +12,7 @@ from wsgateway.settings.base import (
     Duration,
     DurationOrNone,
     HeaderName,
+    HeaderPattern,
     HeaderValue,
     Host,
     MessageSize,
@@ -20,6 +21,7 @@ from wsgateway.settings.base import (
     RateOrNone,
     Regex,
     Section,
+    Subprotocol,
     UrlPath,
     default_name,
 )
@@ -166,6 +168,10 @@ class DefaultsSection(Section):
     binary: BinarySection = Field(
         default_factory=BinarySection, description="What becomes of binary messages where one side has only text."
     )
+    subprotocols: dict[Subprotocol, Subprotocol] | None = Field(
+        default=None,
+        description="Names of clients for subprotocols, and those for the upstream; left out: see binary.",
+    )
     invalid_utf8: InvalidUtf8 = Field(
         default="replace",
         description="Text that is not UTF-8, from dialects before hybi-07: repaired, or the session ends with 1007.",
@@ -251,7 +257,18 @@ class HeadersSection(Section):
         default_factory=dict,
         description="Headers and their values, with {dialect}, {client_ip}, {listener} and {route} filled in.",
     )
-    remove: list[HeaderName] = Field(default_factory=list, description="Names of headers that are dropped.")
+    remove: list[HeaderPattern] = Field(
+        default_factory=list, description="Headers that are dropped: names, and NAME* for all that begin so."
+    )
+    keep: list[HeaderPattern] | None = Field(
+        default=None,
+        description="The only headers that go on beside the handshake and those that are set; written as in remove.",
+    )
+
+    def rules(self) -> HeaderRules:
+        """The rules."""
+        keep = None if self.keep is None else tuple(map(str.lower, self.keep))
+        return HeaderRules(tuple(self.set.items()), tuple(map(str.lower, self.remove)), keep)
 
 
 class RouteSection(DefaultsSection):
@@ -274,16 +291,18 @@ class RouteSection(DefaultsSection):
         """The route; `number` is its place in the list, from 1. Its upstreams must be there."""
         own = _merged(defaults, self)
         binary, limits, origins = own.pop("binary"), own.pop("limits"), own.pop("origins")
+        renames = own.pop("subprotocols")
         return Route(
             name=self.name or default_name("route", number),
             match=self.match.match(),
             upstream=None if self.upstream is None else upstreams[self.upstream],
             http_upstream=None if self.http_upstream is None else upstreams[self.http_upstream],
             rewrite=Rewrite(self.rewrite.strip_prefix, self.rewrite.add_prefix),
-            headers=HeaderRules(tuple(self.headers.set.items()), tuple(map(str.lower, self.headers.remove))),
+            headers=self.headers.rules(),
             dialects=_in_order(own.pop("dialects")),
             binary=BinaryRule(binary["encode"], binary["decode"]),
             text_only=_in_order(binary["text_only"]),
+            subprotocols=None if renames is None else tuple(renames.items()),
             origins=Origins(tuple(origins["allow"]), origins["missing"], origins["null"]),
             timeouts=Timeouts(**own.pop("timeouts")),
             keepalive=Keepalive(**own.pop("keepalive")),
