@@ -136,6 +136,9 @@ class Broken:
     def unfinished(self) -> int | None:
         return 0
 
+    def inside(self) -> bool:
+        return False
+
 
 @both_sides
 @pytest.mark.parametrize("said", [b"Hello", b""], ids=["at bytes", "at the end"])

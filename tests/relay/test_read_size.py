@@ -39,6 +39,9 @@ class Swallower:
     def unfinished(self) -> int:
         return 0
 
+    def inside(self) -> bool:
+        return False
+
 
 async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pytest.MonkeyPatch) -> None:
     swallower = Swallower()

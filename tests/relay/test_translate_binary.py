@@ -52,7 +52,7 @@ def test_a_binary_message_cut_short_is_never_finished(encode: Encode) -> None:
     passed = put_through(cut, [b"\x02\x03abc\x88\x00"])
     assert passed.ending == Close()
     assert passed.forward in (b"\x00YWJj", b"\x00abc", b"\x00616263")
-    assert cut.unfinished() is None
+    assert cut.inside()
 
 
 def test_a_limit_counts_the_bytes_that_come_and_not_their_text() -> None:

@@ -45,7 +45,7 @@ def test_text_that_breaks_in_a_later_fragment_is_never_finished(
     passed = put_through(broken, cut(bytes.fromhex(received)))
     assert passed.ending == 1007
     assert passed.forward in (b"\x00", b"\x00A")
-    assert broken.unfinished() is None
+    assert broken.inside()
 
 
 def test_the_text_of_frames_is_not_looked_at_on_its_way_to_frames() -> None:
@@ -70,7 +70,7 @@ def test_a_close_inside_a_message_of_hixie_is_not_sent(source: str, target: str)
     inside = direction(source, target, UPSTREAM)
     passed = put_through(inside, [bytes.fromhex("01 03 48656c 88 02 03e8")])
     assert passed == Passed([b"\x00Hel"], ending=Close(1000))
-    assert inside.unfinished() is None
+    assert inside.inside()
 
 
 @cases(("source", "target"), [("hybi-08", "rfc6455"), ("rfc6455", "hybi-07")])
@@ -79,6 +79,7 @@ def test_a_close_may_stand_between_fragments(source: str, target: str) -> None:
     received = bytes.fromhex("01 03 48656c 88 02 03e8")
     assert put_through(between, [received]) == Passed([received], ending=Close(1000))
     assert between.unfinished() == 0
+    assert not between.inside()
 
 
 # RFC 6455, 7.4.1 and 7.4.2. Drafts 06 to 10 say 1004 for what 1009 became.

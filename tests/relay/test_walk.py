@@ -136,33 +136,48 @@ def test_frames_under_a_mask_lack_the_rest_of_the_last(dialect: str) -> None:
     assert lacking == [*[0] * 5, 3, 2, 1, 0, *[0] * 7, *[0] * 5, 1, 0]
 
 
-# All whose target writes frames of its own.
-WRITTEN = [
-    (source, target)
-    for source, target in product(DIALECTS, DIALECTS)
-    if target not in HIXIE and (source, target) not in SAME_FRAMES
-]
+# -- what the source owes ----------------------------------------------------------------------------------------
+
+# All whose source has frames with a length.
+MEASURED = [(source, target) for source, target in product(DIALECTS, DIALECTS) if source not in HIXIE]
 
 
 @both_roles
-@cases(("source", "target"), WRITTEN)
-def test_frames_that_we_write_are_always_whole(source: str, target: str, role: Role) -> None:
-    written = direction(source, target, role)
-    for piece in byte_by_byte(said(source, role, ("begin", b"one"), ("end", b"t"))):
-        written.feed(piece)
-        assert written.unfinished() == 0
+@cases(("source", "target"), MEASURED)
+def test_what_is_owed_of_a_frame_is_known_from_its_head_on(source: str, target: str, role: Role) -> None:
+    owing = direction(source, target, role)
+    owed = []
+    for byte in byte_by_byte(said(source, role, ("text", b"one"), ("ping", b"p"), ("text", b""))):
+        owing.feed(byte)
+        owed.append(owing.unfinished())
+    head = len(said(source, role, ("text", b"")))
+    assert owed == [*[0] * (head - 1), 3, 2, 1, 0, *[0] * (2 * head + 1)]
 
 
 @both_roles
-@cases("source", DIALECTS)
-@cases("target", HIXIE)
-def test_nobody_knows_how_much_a_text_of_hixie_lacks(source: str, target: str, role: Role) -> None:
-    begun = direction(source, target, role)
-    assert begun.unfinished() == 0
-    begun.feed(said(source, role, ("begin", b"on")))
-    assert begun.unfinished() is None
-    begun.feed(said(source, role, ("end", b"e")))
-    assert begun.unfinished() == 0
+@cases(("source", "target"), MEASURED)
+def test_between_fragments_nothing_is_owed_unless_they_leave_as_one_frame(source: str, target: str, role: Role) -> None:
+    owing = direction(source, target, role)
+    first, last = said(source, role, ("begin", b"ab")), said(source, role, ("end", b"c"))
+    between = None if target in HIXIE else 0
+    owed = []
+    for piece in (first[:-1], first[-1:], said(source, role, ("ping", b"p")), last[:-1], last[-1:]):
+        owing.feed(piece)
+        owed.append(owing.unfinished())
+    assert owed == [None if target in HIXIE else 1, between, between, 1, 0]
+
+
+@both_roles
+@cases("source", HIXIE)
+@cases("target", DIALECTS)
+def test_nobody_knows_what_is_owed_of_a_text_of_hixie(source: str, target: str, role: Role) -> None:
+    owing = direction(source, target, role)
+    owed = []
+    for byte in byte_by_byte(b"\x00on\xff\x00\xff\x80\x01a"):
+        owing.feed(byte)
+        owed.append(owing.unfinished())
+    # A frame without a meaning goes nowhere.
+    assert owed == [None, None, None, 0, None, 0, 0, 0, 0]
 
 
 @both_roles

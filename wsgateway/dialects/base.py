@@ -53,6 +53,9 @@ class Decoder(Protocol):
 class Encoder(Protocol):
     """Turns events into the bytes for one peer."""
 
+    inside: bool
+    """whether a frame is begun and its end is still to be written: nothing but the next piece of it may be sent then"""
+
     def send(self, event: Event) -> bytes:
         """Returns the frame for an event, perhaps empty: a Close is no bytes where the dialect has none.
 
@@ -110,7 +113,19 @@ class Translator(Protocol):
         """Takes the end of the source's stream. The step is always an ending."""
 
     def unfinished(self) -> int | None:
-        """How many bytes the target still lacks of the frame that it is in: 0 between frames, None if nobody knows."""
+        """Return how many bytes the source still owes of the frame that is under way, whether that has left in part or
+        is held back: 0 between frames, None if nobody knows.
+
+        A message that leaves as one frame counts as one: it is under way until its last fragment is whole. A head of
+        which bytes are missing does not count. So a drain reads this many bytes more, or until this is 0, and loses
+        nothing of what the source has begun.
+        """
+
+    def inside(self) -> bool:
+        """Return whether the target has the beginning of a frame and not its end.
+
+        Nothing but `forward` may be sent to the target then: no ping, no pong and no Close of ours.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

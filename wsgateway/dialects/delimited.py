@@ -64,7 +64,7 @@ class DelimitedDecoder:
                 self._seen += stop - at
                 if self._seen > self._limit:
                     raise self._too_big(self._seen)
-                yield Fragment(_KIND, data[at:stop], end >= 0)
+                yield Fragment(_KIND, data[at:stop]) if end >= 0 else Fragment(_KIND, data[at:], False, None, True)
                 at = stop + 1
             elif at < have:
                 at, closing = self._pass_over(state, data, at)
@@ -189,11 +189,11 @@ _MEANINGS = {
 class DelimitedEncoder:
     """Events -> frames of both hixie drafts: a message is one text frame, streamed."""
 
-    __slots__ = ("_closing_frame", "_inside")
+    __slots__ = ("_closing_frame", "inside")
 
     def __init__(self, closing_frame: bytes) -> None:
         self._closing_frame = closing_frame
-        self._inside = False
+        self.inside = False
 
     def whole(self, text: bytes) -> bytes:
         if 0xFF in text:
@@ -209,8 +209,8 @@ class DelimitedEncoder:
             raise ValueError(f"no frame of hixie can say {type(event).__name__} or binary")
         if b"\xff" in event.data:
             raise ValueError("text with an FF byte")
-        start = b"" if self._inside else b"\x00"
-        self._inside = not event.final
+        start = b"" if self.inside else b"\x00"
+        self.inside = not event.final
         return start + event.data + (b"\xff" if event.final else b"")
 
 

@@ -65,12 +65,10 @@ class FrameDecoder:
                 at = stop
                 continue
             self._left, self._offset = reader.length, 0
-            if body < have or not reader.length:
-                stop = min(stop, have)
-                yield self._fragment(data[body:stop])
-                at = stop
-            else:
-                at = have
+            # Also of a head alone, so that the length is known before the payload comes.
+            stop = min(stop, have)
+            yield self._fragment(data[body:stop])
+            at = stop
 
     def whole(self, data: bytes) -> bytes | None:
         if self._kept or self._left or self._closed or self._reader.whole(data) is not _TEXT:
@@ -86,10 +84,11 @@ class FrameDecoder:
             key = rotate(reader.key, self._offset) if self._offset else reader.key
             self._offset += len(payload)
             payload = mask(payload, key)
-        self._left -= len(payload)
-        final = reader.final and not self._left
-        kind = reader.kind
+        left = self._left = self._left - len(payload)
+        kind, final = reader.kind, reader.final
         assert kind is not None, "a data frame always belongs to a message"
+        if left:
+            return Fragment(kind, payload, False, left, final)
         if final:
             reader.kind = None
         return Fragment(kind, payload, final)
@@ -98,7 +97,7 @@ class FrameDecoder:
 class FrameEncoder:
     """Events -> frames, one for each event."""
 
-    __slots__ = ("_continuing", "_keys", "_last", "_mask", "_not_last", "_numbers", "_role", "_rules")
+    __slots__ = ("_continuing", "_keys", "_last", "_mask", "_not_last", "_numbers", "_role", "_rules", "inside")
 
     def __init__(self, rules: FrameRules, role: Role, mask_keys: Iterator[bytes]) -> None:
         self._rules = rules
@@ -108,6 +107,7 @@ class FrameEncoder:
         self._keys = mask_keys
         self._mask = MASK if role is Role.CLIENT and rules.masking is Masking.PAYLOAD else 0
         self._continuing = False
+        self.inside = False
 
     def whole(self, text: bytes) -> bytes:
         if len(text) > MAX_CONTROL_BYTES:
@@ -212,6 +212,9 @@ class FrameWalker:
 
     def unfinished(self) -> int:
         return self._left
+
+    def inside(self) -> bool:
+        return self._left > 0
 
 
 def framing(name: str, rules: FrameRules) -> Framing:

@@ -40,7 +40,7 @@ class Endpoint:
         """the other side, from the start of the relay on"""
         self.tls = sock if isinstance(sock, ssl.SSLSocket) else None
         # The rest is the engine's.
-        self.reply = b""  # waits for the backlog, if there is one
+        self.reply = b""  # waits for the backlog, and for the end of the frame that is under way to it
         self.interest: int | None = None  # what the epoll object watches it for; None: it is not registered
         self.read_bytes = READ_BYTES
         self.paused = False  # whether it is not read for a while

@@ -245,10 +245,10 @@ class Engine:
         elif step.forward:
             self._small.append((endpoint.peer, step.forward))
         if step.reply:
-            if endpoint.backlog:
-                endpoint.reply = step.reply
-            else:
-                self._send(endpoint, step.reply)
+            endpoint.reply = step.reply
+            self._send_reply(endpoint)
+        if endpoint.peer.reply:
+            self._send_reply(endpoint.peer)
         if step.ending is not None:
             self._end(endpoint, step.ending)
 
@@ -256,6 +256,14 @@ class Engine:
         for endpoint, data in self._small:
             self._send(endpoint, data)
         self._small.clear()
+
+    def _send_reply(self, endpoint: Endpoint) -> None:
+        """Sends the reply that waits for a side, once the frame that the side is getting has ended."""
+        if not endpoint.peer.translator.inside():
+            self._send_small()  # what this turn has for it already comes before
+            if not endpoint.backlog:
+                reply, endpoint.reply = endpoint.reply, b""
+                self._send(endpoint, reply)
 
     def _send(self, endpoint: Endpoint, data: bytes) -> None:
         """Sends, or adds to the backlog. The relay may have ended in this turn: then its task sends the rest."""
@@ -277,9 +285,8 @@ class Engine:
         """Sends more of the backlog; when it is out, the reply; when that is out, the other side is read again."""
         backlog, endpoint.backlog = endpoint.backlog, b""
         self._send(endpoint, backlog)
-        if endpoint.reply and not endpoint.backlog:
-            reply, endpoint.reply = endpoint.reply, b""
-            self._send(endpoint, reply)
+        if endpoint.reply:
+            self._send_reply(endpoint)
         if not endpoint.backlog:
             self._watch(endpoint, (endpoint.interest or 0) & ~_OUT)
             if not endpoint.peer.paused:

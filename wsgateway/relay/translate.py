@@ -39,7 +39,7 @@ class EventTranslator:
     """Decodes the source's frames, and encodes the same events for the target."""
 
     __slots__ = (
-        "_decoder", "_encoder", "_from_text", "_inside", "_source_encoder", "_target", "_text", "_to_text", "_whole",
+        "_decoder", "_encoder", "_from_text", "_owed", "_source_encoder", "_target", "_text", "_to_text", "_whole",
         "_write_whole", "messages",
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ class EventTranslator:
         self._whole, self._write_whole = self._decoder.whole, self._encoder.whole
         if self._from_text is not None:
             self._whole = _never_whole
-        self._inside = False
+        self._owed: int | None = 0
         self.messages = 0
 
     def feed(self, data: bytes) -> Step:
@@ -77,11 +77,12 @@ class EventTranslator:
                         if text is not None:
                             event.data = text.feed(event.data, event.final)
                         if self._from_text is not None:
-                            event = Fragment(Kind.BINARY, self._from_text.feed(event.data, event.final), event.final)
+                            event.kind, event.data = Kind.BINARY, self._from_text.feed(event.data, event.final)
                     elif self._to_text is not None:
-                        event = Fragment(_TEXT, self._to_text.feed(event.data, event.final), event.final)
-                    forward.append(send(event))
-                    self._inside = not event.final
+                        event.kind, event.data = _TEXT, self._to_text.feed(event.data, event.final)
+                    if event.data or not event.left:
+                        forward.append(send(event))
+                    self._owed = self._still_owed(event)
                     self.messages += event.final
                 elif isinstance(event, Close):
                     ending = event
@@ -103,11 +104,20 @@ class EventTranslator:
         return Step(self._goodbye(close), ending=close)
 
     def _goodbye(self, close: Close) -> bytes:
-        return b"" if self.unfinished() is None else self._encoder.send(close)
+        return b"" if self._encoder.inside else self._encoder.send(close)
+
+    def _still_owed(self, piece: Fragment) -> int | None:
+        """What `unfinished` is behind this piece."""
+        if piece.final:
+            return 0
+        # The message leaves as one frame: nobody knows how much of it comes behind a frame that is not the last.
+        return None if self._target.delimits_text and not (piece.left and piece.last) else piece.left
 
     def unfinished(self) -> int | None:
-        # A hixie message is one frame, and nothing says how long it will be.
-        return None if self._inside and self._target.delimits_text else 0
+        return self._owed
+
+    def inside(self) -> bool:
+        return self._encoder.inside
 
 
 def _text_filter(source: Side, target: Side, terms: Terms, from_text: Converter | None) -> Utf8Filter | None:

@@ -110,7 +110,7 @@ class Watch:
             patience.ping is not None
             and now - look.heard >= patience.ping
             and endpoint.side.framing.carries_ping
-            and endpoint.peer.translator.unfinished() == 0
+            and not endpoint.peer.translator.inside()
         ):
             look.asked = now
             send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(_PING)))

@@ -38,7 +38,7 @@ class Farewell:
         answered = False
         with trio.move_on_after(self._close_seconds):
             await _flush(other)
-        if other.side.framing.has_close and not other.backlog and source.translator.unfinished() == 0:
+        if other.side.framing.has_close and not other.backlog and not source.translator.inside():
             with trio.move_on_after(self._patience(other)):
                 answered = await self._pump(other, source)
         if not answered:
@@ -99,7 +99,7 @@ class Farewell:
     async def _send_close(self, endpoint: Endpoint) -> None:
         close = self._close_for(endpoint)
         await _flush(endpoint)
-        if close is not None and endpoint.peer.translator.unfinished() == 0:
+        if close is not None and not endpoint.peer.translator.inside():
             endpoint.backlog = endpoint.side.encoder(self._mask_keys).send(close)
             await _flush(endpoint)
 

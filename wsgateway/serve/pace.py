@@ -23,6 +23,7 @@ class Paced:
         self._over = over
         self.finish = translator.finish
         self.unfinished = translator.unfinished
+        self.inside = translator.inside
         self.messages = translator.messages
 
     def feed(self, data: bytes) -> Step:

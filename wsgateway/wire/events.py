@@ -28,12 +28,16 @@ class Kind(enum.Enum):
 class Fragment:
     """A piece of a message, of any size, empty too. A message is one or more of them; the last is `final`.
 
-    Text is UTF-8, and may be cut anywhere, inside a character too.
+    Text is UTF-8, and may be cut anywhere, inside a character too. A piece is a whole frame, or what is there of one.
     """
 
     kind: Kind
     data: bytes
     final: bool = True
+    left: int | None = 0
+    """how many bytes of its frame are still to come: 0, it ends here; None, its length is not known (hixie)"""
+    last: bool = False
+    """whether the frame of which bytes are still to come is the last of its message"""
 
 
 @dataclass(slots=True)
