@@ -26,7 +26,15 @@ from wsgateway.settings.model import (
     Timeouts,
     Upstream,
 )
-from wsgateway.settings.pooling import ActiveCheck, Balance, HealthChecks, PassiveCheck, Queue, TargetTls
+from wsgateway.settings.pooling import (
+    ActiveCheck,
+    AnswerLimits,
+    Balance,
+    HealthChecks,
+    PassiveCheck,
+    Queue,
+    TargetTls,
+)
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -175,9 +183,12 @@ upstreams:
     retry: {attempts: 3}
     queue: {size: 4, timeout: 6s}
     health:
-      active: {type: websocket, path: /health, interval: 7s, timeout: 8s, rise: 9, fall: 10}
+      active:
+        {type: websocket, path: /health, interval: 7s, timeout: 8s, rise: 9, fall: 10, subprotocols: [mqtt, x],
+         headers: {Host: a, Authorization: "{b}"}}
       passive: {failures: 11, window: 12s, eject: 13s, eject_most: 14m}
     resolve: {interval: 15s}
+    limits: {head_size: 30KiB, headers: 31}
   pages:
     targets: [{url: "https://[::1]"}, {url: "http://b", backup: true, weight: 2, max_connections: 3}]
     health: {active: {}, passive: {failures: none}}
@@ -198,8 +209,14 @@ logging: {level: debug, format: json}
         balance=Balance("hash", "cookie", "sid"),
         queue=Queue(4, 6.0),
         attempts=3,
-        health=HealthChecks(ActiveCheck("websocket", "/health", 7.0, 8.0, 9, 10), PassiveCheck(11, 12.0, 13.0, 840.0)),
+        health=HealthChecks(
+            ActiveCheck(
+                "websocket", "/health", 7.0, 8.0, 9, 10, ("mqtt", "x"), (("Host", "a"), ("Authorization", "{b}"))
+            ),
+            PassiveCheck(11, 12.0, 13.0, 840.0),
+        ),
         resolve_seconds=15.0,
+        answer_limits=AnswerLimits(30_720, 31),
     )
     pages = Upstream(
         "pages",

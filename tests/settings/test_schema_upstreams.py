@@ -136,6 +136,49 @@ MISTAKES: list[tuple[str, ...]] = [
         "84: upstreams.echo.health.active.fall: 0 is too small, at least 1 is allowed",
     ),
     (
+        "health: {active: {subprotocols: [mqtt]}}",
+        "22: upstreams.echo.health.active: subprotocols are offered by a check of type websocket, not tcp",
+    ),
+    (
+        "health: {active: {type: websocket, subprotocols: ['a,b']}}",
+        "55: upstreams.echo.health.active.subprotocols[0]: 'a,b' is not the name of a subprotocol;"
+        " write printable ASCII without commas",
+    ),
+    (
+        "health: {active: {headers: {A: b}}}",
+        "22: upstreams.echo.health.active: headers are sent by a check of type http or websocket, not tcp",
+    ),
+    (
+        "health: {active: {type: http, headers: {A: b, a: c}}}",
+        "22: upstreams.echo.health.active: the header A is there twice, in different spellings",
+    ),
+    (
+        "health: {active: {type: http, headers: {host: a b}}}",
+        "22: upstreams.echo.health.active: the header Host is 'a b', which is not a host with an optional port",
+    ),
+    (
+        "health: {active: {type: http, headers: {Sec-WebSocket-Protocol: mqtt}}}",
+        "45: upstreams.echo.health.active.headers.Sec-WebSocket-Protocol: 'Sec-WebSocket-Protocol' is made by the"
+        " gateway, and cannot be set; write subprotocols: [NAME]",
+    ),
+    (
+        'health: {active: {type: http, headers: {Upgrade: x, A B: x, C: "\\n"}}}',
+        "45: upstreams.echo.health.active.headers.Upgrade: 'Upgrade' is made by the gateway, and cannot be set",
+        "57: upstreams.echo.health.active.headers['A B']: 'A B' is not the name of a header",
+        "68: upstreams.echo.health.active.headers.C: '\\n' is not the value of a header;"
+        " write printable ASCII, in quotes",
+    ),
+    (
+        "limits: {head_size: 1023B, headers: 0}",
+        "25: upstreams.echo.limits.head_size: '1023B' is too small, at least 1KiB is allowed",
+        "41: upstreams.echo.limits.headers: 0 is too small, at least 1 is allowed",
+    ),
+    (
+        "limits: {head_size: 1048577B, headers: ~}",
+        "25: upstreams.echo.limits.head_size: '1048577B' is too large, at most 1MiB is allowed",
+        "44: upstreams.echo.limits.headers: an empty value says nothing; leave the key out",
+    ),
+    (
         "health: {passive: {failures: 0, window: 0s, eject: 1, eject_most: x}}",
         "34: upstreams.echo.health.passive.failures: 0 is no bound; write a whole number of 1 or more, or none",
         "45: upstreams.echo.health.passive.window: '0s' is too short, more than 0s is allowed",

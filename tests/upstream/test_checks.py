@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
@@ -16,7 +17,7 @@ from wsgateway.settings.addresses import target as read
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import ProxyVersion, Target
 from wsgateway.settings.model import Upstream as Behind
-from wsgateway.settings.pooling import ActiveCheck, CheckType, TargetTls
+from wsgateway.settings.pooling import ActiveCheck, AnswerLimits, CheckType, TargetTls
 from wsgateway.upstream.checks import check
 from wsgateway.upstream.connect import client_contexts
 
@@ -130,6 +131,65 @@ async def test_what_is_asked_is_a_get_of_the_path_with_the_targets_host() -> Non
         await peer.send(head_of("HTTP/1.1 200 OK"))
         assert head.startswith(b"GET /health HTTP/1.1\r\n")
         assert values(head, "host") == [f"127.0.0.1:{upstream.port}"]
+
+
+INSISTS = (
+    ("Host", "health.example"),
+    ("Origin", "https://app.example"),
+    ("Authorization", "Bearer x"),
+    ("user-agent", "probe"),
+)
+
+
+@pytest.mark.parametrize("active", [HTTP, WEBSOCKET], ids=["http", "websocket"])
+async def test_a_server_that_insists_on_headers_gets_them_in_the_place_of_ours(active: ActiveCheck) -> None:
+    async with Upstream() as upstream, asking(upstream, replace(active, headers=INSISTS)):
+        peer = await upstream.accept()
+        head = await peer.head()
+        await peer.send(switching(head) if active is WEBSOCKET else head_of("HTTP/1.1 200 OK"))
+        assert {name: values(head, name.lower()) for name, _ in INSISTS} == {name: [value] for name, value in INSISTS}
+
+
+async def test_a_server_of_an_old_dialect_gets_the_origin_under_the_name_that_it_knows() -> None:
+    active = replace(WEBSOCKET, headers=INSISTS)
+    async with Upstream() as upstream, asking(upstream, active, "hybi-08"):
+        session = await accepted(upstream)
+        assert values(session.request, "sec-websocket-origin") == ["https://app.example"]
+        assert values(session.request, "origin") == []
+        await session.peer.rest()
+
+
+async def test_a_server_that_insists_on_a_subprotocol_is_offered_it() -> None:
+    async with Upstream() as upstream, asking(upstream, replace(WEBSOCKET, subprotocols=("mqtt", "v2.mqtt"))):
+        peer = await upstream.accept()
+        head = await peer.head()
+        assert values(head, "sec-websocket-protocol") == ["mqtt, v2.mqtt"]
+        await peer.send(switching(head, "Sec-WebSocket-Protocol: mqtt"))
+        assert await peer.frame() == (0x88, b"\x03\xe8")
+
+
+async def test_an_answer_to_a_check_is_held_to_the_bounds_of_its_upstream() -> None:
+    async with Upstream() as upstream:
+        target = read(f"ws://127.0.0.1:{upstream.port}")
+        for size, kind in ((30_000, HTTP), (30_000, WEBSOCKET), (70_000, HTTP), (70_000, WEBSOCKET)):
+            for bounds in (AnswerLimits(), AnswerLimits(head_bytes=100_000)):
+                told: list[UpstreamError] = []
+
+                async def answer(size: int = size, kind: ActiveCheck = kind) -> None:
+                    peer = await upstream.accept()
+                    head = await peer.head()
+                    more = "X-Long: " + "x" * size
+                    await peer.send(switching(head, more) if kind is WEBSOCKET else head_of("HTTP/1.1 200 OK", more))
+
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(answer)
+                    try:
+                        behind = Behind("chat", (target,), answer_limits=bounds)
+                        await check(behind, target, Address("127.0.0.1", target.port), kind, {})
+                    except UpstreamError as error:
+                        told.append(error)
+                assert bool(told) is (size > 65536 and bounds.head_bytes is None), (size, kind, bounds)
+                assert all("the head is larger than 65536 bytes" in str(error) for error in told)
 
 
 async def test_a_handshake_that_succeeds_ends_with_a_goodbye() -> None:

@@ -149,8 +149,8 @@ WRONG = {
     "garbage": (saying(b"220 smtp.example.com ESMTP\r\n\r\n"), "wrong handshake: malformed response"),
     "bytes": (saying(b"\x15\x03\x01\x00\x02\x02\x16\r\n\r\n"), "wrong handshake: malformed response"),
     "a head without end": (
-        saying(b"HTTP/1.1 101 X\r\n" + b"X-Filler: y\r\n" * 2000),
-        "wrong handshake: the head is larger than 16384 bytes",
+        saying(b"HTTP/1.1 101 X\r\n" + b"X-Filler: y\r\n" * 5100),
+        "wrong handshake: the head is larger than 65536 bytes",
     ),
     "too many headers": (adding(*["X-Filler: y"] * 200), "wrong handshake: 20"),
     "nothing": (saying(b""), "closed the connection during the handshake"),

@@ -40,7 +40,7 @@ from wsgateway.wire.exchange import (
     passed_on,
     request_headers,
 )
-from wsgateway.wire.heads import Headers, HeadLimits, Request, Response, ResponseHead
+from wsgateway.wire.heads import Headers, Request, Response, ResponseHead
 
 # As much as the relay reads at once.
 BODY_READ_BYTES = 64 * 1024
@@ -104,7 +104,9 @@ class Exchange:
         self._visit = visit
         self._route = route
         self._body = RequestBody(turn.head, request)
-        self._head = ResponseHead(HeadLimits())
+        assert route.http_upstream is not None, "the caller has seen to it"
+        self._upstream_rule = route.http_upstream
+        self._head = ResponseHead(self._upstream_rule.answer_limits.beside(turn.listener.head_limits))
         self._patience = trio.CancelScope()
         self._sending_up = False
         self._sending_down = False
@@ -139,8 +141,7 @@ class Exchange:
     # -- to the upstream and back --------------------------------------------------------------------------------
 
     async def _pass(self) -> None:
-        upstream = self._route.http_upstream
-        assert upstream is not None, "the caller has seen to it"
+        upstream = self._upstream_rule
         turn, timeouts = self._turn, self._route.timeouts
         pool = turn.gateway.pools[upstream.name]
         key = affinity(upstream.balance, self._request, self._visit.identity.ip)

@@ -250,6 +250,7 @@ class Opening:
         timeouts, patient = route.timeouts, self._gateway.patient
         left = f"what was left of the {timeouts.handshake_seconds:g} s for a handshake"
         silent = UpstreamError(f"silent for {left}", 504, "silent")
+        limits = upstream.answer_limits.beside(self._listener.head_limits)
 
         async def attempt(lease: Lease, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
             target = lease.place.target
@@ -259,7 +260,7 @@ class Opening:
                 sock = await search.reach(lease, timeouts.connect_seconds, proxy_header(upstream, self._client))
                 mine.append(sock.close)
             with patient(search.until, silent, stops()):
-                result = await shake_hands(Channel(sock), asking)
+                result = await shake_hands(Channel(sock), asking, limits)
             if isinstance(result, Agreement) or result.response.status not in _NOT_NOW:
                 search.served(lease)
                 return sock, result

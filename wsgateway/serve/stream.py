@@ -29,8 +29,8 @@ from wsgateway.wire.http2 import HeaderList, headers_of
 READ_BYTES = 16 * 1024
 # What the kernel holds for each direction, beside a window of the client's and one of ours.
 _BUFFER_BYTES = 64 * 1024
-# The head comes from this process, which has added to one that was held to the usual limits.
-_LIMITS = HeadLimits(head_bytes=64 * 1024, headers=200)
+# The head comes from this process, which has held it to the bounds of its upstream, 1 MiB at most, and added to it.
+_LIMITS = HeadLimits(head_bytes=2 * 1024 * 1024, headers=2 * 1024 * 1024)
 
 
 class Frames(Protocol):

@@ -15,6 +15,7 @@ from wsgateway.settings.findings import seen
 from wsgateway.settings.model import Target
 from wsgateway.settings.patterns import (
     balance,
+    checks_header_name,
     header_name,
     header_pattern,
     header_value,
@@ -23,6 +24,7 @@ from wsgateway.settings.patterns import (
     origin_pattern,
     pattern,
     peers,
+    plain_value,
     rate,
     subprotocol,
     upstream_host,
@@ -140,6 +142,8 @@ HeaderName = Annotated[str, _read_by(header_name)]
 HeaderPattern = Annotated[str, _read_by(header_pattern)]
 Subprotocol = Annotated[str, _read_by(subprotocol)]
 HeaderValue = Annotated[str, _read_by(header_value)]
+ChecksHeaderName = Annotated[str, _read_by(checks_header_name)]
+PlainValue = Annotated[str, _read_by(plain_value)]
 BalanceMode = Annotated[
     Balance, _read_by(balance, BalanceMethod | dict[Literal["hash"], dict[HashSource, str | Literal[True]]])
 ]

@@ -11,7 +11,7 @@ from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
 from wsgateway.settings.basics import Address, Bind, Network, Peers, Rate, UnixAddress
-from wsgateway.settings.pooling import Balance, HealthChecks, Queue, TargetTls
+from wsgateway.settings.pooling import AnswerLimits, Balance, HealthChecks, Queue, TargetTls
 from wsgateway.wire.addresses import canonical
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
@@ -101,6 +101,8 @@ class Upstream:
     health: HealthChecks = field(default_factory=HealthChecks)
     resolve_seconds: float = 30.0
     """how old an answer of the resolver may be"""
+    answer_limits: AnswerLimits = field(default_factory=AnswerLimits)
+    """bounds on what its targets answer"""
 
 
 # -- routes ----------------------------------------------------------------------------------------------------

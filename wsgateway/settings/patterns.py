@@ -97,7 +97,7 @@ def header_name(value: object) -> str:
     """Reads the name of a header that a route may set."""
     if isinstance(value, str) and "*" in value:
         raise ValueError(f"{seen(value)} is not the name of a header; one with a star cannot be set")
-    return _header(value)
+    return _header(value, "set or removed", _NOT_TO_BE_SET)
 
 
 def header_pattern(value: object) -> str:
@@ -106,15 +106,31 @@ def header_pattern(value: object) -> str:
         raise ValueError("'*' stands for every header; to pass none write keep: [], to pass all leave the key out")
     if isinstance(value, str) and "*" in value[:-1]:
         raise ValueError(f"{seen(value)} has a star before its end; write a name, or NAME* for all that begin so")
-    return _header(value)
+    return _header(value, "set or removed", _NOT_TO_BE_SET)
 
 
-def _header(value: object) -> str:
+def checks_header_name(value: object) -> str:
+    """Read the name of a header that a check may send: Host, too. Raises ValueError."""
+    try:
+        return _header(value, "set", tuple(name for name in _NOT_TO_BE_SET if name != "host"))
+    except ValueError as error:
+        hint = "; write subprotocols: [NAME]" if str(value).lower().endswith("websocket-protocol") else ""
+        raise ValueError(f"{error}{hint}") from None
+
+
+def _header(value: object, what: str, not_to_be_set: tuple[str, ...]) -> str:
     if not isinstance(value, str) or not is_token(value):
         raise ValueError(f"{seen(value)} is not the name of a header")
     name = value.lower()
-    if name in _NOT_TO_BE_SET or name.startswith(("sec-websocket-", "websocket-")):
-        raise ValueError(f"{seen(value)} is made by the gateway, and cannot be set or removed")
+    if name in not_to_be_set or name.startswith(("sec-websocket-", "websocket-")):
+        raise ValueError(f"{seen(value)} is made by the gateway, and cannot be {what}")
+    return value
+
+
+def plain_value(value: object) -> str:
+    """Read a header's value as it stands. Raises ValueError."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+        raise ValueError(f"{seen(value)} is not the value of a header; write printable ASCII, in quotes")
     return value
 
 
@@ -127,8 +143,7 @@ def subprotocol(value: object) -> str:
 
 def header_value(value: object) -> str:
     """Reads a header's value, with placeholders in braces."""
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
-        raise ValueError(f"{seen(value)} is not the value of a header; write printable ASCII, in quotes")
+    value = plain_value(value)
     for name in _PLACEHOLDER.findall(value):
         if name not in PLACEHOLDERS:
             raise ValueError(f"{{{name}}} is not known; {guess(name, PLACEHOLDERS)}")

@@ -6,6 +6,8 @@ As `model`, of which this is a part.
 from dataclasses import dataclass
 from typing import Literal
 
+from wsgateway.wire.heads import HeadLimits
+
 BalanceMethod = Literal["round_robin", "least_connections", "random", "hash"]
 HashSource = Literal["ip", "cookie", "header", "query"]
 CheckType = Literal["tcp", "http", "websocket"]
@@ -23,6 +25,26 @@ class TargetTls:
     """ours; None: we show none"""
     private_key: str | None = None
     """of it; None: in the same file"""
+
+
+# Session cookies of a single sign-on, a long Location and a Content-Security-Policy make heads of answers larger than
+# those of requests.
+_ANSWER = HeadLimits(64 * 1024, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """Bounds on the head of a target's answer. None: 64 KiB and 200 headers, or what the client's listener takes of a
+    request, if that is more."""
+
+    head_bytes: int | None = None
+    headers: int | None = None
+
+    def beside(self, requests: HeadLimits = _ANSWER) -> HeadLimits:
+        """Return the bounds for a client whose own requests are held to these."""
+        head_bytes = max(_ANSWER.head_bytes, requests.head_bytes) if self.head_bytes is None else self.head_bytes
+        headers = max(_ANSWER.headers, requests.headers) if self.headers is None else self.headers
+        return HeadLimits(head_bytes, headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +75,10 @@ class ActiveCheck:
     """so many good answers one after the other bring a target up"""
     fall: int = 3
     """and so many failures down"""
+    subprotocols: tuple[str, ...] = ()
+    """websocket: what is offered"""
+    headers: tuple[tuple[str, str], ...] = ()
+    """http, websocket: what is sent beside, or in the place of, the headers of every check; Host and Origin too"""
 
 
 @dataclass(frozen=True, slots=True)

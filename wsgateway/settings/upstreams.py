@@ -8,20 +8,33 @@ from pydantic import Field, model_validator
 
 from wsgateway.settings.base import (
     BalanceMode,
+    ChecksHeaderName,
     Count,
     CountOrNone,
     CountOrZero,
     Duration,
     FileName,
+    HeadSize,
     OneDialect,
+    PlainValue,
     Section,
+    Subprotocol,
     UpstreamHost,
     Url,
     UrlPath,
     Weight,
 )
 from wsgateway.settings.model import ProxyVersion, Target, Upstream
-from wsgateway.settings.pooling import ActiveCheck, CheckType, HealthChecks, PassiveCheck, Queue, TargetTls
+from wsgateway.settings.pooling import (
+    ActiveCheck,
+    AnswerLimits,
+    CheckType,
+    HealthChecks,
+    PassiveCheck,
+    Queue,
+    TargetTls,
+)
+from wsgateway.wire.heads import is_host
 
 # The defaults stand where they are explained.
 _TARGET = Target("", 0, "")
@@ -110,6 +123,30 @@ class ActiveSection(Section):
     )
     rise: Count = Field(default=_ACTIVE.rise, description="So many good answers in a row bring a target up.")
     fall: Count = Field(default=_ACTIVE.fall, description="So many failures in a row bring it down.")
+    subprotocols: list[Subprotocol] = Field(default_factory=list, description="What is offered by websocket.")
+    headers: dict[ChecksHeaderName, PlainValue] = Field(
+        default_factory=dict, description="What is sent by http and websocket: Host, Origin, Authorization, others."
+    )
+
+    @model_validator(mode="after")
+    def _can_send_it(self) -> "ActiveSection":
+        if self.subprotocols and self.type != "websocket":
+            raise ValueError(f"subprotocols are offered by a check of type websocket, not {self.type}")
+        if self.headers and self.type == "tcp":
+            raise ValueError("headers are sent by a check of type http or websocket, not tcp")
+        names = [name.lower() for name in self.headers]
+        twice = next((name for name in self.headers if names.count(name.lower()) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the header {twice} is there twice, in different spellings")
+        host = next((value for name, value in self.headers.items() if name.lower() == "host"), None)
+        if host is not None and not is_host(host):
+            raise ValueError(f"the header Host is {host!r}, which is not a host with an optional port")
+        return self
+
+    def check(self) -> ActiveCheck:
+        """Return the check."""
+        own = self.model_dump()
+        return ActiveCheck(**own | {"subprotocols": tuple(self.subprotocols), "headers": tuple(self.headers.items())})
 
 
 class PassiveSection(Section):
@@ -140,7 +177,7 @@ class HealthSection(Section):
     def checks(self) -> HealthChecks:
         """The checks."""
         return HealthChecks(
-            None if self.active is None else ActiveCheck(**self.active.model_dump()),
+            None if self.active is None else self.active.check(),
             PassiveCheck(**self.passive.model_dump()),
         )
 
@@ -170,6 +207,19 @@ class ResolveSection(Section):
     )
 
 
+class AnswersSection(Section):
+    """Bounds on the heads of answers."""
+
+    head_bytes: HeadSize | None = Field(
+        default=None,
+        alias="head_size",
+        description="The most that a head may have, a size from 1KiB to 1MiB; left out: 64KiB, or as the listener.",
+    )
+    headers: Count | None = Field(
+        default=None, description="How many headers an answer may have; left out: 200, or as the listener."
+    )
+
+
 class UpstreamSection(Section):
     """A named pool of servers."""
 
@@ -192,6 +242,7 @@ class UpstreamSection(Section):
     queue: QueueSection = Field(default_factory=QueueSection, description="Who may wait while all targets are full.")
     health: HealthSection = Field(default_factory=HealthSection, description="How it is known which targets can serve.")
     resolve: ResolveSection = Field(default_factory=ResolveSection, description="How names are looked up.")
+    limits: AnswersSection = Field(default_factory=AnswersSection, description="Bounds on the heads of answers.")
 
     @model_validator(mode="after")
     def _can_be_checked(self) -> "UpstreamSection":
@@ -220,4 +271,5 @@ class UpstreamSection(Section):
             attempts=self.retry.attempts,
             health=self.health.checks(),
             resolve_seconds=self.resolve.interval_seconds,
+            answer_limits=AnswerLimits(**self.limits.model_dump()),
         )

@@ -15,7 +15,7 @@ from wsgateway.upstream.connect import Contexts, connect_to, introduce
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close
-from wsgateway.wire.heads import Headers, HeadLimits, Request, ResponseHead
+from wsgateway.wire.heads import Headers, Request, ResponseHead
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
 _READ_BYTES = 16 * 1024
@@ -31,18 +31,21 @@ async def check(upstream: Upstream, target: Target, address: Address, active: Ac
         _, sock = await connect_to([address], str(address), seconds, {})
         sock = await introduce(sock, target, seconds, _PREFACES[upstream.send_proxy_protocol], contexts)
         with sock:
-            await _QUESTIONS[active.type](Channel(sock), upstream, target, active.path)
+            await _QUESTIONS[active.type](Channel(sock), upstream, target, active)
     if scope.cancelled_caught:
         raise UpstreamError(f"no answer to a check within {seconds:g} s", 504)
 
 
-async def _accepts(channel: Channel, upstream: Upstream, target: Target, path: str) -> None:
+async def _accepts(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     """It has accepted already."""
 
 
-async def _answers(channel: Channel, upstream: Upstream, target: Target, path: str) -> None:
-    head = ResponseHead(HeadLimits())
-    request = Request(path, Headers([("Host", _host(upstream, target)), _AGENT, ("Connection", "close")]))
+async def _answers(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
+    head = ResponseHead(upstream.answer_limits.beside())
+    offer = _offer(upstream, target, active)
+    origin = [] if offer.origin is None else [("Origin", offer.origin)]
+    items = [("Host", offer.host), *origin, *offer.headers, ("Connection", "close")]
+    request = Request(offer.target, Headers(items))
     try:
         await channel.send(head.request(request))
         while (response := head.receive(await channel.receive(_READ_BYTES))) is None:
@@ -55,10 +58,10 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, path: s
         raise UpstreamError(f"answered {response.status} to a check")
 
 
-async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, path: str) -> None:
+async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     dialect = upstream.dialect
-    offer = Offer(path, _host(upstream, target), headers=(_AGENT,), secure=target.secure)
-    agreement = await shake_hands(channel, dialect.handshake.asking(offer, os.urandom))
+    asking = dialect.handshake.asking(_offer(upstream, target, active), os.urandom)
+    agreement = await shake_hands(channel, asking, upstream.answer_limits.beside())
     if isinstance(agreement, Refusal):
         raise UpstreamError(f"answered {agreement.response.status} to a check")
     encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), agreement.secret)
@@ -68,10 +71,21 @@ async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, pa
         return
 
 
-def _host(upstream: Upstream, target: Target) -> str:
-    """There is no client whose Host could be preserved."""
-    return target.authority if upstream.host in ("preserve", "target") else upstream.host
+def _offer(upstream: Upstream, target: Target, active: ActiveCheck) -> Offer:
+    """Return what a check says: the headers of its settings, and ours where these say nothing."""
+    given = Headers(active.headers)
+    # There is no client whose Host could be preserved.
+    usual = target.authority if upstream.host in ("preserve", "target") else upstream.host
+    others = tuple((name, value) for name, value in given if name.lower() not in ("host", "origin"))
+    return Offer(
+        active.path,
+        given.one("Host") or usual,
+        given.one("Origin"),
+        active.subprotocols,
+        headers=others if "User-Agent" in given else (_AGENT, *others),
+        secure=target.secure,
+    )
 
 
-_Question = Callable[[Channel, Upstream, Target, str], Awaitable[None]]
+_Question = Callable[[Channel, Upstream, Target, ActiveCheck], Awaitable[None]]
 _QUESTIONS: dict[str, _Question] = {"tcp": _accepts, "http": _answers, "websocket": _shakes_hands}

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from wsgateway.dialects import Answer, Asking
 from wsgateway.errors import HandshakeError, UpstreamError
 from wsgateway.net.channel import Channel
+from wsgateway.settings.pooling import AnswerLimits
 from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
 
 _READ_BYTES = 16 * 1024
+_USUAL = AnswerLimits().beside()
 # What an upstream may say about its own refusal: to look elsewhere, or that it will not.
 _REFUSALS = range(300, 600)
 
@@ -32,12 +34,13 @@ class Refusal:
     """reads the body"""
 
 
-async def shake_hands(channel: Channel, asking: Asking) -> Agreement | Refusal:
-    """Sends our request and reads the answer. Waits as long as the upstream does: the caller sets a deadline.
+async def shake_hands(channel: Channel, asking: Asking, limits: HeadLimits = _USUAL) -> Agreement | Refusal:
+    """Sends our request and reads the answer, whose head is held to limits. Waits as long as the upstream does: the
+    caller sets a deadline.
 
     Raises UpstreamError (502) if the upstream is lost or gives an answer that is none.
     """
-    head = ResponseHead(HeadLimits())
+    head = ResponseHead(limits)
     try:
         await channel.send(head.request(asking.request) + asking.challenge)
         while (response := head.receive(await _some(channel))) is None:
