@@ -4,13 +4,12 @@ import argparse
 import json
 import os
 import signal
-import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, get_args
 from urllib.parse import urlsplit
 
 import trio
@@ -27,8 +26,9 @@ from wsgateway.policy.explain import allowed, explain
 from wsgateway.policy.routes import Asked
 from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import Question, Report, probe
+from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
 from wsgateway.probe.table import heading, row
-from wsgateway.probe.transcript import Line
+from wsgateway.probe.transcript import Line, printable
 from wsgateway.run.crew import StartError
 from wsgateway.run.succession import SuccessionError
 from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
@@ -38,6 +38,8 @@ from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
 from wsgateway.settings.load import Source, load, read, single
+from wsgateway.settings.patterns import pin
+from wsgateway.settings.pooling import TargetProfile
 from wsgateway.settings.units import seconds
 
 GOOD, FAULT = 0, 1
@@ -147,9 +149,22 @@ def _parser() -> argparse.ArgumentParser:
         default=10.0,
         help="how long each dialect may take; default: 10s",
     )
-    trust = ask.add_mutually_exclusive_group()
-    trust.add_argument("--ca", metavar="FILE", help="for wss: trust the certificates in this file, PEM, and no others")
-    trust.add_argument("--insecure", action="store_true", help="for wss: trust every certificate")
+    whom = ask.add_mutually_exclusive_group()
+    whom.add_argument("--ca", metavar="FILE", help="for wss: trust the certificates in this file, PEM, and no others")
+    whom.add_argument("--insecure", action="store_true", help="for wss: trust every certificate")
+    whom.add_argument(
+        "--pin",
+        metavar="PIN",
+        type=_pin,
+        action="append",
+        help="for wss: trust the certificate or the public key of this hash, sha256:HEX, and no other; may be repeated",
+    )
+    ask.add_argument(
+        "--tls-profile",
+        choices=get_args(TargetProfile),
+        default=DEFAULT_PROFILE,
+        help="for wss: what is offered, as in targets[].tls.profile; default: %(default)s, which offers all there is",
+    )
     ask.set_defaults(command=_probe, usage=ask)
 
     how = commands.add_parser("status", help="say how a running gateway is, by its admin pages")
@@ -242,23 +257,26 @@ def _admin(text: str) -> Address | UnixAddress:
 
 def _probe(options: argparse.Namespace) -> int:
     chosen = list(DIALECTS.values()) if options.all else options.dialect or [DIALECTS[DEFAULT_DIALECT]]
-    asked = Question(
-        options.url,
-        chosen[0],
-        options.send,
-        options.origin,
-        tuple(options.subprotocol),
-        tuple(options.header),
-        _trust(options),
-        options.timeout,
-    )
+    pins = tuple(options.pin or ())
     try:
+        asked = Question(
+            options.url,
+            chosen[0],
+            options.send,
+            options.origin,
+            tuple(options.subprotocol),
+            tuple(options.header),
+            trust(options.tls_profile, options.ca, options.insecure or bool(pins)),
+            options.timeout,
+            options.tls_profile,
+            pins,
+        )
         answers = [_ask(replace(asked, dialect=dialect), options, at == 0) for at, dialect in enumerate(chosen)]
     except ProbeError as error:
         options.usage.error(str(error))
     if options.json:
         rows = [
-            asdict(report) | ({"trace": list(map(asdict, lines))} if options.trace else {}) for report, lines in answers
+            _plain(report) | ({"trace": list(map(asdict, lines))} if options.trace else {}) for report, lines in answers
         ]
         print(json.dumps({"url": options.url, "reports": rows}, indent=2))
     good = any if options.all else all
@@ -272,6 +290,8 @@ def _ask(question: Question, options: argparse.Namespace, first: bool) -> tuple[
     report = trio.run(probe, question, print if live else lines.append)
     if options.json:
         return report, lines
+    if first and report.encryption is not None:
+        print(*(f"= {line}" for line in map(printable, report.encryption.lines())), sep="\n", flush=True)
     if options.trace or not (options.all or len(options.dialect or ()) > 1):
         print(f"= {report}", flush=True)
     else:
@@ -279,25 +299,20 @@ def _ask(question: Question, options: argparse.Namespace, first: bool) -> tuple[
     return report, lines
 
 
-def _trust(options: argparse.Namespace) -> ssl.SSLContext:
-    """What a wss server must prove. An old server may have no more than TLS 1.0; a probe asks what there is."""
-    try:
-        context = ssl.create_default_context(cafile=options.ca)
-    except ssl.SSLError:
-        options.usage.error(f"--ca {options.ca}: no certificate in PEM")
-    except OSError as error:
-        options.usage.error(f"--ca {options.ca}: {error.strerror}")
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    # OpenSSL 3 signs for TLS 1.0 and 1.1 on this level alone.
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    if options.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _plain(report: Report) -> dict[str, object]:
+    """A report for JSON; `encryption` is there where there is TLS."""
+    plain = asdict(report)
+    if report.encryption is None:
+        del plain["encryption"]
+    return plain
 
 
 def _dialects(text: str) -> tuple[Dialect, ...]:
     return _read(dialects, text)
+
+
+def _pin(text: str) -> str:
+    return _read(pin, text)
 
 
 def _seconds(text: str) -> float:

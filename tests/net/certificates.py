@@ -3,13 +3,21 @@
 import base64
 import hashlib
 import ssl
+import tempfile
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,64 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def fingerprint(file: Path) -> str:
     """What Chromium knows the key of a certificate by."""
     pem = file.read_bytes()
-    certificate = load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE-----") :])
+    certificate = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE-----") :])
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+KEYS: dict[str, Callable[[], Key]] = {
+    "RSA": lambda: rsa.generate_private_key(65537, 2048),
+    "EC": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@dataclass(frozen=True)
+class Appliance:
+    """A certificate that nobody has signed but its own key, as devices make them when they start first."""
+
+    key: Key
+    certificate: x509.Certificate
+
+    @classmethod
+    def make(
+        cls, *names: str, key: Key | None = None, subject: str = "appliance", days: tuple[int, int] = (-1, 30)
+    ) -> Self:
+        """For these names, or for none; good from and until these days from now."""
+        key = key or KEYS["EC"]()
+        own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)] if subject else [])
+        begins, ends = (datetime.now(UTC) + timedelta(days=each) for each in days)
+        builder = x509.CertificateBuilder(own, own, key.public_key(), x509.random_serial_number(), begins, ends)
+        if names:
+            hosts = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+            builder = builder.add_extension(hosts, critical=False)
+        return cls(key, builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256()))
+
+    @property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @property
+    def pin(self) -> str:
+        return f"sha256:{hashlib.sha256(self.der).hexdigest()}"
+
+    @property
+    def key_pin(self) -> str:
+        key = self.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return f"sha256:{hashlib.sha256(key).hexdigest()}"
+
+    def server(self, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+        """For a server that shows it, of this version alone if one is given."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if version is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version = context.maximum_version = version
+            context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
+        with tempfile.NamedTemporaryFile() as file:
+            pem = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            file.write(pem + self.certificate.public_bytes(Encoding.PEM))
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context

@@ -117,3 +117,21 @@ upstreams:
         "  upstream chat: ws://a (weight 3), ws://b, ws://_ws._tcp.c (backup, by SRV records) in rfc6455,"
         " by hash of cookie sid"
     )
+
+
+def test_a_target_with_old_tls_or_a_pin_is_told_to_be_one() -> None:
+    pin = f"sha256:{'0' * 64}"
+    settings = parse(
+        f"""\
+version: 1
+listeners: [{{name: public, bind: ["127.0.0.1:0"]}}]
+routes: [{{match: {{path: {{prefix: /}}}}, upstream: chat}}]
+upstreams:
+  chat: {{targets: [{{url: "wss://a", tls: {{profile: legacy, pin: ["{pin}"], server_name: none}}}}]}}
+""",
+        "f.yaml",
+    )
+    what = Asked("public", "a.example", "/", upgrade=True, headers=Headers([]))
+    assert [*explain(settings, what, Visitor(DIALECTS["rfc6455"], None))][-1] == (
+        "  upstream chat: wss://a (TLS profile legacy, known by its pin, asked for by no name) in rfc6455"
+    )

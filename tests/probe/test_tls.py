@@ -100,16 +100,20 @@ async def test_who_trusts_everybody_asks_everybody(authority: Authority, host: s
 
 # -- servers that speak no TLS, or not to the end ----------------------------------------------------------------
 
+OLDER = (
+    "if it speaks only SSL 3.0, RC4 or 3DES, it needs a proxy in between that still has that, as OpenSSL here has not"
+)
+
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
         (head_of("HTTP/1.1 400 Bad Request"), "TLS failed: the server does not speak TLS"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "TLS failed: the server does not speak TLS"),
-        (b"", "TLS failed: the server closed the connection"),
+        (b"", f"TLS failed: the server hung up on TLS 1.0 to 1.3: {OLDER}"),
         # An alert: TLS 1.0 was too old for it, or too new.
-        (bytes.fromhex("15 0301 0002 0246"), "TLS failed: the server speaks another version of it"),
-        (bytes.fromhex("15 0303 0002 0228"), "TLS failed: sslv3 alert handshake failure"),
+        (bytes.fromhex("15 0301 0002 0246"), f"TLS failed: the server refused TLS 1.0 to 1.3: {OLDER}"),
+        (bytes.fromhex("15 0303 0002 0228"), f"TLS failed: the server refused TLS 1.0 to 1.3: {OLDER}"),
     ],
     ids=["HTTP", "SSH", "an end", "another version", "a refusal"],
 )

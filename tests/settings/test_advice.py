@@ -30,6 +30,25 @@ def test_a_route_without_websocket_is_not() -> None:
     assert list(advice(parse(text, "f.yaml"))) == []
 
 
+def test_a_target_of_old_tls_that_anybody_could_be_is_warned_of() -> None:
+    pin = f"sha256:{'0' * 64}"
+    text = f"""\
+version: 1
+{LISTENERS}routes: [{{match: {{path: {{prefix: /}}}}, upstream: a, dialects: [rfc6455]}}]
+upstreams:
+  a:
+    targets:
+    - {{url: "wss://a", tls: {{profile: legacy}}}}
+    - {{url: "wss://b", tls: {{profile: legacy, pin: ["{pin}"]}}}}
+    - {{url: "wss://c", tls: {{ca: ca.pem, pin: ["{pin}"]}}}}
+"""
+    assert list(advice(parse(text, "f.yaml"))) == [
+        "upstreams.a.targets[0] wss://a: profile legacy takes TLS 1.0 and weak signatures, which can be forged; pin the"
+        " key of the target, as 'wsgateway probe' prints it",
+        "upstreams.a.targets[2] wss://c: beside pin nobody asks who has signed the certificate; leave ca out",
+    ]
+
+
 def test_broken_ciphers_are_warned_of() -> None:
     text = """\
 version: 1

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.net.certificates import Appliance
 from wsgateway.errors import SettingsError
 from wsgateway.settings.load import load
 
@@ -69,6 +72,19 @@ def test_a_certificate_that_cannot_be_used_is_named(
 ) -> None:
     place = "listeners[0].tls.certificates[0]"
     assert said(directory, listener(certificate, private_key)) == [message.format(place)]
+
+
+def test_a_short_key_is_for_a_profile_that_takes_it(directory: Path) -> None:
+    key = rsa.generate_private_key(65537, 1024)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    certificate = Appliance.make("a", key=key).certificate.public_bytes(Encoding.PEM)
+    (directory / "short.pem").write_bytes(pem + certificate)
+    assert said(directory, listener("short.pem", "short.pem", ", profile: legacy")) == []
+    assert said(directory, target("certificate: short.pem, profile: legacy")) == []
+    for text in (listener("short.pem", "short.pem"), target("certificate: short.pem")):
+        assert [line.partition(": ")[2].partition(": ")[2] for line in said(directory, text)] == [
+            "this is not what is needed: ee key too small"
+        ]
 
 
 def test_a_certificate_of_text_is_none(directory: Path) -> None:

@@ -19,7 +19,7 @@ from wsgateway.settings.model import ProxyVersion, Target
 from wsgateway.settings.model import Upstream as Behind
 from wsgateway.settings.pooling import ActiveCheck, AnswerLimits, CheckType, TargetTls
 from wsgateway.upstream.checks import check
-from wsgateway.upstream.connect import client_contexts
+from wsgateway.upstream.tls import client_contexts
 
 from .servers import accepted
 

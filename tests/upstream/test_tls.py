@@ -53,7 +53,7 @@ async def test_an_upstream_that_others_wrote_is_reached_by_the_name_of_its_addre
         (
             True,
             "elsewhere.example",
-            "Hostname mismatch, certificate is not valid for 'elsewhere.example'.",
+            "Hostname mismatch, certificate is not valid for 'elsewhere.example'",
         ),
     ],
     ids=["unknown authority", "other name"],
@@ -68,7 +68,8 @@ async def test_an_upstream_that_cannot_be_trusted_is_502(ca: bool, name: str, wh
         assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
         line = await gateway.lines.line("upstream failed")
         assert (line["level"], line["status"]) == ("warning", 502)
-        assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: {why}"
+        cure = "set targets[].tls.ca, server_name or pin"
+        assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: {why}; {cure}"
 
 
 async def test_files_are_those_that_a_gateway_has_read_whatever_another_one_does(
@@ -91,7 +92,7 @@ async def test_an_upstream_without_tls_is_502(authority: Authority) -> None:
         await behind.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
         line = await gateway.lines.line("upstream failed")
-        assert line["why"].startswith(f"no TLS with wss://127.0.0.1:{upstream.port}: ")
+        assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: the server does not speak TLS"
 
 
 async def test_an_upstream_that_says_nothing_to_tls_is_504(authority: Authority) -> None:

@@ -130,13 +130,15 @@ class Channel:
 
 
 async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLSocket:
-    """Makes TLS of a connected, non-blocking socket, as its client, or as its server if there is no name of a server.
+    """Makes TLS of a connected, non-blocking socket, as its client or as its server: the context is for one of them.
 
-    The socket that was given must not be used any more. Needs a deadline. Raises OSError (ssl.SSLError too) if the peer
-    cannot be trusted or does not speak TLS; the connection is closed then.
+    A client asks for the name of a server, or for none. The socket that was given must not be used any more. Needs a
+    deadline. Raises OSError (ssl.SSLError too) if the peer cannot be trusted or does not speak TLS; the connection is
+    closed then.
     """
+    server_side = context.protocol is ssl.PROTOCOL_TLS_SERVER
     secure = context.wrap_socket(
-        sock, server_side=server_name is None, server_hostname=server_name, do_handshake_on_connect=False
+        sock, server_side=server_side, server_hostname=server_name, do_handshake_on_connect=False
     )
     try:
         while True:

@@ -55,5 +55,8 @@ def _told(target: Target) -> str:
         *(["backup"] if target.backup else []),
         *(["by SRV records"] if target.srv else []),
         *([f"weight {target.weight}"] if target.weight != 1 else []),
+        *([f"TLS profile {target.tls.profile}"] if target.tls.profile != "intermediate" else []),
+        *(["known by its pin"] if target.tls.pins else []),
+        *(["asked for by no name"] if target.tls.nameless else []),
     ]
     return target.url + (f" ({', '.join(facts)})" if facts else "")

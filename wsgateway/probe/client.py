@@ -4,7 +4,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 import trio
@@ -14,9 +14,11 @@ from wsgateway.dialects.base import CHALLENGE, PROOF, Decoder, Dissector, Encode
 from wsgateway.errors import ProtocolError, UpstreamError
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.probe.address import Destination, ProbeError, destination
+from wsgateway.probe.encryption import DEFAULT_PROFILE, Encryption, encryption_of
 from wsgateway.probe.transcript import Line, Show, exchange_lines, frame_lines, printable, rest_lines
 from wsgateway.upstream.connect import ExhaustedError, connect
 from wsgateway.upstream.handshake import Refusal, shake_hands
+from wsgateway.upstream.tls import UntrustedError, client_context, explained, trusted
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys
@@ -25,6 +27,8 @@ _READ_BYTES = 64 * 1024
 # How long the server may take to answer our goodbye.
 PATIENCE_SECONDS = 2.0
 _PING = b"wsgateway"
+# Where people set the profile of a probe.
+_PROFILE_KEY = "--tls-profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,13 @@ class Question:
     headers: tuple[tuple[str, str], ...] = ()
     """more of them"""
     tls: ssl.SSLContext | None = None
-    """for wss; the system's trust in certificates, if there is none"""
+    """for wss; if there is none, the system's trust in certificates, or the pins"""
     seconds: float = 10.0
     """for all of it"""
+    profile: str = DEFAULT_PROFILE
+    """of what `tls` offers, for the words of errors"""
+    pins: tuple[str, ...] = ()
+    """of certificates or of their public keys, one of which the server must show"""
 
 
 @dataclass(slots=True)
@@ -63,6 +71,8 @@ class Report:
     """what the server did when we said goodbye"""
     error: str | None = None
     """why it did not go as it should"""
+    encryption: Encryption | None = None
+    """what the server showed of its TLS, trusted or not"""
 
     def __str__(self) -> str:
         parts = [f"{self.dialect}: {'accepted' if self.accepted else 'not accepted'}"]
@@ -94,7 +104,7 @@ async def probe(question: Question, show: Show) -> Report:
     report = Report(question.dialect.name)
     with trio.move_on_after(question.seconds) as scope:
         try:
-            sock = await _connect(where, question)
+            sock = await _connect(where, question, report)
             with sock:
                 await _Conversation(question, where, sock, report, show).run()
         except ExhaustedError as error:
@@ -108,29 +118,30 @@ async def probe(question: Question, show: Show) -> Report:
     return report
 
 
-async def _connect(where: Destination, question: Question) -> socket.socket:
+async def _connect(where: Destination, question: Question, report: Report) -> socket.socket:
     sock = await connect(where.host, where.port, question.seconds)
     if not where.offer.secure:
         return sock
     try:
-        return await encrypt(sock, question.tls or ssl.create_default_context(), where.host)
+        context = question.tls or client_context(question.profile, None, anybody=bool(question.pins))
+        secure = await trusted(sock, context, where.host, question.pins)
+    except (ssl.SSLCertVerificationError, UntrustedError) as error:
+        report.encryption = await _look(where, question)
+        why = str(error) if isinstance(error, UntrustedError) else explained(error, question.profile, _PROFILE_KEY)
+        raise UpstreamError(f"TLS failed: the certificate is not trusted: {why}") from None
     except OSError as error:
-        raise UpstreamError(f"TLS failed: {_said(error)}") from None
+        raise UpstreamError(f"TLS failed: {explained(error, question.profile, _PROFILE_KEY)}") from None
+    report.encryption = encryption_of(secure)
+    return secure
 
 
-def _said(error: OSError) -> str:
-    """What OpenSSL means, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not trusted: {error.verify_message.rstrip('.')}"
-    reason = (isinstance(error, ssl.SSLError) and error.reason) or error.strerror or str(error)
-    return _TLS_WORDS.get(reason, reason.replace("_", " ").lower())
-
-
-_TLS_WORDS = {
-    "WRONG_VERSION_NUMBER": "the server does not speak TLS",
-    "UNEXPECTED_EOF_WHILE_READING": "the server closed the connection",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the server speaks another version of it",
-}
+async def _look(where: Destination, question: Question) -> Encryption | None:
+    """Connects once more, only to see the certificate of a server that is not trusted, and sends no request."""
+    with trio.move_on_after(PATIENCE_SECONDS), suppress(UpstreamError, ExhaustedError, OSError):
+        sock = await connect(where.host, where.port, question.seconds)
+        with await encrypt(sock, client_context(question.profile, None, anybody=True), where.host) as secure:
+            return encryption_of(secure)
+    return None
 
 
 class _Tap(Channel):

@@ -15,8 +15,8 @@ from wsgateway.relay.engine import Engine
 from wsgateway.serve.counts import Counts, Meters, Newest
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Listener, Settings
-from wsgateway.upstream.connect import Contexts, client_contexts
 from wsgateway.upstream.pool import Pools
+from wsgateway.upstream.tls import Contexts, client_contexts
 from wsgateway.wire.masking import mask_keys
 
 # Who has just connected is about to ask: a drain waits so long for the request of a client, from when it came.

@@ -1,27 +1,11 @@
-"""TLS towards clients: which versions and ciphers a profile allows, and which certificate a client is shown."""
+"""TLS towards clients: what a listener accepts, and which certificate a client is shown."""
 
 import ssl
-import warnings
 
+from wsgateway.net.profiles import PROFILES, restrict
 from wsgateway.policy.routes import host_matches
-from wsgateway.settings.model import Certificate, ListenerTls, TlsVersion
+from wsgateway.settings.model import Certificate, ListenerTls
 
-# What Mozilla calls intermediate: forward secrecy and authenticated encryption, for clients since about 2014.
-_INTERMEDIATE = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
-# All that OpenSSL still has and that shows a certificate; at security level 0 it lets TLS 1.0 and 1.1 use SHA-1, and
-# keys be short.
-_LEGACY = "ALL:!aNULL:@SECLEVEL=0"
-_VERSIONS: dict[TlsVersion, ssl.TLSVersion] = {
-    "1.0": ssl.TLSVersion.TLSv1,
-    "1.1": ssl.TLSVersion.TLSv1_1,
-    "1.2": ssl.TLSVersion.TLSv1_2,
-    "1.3": ssl.TLSVersion.TLSv1_3,
-}
-_PROFILES: dict[str, tuple[TlsVersion, str | None]] = {
-    "modern": ("1.3", None),
-    "intermediate": ("1.2", _INTERMEDIATE),
-    "legacy": ("1.0", _LEGACY),
-}
 _CLIENT_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 
@@ -45,13 +29,12 @@ def server_context(tls: ListenerTls) -> ssl.SSLContext:
 
 
 def _context(tls: ListenerTls, certificate: Certificate) -> ssl.SSLContext:
-    minimum, ciphers = _PROFILES.get(tls.profile, (tls.minimum, tls.ciphers))
+    profile = PROFILES.get(tls.profile)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with warnings.catch_warnings():  # that 1.0 and 1.1 are old is why they are asked for
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = _VERSIONS[minimum]
-    if ciphers is not None:
-        context.set_ciphers(ciphers)
+    if profile is None:
+        restrict(context, tls.minimum, tls.ciphers)
+    else:
+        restrict(context, profile.minimum, profile.accepted)
     context.load_cert_chain(certificate.certificate, certificate.private_key)
     if tls.client_ca is not None:
         context.load_verify_locations(tls.client_ca)

@@ -6,7 +6,7 @@ ValueError with a message for its author, in which no password of a URL ever sta
 
 import re
 from contextlib import suppress
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 
 from wsgateway.settings.basics import UNIX, Address, Bind, SystemdSocket, UnixAddress
 from wsgateway.settings.findings import seen
@@ -90,6 +90,18 @@ def target(value: object) -> Target:
         raise ValueError(f"{seen(value)} has no host")
     number = _DEFAULT_PORTS[scheme] if port is None else _port(port, value, least=1)
     return Target(_host(host, value), number, value, scheme)
+
+
+def server_name(value: object) -> str:
+    """Read the name that a certificate must have: a name, an IP address without brackets or port, or none."""
+    wrong = ValueError(f"{seen(value)} is not a name of a server; write a name or an IP address, without port, or none")
+    if not isinstance(value, str):
+        raise wrong
+    with suppress(ValueError):
+        return str(ip_address(value))
+    if _NUMERIC.fullmatch(value) or _NAME.fullmatch(value) is None:
+        raise wrong
+    return value.rstrip(".")
 
 
 def websocket_target(value: object) -> Target:

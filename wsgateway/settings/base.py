@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from wsgateway.dialects import Dialect
-from wsgateway.settings.addresses import admin_address, bind_address, domain, port, target
+from wsgateway.settings.addresses import admin_address, bind_address, domain, port, server_name, target
 from wsgateway.settings.basics import Address, Network, Peers, Rate, SystemdSocket, UnixAddress
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
@@ -24,6 +24,7 @@ from wsgateway.settings.patterns import (
     origin_pattern,
     pattern,
     peers,
+    pin,
     plain_value,
     rate,
     subprotocol,
@@ -148,6 +149,8 @@ BalanceMode = Annotated[
     Balance, _read_by(balance, BalanceMethod | dict[Literal["hash"], dict[HashSource, str | Literal[True]]])
 ]
 UpstreamHost = Annotated[str, _read_by(upstream_host)]
+ServerName = Annotated[str, _read_by(server_name)]
+Pin = Annotated[str, _read_by(pin)]
 Regex = Annotated[re.Pattern[str], _read_by(pattern)]
 FileName = Annotated[str, _read_by(_file)]
 

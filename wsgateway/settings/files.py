@@ -14,17 +14,18 @@ def check(data: dict[str, Any], directory: FilePath) -> Iterator[Finding]:
         tls = listener.get("tls") or {}
         path: Path = ("listeners", number, "tls")
         for at, each in enumerate(tls.get("certificates", [])):
-            yield from _certificate(each, directory, (*path, "certificates", at))
+            yield from _certificate(each, directory, (*path, "certificates", at), tls.get("profile") == "legacy")
         yield from _authority(tls, "client_ca", directory, path)
     for name, upstream in data["upstreams"].items():
         for at, target in enumerate(upstream["targets"]):
             tls = target.get("tls") or {}
             path = ("upstreams", name, "targets", at, "tls")
             yield from _authority(tls, "ca", directory, path)
-            yield from _certificate(tls, directory, path)
+            yield from _certificate(tls, directory, path, tls.get("profile") == "legacy")
 
 
-def _certificate(section: dict[str, Any], directory: FilePath, path: Path) -> Iterator[Finding]:
+def _certificate(section: dict[str, Any], directory: FilePath, path: Path, weak: bool) -> Iterator[Finding]:
+    """`weak` lets keys be short, and signatures be of SHA-1."""
     certificate, key = section.get("certificate"), section.get("private_key")
     if certificate is not None:
         # Which of the two is missing is told by opening them; what does not fit together, by OpenSSL.
@@ -33,6 +34,8 @@ def _certificate(section: dict[str, Any], directory: FilePath, path: Path) -> It
                 yield Finding((*path, name), f"{file!r} cannot be read: {why}")
                 return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if weak:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
         key_file = None if key is None else directory / key
         chain = directory / certificate
         # A key under a password would have OpenSSL ask for it at the terminal.

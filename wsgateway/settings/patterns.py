@@ -20,6 +20,8 @@ _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/:\s]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.I
 )
 _RATE = re.compile(r"(?P<count>[0-9]{1,9})/(?P<unit>s|m|h)")
+# Also as OpenSSL prints it, in pairs with colons between them.
+_PIN = re.compile(r"sha256:(?P<hash>(?:[0-9a-f]{2}:?){31}[0-9a-f]{2})", re.I)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # What stands between a proxy and its connection, or is made anew.
@@ -36,6 +38,18 @@ def host_pattern(value: object) -> str:
         raise ValueError(
             f"{seen(value)} is not a host; write a name, *.NAME or an IP address, without scheme, port or path"
         ) from None
+
+
+def pin(value: object) -> str:
+    """Read sha256: and the hash of a certificate or of its public key, 32 bytes in hexadecimal. Return it in lower
+    case, without colons between the bytes.
+    """
+    found = _PIN.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(
+            f"{seen(value)} is not a pin; write sha256: and 64 hexadecimal digits, as 'wsgateway probe' prints them"
+        )
+    return f"sha256:{found['hash'].replace(':', '').lower()}"
 
 
 def origin_pattern(value: object) -> str:

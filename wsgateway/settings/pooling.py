@@ -11,6 +11,7 @@ from wsgateway.wire.heads import HeadLimits
 BalanceMethod = Literal["round_robin", "least_connections", "random", "hash"]
 HashSource = Literal["ip", "cookie", "header", "query"]
 CheckType = Literal["tcp", "http", "websocket"]
+TargetProfile = Literal["modern", "intermediate", "legacy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class TargetTls:
     """ours; None: we show none"""
     private_key: str | None = None
     """of it; None: in the same file"""
+    profile: TargetProfile = "intermediate"
+    """which versions and ciphers are offered"""
+    pins: tuple[str, ...] = ()
+    """sha256: and 64 hexadecimal digits, of certificates or of their public keys, one of which the target must show;
+    neither its name nor its date nor who signed it counts then"""
+    nameless: bool = False
+    """whether it is asked for by no name; with pins only"""
 
 
 # Session cookies of a single sign-on, a long Location and a Content-Security-Policy make heads of answers larger than

@@ -16,8 +16,10 @@ from wsgateway.settings.base import (
     FileName,
     HeadSize,
     OneDialect,
+    Pin,
     PlainValue,
     Section,
+    ServerName,
     Subprotocol,
     UpstreamHost,
     Url,
@@ -32,6 +34,7 @@ from wsgateway.settings.pooling import (
     HealthChecks,
     PassiveCheck,
     Queue,
+    TargetProfile,
     TargetTls,
 )
 from wsgateway.wire.heads import is_host
@@ -39,6 +42,7 @@ from wsgateway.wire.heads import is_host
 # The defaults stand where they are explained.
 _TARGET = Target("", 0, "")
 _UPSTREAM = Upstream("", ())
+_TLS = TargetTls()
 _ACTIVE = ActiveCheck()
 _PASSIVE = PassiveCheck()
 _QUEUE = Queue()
@@ -48,7 +52,21 @@ class TargetTlsSection(Section):
     """What a wss:// or https:// target must prove, and what it is shown."""
 
     ca: FileName | None = Field(default=None, description="Who must have signed its certificate; left out: the system.")
-    server_name: str | None = Field(default=None, description="The name in its certificate; left out: its host.")
+    profile: TargetProfile = Field(
+        default=_TLS.profile,
+        description="modern: TLS 1.3. intermediate: 1.2 and later. legacy: 1.0 and later, with ciphers that are broken,"
+        " and servers without secure renegotiation.",
+    )
+    pin: list[Pin] = Field(
+        default_factory=list,
+        min_length=1,
+        description="sha256:HEX of its certificate or of its public key. No other is accepted; nothing else counts.",
+    )
+    server_name: ServerName | None = Field(
+        default=None,
+        description="The name in its certificate, which it is asked for; left out: its host. none: by no name; with a"
+        " pin only.",
+    )
     certificate: FileName | None = Field(default=None, description="Our own certificate, a file of PEM.")
     private_key: FileName | None = Field(default=None, description="Its key; left out: in the same file.")
 
@@ -57,7 +75,9 @@ class TargetTlsSection(Section):
         ca, certificate, key = (
             None if name is None else str(directory / name) for name in (self.ca, self.certificate, self.private_key)
         )
-        return TargetTls(ca, self.server_name, certificate, key)
+        nameless = self.server_name == "none"
+        name = None if nameless else self.server_name
+        return TargetTls(ca, name, certificate, key, self.profile, tuple(self.pin), nameless)
 
 
 class TargetSection(Section):
@@ -82,6 +102,8 @@ class TargetSection(Section):
             raise ValueError(f"tls is for wss:// and https://, not for {self.url.scheme}://")
         if self.tls.private_key is not None and self.tls.certificate is None:
             raise ValueError("tls has a private_key without the certificate that it belongs to")
+        if self.tls.server_name == "none" and not self.tls.pin:
+            raise ValueError("tls has server_name: none and no pin, so that nothing would tell the target from others")
         return self
 
     @model_validator(mode="after")

@@ -11,8 +11,9 @@ from wsgateway.net.channel import Channel
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import ActiveCheck
-from wsgateway.upstream.connect import Contexts, connect_to, introduce
+from wsgateway.upstream.connect import connect_to, introduce
 from wsgateway.upstream.handshake import Refusal, shake_hands
+from wsgateway.upstream.tls import Contexts
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close
 from wsgateway.wire.heads import Headers, Request, ResponseHead

@@ -4,20 +4,17 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
 
 from wsgateway.errors import HandshakeError, UpstreamError
-from wsgateway.net.channel import EXHAUSTED, Channel, encrypt
+from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
-from wsgateway.settings.pooling import TargetTls
 from wsgateway.upstream.resolve import addresses
-
-Contexts = Mapping[TargetTls, ssl.SSLContext]
-"""what TLS connections to targets are made of"""
+from wsgateway.upstream.tls import Contexts, UntrustedError, explained, name_of, trusted
 
 # How long an address may keep the next one of its name waiting (RFC 8305, 8).
 _HEAD_START_SECONDS = 0.25
@@ -142,29 +139,18 @@ async def introduce(
         with trio.fail_after(seconds):
             await Channel(sock).send(preface)
             if target.secure:
-                name = target.tls.server_name or target.host
-                sock = await encrypt(sock, contexts[target.tls], name)
+                sock = await trusted(sock, contexts[target.tls], name_of(target), target.tls.pins)
     except trio.TooSlowError:
         sock.close()
         raise UpstreamError(f"{missing} within {seconds:.3g} s", 504, "unreachable") from None
+    except UntrustedError as error:
+        raise UpstreamError(f"{missing}: {error}", failure="unreachable") from None
     except OSError as error:
         sock.close()
-        why = getattr(error, "verify_message", None) or getattr(error, "reason", None) or error.strerror or error
-        raise UpstreamError(f"{missing}: {why}", failure="unreachable") from None
+        why = explained(error, target.tls.profile, "targets[].tls.profile:") if target.secure else _reason(error)
+        cure = "; set targets[].tls.ca, server_name or pin" if isinstance(error, ssl.SSLCertVerificationError) else ""
+        raise UpstreamError(f"{missing}: {why}{cure}", failure="unreachable") from None
     except BaseException:
         sock.close()
         raise
     return sock
-
-
-def client_contexts(several: Iterable[TargetTls]) -> dict[TargetTls, ssl.SSLContext]:
-    """Reads the files that connections to targets need. Raises OSError for one that cannot be read."""
-    return {tls: _context(tls) for tls in several}
-
-
-def _context(tls: TargetTls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca)
-    if tls.certificate is not None:
-        context.load_cert_chain(tls.certificate, tls.private_key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context

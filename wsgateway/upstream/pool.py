@@ -21,10 +21,11 @@ from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import ActiveCheck
 from wsgateway.upstream.balance import choose
 from wsgateway.upstream.checks import check
-from wsgateway.upstream.connect import Contexts, ExhaustedError
+from wsgateway.upstream.connect import ExhaustedError
 from wsgateway.upstream.health import State
 from wsgateway.upstream.place import Place
 from wsgateway.upstream.resolve import Found, LookUp, look_up
+from wsgateway.upstream.tls import Contexts
 
 # A resolver that has not answered by then is taken for one that has failed; it is asked again after a second, then
 # after two, and so on up to the interval of the upstream.

@@ -1,0 +1,213 @@
+"""Targets that are known by a pin, whatever else their certificates say; and authorities of one's own."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.backends import websockets_server
+from tests.net.certificates import KEYS, Appliance
+from tests.support import Upstream, serving
+from wsgateway.errors import UpstreamError
+from wsgateway.settings.addresses import target as read
+from wsgateway.settings.basics import Address
+from wsgateway.settings.model import Target
+from wsgateway.settings.model import Upstream as Behind
+from wsgateway.settings.pooling import ActiveCheck, TargetProfile, TargetTls
+from wsgateway.upstream.checks import check
+from wsgateway.upstream.tls import client_context, client_contexts, pins_of
+
+from .behind_tls import BAD_GATEWAY, HERE, MODERN, echoed, refused, tls
+
+STRANGE: dict[str, Callable[[], Appliance]] = {
+    "self-signed": lambda: Appliance.make("elsewhere.example"),
+    "expired": lambda: Appliance.make("127.0.0.1", days=(-900, -170)),
+    "not valid yet": lambda: Appliance.make("127.0.0.1", days=(30, 60)),
+    "nameless": lambda: Appliance.make(subject=""),
+    "RSA": lambda: Appliance.make(key=KEYS["RSA"]()),
+    "Ed25519": lambda: Appliance.make(key=KEYS["Ed25519"]()),
+}
+
+
+@pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE)
+async def test_a_pinned_certificate_is_accepted_whatever_else_it_says(make: Callable[[], Appliance]) -> None:
+    made = make()
+    async with websockets_server(ssl=made.server()) as port:
+        for pin in (made.pin, made.key_pin):
+            async with serving(port, target=tls("intermediate", f"sha256:{'0' * 64}", pin), **HERE) as gateway:
+                await echoed(gateway)
+        async with serving(port, **HERE) as gateway:
+            said = await refused(gateway)
+            assert said.endswith("; set targets[].tls.ca, server_name or pin")
+
+
+async def test_every_other_certificate_is_refused_before_a_byte_of_the_request_is_sent() -> None:
+    pinned, other = Appliance.make("localhost"), Appliance.make("localhost")
+    target = tls("intermediate", pinned.pin, pinned.key_pin)
+    async with Upstream(other.server()) as upstream, serving(upstream.port, target=target, **HERE) as gateway:
+        client = await gateway.connect(MODERN.request)
+        behind = await upstream.accept()
+        assert await behind.rest() == b""
+        assert (await client.rest()).startswith(BAD_GATEWAY)
+        line = await gateway.lines.line("upstream failed")
+        assert line["why"] == (
+            f"no TLS with wss://127.0.0.1:{upstream.port}: none of the pins: seen certificate {other.pin}, public key"
+            f" {other.key_pin}; allowed {pinned.pin}, {pinned.key_pin}"
+        )
+
+
+async def test_a_certificate_that_is_good_by_all_other_rules_is_refused_too(tmp_path: Path) -> None:
+    good, pinned = Appliance.make("localhost"), Appliance.make("localhost")
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(good.certificate.public_bytes(Encoding.PEM))
+    trusting = f"tls: {{ca: {ca}, server_name: localhost"
+    async with websockets_server(ssl=good.server()) as port:
+        async with serving(port, target=f"{trusting}}}", **HERE) as gateway:
+            await echoed(gateway)
+        async with serving(port, target=f"{trusting}, pin: [{pinned.pin}]}}", **HERE) as gateway:
+            assert (await refused(gateway)).startswith("none of the pins: seen ")
+
+
+async def test_a_renewed_certificate_of_the_same_key_is_known_by_its_key_alone() -> None:
+    before = Appliance.make()
+    renewed = Appliance.make(key=before.key, days=(0, 90))
+    assert renewed.pin != before.pin
+    async with websockets_server(ssl=renewed.server()) as port:
+        async with serving(port, target=tls("intermediate", before.key_pin), **HERE) as gateway:
+            await echoed(gateway)
+        async with serving(port, target=tls("intermediate", before.pin), **HERE) as gateway:
+            assert renewed.key_pin in await refused(gateway)
+
+
+async def test_a_key_that_changes_while_the_gateway_runs_is_refused() -> None:
+    first, second = Appliance.make(), Appliance.make()
+    async with Upstream(first.server()) as upstream:
+        target = tls("intermediate", first.key_pin)
+        port = upstream.port
+        async with serving(port, target=target, **HERE) as gateway:
+            client = await gateway.connect(MODERN.request)
+            await upstream.agree()
+            assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+            upstream.stop()
+            async with Upstream(second.server(), port=port) as changed:
+                client = await gateway.connect(MODERN.request)
+                assert await (await changed.accept()).rest() == b""
+                assert (await client.rest()).startswith(BAD_GATEWAY)
+                assert second.key_pin in (await gateway.lines.line("upstream failed"))["why"]
+
+
+async def test_a_server_that_shows_no_certificate_is_not_the_pinned_one() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("aNULL:@SECLEVEL=0")
+    async with (
+        websockets_server(ssl=context) as port,
+        serving(port, target=tls("legacy", f"sha256:{'0' * 64}"), **HERE) as gateway,
+    ):
+        assert " TLS 1.0 to 1.3: if it speaks only SSL 3.0, RC4 or 3DES, it needs a proxy" in await refused(gateway)
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"), [("", "localhost"), (", server_name: tv.local", "tv.local"), (", server_name: none", None)]
+)
+async def test_a_pinned_server_is_asked_for_its_host_for_another_name_or_for_none(more: str, asked: str | None) -> None:
+    made = Appliance.make()
+    context = made.server()
+    names: list[str | None] = []
+
+    def note(_: object, name: str | None, __: object) -> None:
+        names.append(name)
+
+    context.sni_callback = note
+    async with (
+        websockets_server(ssl=context) as port,
+        serving(port, target=tls("intermediate", made.pin, more=more), url="wss://localhost") as gateway,
+    ):
+        await echoed(gateway)
+    assert names == [asked]
+
+
+def test_nobody_comes_behind_a_pin_by_a_second_handshake_on_the_same_connection() -> None:
+    pins = (f"sha256:{'0' * 64}",)
+    contexts = client_contexts([TargetTls(pins=pins), TargetTls()])
+    assert contexts[TargetTls(pins=pins)].options & ssl.OP_NO_RENEGOTIATION
+    assert not contexts[TargetTls()].options & ssl.OP_NO_RENEGOTIATION
+
+
+def test_what_is_no_certificate_has_no_pin_of_a_key() -> None:
+    assert pins_of(b"") == ("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",)
+
+
+# -- checks ------------------------------------------------------------------------------------------------------
+
+
+async def ask(port: int, profile: TargetProfile, *pins: str) -> None:
+    url = read(f"wss://127.0.0.1:{port}")
+    target = Target(url.host, url.port, url.url, "wss", TargetTls(profile=profile, pins=pins))
+    contexts = client_contexts({target.tls})
+    await check(Behind("chat", (target,)), target, Address("127.0.0.1", port), ActiveCheck("websocket"), contexts)
+
+
+async def test_health_checks_know_pins_and_profiles() -> None:
+    made = Appliance.make()
+    async with websockets_server(ssl=made.server(ssl.TLSVersion.TLSv1)) as port:
+        await ask(port, "legacy", made.pin)
+        with pytest.raises(UpstreamError, match="none of the pins: seen certificate sha256:"):
+            await ask(port, "legacy", f"sha256:{'0' * 64}")
+        with pytest.raises(UpstreamError, match=r"targets\[\]\.tls\.profile: legacy"):
+            await ask(port, "intermediate", made.pin)
+
+
+# -- authorities of one's own --------------------------------------------------------------------------------------
+
+
+def plain_chain(tmp_path: Path) -> tuple[Path, Appliance]:
+    """The file of an authority, and a certificate that it has signed, as small tools make them: without the identifiers
+    of keys that RFC 5280, 4.2.1.1 and 4.2.1.2 ask for."""
+    ca, leaf = Appliance.make(subject="our authority"), Appliance.make(subject="localhost")
+    made = ca.certificate
+    usual = (
+        x509.CertificateBuilder().not_valid_before(made.not_valid_before_utc).not_valid_after(made.not_valid_after_utc)
+    )
+    root = (
+        usual.subject_name(made.subject)
+        .issuer_name(made.subject)
+        .public_key(ca.key.public_key())
+        .serial_number(1)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(ca.key, SHA256())
+    )
+    signed = (
+        usual.subject_name(leaf.certificate.subject)
+        .issuer_name(made.subject)
+        .public_key(leaf.key.public_key())
+        .serial_number(2)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(ca.key, SHA256())
+    )
+    file = tmp_path / "ca.pem"
+    file.write_bytes(root.public_bytes(Encoding.PEM))
+    return file, Appliance(leaf.key, signed)
+
+
+@pytest.mark.parametrize(("profile", "good"), [("modern", False), ("intermediate", True), ("legacy", True)])
+async def test_the_stricter_rules_for_certificates_are_for_modern_alone(
+    profile: str, good: bool, tmp_path: Path
+) -> None:
+    file, leaf = plain_chain(tmp_path)
+    target = f"tls: {{profile: {profile}, ca: {file}, server_name: localhost}}"
+    async with websockets_server(ssl=leaf.server()) as port, serving(port, target=target, **HERE) as gateway:
+        if good:
+            await echoed(gateway)
+        else:
+            assert "Missing Authority Key Identifier" in await refused(gateway)
+
+
+def test_the_strictness_towards_authorities_of_the_system_is_pythons() -> None:
+    usual: Any = ssl.create_default_context().verify_flags
+    assert client_context("intermediate", None, anybody=False).verify_flags == usual

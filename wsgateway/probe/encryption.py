@@ -1,0 +1,71 @@
+"""What a wss server shows of its TLS: version, cipher, certificate, and the pin by which it may be known again."""
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wsgateway.probe.address import ProbeError
+from wsgateway.upstream.tls import client_context, pins_of
+from wsgateway.wire.x509 import Certificate, read
+
+DEFAULT_PROFILE = "legacy"
+"""A probe asks what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """The TLS of one connection."""
+
+    version: str
+    """as OpenSSL names it: TLSv1 to TLSv1.3"""
+    cipher: str
+    certificate: Certificate | None
+    """None: it cannot be read"""
+    pins: tuple[str, ...]
+    """of the certificate, and of its public key"""
+    profile: str | None
+    """the profile that a target needs for it; None: none but the default"""
+
+    @property
+    def setting(self) -> str:
+        """The line for a target in the configuration."""
+        profile = "" if self.profile is None else f"profile: {self.profile}, "
+        return f'tls: {{{profile}pin: ["{self.pins[-1]}"]}}'
+
+    def lines(self) -> Iterator[str]:
+        """What people are told."""
+        yield f"{self.version}, {self.cipher}"
+        if self.certificate is not None:
+            shown = self.certificate
+            names = f"for {', '.join(shown.names)}" if shown.names else "for no name"
+            yield f"certificate of {shown.subject or 'nobody'}, {names}, by {shown.issuer or 'nobody'}"
+            yield f"from {shown.begins} to {shown.ends}, {self.pins[0]}"
+        yield f"to have a gateway know its key again: {self.setting}"
+
+
+def encryption_of(sock: ssl.SSLSocket) -> Encryption:
+    """Return that of a connection whose handshake is done."""
+    der = sock.getpeercert(binary_form=True) or b""
+    try:
+        certificate = read(der)
+    except ValueError:
+        certificate = None
+    cipher, version, _ = sock.cipher() or ("", "", 0)
+    return Encryption(sock.version() or version, cipher, certificate, pins_of(der), _needed(sock.version(), cipher))
+
+
+def _needed(version: str | None, cipher: str) -> str | None:
+    """The profile that offers this, if the default does not."""
+    usual = client_context("intermediate", None, anybody=True)
+    known = {each["name"] for each in usual.get_ciphers()}
+    return DEFAULT_PROFILE if version in ("TLSv1", "TLSv1.1") or cipher not in known else None
+
+
+def trust(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContext:
+    """Return what a probe offers, and whom it trusts: see `client_context`. Raises ProbeError for a wrong file."""
+    try:
+        return client_context(profile, ca, anybody)
+    except ssl.SSLError:
+        raise ProbeError(f"--ca {ca}: no certificate in PEM") from None
+    except OSError as error:
+        raise ProbeError(f"--ca {ca}: {error.strerror}") from None

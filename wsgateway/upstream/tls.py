@@ -1,0 +1,168 @@
+"""TLS towards targets: what is offered to one, how it is told from others, and what went wrong, in words.
+
+A target is trusted by the name in its certificate and by who signed it, or by a pin: the hash of its certificate or of
+its public key. With pins nothing else counts, so that an appliance whose certificate is old, or for another name, or
+signed by itself, is told from everybody else all the same.
+"""
+
+import hashlib
+import socket
+import ssl
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from wsgateway.errors import WsgatewayError
+from wsgateway.net.channel import encrypt
+from wsgateway.net.profiles import PROFILES, restrict
+from wsgateway.settings.model import Target
+from wsgateway.settings.pooling import TargetTls
+from wsgateway.wire.x509 import public_key
+
+Contexts = Mapping[TargetTls, ssl.SSLContext]
+"""what TLS connections to targets are made of"""
+# Python knows its name since 3.12.
+_OP_LEGACY_SERVER_CONNECT = 0x4
+
+
+class UntrustedError(WsgatewayError):
+    """A server showed none of the certificates that are pinned. The message has the pins that it showed, and those that
+    are allowed."""
+
+
+def client_contexts(several: Iterable[TargetTls]) -> dict[TargetTls, ssl.SSLContext]:
+    """Reads the files that connections to targets need. Raises OSError for one that cannot be read."""
+    return {tls: _context(tls) for tls in several}
+
+
+def _context(tls: TargetTls) -> ssl.SSLContext:
+    context = client_context(tls.profile, tls.ca, anybody=bool(tls.pins))
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.private_key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def client_context(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContext:
+    """Return what offers the versions and ciphers of a profile.
+
+    It trusts whom the file `ca` names, or the system (None), or anybody: then the caller must look at the pins.
+    Raises OSError (ssl.SSLError too) if the file cannot be read.
+    """
+    context = ssl.create_default_context(cafile=ca)
+    restrict(context, PROFILES[profile].minimum, PROFILES[profile].offered)
+    if profile == "legacy":
+        context.options |= _OP_LEGACY_SERVER_CONNECT
+    if profile == "modern":
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+    elif ca is not None:
+        # Python 3.13 and later set it. Authorities of one's own seldom have all that RFC 5280 asks of them.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if anybody:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        # Behind a second handshake on the same connection there could be somebody else, and nobody would look.
+        context.options |= ssl.OP_NO_RENEGOTIATION
+    return context
+
+
+def name_of(target: Target) -> str | None:
+    """Return the name that a target is asked for, and must have unless it has pins. None: it is asked for by none."""
+    return None if target.tls.nameless else target.tls.server_name or target.host.rstrip(".")
+
+
+def pins_of(certificate: bytes) -> tuple[str, ...]:
+    """Return the pins of a certificate in DER: its own, and that of its public key if it can be found."""
+    try:
+        hashed = [certificate, public_key(certificate)]
+    except ValueError:
+        hashed = [certificate]
+    return tuple(f"sha256:{hashlib.sha256(each).hexdigest()}" for each in hashed)
+
+
+async def trusted(
+    sock: socket.socket, context: ssl.SSLContext, name: str | None, pins: Collection[str]
+) -> ssl.SSLSocket:
+    """As `encrypt`, as a client; no byte of a request may be sent before this returns. Needs a deadline.
+
+    Raises OSError as that does, and UntrustedError if there are pins and the server shows none of them. The connection
+    is closed then.
+    """
+    secure = await encrypt(sock, context, name)
+    if pins:
+        shown = pins_of(secure.getpeercert(binary_form=True) or b"")
+        if not any(pin in pins for pin in shown):
+            secure.close()
+            seen = ", ".join(f"{kind} {pin}" for kind, pin in zip(("certificate", "public key"), shown, strict=False))
+            raise UntrustedError(f"none of the pins: seen {seen}; allowed {', '.join(pins)}")
+    return secure
+
+
+# -- what went wrong, in words -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """How what a profile offers is told, and what helps with a server that has only something older."""
+
+    versions: str
+    older: str
+    """what such a server may have"""
+    cure: str | None
+    """the profile that offers it; None: there is none"""
+
+
+_OFFERS = {
+    "modern": _Offer("TLS 1.3", "1.2", "intermediate"),
+    "intermediate": _Offer("TLS 1.2 or 1.3", "1.0, 1.1 or their ciphers", "legacy"),
+    "legacy": _Offer("TLS 1.0 to 1.3", "SSL 3.0, RC4 or 3DES", None),
+}
+_NO_CURE = "it needs a proxy in between that still has that, as OpenSSL here has not"
+_HUNG_UP = "the server hung up on {versions}: if it speaks only {older}, {cure}"
+_REFUSED = "the server refused {versions}: if it speaks only {older}, {cure}"
+_OLD = "the server has nothing as new as {versions}: {cure}"
+_WEAK = "the server has a key, a hash or a signature that is too weak for profile {profile}: {cure}"
+_NO_TLS = "the server does not speak TLS"
+# What a server did with what was offered, by OpenSSL's reason for giving up. Other reasons are shown as they are.
+_DEEDS = {
+    "UNSUPPORTED_PROTOCOL": _OLD,
+    "WRONG_SSL_VERSION": _OLD,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _REFUSED,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _REFUSED,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": _REFUSED,
+    "TLSV1_ALERT_INTERNAL_ERROR": _REFUSED,
+    "TLSV1_ALERT_DECODE_ERROR": _REFUSED,
+    "SSLV3_ALERT_ILLEGAL_PARAMETER": _REFUSED,
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "the server has no secure renegotiation (RFC 5746): {cure}",
+    "WRONG_CIPHER_RETURNED": "the server chose a cipher that profile {profile} has not: {cure}",
+    "DH_KEY_TOO_SMALL": _WEAK,
+    "BAD_DH_VALUE": _WEAK,
+    "WRONG_CURVE": _WEAK,
+    "WRONG_SIGNATURE_TYPE": _WEAK,
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED": _WEAK,
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "PACKET_LENGTH_TOO_LONG": _NO_TLS,
+    "HTTP_REQUEST": _NO_TLS,
+}
+# What OpenSSL says of certificates whose keys or hashes are too weak for a security level (x509_vfy.h).
+_WEAK_CERTIFICATES = (66, 67, 68)
+
+
+def explained(error: OSError, profile: str, key: str) -> str:
+    """Say what a server did with what was offered, and what helps. `key` is where the profile is set."""
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code not in _WEAK_CERTIFICATES:
+        return error.verify_message.rstrip(".")
+    deed = _deed(error)
+    if deed is None:
+        reason = getattr(error, "reason", None)
+        return str(reason).replace("_", " ").lower() if reason else error.strerror or str(error)
+    offer = _OFFERS[profile]
+    cure = _NO_CURE if offer.cure is None else f"{key} {offer.cure}"
+    return deed.format(versions=offer.versions, older=offer.older, profile=profile, cure=cure)
+
+
+def _deed(error: OSError) -> str | None:
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError)):
+        return _HUNG_UP
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _WEAK
+    return _DEEDS.get(error.reason) if isinstance(error, ssl.SSLError) else None
