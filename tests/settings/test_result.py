@@ -186,7 +186,8 @@ upstreams:
       active:
         {type: websocket, path: /health, interval: 7s, timeout: 8s, rise: 9, fall: 10, subprotocols: [mqtt, x],
          headers: {Host: a, Authorization: "{b}"}}
-      passive: {failures: 11, window: 12s, eject: 13s, eject_most: 14m}
+      passive:
+        {failures: 11, window: 12s, eject: 13s, eject_most: 14m, share: 66%, clients: 7, statuses: [503, 500]}
     resolve: {interval: 15s}
     limits: {head_size: 30KiB, headers: 31}
   pages:
@@ -213,7 +214,7 @@ logging: {level: debug, format: json}
             ActiveCheck(
                 "websocket", "/health", 7.0, 8.0, 9, 10, ("mqtt", "x"), (("Host", "a"), ("Authorization", "{b}"))
             ),
-            PassiveCheck(11, 12.0, 13.0, 840.0),
+            PassiveCheck(11, 12.0, 13.0, 840.0, 66, 7, (503, 500)),
         ),
         resolve_seconds=15.0,
         answer_limits=AnswerLimits(30_720, 31),

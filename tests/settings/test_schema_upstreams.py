@@ -227,6 +227,23 @@ MISTAKES: list[tuple[str, ...]] = [
         "56: upstreams.echo.health.passive.eject: 1 has no unit; write 1s (or with ms, m or h)",
         "71: upstreams.echo.health.passive.eject_most: 'x' is not a duration; write it as 10s, 500ms, 2m or 1h",
     ),
+    (
+        "health: {passive: {share: 50, clients: 0, statuses: [499, 600, x]}}",
+        "31: upstreams.echo.health.passive.share: 50 is not a share; write one from 1% to 100%",
+        "44: upstreams.echo.health.passive.clients: 0 is too small, at least 1 is allowed",
+        "58: upstreams.echo.health.passive.statuses[0]: 499 is too small, at least 500 is allowed",
+        "63: upstreams.echo.health.passive.statuses[1]: 600 is too large, at most 599 is allowed",
+        "68: upstreams.echo.health.passive.statuses[2]: 'x' is not a whole number",
+    ),
+    (
+        "health: {passive: {share: 101%, clients: 101}}",
+        "31: upstreams.echo.health.passive.share: '101%' is not a share; write one from 1% to 100%",
+        "46: upstreams.echo.health.passive.clients: 101 is too large, at most 100 is allowed",
+    ),
+    (
+        "health: {passive: {share: 0%}}",
+        "31: upstreams.echo.health.passive.share: '0%' is not a share; write one from 1% to 100%",
+    ),
     *(
         (
             f"balance: {value}",

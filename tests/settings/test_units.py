@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from wsgateway.settings.units import byte_count, seconds, spell_size
+from wsgateway.settings.units import byte_count, percent, seconds, spell_size
 
 LARGEST = 4_611_686_018_427_387_904  # 2**62
 
@@ -133,3 +133,14 @@ def test_what_is_neither_text_nor_a_number_is_no_size(value: object) -> None:
 )
 def test_a_size_is_spelt_in_the_largest_unit_that_divides_it(size: int, spelt: str) -> None:
     assert spell_size(size) == spelt
+
+
+@pytest.mark.parametrize(("text", "read"), [("1%", 1), ("50%", 50), ("100%", 100)])
+def test_a_share_is_read_in_percent(text: str, read: int) -> None:
+    assert percent(text) == read
+
+
+@pytest.mark.parametrize("text", ["0%", "101%", "50", 50, 0.5, "-1%", "1000%", "50 %", "5.5%", "%", None, True])
+def test_what_is_no_share_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="is not a share; write one from 1% to 100%"):
+        percent(text)

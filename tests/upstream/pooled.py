@@ -14,7 +14,8 @@ from wsgateway.upstream.search import Search
 
 A, B, C = (Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in (1, 2, 3))
 NAMED = Target("chat.internal", 80, "ws://chat.internal")
-FAILED = UpstreamError("closed the connection during the handshake")
+FAILED = UpstreamError("no connection", failure="unreachable")
+CUT = UpstreamError("closed the connection during the handshake")
 
 
 def pool_of(*targets: Target, lines: Lines | None = None, **options: object) -> Pool:

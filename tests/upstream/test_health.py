@@ -7,6 +7,7 @@ from wsgateway.upstream.health import Health
 
 ASKED = HealthChecks(active=ActiveCheck(rise=2, fall=3))
 NOTICED = HealthChecks(passive=PassiveCheck(failures=3, window_seconds=10, eject_seconds=30, eject_most_seconds=100))
+HALF = HealthChecks(passive=PassiveCheck(failures=5, window_seconds=10, clients=3, share_percent=50))
 
 
 def answers(health: Health, said: str) -> str:
@@ -56,6 +57,79 @@ def test_so_many_failures_in_a_window_are_too_many(times: tuple[float, ...], due
     health = Health(NOTICED)
     fail(health, *times)
     assert health.due(times[-1] if times else 0) is due
+
+
+ATTEMPTS: dict[str, tuple[str, bool]] = {
+    # + is served, - is a failure that no client can cause, a to d are clients that meet one that they can.
+    "as many as are needed": ("-----", True),
+    "one less": ("----", False),
+    "half of them": ("+++++-----", True),
+    "less than half of them": ("++++++-----", False),
+    "half of many": ("+" * 100 + "-" * 100, True),
+    "less than half of many": ("+" * 100 + "-" * 99, False),
+    "one client": ("a" * 100, False),
+    "two clients": ("ab" * 50, False),
+    "three clients": ("abcab", True),
+    "three clients, four times": ("abca", False),
+    "three clients among others": ("+++++abcab", True),
+    "three clients among too many others": ("++++++abcab", False),
+    "one client beside what nobody can cause": ("aaaa-", False),
+    "what one client causes is not among the attempts": ("a" * 100 + "-----", True),
+    "what one client causes does not outweigh the others": ("a" * 100 + "++++++-----", False),
+    "three clients beside what nobody can cause": ("ab--c", True),
+}
+
+
+def attempt(health: Health, what: str, now: float) -> None:
+    match what:
+        case "+":
+            health.served(now)
+        case "-":
+            health.failed(now)
+        case client:
+            health.failed(now, client)
+
+
+@pytest.mark.parametrize(("attempts", "due"), ATTEMPTS.values(), ids=ATTEMPTS)
+@pytest.mark.parametrize("step", [0, 0.01, 0.05])
+def test_failures_count_by_who_met_them_and_beside_what_went_well(attempts: str, due: bool, step: float) -> None:
+    health = Health(HALF)
+    for number, each in enumerate(attempts):
+        attempt(health, each, number * step)
+    assert health.due((len(attempts) - 1) * step) is due
+
+
+def test_clients_are_forgotten_with_their_failures() -> None:
+    health = Health(HALF)
+    for now, client in (0, "a"), (6, "b"), (10.5, "c"), (11, "c"), (11, "c"), (11, "c"), (11, "c"):
+        health.failed(now, client)
+    assert not health.due(11)
+    health.failed(12, "d")
+    assert health.due(12)
+
+
+def test_what_went_well_is_forgotten_too() -> None:
+    health = Health(HALF)
+    for _ in range(100):
+        health.served(0)
+    fail(health, 9, 9, 9, 9, 9)
+    assert not health.due(9)
+    assert health.due(10.5)
+
+
+def test_what_is_remembered_does_not_grow() -> None:
+    health = Health(HALF)
+
+    def remembered() -> int:
+        slots = health._slots
+        return len(slots) + sum(len(slot.clients) for slot in slots)
+
+    sizes = []
+    for number in range(20_000):
+        attempt(health, f"192.0.2.{number}", number / 1000)
+        health.served(number / 1000)
+        sizes.append(remembered())
+    assert max(sizes) <= 11 * (1 + 3)
 
 
 def test_failures_that_are_not_counted_are_never_too_many() -> None:

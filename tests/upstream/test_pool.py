@@ -66,8 +66,8 @@ async def test_all_are_used_when_none_can_be_relied_on(autojump_clock: MockClock
 async def test_ejections_and_their_end_are_in_the_log(autojump_clock: MockClock) -> None:
     lines = Lines()
     pool = pool_of(A, B, lines=lines, health=HealthChecks(passive=PassiveCheck(failures=1)))
-    pool.failed(pool.places[0], "no connection")
-    pool.failed(pool.places[1], "no connection")  # the last one stays
+    pool.failed(pool.places[0], FAILED, "192.0.2.7")
+    pool.failed(pool.places[1], FAILED, "192.0.2.7")  # the last one stays
     assert urls(pool, 2) == [B.url, B.url]
     await trio.sleep(30)
     assert set(urls(pool, 2)) == {A.url, B.url}

@@ -13,7 +13,7 @@ from wsgateway.settings.model import Upstream
 from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.search import Search
 
-from .pooled import NAMED, A, B, C, Resolver, hosts, pool_of, taken
+from .pooled import FAILED, NAMED, A, B, C, Resolver, hosts, pool_of, taken
 
 
 async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock: MockClock) -> None:
@@ -71,8 +71,8 @@ async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
     pool = pool_of(A, replace(B, backup=True, weight=2))
     lease = taken(pool)
     search = Search(pool, None)
-    search.served(lease)
-    pool.failed(pool.places[1], "no connection")
+    search.served(lease, 101)
+    pool.failed(pool.places[1], FAILED, "192.0.2.7")
     assert json.loads(json.dumps(pool.status())) == {
         "balance": "round_robin",
         "open": 1,

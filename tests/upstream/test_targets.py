@@ -298,7 +298,7 @@ async def test_a_503_to_a_plain_request_is_the_clients_answer() -> None:
 
 
 async def test_what_plain_requests_meet_counts_too() -> None:
-    async with three(more="health: {passive: {failures: 1}}") as ((first, *_), gateway):
+    async with three(more="health: {passive: {failures: 1, clients: 1}}") as ((first, *_), gateway):
         client = await gateway.connect(HTTP_GET)
         behind = await first.accept()
         await behind.head()

@@ -145,7 +145,7 @@ class Exchange:
         turn, timeouts = self._turn, self._route.timeouts
         pool = turn.gateway.pools[upstream.name]
         key = affinity(upstream.balance, self._request, self._visit.identity.ip)
-        search = Search(pool, key, turn.until(timeouts.handshake_seconds))
+        search = Search(pool, key, turn.until(timeouts.handshake_seconds), turn.counted_as)
         preface = proxy_header(upstream, turn.client)
 
         async def attempt(lease: Lease, mine: Cleanup) -> tuple[Lease, socket.socket]:
@@ -165,7 +165,7 @@ class Exchange:
             except UpstreamError as error:
                 search.failed(lease, error)
                 raise
-            search.served(lease)
+            search.served(lease, self._status or 0)
 
     async def _talk(self, head: bytes) -> None:
         """Sends the request, and passes the answer: at the same time, if not all of the request is here."""

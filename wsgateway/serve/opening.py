@@ -116,6 +116,12 @@ class Turn:
         if self.identity.ip != client.ip:
             self.facts["forwarded_for"] = self.identity.ip
 
+    @property
+    def counted_as(self) -> str:
+        """What stands for the client where clients are counted; UNIX for all whose address nobody knows."""
+        ip = self.identity.ip
+        return ip if ip == UNIX else counted_as(ip, self.listener.ipv6_prefix)
+
     @asynccontextmanager
     async def answered(self) -> AsyncIterator[None]:
         """Answers whatever goes wrong in the block: there is no session then. That, and who it was, is logged."""
@@ -215,7 +221,7 @@ class Opening:
         upstream = route.upstream
         assert upstream is not None, "one of the checks"
         key = affinity(upstream.balance, request, identity.ip)
-        search = Search(self._gateway.pools[upstream.name], key, self._turn.until(seconds))
+        search = Search(self._gateway.pools[upstream.name], key, self._turn.until(seconds), self._turn.counted_as)
         ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
         visit = Visit(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
@@ -236,8 +242,7 @@ class Opening:
     def _meter(self, route: Route, identity: Identity) -> None:
         rate = route.rates.handshakes
         if rate is not None and identity.ip != UNIX:
-            address = counted_as(identity.ip, self._listener.ipv6_prefix)
-            seconds = self._gateway.handshakes.missing((route.name, address), rate, trio.current_time())
+            seconds = self._gateway.handshakes.missing((route.name, self._turn.counted_as), rate, trio.current_time())
             if seconds:
                 wait = (("Retry-After", str(math.ceil(seconds))),)
                 raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait, "rate")
@@ -261,13 +266,14 @@ class Opening:
                 mine.append(sock.close)
             with patient(search.until, silent, stops()):
                 result = await shake_hands(Channel(sock), asking, limits)
-            if isinstance(result, Agreement) or result.response.status not in _NOT_NOW:
-                search.served(lease)
-                return sock, result
-            error = UpstreamError(f"answered {result.response.status}", result.response.status, "answer")
-            if search.left:
-                raise error
-            search.failed(lease, error)  # and the client gets that answer
+            status = 101 if isinstance(result, Agreement) else result.response.status
+            if status in _NOT_NOW:
+                error = UpstreamError(f"answered {status}", status, "answer")
+                if search.left:
+                    raise error
+                search.failed(lease, error)  # and the client gets that answer
+            else:
+                search.served(lease, status)
             return sock, result
 
         return await served(search, self._client.channel, attempt, self._facts, cleanup)

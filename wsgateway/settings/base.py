@@ -31,7 +31,7 @@ from wsgateway.settings.patterns import (
     upstream_host,
 )
 from wsgateway.settings.pooling import Balance, BalanceMethod, HashSource
-from wsgateway.settings.units import KIB, MIB, byte_count, seconds
+from wsgateway.settings.units import KIB, MIB, byte_count, percent, seconds
 from wsgateway.wire.closecodes import RFC6455_CODES
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
@@ -118,6 +118,7 @@ Version = Annotated[Literal[1], _read_by(_version, Literal[1])]
 Name = Annotated[str, AfterValidator(plain_name)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 Count = Annotated[int, Field(ge=1)]
+Percent = Annotated[int, _read_by(percent, str)]
 CountOrZero = Annotated[int, Field(ge=0)]
 Weight = Annotated[int, Field(ge=1, le=_MOST_WEIGHT)]
 CountOrNone = Annotated[int | None, _read_by(_or_none(_count), int | Literal["none"])]

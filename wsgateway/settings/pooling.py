@@ -94,12 +94,18 @@ class PassiveCheck:
     """When a target that fails clients is left alone for a while."""
 
     failures: int | None = 5
-    """so many within the window; None: never"""
+    """so many within the window, at least; None: never"""
     window_seconds: float = 30.0
     eject_seconds: float = 30.0
     """for so long, and for twice as long each time that follows soon"""
     eject_most_seconds: float = 300.0
     """but no longer"""
+    share_percent: int = 50
+    """and so much of all attempts within the window, at least"""
+    clients: int = 3
+    """so many of them must have met a failure that a client can cause itself, or it does not count"""
+    statuses: tuple[int, ...] = ()
+    """answers that are failures, from 500 to 599"""
 
 
 @dataclass(frozen=True, slots=True)

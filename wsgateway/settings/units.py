@@ -47,6 +47,14 @@ def byte_count(value: object, least: int, most: int) -> int:
     return size
 
 
+def percent(value: object) -> int:
+    """Read a share such as `50%`, from 1% to 100%, in percent. Raises ValueError."""
+    found = re.fullmatch(r"([0-9]{1,3})%", value) if isinstance(value, str) else None
+    if found is None or not 1 <= int(found[1]) <= 100:
+        raise ValueError(f"{seen(value)} is not a share; write one from 1% to 100%")
+    return int(found[1])
+
+
 def spell_size(size: int) -> str:
     """A number of bytes, 1 or more, in the largest unit that divides it: 16384 is `16KiB`."""
     unit = next(unit for unit in reversed(_BYTES) if size % _BYTES[unit] == 0)

@@ -3,6 +3,7 @@
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -16,6 +17,7 @@ from wsgateway.settings.base import (
     FileName,
     HeadSize,
     OneDialect,
+    Percent,
     Pin,
     PlainValue,
     Section,
@@ -38,6 +40,11 @@ from wsgateway.settings.pooling import (
     TargetTls,
 )
 from wsgateway.wire.heads import is_host
+
+# More than anybody needs to be sure, and few enough to be remembered for every address.
+_MOST_CLIENTS = 100
+Clients = Annotated[int, Field(ge=1, le=_MOST_CLIENTS)]
+ServerError = Annotated[int, Field(ge=500, le=599)]
 
 # The defaults stand where they are explained.
 _TARGET = Target("", 0, "")
@@ -177,6 +184,18 @@ class PassiveSection(Section):
     failures: CountOrNone = Field(
         default=_PASSIVE.failures, description="So many within the window eject it. none: it is never ejected."
     )
+    share_percent: Percent = Field(
+        default=_PASSIVE.share_percent,
+        alias="share",
+        description="If they are so much of all attempts within the window, from 1% to 100%.",
+    )
+    clients: Clients = Field(
+        default=_PASSIVE.clients,
+        description="Failures that a client can cause itself count if so many clients meet them, 1 to 100.",
+    )
+    statuses: list[ServerError] = Field(
+        default_factory=list, description="Answers that are failures, too: statuses from 500 to 599."
+    )
     window_seconds: Duration = Field(
         default=_PASSIVE.window_seconds, alias="window", description="In which failures are counted, a duration."
     )
@@ -200,7 +219,7 @@ class HealthSection(Section):
         """The checks."""
         return HealthChecks(
             None if self.active is None else self.active.check(),
-            PassiveCheck(**self.passive.model_dump()),
+            PassiveCheck(**self.passive.model_dump() | {"statuses": tuple(self.passive.statuses)}),
         )
 
 

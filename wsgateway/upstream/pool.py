@@ -7,6 +7,7 @@ When no place can be relied on, all are used: a check that is wrong, or that has
 not refuse what the servers themselves would take.
 """
 
+import math
 import random
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -164,22 +165,29 @@ class Pool:
 
     def served(self, place: Place) -> None:
         """Notes that a place has served a client."""
+        place.health.served(trio.current_time())
         place.served += 1
         self.record.served[place.target.url] += 1
 
-    def failed(self, place: Place, why: str) -> None:
-        """Notes that a place has not, and ejects it if it does so often; but never the last that can be used."""
+    def failed(self, place: Place, error: UpstreamError, client: str) -> None:
+        """Notes that a place has not served a client, and ejects it if it does so often."""
         now = trio.current_time()
         place.failures += 1
-        place.last_failure = why
+        place.last_failure = str(error)
         self.record.failures[place.target.url] += 1
-        place.health.failed(now)
-        if (
-            place.health.due(now)
-            and self._state(place, now) == "up"
-            and any(self._state(each, now) == "up" for each in self.places if each is not place)
-        ):
-            self._state(place, now, f"{why}; for {place.health.eject(now):g} s")
+        if error.failure == "answer" and error.status not in self.upstream.health.passive.statuses:
+            place.health.served(now)  # it has answered
+        else:
+            place.health.failed(now, None if error.failure == "unreachable" else client)
+        if place.health.due(now) and self._state(place, now) == "up" and self._can_do_without(place, now):
+            self._state(place, now, f"{error}; for {place.health.eject(now):g} s")
+
+    def _can_do_without(self, place: Place, now: float) -> bool:
+        """Return whether a place may be ejected: it is not the last that is up, and at most half of all, rounded up,
+        are ejected then."""
+        others = [each for each in self.places if each is not place]
+        ejected = sum(each.health.ejected(now) for each in others)
+        return ejected + 1 <= math.ceil(len(self.places) / 2) and any(self._state(each, now) == "up" for each in others)
 
     def cannot_connect(self, error: ExhaustedError) -> None:
         """Notes that we could not even try, which says nothing of any place."""

@@ -20,12 +20,13 @@ _FULL = "too many connections"
 class Search:
     """The places that were tried for one client, and what became of each."""
 
-    __slots__ = ("_begun", "_key", "_pool", "_tried", "failures", "until")
+    __slots__ = ("_begun", "_client", "_key", "_pool", "_tried", "failures", "until")
 
-    def __init__(self, pool: Pool, key: str | None, until: float = math.inf) -> None:
-        """Takes what the pool's balance hashes, if it does, and until when the client is to be served, by Trio's
-        clock."""
+    def __init__(self, pool: Pool, key: str | None, until: float = math.inf, client: str = "") -> None:
+        """Takes what the pool's balance hashes, if it does, until when the client is to be served, by Trio's clock, and
+        what stands for the client where clients are counted."""
         self._pool = pool
+        self._client = client
         self._key = key
         self.until = until
         self._tried: list[Place] = []
@@ -118,14 +119,17 @@ class Search:
     def _note(self, place: Place, why: str) -> None:
         if place not in self._tried:
             self._tried.append(place)
-        self._pool.failed(place, why)
+        self._pool.failed(place, UpstreamError(why, failure="unreachable"), self._client)
 
-    def served(self, lease: Lease) -> None:
-        """The place of the lease has served the client."""
-        self._pool.served(lease.place)
+    def served(self, lease: Lease, status: int) -> None:
+        """Note that the place of the lease has answered the client, and with which status."""
+        if status in self._pool.upstream.health.passive.statuses:
+            self._pool.failed(lease.place, UpstreamError(f"answered {status}", status, "answer"), self._client)
+        else:
+            self._pool.served(lease.place)
 
     def failed(self, lease: Lease, error: UpstreamError) -> None:
         """It has not."""
         place = lease.place
         self.failures.append(f"{place.facts.get('address', place.target.url)}: {error}")
-        self._pool.failed(place, str(error))
+        self._pool.failed(place, error, self._client)
