@@ -27,7 +27,7 @@ All that a program needs can be imported from here. A client of a draft of sprin
     >>> encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), asking.secret)
     >>> decoder = dialect.framing.decoder(Role.SERVER, secret=answering.secret)
     >>> list(decoder.receive(encoder.send(Fragment(Kind.TEXT, b"Hello"))))
-    [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True)]
+    [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True, left=0, last=False)]
 """
 
 from wsgateway.dialects.base import (
