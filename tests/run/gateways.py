@@ -85,7 +85,7 @@ class Gateway:
 
 async def fetched(peer: Peer, path: str) -> tuple[int, bytes]:
     """The status and the body that a server answers to GET."""
-    await peer.send(f"GET {path} HTTP/1.1\r\nHost: admin\r\n\r\n".encode())
+    await peer.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     head = await peer.head()
     body = await peer.rest()
     await peer.close()

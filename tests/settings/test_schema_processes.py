@@ -5,7 +5,7 @@ import pytest
 from wsgateway.settings.addresses import admin_address, bind_address
 from wsgateway.settings.basics import Address, SystemdSocket, UnixAddress
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Admin
+from wsgateway.settings.process import Admin
 
 from .files import ROUTES, SMALL, UPSTREAMS, report
 

@@ -3,7 +3,7 @@
 import pytest
 
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Shutdown
+from wsgateway.settings.process import Shutdown
 
 from .files import SMALL, report
 

@@ -40,7 +40,7 @@ async def _connect(where: Address | UnixAddress) -> trio.abc.Stream:
 
 async def _fetch(stream: trio.abc.Stream) -> Status:
     connection = h11.Connection(h11.CLIENT)
-    request = h11.Request(method="GET", target="/status", headers=[("Host", "admin"), ("Connection", "close")])
+    request = h11.Request(method="GET", target="/status", headers=[("Host", "localhost"), ("Connection", "close")])
     await stream.send_all((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
     body = b""
     while not isinstance(event := connection.next_event(), h11.EndOfMessage):

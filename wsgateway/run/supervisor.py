@@ -26,7 +26,7 @@ from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.load import Source
-from wsgateway.settings.model import Logging
+from wsgateway.settings.process import Logging
 
 # The first ends all sessions with a goodbye; a second one does not wait for that.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -242,7 +242,7 @@ class Supervisor:
         for sock in socks:
             self._log.info("admin pages", address=str(address_of(sock)))
         self._admin = trio.CancelScope()
-        self._nursery.start_soon(Admin(pages(self._status), settings.admits, self._log).run, socks, self._admin)
+        self._nursery.start_soon(Admin(pages(self._status), settings, self._log).run, socks, self._admin)
 
     async def _status(self) -> Status:
         await self._crew.look()

@@ -1,11 +1,8 @@
 """How many connections there are of each kind, and how often clients come: what limits are held against."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from typing import Self
-
-import trio
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.policy.rates import Bucket
@@ -58,28 +55,6 @@ class Counts:
 
     def __getitem__(self, key: Hashable) -> int:
         return self._open[key]
-
-
-class Newest:
-    """Lets so many blocks go on, and no more: one that begins beyond that ends the oldest."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._scopes: dict[trio.CancelScope, None] = {}
-
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """Runs a block to its end, or until so many have begun since."""
-        if len(self._scopes) >= self._most:
-            oldest = next(iter(self._scopes))
-            del self._scopes[oldest]
-            oldest.cancel()
-        with trio.CancelScope() as scope:
-            self._scopes[scope] = None
-            try:
-                yield
-            finally:
-                self._scopes.pop(scope, None)
 
 
 class Meters:

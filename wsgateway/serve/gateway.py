@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import trio
 
 from wsgateway.errors import HandshakeError, Problem, SettingsError, WsgatewayError
+from wsgateway.net.newest import Newest
 from wsgateway.observe.log import Log
 from wsgateway.observe.tally import Tally
 from wsgateway.relay.engine import Engine
-from wsgateway.serve.counts import Counts, Meters, Newest
+from wsgateway.serve.counts import Counts, Meters
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Listener, Settings
 from wsgateway.upstream.pool import Pools

@@ -19,6 +19,7 @@ from wsgateway.settings.patterns import (
     header_name,
     header_pattern,
     header_value,
+    host_name,
     host_pattern,
     network,
     origin_pattern,
@@ -136,6 +137,7 @@ DialectRange = Annotated[tuple[Dialect, ...], _read_by(dialects)]
 Domain = Annotated[str, _read_by(domain)]
 Port = Annotated[int, _read_by(port, int)]
 Host = Annotated[str, _read_by(host_pattern)]
+HostName = Annotated[str, _read_by(host_name)]
 OriginPattern = Annotated[str, _read_by(origin_pattern)]
 Trusted = Annotated[Peers, _read_by(peers)]
 Net = Annotated[Network, _read_by(network)]

@@ -10,16 +10,14 @@ from ipaddress import ip_address
 from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
-from wsgateway.settings.basics import Address, Bind, Network, Peers, Rate, UnixAddress
+from wsgateway.settings.basics import Address, Bind, Peers, Rate
 from wsgateway.settings.pooling import AnswerLimits, Balance, HealthChecks, Queue, TargetTls
-from wsgateway.wire.addresses import canonical
+from wsgateway.settings.process import Admin, Logging, Shutdown
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
 from wsgateway.wire.utf8 import InvalidUtf8
 
-Level = Literal["debug", "info", "warning", "error"]
-Format = Literal["text", "json"]
 FlashMode = Literal["none", "inline", "only"]
 LocationScheme = Literal["auto", "ws", "wss"]
 Extensions = Literal["forward", "none"]
@@ -339,45 +337,6 @@ class Listener:
     flash_policy: FlashPolicy = FlashPolicy()
 
 
-# -- the process -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Shutdown:
-    """How a process ends that is told to."""
-
-    drain_seconds: float = 30.0
-    """until whatever is left is ended at once"""
-    spread_seconds: float | None = 10.0
-    """over which sessions are ended one after the other, no longer than the drain; None: all at once"""
-    close_code: int = 1012
-    """what they are told, where their dialect has it"""
-    delay_seconds: float | None = None
-    """before the drain, in which it is not ready and still accepts; None: the drain begins at once"""
-
-
-@dataclass(frozen=True, slots=True)
-class Logging:
-    """What is logged, and how a line looks."""
-
-    level: Level = "info"
-    format: Format = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Admin:
-    """Where the gateway tells of itself: metrics, health and status."""
-
-    bind: Address | UnixAddress
-    allow: tuple[Network, ...] = ()
-    """who may ask, beside this machine"""
-
-    def admits(self, ip: str) -> bool:
-        """Whether an address may ask."""
-        address = ip_address(canonical(ip))
-        return address.is_loopback or any(address in network for network in self.allow)
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration."""
@@ -390,9 +349,9 @@ class Settings:
     """by name; those that no route uses too"""
     default_timeouts: Timeouts = Timeouts()
     """what holds while a head is read, and there is no route yet"""
-    shutdown: Shutdown = Shutdown()
+    shutdown: Shutdown = field(default_factory=Shutdown)
     workers: int | None = 1
     """how many processes serve; None: one for each core that we may use, until it is counted"""
-    logging: Logging = Logging()
+    logging: Logging = field(default_factory=Logging)
     admin: Admin | None = None
     """None: the gateway tells nobody of itself"""

@@ -52,6 +52,14 @@ def pin(value: object) -> str:
     return f"sha256:{found['hash'].replace(':', '').lower()}"
 
 
+def host_name(value: object) -> str:
+    """Read one host without a port. Return it in lower case, without a dot at its end."""
+    name = host_pattern(value)
+    if "*" in name:
+        raise ValueError(f"{seen(value)} stands for many names; write each of them")
+    return name
+
+
 def origin_pattern(value: object) -> str:
     """Reads an origin as browsers send it, one with *. before its host, or *."""
     if value == "*":

@@ -13,11 +13,22 @@ from typing import Any, get_args
 
 from pydantic import Field, model_validator
 
-from wsgateway.settings.base import AdminBind, CloseCode, Duration, DurationOrNone, Net, Section, Version, Workers
+from wsgateway.settings.base import (
+    AdminBind,
+    CloseCode,
+    Duration,
+    DurationOrNone,
+    HostName,
+    Net,
+    Section,
+    Version,
+    Workers,
+)
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.findings import Path
 from wsgateway.settings.listeners import ListenerSection
-from wsgateway.settings.model import Admin, Format, Level, Logging, Settings, Shutdown, Timeouts
+from wsgateway.settings.model import Settings, Timeouts
+from wsgateway.settings.process import Admin, Format, Level, Logging, Shutdown
 from wsgateway.settings.routes import DefaultsSection, RouteSection
 from wsgateway.settings.upstreams import UpstreamSection
 
@@ -77,6 +88,10 @@ class AdminSection(Section):
         default_factory=list,
         description="Networks that may ask, beside this machine. Needed for an address that others can reach.",
     )
+    names: list[HostName] = Field(
+        default_factory=list,
+        description="Names by which clients ask, beside addresses and localhost. Host must be one of these.",
+    )
 
     @model_validator(mode="after")
     def _asks_who_they_are(self) -> "AdminSection":
@@ -92,7 +107,7 @@ class AdminSection(Section):
         bind = self.bind
         if isinstance(bind, UnixAddress):
             bind = UnixAddress(str(directory / bind.path))
-        return None if bind is None else Admin(bind, tuple(self.allow))
+        return None if bind is None else Admin(bind, tuple(self.allow), tuple(self.names))
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,7 +3,7 @@
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from wsgateway.serve.counts import Newest
+from wsgateway.net.newest import Newest
 
 
 async def test_one_beyond_the_most_ends_the_oldest() -> None:
