@@ -1,6 +1,7 @@
 """Which sockets settings need, which are there, and whose they are."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,27 @@ def test_each_listener_has_its_share_of_an_address_that_stands_several_times() -
         ("listener-2", sockets[A][1]),
     ]
     close(sockets)
+
+
+def test_the_file_of_a_unix_socket_goes_with_the_socket_of_its_owner(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.sock", tmp_path / "two.sock"
+    both = Listening({}).fitted(settings(f'"unix:{one}", "unix:{two}"'))
+    first = both.fitted(settings(f'"unix:{one}"'))
+    both.close_what_is_not_in(first)
+    assert (one.exists(), two.exists()) == (True, False)
+    # A process that hands its sockets over leaves their files to the other.
+    first.owns_files = False
+    again = first.fitted(settings(f'"unix:{one}"'))
+    again.close()
+    assert one.exists()
+    last = Listening({}).fitted(settings(f'"unix:{one}"'))
+    last.close_but_admin()
+    assert not one.exists()
+
+
+def test_a_file_that_could_not_be_used_with_another_address_is_removed_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with pytest.raises(SettingsError, match="Address already in use"):
+            Listening({}).fitted(settings(f'"unix:{tmp_path / "one.sock"}", "127.0.0.1:{taken}"'))
+    assert list(tmp_path.iterdir()) == []

@@ -251,6 +251,24 @@ async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(f
                 await trio.to_thread.run_sync(end, successor)
 
 
+async def test_the_file_of_a_unix_socket_outlives_a_hand_over_and_goes_with_the_last_gateway(
+    file: Path, tmp_path: Path
+) -> None:
+    kept, left = tmp_path / "kept.sock", tmp_path / "left.sock"
+    text = whole(9)
+    bound = f'bind: ["127.0.0.1:0", "unix:{kept}"'
+    async with supervised(file, text.replace('bind: ["127.0.0.1:0"', f'{bound}, "unix:{left}"', 1)) as gateway:
+        gateway.write(text.replace('bind: ["127.0.0.1:0"', bound, 1))
+        gateway.signal(signal.SIGUSR2)
+        successor = (await gateway.lines.line("handed over"))["to"]
+        try:
+            await gateway.ended.wait()
+            assert (kept.exists(), left.exists()) == (True, False)
+        finally:
+            await trio.to_thread.run_sync(end, successor)
+        assert not kept.exists()
+
+
 async def test_a_successor_that_fails_leaves_all_as_it_was(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         pids = await gateway.pids()

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
@@ -33,10 +34,15 @@ another one each time."""
 
 
 class Listening:
-    """The sockets that are open for a configuration. One of them may be shared with another configuration's."""
+    """The sockets that are open for a configuration. One of them may be shared with another configuration's.
 
-    def __init__(self, groups: Groups) -> None:
+    The files of Unix sockets are removed when these are closed, by the one process that owns them.
+    """
+
+    def __init__(self, groups: Groups, owns_files: bool = True) -> None:
         self._groups = dict(groups)
+        self.owns_files = owns_files
+        """whether closing removes the files of Unix sockets; false while another process serves at them"""
 
     def fitted(self, settings: Settings) -> "Listening":
         """What a configuration needs: what there is already, and else opened now. Closes nothing.
@@ -58,9 +64,11 @@ class Listening:
                     mine.append(listen(where.bind if isinstance(where, AdminBind) else where))
                     opened += mine[-1]
         except SettingsError:
-            _close(opened)
+            for sock in opened:
+                _remove_file(sock)
+                sock.close()
             raise
-        return Listening(groups)
+        return Listening(groups, self.owns_files)
 
     def _check_passed(self, where: SystemdSocket) -> None:
         if not self._groups.get(where):
@@ -71,11 +79,17 @@ class Listening:
     def close_what_is_not_in(self, other: "Listening") -> None:
         """Closes the sockets that another configuration does not share."""
         kept = {sock for _, sock in other.every()}
-        _close(sock for _, sock in self.every() if sock not in kept)
+        self._close((where, sock) for where, sock in self.every() if sock not in kept)
 
     def close(self) -> None:
         """Closes all."""
-        _close(sock for _, sock in self.every())
+        self._close(self.every())
+
+    def _close(self, sockets: Iterable[tuple[Where, socket.socket]]) -> None:
+        for where, sock in sockets:
+            if self.owns_files and not isinstance(where, SystemdSocket):
+                _remove_file(sock)
+            sock.close()
 
     def every(self) -> list[tuple[Where, socket.socket]]:
         """All sockets, with their addresses in the configuration."""
@@ -83,7 +97,7 @@ class Listening:
 
     def close_but_admin(self) -> None:
         """Closes those of listeners."""
-        _close(chain(*self.shared().values()))
+        self._close((where, sock) for where, sock in self.every() if not isinstance(where, AdminBind))
 
     def admin(self, settings: Settings) -> list[socket.socket]:
         """The sockets of the admin pages."""
@@ -140,6 +154,8 @@ def _wanted(settings: Settings) -> list[Where]:
     return listeners if settings.admin is None else [*listeners, AdminBind(settings.admin.bind)]
 
 
-def _close(sockets: Iterable[socket.socket]) -> None:
-    for sock in sockets:
-        sock.close()
+def _remove_file(sock: socket.socket) -> None:
+    """Remove the file of a Unix socket. Nothing happens for any other socket, a closed one, or if the file is gone."""
+    with suppress(OSError):
+        if sock.family == socket.AF_UNIX and sock.getsockname():
+            os.unlink(sock.getsockname())

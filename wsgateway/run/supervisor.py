@@ -70,12 +70,14 @@ class Supervisor:
         self._manager = Manager(self._log)
         self._limit = raise_limit()
         there = _passed_by_systemd() if predecessor is None else predecessor.listening
+        there.owns_files = predecessor is None
         try:
             self._job = Job(source, settings, there.fitted(settings))
         except SettingsError:
             there.close()
             raise
-        there.close_what_is_not_in(self._job.listening)
+        if predecessor is None:
+            there.close_what_is_not_in(self._job.listening)
         try:
             failure = await self._supervise(predecessor)
         finally:
@@ -103,6 +105,8 @@ class Supervisor:
             return
         if predecessor is not None:
             await predecessor.relieve()
+            self._job.listening.owns_files = predecessor.listening.owns_files = True
+            predecessor.listening.close_what_is_not_in(self._job.listening)
         self._tell_of(self._job)
         self._tell_listening(self._job, Listening({}))
         self._start_admin()
@@ -208,6 +212,7 @@ class Supervisor:
         except SuccessionError as error:
             self._log.error("not handed over", why=str(error))
             return
+        self._job.listening.owns_files = False
         self._admin.cancel()
         self._manager.tell(f"MAINPID={pid}")
         self._manager.leave_to_another()
