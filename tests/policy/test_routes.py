@@ -108,6 +108,7 @@ def test_a_regular_expression_does_not_take_a_path_of_which_it_matches_a_part(ta
         ("[::1]", "::1"),
         ("[::1]:80", "::1"),
         ("[2001:DB8::1]:80", "2001:db8::1"),
+        ("8080", "8080"),
         ("", ""),
     ],
 )
