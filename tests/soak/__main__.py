@@ -18,6 +18,9 @@ _KINDS = {
     "hand_overs": "hand-overs to a new gateway",
     "kills": "workers killed",
     "outages": "upstreams killed, which come back",
+    "freezes": "times at which all processes of the gateway are stopped for 25 s",
+    "log_stalls": "times at which nobody reads the log for 5 s",
+    "slow_readers": "clients that read 5 kB/s",
 }
 
 

@@ -17,6 +17,9 @@ DRAIN_SECONDS, SPREAD_SECONDS, CLOSE_SECONDS = 10, 2, 3
 # All that `shutdown` allows, with the goodbyes of those that come last.
 LEAVING_SECONDS = DRAIN_SECONDS + 4 * CLOSE_SECONDS + LATE_SECONDS
 LONGEST_OUTAGE_SECONDS = 2.0
+# A container that is paused while its machine is saved or moved.
+FREEZE_SECONDS = 25.0
+LOG_STALL_SECONDS = 5.0
 
 _CONFIGURATION = """\
 version: 1
@@ -91,6 +94,8 @@ class Chaos:
             "hand_overs": self._hand_over,
             "kills": self._kill,
             "outages": self._have_outage,
+            "freezes": self._freeze,
+            "log_stalls": self._stall_log,
         }
         async with trio.open_nursery() as self._nursery:
             for moment, kind in self._plan.schedule():
@@ -197,6 +202,27 @@ class Chaos:
             await ended(pid)
             self._judge.counts["workers killed"] += 1
             await self._see_gone(lost, "worker")
+
+    async def _freeze(self) -> None:
+        """Stop all processes of the gateway for a while. No session is lost, and no worker is killed for it."""
+        async with self._file, self._killing:
+            frozen = await self._gateway.processes()
+            try:
+                for pid in frozen:
+                    os.kill(pid, signal.SIGSTOP)
+                await trio.sleep(FREEZE_SECONDS)
+            finally:
+                for pid in frozen:
+                    os.kill(pid, signal.SIGCONT)
+            self._judge.counts["freezes"] += 1
+
+    async def _stall_log(self) -> None:
+        """Read nothing of the gateway's log for a while, in which nothing is asked of it that the log would answer."""
+        async with self._file:
+            self._gateway.log_flows = trio.Event()
+            await trio.sleep(LOG_STALL_SECONDS)
+            self._gateway.log_flows.set()
+            self._judge.counts["log stalls"] += 1
 
     async def _have_outage(self) -> None:
         async with self._outage:

@@ -24,6 +24,12 @@ from .messages import fragments, message
 PATIENCE_SECONDS = 60.0
 MOST_AT_ONCE = 20
 _READ_BYTES = 65536
+SLOW_BYTES_PER_SECOND = 5000
+SLOW_READ_BYTES = 1000
+# It takes 80 s to be read, which is longer than the gateway waits for the answer to a ping.
+SLOW_MESSAGE_BYTES = 400_000
+SLOW_PATIENCE_SECONDS = 240.0
+SLOW_BUFFER_BYTES = 4096
 
 
 @asynccontextmanager
@@ -84,6 +90,15 @@ class Asking(Channel):
             self._call.asked = trio.current_time()
 
 
+class Slow(Channel):
+    """A channel that is read at a steady, slow pace."""
+
+    async def receive(self, limit: int) -> bytes:
+        data = await super().receive(min(limit, SLOW_READ_BYTES))
+        await trio.sleep(len(data) / SLOW_BYTES_PER_SECOND)
+        return data
+
+
 class WrongMessageError(Exception):
     """A message is not the one that has to come now."""
 
@@ -131,17 +146,37 @@ class Session:
             for fragment in fragments(random, *whole):
                 await self._say(fragment)
 
+    async def read_slowly(self, enough: trio.Event) -> None:
+        """Sends one large message after the other and reads it slowly, until that is enough, and leaves."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen)
+            with self._talking:
+                try:
+                    nursery.start_soon(self._leave, enough)
+                    while await self._all_is_back(SLOW_PATIENCE_SECONDS):
+                        self._number += 1
+                        text = str(self._number).encode().ljust(SLOW_MESSAGE_BYTES, b".")
+                        self._expected.append((Kind.TEXT, text))
+                        await self._say(Fragment(Kind.TEXT, text, True))
+                except OSError:
+                    await trio.sleep_forever()  # the task that reads knows more
+            nursery.cancel_scope.cancel()
+
+    async def _leave(self, enough: trio.Event) -> None:
+        await enough.wait()
+        self._talking.cancel()
+
     async def _say(self, event: Event) -> None:
         async with self._turn:
             await self._channel.send(self._encoder.send(event))
 
-    async def _all_is_back(self) -> bool:
+    async def _all_is_back(self, seconds: float = PATIENCE_SECONDS) -> bool:
         """Waits for it, and for the name of the upstream, the first of all."""
-        with trio.move_on_after(PATIENCE_SECONDS):
+        with trio.move_on_after(seconds):
             while self._expected or self._call.upstream is None:
                 await self._news.park()
             return True
-        self._judge.fault(f"{self._call}: {len(self._expected)} messages are not back within {PATIENCE_SECONDS:g} s")
+        self._judge.fault(f"{self._call}: {len(self._expected)} messages are not back within {seconds:g} s")
         return False
 
     async def _part(self) -> None:

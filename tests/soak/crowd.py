@@ -1,5 +1,6 @@
 """All clients: so many sessions at any time, and requests for a page beside them."""
 
+import socket
 from dataclasses import dataclass, field
 from random import Random
 
@@ -9,7 +10,7 @@ from tests.support import head_of
 from wsgateway.dialects import DIALECTS
 from wsgateway.net.channel import Channel
 
-from .client import PATIENCE_SECONDS, Session, agreed, connected
+from .client import PATIENCE_SECONDS, SLOW_BUFFER_BYTES, Session, Slow, agreed, connected
 from .judge import Call, Judge
 from .plan import Plan
 
@@ -41,6 +42,8 @@ class Crowd:
                 nursery.start_soon(self._stay, number)
             for number in range(1 + self.plan.sessions // PAGES):
                 nursery.start_soon(self._read_pages, number)
+            for number in range(self.plan.slow_readers):
+                nursery.start_soon(self._stay_and_read_slowly, number)
 
     async def _stay(self, number: int) -> None:
         """One session after the other."""
@@ -62,6 +65,20 @@ class Crowd:
             session = Session(self.judge, call, channel, dialect, agreement)
             await session.run(random, seconds, self.plan.sessions / BURSTS_PER_SECOND, self.enough)
         return True
+
+    async def _stay_and_read_slowly(self, number: int) -> None:
+        """One session after the other of a client that reads slowly."""
+        dialect = (DIALECTS["rfc6455"], DIALECTS["hixie-76"])[number % 2]
+        while not self.enough.is_set():
+            async with connected(self.judge, dialect.name, "public", self.ports["public"]) as (call, channel):
+                if channel is not None:
+                    channel.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER_BYTES)
+                    call.slow = True
+                    agreement = await agreed(self.judge, call, channel, dialect, "/any")
+                    if agreement is not None:
+                        slow = Slow(channel.sock)
+                        await Session(self.judge, call, slow, dialect, agreement).read_slowly(self.enough)
+            await self._wait(AGAIN_SECONDS)
 
     async def _read_pages(self, number: int) -> None:
         random = Random(f"{self.plan.seed} pages {number}")

@@ -76,6 +76,11 @@ class Gateway:
         """of each listener that is there"""
         self.session_lines = 0
         """how many sessions the log has told of"""
+        self.dropped_lines = 0
+        """how many lines of the log were dropped while nobody read it"""
+        self.log_flows = trio.Event()
+        """unset while nobody reads the log"""
+        self.log_flows.set()
 
     async def start(self, text: str, nursery: trio.Nursery) -> None:
         """Returns when it serves."""
@@ -116,6 +121,7 @@ class Gateway:
         rest = b""
         async with output:
             async for data in output:
+                await self.log_flows.wait()
                 if self._log is not None:
                     with self._log.open("ab") as log:
                         log.write(data)
@@ -143,6 +149,8 @@ class Gateway:
                 self.ports[entry["listener"]] = int(entry["address"].rpartition(":")[2])
             case "session":
                 self.session_lines += 1
+            case "log lines dropped":
+                self.dropped_lines += entry["lines"]
         self._tell(entry)
 
     def _tell(self, entry: dict[str, Any]) -> None:
@@ -167,6 +175,11 @@ class Gateway:
         """Those that serve; waits until there is one."""
         with trio.fail_after(ANSWER_SECONDS):
             return serving(await self.until(serving))
+
+    async def processes(self) -> list[int]:
+        """The process ids of the supervisor and of all workers."""
+        status = await ask(self._admin)
+        return [self.supervisor, *(worker["pid"] for worker in status["workers"] if worker["pid"])]
 
     async def settled(self, workers: int) -> Status:
         """Its status, when it has so many workers again, and all of them serve."""

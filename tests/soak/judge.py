@@ -34,6 +34,8 @@ class Call:
     """which one is behind it, as far as it knows"""
     worker_killed: bool = False
     upstream_killed: bool = False
+    slow: bool = False
+    """whether it reads so slowly that a drain may be over before it has read all"""
 
     def __str__(self) -> str:
         return f"{self.what} client 127.0.0.1:{self.port} at {self.listener}"
@@ -137,6 +139,8 @@ class Judge:
             self.counts["lost with a worker"] += 1
         elif call.upstream_killed:
             self.counts["lost with an upstream"] += 1
+        elif call.slow and self.drains.since(trio.current_time() - LATE_SECONDS):
+            self.counts["slow readers cut by a drain"] += 1
         elif inside and dialect.framing.delimits_text and self.drains.since(trio.current_time() - LATE_SECONDS):
             # Where a closing frame would become a part of the message.
             self.counts["sent home inside a message"] += 1

@@ -22,11 +22,17 @@ class Plan:
     """of a worker"""
     outages: int
     """of an upstream, which is killed and comes back"""
+    freezes: int = 0
+    """of all processes of the gateway, as of a container that is paused"""
+    log_stalls: int = 0
+    """of the reader of the gateway's log, which reads nothing for a while"""
+    slow_readers: int = 0
+    """clients that read slowly all the time"""
 
     def schedule(self) -> list[tuple[float, str]]:
         """What is done, and how long after the beginning. The last tenth of the time is left for it to show."""
         random = Random(f"{self.seed} schedule")
-        kinds = ("reloads", "refused", "hand_overs", "kills", "outages")
+        kinds = ("reloads", "refused", "hand_overs", "kills", "outages", "freezes", "log_stalls")
         return sorted(
             (random.uniform(0, self.seconds * 0.9), kind) for kind in kinds for _ in range(getattr(self, kind))
         )
@@ -34,5 +40,7 @@ class Plan:
 
 def usual(seconds: float) -> dict[str, int]:
     """How often things happen if nobody says so."""
-    every = {"reloads": 5, "refused": 20, "hand_overs": 30, "kills": 12, "outages": 12}
-    return {kind: max(1, round(seconds / each)) for kind, each in every.items()}
+    every = {
+        "reloads": 5, "refused": 20, "hand_overs": 30, "kills": 12, "outages": 12, "freezes": 120, "log_stalls": 30,
+    }  # fmt: skip
+    return {kind: max(1, round(seconds / each)) for kind, each in every.items()} | {"slow_readers": 2}

@@ -140,7 +140,8 @@ def _open(status: Status) -> Iterator[str]:
 def _uncounted(plan: Plan, gateway: Gateway, judge: Judge, status: Status) -> Iterator[str]:
     """What its figures and its log do not tell of. Who was killed could not tell of everything."""
     sessions, lines = judge.counts["sessions"], gateway.session_lines
-    if not sessions - judge.counts["connections of killed workers"] <= lines <= sessions:
+    untold = judge.counts["connections of killed workers"] + gateway.dropped_lines
+    if not sessions - untold <= lines <= sessions:
         yield f"the log tells of {lines} sessions, and there were {sessions}"
     opened, ended = (sum(status["gateway"][key].values()) for key in ("opened", "ended"))
     if not (plan.kills or ended == opened):
