@@ -91,7 +91,7 @@ def test_the_message_names_what_came_and_what_would_do(dialect: str, accepted: l
 # -- all checks ------------------------------------------------------------------------------------------------
 
 
-STRICT = Origins(("https://app.example.com",), missing="refuse", null="refuse")
+STRICT = Origins(("https://app.example.com",), missing="refuse", opaque="refuse")
 
 
 def checked(origin: str | None, upstream: Upstream | None = UPSTREAM, **differs: Any) -> list[tuple[str, Any, Any]]:

@@ -1,5 +1,7 @@
 """Why a request would go where it would go, in words."""
 
+from dataclasses import replace
+
 from wsgateway.dialects import DIALECTS, Headers
 from wsgateway.policy.checks import Visitor
 from wsgateway.policy.explain import allowed, explain
@@ -56,6 +58,21 @@ def test_every_refusal_is_told_with_its_status() -> None:
         "  upstream chat: ws://127.0.0.1:9000 in hixie-76",
         "False",
     ]
+
+
+def test_a_page_without_an_origin_is_told_of_its_key() -> None:
+    assert said("/chat", "a.example", True, origin="null")[3] == (
+        "  origin: 403, the Origin 'null' is not allowed here; pages from file://, as those of kiosks, need"
+        " origins.opaque: allow, which also lets every page in, by a sandboxed frame"
+    )
+    [chat, *_] = SETTINGS.routes
+    open_ = replace(SETTINGS, routes=(replace(chat, origins=replace(chat.origins, opaque="allow")),))
+    what = Asked("public", "a.example", "/chat", upgrade=True, headers=Headers([]))
+    assert [*explain(open_, what, Visitor(DIALECTS["rfc6455"], "null"))][3] == (
+        "  origin: good; so may every page, by a sandboxed frame: see origins.opaque"
+    )
+    # Where every page is welcome there is nothing to say.
+    assert said("/rest", "a.example", True, origin="null")[5] == "  origin: good"
 
 
 def test_a_route_that_does_not_take_a_request_says_why() -> None:

@@ -72,15 +72,15 @@ def test_where_no_origin_is_allowed_none_is() -> None:
 
 
 def test_a_client_without_an_origin_is_judged_by_that_alone() -> None:
-    assert origin_allowed(Origins((), missing="allow", null="refuse"), None)
+    assert origin_allowed(Origins((), missing="allow", opaque="refuse"), None)
     assert not origin_allowed(Origins(("*",), missing="refuse"), None)
 
 
 def test_the_origin_null_is_judged_by_that_alone() -> None:
-    assert origin_allowed(Origins((), missing="refuse", null="allow"), "null")
-    assert not origin_allowed(Origins(("*",), null="refuse"), "null")
+    assert origin_allowed(Origins((), missing="refuse", opaque="allow"), "null")
+    assert not origin_allowed(Origins(("*",), opaque="refuse"), "null")
 
 
 def test_only_the_word_itself_is_the_origin_null() -> None:
-    assert not origin_allowed(Origins(("https://app.example.com",), null="allow"), "NULL")
-    assert not origin_allowed(Origins(("https://app.example.com",), null="allow"), "null, null")
+    assert not origin_allowed(Origins(("https://app.example.com",), opaque="allow"), "NULL")
+    assert not origin_allowed(Origins(("https://app.example.com",), opaque="allow"), "null, null")

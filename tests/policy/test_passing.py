@@ -108,6 +108,7 @@ def test_plain_http_has_no_dialect() -> None:
     assert upstream_headers(ROUTE, [], replace(VISIT, dialect="http")) == tuple(TOLD[:3])
 
 
+@pytest.mark.parametrize("trusted", [False, True])
 @pytest.mark.parametrize(
     "name",
     [
@@ -116,8 +117,7 @@ def test_plain_http_has_no_dialect() -> None:
         "X_Forwarded_For",
         "X-Forwarded_For",
         "X-FORWARDED-PROTO",
-        "X-Forwarded-Port",
-        "X-Forwarded-Client-Cert",
+        "X-Forwarded-Host",
         "Forwarded",
         "X-Real-IP",
         "X_Real_Ip",
@@ -125,8 +125,61 @@ def test_plain_http_has_no_dialect() -> None:
         "x_websocket_dialect",
     ],
 )
-def test_what_a_client_says_of_itself_does_not_pass_however_it_is_spelt(name: str) -> None:
+def test_what_we_say_ourselves_passes_from_nobody_however_it_is_spelt(name: str, trusted: bool) -> None:
+    visit = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
+    listed = replace(ROUTE, headers=HeaderRules(underscores=(name.lower(),)))
+    for route in (ROUTE, listed):
+        assert upstream_headers(route, [(name, "evil"), ("A", "b")], visit) == (("A", "b"), *TOLD)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Forwarded-User",
+        "x-forwarded-email",
+        "X-Forwarded-Groups",
+        "X-Forwarded-Preferred-Username",
+        "X-Forwarded-Access-Token",
+        "X-FORWARDED-PORT",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Client-Cert",
+        "X-Forwarded-Ssl",
+        "X-Forwarded-",
+    ],
+)
+def test_what_else_a_trusted_proxy_says_of_a_client_passes_and_from_strangers_it_does_not(name: str) -> None:
+    trusted = replace(VISIT, identity=replace(IDENTITY, trusted=True))
+    assert upstream_headers(ROUTE, [(name, "x"), (name, "y")], trusted) == ((name, "x"), (name, "y"), *TOLD)
     assert upstream_headers(ROUTE, [(name, "evil"), ("A", "b")], VISIT) == (("A", "b"), *TOLD)
+    ruled_out = replace(ROUTE, headers=HeaderRules(remove=("x-forwarded-*",)))
+    assert upstream_headers(ruled_out, [(name, "x")], trusted) == (TOLD[3],)
+
+
+UNDERSCORES = ["Sec_WebSocket_Key", "Sec_WebSocket-Origin", "WebSocket_Protocol", "X_User", "_", "Proxy", "PROXY"]
+
+
+@pytest.mark.parametrize("name", UNDERSCORES)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_name_with_an_underscore_passes_where_a_route_names_it(name: str, trusted: bool) -> None:
+    visit = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
+    sent = [(name, "a"), ("B", "c")]
+    for listed in ((), ("x_other", "sec-websocket-key", "x-user")):
+        route = replace(ROUTE, headers=HeaderRules(underscores=listed))
+        assert upstream_headers(route, sent, visit) == (("B", "c"), *TOLD)
+    route = replace(ROUTE, headers=HeaderRules(underscores=(name.lower(),)))
+    assert upstream_headers(route, sent, visit) == ((name, "a"), ("B", "c"), *TOLD)
+
+
+def test_an_underscore_that_a_route_names_makes_nobody_trusted() -> None:
+    route = replace(ROUTE, headers=HeaderRules(underscores=("x_forwarded_user",)))
+    assert upstream_headers(route, [("X_Forwarded_User", "evil")], VISIT) == tuple(TOLD)
+    trusted = replace(VISIT, identity=replace(IDENTITY, trusted=True))
+    assert upstream_headers(route, [("X_Forwarded_User", "u")], trusted) == (("X_Forwarded_User", "u"), *TOLD)
+
+
+def test_a_route_may_set_any_of_them() -> None:
+    rules = (("Proxy", "a"), ("X_User", "b"), ("X-Forwarded-User", "c"))
+    assert ruled(("X_User", "evil"), ("X-Forwarded-User", "evil"), set=rules) == [*rules]
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded", "X-Forward-For", "X-Real-IPs", "Not-Forwarded", "Forwarded-By"])
@@ -150,7 +203,7 @@ def test_a_header_may_be_set_twice() -> None:
 
 
 def test_a_header_that_is_removed_is_gone_however_it_is_spelt() -> None:
-    assert ruled(("Cookie", "a"), ("COOKIE", "b"), ("X_User", "c"), ("A", "d"), remove=("cookie", "x-user")) == [
+    assert ruled(("Cookie", "a"), ("COOKIE", "b"), ("X-User", "c"), ("A", "d"), remove=("cookie", "x_user")) == [
         ("A", "d")
     ]
 
@@ -164,13 +217,13 @@ def test_a_header_that_is_removed_and_set_is_set() -> None:
     [
         (("sec-fetch-*",), ["Sec-GPC", "Cookie", "Cookie2"]),
         (("SEC-*",), ["Cookie", "Cookie2"]),
-        (("cookie*",), ["Sec-Fetch-Mode", "Sec_Fetch_Dest", "Sec-GPC"]),
-        (("sec-fetch-mode*",), ["Sec_Fetch_Dest", "Sec-GPC", "Cookie", "Cookie2"]),
-        (("sec-fetch",), ["Sec-Fetch-Mode", "Sec_Fetch_Dest", "Sec-GPC", "Cookie", "Cookie2"]),
+        (("cookie*",), ["Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-GPC"]),
+        (("sec-fetch-mode*",), ["Sec-Fetch-Dest", "Sec-GPC", "Cookie", "Cookie2"]),
+        (("sec-fetch",), ["Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-GPC", "Cookie", "Cookie2"]),
     ],
 )
 def test_a_name_that_ends_in_a_star_removes_all_that_begin_so(remove: tuple[str, ...], left: list[str]) -> None:
-    sent = [(name, "x") for name in ("Sec-Fetch-Mode", "Sec_Fetch_Dest", "Sec-GPC", "Cookie", "Cookie2")]
+    sent = [(name, "x") for name in ("Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-GPC", "Cookie", "Cookie2")]
     assert [name for name, _ in ruled(*sent, remove=remove)] == left
 
 

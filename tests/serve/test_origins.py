@@ -50,7 +50,9 @@ async def test_a_page_that_is_not_listed_is_refused_in_every_dialect(opening: Op
         ('allow: ["https://*.example.com"]', "https://example.com", b"403"),
         ('allow: ["*"]', "http://anybody.example", b"101"),
         ('allow: ["*"]', "null", b"101"),
-        ('allow: ["*"], null: refuse', "null", b"403"),
+        ('allow: ["*"], opaque: refuse', "null", b"403"),
+        ('allow: ["http://example.com"]', "null", b"403"),  # a sandboxed frame of any page
+        ('allow: ["http://example.com"], opaque: allow', "null", b"101"),
         ('allow: ["http://example.com"]', None, b"101"),
         ('allow: ["http://example.com"], missing: refuse', None, b"403"),
     ],

@@ -22,6 +22,27 @@ def test_newer_dialects_or_named_pages_are_not(defaults: str) -> None:
     assert list(advice(parse(f"{SMALL}defaults: {{{defaults}}}\n", "f.yaml"))) == []
 
 
+def test_a_page_that_nobody_named_and_can_come_in_is_warned_of() -> None:
+    assert list(
+        advice(parse(f"{SMALL}defaults: {{origins: {{allow: ['https://a'], opaque: allow}}}}\n", "f.yaml"))
+    ) == [
+        "routes[0] route-1: origins.opaque lets every page in, whatever origins.allow names, since any page can make a"
+        " sandboxed frame, whose Origin is null"
+    ]
+
+
+def test_a_key_by_its_old_name_is_warned_of_with_its_place() -> None:
+    text = f"{SMALL}defaults:\n  origins: {{allow: ['https://a'], null: refuse}}\n"
+    lines = text.count("\n")
+    assert list(advice(parse(text, "f.yaml"))) == [
+        f"f.yaml:{lines}:35: defaults.origins.null: this key is called 'opaque' now"
+    ]
+    route = "routes:\n- match: {path: {prefix: /}}\n  upstream: echo\n  origins: {allow: [], 'null': refuse}\n"
+    assert list(advice(parse(f"version: 1\n{LISTENERS}{UPSTREAMS}{route}", "f.yaml"))) == [
+        "f.yaml:7:24: routes[0].origins.null: this key is called 'opaque' now"
+    ]
+
+
 def test_a_route_without_websocket_is_not() -> None:
     text = (
         f"version: 1\n{LISTENERS}upstreams: {{a: {{targets: [{{url: 'http://a'}}]}}}}\n"

@@ -150,7 +150,7 @@ defaults:
   location_scheme: ws
   extensions: none
   unprefixed_headers: true
-  origins: {allow: ["http://a"], missing: allow, null: allow}
+  origins: {allow: ["http://a"], missing: allow, opaque: allow}
   timeouts: {handshake: 1s, idle: 1s, send: 1s, lifetime: none}
   keepalive: {interval: 1s, timeout: 1s}
   limits: {message_size: 1B, fragments: 1, message_rate: 1/s, message_rate_action: delay, handshake_rate: none}

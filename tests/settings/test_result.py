@@ -94,7 +94,7 @@ def test_a_small_file_is_filled_up_with_the_defaults() -> None:
                 text_only=(),
                 invalid_utf8="replace",
                 location_scheme="auto",
-                origins=Origins(("*",), missing="allow", null="allow"),
+                origins=Origins(("*",), missing="allow", opaque="allow"),
                 extensions="forward",
                 unprefixed_headers=False,
                 timeouts=timeouts,
@@ -141,7 +141,7 @@ defaults:
   location_scheme: wss
   extensions: none
   unprefixed_headers: true
-  origins: {allow: ["https://a.example", "*"], missing: refuse, null: refuse}
+  origins: {allow: ["https://a.example", "*"], missing: refuse, opaque: refuse}
   timeouts: {handshake: 1s, challenge: 2s, connect: 3s, idle: 4s, close: 5s, send: 6s, lifetime: 7s}
   keepalive: {interval: 8s, timeout: 9s}
   limits:
@@ -165,7 +165,7 @@ routes:
     location_scheme: ws
     extensions: forward
     unprefixed_headers: false
-    origins: {allow: [], missing: allow, null: allow}
+    origins: {allow: [], missing: allow, opaque: allow}
     timeouts: {handshake: 10s, challenge: 20s, connect: 30s, idle: none, close: 50s, send: 60s, lifetime: none}
     keepalive: {interval: none, timeout: 90s}
     limits:
@@ -279,7 +279,7 @@ logging: {level: debug, format: json}
                 location_scheme="ws",
                 extensions="forward",
                 unprefixed_headers=False,
-                origins=Origins((), missing="allow", null="allow"),
+                origins=Origins((), missing="allow", opaque="allow"),
                 timeouts=Timeouts(10.0, 20.0, 30.0, None, 50.0, 60.0, None),
                 keepalive=Keepalive(None, 90.0),
                 limits=Limits(51_200, 60),
@@ -296,7 +296,7 @@ logging: {level: debug, format: json}
                 location_scheme="wss",
                 extensions="none",
                 unprefixed_headers=True,
-                origins=Origins(("https://a.example", "*"), missing="refuse", null="refuse"),
+                origins=Origins(("https://a.example", "*"), missing="refuse", opaque="refuse"),
                 timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
                 keepalive=Keepalive(8.0, 9.0),
                 limits=Limits(5120, 6),

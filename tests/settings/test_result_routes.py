@@ -94,10 +94,38 @@ def test_any_dialect_may_be_spoken_to_an_upstream(name: str) -> None:
 
 
 DEFAULTS_OF_ALL = (
-    "origins: {allow: ['https://a'], missing: refuse, 'null': refuse}, keepalive: {interval: 1s, timeout: 2s},"
+    "origins: {allow: ['https://a'], missing: refuse, opaque: refuse}, keepalive: {interval: 1s, timeout: 2s},"
     " timeouts: {idle: 3s, send: 4s, lifetime: 5s},"
     " limits: {message_rate: 6/s, message_rate_action: delay, handshake_rate: 7/m}"
 )
+
+
+@pytest.mark.parametrize(
+    ("defaults", "own", "opaque"),
+    [
+        ("", "", "allow"),
+        ("", "origins: {allow: ['*', 'https://a']}", "allow"),
+        ("", "origins: {allow: ['https://a']}", "refuse"),
+        ("", "origins: {allow: []}", "refuse"),
+        ("origins: {allow: ['https://a']}", "", "refuse"),
+        ("origins: {allow: ['https://a']}", "origins: {allow: ['*']}", "allow"),
+        # What is said counts.
+        ("", "origins: {allow: ['https://a'], opaque: allow}", "allow"),
+        ("", "origins: {opaque: refuse}", "refuse"),
+        ("origins: {opaque: allow}", "origins: {allow: ['https://a']}", "allow"),
+        ("origins: {opaque: refuse}", "origins: {allow: ['*']}", "refuse"),
+        ("origins: {opaque: refuse}", "origins: {opaque: allow}", "allow"),
+        # The old name of the key.
+        ("", "origins: {allow: ['https://a'], null: allow}", "allow"),
+        ("origins: {null: refuse}", "", "refuse"),
+        ("origins: {'null': refuse}", "origins: {opaque: allow}", "allow"),
+    ],
+)
+def test_the_origin_null_is_allowed_where_every_origin_is_or_somebody_says_so(
+    defaults: str, own: str, opaque: str
+) -> None:
+    (route,) = routes_of(defaults, own)
+    assert route.origins.opaque == opaque
 
 
 @pytest.mark.parametrize(
@@ -108,7 +136,7 @@ DEFAULTS_OF_ALL = (
         ("origins: {allow: ['*']}", {"origins": Origins(("*",), "refuse", "refuse")}),
         ("origins: {allow: []}", {"origins": Origins((), "refuse", "refuse")}),
         ("origins: {missing: allow}", {"origins": Origins(("https://a",), "allow", "refuse")}),
-        ("origins: {null: allow}", {"origins": Origins(("https://a",), "refuse", "allow")}),
+        ("origins: {opaque: allow}", {"origins": Origins(("https://a",), "refuse", "allow")}),
         ("keepalive: {interval: none}", {"keepalive": Keepalive(None, 2.0)}),
         ("keepalive: {interval: 30s}", {"keepalive": Keepalive(30.0, 2.0)}),
         ("keepalive: {timeout: 20s}", {"keepalive": Keepalive(1.0, 20.0)}),

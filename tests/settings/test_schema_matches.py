@@ -178,7 +178,7 @@ MISTAKES: list[tuple[str, ...]] = [
         "headers: {remove: ['X-*-B'], set: {'X-*': a}}",
         "22: routes[0].headers.remove[0]: 'X-*-B' has a star before its end; write a name, or NAME* for all that begin"
         " so",
-        "38: routes[0].headers.set['X-*']: 'X-*' is not the name of a header; one with a star cannot be set",
+        "38: routes[0].headers.set['X-*']: 'X-*' is not the name of a header; a star is not allowed here",
     ),
     (
         "headers: {keep: [Sec-WebSocket-*, 'A B']}",
@@ -186,12 +186,20 @@ MISTAKES: list[tuple[str, ...]] = [
         "37: routes[0].headers.keep[1]: 'A B' is not the name of a header",
     ),
     (
+        "headers: {underscores: [X-User, Transfer_Encoding, 'X_*', 7]}",
+        "27: routes[0].headers.underscores[0]: 'X-User' has no underscore in it, and goes on without being named here",
+        "35: routes[0].headers.underscores[1]: 'Transfer_Encoding' is read by some as what the gateway writes itself,"
+        " and never goes on",
+        "54: routes[0].headers.underscores[2]: 'X_*' is not the name of a header; a star is not allowed here",
+        "61: routes[0].headers.underscores[3]: 7 is not the name of a header",
+    ),
+    (
         "headers: {keep: }",
         "18: routes[0].headers.keep: an empty value says nothing; leave the key out",
     ),
     (
         "headers: {add: {}}",
-        "13: routes[0].headers.add: this key is unknown; known are set, remove, keep",
+        "13: routes[0].headers.add: this key is unknown; known are set, remove, keep, underscores",
     ),
     (
         "http_upstream: echo",
@@ -268,6 +276,11 @@ def test_headers_are_set_as_they_are_written_and_removed_in_any_case() -> None:
 )
 def test_a_route_may_name_the_headers_that_go_on(written: str, kept: tuple[str, ...] | None) -> None:
     assert route(f"headers: {{{written}}}").headers.keep == kept
+
+
+def test_a_route_may_name_headers_with_underscores_that_go_on() -> None:
+    assert route("").headers.underscores == ()
+    assert route("headers: {underscores: [X_User, Proxy]}").headers.underscores == ("x_user", "proxy")
 
 
 def test_a_route_may_lead_to_plain_http_alone() -> None:

@@ -136,12 +136,12 @@ MISTAKES += [
     (
         "origins: {allow: [null]}",
         "21 origins.allow[0]: an empty value is not an origin; write https://app.example.com,"
-        " https://*.example.com or * for all; for the Origin null there is the key 'null'",
+        " https://*.example.com or * for all; for the Origin null there is the key 'opaque'",
     ),
     (
         "origins: {allow: ['null']}",
         "21 origins.allow[0]: 'null' is not an origin; write https://app.example.com,"
-        " https://*.example.com or * for all; for the Origin null there is the key 'null'",
+        " https://*.example.com or * for all; for the Origin null there is the key 'opaque'",
     ),
     (
         "origins: {allow: [7]}",
@@ -157,7 +157,15 @@ MISTAKES += [
     ),
     (
         "origins: {nul: allow}",
-        "13 origins.nul: this key is unknown; did you mean 'null'?",
+        "13 origins.nul: this key is unknown; known are allow, missing, opaque",
+    ),
+    (
+        "origins: {opaque: allow, null: allow}",
+        "28 origins.null: this key is unknown; known are allow, missing, opaque",
+    ),
+    (
+        "origins: {opaque: }",
+        "20 origins.opaque: an empty value says nothing; leave the key out",
     ),
     (
         "timeouts: {idle: 5}",
@@ -272,7 +280,9 @@ ACCEPTED = [
     "origins: {}",
     "origins: {allow: []}",
     "origins: {allow: ['*', 'HTTPS://*.Example.com:8443', 'http://[::1]:80', 'file://', 'chrome-extension://a']}",
+    "origins: {opaque: refuse}",
     "origins: {'null': refuse}",
+    "origins: {null: refuse}",
     "timeouts: {idle: none, lifetime: 12h}",
     "keepalive: {interval: none}",
     "limits: {message_rate: 1/h, message_rate_action: delay, handshake_rate: 999999999/s}",

@@ -31,9 +31,22 @@ def allowed(settings: Settings, what: Asked, visitor: Visitor) -> bool:
 
 def _websocket(route: Route, visitor: Visitor) -> Iterator[str]:
     for name, error in results(route, visitor):
-        yield f"  {name}: {'good' if error is None else f'{error.status}, {error}'}"
+        more = _of_null(route, visitor, error is None) if name == "origin" else ""
+        yield f"  {name}: {'good' if error is None else f'{error.status}, {error}'}{more}"
     if route.upstream is not None:
         yield _destination(route.upstream, f" in {route.upstream.dialect.name}")
+
+
+def _of_null(route: Route, visitor: Visitor, good: bool) -> str:
+    """What to think of for a page whose Origin is null, if there is anything."""
+    if visitor.origin != "null" or "*" in route.origins.allow:
+        return ""
+    if good:
+        return "; so may every page, by a sandboxed frame: see origins.opaque"
+    return (
+        "; pages from file://, as those of kiosks, need origins.opaque: allow, which also lets every page in, by a"
+        " sandboxed frame"
+    )
 
 
 def _http(route: Route) -> Iterator[str]:

@@ -16,7 +16,7 @@ def origin_allowed(origins: Origins, origin: str | None) -> bool:
     if origin is None:
         return origins.missing == "allow"
     if origin == "null":
-        return origins.null == "allow"
+        return origins.opaque == "allow"
     return any(_matches(pattern, origin) for pattern in origins.allow)
 
 

@@ -1,18 +1,22 @@
 """What passes a gateway beside the messages: a client's request as an upstream gets it, and the answer to it as the
 client gets it."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from wsgateway.dialects import Answer, Offer
 from wsgateway.policy.forwarded import Identity
 from wsgateway.settings.basics import UNIX
-from wsgateway.settings.model import Rewrite, Route, Target, Upstream
+from wsgateway.settings.model import HeaderRules, Rewrite, Route, Target, Upstream
 
-# What says who the client is. Ours alone reaches an upstream, whichever way a client spells it: CGI and WSGI take
-# X_Forwarded_For for X-Forwarded-For.
-_FORWARDED = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|x-websocket-dialect")
+# What says who the client is. Ours alone reaches an upstream, also where ours has none of a name.
+_OURS = frozenset(
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-websocket-dialect"]
+)
+# What else proxies say of a client: who has logged in, and where it asked.
+_OF_PROXIES = "x-forwarded-"
+# CGI makes HTTP_PROXY of it, which programs take for their own setting (httpoxy, CVE-2016-5385).
+_HTTPOXY = "proxy"
 
 # RFC 7239, 6: for an address that nobody knows.
 _UNKNOWN = "unknown"
@@ -127,7 +131,7 @@ def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], visit: Vi
         told.append(("X-WebSocket-Dialect", visit.dialect))
     own = [(name, _filled(value, route, visit)) for name, value in rules.set]
     replaced = {_plain(name) for name, _ in own}
-    sent = [(name, value) for name, value in headers if not _FORWARDED.fullmatch(_plain(name))]
+    sent = [(name, value) for name, value in headers if _is_passed(name, rules, identity)]
     passed = [
         (name, value)
         for name, value in (*sent, *told)
@@ -136,6 +140,17 @@ def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], visit: Vi
         and (rules.keep is None or _is_named(plain, rules.keep))
     ]
     return (*passed, *own)
+
+
+def _is_passed(name: str, rules: HeaderRules, identity: Identity) -> bool:
+    """Whether a header of a client may go on at all. What `keep` and `remove` say is another question.
+
+    Names with underscores may not: CGI and WSGI take X_User for X-User, which a proxy may have checked.
+    """
+    plain = _plain(name)
+    if ("_" in name or plain == _HTTPOXY) and name.lower() not in rules.underscores:
+        return False
+    return plain not in _OURS and (identity.trusted or not plain.startswith(_OF_PROXIES))
 
 
 def _filled(value: str, route: Route, visit: Visit) -> str:

@@ -8,6 +8,7 @@ from wsgateway.settings.pooling import TargetTls
 
 def advice(settings: Settings) -> Iterator[str]:
     """Sentences for people, in the order of the file."""
+    yield from settings.outdated
     for number, listener in enumerate(settings.listeners):
         if listener.tls is not None and listener.tls.profile == "legacy":
             yield (
@@ -18,6 +19,11 @@ def advice(settings: Settings) -> Iterator[str]:
         for number, target in enumerate(upstream.targets):
             yield from _of_target(f"upstreams.{name}.targets[{number}] {target.url}", target.tls)
     for number, route in enumerate(settings.routes):
+        if route.upstream is not None and route.origins.opaque == "allow" and "*" not in route.origins.allow:
+            yield (
+                f"routes[{number}] {route.name}: origins.opaque lets every page in, whatever origins.allow names, since"
+                " any page can make a sandboxed frame, whose Origin is null"
+            )
         unmasked = [each.name for each in route.dialects if each.framing.delimits_text]
         if route.upstream is not None and unmasked and "*" in route.origins.allow:
             yield (

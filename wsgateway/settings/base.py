@@ -29,6 +29,7 @@ from wsgateway.settings.patterns import (
     plain_value,
     rate,
     subprotocol,
+    underscore_name,
     upstream_host,
 )
 from wsgateway.settings.pooling import Balance, BalanceMethod, HashSource
@@ -42,6 +43,9 @@ _MOST_WEIGHT = 65535
 
 # More than any machine has cores for; each takes some 40 MiB.
 MOST_WORKERS = 512
+
+# Keys that were called otherwise: the old names are read, too, and warned of.
+OLD_NAMES = {"opaque": ("null",)}
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(r"/[!-~]*")
@@ -144,6 +148,7 @@ Net = Annotated[Network, _read_by(network)]
 RateOrNone = Annotated[Rate | None, _read_by(rate)]
 HeaderName = Annotated[str, _read_by(header_name)]
 HeaderPattern = Annotated[str, _read_by(header_pattern)]
+UnderscoreName = Annotated[str, _read_by(underscore_name)]
 Subprotocol = Annotated[str, _read_by(subprotocol)]
 HeaderValue = Annotated[str, _read_by(header_value)]
 ChecksHeaderName = Annotated[str, _read_by(checks_header_name)]

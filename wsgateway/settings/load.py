@@ -7,7 +7,7 @@ the keys that stand twice are told together, in the order of the file.
 import json
 import pathlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -77,7 +77,8 @@ def parse(text: str, file: str, read_files: bool = False) -> Settings:
     problems = document.repeated + [document.problem(finding) for finding in findings]
     if whole is None or problems:
         raise SettingsError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    return whole.settings(directory)
+    told = tuple(str(document.problem(finding)) for finding in rules.outdated(document.data))
+    return replace(whole.settings(directory), outdated=told)
 
 
 def single(bind: str, upstream_url: str) -> Source:

@@ -156,8 +156,8 @@ class Origins:
     """scheme://host[:port], scheme://*.host[:port], or * for all"""
     missing: Permission = "allow"
     """for clients that send no Origin, as programs do"""
-    null: Permission = "allow"
-    """for the Origin null, which pages without one send"""
+    opaque: Permission = "allow"
+    """for the Origin null: of pages from files, and of frames that any page puts into a sandbox"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +218,8 @@ class HeaderRules:
     """in lower case; with a star at the end all that begin so"""
     keep: tuple[str, ...] | None = None
     """as `remove`: nothing else but the handshake goes on, and what is set; None: all does"""
+    underscores: tuple[str, ...] = ()
+    """in lower case: the headers of clients with an underscore in their name, and Proxy, that may go on"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,3 +357,5 @@ class Settings:
     logging: Logging = field(default_factory=Logging)
     admin: Admin | None = None
     """None: the gateway tells nobody of itself"""
+    outdated: tuple[str, ...] = ()
+    """for people: where keys stand by an old name, and what they are called now"""

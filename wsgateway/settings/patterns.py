@@ -12,6 +12,7 @@ from wsgateway.settings.basics import UNIX, Network, Peers, Rate
 from wsgateway.settings.findings import guess, seen
 from wsgateway.settings.pooling import Balance
 from wsgateway.wire.addresses import unmapped_network
+from wsgateway.wire.exchange import HOP_BY_HOP
 from wsgateway.wire.heads import is_token
 
 PLACEHOLDERS = ("dialect", "client_ip", "listener", "route")
@@ -66,7 +67,7 @@ def origin_pattern(value: object) -> str:
         return "*"
     found = _ORIGIN.fullmatch(value) if isinstance(value, str) else None
     if found is None or not _is_origin_host(found["host"]) or int(found["port"] or 0) > 65535:
-        hint = "; for the Origin null there is the key 'null'" if value in (None, "null") else ""
+        hint = "; for the Origin null there is the key 'opaque'" if value in (None, "null") else ""
         raise ValueError(
             f"{seen(value)} is not an origin; write https://app.example.com, https://*.example.com or * for all{hint}"
         )
@@ -118,7 +119,7 @@ def rate(value: object) -> Rate | None:
 def header_name(value: object) -> str:
     """Reads the name of a header that a route may set."""
     if isinstance(value, str) and "*" in value:
-        raise ValueError(f"{seen(value)} is not the name of a header; one with a star cannot be set")
+        raise ValueError(f"{seen(value)} is not the name of a header; a star is not allowed here")
     return _header(value, "set or removed", _NOT_TO_BE_SET)
 
 
@@ -138,6 +139,16 @@ def checks_header_name(value: object) -> str:
     except ValueError as error:
         hint = "; write subprotocols: [NAME]" if str(value).lower().endswith("websocket-protocol") else ""
         raise ValueError(f"{error}{hint}") from None
+
+
+def underscore_name(value: object) -> str:
+    """Reads the name of a header that is dropped unless a route names it: one with an underscore, or Proxy."""
+    name = header_name(value)
+    if "_" not in name and name.lower() != "proxy":
+        raise ValueError(f"{seen(value)} has no underscore in it, and goes on without being named here")
+    if name.lower().replace("_", "-") in HOP_BY_HOP | {"host", "expect"}:
+        raise ValueError(f"{seen(value)} is read by some as what the gateway writes itself, and never goes on")
+    return name
 
 
 def _header(value: object, what: str, not_to_be_set: tuple[str, ...]) -> str:

@@ -3,10 +3,11 @@
 from itertools import chain
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
 from wsgateway.settings.base import (
+    OLD_NAMES,
     Count,
     DialectRange,
     Duration,
@@ -22,6 +23,7 @@ from wsgateway.settings.base import (
     Regex,
     Section,
     Subprotocol,
+    UnderscoreName,
     UrlPath,
     default_name,
 )
@@ -81,7 +83,11 @@ class OriginsSection(Section):
         description="Origins, with *. before the host for all below it, or * for all.",
     )
     missing: Permission = Field(default=_ORIGINS.missing, description="Clients without an Origin, as programs are.")
-    null: Permission = Field(default=_ORIGINS.null, description="Clients whose Origin is null, as of local files.")
+    opaque: Permission | None = Field(
+        default=None,
+        validation_alias=AliasChoices("opaque", *OLD_NAMES["opaque"]),
+        description="Clients whose Origin is null, as of files and sandboxes; left out: whether allow has *.",
+    )
 
 
 class TimeoutsSection(Section):
@@ -264,11 +270,16 @@ class HeadersSection(Section):
         default=None,
         description="The only headers that go on beside the handshake and those that are set; written as in remove.",
     )
+    underscores: list[UnderscoreName] = Field(
+        default_factory=list,
+        description="Headers with an underscore in their name, and Proxy, that may go on; all others are dropped.",
+    )
 
     def rules(self) -> HeaderRules:
         """The rules."""
         keep = None if self.keep is None else tuple(map(str.lower, self.keep))
-        return HeaderRules(tuple(self.set.items()), tuple(map(str.lower, self.remove)), keep)
+        remove, underscores = (tuple(map(str.lower, names)) for names in (self.remove, self.underscores))
+        return HeaderRules(tuple(self.set.items()), remove, keep, underscores)
 
 
 class RouteSection(DefaultsSection):
@@ -303,7 +314,7 @@ class RouteSection(DefaultsSection):
             binary=BinaryRule(binary["encode"], binary["decode"]),
             text_only=_in_order(binary["text_only"]),
             subprotocols=None if renames is None else tuple(renames.items()),
-            origins=Origins(tuple(origins["allow"]), origins["missing"], origins["null"]),
+            origins=_origins(**origins),
             timeouts=Timeouts(**own.pop("timeouts")),
             keepalive=Keepalive(**own.pop("keepalive")),
             limits=Limits(limits["message_bytes"], limits["fragments"]),
@@ -322,6 +333,11 @@ def _merged(defaults: Section, own: Section) -> dict[str, Any]:
         else:
             values[name] = value if name in own.model_fields_set else default
     return values
+
+
+def _origins(allow: list[str], missing: Permission, opaque: Permission | None) -> Origins:
+    """The origins. Any page may make a sandboxed frame, so null is as good as * unless somebody says otherwise."""
+    return Origins(tuple(allow), missing, opaque or ("allow" if "*" in allow else "refuse"))
 
 
 def _in_order(ranges: list[tuple[Dialect, ...]]) -> tuple[Dialect, ...]:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from wsgateway.settings.addresses import admin_address, bind_address, target
-from wsgateway.settings.base import default_name, plain_name
+from wsgateway.settings.base import OLD_NAMES, default_name, plain_name
 from wsgateway.settings.basics import Address, Bind
 from wsgateway.settings.findings import Finding, Path, guess, seen, spell
 
@@ -19,6 +19,18 @@ def check(data: object) -> Iterator[Finding]:
     file = _mapping(data)
     for rule in _RULES:
         yield from rule(file)
+
+
+def outdated(data: object) -> Iterator[Finding]:
+    """Yields the keys of a good file that have a new name."""
+    file = _mapping(data)
+    sections: list[tuple[Path, Any]] = [(("defaults",), file.get("defaults"))]
+    sections += [(("routes", index), entry) for index, entry in enumerate(_list(file.get("routes")))]
+    for path, section in sections:
+        origins = _mapping(_mapping(section).get("origins"))
+        for new, names in OLD_NAMES.items():
+            for old in filter(origins.__contains__, names):
+                yield Finding((*path, "origins", old), f"this key is called {new!r} now", at_key=True)
 
 
 def _names_differ(file: dict[str, Any]) -> Iterator[Finding]:

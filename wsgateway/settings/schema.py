@@ -14,6 +14,7 @@ from typing import Any, get_args
 from pydantic import Field, model_validator
 
 from wsgateway.settings.base import (
+    OLD_NAMES,
     AdminBind,
     CloseCode,
     Duration,
@@ -164,7 +165,12 @@ def _kind(path: Path) -> Any:
     kind: Any = File
     for step in path:
         if isinstance(kind, type) and issubclass(kind, Section):
-            kind = {info.alias or name: info.annotation for name, info in kind.model_fields.items()}[str(step)]
+            fields = {
+                key: info.annotation
+                for name, info in kind.model_fields.items()
+                for key in (info.alias or name, *OLD_NAMES.get(name, ()))
+            }
+            kind = fields[str(step)]
             if NoneType in get_args(kind):  # a section or a word that may be left out
                 kind = next(each for each in get_args(kind) if each is not NoneType)
         else:  # list[Section] or dict[str, Section]
