@@ -7,7 +7,8 @@ import pytest
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import HandshakeError
 from wsgateway.policy.checks import Visitor, admit, results
-from wsgateway.settings.model import Match, Origins, PathMatch, Route, Target, Upstream
+from wsgateway.settings.model import Route, Target, Upstream
+from wsgateway.settings.routing import Match, Origins, PathMatch
 
 UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
 EVERYWHERE = Match(path=PathMatch(prefix="/"))

@@ -16,7 +16,8 @@ from wsgateway.policy.passing import (
     upstream_host,
     upstream_offer,
 )
-from wsgateway.settings.model import HeaderRules, LocationScheme, Match, PathMatch, Rewrite, Route, Target, Upstream
+from wsgateway.settings.model import LocationScheme, Route, Target, Upstream
+from wsgateway.settings.routing import HeaderRules, Match, PathMatch, Rewrite
 from wsgateway.wire.binary import BinaryRule
 
 UPSTREAM = Upstream("behind", (Target("10.0.1.11", 9000, "ws://10.0.1.11:9000"),))

@@ -8,7 +8,8 @@ import pytest
 from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HandshakeError
 from wsgateway.policy.routes import Asked, asked, decide, host_matches, mismatches
-from wsgateway.settings.model import Match, PathMatch, Route, Target, Upstream
+from wsgateway.settings.model import Route, Target, Upstream
+from wsgateway.settings.routing import Match, PathMatch
 
 UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
 

@@ -8,7 +8,8 @@ import yaml
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.load import load, parse, single
-from wsgateway.settings.model import Match, PathMatch, Target
+from wsgateway.settings.model import Target
+from wsgateway.settings.routing import Match, PathMatch
 
 SMALL = b"""version: 1
 listeners:

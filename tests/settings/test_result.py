@@ -8,17 +8,12 @@ from wsgateway.settings.load import parse
 from wsgateway.settings.model import (
     Certificate,
     FlashPolicy,
-    HeaderRules,
     Keepalive,
     Listener,
     ListenerTls,
     Logging,
-    Match,
-    Origins,
-    PathMatch,
     ProxyProtocol,
     Rates,
-    Rewrite,
     Route,
     Settings,
     Shutdown,
@@ -35,6 +30,7 @@ from wsgateway.settings.pooling import (
     Queue,
     TargetTls,
 )
+from wsgateway.settings.routing import HeaderRules, Match, Origins, PathMatch, Rewrite
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits

@@ -5,7 +5,8 @@ import pytest
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.settings.basics import Rate
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Keepalive, Origins, Rates, Route, Timeouts
+from wsgateway.settings.model import Keepalive, Rates, Route, Timeouts
+from wsgateway.settings.routing import Origins
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 
 from .files import EVERY_DIALECT, LISTENERS, ROUTES, UPSTREAMS, named

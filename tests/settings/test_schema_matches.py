@@ -5,7 +5,8 @@ import re
 import pytest
 
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import HeaderRules, PathMatch, Rewrite, Route
+from wsgateway.settings.model import Route
+from wsgateway.settings.routing import HeaderRules, PathMatch, Rewrite
 
 from .files import LISTENERS, UPSTREAMS, report
 

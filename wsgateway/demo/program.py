@@ -19,8 +19,8 @@ from wsgateway.run.service import Service
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import single
-from wsgateway.settings.model import Origins
 from wsgateway.settings.process import Shutdown
+from wsgateway.settings.routing import Origins
 
 HOST = "127.0.0.1"
 

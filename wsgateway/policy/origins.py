@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from wsgateway.policy.routes import host_matches
-from wsgateway.settings.model import Origins
+from wsgateway.settings.routing import Origins
 
 # What stands in no origin, but would let the end of one look like a host that is allowed.
 _JUNK = re.compile(r"[^!-~]|[@,\\]")

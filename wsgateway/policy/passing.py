@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from wsgateway.dialects import Answer, Offer
 from wsgateway.policy.forwarded import Identity
 from wsgateway.settings.basics import UNIX
-from wsgateway.settings.model import HeaderRules, Rewrite, Route, Target, Upstream
+from wsgateway.settings.model import Route, Target, Upstream
+from wsgateway.settings.routing import HeaderRules, Rewrite
 
 # What says who the client is. Ours alone reaches an upstream, also where ours has none of a name.
 _OURS = frozenset(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HandshakeError
-from wsgateway.settings.model import Match, Route
+from wsgateway.settings.model import Route
+from wsgateway.settings.routing import Match
 from wsgateway.wire.exchange import asks_for_websocket
 
 

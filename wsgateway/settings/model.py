@@ -4,7 +4,6 @@ Every default is filled in, every route carries its own timeouts and limits, eve
 that it names. `load` makes these; tests may make them by hand.
 """
 
-import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Literal
@@ -13,6 +12,7 @@ from wsgateway.dialects import DIALECTS, Dialect, Limits
 from wsgateway.settings.basics import Address, Bind, Peers, Rate
 from wsgateway.settings.pooling import AnswerLimits, Balance, HealthChecks, Queue, TargetTls
 from wsgateway.settings.process import Admin, Logging, Shutdown
+from wsgateway.settings.routing import HeaderRules, Match, Origins, Rewrite
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -25,7 +25,6 @@ Presence = Literal["none", "optional", "required"]
 TlsProfile = Literal["modern", "intermediate", "legacy", "custom"]
 TlsVersion = Literal["1.0", "1.1", "1.2", "1.3"]
 Http2Mode = Literal["auto", "offer", "none"]
-Permission = Literal["allow", "refuse"]
 OverRate = Literal["close", "delay"]
 ProxyVersion = Literal["none", "v1", "v2"]
 # Far more than a browser sends, and too little to keep anybody busy.
@@ -149,80 +148,6 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
-    """From which pages clients may come."""
-
-    allow: tuple[str, ...] = ("*",)
-    """scheme://host[:port], scheme://*.host[:port], or * for all"""
-    missing: Permission = "allow"
-    """for clients that send no Origin, as programs do"""
-    opaque: Permission = "allow"
-    """for the Origin null: of pages from files, and of frames that any page puts into a sandbox"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathMatch:
-    """Which paths a route takes: exactly one of them is set."""
-
-    prefix: str | None = None
-    """whole segments: /chat takes /chat and /chat/x, not /chatter; a slash at its end makes no difference"""
-    exact: str | None = None
-    """nothing but this path"""
-    regex: re.Pattern[str] | None = None
-    """which must match all of it"""
-
-    def matches(self, path: str) -> bool:
-        """Takes a path without its query, percent-encoded as the client sent it, and compares it as it stands."""
-        if self.regex is not None:
-            return self.regex.fullmatch(path) is not None
-        if self.prefix is None:
-            return path == self.exact
-        stem = self.prefix.rstrip("/")
-        return path == stem or path.startswith(stem + "/")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """Which requests a route takes: those for which all of it is true. Empty: that does not matter."""
-
-    path: PathMatch
-    hosts: tuple[str, ...] = ()
-    """names in lower case without port, or *.name"""
-    subprotocols: tuple[str, ...] = ()
-    """one of which the client must offer"""
-    headers: tuple[tuple[str, str], ...] = ()
-    """all of which it must send, values as they stand; * for any value"""
-    listeners: tuple[str, ...] = ()
-    """one of which it must have come by"""
-    upgrade: bool | None = None
-    """whether it must ask for WebSocket, or must not"""
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """How the path changes on its way to the upstream."""
-
-    strip_prefix: str = ""
-    """whole segments at its beginning that are taken away"""
-    add_prefix: str = ""
-    """what is put in front then"""
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderRules:
-    """What becomes of the headers on their way to the upstream."""
-
-    set: tuple[tuple[str, str], ...] = ()
-    """in the place of any of that name; {dialect}, {client_ip}, {listener} and {route} are filled in"""
-    remove: tuple[str, ...] = ()
-    """in lower case; with a star at the end all that begin so"""
-    keep: tuple[str, ...] | None = None
-    """as `remove`: nothing else but the handshake goes on, and what is set; None: all does"""
-    underscores: tuple[str, ...] = ()
-    """in lower case: the headers of clients with an underscore in their name, and Proxy, that may go on"""
-
-
-@dataclass(frozen=True, slots=True)
 class Route:
     """A match, and what holds for the sessions that it takes."""
 
@@ -232,8 +157,8 @@ class Route:
     """for WebSocket; None: there is none here"""
     http_upstream: Upstream | None = None
     """for requests without upgrade; None: they are refused"""
-    rewrite: Rewrite = Rewrite()
-    headers: HeaderRules = HeaderRules()
+    rewrite: Rewrite = field(default_factory=Rewrite)
+    headers: HeaderRules = field(default_factory=HeaderRules)
     dialects: tuple[Dialect, ...] = tuple(DIALECTS.values())
     """what clients may speak"""
     binary: BinaryRule = field(default_factory=BinaryRule)
@@ -245,7 +170,7 @@ class Route:
     alone where `binary` is base64 both ways"""
     location_scheme: LocationScheme = "auto"
     """how the address begins that the hixie dialects repeat"""
-    origins: Origins = Origins()
+    origins: Origins = field(default_factory=Origins)
     extensions: Extensions = "forward"
     unprefixed_headers: bool = False
     """whether the reply of hixie-76 also has the header names of hixie-75"""

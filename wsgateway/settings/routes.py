@@ -27,22 +27,8 @@ from wsgateway.settings.base import (
     UrlPath,
     default_name,
 )
-from wsgateway.settings.model import (
-    Extensions,
-    HeaderRules,
-    Keepalive,
-    LocationScheme,
-    Match,
-    Origins,
-    OverRate,
-    PathMatch,
-    Permission,
-    Rates,
-    Rewrite,
-    Route,
-    Timeouts,
-    Upstream,
-)
+from wsgateway.settings.model import Extensions, Keepalive, LocationScheme, OverRate, Rates, Route, Timeouts, Upstream
+from wsgateway.settings.routing import HeaderRules, Match, Origins, PathMatch, Permission, Rewrite
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.utf8 import InvalidUtf8
 
