@@ -9,7 +9,7 @@ translator keeps, with its encoder and its filters.
 
 import resource
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain, product, repeat
 from pathlib import Path
 
@@ -203,14 +203,49 @@ HOSTILE = [
 ]
 
 
+# How often it is measured, until it is little enough.
+LOOKS = 3
+
+
+def kept_bytes(make: Callable[[], Callable[[bytes], object]], reads: Iterable[bytes]) -> int:
+    """Return how many bytes are still allocated after what was made has got all reads: the least of several looks.
+
+    Each look is at one that is new, so what it keeps is in all of them. What is in some of them is somebody else's: the
+    thread in which pytest-xdist hears which tests are next takes some KiB for a list of them.
+    """
+    found: list[int] = []
+    while len(found) < LOOKS and min(found, default=KEPT_BYTES) >= KEPT_BYTES:
+        feed = make()
+        tracemalloc.start()
+        try:
+            for read in reads:
+                feed(read)
+            found.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    return min(found)
+
+
+@pytest.mark.parametrize(("busy_looks", "little"), [(0, True), (LOOKS - 1, True), (LOOKS, False)])
+def test_what_others_allocate_in_some_of_the_looks_does_not_count(busy_looks: int, little: bool) -> None:
+    looks = iter(range(LOOKS))
+    others: list[bytes] = []
+
+    def make() -> Callable[[bytes], object]:
+        busy = next(looks) < busy_looks
+        return lambda read: others.append(bytes(bytearray(KEPT_BYTES))) if busy else read
+
+    assert (kept_bytes(make, [b"x"]) < KEPT_BYTES) is little
+
+
 @pytest.mark.parametrize(("source", "target", "role", "reads"), HOSTILE)
 def test_a_translator_keeps_little_of_hostile_input(source: str, target: str, role: Role, reads: list[bytes]) -> None:
-    passing = direction(source, target, role, Terms(UNLIMITED))
-    tracemalloc.start()
-    try:
-        for read in reads:
+    def make() -> Callable[[bytes], object]:
+        passing = direction(source, target, role, Terms(UNLIMITED))
+
+        def feed(read: bytes) -> None:
             assert passing.feed(read).ending is None
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < KEPT_BYTES
+
+        return feed
+
+    assert kept_bytes(make, reads) < KEPT_BYTES
