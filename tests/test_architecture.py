@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "relay.closing": {"errors", "wire", "dialects"},
     "relay.endpoint": {"dialects", "relay.closing"},
     "relay.watch": {"errors", "wire", "relay.closing", "relay.endpoint"},
-    "relay.engine": {"errors", "wire", "dialects", "relay.closing", "relay.endpoint", "relay.watch"},
+    "relay.engine": {"errors", "wire", "dialects", "net", "relay.closing", "relay.endpoint", "relay.watch"},
     "relay": set(),
     "net": set(),
     "settings": {"errors", "wire", "dialects"},

@@ -2,6 +2,7 @@
 
 import ssl
 import warnings
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -310,12 +311,20 @@ async def test_a_handshake_that_does_not_come_is_cut_in_time(part: bytes, author
         assert line["why"] == "no TLS within 0.2 s"
 
 
-async def test_a_client_that_leaves_inside_its_handshake_is_not_called_refused(authority: Authority) -> None:
+@pytest.mark.parametrize("part", [b"", b"\x16", bytes.fromhex("160301 0200 01")], ids=["nothing", "a byte", "a head"])
+@pytest.mark.parametrize("way", [Peer.send_eof, Peer.close, Peer.reset], ids=["half-closed", "closed", "reset"])
+async def test_a_client_that_leaves_inside_its_handshake_is_not_called_refused(
+    part: bytes, way: Callable[[Peer], Awaitable[None] | None], authority: Authority
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
-        client = await gateway.connect(bytes.fromhex("160301 0200 01"))
-        await client.send_eof()
+        client = await gateway.connect(part)
+        leaving = way(client)
+        if leaving is not None:
+            await leaving
         line = await gateway.lines.line("left", client=client.name)
         assert (line["level"], line["why"]) == ("debug", "inside its TLS handshake")
+        assert not gateway.lines.every("refused")
+        assert not gateway.lines.every("lost")
 
 
 async def test_a_request_that_does_not_come_is_408_over_tls(authority: Authority) -> None:

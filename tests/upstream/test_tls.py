@@ -95,6 +95,24 @@ async def test_an_upstream_without_tls_is_502(authority: Authority) -> None:
         assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: the server does not speak TLS"
 
 
+@pytest.mark.parametrize("reads", [True, False], ids=["all read", "not all read"])
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+async def test_an_upstream_that_leaves_its_tls_handshake_is_502(reads: bool, reset: bool, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, target=trusting(authority), **HERE) as gateway:
+        client = await gateway.connect(MODERN.request)
+        behind = await upstream.accept()
+        await behind.stream.receive_some(1 << 20 if reads else 1)
+        if reset:
+            behind.reset()
+        else:
+            await behind.close()
+        assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+        line = await gateway.lines.line("upstream failed")
+        assert line["why"].startswith(
+            f"no TLS with wss://127.0.0.1:{upstream.port}: the server hung up on TLS 1.2 or 1.3"
+        )
+
+
 async def test_an_upstream_that_says_nothing_to_tls_is_504(authority: Authority) -> None:
     async with (
         Upstream() as upstream,

@@ -13,6 +13,7 @@ import trio
 
 from wsgateway.errors import HandshakeError
 from wsgateway.net.channel import Channel
+from wsgateway.net.failure import in_words
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response
 
@@ -91,7 +92,7 @@ async def accept(listener: socket.socket, serve: Serve, log: Log, connections: i
             with sock:
                 await serve(sock)
         except OSError as error:
-            log.debug("lost", why=str(error))
+            log.debug("lost", why=in_words(error))
         except Exception:
             log.exception("bug")
         finally:

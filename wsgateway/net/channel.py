@@ -7,9 +7,10 @@ import errno
 import select
 import socket
 import ssl
-from contextlib import suppress
 
 import trio
+
+from wsgateway.net.failure import gone, is_gone
 
 # Out of descriptors or memory.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -18,7 +19,8 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Channel:
     """Reads and writes one connected socket, plain or TLS, which stays the caller's.
 
-    One task may receive while another sends.
+    One task may receive while another sends. Over TLS a peer that is gone is the end for who receives, also if its
+    kernel has sent a reset (see `failure`); who sends gets the same ConnectionResetError, whatever OpenSSL calls it.
     """
 
     __slots__ = ("sock",)
@@ -32,22 +34,29 @@ class Channel:
         await trio.lowlevel.checkpoint()  # bytes that are always there must not hold the loop, nor any deadline
         while True:
             try:
-                return self.sock.recv(limit)
+                return self._receive_now(limit)
             except (BlockingIOError, ssl.SSLWantReadError):
                 await trio.lowlevel.wait_readable(self.sock)
             except ssl.SSLWantWriteError:
                 await trio.sleep(_LOOK_AGAIN_SECONDS)
-            except ssl.SSLZeroReturnError:
-                return b""  # the end of a peer that comes behind our own, which Python takes for a fault
 
     def ready(self, limit: int) -> bytes | None:
         """As `receive`, of what is there already; None: nothing is."""
         try:
-            return self.sock.recv(limit)
+            return self._receive_now(limit)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
-        except ssl.SSLZeroReturnError:
-            return b""
+
+    def _receive_now(self, limit: int) -> bytes:
+        try:
+            return self.sock.recv(limit)
+        except OSError as error:
+            if self._lost_tls(error):
+                return b""
+            raise
+
+    def _lost_tls(self, error: OSError) -> bool:
+        return isinstance(self.sock, ssl.SSLSocket) and is_gone(error)
 
     async def peek(self, limit: int, beyond: int) -> bytes:
         """What is there to be received, `limit` at most, as soon as it is more than `beyond` bytes, or will never be.
@@ -103,13 +112,23 @@ class Channel:
                 await trio.lowlevel.wait_writable(self.sock)
             except ssl.SSLWantReadError:
                 await trio.sleep(_LOOK_AGAIN_SECONDS)
+            except OSError as error:
+                if self._lost_tls(error):
+                    raise gone() from None
+                raise
 
     def end(self) -> None:
         """Says that nothing more will be sent. Raises OSError if the connection is lost."""
         if isinstance(self.sock, ssl.SSLSocket):
             # Our end is said then. Python asks for the peer's at once, and fails if it is not the next that comes.
-            with suppress(ssl.SSLError):
+            try:
                 self.sock.unwrap()
+            except ssl.SSLError:
+                return
+            except OSError as error:
+                if is_gone(error):
+                    raise gone() from None
+                raise
         else:
             self.sock.shutdown(socket.SHUT_WR)
 
@@ -133,14 +152,17 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
     """Makes TLS of a connected, non-blocking socket, as its client or as its server: the context is for one of them.
 
     A client asks for the name of a server, or for none. The socket that was given must not be used any more. Needs a
-    deadline. Raises OSError (ssl.SSLError too) if the peer cannot be trusted or does not speak TLS; the connection is
-    closed then.
+    deadline. Raises ssl.SSLError if the peer cannot be trusted or does not speak TLS, ConnectionResetError if it is
+    gone, and OSError for what we lack; the connection is closed then.
     """
     server_side = context.protocol is ssl.PROTOCOL_TLS_SERVER
-    secure = context.wrap_socket(
-        sock, server_side=server_side, server_hostname=server_name, do_handshake_on_connect=False
-    )
+    ours = sock
     try:
+        # Raises if the peer has sent a reset already. `wrap_socket` has three ways to say so; one leaves a socket open.
+        sock.getpeername()
+        ours = secure = context.wrap_socket(
+            sock, server_side=server_side, server_hostname=server_name, do_handshake_on_connect=False
+        )
         while True:
             try:
                 secure.do_handshake()
@@ -150,8 +172,10 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
                 await trio.lowlevel.wait_writable(secure)
             else:
                 return secure
-    except BaseException:
-        secure.close()
+    except BaseException as error:
+        ours.close()
+        if isinstance(error, OSError) and is_gone(error):
+            raise gone() from None
         raise
 
 

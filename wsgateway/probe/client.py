@@ -13,6 +13,7 @@ from wsgateway.dialects import Asking, Dialect, Limits, Side
 from wsgateway.dialects.base import CHALLENGE, PROOF, Decoder, Dissector, Encoder
 from wsgateway.errors import ProtocolError, UpstreamError
 from wsgateway.net.channel import Channel, encrypt
+from wsgateway.net.failure import in_words
 from wsgateway.probe.address import Destination, ProbeError, destination
 from wsgateway.probe.encryption import DEFAULT_PROFILE, Encryption, encryption_of
 from wsgateway.probe.transcript import Line, Show, exchange_lines, frame_lines, printable, rest_lines
@@ -112,7 +113,7 @@ async def probe(question: Question, show: Show) -> Report:
         except (UpstreamError, ProtocolError) as error:
             report.error = str(error)
         except OSError as error:
-            report.error = f"connection lost: {error.strerror or error}"
+            report.error = f"connection lost: {in_words(error)}"
     if scope.cancelled_caught:
         report.error = f"no answer within {question.seconds:g} s"
     return report

@@ -22,6 +22,7 @@ import trio
 
 from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError
+from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint, Run
 from wsgateway.relay.watch import FOR_EVER, Patience, Watch
@@ -203,9 +204,12 @@ class Engine:
         except BlockingIOError:
             return
         except OSError as error:
-            if not isinstance(error, _WOULD_BLOCK):
+            if isinstance(error, _WOULD_BLOCK):
+                return
+            if endpoint.tls is None or not is_gone(error):
                 self._end(endpoint, error)
-            return
+                return
+            data = b""
         if endpoint.tls is not None and endpoint.tls.pending():
             self._decrypted.append(endpoint)
         size = len(data)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import trio
 
 from wsgateway.errors import HandshakeError, Problem, SettingsError, WsgatewayError
+from wsgateway.net.failure import in_words
 from wsgateway.net.newest import Newest
 from wsgateway.observe.log import Log
 from wsgateway.observe.tally import Tally
@@ -159,5 +160,5 @@ def _contexts(settings: Settings) -> tuple[dict[str, ssl.SSLContext | None], Con
         targets = [target for upstream in settings.upstreams.values() for target in upstream.targets]
         for_targets = client_contexts({target.tls for target in targets if target.secure})
     except OSError as error:
-        raise SettingsError([Problem(place, 0, 0, str(error.strerror or error))]) from None
+        raise SettingsError([Problem(place, 0, 0, in_words(error))]) from None
     return contexts, for_targets

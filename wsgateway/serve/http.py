@@ -21,6 +21,7 @@ import trio
 
 from wsgateway.errors import HandshakeError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel
+from wsgateway.net.failure import in_words
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import Visit, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import asked, decide
@@ -288,7 +289,7 @@ class Exchange:
         log = self._turn.gateway.log
         status = self._status or getattr(fault, "status", None)
         self._turn.gateway.tally.exchange(status)
-        why = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
+        why = in_words(fault) if isinstance(fault, OSError) else str(fault)
         (log.warning if isinstance(fault, UpstreamError) else log.info)(
             "http",
             client=str(self._turn.client),
@@ -337,6 +338,6 @@ def _fault_of_upstream(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UpstreamError(f"{what}: lost: {error.strerror or error}") from None
+        raise UpstreamError(f"{what}: lost: {in_words(error)}") from None
     except HandshakeError as error:
         raise UpstreamError(f"{what}: {error}") from None

@@ -20,6 +20,7 @@ from wsgateway.dialects import Answer, Answering, Offer, Side, recognise
 from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel, watch_over
+from wsgateway.net.failure import in_words
 from wsgateway.observe.log import LEVELS
 from wsgateway.observe.tally import Figures
 from wsgateway.policy.affinity import affinity
@@ -130,7 +131,7 @@ class Turn:
         except ClientLeftError as error:
             self.left("left", error, error.kind, level="debug")
         except OSError as error:
-            self.left("lost", error.strerror or error, "lost")
+            self.left("lost", in_words(error), "lost")
         except ProtocolError as error:  # too early or too late for an HTTP answer
             self.refused(error, None, "connection")
         except HandshakeError as error:
@@ -367,7 +368,7 @@ async def _receive(upstream: socket.socket) -> bytes:
     try:
         return await Channel(upstream).receive(READ_BYTES)
     except OSError as error:
-        raise HandshakeError(f"lost: {error.strerror}", 502) from None
+        raise HandshakeError(f"lost: {in_words(error)}", 502) from None
 
 
 @contextmanager

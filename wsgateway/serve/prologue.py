@@ -9,6 +9,7 @@ import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
 from wsgateway.net.channel import Channel, encrypt
+from wsgateway.net.failure import in_words, is_gone
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.gateway import ASKING_SECONDS, Entrance, Gateway, stops
 from wsgateway.settings.basics import UNIX
@@ -155,10 +156,12 @@ async def _peek(client: Client, beyond: int) -> bytes:
 async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
     try:
         secure = await encrypt(client.channel.sock, context, None)
-    except ssl.SSLEOFError:
-        raise ClientLeftError("inside its TLS handshake") from None
     except ssl.SSLError as error:
-        raise ProtocolError(f"no TLS: {error.reason or error}") from None
+        raise ProtocolError(f"no TLS: {in_words(error)}") from None
+    except OSError as error:
+        if is_gone(error):
+            raise ClientLeftError("inside its TLS handshake") from None
+        raise
     client.channel = Channel(secure)
     client.secure = True
     client.alpn = secure.selected_alpn_protocol()

@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.net.failure import in_words
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import Ended
@@ -196,4 +197,4 @@ def _how(ended: Ended | None, opened: Opened) -> tuple[str, str]:
         case ProtocolError() as fault:
             return "fault", f"{who}: {fault} ({fault.close_code})"
         case OSError() as error:
-            return "fault", f"{who}: {error.strerror}"
+            return "fault", f"{who}: {in_words(error)}"

@@ -8,6 +8,7 @@ import trio
 from wsgateway.dialects import Offer, Role, mask_keys
 from wsgateway.errors import HandshakeError, UpstreamError
 from wsgateway.net.channel import Channel
+from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import ActiveCheck
@@ -52,7 +53,7 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
         while (response := head.receive(await channel.receive(_READ_BYTES))) is None:
             continue
     except OSError as error:
-        raise UpstreamError(f"lost during a check: {error.strerror or error}") from None
+        raise UpstreamError(f"lost during a check: {in_words(error)}") from None
     except HandshakeError as error:
         raise UpstreamError(f"wrong answer to a check: {error}") from None
     if not 200 <= response.status < 400:

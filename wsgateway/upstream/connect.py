@@ -11,6 +11,7 @@ import trio
 
 from wsgateway.errors import HandshakeError, UpstreamError
 from wsgateway.net.channel import EXHAUSTED, Channel
+from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
 from wsgateway.upstream.resolve import addresses
@@ -56,7 +57,7 @@ def _telling(name: str, seconds: float, refused: dict[int, str]) -> Iterator[Non
     except trio.TooSlowError:
         raise UpstreamError(f"no connection to {name} within {seconds:.3g} s", 504, "unreachable") from None
     except OSError as error:
-        reasons = dict.fromkeys(refused.values()) or [_reason(error)]
+        reasons = dict.fromkeys(refused.values()) or [in_words(error)]
         raise UpstreamError(f"no connection to {name}: {', '.join(reasons)}", failure="unreachable") from None
 
 
@@ -73,7 +74,7 @@ async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int,
             exhausted = error
             over.set()
         except OSError as error:
-            refused[at] = _reason(error)
+            refused[at] = in_words(error)
             over.set()
         else:
             won.append((at, sock))
@@ -104,7 +105,7 @@ async def _dial(where: Address) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     except OSError as error:
         if error.errno in EXHAUSTED:
-            raise ExhaustedError(_reason(error)) from None
+            raise ExhaustedError(in_words(error)) from None
         raise
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
@@ -118,10 +119,6 @@ async def _dial(where: Address) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 async def introduce(
@@ -147,7 +144,7 @@ async def introduce(
         raise UpstreamError(f"{missing}: {error}", failure="unreachable") from None
     except OSError as error:
         sock.close()
-        why = explained(error, target.tls.profile, "targets[].tls.profile:") if target.secure else _reason(error)
+        why = explained(error, target.tls.profile, "targets[].tls.profile:") if target.secure else in_words(error)
         cure = "; set targets[].tls.ca, server_name or pin" if isinstance(error, ssl.SSLCertVerificationError) else ""
         raise UpstreamError(f"{missing}: {why}{cure}", failure="unreachable") from None
     except BaseException:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from wsgateway.dialects import Answer, Asking
 from wsgateway.errors import HandshakeError, UpstreamError
 from wsgateway.net.channel import Channel
+from wsgateway.net.failure import in_words
 from wsgateway.settings.pooling import AnswerLimits
 from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
 
@@ -54,7 +55,7 @@ async def shake_hands(channel: Channel, asking: Asking, limits: HeadLimits = _US
             early += await _some(channel)
         answer = asking.check(response, early[: asking.proof_bytes])
     except OSError as error:
-        raise UpstreamError(f"lost during the handshake: {error.strerror or error}") from None
+        raise UpstreamError(f"lost during the handshake: {in_words(error)}") from None
     except HandshakeError as error:
         raise UpstreamError(f"wrong handshake: {error}") from None
     return Agreement(answer, asking.secret, early[asking.proof_bytes :])

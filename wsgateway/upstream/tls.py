@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.net.channel import encrypt
+from wsgateway.net.failure import in_words, is_gone
 from wsgateway.net.profiles import PROFILES, restrict
 from wsgateway.settings.model import Target
 from wsgateway.settings.pooling import TargetTls
@@ -54,9 +55,11 @@ def client_context(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContex
         context.options |= _OP_LEGACY_SERVER_CONNECT
     if profile == "modern":
         context.verify_flags |= ssl.VERIFY_X509_STRICT
-    elif ca is not None:
+    else:
         # Python 3.13 and later set it. Authorities of one's own seldom have all that RFC 5280 asks of them.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # They also set this: what the file names is trusted, an authority between root and server too.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if anybody:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -153,15 +156,15 @@ def explained(error: OSError, profile: str, key: str) -> str:
         return error.verify_message.rstrip(".")
     deed = _deed(error)
     if deed is None:
-        reason = getattr(error, "reason", None)
-        return str(reason).replace("_", " ").lower() if reason else error.strerror or str(error)
+        words = in_words(error)
+        return words.replace("_", " ").lower() if isinstance(error, ssl.SSLError) else words
     offer = _OFFERS[profile]
     cure = _NO_CURE if offer.cure is None else f"{key} {offer.cure}"
     return deed.format(versions=offer.versions, older=offer.older, profile=profile, cure=cure)
 
 
 def _deed(error: OSError) -> str | None:
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError)):
+    if is_gone(error):
         return _HUNG_UP
     if isinstance(error, ssl.SSLCertVerificationError):
         return _WEAK

@@ -1,0 +1,97 @@
+"""A peer of TLS that ends its connection in every way there is, without reading what it is told."""
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from .certificates import Authority
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@contextmanager
+def connected(kind: str) -> Iterator[Pair]:
+    """Two ends of one connection, both non-blocking."""
+    if kind == "unix":
+        ours, theirs = socket.socketpair()
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            ours = socket.create_connection(listener.getsockname())
+            theirs, _ = listener.accept()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        yield ours, theirs
+
+
+@dataclass
+class Peer:
+    """Speaks TLS by two buffers, so that it reads from its socket when it is told to, and never by the way."""
+
+    sock: socket.socket
+    tls: ssl.SSLObject
+    incoming: ssl.MemoryBIO
+    outgoing: ssl.MemoryBIO
+
+    def read(self) -> None:
+        with suppress(BlockingIOError):
+            self.incoming.write(self.sock.recv(65536))
+
+    def flush(self, size: int | None = None) -> None:
+        """Sends what is to be sent, or so many bytes of it."""
+        self.sock.send(self.outgoing.read()[:size])
+
+    def reset(self) -> None:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def end(self) -> None:
+        """Sends a close_notify, and closes."""
+        with suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self.flush()
+        self.sock.close()
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def close_inside_a_record(self) -> None:
+        self.tls.write(b"half of it")
+        self.flush(7)
+        self.sock.close()
+
+
+ENDS: dict[str, Callable[[Peer], None]] = {
+    "a close_notify": Peer.end,
+    "an end without a word": Peer.close,
+    "an end inside a record": Peer.close_inside_a_record,
+    "a reset": Peer.reset,
+}
+
+
+def shaken(authority: Authority, pair: Pair, role: str, version: ssl.TLSVersion) -> tuple[ssl.SSLSocket, Peer]:
+    """Our end and the peer's behind their handshake, in which we play this role. Tickets are left unread by us."""
+    client, server = authority.client(), authority.server
+    server.minimum_version = server.maximum_version = version
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    if role == "client":
+        ours = client.wrap_socket(pair[0], server_hostname="localhost", do_handshake_on_connect=False)
+        peer = Peer(pair[1], server.wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing)
+    else:
+        ours = server.wrap_socket(pair[0], server_side=True, do_handshake_on_connect=False)
+        peer = Peer(pair[1], client.wrap_bio(incoming, outgoing, server_hostname="localhost"), incoming, outgoing)
+    done = False
+    while not done:
+        done = True
+        for shake in (ours.do_handshake, peer.tls.do_handshake):
+            try:
+                shake()
+            except ssl.SSLWantReadError:
+                done = False
+            peer.flush()
+        if not done:
+            peer.read()
+    return ours, peer
