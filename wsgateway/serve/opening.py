@@ -131,7 +131,10 @@ class Turn:
         except ClientLeftError as error:
             self.left("left", error, error.kind, level="debug")
         except OSError as error:
-            self.left("lost", in_words(error), "lost")
+            if self.head.begun or self.client.alpn == "h2":
+                self.left("lost", in_words(error), "lost")
+            else:  # such as the check of a load balancer, once a second
+                self.left("left", f"without a request: {in_words(error)}", "early", level="debug")
         except ProtocolError as error:  # too early or too late for an HTTP answer
             self.refused(error, None, "connection")
         except HandshakeError as error:
