@@ -31,11 +31,11 @@ upstreams:
 """
 
 
-def usage_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def usage_error(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What is said of a wrong command line; it must be wrong."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     assert caught.value.code == USAGE
     assert captured.out == ""
     assert captured.err.startswith("usage: wsgateway")
@@ -87,9 +87,9 @@ def problems(file: Path) -> str:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_usage_is_status_2_and_says_what_is_right(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    assert f"error: {said}" in usage_error(capsys, *arguments)
+    assert f"error: {said}" in usage_error(capfd, *arguments)
 
 
 def test_the_version_is_printed() -> None:
@@ -99,11 +99,11 @@ def test_the_version_is_printed() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (GOOD, f"wsgateway {__version__}\n", "")
 
 
-def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == GOOD
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out
     assert all(f"\n    {command} " in said for command in ("run", "check", "probe", "demo"))
 
 
@@ -111,9 +111,9 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
-def test_a_good_file_is_called_good(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+def test_a_good_file_is_called_good(capfd: pytest.CaptureFixture[str], file: Path) -> None:
     assert main(["check", str(file)]) == GOOD
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     assert captured.out == f"{file}: good\n"
     # The examples take the oldest dialects from everywhere, as the defaults do, and that is said of each.
     (warning,) = captured.err.splitlines()
@@ -122,62 +122,60 @@ def test_a_good_file_is_called_good(capsys: pytest.CaptureFixture[str], file: Pa
 
 
 def test_a_good_file_of_which_nothing_is_to_be_said_is_called_good_and_no_more(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "good.yaml"
     file.write_text(configuration(9, route="dialects: [rfc6455]"))
     assert main(["check", str(file)]) == GOOD
-    assert capsys.readouterr() == (f"{file}: good\n", "")
+    assert capfd.readouterr() == (f"{file}: good\n", "")
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_every_mistake_of_a_file_is_named_with_its_place(
-    capsys: pytest.CaptureFixture[str], command: str, bad: Path
+    capfd: pytest.CaptureFixture[str], command: str, bad: Path
 ) -> None:
     assert main([command, str(bad)]) == FAULT
-    assert capsys.readouterr() == ("", problems(bad))
+    assert capfd.readouterr() == ("", problems(bad))
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_a_file_that_is_no_yaml_is_one_problem(
-    capsys: pytest.CaptureFixture[str], command: str, tmp_path: Path
-) -> None:
+def test_a_file_that_is_no_yaml_is_one_problem(capfd: pytest.CaptureFixture[str], command: str, tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("version: 1\nlisteners: [\n")
     assert main([command, str(file)]) == FAULT
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"{file}:")
     assert captured.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_a_file_that_is_not_there_is_a_fault(capsys: pytest.CaptureFixture[str], command: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_a_fault(capfd: pytest.CaptureFixture[str], command: str, tmp_path: Path) -> None:
     file = tmp_path / "none.yaml"
     assert main([command, str(file)]) == FAULT
-    assert capsys.readouterr() == ("", f"{file}: cannot be read: No such file or directory\n")
+    assert capfd.readouterr() == ("", f"{file}: cannot be read: No such file or directory\n")
 
 
 # -- run -------------------------------------------------------------------------------------------------------
 
 
-def test_wrong_addresses_are_named_by_their_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_addresses_are_named_by_their_options(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--listen", "8080", "--upstream", "http://a"]) == FAULT
-    assert capsys.readouterr() == (
+    assert capfd.readouterr() == (
         "",
         "--listen: '8080' has no host; for every address of this machine write 0.0.0.0:8080 or [::]:8080\n"
         "--upstream: 'http://a' is not a ws:// or wss:// address\n",
     )
 
 
-def test_an_address_in_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_in_use_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         file = tmp_path / "gateway.yaml"
         file.write_text(configuration(9).replace("127.0.0.1:0", address))
         for arguments in ["run", str(file)], ["run", "--listen", address, "--upstream", "ws://127.0.0.1:9"]:
             assert main(arguments) == FAULT
-            assert capsys.readouterr() == ("", f"{address}: cannot listen: Address already in use\n")
+            assert capfd.readouterr() == ("", f"{address}: cannot listen: Address already in use\n")
 
 
 def test_a_gateway_between_two_addresses_serves_until_it_is_told_to_stop() -> None:

@@ -21,6 +21,7 @@ from wsgateway.errors import SettingsError
 from wsgateway.observe.ask import ask
 from wsgateway.observe.log import make_log
 from wsgateway.observe.status import table
+from wsgateway.observe.writer import Writer
 from wsgateway.policy.checks import Visitor
 from wsgateway.policy.explain import allowed, explain
 from wsgateway.policy.routes import Asked
@@ -40,6 +41,7 @@ from wsgateway.settings.findings import guess
 from wsgateway.settings.load import Source, load, read, single
 from wsgateway.settings.patterns import pin
 from wsgateway.settings.pooling import TargetProfile
+from wsgateway.settings.process import Logging
 from wsgateway.settings.units import seconds
 
 GOOD, FAULT = 0, 1
@@ -52,6 +54,13 @@ Value = TypeVar("Value")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line (that of the process, if none is given) and returns its exit status."""
     options = _parser().parse_args(arguments)
+    if not options.lasts:
+        return _performed(options)
+    with Writer.of_process() as options.writer:
+        return _performed(options)
+
+
+def _performed(options: argparse.Namespace) -> int:
     try:
         status: int = options.command(options)
     except (SettingsError, StartError, SuccessionError) as error:
@@ -70,13 +79,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="wsgateway", description="Lets every WebSocket client ever made talk to a modern backend."
     )
     parser.add_argument("--version", action="version", version=f"wsgateway {__version__}")
+    parser.set_defaults(lasts=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="serve, as a configuration file says or between two addresses")
     run.add_argument("file", nargs="?", metavar="FILE", help="the configuration, YAML")
     run.add_argument("--listen", metavar="HOST:PORT", help="without a file: where to listen, or unix:PATH")
     run.add_argument("--upstream", metavar="URL", help="without a file: the server behind, ws://HOST:PORT")
-    run.set_defaults(command=_run, usage=run)
+    run.set_defaults(command=_run, lasts=True, usage=run)
 
     check = commands.add_parser("check", help="read a configuration file and name all that is wrong with it")
     check.add_argument("file", metavar="FILE")
@@ -176,12 +186,13 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("demo", help="start a gateway, a server behind it and a page to look at")
     show.add_argument("--port", type=_port, default=8080, help="the gateway's, default: %(default)s")
     show.add_argument("--page-port", type=_port, default=8081, help="the page's, default: %(default)s", metavar="PORT")
-    show.set_defaults(command=_demo)
+    show.set_defaults(command=_demo, lasts=True)
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
-    supervisor = Supervisor(_reader(options))
+    writer: Writer = options.writer
+    supervisor = Supervisor(_reader(options), partial(make_log, writer=writer), dropped=lambda: writer.dropped)
     with _good_end():
         trio.run(supervisor.run)
     return GOOD
@@ -341,7 +352,7 @@ def _port(text: str) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    demo = Demo(options.port, options.page_port, make_log("warning", "text"))
+    demo = Demo(options.port, options.page_port, make_log(Logging("warning"), options.writer))
     with _good_end():
         print(demo, flush=True)
         trio.run(demo.run)

@@ -21,6 +21,21 @@ Failure = Literal["unreachable", "cut", "silent", "answer"]
 """how a target failed: no connection to it, with TLS if it has that; it hung up after a request, or its answer is none;
 no answer in time; or a status by which it says that it cannot serve"""
 
+# Of what a peer says, an error, an answer and a line of the log hold so much, however long the peer makes it.
+BRIEF_CHARACTERS = 200
+_CUT = " [...] "
+
+
+def brief(text: str, most: int = BRIEF_CHARACTERS) -> str:
+    """Return a text with at most so many characters, which must be 20 or more.
+
+    A longer one is cut in the middle: its beginning says what it is about, and its end often what was allowed.
+    """
+    if len(text) <= most:
+        return text
+    tail = most // 4 - len(_CUT) // 2
+    return text[: most - tail - len(_CUT)] + _CUT + text[-tail:]
+
 
 class WsgatewayError(Exception):
     """The base of all errors that wsgateway raises on purpose."""
@@ -33,7 +48,7 @@ class ProtocolError(WsgatewayError):
     """
 
     def __init__(self, message: str, close_code: int = 1002) -> None:
-        super().__init__(message)
+        super().__init__(brief(message))
         self.close_code = close_code
 
 
@@ -47,7 +62,7 @@ class HandshakeError(WsgatewayError):
     def __init__(
         self, message: str, status: int = 400, headers: tuple[tuple[str, str], ...] = (), kind: str = "request"
     ) -> None:
-        super().__init__(message)
+        super().__init__(brief(message))
         self.status = status
         self.headers = headers
         self.kind = kind
@@ -57,7 +72,7 @@ class UpstreamError(WsgatewayError):
     """The upstream cannot be used. `status` (502, 503 or 504) is what the client is told, and no more."""
 
     def __init__(self, message: str, status: int = 502, failure: Failure = "cut") -> None:
-        super().__init__(message)
+        super().__init__(brief(message))
         self.status = status
         self.failure: Failure = failure
 

@@ -9,8 +9,10 @@ import trio
 from wsgateway.demo.program import Demo
 from wsgateway.demo.upstream import Upstream
 from wsgateway.observe.log import Log, make_log
+from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
+from wsgateway.settings.process import Logging
 
 LOOPBACK = Address("127.0.0.1", 0)
 # More than anything here needs on a busy machine, and few enough that a hang is not mistaken for work.
@@ -25,7 +27,7 @@ async def patience() -> None:
 
 @pytest.fixture
 def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
-    yield make_log("error", "text")
+    yield make_log(Logging("error"), Writer(STANDARD_ERROR))
     assert "bug" not in capsys.readouterr().err
 
 

@@ -55,17 +55,17 @@ async def test_it_says_where_the_page_is_and_a_signal_ends_it_well(number: signa
 
 
 @pytest.mark.parametrize("option", ["--port", "--page-port"])
-def test_a_port_that_is_taken_is_one_line_and_a_fault(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken_is_one_line_and_a_fault(option: str, capfd: pytest.CaptureFixture[str]) -> None:
     (listener,) = listen(LOOPBACK)
     with listener:
         port = listener.getsockname()[1]
         assert main(["demo", "--port", "0", "--page-port", "0", option, str(port)]) == 1
-    assert capsys.readouterr().err == f"127.0.0.1:{port}: cannot listen: Address already in use\n"
+    assert capfd.readouterr().err == f"127.0.0.1:{port}: cannot listen: Address already in use\n"
 
 
 @pytest.mark.parametrize("port", ["65536", "-1", "http", ""])
-def test_what_is_no_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_port_is_wrong_usage(port: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["demo", f"--port={port}"])
     assert caught.value.code == 2
-    assert f"{port!r} is not a port, 0 to 65535" in capsys.readouterr().err
+    assert f"{port!r} is not a port, 0 to 65535" in capfd.readouterr().err

@@ -5,9 +5,10 @@ import socket
 import pytest
 import trio
 
+from tests.support import Lines
 from wsgateway.demo.server import REQUEST_SECONDS, Client, Reply, accept
 from wsgateway.errors import HandshakeError
-from wsgateway.observe.log import Log, make_log
+from wsgateway.observe.log import Log
 from wsgateway.serve.listeners import listen
 
 from .conftest import LOOPBACK
@@ -60,16 +61,17 @@ async def test_clients_beyond_the_bound_wait_until_there_is_a_place(log: Log) ->
     assert max(at_once) == 2
 
 
-async def test_a_bug_is_logged_and_costs_no_other_client(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_bug_is_logged_and_costs_no_other_client() -> None:
     async def serve(sock: socket.socket) -> None:
         raise ZeroDivisionError("a bug")
 
+    lines = Lines()
     (listener,) = listen(LOOPBACK)
     with listener:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(accept, listener, serve, make_log("error", "text"), 1)
+            nursery.start_soon(accept, listener, serve, lines.log(), 1)
             for _ in range(2):
                 async with await trio.open_tcp_stream(*listener.getsockname()) as stream:
                     assert await stream.receive_some() == b""
             nursery.cancel_scope.cancel()
-    assert capsys.readouterr().err.count("ZeroDivisionError: a bug") == 2
+    assert ["ZeroDivisionError: a bug" in line["exception"] for line in lines.every("bug")] == [True, True]

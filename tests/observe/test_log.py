@@ -1,56 +1,139 @@
-"""The log: what a line looks like, and that a log which cannot be written ends nothing."""
+"""The log: what a line looks like, and how long it may be."""
 
 import json
-import sys
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from wsgateway.observe.log import make_log
+from wsgateway.observe.log import TRACEBACK_CHARACTERS, Log, Whole, make_log
+from wsgateway.observe.writer import Writer
+from wsgateway.settings.process import Format, Logging
+
+Said = Callable[[], str]
 
 
-class Gone:
-    """A pipe whose reader has gone."""
+@pytest.fixture
+def made() -> Iterator[Callable[..., tuple[Log, Said]]]:
+    """Makes a log, and what gives all that it has written."""
+    fds: list[int] = []
 
-    def write(self, text: str) -> int:
-        raise BrokenPipeError(32, "Broken pipe")
+    def make(*logging: str, **more: int) -> tuple[Log, Said]:
+        reader, fd = os.pipe()
+        fds.extend((reader, fd))
+        writer = Writer(fd)
 
-    def flush(self) -> None:
-        raise BrokenPipeError(32, "Broken pipe")
+        def said() -> str:
+            assert writer.drain(10.0)
+            return os.read(reader, 1 << 20).decode()
+
+        return make_log(Logging(*logging, **more), writer), said  # type: ignore[arg-type]
+
+    yield make
+    for fd in fds:
+        os.close(fd)
 
 
-def test_a_line_of_text_has_its_time_its_level_and_its_event_first(capsys: pytest.CaptureFixture[str]) -> None:
-    make_log("info", "text").info("refused", why='a "b"', status=400)
-    line = capsys.readouterr().err
+Make = Callable[..., tuple[Log, Said]]
+
+
+def test_a_line_of_text_has_its_time_its_level_and_its_event_first(made: Make) -> None:
+    log, said = made("info", "text")
+    log.info("refused", why='a "b"', status=400)
+    line = said()
     assert line.startswith("timestamp=20")
     assert line.endswith(' level=info event=refused why="a \\"b\\"" status=400\n')
 
 
-def test_a_line_of_json_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
-    make_log("info", "json").info("refused", status=400)
-    line = json.loads(capsys.readouterr().err)
+def test_a_line_of_json_is_an_object(made: Make) -> None:
+    log, said = made("info", "json")
+    log.info("refused", status=400)
+    line = json.loads(said())
     assert (line["event"], line["level"], line["status"]) == ("refused", "info", 400)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_line_break_in_a_value_begins_no_line(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    make_log("info", form).info("refused", why="a\nevent=forged")  # type: ignore[arg-type]
-    assert capsys.readouterr().err.count("\n") == 1
+def test_a_line_break_in_a_value_begins_no_line(form: Format, made: Make) -> None:
+    log, said = made("info", form)
+    log.info("refused", why="a\nevent=forged")
+    assert said().count("\n") == 1
 
 
-def test_a_terminal_is_told_nothing_by_what_others_say(capsys: pytest.CaptureFixture[str]) -> None:
-    make_log("info", "text").info("refused", why="a\x1b[2J\rb\x00\x9b\u202e", name="Zo\xeb")
-    assert capsys.readouterr().err.endswith(" why=a\\x1b[2J\\rb\\x00\\x9b\\u202e name=Zo\xeb\n")
+def test_a_terminal_is_told_nothing_by_what_others_say(made: Make) -> None:
+    log, said = made("info", "text")
+    log.info("refused", why="a\x1b[2J\rb\x00\x9b\u202e", name="Zo\xeb")
+    assert said().endswith(" why=a\\x1b[2J\\rb\\x00\\x9b\\u202e name=Zo\xeb\n")
 
 
-def test_what_is_less_important_than_the_level_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    log = make_log("warning", "text")
+def test_what_is_less_important_than_the_level_is_not_logged(made: Make) -> None:
+    log, said = made("warning", "text")
     log.info("session")
     log.warning("upstream failed")
-    assert capsys.readouterr().err.count("event=") == 1
+    assert said().count("event=") == 1
 
 
-def test_a_log_that_nobody_reads_any_more_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", Gone())
-    log = make_log("info", "text")
-    log.info("session")
-    log.exception("bug")
+# -- what is long ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_of_a_long_value_a_line_has_the_beginning_and_the_end(form: Format, made: Make) -> None:
+    log, said = made("info", form)
+    log.info("refused", why="begin" + "x" * 70_000 + "end", status=400)
+    line = said()
+    value = json.loads(line)["why"] if form == "json" else line.partition('why="')[2].partition('"')[0]
+    assert value == "begin" + "x" * 141 + " [...] " + "x" * 44 + "end"
+    assert len(value) == 200
+    assert "400" in line.partition("end")[2]
+
+
+def test_a_value_that_is_just_short_enough_is_whole(made: Make) -> None:
+    log, said = made("info", "text")
+    log.info("refused", why="x" * 200)
+    assert said().endswith(f" why={'x' * 200}\n")
+
+
+def test_a_value_is_no_longer_for_what_must_be_spelled_out(made: Make) -> None:
+    log, said = made("info", "text")
+    log.info("refused", why="\x85" * 7_000)
+    assert said().count("x85") <= 200 / len("\\x85")
+
+
+def test_how_long_a_value_may_be_is_said_by_the_settings(made: Make) -> None:
+    log, said = made("info", "json", value_characters=50)
+    log.info("refused", why="x" * 51)
+    assert len(json.loads(said())["why"]) == 50
+
+
+def test_what_is_the_operators_own_is_whole(made: Make) -> None:
+    log, said = made("info", "json")
+    log.info("reload refused", why=Whole("x" * 5_000))
+    assert json.loads(said())["why"] == "x" * 5_000
+
+
+def test_a_traceback_has_room_but_is_not_endless(made: Make) -> None:
+    log, said = made("info", "json")
+    try:
+        raise ValueError("x" * 100_000)
+    except ValueError:
+        log.exception("bug")
+    traceback = json.loads(said())["exception"]
+    assert traceback.startswith("Traceback (most recent call last):\n")
+    assert len(traceback) == TRACEBACK_CHARACTERS
+
+
+# -- who does not read -------------------------------------------------------------------------------------------
+
+
+def test_a_log_that_is_read_again_says_how_many_lines_were_lost() -> None:
+    reader, fd = os.pipe()
+    writer = Writer(fd)
+    log = make_log(Logging("error", queue_bytes=1000), writer)
+    log.error("too long", why=Whole("x" * 1000))
+    log.error("next")
+    lines: list[str] = []
+    while len(lines) < 2:
+        lines += os.read(reader, 65536).decode().splitlines()
+    assert lines[0].endswith(" event=next")
+    assert lines[1].endswith(' level=error event="log lines dropped" lines=1')
+    for each in (reader, fd):
+        os.close(each)

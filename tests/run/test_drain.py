@@ -17,12 +17,14 @@ from tests.serve.exchanging import HTTP_GET, HTTP_OK, serving_http
 from tests.support import Lines, Peer, Running, Upstream, configuration, serving, switching, values
 from wsgateway.net.channel import Channel
 from wsgateway.observe.log import make_log
+from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
 from wsgateway.serve.gateway import ASKING_SECONDS, Gateway
 from wsgateway.serve.prologue import Client, ClientLeftError, read_request
 from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
+from wsgateway.settings.process import Logging
 from wsgateway.wire.heads import RequestHead
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -241,7 +243,7 @@ async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> No
     settings = parse(configuration(9, timeouts="close: 50ms", shutdown="spread: none"), "test.yaml")
     sockets = Listening({}).fitted(settings).shared()
     [[sock]] = sockets.values()
-    service = Service(settings, make_log("error", "text"), sockets)
+    service = Service(settings, make_log(Logging("error"), Writer(STANDARD_ERROR)), sockets)
     with socket.create_connection(sock.getsockname()) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         service.drain()
@@ -258,7 +260,7 @@ async def test_who_waits_is_left_to_others_who_accept_at_the_same_socket(address
     with socket.create_server(("127.0.0.1", 0)) as others:
         sock = others.dup()
         sock.setblocking(False)
-        service = Service(settings, make_log("error", "text"), {bind_address(address): [sock]})
+        service = Service(settings, make_log(Logging("error"), Writer(STANDARD_ERROR)), {bind_address(address): [sock]})
         with socket.create_connection(others.getsockname()) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             # At sockets of systemd there always are others: whoever is started next.

@@ -275,6 +275,16 @@ async def test_an_unknown_version_is_answered_by_those_that_are_known(version: s
         assert upstream.nobody_came()
 
 
+async def test_what_a_client_makes_long_is_neither_logged_nor_answered_in_whole() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        long = modern("Sec-WebSocket-Version: " + "\x80\x85" * 7000, without="Sec-WebSocket-Version")
+        head, body = await answer_of(gateway, long)
+        assert head.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
+        assert body.endswith(b", possible are 13, 8, 7, 6, 5, 4\n")
+        assert len(body) < 300
+        assert len((await gateway.lines.line("refused"))["why"]) == 200
+
+
 async def test_a_plain_request_is_told_what_is_spoken_here() -> None:
     # RFC 9110, 15.5.22.
     async with Upstream() as upstream, serving(upstream.port) as gateway:

@@ -11,12 +11,10 @@ from wsgateway.settings.model import (
     Keepalive,
     Listener,
     ListenerTls,
-    Logging,
     ProxyProtocol,
     Rates,
     Route,
     Settings,
-    Shutdown,
     Target,
     Timeouts,
     Upstream,
@@ -30,6 +28,7 @@ from wsgateway.settings.pooling import (
     Queue,
     TargetTls,
 )
+from wsgateway.settings.process import Logging, Shutdown
 from wsgateway.settings.routing import HeaderRules, Match, Origins, PathMatch, Rewrite
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
@@ -102,7 +101,7 @@ def test_a_small_file_is_filled_up_with_the_defaults() -> None:
         upstreams={"echo": ECHO},
         default_timeouts=timeouts,
         shutdown=Shutdown(30.0, 10.0, 1012),
-        logging=Logging("info", "text"),
+        logging=Logging("info", "text", 200, 1_048_576),
     )
 
 
@@ -192,7 +191,7 @@ upstreams:
   web: {targets: [{url: "ws://web/"}]}
   spare: {targets: [{url: "ws://spare"}]}
 shutdown: {drain: 2m, spread: none, close_code: 4000}
-logging: {level: debug, format: json}
+logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
 """
     rfc6455 = DIALECTS["rfc6455"]
     tls = TargetTls("/etc/wsgateway/ca.pem", "chat", "/etc/wsgateway/a.pem", "/etc/wsgateway/a.key")
@@ -307,7 +306,7 @@ logging: {level: debug, format: json}
         },
         default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
         shutdown=Shutdown(120.0, None, 4000),
-        logging=Logging("debug", "json"),
+        logging=Logging("debug", "json", 50, 65_536),
     )
 
 

@@ -12,6 +12,16 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         ("logging: {level: x}", "logging.level: 'x' is unknown; known are debug, info, warning, error"),
         ("logging: {level: 1}", "logging.level: 1 is unknown; known are debug, info, warning, error"),
         ("logging: {format: jsn}", "logging.format: 'jsn' is unknown; did you mean 'json'?"),
+        (
+            "logging: {value_length: 49}",
+            "logging.value_length: 49 is too small, at least 50 is allowed",
+        ),
+        (
+            "logging: {value_length: 65537}",
+            "logging.value_length: 65537 is too large, at most 65536 is allowed",
+        ),
+        ("logging: {queue: 63KiB}", "logging.queue: '63KiB' is too small, at least 64KiB is allowed"),
+        ("logging: {queue: 2GiB}", "logging.queue: '2GiB' is too large, at most 1GiB is allowed"),
         ("logging: {}\nloging: {}", "loging: this key is unknown; did you mean 'logging'?"),
         (
             "tls: on",

@@ -1,38 +1,47 @@
 """The log: one line for each session, and one for each connection that did not become a session.
 
-Lines go to the standard error stream, as systemd and containers want them: `event key=value ...`, or JSON.
+Lines go to the standard error stream, as systemd and containers want them: `event key=value ...`, or JSON. `writer` has
+the stream. Of a value that others can make long a line has its beginning and its end; the line itself is never cut.
 """
 
 import logging
-import sys
-from contextlib import suppress
-from typing import Literal, TextIO, cast
+from typing import TextIO, cast
 
 import structlog
 
+from wsgateway.errors import brief
+from wsgateway.observe.writer import Writer
+from wsgateway.settings.process import Logging
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+# A traceback of some hundred lines, which is ours, but may end with words of a peer.
+TRACEBACK_CHARACTERS = 16384
 
 Log = structlog.typing.FilteringBoundLogger
 
 
-class _Unfailing:
-    """A stream that loses what cannot be written: a log whose reader is gone must not end the sessions."""
+class Whole(str):
+    """A text of the operator or of ours, which the log does not cut."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    __slots__ = ()
 
-    def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
-        return len(text)
 
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
+def _cut(most: int) -> structlog.typing.Processor:
+    """Return what cuts the values of a line that are longer than so many characters."""
+
+    def one(key: str, value: object) -> object:
+        if not isinstance(value, str) or isinstance(value, Whole):
+            return value
+        return brief(value, TRACEBACK_CHARACTERS if key == "exception" else most)
+
+    def cut(_: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {key: one(key, value) for key, value in event.items()}
+
+    return cut
 
 
 def _escape(_: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Spells out what has no shape, as a terminal would obey it. Line breaks are the renderer's, and JSON's all."""
+    """Spell out what has no shape, as a terminal would obey it. Line breaks are the renderer's, and JSON's all."""
     return {
         key: "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in value)
         if isinstance(value, str) and not value.isprintable()
@@ -41,13 +50,17 @@ def _escape(_: object, method: str, event: structlog.typing.EventDict) -> struct
     }
 
 
-def make_log(level: str, form: Literal["text", "json"]) -> Log:
-    """A log that writes lines of this level and above. Levels are debug, info, warning and error."""
+def make_log(logging: Logging, writer: Writer) -> Log:
+    """Return a log of the level of the settings and above, whose lines a writer writes. When these can be written again
+    after some were lost, the log says how many."""
+    writer.queue_bytes = logging.queue_bytes
+    cut = _cut(logging.value_characters)
     renderers: list[structlog.typing.Processor] = (
         [structlog.processors.JSONRenderer()]
-        if form == "json"
+        if logging.format == "json"
         else [
             _escape,
+            cut,  # what was spelled out is longer now
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
         ]
     )
@@ -55,13 +68,15 @@ def make_log(level: str, form: Literal["text", "json"]) -> Log:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        cut,
         *renderers,
     ]
     lazy = structlog.wrap_logger(
-        structlog.WriteLogger(cast(TextIO, _Unfailing(sys.stderr))),
+        structlog.WriteLogger(cast(TextIO, writer)),
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[logging.level]),
         cache_logger_on_first_use=False,
     )
     log: Log = lazy.bind()  # otherwise every line would build a logger first
+    writer.flowing = lambda lost: log.error("log lines dropped", lines=lost)
     return log

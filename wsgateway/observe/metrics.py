@@ -133,6 +133,11 @@ COUNTERS = (
         "Exchanges of plain HTTP, by the class of the status.",
         ("status",),
     ),
+    Series(
+        "log_lines_dropped",
+        ("gateway", "log_lines_dropped"),
+        "Lines of the log that were lost, as nobody read it or it could not be written.",
+    ),
     Series("flash_policies", ("gateway", "policies"), "Questions of Flash Player for a policy that were answered."),
     Series(
         "target_served",

@@ -12,9 +12,9 @@ import trio
 
 from wsgateway.errors import SettingsError
 from wsgateway.observe.admin import Admin
-from wsgateway.observe.log import Log, make_log
+from wsgateway.observe.log import Log, Whole
 from wsgateway.observe.pages import pages
-from wsgateway.observe.status import Status, sentence
+from wsgateway.observe.status import Status, merged, sentence
 from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, StartError
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
@@ -37,24 +37,22 @@ LOOK_SECONDS = 1.0
 _CHANGES = 4
 
 
-def _log(logging: Logging) -> Log:
-    return make_log(logging.level, logging.format)
-
-
 class Supervisor:
     """A whole gateway, from its start to its end."""
 
     def __init__(
         self,
         read: Callable[[], Source],
-        make: Callable[[Logging], Log] = _log,
+        make: Callable[[Logging], Log],
         command: Sequence[str] = (),
         hung_seconds: float = HUNG_SECONDS,
+        dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`read` gives the configuration as it is now. `command` is what starts a successor: by default, what has
-        started this process."""
+        """`read` gives the configuration as it is now, `make` a log, of which `dropped` lines were lost. `command` is
+        what starts a successor: by default, what has started this process."""
         self._read = read
         self._make_log = make
+        self._dropped = dropped
         self._command = command or own_command()
         self._hung_seconds = hung_seconds
         self._changes = trio.CancelScope()
@@ -123,7 +121,7 @@ class Supervisor:
 
     def _tell_of(self, job: Job) -> None:
         for sentence_ in advice(job.settings):
-            self._log.warning("advice", why=sentence_)
+            self._log.warning("advice", why=Whole(sentence_))
         warn_of_few(share(job.settings, job.workers), self._limit, self._log)
 
     # -- signals ---------------------------------------------------------------------------------------------------
@@ -181,7 +179,7 @@ class Supervisor:
             new = Job(source, settings, old.listening.fitted(settings))
         except SettingsError as error:
             for problem in error.problems:
-                self._log.error("reload refused", why=str(problem))
+                self._log.error("reload refused", why=Whole(problem))
         else:
             await self._take(new)
         self._manager.tell("READY=1")
@@ -191,7 +189,7 @@ class Supervisor:
         try:
             await self._crew.change(new)
         except StartError as error:
-            self._log.error("reload refused", why=str(error))
+            self._log.error("reload refused", why=Whole(error))
             new.listening.close_what_is_not_in(old.listening)
             return
         self._job = new
@@ -251,7 +249,8 @@ class Supervisor:
 
     async def _status(self) -> Status:
         await self._crew.look()
-        return self._crew.status()
+        status = self._crew.status()
+        return {**status, "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}])}
 
 
 def _passed_by_systemd() -> Listening:

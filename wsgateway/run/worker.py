@@ -11,6 +11,7 @@ import trio
 
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
+from wsgateway.observe.writer import Writer
 from wsgateway.run.control import Control, Message
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
@@ -27,8 +28,9 @@ LAST_WORD_SECONDS = 1.0
 class Worker:
     """A service, and the line by which it is told what to do."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, writer: Writer) -> None:
         self._control = control
+        self._writer = writer
 
     async def run(self) -> int:
         """Serves until it is told to end, or its supervisor is gone. Returns the exit status of the process."""
@@ -44,7 +46,7 @@ class Worker:
             if order is None:
                 return 0
             settings, listening = _configuration(order)
-            log = make_log(settings.logging.level, settings.logging.format)
+            log = make_log(settings.logging, self._writer)
             service = Service(settings, log, listening.shared())
         except (SettingsError, OSError) as error:
             await self._say(is_="refused", why=str(error))
@@ -102,7 +104,8 @@ class Worker:
 
     async def _report(self, service: Service) -> None:
         age = trio.current_time() - service.beat()
-        await self._say(is_="report", age=age, status=service.status())
+        status = {**service.status(), "log_lines_dropped": self._writer.dropped}
+        await self._say(is_="report", age=age, status=status)
 
     async def _say(self, is_: str, **more: object) -> None:
         try:
@@ -121,8 +124,9 @@ def main() -> int:
     """Runs the process; the line's descriptor is its argument."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    control = Control(socket.socket(fileno=int(sys.argv[1])))
-    return trio.run(Worker(control).run)
+    with Writer.of_process() as writer:
+        control = Control(socket.socket(fileno=int(sys.argv[1])))
+        return trio.run(Worker(control, writer).run)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,10 @@ class Logging:
 
     level: Level = "info"
     format: Format = "text"
+    value_characters: int = 200
+    """how much a line has of a value that others can make long"""
+    queue_bytes: int = 1024 * 1024
+    """how much may wait in each process for whoever reads the log"""
 
 
 @dataclass(frozen=True, slots=True)

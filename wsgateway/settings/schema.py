@@ -21,7 +21,9 @@ from wsgateway.settings.base import (
     DurationOrNone,
     HostName,
     Net,
+    QueueSize,
     Section,
+    ValueLength,
     Version,
     Workers,
 )
@@ -79,6 +81,16 @@ class LoggingSection(Section):
 
     level: Level = Field(default=_LOGGING.level, description="The least important that is logged.")
     format: Format = Field(default=_LOGGING.format, description="Lines for people, or an object of JSON per line.")
+    value_characters: ValueLength = Field(
+        default=_LOGGING.value_characters,
+        alias="value_length",
+        description="How many characters of a value a line has, from 50 to 65536; longer values are cut.",
+    )
+    queue_bytes: QueueSize = Field(
+        default=_LOGGING.queue_bytes,
+        alias="queue",
+        description="How much of the log may wait in each process for its reader, from 64KiB to 1GiB; more is dropped.",
+    )
 
 
 class AdminSection(Section):

@@ -1,0 +1,174 @@
+"""The standard error stream of a process, written by a thread of its own.
+
+A reader that stands still must not stop the process: a pager, a log driver that is stuck, a terminal after Ctrl-S. So
+`write` never waits. Lines wait in a queue of bounded size. What does not fit is dropped and counted, and so is what
+cannot be written at all, on a full disk or to a pipe without a reader.
+"""
+
+import atexit
+import io
+import os
+import select
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO, cast
+
+STANDARD_ERROR = 2
+# Some thousand lines: what a gateway logs in the seconds for which a reader may be late.
+QUEUE_BYTES = 1024 * 1024
+# For the last lines of a process that ends. It is less than the second that a supervisor gives its workers to end.
+LAST_LINES_SECONDS = 0.5
+# A pipe takes so much at once (PIPE_BUF), and lines of several processes do not mix.
+_AT_ONCE_BYTES = select.PIPE_BUF
+
+
+class Writer(io.TextIOBase):
+    """A text stream that never makes its user wait. Any thread may write."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, fd: int, queue_bytes: int = QUEUE_BYTES) -> None:
+        """Write to a descriptor, which stays the caller's; `queue_bytes` may be changed at any time."""
+        self.queue_bytes = queue_bytes
+        self.dropped = 0
+        """lines that were lost"""
+        self.flowing: Callable[[int], object] = lambda lost: None
+        """told how many lines were lost, by the thread of the writer, as soon as lines can be written again"""
+        self._fd = fd
+        # A signal handler may write while its thread does.
+        self._news = threading.Condition(threading.RLock())
+        self._queue: deque[bytes] = deque()
+        self._waiting_bytes = 0  # of the queue, and of what is being written
+        self._unfinished = ""  # the beginning of a line
+        self._told = 0  # of the dropped lines
+        self._broken = False  # whether the last thing that was written is half a line
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    @contextmanager
+    def of_process(cls) -> Iterator["Writer"]:
+        """Have a writer for all that this process writes to its standard error, warnings and tracebacks of Python, too.
+
+        What is left at the end has half a second to be read. A bug that leaves the block ends the process, and its
+        traceback still goes through the writer.
+        """
+        _open_standard_streams()
+        writer, before = cls(STANDARD_ERROR), sys.stderr
+        sys.stderr = cast(TextIO, writer)
+        atexit.register(writer.drain)
+        bug = False
+        try:
+            yield writer
+        except Exception:
+            bug = True
+            raise
+        finally:
+            if not bug:
+                writer.drain()
+                sys.stderr = before
+                atexit.unregister(writer.drain)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def isatty(self) -> bool:
+        return os.isatty(self._fd)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        """Put text into the queue, line by line; the beginning of a line waits for its end. Never waits."""
+        with self._news:
+            *lines, self._unfinished = (self._unfinished + text).split("\n")
+            for line in lines:
+                self._put(line + "\n")
+            if len(self._unfinished) > _AT_ONCE_BYTES:
+                self._put_unfinished()
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: what is written is on its way."""
+
+    def drain(self, seconds: float = LAST_LINES_SECONDS) -> bool:
+        """Wait until all is written, so many seconds at most. Return whether it is."""
+        with self._news:
+            self._put_unfinished()
+            return self._news.wait_for(lambda: not self._waiting_bytes, seconds)
+
+    def _put_unfinished(self) -> None:
+        text, self._unfinished = self._unfinished, ""
+        if text:
+            self._put(text)
+
+    def _put(self, text: str) -> None:
+        data = text.encode(self.encoding, self.errors)
+        if self._waiting_bytes + len(data) > self.queue_bytes:
+            self.dropped += 1
+            return
+        self._queue.append(data)
+        self._waiting_bytes += len(data)
+        self._news.notify_all()
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="log", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # there can be no more threads: it is tried again with the next line
+                return
+            self._thread = thread
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._queue)
+                lines = self._take()
+            written = self._written(b"".join(lines))
+            with self._news:
+                self._waiting_bytes -= sum(map(len, lines))
+                self._news.notify_all()
+                if not written:
+                    self.dropped += len(lines)
+                    continue
+                lost = self.dropped - self._told
+                if not lost or self._waiting_bytes > self.queue_bytes // 2:
+                    continue
+                self._told = self.dropped
+            self.flowing(lost)
+
+    def _take(self) -> list[bytes]:
+        lines = [self._queue.popleft()]
+        size = len(lines[0])
+        while self._queue and (size := size + len(self._queue[0])) <= _AT_ONCE_BYTES:
+            lines.append(self._queue.popleft())
+        return lines
+
+    def _written(self, data: bytes) -> bool:
+        """Write it all, for as long as that takes. Return False if it cannot be written."""
+        if self._broken:
+            data = b"\n" + data
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._fd, left) :]
+            except BlockingIOError:  # another process that has the same stream wants it so
+                room = select.poll()
+                room.register(self._fd, select.POLLOUT)
+                room.poll()
+            except OSError:
+                self._broken = self._broken or len(left) < len(data)
+                return False
+        self._broken = False
+        return True
+
+
+def _open_standard_streams() -> None:
+    """Open those that are closed, as nothing: else the next file or socket would take their place."""
+    for fd in range(STANDARD_ERROR + 1):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # which is the lowest that is free: this one
