@@ -16,7 +16,7 @@ import trio
 
 from wsgateway import __version__
 from wsgateway.demo.program import Demo
-from wsgateway.dialects import DIALECTS, Dialect, Headers
+from wsgateway.dialects import DIALECTS, Dialect, Headers, Request
 from wsgateway.errors import SettingsError
 from wsgateway.observe.ask import ask
 from wsgateway.observe.log import make_log
@@ -24,7 +24,7 @@ from wsgateway.observe.status import table
 from wsgateway.observe.writer import Writer
 from wsgateway.policy.checks import Visitor
 from wsgateway.policy.explain import allowed, explain
-from wsgateway.policy.routes import Asked
+from wsgateway.policy.routes import asked
 from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import Question, Report, probe
 from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
@@ -238,8 +238,9 @@ def _explain(options: argparse.Namespace) -> int:
     if listener not in names:
         options.usage.error(f"{listener!r} is no listener; {guess(listener, names)}")
     protocols = [("Sec-WebSocket-Protocol", ", ".join(options.subprotocol))] if options.subprotocol else []
-    headers = Headers([*options.header, *protocols])
-    what = Asked(listener, url.netloc.rpartition("@")[2], url.path or "/", url.scheme in ("ws", "wss"), headers)
+    upgrade = [("Upgrade", "websocket")] if url.scheme in ("ws", "wss") else []
+    headers = Headers([*options.header, *protocols, *upgrade])
+    what = asked(Request(url.path or "/", headers), listener, url.netloc.rpartition("@")[2])
     visitor = Visitor(DIALECTS[options.dialect], options.origin)
     print(*explain(settings, what, visitor), sep="\n")
     return GOOD if allowed(settings, what, visitor) else FAULT

@@ -103,6 +103,13 @@ def test_plain_http_where_there_is_websocket_alone_is_426() -> None:
     ]
 
 
+def test_a_path_that_may_lead_out_of_a_route_is_400() -> None:
+    assert said("/chat/..;/admin", "a.example", True) == [
+        "no route is asked: 400, the path has a segment that is . or .., which may lead out of a route",
+        "False",
+    ]
+
+
 def test_what_no_route_takes_is_404() -> None:
     assert said("/x", "a.example", True) == [
         "routes[0] chat: no, it does not take the path /x",

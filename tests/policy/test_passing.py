@@ -57,12 +57,29 @@ TOLD = [
         ("/chat", "/v1", "/chat/room?x", "/v1/room?x"),
         ("/chat", "/v1", "/chat", "/v1/"),
         ("/chat", "/v1", "/news", "/v1/news"),
+        # The rest goes on as it was sent.
+        ("/chat", "", "/%63hat/r%6Fom", "/r%6Fom"),
+        ("/chat", "", "//chat//room?//", "//room?//"),
+        ("/chat", "/v1", "//ch%61t", "/v1/"),
+        ("", "/v1", "//%63hat", "/v1//%63hat"),
     ],
 )
 def test_a_path_is_rewritten_by_whole_segments_and_keeps_its_query(
     strip: str, add: str, target: str, expected: str
 ) -> None:
     assert rewritten(Rewrite(strip, add), target) == expected
+
+
+@pytest.mark.parametrize(
+    ("strip", "add", "target", "expected"),
+    [
+        ("", "", "//%63hat//r%6F%2fom?%61//b", "/chat/ro%2Fom?%61//b"),
+        ("/chat", "", "//%63hat//r%6Fom", "/room"),
+        ("/chat", "/v1", "//%63hat", "/v1/"),
+    ],
+)
+def test_a_path_may_go_on_as_it_was_compared_with_the_routes(strip: str, add: str, target: str, expected: str) -> None:
+    assert rewritten(Rewrite(strip, add, "normalised"), target) == expected
 
 
 # -- the host --------------------------------------------------------------------------------------------------

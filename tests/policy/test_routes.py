@@ -1,4 +1,4 @@
-"""Which route a request takes: the first of which all is true, with its path as the client wrote it."""
+"""Which route a request takes: the first of which all is true, whichever way the client spells its path."""
 
 import re
 from typing import Any
@@ -45,6 +45,12 @@ ROUTES = (
         ("/news/", "slash"),
         ("/news/today", "slash"),
         ("/caf%C3%A9/x", "encoded"),
+        # As servers read them, so that no spelling of a path slips past its route into one that takes all.
+        ("/caf%c3%a9", "encoded"),
+        ("/%63hat", "exact"),
+        ("//chat", "exact"),
+        ("/chat//room", "deep"),
+        ("/ch%61t/ro%6Fm/%31", "deep"),
     ],
 )
 def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
@@ -61,9 +67,8 @@ def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
         "/x/chat",
         "/newspaper",
         "/?/chat",
-        "/%63hat",  # compared as it stands: who decodes it decodes what a route behind it would not
-        "/caf%c3%a9",
-        "//chat",
+        "/%2563hat",  # no character is decoded twice
+        "/chat%2Froom",  # a slash that is encoded is none
     ],
 )
 def test_a_target_that_no_route_takes_is_404(target: str) -> None:

@@ -39,6 +39,12 @@ async def serving_http(upstream: int, **options: str) -> AsyncIterator[Running]:
         yield running
 
 
+# What may lead out of a route, behind the path that it takes: for any server, or for some.
+LEAVING = [
+    "/..", "/../admin", "/./x", "/%2e%2E/admin", "/..%2fadmin", "%2f..", "/..\\admin", "%5C.%2e?x", "/..;/admin",
+    "/..;x=1/admin", "/%2e%2e;/admin", "/.;/x", "/%252e%252e/admin", "/%c0%ae%c0%ae/admin", "/..%c0%afadmin",
+    "/..%c1%9cadmin", "/..%00", "/a%00",
+]  # fmt: skip
 HTTP_GET = head_of("GET / HTTP/1.1", "Host: example.com")
 HTTP_OK = head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok"
 

@@ -102,7 +102,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "rewrite: {strip: /chat}",
-        "13: routes[0].rewrite.strip: this key is unknown; known are strip_prefix, add_prefix",
+        "13: routes[0].rewrite.strip: this key is unknown; known are strip_prefix, add_prefix, path",
     ),
     (
         "headers: {set: {Host: a}}",
@@ -154,6 +154,15 @@ MISTAKES: list[tuple[str, ...]] = [
     (
         'headers: {set: {A: "dialect}"}}',
         "22: routes[0].headers.set.A: 'dialect}' has a brace that is not closed, or not opened",
+    ),
+    (
+        "match: {path: {prefix: /a/../b}}",
+        "26: routes[0].match.path.prefix: '/a/../b' is a path that no request may have: the path has a segment that is"
+        " . or .., which may lead out of a route",
+    ),
+    (
+        "rewrite: {path: raw}",
+        "19: routes[0].rewrite.path: 'raw' is unknown; known are as_sent, normalised",
     ),
     (
         "headers: {set: [A]}",
@@ -258,6 +267,13 @@ def test_a_host_is_kept_as_it_is_compared(written: str, host: str) -> None:
 @pytest.mark.parametrize(("written", "upgrade"), [("true", True), ("false", False)])
 def test_a_route_may_want_an_upgrade_or_none(written: str, upgrade: bool) -> None:
     assert route(f"match: {{path: {{prefix: /}}, upgrade: {written}}}").match.upgrade is upgrade
+
+
+def test_paths_of_a_route_are_kept_as_they_are_compared() -> None:
+    assert route("match: {path: {prefix: //%63hat/}}").match.path == PathMatch(prefix="/chat/")
+    assert route("match: {path: {exact: /caf%c3%a9}}").match.path == PathMatch(exact="/caf%C3%A9")
+    assert route("rewrite: {strip_prefix: /%61//b, add_prefix: //c}").rewrite == Rewrite("/a/b", "//c", "as_sent")
+    assert route("rewrite: {path: normalised}").rewrite == Rewrite("", "", "normalised")
 
 
 def test_half_of_a_rewrite_will_do() -> None:

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 
+from wsgateway.errors import HandshakeError
 from wsgateway.policy.checks import Visitor, results
 from wsgateway.policy.routes import Asked, mismatches
 from wsgateway.settings.model import Route, Settings, Target, Upstream
+from wsgateway.wire.paths import check_path
 
 
 def explain(settings: Settings, what: Asked, visitor: Visitor) -> Iterator[str]:
     """The routes in their order up to the one that takes the request, what its checks say, and where it leads."""
+    refusal = _refusal(what)
+    if refusal is not None:
+        yield f"no route is asked: {refusal.status}, {refusal}"
+        return
     for number, route in enumerate(settings.routes):
         wrong = list(mismatches(route.match, what))
         if wrong:
@@ -22,11 +28,22 @@ def explain(settings: Settings, what: Asked, visitor: Visitor) -> Iterator[str]:
 
 def allowed(settings: Settings, what: Asked, visitor: Visitor) -> bool:
     """Whether the request would reach an upstream."""
+    if _refusal(what) is not None:
+        return False
     for route in settings.routes:
         if not any(mismatches(route.match, what)):
             passed = all(error is None for _, error in results(route, visitor))
             return passed if what.upgrade else route.http_upstream is not None
     return False
+
+
+def _refusal(what: Asked) -> HandshakeError | None:
+    """What a request is told before any route is asked."""
+    try:
+        check_path(what.path)
+    except HandshakeError as error:
+        return error
+    return None
 
 
 def _websocket(route: Route, visitor: Visitor) -> Iterator[str]:

@@ -9,6 +9,7 @@ from wsgateway.policy.forwarded import Identity
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.settings.routing import HeaderRules, Rewrite
+from wsgateway.wire.paths import behind, normalised
 
 # What says who the client is. Ours alone reaches an upstream, also where ours has none of a name.
 _OURS = frozenset(
@@ -104,11 +105,14 @@ def _origin(route: Route, origin: str | None, visit: Visit) -> str | None:
 
 
 def rewritten(rewrite: Rewrite, target: str) -> str:
-    """A path and query, as the upstream gets it. A prefix that is not there is not taken away."""
+    """Return a path and query as the upstream gets it. A prefix that is not there is not taken away."""
     path, mark, query = target.partition("?")
+    if rewrite.path == "normalised":
+        path = normalised(path)
     stem = rewrite.strip_prefix.rstrip("/")
-    if stem and (path == stem or path.startswith(stem + "/")):
-        path = path[len(stem) :] or "/"
+    rest = behind(path, stem) if stem else None
+    if rest is not None:
+        path = rest or "/"
     return rewrite.add_prefix.rstrip("/") + path + mark + query
 
 

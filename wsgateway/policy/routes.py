@@ -8,6 +8,7 @@ from wsgateway.errors import HandshakeError
 from wsgateway.settings.model import Route
 from wsgateway.settings.routing import Match
 from wsgateway.wire.exchange import asks_for_websocket
+from wsgateway.wire.paths import normalised
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Asked:
     host: str
     """for which it asked, with a port or without"""
     path: str
-    """without the query, percent-encoded"""
+    """without the query, normalised: see `wsgateway.wire.paths`"""
     upgrade: bool
     """whether it asks for WebSocket"""
     headers: Headers
@@ -38,7 +39,7 @@ class Asked:
 
 def asked(request: Request, listener: str, host: str) -> Asked:
     """What a request asks for; `host` is what counts as its Host."""
-    path = request.target.partition("?")[0]
+    path = normalised(request.target.partition("?")[0])
     return Asked(listener, host, path, asks_for_websocket(request), request.headers)
 
 

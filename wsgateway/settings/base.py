@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from wsgateway.dialects import Dialect
+from wsgateway.errors import HandshakeError
 from wsgateway.settings.addresses import admin_address, bind_address, domain, port, server_name, target
 from wsgateway.settings.basics import Address, Network, Peers, Rate, SystemdSocket, UnixAddress
 from wsgateway.settings.dialects import dialect, dialects
@@ -35,6 +36,7 @@ from wsgateway.settings.patterns import (
 from wsgateway.settings.pooling import Balance, BalanceMethod, HashSource
 from wsgateway.settings.units import KIB, MIB, byte_count, percent, seconds
 from wsgateway.wire.closecodes import RFC6455_CODES
+from wsgateway.wire.paths import check_path
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
 _MOST_MESSAGE_BYTES = 2**62
@@ -65,6 +67,10 @@ def _path(text: str) -> str:
         raise ValueError(f"{seen(text)} is not a path; write spaces and all that is not ASCII percent-encoded")
     if "?" in text or "#" in text:
         raise ValueError(f"{seen(text)} is not a path, which ends before '?' or '#'")
+    try:
+        check_path(text)
+    except HandshakeError as error:
+        raise ValueError(f"{seen(text)} is a path that no request may have: {error}") from None
     return text
 
 

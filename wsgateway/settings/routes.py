@@ -28,8 +28,9 @@ from wsgateway.settings.base import (
     default_name,
 )
 from wsgateway.settings.model import Extensions, Keepalive, LocationScheme, OverRate, Rates, Route, Timeouts, Upstream
-from wsgateway.settings.routing import HeaderRules, Match, Origins, PathMatch, Permission, Rewrite
+from wsgateway.settings.routing import HeaderRules, Match, Origins, PathForm, PathMatch, Permission, Rewrite
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
+from wsgateway.wire.paths import normalised
 from wsgateway.wire.utf8 import InvalidUtf8
 
 # The defaults stand where they are explained.
@@ -39,6 +40,7 @@ _LIMITS = Limits()
 _RATES = Rates()
 _BINARY = BinaryRule()
 _ORIGINS = Origins()
+_REWRITE = Rewrite()
 
 
 # -- what a route may override ---------------------------------------------------------------------------------
@@ -210,6 +212,14 @@ class PathSection(Section):
             raise ValueError(f"{seen}, exactly one of them is needed")
         return self
 
+    def match(self) -> PathMatch:
+        """The match. Paths are in the form in which they are compared."""
+        if self.regex is not None:
+            return PathMatch(regex=self.regex)
+        if "prefix" in self.model_fields_set:
+            return PathMatch(prefix=normalised(self.prefix))
+        return PathMatch(exact=normalised(self.exact))
+
 
 class MatchSection(Section):
     """Which requests a route takes: those for which all keys are true."""
@@ -226,7 +236,7 @@ class MatchSection(Section):
     def match(self) -> Match:
         """The match."""
         return Match(
-            path=PathMatch(**{name: getattr(self.path, name) for name in self.path.model_fields_set}),
+            path=self.path.match(),
             hosts=tuple(self.hosts),
             subprotocols=tuple(self.subprotocols),
             headers=tuple(self.headers.items()),
@@ -240,6 +250,14 @@ class RewriteSection(Section):
 
     strip_prefix: UrlPath = Field(default="", description="Segments at its beginning that are taken away.")
     add_prefix: UrlPath = Field(default="", description="What is put in front then.")
+    path: PathForm = Field(
+        default=_REWRITE.path,
+        description="How the rest goes on: as the client sent it, or normalised, as it was compared with the routes.",
+    )
+
+    def rewrite(self) -> Rewrite:
+        """The changes."""
+        return Rewrite(normalised(self.strip_prefix), self.add_prefix, self.path)
 
 
 class HeadersSection(Section):
@@ -294,7 +312,7 @@ class RouteSection(DefaultsSection):
             match=self.match.match(),
             upstream=None if self.upstream is None else upstreams[self.upstream],
             http_upstream=None if self.http_upstream is None else upstreams[self.http_upstream],
-            rewrite=Rewrite(self.rewrite.strip_prefix, self.rewrite.add_prefix),
+            rewrite=self.rewrite.rewrite(),
             headers=self.headers.rules(),
             dialects=_in_order(own.pop("dialects")),
             binary=BinaryRule(binary["encode"], binary["decode"]),

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+PathForm = Literal["as_sent", "normalised"]
 Permission = Literal["allow", "refuse"]
 
 
@@ -31,7 +32,7 @@ class PathMatch:
     """which must match all of it"""
 
     def matches(self, path: str) -> bool:
-        """Takes a path without its query, percent-encoded as the client sent it, and compares it as it stands."""
+        """Takes a path without its query, normalised as the prefix and the exact path are (`wsgateway.wire.paths`)."""
         if self.regex is not None:
             return self.regex.fullmatch(path) is not None
         if self.prefix is None:
@@ -62,9 +63,11 @@ class Rewrite:
     """How the path changes on its way to the upstream."""
 
     strip_prefix: str = ""
-    """whole segments at its beginning that are taken away"""
+    """whole segments at its beginning that are taken away; normalised"""
     add_prefix: str = ""
     """what is put in front then"""
+    path: PathForm = "as_sent"
+    """how the rest of it goes on: as the client sent it, or as it was compared with the routes"""
 
 
 @dataclass(frozen=True, slots=True)

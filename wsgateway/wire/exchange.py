@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response, is_host, read_body
+from wsgateway.wire.paths import check_path
 
 # RFC 9110, 7.6.1, and what says where the message ends: meant for the next hop alone, or written anew for it.
 HOP_BY_HOP = frozenset(
@@ -34,8 +35,6 @@ _NOT_PASSED = ("CONNECT", "TRACE")
 _CONTINUE = "100-continue"
 # RFC 9112, 3.2.2: what a client sends to a proxy, and every server must understand.
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)([/?].*)?", re.IGNORECASE)
-# A segment that is a dot or two, with dots and slashes as they are or percent-encoded.
-_DOTS = re.compile(r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=/|\\|%2f|%5c|$)", re.IGNORECASE)
 _NO_BODY = 204
 _CHUNKS_END = b"\r\n\r\n"
 
@@ -76,8 +75,7 @@ def check_target(target: str) -> None:
     """Raises HandshakeError (400) for a target that is no path, or whose path may lead out of a route."""
     if not target.startswith("/") or "#" in target:
         raise HandshakeError("the target is not a path with an optional query")
-    if _DOTS.search(target.partition("?")[0]):
-        raise HandshakeError("the path has a segment that is . or .., which may lead out of a route")
+    check_path(target.partition("?")[0])
 
 
 def _in_origin_form(request: Request, host: str | None) -> Request:
