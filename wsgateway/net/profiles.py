@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 # What Mozilla calls intermediate: forward secrecy and authenticated encryption, for clients since about 2014.
 _INTERMEDIATE = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
+# What Python offers by default since 3.10, written out: Debian's Python offers all that its OpenSSL has. A client that
+# offers more than it needs loses nothing: the server chooses. Servers of 2012 have CBC alone.
+_OFFERED = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 # All that OpenSSL still has and that shows a certificate; at security level 0 it lets TLS 1.0 and 1.1 use SHA-1, and
 # keys be short.
 _LEGACY = "ALL:!aNULL:@SECLEVEL=0"
@@ -25,14 +28,13 @@ class Profile:
     """the oldest version, "1.0" to "1.3"; the newest is always the newest that OpenSSL has"""
     accepted: str | None
     """ciphers as a server"""
-    offered: str | None
+    offered: str
     """ciphers as a client"""
 
 
 PROFILES = {
-    "modern": Profile("1.3", None, None),
-    # A client that offers more than it needs loses nothing: the server chooses. Servers of 2012 have CBC alone.
-    "intermediate": Profile("1.2", _INTERMEDIATE, None),
+    "modern": Profile("1.3", None, _OFFERED),
+    "intermediate": Profile("1.2", _INTERMEDIATE, _OFFERED),
     "legacy": Profile("1.0", _LEGACY, _LEGACY),
 }
 
