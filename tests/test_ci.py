@@ -7,7 +7,15 @@ from tests.config import checkers
 from tests.e2e.libraries import KINDS
 from tests.e2e.programs import INSTALLATION
 
-RUN = (Path(__file__).parent.parent / ".ci" / "run").read_text()
+ROOT = Path(__file__).parent.parent
+RUN = (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_folders_of_tests_that_run_on_other_systems_are_there() -> None:
+    found = re.search(r"^sockets=\((.*)\)$", RUN, re.MULTILINE)
+    assert found is not None
+    for pattern in found[1].split():
+        assert list(ROOT.glob(pattern)), pattern
 
 
 def test_all_that_tests_ask_for_is_installed() -> None:
