@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "relay": set(),
     "net": set(),
     "settings": {"errors", "wire", "dialects"},
-    "observe": {"errors", "net", "settings"},
+    "observe": {"errors", "wire", "net", "settings"},
     "policy": {"errors", "wire", "dialects", "settings"},
     "upstream.balance": {"settings"},
     "upstream.health": {"settings"},

@@ -14,6 +14,7 @@ from tests.support import PATIENCE_SECONDS, configuration, head_of
 from wsgateway.dialects import DIALECTS
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
+from wsgateway.wire.oddities import Oddity
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -27,6 +28,13 @@ def section(heading: str) -> str:
 def test_the_table_of_dialects_is_the_one_that_the_gateway_has() -> None:
     rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", section("Who speaks what"), re.MULTILINE)
     assert rows == [(dialect.name, dialect.spoken_by) for dialect in DIALECTS.values()]
+
+
+def test_the_table_of_oddities_is_the_one_that_the_gateway_has() -> None:
+    rows = re.findall(
+        r"^\| `([^`]+)` \| .+ \| .+ \| (on|off) \|$", section("What old programs do otherwise"), re.MULTILINE
+    )
+    assert rows == [(each.label, "on" if each.default else "off") for each in Oddity]
 
 
 async def test_the_table_of_pages_is_what_a_gateway_has() -> None:

@@ -66,6 +66,8 @@ class HandshakeError(WsgatewayError):
         self.status = status
         self.headers = headers
         self.kind = kind
+        self.remark = ""
+        """what the log says beside the message, and the peer is not told"""
 
 
 class UpstreamError(WsgatewayError):

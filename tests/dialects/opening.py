@@ -8,8 +8,10 @@ from wsgateway.dialects import Answer, Answering, Dialect, recognise
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead
 from wsgateway.wire.masking import Entropy
+from wsgateway.wire.oddities import DEFAULT, Oddities, Tolerance
 
 LIMITS = HeadLimits()
+STRICT: Tolerance = frozenset()
 
 
 @dataclass
@@ -34,19 +36,19 @@ def read_request(data: bytes, limits: HeadLimits = LIMITS) -> Request:
     return request
 
 
-def open_up(data: bytes, entropy: Entropy | None = None) -> Opened:
+def open_up(data: bytes, entropy: Entropy | None = None, tolerance: Tolerance = DEFAULT["client"]) -> Opened:
     """Takes a client's whole handshake. Raises HandshakeError wherever one of the steps does."""
-    head = RequestHead(LIMITS)
+    head = RequestHead(LIMITS, oddities=Oddities(tolerance))
     request = head.receive(data)
     assert request is not None, "the head is not whole"
     dialect = recognise(request)
     return Opened(head, request, dialect, dialect.handshake.answering(request, entropy or seeded()))
 
 
-def refusal(data: bytes) -> HandshakeError | None:
+def refusal(data: bytes, tolerance: Tolerance = DEFAULT["client"]) -> HandshakeError | None:
     """Why a client's whole handshake is refused; None if it is not."""
     try:
-        open_up(data)
+        open_up(data, tolerance=tolerance)
     except HandshakeError as error:
         return error
     return None

@@ -1,6 +1,8 @@
 """A key and its Accept, in the hybi drafts from 04 on and in RFC 6455; the origin, which has two names; 04's nonce."""
 
 import base64
+import hashlib
+import re
 
 import pytest
 
@@ -9,8 +11,10 @@ from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.dialects.accept import accept_value, masking_secret
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, Response
+from wsgateway.wire.oddities import EVERY as ALLOWED
+from wsgateway.wire.oddities import Oddity
 
-from .opening import head_of, open_up, refusal, scripted, seeded
+from .opening import STRICT, head_of, open_up, refusal, scripted, seeded
 
 VERSIONS = {
     name: dialect.handshake.version for name, dialect in DIALECTS.items() if dialect.handshake.version is not None
@@ -125,30 +129,59 @@ def test_nobody_else_has_a_nonce(name: str) -> None:
     ("key", "said"),
     [
         (None, "Sec-WebSocket-Version without Sec-WebSocket-Key"),
-        ("", "0 bytes"),
-        ("not base64!", "not base64"),
+        ("", "0 characters, 1 to 256 that are visible"),
+        ("not-base64!", "not base64"),
         ("dGhlIHNhbXBsZSBub25jZQ", "not base64"),
-        ("dGhl IHNhbXBsZSBub25jZQ==", "not base64"),
-        ("dGhlIHNhbXBsZSBub25jZQ==\xe9", "not base64"),
+        ("dGhl IHNhbXBsZSBub25jZQ==", "1 to 256 that are visible"),
+        ("dGhlIHNhbXBsZSBub25jZQ==\xe9", "1 to 256 that are visible"),
     ],
 )
 def test_a_request_without_a_proper_key_is_refused(name: str, key: str | None, said: str) -> None:
-    refused = refusal(head_of(*lines_of(name, key=key)))
+    refused = refusal(head_of(*lines_of(name, key=key)), STRICT)
     assert refused is not None
     assert said in str(refused)
     assert refused.status == 400
 
 
+# Clients of the field, by the reports about them.
+KEY_FORMS = {
+    "a key of 15 bytes (ws 0.4 for Node, of 2011)": base64.b64encode(bytes(15)).decode(),
+    "21 characters (uNetworking/bindings#15, ArduinoHttpClient)": "5RdYWpPZNAdmqOTGyeq7o",
+    "32 bytes (websockets/ws#1571, a charging station)": "JCMCrKJENqcrTU9erFxGoiP5P8JhjeocERQs9vgR/Y4=",
+    "8 bytes (flutter-webrtc/dart-sip-ua#110)": "qjaovfzeqzo=",
+    "12 bytes (Spinoco/fs2-http#8)": "U3RyZWFtKDIsID8p",
+    "17 bytes (lighttpd/lighttpd1.4#123)": "MDAwMDAwMDAwMDAwMDAwMAo=",
+    "24 bytes (ktorio/ktor#861)": base64.b64encode(bytes(24)).decode(),
+    "a UUID (koush/AndroidAsync#28)": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+    "1 character": "x",
+    "256 characters": "~" * 256,
+}
+
+
 @EVERY
-@cases("size", [1, 15, 17, 32])
-def test_only_the_rfc_insists_on_a_key_of_16_bytes(name: str, size: int) -> None:
-    """ws 0.4 for Node, of 2011, makes keys of 15."""
-    refused = refusal(head_of(*lines_of(name, key=base64.b64encode(b"k" * size).decode())))
-    if name == "rfc6455":
-        assert refused is not None
-        assert str(refused) == f"Sec-WebSocket-Key holds {size} bytes, 16 are needed"
-    else:
-        assert refused is None
+@cases("key", KEY_FORMS.values(), KEY_FORMS)
+def test_a_key_of_another_form_is_answered_as_it_was_sent_where_that_is_allowed(name: str, key: str) -> None:
+    data = head_of(*lines_of(name, key=key))
+    opened = open_up(data)
+    # RFC 6455, 4.2.2, item 5.4.
+    digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    assert b"\r\nSec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n" in opened.reply(Answer())
+    # The drafts before RFC 6455 do not say how long a key is.
+    odd = name == "rfc6455" or not re.fullmatch("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3}=+)?", key)
+    assert opened.request.oddities.needed == ((Oddity.KEY_FORM,) if odd else ())
+    refused = refusal(data, STRICT)
+    assert (refused is not None) is odd
+    if refused is not None:
+        assert str(refused).startswith("Sec-WebSocket-Key is not base64 of ")
+        assert (refused.status, "key-form" in refused.remark) == (400, True)
+
+
+@EVERY
+@cases("key", ["", "a b", "caf\xe9", "~" * 257])
+def test_a_key_that_is_no_visible_text_is_refused_whatever_is_allowed(name: str, key: str) -> None:
+    refused = refusal(head_of(*lines_of(name, key=key)), ALLOWED["client"])
+    assert refused is not None
+    assert "1 to 256 that are visible" in str(refused)
 
 
 @EVERY
@@ -212,21 +245,63 @@ def test_subprotocols_are_a_list(name: str, lines: list[str], subprotocols: tupl
     assert open_up(head_of(*lines_of(name, *lines))).answering.offer.subprotocols == subprotocols
 
 
+# Clients of the field, by the reports about them.
+ODD_LISTS = {
+    "a slash (EarthScope/ringserver#1)": ("seedlink/3.1", ("seedlink/3.1",)),
+    "slashes (solid/specification#163)": ("solid/0.1.0-alpha", ("solid/0.1.0-alpha",)),
+    "a colon (python-websockets/websockets#1147)": ("ogmios.v1:compact", ("ogmios.v1:compact",)),
+    "an address": ("http://example.com/chat", ("http://example.com/chat",)),
+    "a semicolon for a comma (tidwall/SwiftWebSocket#40)": ("chat; superchat", ("chat; superchat",)),
+    "spaces for commas (statianzo/Fleck#112)": ("binary base64 plain", ("binary base64 plain",)),
+    "a name twice": ("ocpp1.6, ocpp1.6", ("ocpp1.6",)),
+    "base64 beside it": ("ocpp1.6, QWxhZGRpbjpvcGVuIHNlc2FtZQ==", ("ocpp1.6", "QWxhZGRpbjpvcGVuIHNlc2FtZQ==")),
+    "quotes": (' "chat" ,\t@', ('"chat"', "@")),
+}
+
+
 @EVERY
-@cases("value", ["chat superchat", "chat, chat", "a/b", "caf\xe9", "chat, @", '"chat"'])
-def test_a_list_that_is_none_is_refused(name: str, value: str) -> None:
-    refused = refusal(head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}")))
+@cases(("value", "names"), ODD_LISTS.values(), ODD_LISTS)
+def test_names_that_are_no_tokens_are_offered_where_that_is_allowed(
+    name: str, value: str, names: tuple[str, ...]
+) -> None:
+    data = head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}"))
+    opened = open_up(data)
+    assert opened.answering.offer.subprotocols == names
+    assert opened.request.oddities.needed == (Oddity.SUBPROTOCOL_NAMES,)
+    assert f"\r\nSec-WebSocket-Protocol: {names[0]}\r\n".encode() in opened.reply(Answer(names[0]))
+    refused = refusal(data, STRICT)
     assert refused is not None
     assert "lists a name twice, or one that is not a token" in str(refused)
+    assert (refused.status, "subprotocol-names" in refused.remark) == (400, True)
+
+
+@EVERY
+def test_a_name_twice_over_two_headers_counts_once(name: str) -> None:
+    lines = ["Sec-WebSocket-Protocol: ocpp1.6", "Sec-WebSocket-Protocol: ocpp1.6"]
+    assert open_up(head_of(*lines_of(name, *lines))).answering.offer.subprotocols == ("ocpp1.6",)
+
+
+@EVERY
+@cases("value", ["caf\xe9", "chat, \xff"])
+def test_a_name_that_is_not_ascii_is_refused_whatever_is_allowed(name: str, value: str) -> None:
+    refused = refusal(head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}")), ALLOWED["client"])
+    assert refused is not None
+    assert "a control or a byte above 7E" in str(refused)
     assert refused.status == 400
 
 
 @EVERY
-def test_a_target_above_7f_is_for_old_webkits_alone(name: str) -> None:
-    refused = refusal(head_of(*lines_of(name), start="GET /caf\xc3\xa9 HTTP/1.1"))
+def test_a_target_above_7f_is_encoded_where_that_is_allowed(name: str) -> None:
+    """gimite/web-socket-js, 2012 to 2015: Flash sends the address of the page unescaped in version 13, too."""
+    data = head_of(*lines_of(name), start="GET /caf\xc3\xa9?n=Jos\xc3\xa9 HTTP/1.1")
+    opened = open_up(data)
+    assert opened.answering.offer.target == "/caf%C3%A9?n=Jos%C3%A9"
+    assert opened.request.oddities.needed == (Oddity.RAW_TARGET,)
+    refused = refusal(data, STRICT)
     assert refused is not None
     assert (str(refused), refused.status) == ("the target holds a byte above 7F", 400)
-    assert open_up(head_of(*lines_of(name), start="GET /caf%C3%A9 HTTP/1.1")).answering.offer.target == "/caf%C3%A9"
+    opened = open_up(head_of(*lines_of(name), start="GET /caf%C3%A9 HTTP/1.1"), tolerance=STRICT)
+    assert opened.answering.offer.target == "/caf%C3%A9"
 
 
 # -- replies ---------------------------------------------------------------------------------------------------

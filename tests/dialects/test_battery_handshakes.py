@@ -12,6 +12,7 @@ from wsgateway.dialects.base import by_name
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.events import Role
 from wsgateway.wire.heads import Headers, RequestHead, Response, ResponseHead
+from wsgateway.wire.oddities import DEFAULT, Oddities, Oddity, Tolerance
 
 from .feeding import GENEROUS, Heard, hear, text
 from .opening import LIMITS, seeded
@@ -180,12 +181,11 @@ WRONG_REPLIES: list[tuple[set[str], Callable[[Headers], list[tuple[str, str]]], 
     ({"hixie-75"}, without("WebSocket-Location"), "WebSocket-Location None"),
     ({"hixie-75"}, with_value("WebSocket-Location", "ws://example.com:8080/other"), "we asked"),
     ({"hixie-75"}, with_value("WebSocket-Location", "wss://www.example.com:8080/chat?room=%20%C3%A9"), "we asked"),
-    ({"hixie-75"}, with_value("WebSocket-Protocol", "other"), "subprotocol 'other'"),
     (TWO_KEYS, without("Sec-WebSocket-Origin"), "Sec-WebSocket-Origin None"),
     (TWO_KEYS, with_value("Sec-WebSocket-Origin", FALSE_ORIGIN), "ours is 'http://app.example.com'"),
     (TWO_KEYS, with_value("Sec-WebSocket-Location", "ws://example.com:8080/chat"), "we asked"),
     (TWO_KEYS, with_value("Sec-WebSocket-Location", "example.com:8080/chat?room=%20%C3%A9"), "we asked"),
-    (TWO_KEYS, with_value("Sec-WebSocket-Protocol", "Chat"), "subprotocol 'Chat'"),
+    (TWO_KEYS - {"hixie-76"}, with_value("Sec-WebSocket-Protocol", "Chat"), "subprotocol 'Chat'"),
     (TWO_KEYS, twice("Sec-WebSocket-Protocol"), "2 Sec-WebSocket-Protocol headers"),
 ]
 
@@ -216,12 +216,26 @@ def test_a_reply_without_a_subprotocol_chooses_none(
         assert shaken.asking.check(silent, shaken.proof) == Answer()
 
 
-def test_a_subprotocol_that_nobody_asked_for_is_refused(dialect: Dialect) -> None:
+@cases("tolerance", [DEFAULT["upstream"], frozenset()], ["default", "none"])
+@cases("chosen", ["*", "sample", "null"])
+def test_a_subprotocol_that_nobody_asked_for_is_none_from_hixie_and_refused_from_others(
+    dialect: Dialect, chosen: str, tolerance: Tolerance
+) -> None:
+    """gimite/web-socket-ruby of 2010 says the name of its example, others a star or null, to whoever comes."""
     shaken = shake_hands(dialect, OFFER, Answer())
     name = "WebSocket-Protocol" if dialect.name == "hixie-75" else "Sec-WebSocket-Protocol"
-    wrong = replace(shaken.response, headers=Headers([*shaken.response.headers, (name, "chat")]))
-    with pytest.raises(HandshakeError, match="'chat'"):
+    oddities = Oddities(tolerance)
+    headers = Headers([*shaken.response.headers, (name, chosen)])
+    wrong = replace(shaken.response, headers=headers, oddities=oddities)
+    if tolerance and dialect.name in ("hixie-75", "hixie-76"):
+        assert shaken.asking.check(wrong, shaken.proof).subprotocol is None
+        assert oddities.needed == (Oddity.UNASKED_SUBPROTOCOL,)
+        return
+    with pytest.raises(HandshakeError) as refused:
         shaken.asking.check(wrong, shaken.proof)
+    assert repr(chosen) in str(refused.value)
+    assert refused.value.status == 502
+    assert bool(refused.value.remark) is (dialect.name in ("hixie-75", "hixie-76"))
 
 
 def test_the_answer_to_another_request_is_refused_by_all_who_prove_anything(dialect: Dialect) -> None:

@@ -8,9 +8,10 @@ from tests.cases import cases
 from wsgateway.dialects import Answer, Limits
 from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.wire.events import Close, Event, Ping, Pong, Role
+from wsgateway.wire.oddities import Oddity
 
 from .feeding import CUTS, GENEROUS, Heard, binary, decoder_of, encoder_of, hear, text
-from .opening import head_of, open_up, refusal
+from .opening import STRICT, head_of, open_up, refusal
 
 EVERY_CUT = cases("cut", CUTS)
 HIXIE = cases("name", ["hixie-75", "hixie-76"])
@@ -223,10 +224,17 @@ def test_the_origin_comes_back_as_it_was_sent(origin: str) -> None:
     assert f"\r\nWebSocket-Origin: {origin}\r\n".encode() in opened.reply(Answer())
 
 
-def test_without_an_origin_there_is_nothing_to_answer() -> None:
-    refused = refusal(head_of(*SAMPLE[:3]))
+def test_without_an_origin_the_reply_has_none_where_that_is_allowed() -> None:
+    """vti/protocol-websocket#10 and ninenines/cowboy#76: programs that are no browsers send none."""
+    data = head_of(*SAMPLE[:3])
+    opened = open_up(data)
+    assert opened.answering.offer.origin is None
+    assert b"Origin" not in opened.reply(Answer())
+    assert opened.request.oddities.needed == (Oddity.NO_ORIGIN,)
+    refused = refusal(data, STRICT)
     assert refused is not None
     assert (str(refused), refused.status) == ("no Origin, which the reply must repeat", 400)
+    assert "no-origin" in refused.remark
 
 
 @cases(
@@ -237,8 +245,8 @@ def test_without_an_origin_there_is_nothing_to_answer() -> None:
         ("chat, chat", ("chat",), "chat"),
         # P5: a string with a space is one name, and none that a server of today could choose
         ("chat superchat", (), None),
-        ("/", (), None),
-        ("/,chat", ("chat",), "chat"),
+        ("/", ("/",), "/"),
+        ("/,chat", ("/", "chat"), "chat"),
     ],
 )
 def test_a_subprotocol_is_offered_as_far_as_it_is_one_and_comes_back_whole(

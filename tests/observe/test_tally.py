@@ -1,8 +1,9 @@
 """Figures that add up at every moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wsgateway.observe.tally import Figures, Tally
+from wsgateway.wire.oddities import Oddities, Oddity
 
 NOTHING = Figures(0, 0, 0, 0)
 
@@ -14,6 +15,7 @@ class Running:
     dialect: str
     route_name: str
     through: Figures = NOTHING
+    oddities: list[Oddities] = field(default_factory=list)
 
     def figures(self) -> Figures:
         return self.through
@@ -27,6 +29,8 @@ def test_nothing_has_happened_at_first() -> None:
         "ended_by": {},
         "messages": {"in": 0, "out": 0},
         "bytes": {"in": 0, "out": 0},
+        "oddities": {},
+        "passed_over": 0,
         "refused": {},
         "left": {},
         "turned_away": 0,
@@ -54,6 +58,23 @@ def test_what_runs_counts_as_it_is_now_and_what_is_over_once() -> None:
     assert (status["opened"], status["ended"]) == ({"hixie-76": 1, "rfc6455": 1}, {"hixie-76": 1})
     assert status["ended_by"] == {"gateway": 1}
     assert tally.sessions_ended == 1
+
+
+def test_oddities_count_once_of_what_runs_what_is_over_and_what_became_no_session() -> None:
+    tally = Tally()
+    client, server = Oddities(needed=(Oddity.RAW_TARGET, Oddity.KEY_FORM)), Oddities()
+    session = Running("hixie-76", "chat", oddities=[client, server])
+    tally.opened(session)
+    server.note(Oddity.FRAMES_BEHIND_PROOF)
+    server.note(Oddity.FRAMES_BEHIND_PROOF)
+    server.passed_over = 3
+    tally.odd([Oddity.RAW_TARGET])
+    for over in (False, True):
+        if over:
+            tally.ended(session, "client_close")
+        status = tally.status()
+        assert status["oddities"] == {"raw-target": 2, "key-form": 1, "frames-behind-proof": 1}
+        assert status["passed_over"] == 3
 
 
 def test_what_became_no_session_counts_by_what_the_client_was_told_and_why() -> None:

@@ -71,11 +71,6 @@ WRONG: dict[str, tuple[str, Callable[[Asked], bytes], str]] = {
     ),
     "no Upgrade": ("hixie-75", hixie75(b"Upgrade: WebSocket\r\n", b""), "101 with Upgrade ''"),
     "no Connection": ("hixie-76", hixie76(b"Connection: Upgrade\r\n", b""), "101 without 'Connection: Upgrade'"),
-    "a subprotocol without an offer": (
-        "hixie-75",
-        hixie75(b"WebSocket-Origin", b"WebSocket-Protocol: chat\r\nWebSocket-Origin"),
-        "subprotocol 'chat', we offered ''",
-    ),
     "a wrong proof": (
         "hixie-76",
         lambda _: REPLY_76 + PROOF,
@@ -151,12 +146,29 @@ async def test_a_list_that_a_server_of_hixie_76_repeats_is_what_an_old_webkit_wa
         assert values(await session.client.head(), "sec-websocket-protocol") == ["chat,superchat"]
 
 
-@pytest.mark.parametrize("answer", ["Chat", "chat, superchat", "superchat,chat"])
-async def test_a_server_of_hixie_76_that_answers_a_list_by_something_else_is_502(answer: str) -> None:
-    async with Upstream() as upstream, serving(upstream.port, dialect="hixie-76") as gateway:
-        session = await asked(upstream, gateway, LIST, 8)
-        await session.behind.send(REPLY_76[:-2] + f"Sec-WebSocket-Protocol: {answer}\r\n\r\n".encode() + session.proof)
-        assert (await session.client.rest()).startswith(BAD_GATEWAY)
+# Static servers say the same to whoever comes: the draft's sample, a star, null.
+@pytest.mark.parametrize("answer", ["sample", "*", "null", "Chat", "superchat,chat"])
+@pytest.mark.parametrize("offer", [MODERN.head, LIST], ids=["nothing", "a list"])
+async def test_a_subprotocol_of_hixie_76_that_nobody_asked_for_means_none_where_that_is_allowed(
+    answer: str, offer: bytes
+) -> None:
+    reply = REPLY_76[:-2] + f"Sec-WebSocket-Protocol: {answer}\r\n\r\n".encode()
+    for tolerance in ("default", "none"):
+        behind = f"tolerance: {tolerance}"
+        async with Upstream() as upstream, serving(upstream.port, dialect="hixie-76", behind=behind) as gateway:
+            session = await asked(upstream, gateway, offer, 8)
+            await session.behind.send(reply + session.proof)
+            head = await session.client.head()
+            if tolerance == "default":
+                assert head.startswith(b"HTTP/1.1 101 ")
+                assert values(head, "sec-websocket-protocol") == []
+                await session.client.close()
+                line = await gateway.lines.line("session")
+                assert line["oddities"] == "unasked-subprotocol"
+            else:
+                assert (head + await session.client.rest()).startswith(BAD_GATEWAY)
+                line = await gateway.lines.line("upstream failed")
+                assert line["why"].endswith(" (upstreams.X.tolerance: unasked-subprotocol would allow it)")
 
 
 # em-websocket says nothing in hixie-75, and faye's driver in neither.

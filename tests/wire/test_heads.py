@@ -4,7 +4,8 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HandshakeError
-from wsgateway.wire.heads import Headers, RequestHead, Response, is_host, is_token
+from wsgateway.wire.heads import Headers, RequestHead, Response
+from wsgateway.wire.mending import is_host, is_token
 
 from .heads import LIMITS, SAMPLE, TLS_CLIENT_HELLO, head_of, padded
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from wsgateway.errors import HandshakeError, ProtocolError
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
 from wsgateway.wire.http2 import FrameHeads, HeaderList, headers_of, is_websocket, request_of
+from wsgateway.wire.oddities import DEFAULT, Oddities, Oddity, Tolerance
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PSEUDO: HeaderList = [
@@ -38,8 +39,8 @@ def with_value(name: bytes, value: bytes) -> HeaderList:
     return [(each, value if each == name else usual) for each, usual in PSEUDO]
 
 
-def asked(headers: HeaderList, ended: bool = True) -> Request:
-    return request_of(headers, ended, bytes)
+def asked(headers: HeaderList, ended: bool = True, tolerance: Tolerance = DEFAULT["client"]) -> Request:
+    return request_of(headers, ended, bytes, Oddities(tolerance))
 
 
 def lines(request: Request) -> list[tuple[str, str]]:
@@ -110,7 +111,6 @@ REFUSED: list[tuple[HeaderList, int, str]] = [
     (with_value(b":method", b"G T"), 400, "malformed request: a method, path or scheme that is none"),
     (with_value(b":path", b"/a b"), 400, "malformed request: a method, path or scheme that is none"),
     (with_value(b":path", b"/\r\nx: y"), 400, "malformed request: a method, path or scheme that is none"),
-    (with_value(b":path", b"/\xc3\xa4"), 400, "malformed request: a method, path or scheme that is none"),
     (with_value(b":scheme", b"ftp"), 400, "malformed request: a method, path or scheme that is none"),
     (with_value(b":authority", b"a\r\nb"), 400, "Host is not a host with an optional port"),
     (with_value(b":authority", b""), 400, "Host is not a host with an optional port"),
@@ -119,8 +119,12 @@ REFUSED: list[tuple[HeaderList, int, str]] = [
     ([*PSEUDO, (b"x y", b"1")], 400, "malformed request: a header without a proper name"),
     ([*PSEUDO, (b"", b"1")], 400, "malformed request: a header without a proper name"),
     *(
-        ([*PSEUDO, (b"x", value)], 400, "malformed request: a control character inside a header, as CR, LF or NUL")
-        for value in (b"a\rb", b"a\nb", b"a\0b", b"a\x1bb", b"a\x7fb")
+        ([*PSEUDO, (b"x", value)], 400, "malformed request: a control character inside a line, as CR, LF or NUL")
+        for value in (b"a\rb", b"a\nb", b"a\0b")
+    ),
+    *(
+        ([*PSEUDO, (name, b"a\x1bb")], 400, "malformed request: a control character inside a line, as CR, LF or NUL")
+        for name in (b"origin", b"sec-websocket-protocol", b"x-forwarded-for", b"forwarded", b"content-length", b"host")
     ),
     ([*PSEUDO, (b"connection", b"close")], 400, "connection in a request of HTTP/2"),
     ([*PSEUDO, (b"transfer-encoding", b"chunked")], 400, "transfer-encoding in a request of HTTP/2"),
@@ -144,6 +148,25 @@ def test_what_could_be_read_otherwise_is_refused(headers: HeaderList, status: in
     with pytest.raises(HandshakeError) as caught:
         asked(headers)
     assert (caught.value.status, str(caught.value)) == (status, why)
+
+
+ODD: dict[str, tuple[HeaderList, str, Oddity]] = {
+    "a control in a value": ([*PSEUDO, (b"cookie", b"a=\x1bb\x7f")], "a=b", Oddity.HEADER_CONTROLS),
+    "UTF-8 in the path": (with_value(b":path", b"/\xc3\xa4"), "/%C3%A4", Oddity.RAW_TARGET),
+    "an authority with an empty port": (with_value(b":authority", b"example.com:"), "example.com:", Oddity.HOST_FORM),
+    "an IPv6 address without brackets": (with_value(b":authority", b"::1"), "[::1]", Oddity.HOST_FORM),
+}
+
+
+@pytest.mark.parametrize(("headers", "becomes", "oddity"), ODD.values(), ids=ODD)
+def test_what_is_odd_is_mended_where_that_is_allowed(headers: HeaderList, becomes: str, oddity: Oddity) -> None:
+    request = asked(headers)
+    assert becomes in (request.target, *(value for _, value in request.headers))
+    assert request.oddities.needed == (oddity,)
+    with pytest.raises(HandshakeError) as caught:
+        asked(headers, tolerance=frozenset())
+    assert caught.value.status == 400
+    assert str(oddity) in caught.value.remark
 
 
 def test_a_client_of_another_version_is_told_ours() -> None:

@@ -7,13 +7,15 @@ the server: they are rows in `hybi`.
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 
 from wsgateway.dialects.base import Answer, Answering, Asking, Offer
-from wsgateway.dialects.upgrade import check_switch, end_to_end, valid_subprotocols
+from wsgateway.dialects.upgrade import check_switch, end_to_end, listed_subprotocols
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
+from wsgateway.wire.oddities import Oddity
 
 # RFC 6455, 1.3, and the drafts from 04 on.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -21,6 +23,8 @@ _OTHER_NAME = {"Origin": "Sec-WebSocket-Origin", "Sec-WebSocket-Origin": "Origin
 # Draft 04, 4.3.
 _MASKING_GUID = b"61AC5F19-FBBA-4540-B96F-6561F1AB40A8"
 _NONCE = "Sec-WebSocket-Nonce"
+# What proves anything is that the key comes back in the proof: its form does not matter to us.
+_KEY = re.compile(r"[!-~]{1,256}")
 
 
 def accept_value(key: str) -> str:
@@ -70,23 +74,14 @@ class _Answering:
 
     def __init__(self, handshake: AcceptHandshake, request: Request, nonce: str) -> None:
         headers = request.headers
-        if request.raw_target:
-            raise HandshakeError("the target holds a byte above 7F")
         key = headers.one("Sec-WebSocket-Key")
         if key is None:
             raise HandshakeError("Sec-WebSocket-Version without Sec-WebSocket-Key")
-        try:
-            random = base64.b64decode(key, validate=True)
-        except (binascii.Error, ValueError):
-            raise HandshakeError("Sec-WebSocket-Key is not base64") from None
-        if not random or len(random) != (handshake.key_bytes or len(random)):
-            raise HandshakeError(
-                f"Sec-WebSocket-Key holds {len(random)} bytes, {handshake.key_bytes or 'some'} are needed"
-            )
-        names = headers.listed("Sec-WebSocket-Protocol")
-        subprotocols = valid_subprotocols(names)
-        if len(subprotocols) != len(names):
-            raise HandshakeError("Sec-WebSocket-Protocol lists a name twice, or one that is not a token")
+        if not _KEY.fullmatch(key):
+            raise HandshakeError(f"Sec-WebSocket-Key has {len(key)} characters, 1 to 256 that are visible are possible")
+        if not _is_key(key, handshake.key_bytes):
+            wrong = HandshakeError(f"Sec-WebSocket-Key is not base64 of {handshake.key_bytes or 'any'} bytes")
+            request.oddities.need(Oddity.KEY_FORM, wrong)
         self._key = key
         self._nonce = nonce
         self.secret = masking_secret(key, nonce) if nonce else b""
@@ -94,7 +89,7 @@ class _Answering:
             target=request.target,
             host=headers.one("Host") or "",
             origin=handshake.origin(headers),
-            subprotocols=subprotocols,
+            subprotocols=listed_subprotocols(headers, request.oddities),
             extensions=_deflate_offers(headers) if handshake.compression else (),
             headers=end_to_end(headers),
         )
@@ -175,6 +170,15 @@ class _Asking:
                 raise HandshakeError(f"no {_NONCE}, without which nothing can be masked", 502)
             self.secret = masking_secret(self._key, nonce)
         return Answer(subprotocol, extensions, end_to_end(headers))
+
+
+def _is_key(key: str, size: int | None) -> bool:
+    """Whether a key is base64 of so many bytes; None: of any number, but some."""
+    try:
+        random = base64.b64decode(key, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(random) == size if size is not None else bool(random)
 
 
 def _random(entropy: Entropy) -> str:

@@ -6,13 +6,14 @@ into events and back, and every implementation passes the same battery of tests.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close, Event, Role
 from wsgateway.wire.heads import Request, Response
 from wsgateway.wire.masking import Entropy
+from wsgateway.wire.oddities import Oddities
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Framing:
     """whether text ends at a byte that UTF-8 never has, so that only UTF-8 may be sent"""
     repairs_text: bool
     """whether honest peers send broken text, so that it is repaired and not refused"""
-    decoding: Callable[[Role, Limits, bytes], Decoder]
+    decoding: Callable[[Role, Limits, bytes, Oddities], Decoder]
     """makes what `decoder` returns"""
     encoding: Callable[[Role, Iterator[bytes], bytes], Encoder]
     """makes what `encoder` returns"""
@@ -155,9 +156,15 @@ class Framing:
     """passes frames on as they are, from the peer to whom we play that role; True: a compression was agreed.
     None: frames of this kind are decoded and encoded even towards their own kind"""
 
-    def decoder(self, role: Role, limits: Limits = Limits(), secret: bytes = b"") -> Decoder:
-        """For the frames that a peer sends to us, who play that role; `secret` comes from the handshake."""
-        return self.decoding(role, limits, secret)
+    def decoder(
+        self, role: Role, limits: Limits = Limits(), secret: bytes = b"", oddities: Oddities | None = None
+    ) -> Decoder:
+        """For the frames that a peer sends to us, who play that role; `secret` comes from the handshake.
+
+        `oddities` says what the peer may do otherwise than its draft says, by default what is allowed by default; what
+        it has done is noted there.
+        """
+        return self.decoding(role, limits, secret, Oddities() if oddities is None else oddities)
 
     def encoder(self, role: Role, mask_keys: Iterator[bytes], secret: bytes = b"") -> Encoder:
         """For the frames that we send in that role; the iterator gives mask keys of 4 bytes, one for each frame that a
@@ -180,6 +187,8 @@ class Side:
     """what its handshake left for its frames"""
     takes_binary: bool = True
     """whether the peer can do with binary messages, where the framing carries them: not every browser of 2011 could"""
+    oddities: Oddities = field(default_factory=Oddities, compare=False, repr=False)
+    """what the peer may do otherwise than the drafts say, and what of it it has done"""
 
     @property
     def text_only(self) -> bool:
@@ -188,7 +197,7 @@ class Side:
 
     def decoder(self, limits: Limits) -> Decoder:
         """For the frames that the peer sends."""
-        return self.framing.decoder(self.role, limits, self.secret)
+        return self.framing.decoder(self.role, limits, self.secret, self.oddities)
 
     def encoder(self, mask_keys: Iterator[bytes]) -> Encoder:
         """For the frames that the peer gets."""

@@ -11,13 +11,17 @@ from operator import itemgetter
 from wsgateway.dialects.base import Framing, Limits, Part
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import ABNORMAL, TOO_BIG
-from wsgateway.wire.events import Close, Event, Fragment, Kind
+from wsgateway.wire.events import Close, Event, Fragment, Kind, Role
+from wsgateway.wire.oddities import Oddities, Oddity
 
 # A length is a number in base 128; zeros may lead it (80 80 80 03 is 3). Ten groups hold 2^63 and more.
 MAX_LENGTH_BYTES = 10
+_CR, _LF = 0x0D, 0x0A
 
 
 class _State(enum.Enum):
+    FIRST = "in front of the first frame"
+    RETURN = "in a reserved frame, up to FF, or behind the CR of an empty line"
     BETWEEN = "between frames"
     TEXT = "in a text, up to FF"
     SKIPPED_TEXT = "in a reserved frame, up to FF"
@@ -32,12 +36,17 @@ _BETWEEN, _TEXT, _KIND = _State.BETWEEN, _State.TEXT, Kind.TEXT
 class DelimitedDecoder:
     """Frames of both hixie drafts -> events. What has no meaning is passed over, as the drafts ask."""
 
-    __slots__ = ("_closed", "_closing_frame", "_first", "_length", "_length_bytes", "_limit", "_seen", "_state")
+    __slots__ = (
+        "_closed", "_closing_frame", "_first", "_length", "_length_bytes", "_limit", "_oddities", "_seen", "_state",
+    )  # fmt: skip
 
-    def __init__(self, limits: Limits, closing_frame: bool) -> None:
+    def __init__(self, limits: Limits, closing_frame: bool, role: Role, oddities: Oddities) -> None:
         self._limit = limits.message_bytes
         self._closing_frame = closing_frame
-        self._state = _BETWEEN
+        self._oddities = oddities
+        # CycloneServer 0.4 and others write CR LF behind their proof, as behind any body.
+        skips = role is Role.CLIENT and Oddity.FRAMES_BEHIND_PROOF in oddities.allowed
+        self._state = _State.FIRST if skips else _BETWEEN
         self._first = 0  # the byte that began the frame
         self._length = 0  # of a frame to be passed over: read so far, then left
         self._length_bytes = 0
@@ -77,12 +86,15 @@ class DelimitedDecoder:
         self._seen = 0
         if not first:
             return _TEXT
+        self._oddities.passed_over += 1
         self._first = first
         self._length = self._length_bytes = 0
         return _State.LENGTH if first & 0x80 else _State.SKIPPED_TEXT
 
     def _pass_over(self, state: _State, data: bytes, at: int) -> tuple[int, bool]:
         """Reads on in a frame without a meaning. Returns where it stopped, and whether that was a closing frame."""
+        if state is _State.FIRST or state is _State.RETURN:
+            return self._pass_over_line(state, data[at], at), False
         if state is _State.LENGTH:
             return at + 1, self._read_length(data[at])
         if state is _State.SKIPPED_BYTES:
@@ -100,18 +112,34 @@ class DelimitedDecoder:
             self._state = _BETWEEN
         return stop + 1, False
 
+    def _pass_over_line(self, state: _State, byte: int, at: int) -> int:
+        """Reads CR LF in front of the first frame. Returns where reading goes on."""
+        if state is _State.FIRST:
+            self._state = _State.RETURN if byte == _CR else _BETWEEN
+            return at + 1 if byte == _CR else at
+        if byte != _LF:  # then the CR began a reserved frame
+            self._state = self._begin(_CR)
+            return at
+        self._oddities.note(Oddity.FRAMES_BEHIND_PROOF)
+        self._state = _BETWEEN
+        return at + 1
+
     def _too_big(self, size: int) -> ProtocolError:
         return ProtocolError(f"frame of {size} bytes or more, limit {self._limit}", TOO_BIG)
 
     def whole(self, data: bytes) -> bytes | None:
         end = len(data) - 1
-        if self._state is not _BETWEEN or self._closed or not 0 < end <= self._limit:
+        if self._closed or not 0 < end <= self._limit or data[0] or data.find(0xFF) != end:
             return None
-        return None if data[0] or data.find(0xFF) != end else data[1:end]
+        if self._state is not _BETWEEN:
+            if self._state is not _State.FIRST:
+                return None
+            self._state = _BETWEEN
+        return data[1:end]
 
     def finish(self) -> Close:
         # In 75 there is no other goodbye, and WebKits before mid 2011 know no other in 76.
-        if self._state is not _BETWEEN:
+        if self._state is not _BETWEEN and self._state is not _State.FIRST:
             raise ProtocolError(f"the connection ended {self._state.value}", ABNORMAL)
         return Close()
 
@@ -127,7 +155,9 @@ class DelimitedDecoder:
             return False
         self._state = _State.SKIPPED_BYTES if self._length else _BETWEEN
         # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is one more frame to pass over.
-        return self._closing_frame and self._first == 0xFF and not self._length
+        closing = self._closing_frame and self._first == 0xFF and not self._length
+        self._oddities.passed_over -= closing
+        return closing
 
 
 class DelimitedDissector:
@@ -135,8 +165,8 @@ class DelimitedDissector:
 
     __slots__ = ("_decoder", "_over")
 
-    def __init__(self, closing_frame: bool) -> None:
-        self._decoder = DelimitedDecoder(Limits(), closing_frame)
+    def __init__(self, closing_frame: bool, role: Role) -> None:
+        self._decoder = DelimitedDecoder(Limits(), closing_frame, role, Oddities())
         self._over = ""  # what is said of all that still comes: after a goodbye, or a fault
 
     def feed(self, data: bytes) -> Iterator[Part]:
@@ -174,6 +204,12 @@ class DelimitedDissector:
 
 _UP_TO_FF = (_State.TEXT, _State.SKIPPED_TEXT)
 _MEANINGS = {
+    (_State.FIRST, _State.RETURN): "an empty line behind the handshake, if LF follows; else a reserved frame begins",
+    (_State.RETURN, _State.BETWEEN): "the empty line ends",
+    (_State.RETURN, _State.SKIPPED_TEXT): _State.SKIPPED_TEXT.value,
+    (_State.FIRST, _State.TEXT): "a text begins",
+    (_State.FIRST, _State.LENGTH): "a frame that has a length",
+    (_State.FIRST, _State.SKIPPED_TEXT): "a reserved frame begins",
     (_State.BETWEEN, _State.TEXT): "a text begins",
     (_State.TEXT, _State.TEXT): "text",
     (_State.TEXT, _State.BETWEEN): "the text ends",
@@ -226,7 +262,7 @@ def delimited_framing(name: str, closing_frame: bytes) -> Framing:
         answers_close=False,
         delimits_text=True,
         repairs_text=True,
-        decoding=lambda role, limits, secret: DelimitedDecoder(limits, bool(closing_frame)),
+        decoding=lambda role, limits, secret, oddities: DelimitedDecoder(limits, bool(closing_frame), role, oddities),
         encoding=lambda role, mask_keys, secret: DelimitedEncoder(closing_frame),
-        dissecting=lambda role, secret: DelimitedDissector(bool(closing_frame)),
+        dissecting=lambda role, secret: DelimitedDissector(bool(closing_frame), role),
     )

@@ -17,6 +17,7 @@ from wsgateway.dialects.frames import (
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close, Kind, Role
 from wsgateway.wire.masking import mask, rotate
+from wsgateway.wire.oddities import Oddities
 
 
 class FrameDissector:
@@ -28,8 +29,11 @@ class FrameDissector:
         self._rules = rules
         self._secret = secret
         covered = rules.masking is Masking.FRAME and role is Role.SERVER
-        # What an extension has marked is shown, too.
-        self._reader = CoveredReader(rules, Limits(), secret) if covered else FrameReader(rules, role, Limits(), True)
+        self._reader = (
+            CoveredReader(rules, Limits(), secret, Oddities())
+            if covered
+            else FrameReader(rules, role, Limits(), True)  # what an extension has marked is shown, too
+        )
         self._kept = b""
         self._left = 0
         self._offset = 0

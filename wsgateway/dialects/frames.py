@@ -18,6 +18,7 @@ from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import INVALID_TEXT, RFC6455_CODES, TOO_BIG, cut_reason
 from wsgateway.wire.events import Close, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, mask, rotate
+from wsgateway.wire.oddities import Oddities, Oddity
 
 FIRST_BIT = 0x80
 _RSV = 0x70
@@ -43,6 +44,10 @@ class Masking(enum.Enum):
 
 def _as_sent(nonce: bytes, secret: bytes) -> bytes:
     return nonce
+
+
+def _secret_itself(nonce: bytes, secret: bytes) -> bytes:
+    return secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,19 +243,28 @@ class FrameReader:
 
 
 class CoveredReader(FrameReader):
-    """Reads heads under a mask that covers them too, behind the 4 bytes that say which (drafts 04 to 06, 4.3)."""
+    """Reads heads under a mask that covers them too, behind the 4 bytes that say which (drafts 04 to 06, 4.3).
 
-    __slots__ = ("_secret",)
+    libwebsockets of April 2011 masks with the secret of draft 04 itself. Which way a client has is found out by its
+    first frame: the draft's, unless that gives no head that may begin a connection, and the other does.
+    """
 
-    def __init__(self, rules: FrameRules, limits: Limits, secret: bytes) -> None:
+    __slots__ = ("_cover_key", "_oddities", "_secret", "_undecided")
+
+    def __init__(self, rules: FrameRules, limits: Limits, secret: bytes, oddities: Oddities) -> None:
         super().__init__(rules, Role.SERVER, limits)
         self._secret = secret
+        self._cover_key = rules.cover_key
+        self._oddities = oddities
+        self._undecided = rules.needs_secret and bool(secret) and Oddity.KEY_MASK_04 in oddities.allowed
 
     def whole(self, data: bytes) -> Kind | None:
         have = len(data) - COVER_BYTES
         if self.kind is not None or not 2 <= have <= self._longest:
             return None
-        key = self.rules.cover_key(data[:COVER_BYTES], self._secret)
+        if self._undecided:
+            self._decide(data[:COVER_BYTES], data[COVER_BYTES:])
+        key = self._cover_key(data[:COVER_BYTES], self._secret)
         first, second = mask(data[COVER_BYTES : COVER_BYTES + 2], key)
         self.key = rotate(key, 2)
         return self.rules.whole.get(first) if second == have - 2 else None
@@ -262,12 +276,38 @@ class CoveredReader(FrameReader):
         start = at + COVER_BYTES
         if len(data) < start + 2:
             return 0
-        key = self.rules.cover_key(data[at:start], self._secret)
+        if self._undecided:
+            self._decide(data[at:start], data[start:])
+        key = self._cover_key(data[at:start], self._secret)
         body = super().head(mask(data[start : start + MAX_HEAD_BYTES], key), 0)
         if not body:
             return 0
         self.key = rotate(key, body)
         return start + body
+
+    def _decide(self, nonce: bytes, data: bytes) -> None:
+        """Takes what stands in front of the first frame, and two bytes or more from there on."""
+        self._undecided = False
+        head = data[:MAX_HEAD_BYTES]
+        drafts = self._fit(mask(head, self._cover_key(nonce, self._secret)), len(data))
+        if self._fit(mask(head, self._secret), len(data)) > drafts:
+            self._cover_key = _secret_itself
+            self._oddities.note(Oddity.KEY_MASK_04)
+
+    def _fit(self, head: bytes, have: int) -> tuple[bool, bool]:
+        """Whether a connection may begin with a frame of this head, and whether it ends with the bytes that are here.
+
+        Of 70 heads under a wrong mask one may begin a connection, but hardly one ends where the first read does.
+        """
+        first, second = head[:2]
+        opcode = self.rules.opcodes.get(first & _OPCODE)
+        size = {126: 2, 127: 8}.get(second, 0)
+        length = int.from_bytes(head[2 : 2 + size].ljust(size, b"\0"), "big") if size else second
+        message = isinstance(opcode, Kind)
+        whole = first & FIRST_BIT == self._first_bit and length <= MAX_CONTROL_BYTES
+        may = opcode is not None and not (first & _RSV or second & MASK) and (message or whole)
+        may = may and length <= self._limits.message_bytes
+        return may, may and length > 0 and 2 + size + length == have
 
 
 def read_close(payload: bytes, rules: FrameRules) -> Close:

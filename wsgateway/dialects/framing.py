@@ -22,6 +22,7 @@ from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import ABNORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, mask, rotate
+from wsgateway.wire.oddities import Oddities
 
 NO_CLOSE = "the connection ended without a Close"
 # A member of an Enum is looked up in Python each time; this one is needed for every message.
@@ -221,10 +222,10 @@ def framing(name: str, rules: FrameRules) -> Framing:
     """The framing that follows these rules."""
     covers = rules.masking is Masking.FRAME
 
-    def reader(role: Role, limits: Limits, compressed: bool = False, secret: bytes = b"") -> FrameReader:
+    def decoder(role: Role, limits: Limits, secret: bytes, oddities: Oddities) -> FrameDecoder:
         if covers and role is Role.SERVER:
-            return CoveredReader(rules, limits, secret)
-        return FrameReader(rules, role, limits, compressed)
+            return FrameDecoder(CoveredReader(rules, limits, secret, oddities))
+        return FrameDecoder(FrameReader(rules, role, limits))
 
     def encoder(role: Role, mask_keys: Iterator[bytes], secret: bytes) -> Encoder:
         if covers and role is Role.CLIENT:
@@ -232,7 +233,9 @@ def framing(name: str, rules: FrameRules) -> Framing:
         return FrameEncoder(rules, role, mask_keys)
 
     def walker(role: Role, limits: Limits, compressed: bool) -> FrameWalker:
-        return FrameWalker(reader(role, limits, compressed))
+        if covers and role is Role.SERVER:
+            return FrameWalker(CoveredReader(rules, limits, b"", Oddities(frozenset())))
+        return FrameWalker(FrameReader(rules, role, limits, compressed))
 
     return Framing(
         name=name,
@@ -243,7 +246,7 @@ def framing(name: str, rules: FrameRules) -> Framing:
         answers_close=True,
         delimits_text=False,
         repairs_text=rules.repairs_text,
-        decoding=lambda role, limits, secret: FrameDecoder(reader(role, limits, secret=secret)),
+        decoding=decoder,
         encoding=encoder,
         dissecting=lambda role, secret: FrameDissector(rules, role, secret),
         # A mask that needs the secret of its own connection cannot pass to another.

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from wsgateway.dialects.base import Answer, Answering, Asking, Dialect, Offer
 from wsgateway.dialects.delimited import delimited_framing
-from wsgateway.dialects.upgrade import check_switch, end_to_end, is_plain, valid_subprotocols
+from wsgateway.dialects.upgrade import check_switch, end_to_end, is_plain, visible_subprotocols
 from wsgateway.errors import HandshakeError
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
+from wsgateway.wire.oddities import Oddity
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class HixieAnswering:
         headers = request.headers
         origin = headers.one("Origin")
         if origin is None:
-            raise HandshakeError("no Origin, which the reply must repeat")
+            request.oddities.need(Oddity.NO_ORIGIN, HandshakeError("no Origin, which the reply must repeat"))
         self._names = names
         self._request = request
         self._origin = origin
@@ -52,7 +53,7 @@ class HixieAnswering:
             target=request.target,
             host=headers.one("Host") or "",
             origin=origin,
-            subprotocols=valid_subprotocols(members),
+            subprotocols=visible_subprotocols(members),
             headers=end_to_end(headers),
         )
 
@@ -60,14 +61,11 @@ class HixieAnswering:
         request = self._request
         location = f"{_scheme(answer.secure)}://{answer.host or request.headers.one('Host')}{request.sent_target}"
         names = self._names
-        items = [
-            ("Upgrade", "WebSocket"),  # Opera 12 compares the case
-            ("Connection", "Upgrade"),
-            (names.header("Origin"), self._origin),
-            (names.header("Location"), location),
-        ]
-        if answer.unprefixed and names.prefix:
-            items += [(NAMES_75.header("Origin"), self._origin), (NAMES_75.header("Location"), location)]
+        items = [("Upgrade", "WebSocket"), ("Connection", "Upgrade")]  # Opera 12 compares the case
+        for each in (names, NAMES_75) if answer.unprefixed and names.prefix else (names,):
+            if self._origin is not None:
+                items.append((each.header("Origin"), self._origin))
+            items.append((each.header("Location"), location))
         if self._asked is not None:
             items.append((names.header("Protocol"), self._subprotocol(self._asked, answer)))
         # These clients read a head with care and little else than cookies from it.
@@ -91,6 +89,8 @@ class HixieAsking:
     challenge = b""
     proof_bytes = 0
     secret = b""
+    is_hixie = True
+    """whether it is for hixie itself, and not for a draft of hybi, whose servers choose a subprotocol with more care"""
 
     def __init__(self, offer: Offer, names: Names) -> None:
         self._names = names
@@ -133,7 +133,11 @@ class HixieAsking:
         # The drafts ask for an answer to every offer; em-websocket and faye's driver give none.
         allowed = (None, *self._subprotocols, ",".join(self._subprotocols))
         if subprotocol not in allowed:
-            raise HandshakeError(f"subprotocol {subprotocol!r}, we offered {', '.join(self._subprotocols)!r}", 502)
+            wrong = HandshakeError(f"subprotocol {subprotocol!r}, we offered {', '.join(self._subprotocols)!r}", 502)
+            if not self.is_hixie:
+                raise wrong
+            response.oddities.need(Oddity.UNASKED_SUBPROTOCOL, wrong)
+            subprotocol = None
         # A server that repeats a whole list means any of it; a client that wants one gets its first choice.
         repeated = subprotocol is not None and subprotocol not in self._subprotocols
         chosen = self._subprotocols[0] if repeated else subprotocol

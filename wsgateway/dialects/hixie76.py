@@ -76,6 +76,7 @@ class _Asking(HixieAsking):
 
     def __init__(self, draft: int, offer: Offer, entropy: Entropy) -> None:
         self._draft = draft
+        self.is_hixie = not draft
         self._keys = [make_key(entropy) for _ in _KEYS]
         self.challenge = make_challenge(entropy)
         super().__init__(offer, NAMES_76)

@@ -3,7 +3,9 @@
 from wsgateway.errors import HandshakeError
 from wsgateway.wire import exchange
 from wsgateway.wire.exchange import HOP_BY_HOP, check_target
-from wsgateway.wire.heads import Headers, Request, is_host, is_token
+from wsgateway.wire.heads import Headers, Request
+from wsgateway.wire.mending import is_token, proper_host
+from wsgateway.wire.oddities import Oddities, Oddity
 
 # Host and Origin travel in the Offer, and what a body needs means nothing here.
 _DROPPED = HOP_BY_HOP | {"expect", "host", "origin"}
@@ -24,7 +26,10 @@ def check_upgrade(request: Request) -> None:
     if not upgrades:
         raise HandshakeError("this port speaks WebSocket: the request has no Upgrade", 426, UPGRADE_NEEDED)
     if len(upgrades) > 1 or upgrades[0].lower() != "websocket":
-        raise HandshakeError(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, UPGRADE_NEEDED)
+        wrong = HandshakeError(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, UPGRADE_NEEDED)
+        if "websocket" not in headers.tokens("Upgrade"):
+            raise wrong
+        request.oddities.need(Oddity.UPGRADE_LIST, wrong)
     if "upgrade" not in headers.tokens("Connection"):
         raise HandshakeError("Upgrade without 'Connection: Upgrade'")
     if request.method != "GET":
@@ -37,7 +42,7 @@ def check_upgrade(request: Request) -> None:
     if length not in (None, "0") and not (length == "8" and hixie76):
         raise HandshakeError(f"a body of {length} bytes with an upgrade")
     host = headers.one("Host") or ""
-    if not is_host(host):
+    if proper_host(host) is None:
         raise HandshakeError("Host is not a host with an optional port")
     for name in ("Origin", "Sec-WebSocket-Origin"):
         origin = headers.one(name) or ""
@@ -65,9 +70,28 @@ def is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def valid_subprotocols(names: list[str]) -> tuple[str, ...]:
-    """Those that RFC 6455 lets a client offer: tokens, each once."""
-    return tuple(dict.fromkeys(name for name in names if is_token(name)))
+def listed_subprotocols(headers: Headers, oddities: Oddities) -> tuple[str, ...]:
+    """Return the names that a client of version 4 to 13 offers, each once.
+
+    RFC 6455, 4.1, has tokens; the drafts before it had all from U+0021 to U+007E, and clients have spaces too. Raises
+    HandshakeError (400) for other names.
+    """
+    listed = headers.listed("Sec-WebSocket-Protocol")
+    names = tuple(dict.fromkeys(listed))
+    if not all(map(is_plain, names)):
+        raise HandshakeError("Sec-WebSocket-Protocol lists a name with a control or a byte above 7E")
+    if len(names) != len(listed) or not all(map(is_token, names)):
+        wrong = HandshakeError("Sec-WebSocket-Protocol lists a name twice, or one that is not a token")
+        oddities.need(Oddity.SUBPROTOCOL_NAMES, wrong)
+    return names
+
+
+def visible_subprotocols(names: list[str]) -> tuple[str, ...]:
+    """Return those of a hixie client that its upstream is offered, each once.
+
+    A name with a space is left out: the client wants it back as it is, and no server behind us may know it.
+    """
+    return tuple(dict.fromkeys(name for name in names if name and " " not in name and is_plain(name)))
 
 
 def check_switch(headers: Headers) -> None:

@@ -120,6 +120,13 @@ COUNTERS = (
     ),
     Series("bytes", ("gateway", "bytes", EACH), "Bytes of sessions; in is what came from clients.", ("direction",)),
     Series(
+        "oddities",
+        ("gateway", "oddities", EACH),
+        "Requests and sessions whose client or upstream did otherwise than the drafts say, by what it did.",
+        ("oddity",),
+    ),
+    Series("passed_over_frames", ("gateway", "passed_over"), "Frames of hixie that had no meaning."),
+    Series(
         "refused",
         ("gateway", "refused", EACH, EACH),
         "Clients that got no session, by the status of the answer, and why.",

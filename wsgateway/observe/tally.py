@@ -5,7 +5,10 @@ so that no number lags and none is counted twice.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
+
+from wsgateway.wire.oddities import Oddities, Oddity
 
 
 class Figures(NamedTuple):
@@ -27,6 +30,10 @@ class Live(Protocol):
     @property
     def route_name(self) -> str:
         """Which route it took."""
+
+    @property
+    def oddities(self) -> Iterable[Oddities]:
+        """What its peers have done otherwise than the drafts say."""
 
     def figures(self) -> Figures:
         """What has gone through it so far."""
@@ -50,6 +57,8 @@ class Tally:
         self._refused: Counter[tuple[str, str]] = Counter()
         self._left: Counter[str] = Counter()
         self._through = Figures(0, 0, 0, 0)
+        self._odd: Counter[str] = Counter()
+        self._passed_over = 0
 
     def opened(self, session: Live) -> None:
         """A session begins."""
@@ -63,6 +72,9 @@ class Tally:
         self._ended[session.dialect] += 1
         self._ended_by[by] += 1
         self._through = Figures(*map(sum, zip(self._through, figures, strict=True)))
+        for each in session.oddities:
+            self.odd(each.needed)
+            self._passed_over += each.passed_over
         return figures
 
     def refused(self, status: int | None, kind: str) -> None:
@@ -77,6 +89,10 @@ class Tally:
         """An exchange of plain HTTP is over; None: the client got no status."""
         self.http[_named(status) if status is None else f"{status // 100}xx"] += 1
 
+    def odd(self, oddities: Iterable[Oddity]) -> None:
+        """A request that is over has done these."""
+        self._odd.update(map(str, oddities))
+
     @property
     def sessions_ended(self) -> int:
         """How many sessions are over."""
@@ -86,10 +102,14 @@ class Tally:
         """All of it, as plain data: maps of numbers."""
         sessions: dict[str, Counter[str]] = {}
         totals = list(self._through)
+        odd, passed_over = self._odd.copy(), self._passed_over
         for session in self.live:
             sessions.setdefault(session.dialect, Counter())[session.route_name] += 1
             for at, figure in enumerate(session.figures()):
                 totals[at] += figure
+            for each in session.oddities:
+                odd.update(map(str, each.needed))
+                passed_over += each.passed_over
         through = Figures(*totals)
         refused: dict[str, dict[str, int]] = {}
         for (status, kind), count in self._refused.items():
@@ -101,6 +121,8 @@ class Tally:
             "ended_by": dict(self._ended_by),
             "messages": {"in": through.messages_in, "out": through.messages_out},
             "bytes": {"in": through.bytes_in, "out": through.bytes_out},
+            "oddities": dict(odd),
+            "passed_over": passed_over,
             "refused": refused,
             "left": dict(self._left),
             "turned_away": self.turned_away,

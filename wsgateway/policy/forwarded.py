@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wsgateway.dialects import Headers
 from wsgateway.settings.basics import UNIX, Peers
 from wsgateway.wire.addresses import canonical
-from wsgateway.wire.heads import is_host
+from wsgateway.wire.mending import is_host
 
 # RFC 7239, 4: parameters are tokens, or stand in quotes. Addresses with a port or in brackets are taken without them.
 # Nothing is tried twice: the beginning of a header may be from anybody.

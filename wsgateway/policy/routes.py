@@ -7,7 +7,7 @@ from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HandshakeError
 from wsgateway.settings.model import Route
 from wsgateway.settings.routing import Match
-from wsgateway.wire.exchange import asks_for_websocket
+from wsgateway.wire.heads import asks_for_websocket
 from wsgateway.wire.paths import normalised
 
 
@@ -29,7 +29,7 @@ class Asked:
     def hostname(self) -> str:
         """The host without its port, in lower case, IPv6 without brackets."""
         name, colon, port = self.host.lower().rpartition(":")
-        return (name if colon and port.isdigit() else self.host.lower()).strip("[]").rstrip(".")
+        return (name if colon and (port.isdigit() or not port) else self.host.lower()).strip("[]").rstrip(".")
 
     @property
     def subprotocols(self) -> list[str]:
@@ -64,7 +64,7 @@ def mismatches(match: Match, what: Asked) -> Iterator[str]:
     if match.subprotocols and not set(match.subprotocols) & set(what.subprotocols):
         yield f"the subprotocols {', '.join(what.subprotocols) or 'none'}"
     for name, value in match.headers:
-        values = what.headers.every(name)
+        values = what.headers.sent(name)  # with control characters: X-Role: ad\x01min is not admin
         if not values or (value != "*" and value not in values):
             yield f"the header {name}"
 

@@ -28,27 +28,27 @@ from wsgateway.policy.routes import asked, decide
 from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import ASKING_SECONDS
-from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, proxy_header
+from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, odd_facts, proxy_header
 from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request, stopped
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
 from wsgateway.wire.exchange import (
     RequestBody,
-    asks_for_websocket,
     body_headers,
     checked,
     passed_on,
     request_headers,
 )
-from wsgateway.wire.heads import Headers, Request, Response, ResponseHead
+from wsgateway.wire.heads import Headers, Request, Response, ResponseHead, asks_for_websocket
+from wsgateway.wire.incoming import MOST_EMPTY_LINES
 
 # As much as the relay reads at once.
 BODY_READ_BYTES = 64 * 1024
 # A client may send chunks of one byte: h11 needs 20 ms for so much of them, in which nobody else is served.
 CHUNKED_READ_BYTES = 16 * 1024
-# Old clients send one behind the body of a POST (RFC 9112, 2.2).
-_EMPTY_LINE = b"\r\n"
+# Old clients send one behind the body of a POST (RFC 9112, 2.2). So many may come before a request.
+_EMPTY_LINES = b"\r\n" * MOST_EMPTY_LINES
 _RESET = struct.pack("ii", 1, 0)  # struct linger: at once
 
 Fault = WsgatewayError | OSError
@@ -79,16 +79,15 @@ async def next_request(turn: Turn, rest: bytes) -> Request:
     gateway, client = turn.gateway, turn.client
     seconds, now = turn.settings.default_timeouts.handshake_seconds, trio.current_time()
     idle = ClientLeftError(f"without another request within {seconds:g} s", "idle")
-    rest = rest.removeprefix(_EMPTY_LINE)
     with gateway.patient(now + seconds, idle, stopped(), now + ASKING_SECONDS):
-        while not rest:
+        while _EMPTY_LINES.startswith(rest):
             try:
-                rest = await client.channel.receive(READ_BYTES)
+                data = await client.channel.receive(READ_BYTES)
             except OSError:
-                rest = b""
-            if not rest:
+                data = b""
+            if not data:
                 raise ClientLeftError("without another request", "idle")
-            rest = rest.removeprefix(_EMPTY_LINE)
+            rest += data
     turn.begin(trio.current_time())
     timeouts = turn.settings.default_timeouts
     return turn.head.receive(rest) or await read_request(gateway, client, turn.head, timeouts, turn.begun)
@@ -289,6 +288,7 @@ class Exchange:
         log = self._turn.gateway.log
         status = self._status or getattr(fault, "status", None)
         self._turn.gateway.tally.exchange(status)
+        self._turn.gateway.tally.odd(self._request.oddities.needed)
         why = in_words(fault) if isinstance(fault, OSError) else str(fault)
         (log.warning if isinstance(fault, UpstreamError) else log.info)(
             "http",
@@ -298,6 +298,7 @@ class Exchange:
             method=self._request.method[:LOGGED_CHARACTERS],
             **self._turn.facts,
             **({} if status is None else {"status": status}),
+            **odd_facts(self._request.oddities),
             bytes_in=self._bytes_in,
             bytes_out=self._bytes_out,
             seconds=round(seconds, 3),

@@ -49,6 +49,7 @@ from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, stoppe
 from wsgateway.serve.stream import Stream
 from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.http2 import FrameHeads, HeaderList, request_of
+from wsgateway.wire.oddities import Oddities
 
 Serve = Callable[[Client, trio.CancelScope, HandshakeError | None], Awaitable[None]]
 """Serves a stream, or refuses it, and closes its socket. See `Stream.run` for the scope."""
@@ -258,7 +259,8 @@ class Http2:
         headers: HeaderList = [(bytes(name), bytes(value)) for name, value in event.headers or ()]
         request, refused = Request("/", Headers([("Host", "")])), None
         try:
-            request = request_of(headers, event.stream_ended is not None, os.urandom)
+            oddities = Oddities(self._turn.entrance.listener.tolerance)
+            request = request_of(headers, event.stream_ended is not None, os.urandom, oddities)
         except HandshakeError as error:
             refused = error
         try:

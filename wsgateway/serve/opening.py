@@ -45,6 +45,7 @@ from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.closecodes import POLICY_VIOLATION
 from wsgateway.wire.events import Role
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response, not_upgradable
+from wsgateway.wire.oddities import Oddities, Oddity, names
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
 # A challenge that is not here this long after its head is held back by a proxy that waits for a 101, as HAProxy does.
@@ -78,10 +79,22 @@ class Opened:
         """Which route it took."""
         return self.route.name
 
+    @property
+    def oddities(self) -> tuple[Oddities, Oddities]:
+        """What its client and its upstream have done otherwise than the drafts say."""
+        return self.client.side.oddities, self.upstream.side.oddities
+
     def figures(self) -> Figures:
         """What has gone through it so far."""
         client, upstream = self.client, self.upstream
         return Figures(client.translator.messages, upstream.translator.messages, client.received, upstream.received)
+
+
+def odd_facts(*peers: Oddities) -> dict[str, str | int]:
+    """Return what the log says of the oddities of one or two peers: nothing, if there was none."""
+    needed = names(oddity for each in peers for oddity in each.needed)
+    passed_over = sum(each.passed_over for each in peers)
+    return ({"oddities": needed} if needed else {}) | ({"passed_over": passed_over} if passed_over else {})
 
 
 class Turn:
@@ -97,7 +110,8 @@ class Turn:
     def begin(self, now: float) -> None:
         """Forgets the last request: the next one begins."""
         self._settle()
-        self.head = RequestHead(self.listener.head_limits, plain=True)
+        oddities = Oddities(self.listener.tolerance, self.client.odd)
+        self.head = RequestHead(self.listener.head_limits, True, oddities, self.client.called)
         self.facts: dict[str, str] = {"http": "2"} if self.client.alpn == "h2" else {}
         self.begun = now
 
@@ -138,7 +152,7 @@ class Turn:
         except ProtocolError as error:  # too early or too late for an HTTP answer
             self.refused(error, None, "connection")
         except HandshakeError as error:
-            self.refused(error, error.status, error.kind)
+            self.refused(f"{error} ({error.remark})" if error.remark else error, error.status, error.kind)
             await self.refuse(error)
         except UpstreamError as error:
             self.refused(error, error.status, "upstream", event="upstream failed", level="warning")
@@ -152,10 +166,12 @@ class Turn:
     def refused(self, why: object, status: int | None, kind: str, event: str = "refused", level: str = "info") -> None:
         """Logs and counts that there is no session, and with which status the client is told so (None: it is not)."""
         self.gateway.tally.refused(status, kind)
+        self.gateway.tally.odd(self.head.oddities.needed)
         self._log(LEVELS[level], event, {} if status is None else {"status": status}, why)
 
     def _log(self, level: int, event: str, told: dict[str, int], why: object) -> None:
-        self.gateway.log.log(level, event, client=str(self.client), **self.facts, **told, why=str(why))
+        odd = odd_facts(self.head.oddities)
+        self.gateway.log.log(level, event, client=str(self.client), **self.facts, **odd, **told, why=str(why))
 
     async def refuse(self, error: HandshakeError | UpstreamError) -> None:
         """Answers with an HTTP status and a line of text, and hangs up."""
@@ -209,7 +225,7 @@ class Opening:
         What is to be done at the end of the session is left in `cleanup`.
         """
         if request.version != "1.1":
-            raise not_upgradable(request.version)
+            request.oddities.need(Oddity.HTTP_1_0, not_upgradable(request.version))
         identity = self._turn.identity
         what = asked(request, self._listener.name, identity.host)
         dialect = recognise(request)
@@ -226,14 +242,15 @@ class Opening:
         assert upstream is not None, "one of the checks"
         key = affinity(upstream.balance, request, identity.ip)
         search = Search(self._gateway.pools[upstream.name], key, self._turn.until(seconds), self._turn.counted_as)
-        ours = Side(dialect.framing, Role.SERVER, answering.secret, dialect not in route.text_only)
+        takes_binary = dialect not in route.text_only
+        ours = Side(dialect.framing, Role.SERVER, answering.secret, takes_binary, request.oddities)
         visit = Visit(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
             sock, result = await self._reach_upstream(search, route, upstream, answering.offer, visit, mine)
             if isinstance(result, Agreement):
                 result.answer = client_answer(route, upstream, result.answer, answering.offer, visit)
                 await self._accept(answering, result.answer, route)
-                theirs = Side(upstream.dialect.framing, Role.CLIENT, result.secret)
+                theirs = Side(upstream.dialect.framing, Role.CLIENT, result.secret, oddities=result.oddities)
                 opened = self._join(route, ours, theirs, sock, result)
                 cleanup += mine
                 mine.clear()
@@ -269,7 +286,7 @@ class Opening:
                 sock = await search.reach(lease, timeouts.connect_seconds, proxy_header(upstream, self._client))
                 mine.append(sock.close)
             with patient(search.until, silent, stops()):
-                result = await shake_hands(Channel(sock), asking, limits)
+                result = await shake_hands(Channel(sock), asking, limits, Oddities(upstream.tolerance))
             status = 101 if isinstance(result, Agreement) else result.response.status
             if status in _NOT_NOW:
                 error = UpstreamError(f"answered {status}", status, "answer")

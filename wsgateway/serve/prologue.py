@@ -17,6 +17,7 @@ from wsgateway.settings.model import Listener, Timeouts
 from wsgateway.wire import proxy_protocol
 from wsgateway.wire.flash import asks_for_policy, policy
 from wsgateway.wire.heads import Request, RequestHead
+from wsgateway.wire.oddities import Oddity
 
 READ_BYTES = 16 * 1024
 
@@ -55,11 +56,21 @@ class Client:
     """of its connection to us"""
     left: bool = False
     """whether it is known to have gone, where its socket does not tell: as a stream of HTTP/2"""
+    odd: tuple[Oddity, ...] = ()
+    """what its request needed before it became one of HTTP/1.1"""
 
     def __str__(self) -> str:
         if self.ip == UNIX:
             return UNIX
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+    def called(self) -> str | None:
+        """Return the Host that names the address that it called; None: it came by a Unix socket."""
+        if self.local is None:
+            return None
+        ip, port = self.local
+        host = f"[{ip}]" if ":" in ip else ip
+        return host if port == (443 if self.secure else 80) else f"{host}:{port}"
 
 
 async def greet(gateway: Gateway, entrance: Entrance, client: Client) -> bool:

@@ -19,7 +19,7 @@ from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.farewell import Farewell
 from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.http import exchange_of, next_request
-from wsgateway.serve.opening import Opened, Opening, Turn
+from wsgateway.serve.opening import Opened, Opening, Turn, odd_facts
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, greet, read_request
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Route
@@ -169,6 +169,7 @@ async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
             **opened.facts,
             seconds=round(trio.current_time() - begun, 3),
             **figures._asdict(),
+            **odd_facts(*opened.oddities),
             ended=how,
         )
 

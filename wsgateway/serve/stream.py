@@ -80,7 +80,8 @@ class Stream:
         for sock in (self._ours, self._theirs):
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-        self._client = replace(client, channel=Channel(self._theirs), begun=trio.current_time())
+        odd = request.oddities.needed
+        self._client = replace(client, channel=Channel(self._theirs), begun=trio.current_time(), odd=odd)
 
     async def run(self, serve: Callable[[Client, trio.CancelScope], Awaitable[None]], send_seconds: float) -> None:
         """Serves the stream to its end. `serve` closes its client; what that was told may take `send_seconds` more.

@@ -34,8 +34,10 @@ from wsgateway.settings.patterns import (
     upstream_host,
 )
 from wsgateway.settings.pooling import Balance, BalanceMethod, HashSource
+from wsgateway.settings.tolerance import tolerance
 from wsgateway.settings.units import KIB, MIB, byte_count, percent, seconds
 from wsgateway.wire.closecodes import RFC6455_CODES
+from wsgateway.wire.oddities import Tolerance
 from wsgateway.wire.paths import check_path
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
@@ -164,6 +166,9 @@ PlainValue = Annotated[str, _read_by(plain_value)]
 BalanceMode = Annotated[
     Balance, _read_by(balance, BalanceMethod | dict[Literal["hash"], dict[HashSource, str | Literal[True]]])
 ]
+ToleranceWritten = Literal["default", "all", "none"] | list[str]
+ClientTolerance = Annotated[Tolerance, _read_by(partial(tolerance, side="client"), ToleranceWritten)]
+UpstreamTolerance = Annotated[Tolerance, _read_by(partial(tolerance, side="upstream"), ToleranceWritten)]
 UpstreamHost = Annotated[str, _read_by(upstream_host)]
 ServerName = Annotated[str, _read_by(server_name)]
 Pin = Annotated[str, _read_by(pin)]

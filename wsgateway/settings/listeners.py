@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from wsgateway.settings.base import (
     Bind,
+    ClientTolerance,
     Count,
     CountOrNone,
     Domain,
@@ -232,6 +233,12 @@ class ListenerSection(Section):
         default_factory=FlashPolicySection, description="What Flash Player is told when it asks for a policy file."
     )
 
+    tolerance: ClientTolerance = Field(
+        default="default",
+        validate_default=True,
+        description="What clients may do otherwise than the drafts say: default, all, none, or a list of names.",
+    )
+
     def listener(self, number: int, directory: Path) -> Listener:
         """The listener; `number` is its place in the list, from 1. Files are relative to the directory."""
         return Listener(
@@ -247,4 +254,5 @@ class ListenerSection(Section):
             proxy_protocol=ProxyProtocol(self.proxy_protocol.accept, tuple(self.proxy_protocol.trusted)),
             forwarded_trusted=tuple(self.forwarded.trusted),
             flash_policy=self.flash_policy.flash_policy(),
+            tolerance=self.tolerance,
         )

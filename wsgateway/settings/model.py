@@ -16,6 +16,7 @@ from wsgateway.settings.routing import HeaderRules, Match, Origins, Rewrite
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
+from wsgateway.wire.oddities import DEFAULT, Tolerance
 from wsgateway.wire.utf8 import InvalidUtf8
 
 FlashMode = Literal["none", "inline", "only"]
@@ -96,6 +97,8 @@ class Upstream:
     attempts: int = 2
     """how many targets are tried for a session, the first one included"""
     health: HealthChecks = field(default_factory=HealthChecks)
+    tolerance: Tolerance = DEFAULT["upstream"]
+    """what its targets may do otherwise than the drafts say"""
     resolve_seconds: float = 30.0
     """how old an answer of the resolver may be"""
     answer_limits: AnswerLimits = field(default_factory=AnswerLimits)
@@ -262,6 +265,8 @@ class Listener:
     forwarded_trusted: tuple[Peers, ...] = ()
     """whose X-Forwarded-* and Forwarded are believed"""
     flash_policy: FlashPolicy = FlashPolicy()
+    tolerance: Tolerance = DEFAULT["client"]
+    """what clients may do otherwise than the drafts and RFCs say"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from wsgateway.settings.findings import guess, seen
 from wsgateway.settings.pooling import Balance
 from wsgateway.wire.addresses import unmapped_network
 from wsgateway.wire.exchange import HOP_BY_HOP
-from wsgateway.wire.heads import is_token
+from wsgateway.wire.mending import is_token
 
 PLACEHOLDERS = ("dialect", "client_ip", "listener", "route")
 

@@ -24,6 +24,7 @@ from wsgateway.settings.base import (
     ServerName,
     Subprotocol,
     UpstreamHost,
+    UpstreamTolerance,
     Url,
     UrlPath,
     Weight,
@@ -39,7 +40,7 @@ from wsgateway.settings.pooling import (
     TargetProfile,
     TargetTls,
 )
-from wsgateway.wire.heads import is_host
+from wsgateway.wire.mending import is_host
 
 # More than anybody needs to be sure, and few enough to be remembered for every address.
 _MOST_CLIENTS = 100
@@ -282,6 +283,11 @@ class UpstreamSection(Section):
     retry: RetrySection = Field(default_factory=RetrySection, description="What follows when a target fails.")
     queue: QueueSection = Field(default_factory=QueueSection, description="Who may wait while all targets are full.")
     health: HealthSection = Field(default_factory=HealthSection, description="How it is known which targets can serve.")
+    tolerance: UpstreamTolerance = Field(
+        default="default",
+        validate_default=True,
+        description="What targets may do otherwise than the drafts say: default, all, none, or a list of names.",
+    )
     resolve: ResolveSection = Field(default_factory=ResolveSection, description="How names are looked up.")
     limits: AnswersSection = Field(default_factory=AnswersSection, description="Bounds on the heads of answers.")
 
@@ -311,6 +317,7 @@ class UpstreamSection(Section):
             queue=Queue(self.queue.size, self.queue.timeout_seconds),
             attempts=self.retry.attempts,
             health=self.health.checks(),
+            tolerance=self.tolerance,
             resolve_seconds=self.resolve.interval_seconds,
             answer_limits=AnswerLimits(**self.limits.model_dump()),
         )

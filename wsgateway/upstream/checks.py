@@ -18,6 +18,7 @@ from wsgateway.upstream.tls import Contexts
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close
 from wsgateway.wire.heads import Headers, Request, ResponseHead
+from wsgateway.wire.oddities import Oddities
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
 _READ_BYTES = 16 * 1024
@@ -63,7 +64,7 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
 async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     dialect = upstream.dialect
     asking = dialect.handshake.asking(_offer(upstream, target, active), os.urandom)
-    agreement = await shake_hands(channel, asking, upstream.answer_limits.beside())
+    agreement = await shake_hands(channel, asking, upstream.answer_limits.beside(), Oddities(upstream.tolerance))
     if isinstance(agreement, Refusal):
         raise UpstreamError(f"answered {agreement.response.status} to a check")
     encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), agreement.secret)

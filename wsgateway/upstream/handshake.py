@@ -8,6 +8,7 @@ from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.pooling import AnswerLimits
 from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
+from wsgateway.wire.oddities import Oddities
 
 _READ_BYTES = 16 * 1024
 _USUAL = AnswerLimits().beside()
@@ -24,6 +25,8 @@ class Agreement:
     """what the handshake left for the frames"""
     early: bytes
     """what it sent behind its handshake"""
+    oddities: Oddities
+    """what it may do otherwise than the drafts say, and has done so far"""
 
 
 @dataclass(slots=True)
@@ -35,13 +38,19 @@ class Refusal:
     """reads the body"""
 
 
-async def shake_hands(channel: Channel, asking: Asking, limits: HeadLimits = _USUAL) -> Agreement | Refusal:
+async def shake_hands(
+    channel: Channel, asking: Asking, limits: HeadLimits = _USUAL, oddities: Oddities | None = None
+) -> Agreement | Refusal:
     """Sends our request and reads the answer, whose head is held to limits. Waits as long as the upstream does: the
     caller sets a deadline.
 
+    `oddities` is what the upstream may do otherwise than the drafts say, by default what is allowed by default; what it
+    does is noted there.
+
     Raises UpstreamError (502) if the upstream is lost or gives an answer that is none.
     """
-    head = ResponseHead(limits)
+    oddities = Oddities() if oddities is None else oddities
+    head = ResponseHead(limits, oddities)
     try:
         await channel.send(head.request(asking.request) + asking.challenge)
         while (response := head.receive(await _some(channel))) is None:
@@ -57,8 +66,9 @@ async def shake_hands(channel: Channel, asking: Asking, limits: HeadLimits = _US
     except OSError as error:
         raise UpstreamError(f"lost during the handshake: {in_words(error)}") from None
     except HandshakeError as error:
-        raise UpstreamError(f"wrong handshake: {error}") from None
-    return Agreement(answer, asking.secret, early[asking.proof_bytes :])
+        remark = f" ({error.remark})" if error.remark else ""
+        raise UpstreamError(f"wrong handshake: {error}{remark}") from None
+    return Agreement(answer, asking.secret, early[asking.proof_bytes :], oddities)
 
 
 async def _some(channel: Channel) -> bytes:

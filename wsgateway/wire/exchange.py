@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from wsgateway.errors import HandshakeError
-from wsgateway.wire.heads import Headers, Request, RequestHead, Response, is_host, read_body
+from wsgateway.wire.bodies import read_body
+from wsgateway.wire.heads import Headers, Request, RequestHead, Response
+from wsgateway.wire.mending import proper_host
 from wsgateway.wire.paths import check_path
 
 # RFC 9110, 7.6.1, and what says where the message ends: meant for the next hop alone, or written anew for it.
@@ -33,22 +35,14 @@ _REQUESTS_OWN = frozenset(["expect", "host"])
 # CONNECT would be a tunnel past all routes; TRACE would show a page what our headers say of its user.
 _NOT_PASSED = ("CONNECT", "TRACE")
 _CONTINUE = "100-continue"
-# RFC 9112, 3.2.2: what a client sends to a proxy, and every server must understand.
-_ABSOLUTE = re.compile(r"https?://([^/?#]*)([/?].*)?", re.IGNORECASE)
 _NO_BODY = 204
 _CHUNKS_END = b"\r\n\r\n"
 
 Items = tuple[tuple[str, str], ...]
 
 
-def asks_for_websocket(request: Request) -> bool:
-    """Whether Upgrade names WebSocket, among whatever else. The dialects judge what becomes of that; an upgrade to
-    anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8)."""
-    return any(each.partition("/")[0].lower() == "websocket" for each in request.headers.listed("Upgrade"))
-
-
 def checked(request: Request) -> Request:
-    """A plain request that may be passed on, its target as path and query.
+    """Return a plain request that may be passed on.
 
     What could make a server behind us read the request differently is refused and not mended: two ways to tell where
     the body ends, a Host or a target that is not one. Raises HandshakeError (400, 417, 501).
@@ -62,9 +56,8 @@ def checked(request: Request) -> Request:
         if "Content-Length" in headers:
             raise HandshakeError("Transfer-Encoding and Content-Length")
     host = headers.one("Host")
-    if not is_host(host or "") and (host is not None or request.version != "1.0"):  # HTTP/1.0 has none
+    if proper_host(host or "") is None and (host is not None or request.version != "1.0"):  # HTTP/1.0 has none
         raise HandshakeError("Host is not a host with an optional port")
-    request = _in_origin_form(request, host)
     check_target(request.target)
     if request.version != "1.0" and headers.tokens("Expect") - {_CONTINUE}:
         raise HandshakeError(f"Expect is something else than {_CONTINUE}", 417)
@@ -76,17 +69,6 @@ def check_target(target: str) -> None:
     if not target.startswith("/") or "#" in target:
         raise HandshakeError("the target is not a path with an optional query")
     check_path(target.partition("?")[0])
-
-
-def _in_origin_form(request: Request, host: str | None) -> Request:
-    """A request for http://HOST/path is one for /path, if that is its Host."""
-    absolute = _ABSOLUTE.fullmatch(request.target)
-    if absolute is None:
-        return request
-    authority, path = absolute[1], absolute[2] or "/"
-    if authority.lower() != (host or "").lower():
-        raise HandshakeError("the target names another host than Host")
-    return replace(request, target=path if path.startswith("/") else "/" + path, raw_target=b"")
 
 
 def request_headers(headers: Headers) -> Items:

@@ -3,35 +3,23 @@
 Two things that h11 will not do are done beside it: a header's value is also kept as it stood after the colon
 and one space (a hixie-76 key may begin with a space that counts, and h11 trims), and bytes above 7F in a
 request target (WebKits of 2010 sent raw UTF-8) are percent-encoded before h11 sees them.
+
+What is odd in a request, and allowed, is mended here too (see `oddities` and `mending`): behind this its target is a
+path, and its Host names the host that counts.
 """
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import h11
 
 from wsgateway.errors import HandshakeError
+from wsgateway.wire.bodies import malformed, read_body
+from wsgateway.wire.incoming import IncomingHead, bare_line_feed
+from wsgateway.wire.mending import authority_of, checked_lines, encoded_target, is_host, mended_host, origin_form
+from wsgateway.wire.oddities import Oddities, Oddity
 
-_END = b"\r\n\r\n"
-# The first byte of a TLS connection (RFC 8446, 5.1).
-_TLS_HANDSHAKE = 0x16
-# The characters of a token (RFC 9110, 5.6.2) and of a Host: a name, an IPv4 or an IPv6 address, perhaps a port.
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_BYTES_OF_H11 = re.compile(r": (?:bytearray\()?b['\"]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_NOT_ASCII = re.compile(rb"[\x80-\xff]")
-
-
-def is_token(text: str) -> bool:
-    """Whether the text is an HTTP token, as a subprotocol or a header name must be."""
-    return _TOKEN.fullmatch(text) is not None
-
-
-def is_host(text: str) -> bool:
-    """Whether the text is a host with or without a port."""
-    return _HOST.fullmatch(text) is not None
+_LINE_END = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +87,16 @@ class Headers:
         at = self.index(name)
         return None if at is None else self._raw[at]
 
+    def sent(self, name: str) -> list[str]:
+        """As `every`, with control characters that were taken out of the values since."""
+        return [self._raw[at].strip(" \t") for at in self._places.get(name.lower(), ())]
+
+    def replaced(self, name: str, value: str) -> "Headers":
+        """The same with another value for all headers of this name."""
+        places = self._places.get(name.lower(), ())
+        items = ((each, value) if at in places else (each, old) for at, (each, old) in enumerate(self._items))
+        return Headers(items, (value if at in places else old for at, old in enumerate(self._raw)))
+
     def listed(self, name: str) -> list[str]:
         """The members of a comma-separated list, which may be spread over several headers; empty ones do not count."""
         parts = (part.strip(" \t") for value in self.every(name) for part in value.split(","))
@@ -121,6 +119,8 @@ class Request:
     """as the client sent it; empty if that is the same"""
     version: str = "1.1"
     """of HTTP"""
+    oddities: Oddities = field(default_factory=Oddities, compare=False, repr=False)
+    """what its client may do, and has done"""
 
     @property
     def sent_target(self) -> str:
@@ -135,6 +135,8 @@ class Response:
     status: int
     reason: str
     headers: Headers = field(default_factory=lambda: Headers(()))
+    oddities: Oddities = field(default_factory=Oddities, compare=False, repr=False)
+    """what its server may do, and has done"""
 
 
 class RequestHead:
@@ -144,60 +146,100 @@ class RequestHead:
     if that is a body.
     """
 
-    def __init__(self, limits: HeadLimits = _LIMITS, plain: bool = False) -> None:
-        """`plain`: HTTP/1.0 is read too, which cannot be upgraded, and is refused otherwise."""
+    def __init__(
+        self,
+        limits: HeadLimits = _LIMITS,
+        plain: bool = False,
+        oddities: Oddities | None = None,
+        own_host: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`plain`: HTTP/1.0 is read too, which cannot be upgraded, and is refused otherwise.
+
+        `oddities` is what the client may do otherwise than the RFCs say, by default what is allowed by default; what it
+        has done is noted there. `own_host` returns the Host for a client that may leave it out, None if there is none.
+        """
         self._limits = limits
         self._plain = plain
+        self.oddities = Oddities() if oddities is None else oddities
+        self._own_host = own_host
         self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
-        self._buffer = b""
-        self.begun = False
-        """whether any of the request has come"""
+        self._incoming = IncomingHead(limits.head_bytes, self.oddities)
         self._bodiless = False
-        self.rest = b""
+
+    @property
+    def begun(self) -> bool:
+        """Whether any of the request has come."""
+        return self._incoming.begun
+
+    @property
+    def rest(self) -> bytes:
+        """What came behind the head, byte for byte."""
+        return self._incoming.rest
 
     def receive(self, data: bytes) -> Request | None:
         """Takes bytes of the client until they are a whole head; then returns it.
 
         Raises HandshakeError (400 or 431) for one that is malformed or too large.
         """
-        if not self._buffer and data and not is_token(chr(data[0])):
-            raise HandshakeError("this is not HTTP" + (": it looks like TLS" if data[0] == _TLS_HANDSHAKE else ""))
-        self.begun = self.begun or bool(data)
-        searched = max(0, len(self._buffer) - len(_END) + 1)
-        self._buffer += data
-        end = self._buffer.find(_END, searched)
-        if end < 0 or end + len(_END) > self._limits.head_bytes:
-            if end >= 0 or len(self._buffer) >= self._limits.head_bytes:
-                raise HandshakeError(f"the head is larger than {self._limits.head_bytes} bytes", 431)
+        head = self._incoming.receive(data)
+        if head is None:
             return None
-        head = self._buffer[: end + len(_END)]
-        self.rest = self._buffer[end + len(_END) :]
-        self._buffer = b""
-        return self._parse(head)
+        request = self._parse(head)
+        if Oddity.BARE_LF in self.oddities.needed and not _is_bare_upgrade(request):
+            raise bare_line_feed()
+        return request
 
     def _parse(self, head: bytes) -> Request:
-        lines = head[: -len(_END)].split(b"\r\n")
-        _check_lines(lines, self._limits)
+        """Takes the lines of a head, without the blank one."""
+        sent_lines = head.split(_LINE_END)
+        if b"\r\nhost:" not in head.lower():
+            sent_lines += self._host_line(sent_lines)
+        if len(sent_lines) - 1 > self._limits.headers:
+            raise HandshakeError(f"{len(sent_lines) - 1} headers, at most {self._limits.headers} are allowed", 431)
+        lines = checked_lines(sent_lines, self.oddities)
         words = lines[0].split(b" ")
         sent = words[1] if len(words) == 3 else b""
-        plain = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], sent)
+        plain = encoded_target(sent)
+        if sent != plain:
+            lines = [b" ".join([words[0], plain, words[2]]), *lines[1:]]
         try:
-            self.http.receive_data(head.replace(sent, plain, 1) if sent != plain else head)
+            self.http.receive_data(_LINE_END.join([*lines, b"", b""]))
             event = self.http.next_event()
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(_malformed("request", error)) from None
+            raise HandshakeError(malformed("request", error)) from None
         assert isinstance(event, h11.Request), f"a whole head is a request or an error, not {event!r}"
         self._bodiless = event.method == b"HEAD"
         version = event.http_version.decode("ascii")
-        if version != "1.1" and not (self._plain and version == "1.0"):
+        if version not in ("1.0", "1.1"):
             raise not_upgradable(version)
-        return Request(
-            target=event.target.decode("ascii"),
-            headers=_headers(lines[1:]),
-            method=event.method.decode("ascii"),
-            raw_target=sent if sent != plain else b"",
-            version=version,
-        )
+        if version == "1.0" and not self._plain:
+            self.oddities.need(Oddity.HTTP_1_0, not_upgradable(version))
+        if sent != plain:
+            self.oddities.need(Oddity.RAW_TARGET, HandshakeError("the target holds a byte above 7F"))
+        headers = _headers(lines[1:], None if lines[1:] == sent_lines[1:] else sent_lines[1:])
+        return self._settled(event.method.decode("ascii"), sent, headers, version)
+
+    def _host_line(self, lines: list[bytes]) -> list[bytes]:
+        """The line that an upgrade without Host lacks. None for other requests, which HTTP/1.1 refuses."""
+        if not asks_for_websocket(Request("/", _headers(lines[1:]))):
+            return []
+        self.oddities.need(Oddity.NO_HOST, HandshakeError("malformed request: no Host"))
+        host = authority_of(lines[0]) or self._own_host()
+        if host is None:
+            raise HandshakeError("no Host, and a Unix socket has no address that could stand in")
+        return [b"Host: " + host.encode("latin-1")]
+
+    def _settled(self, method: str, sent: bytes, headers: Headers, version: str) -> Request:
+        """The request with a path for its target, and the Host that counts."""
+        hosts = headers.every("Host")
+        named = hosts[0] if len(hosts) == 1 else ""
+        host = named if is_host(named) else mended_host(named, self.oddities)
+        if not sent.startswith(b"/") and (found := origin_form(sent, host, self.oddities)) is not None:
+            sent, host = found
+        if host != named:
+            headers = headers.replaced("Host", host)
+        target = encoded_target(sent).decode("ascii")
+        return Request(target, headers, method, b"" if sent.isascii() else sent, version, self.oddities)
 
     def switch(self, response: Response) -> bytes:
         """The bytes of a 101, or of another interim response. Names, their spelling, order and the reason come out as
@@ -234,8 +276,10 @@ class ResponseHead:
     What the server sends behind a 101 is kept in `rest`, byte for byte.
     """
 
-    def __init__(self, limits: HeadLimits = _LIMITS) -> None:
+    def __init__(self, limits: HeadLimits = _LIMITS, oddities: Oddities | None = None) -> None:
+        """`oddities` is what the server may do otherwise than the drafts say, as in `RequestHead`."""
         self._limits = limits
+        self._oddities = Oddities() if oddities is None else oddities
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head_bytes)
         self._taken = 0  # bytes of the server before its head was whole
         self.ended = False
@@ -291,14 +335,14 @@ class ResponseHead:
                     break
                 found.append(self._response(event))
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(_malformed("response", error), 502) from None
+            raise HandshakeError(malformed("response", error), 502) from None
         return found
 
     def _response(self, event: h11.InformationalResponse | h11.Response) -> Response:
         if len(event.headers) > self._limits.headers:
             raise HandshakeError(f"{len(event.headers)} headers, at most {self._limits.headers} are allowed", 502)
         items = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers.raw_items()]
-        return Response(event.status_code, event.reason.decode("latin-1"), Headers(items))
+        return Response(event.status_code, event.reason.decode("latin-1"), Headers(items), self._oddities)
 
     @property
     def rest(self) -> bytes:
@@ -320,18 +364,10 @@ class ResponseHead:
         return body
 
 
-def read_body(http: h11.Connection, what: str, status: int) -> tuple[bytes, bool]:
-    """The body in what h11 has been given since the last time, and whether that was the end of it.
-
-    Must not be called again then. Raises HandshakeError with this status if it is malformed; `what` names it.
-    """
-    pieces = []
-    try:
-        while isinstance(event := http.next_event(), h11.Data):
-            pieces.append(event.data)
-    except h11.RemoteProtocolError as error:
-        raise HandshakeError(_malformed(what, error), status) from None
-    return b"".join(pieces), isinstance(event, h11.EndOfMessage)
+def asks_for_websocket(request: Request) -> bool:
+    """Whether Upgrade names WebSocket, among whatever else. The dialects judge what becomes of that; an upgrade to
+    anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8)."""
+    return any(each.partition("/")[0].lower() == "websocket" for each in request.headers.listed("Upgrade"))
 
 
 def not_upgradable(version: str) -> HandshakeError:
@@ -343,30 +379,21 @@ def _is_last(response: Response) -> bool:
     return response.status == 101 or response.status >= 200
 
 
-def _check_lines(lines: list[bytes], limits: HeadLimits) -> None:
-    """Refuses what h11 would mend: line feeds alone, folded lines, spaces around a header's name."""
-    if len(lines) - 1 > limits.headers:
-        raise HandshakeError(f"{len(lines) - 1} headers, at most {limits.headers} are allowed", 431)
-    for line in lines:
-        if _CONTROL.search(line):
-            raise HandshakeError("malformed request: a control character inside a line, as CR, LF or NUL")
-    for line in lines[1:]:
-        name, colon, _ = line.partition(b":")
-        if not colon or not is_token(name.decode("latin-1")):
-            raise HandshakeError("malformed request: a header line without a proper name")
+def _is_bare_upgrade(request: Request) -> bool:
+    """Whether frames follow the head, and no body or other request. Another server could see those begin somewhere
+    else, where a line of the head ends in LF alone (RFC 9112, 11.2)."""
+    lengths = request.headers.every("Content-Length")
+    return asks_for_websocket(request) and "Transfer-Encoding" not in request.headers and set(lengths) <= {"0"}
 
 
-def _malformed(what: str, error: h11.RemoteProtocolError) -> str:
-    """What h11 says, without the bytes that it repeats."""
-    return f"malformed {what}: {_BYTES_OF_H11.split(str(error))[0]}"
+def _headers(lines: list[bytes], sent: list[bytes] | None = None) -> Headers:
+    """The headers of a head that h11 found good. Its own list will not do: it joins what is repeated, and it trims.
 
-
-def _headers(lines: list[bytes]) -> Headers:
-    """The headers of a head that h11 found good. Its own list will not do: it joins what is repeated, and it trims."""
-    parts = [line.decode("latin-1").partition(":") for line in lines]
-    return Headers(
-        ((name, value.strip(" \t")) for name, _, value in parts), (value.removeprefix(" ") for _, _, value in parts)
-    )
+    `sent`: the lines as they were sent, where that differs.
+    """
+    parts, raw = ([line.decode("latin-1").partition(":") for line in each] for each in (lines, sent or ()))
+    items = ((name, value.strip(" \t")) for name, _, value in parts)
+    return Headers(items, (value.removeprefix(" ") for _, _, value in raw or parts))
 
 
 def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 
 from wsgateway.errors import HandshakeError, ProtocolError
-from wsgateway.wire.heads import Headers, Request, Response, is_host, is_token
+from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
+from wsgateway.wire.mending import clean_value, encoded_target, is_host, is_token, mended_host, proper_host
+from wsgateway.wire.oddities import Oddities, Oddity
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -42,7 +44,6 @@ _CONNECTION = frozenset(["connection", "keep-alive", "proxy-connection", "transf
 # Made anew for a handshake of HTTP/1.1: RFC 8441, 5, has none of them.
 _HANDSHAKE = frozenset(["sec-websocket-key", "sec-websocket-accept"])
 _VERSION = "13"
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # As in a line of HTTP/1.1, where browsers percent-encode all else.
 _TARGET = re.compile(r"[!-~]+")
 _LENGTH = re.compile(r"[0-9]{1,19}")
@@ -53,20 +54,21 @@ def is_websocket(headers: HeaderList) -> bool:
     return (b":protocol", b"websocket") in headers and (b":method", b"CONNECT") in headers
 
 
-def request_of(headers: HeaderList, ended: bool, entropy: Entropy) -> Request:
+def request_of(headers: HeaderList, ended: bool, entropy: Entropy, oddities: Oddities) -> Request:
     """The request as HTTP/1.1 has it, and the last on its connection; `ended` says that it has no body.
 
-    A WebSocket is an upgrade there, with a key of ours. Raises HandshakeError (400, 501).
+    A WebSocket is an upgrade there, with a key of ours. `oddities` is what the client may do otherwise than the RFCs
+    say; what would not pass HTTP/1.1 is mended and noted there. Raises HandshakeError (400, 501).
     """
     pseudo = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name.startswith(b":")}
-    items = [_checked(name, value) for name, value in headers if not name.startswith(b":")]
-    method, target = pseudo[":method"], pseudo.get(":path", "")
+    items = [_checked(name, value, oddities) for name, value in headers if not name.startswith(b":")]
+    method, target = pseudo[":method"], _target(pseudo.get(":path", ""), oddities)
     websocket = is_websocket(headers)
     if method == "CONNECT" and not websocket:
         raise HandshakeError(f"CONNECT is for WebSocket alone, not {pseudo.get(':protocol', 'a tunnel')!r}", 501)
     if not is_token(method) or not _TARGET.fullmatch(target) or pseudo[":scheme"] not in ("http", "https"):
         raise HandshakeError("malformed request: a method, path or scheme that is none")
-    host = _host(pseudo.get(":authority"), items)
+    host = _host(pseudo.get(":authority"), items, oddities)
     kept = [(name, value) for name, value in items if name not in ("host", "te")]
     if websocket:
         if [value for name, value in kept if name == "sec-websocket-version"] != [_VERSION]:
@@ -78,24 +80,33 @@ def request_of(headers: HeaderList, ended: bool, entropy: Entropy) -> Request:
         kept = [(name, value) for name, value in kept if name not in _HANDSHAKE]
         key = base64.b64encode(entropy(16)).decode("ascii")
         hop = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key)]
-        return Request(target, Headers([("Host", host), *hop, *kept]))
-    return Request(target, Headers([("Host", host), *kept, *_framing(kept, ended), ("Connection", "close")]), method)
+        return Request(target, Headers([("Host", host), *hop, *kept]), oddities=oddities)
+    headers_ = Headers([("Host", host), *kept, *_framing(kept, ended), ("Connection", "close")])
+    return Request(target, headers_, method, oddities=oddities)
 
 
-def _host(authority: str | None, items: list[tuple[str, str]]) -> str:
+def _host(authority: str | None, items: list[tuple[str, str]], oddities: Oddities) -> str:
     """What either says; where both do, h2 has compared them."""
     host = authority if authority is not None else dict(items).get("host", "")
-    if not is_host(host):
+    if proper_host(host) is None:
         raise HandshakeError("Host is not a host with an optional port")
-    return host
+    return host if is_host(host) else mended_host(host, oddities)
 
 
-def _checked(name: bytes, value: bytes) -> tuple[str, str]:
-    text, said = name.decode("latin-1"), value.decode("latin-1")
+def _target(path: str, oddities: Oddities) -> str:
+    """A target in ASCII, as a line of HTTP/1.1 must have it."""
+    sent = path.encode("latin-1")
+    plain = encoded_target(sent)
+    if plain != sent:
+        oddities.need(Oddity.RAW_TARGET, HandshakeError("the target holds a byte above 7F"))
+    return plain.decode("ascii")
+
+
+def _checked(name: bytes, value: bytes, oddities: Oddities) -> tuple[str, str]:
+    text = name.decode("latin-1")
     if not is_token(text):
         raise HandshakeError("malformed request: a header without a proper name")
-    if _CONTROL.search(said):
-        raise HandshakeError("malformed request: a control character inside a header, as CR, LF or NUL")
+    said = clean_value(name, value, oddities).decode("latin-1")
     if text in _CONNECTION or (text == "te" and said.lower() != "trailers"):
         raise HandshakeError(f"{text} in a request of HTTP/2")
     return text, said.strip(" \t")

@@ -1,0 +1,36 @@
+"""What peers are allowed, as the configuration writes it: default, all, none, or a list of names."""
+
+from wsgateway.settings.findings import guess, seen
+from wsgateway.wire.oddities import DEFAULT, EVERY, KEYS, Oddity, Side, Tolerance
+
+# A name in a list that stands for several.
+_DEFAULT = "default"
+
+
+def tolerance(value: object, side: Side) -> Tolerance:
+    """Return what is allowed to clients, or to upstreams. Raises ValueError with a message for its author.
+
+    In a list `default` stands for all that is allowed by default, so that [default, bare-lf] allows one thing more.
+    """
+    words: dict[str, Tolerance] = {_DEFAULT: DEFAULT[side], "all": EVERY[side], "none": frozenset()}
+    if isinstance(value, list):
+        if not value:
+            raise ValueError("an empty list allows nothing; write none for that")
+        return frozenset().union(*(_named(each, side) for each in value))
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{seen(value)} is no tolerance; write default, all, none, or a list of names")
+    return words[value]
+
+
+def _named(value: object, side: Side) -> Tolerance:
+    if value == _DEFAULT:
+        return DEFAULT[side]
+    allowed = Oddity.of(side)
+    name = value if isinstance(value, str) else ""
+    if name in allowed:
+        return frozenset([allowed[name]])
+    for other, key in KEYS.items():
+        if name in Oddity.of(other):
+            article = "an" if other == "upstream" else "a"
+            raise ValueError(f"{value} is what {article} {other} does; it belongs to {key}")
+    raise ValueError(f"{seen(value)} is the name of nothing that can be allowed here; {guess(str(value), allowed)}")

@@ -1,0 +1,98 @@
+"""The bytes of a request until its head is whole: empty lines before it, where it ends, and how large it may be."""
+
+import re
+
+from wsgateway.errors import HandshakeError
+from wsgateway.wire.mending import is_token
+from wsgateway.wire.oddities import Oddities, Oddity
+
+# More than any client is known to send; RFC 9112, 2.2, asks for one at least.
+MOST_EMPTY_LINES = 4
+_EMPTY_LINE = b"\r\n"
+_END = b"\r\n\r\n"
+# Where lines may end in LF alone.
+_LINE_END = re.compile(rb"\r?\n")
+_BARE_END = re.compile(rb"\r?\n\r?\n")
+# What else begins with a byte that no method begins with: TLS (RFC 8446, 5.1), and behind two empty lines version 2 of
+# the PROXY protocol.
+_OTHERS = {0x16: ": it looks like TLS", 0x00: ": it looks like the PROXY protocol, which is not taken here"}
+
+
+class IncomingHead:
+    """Collects the bytes of one request."""
+
+    __slots__ = ("_buffer", "_empty_lines", "_most_bytes", "_oddities", "begun", "rest")
+
+    def __init__(self, most_bytes: int, oddities: Oddities) -> None:
+        """Takes how many bytes the head may have, with the blank line behind it."""
+        self._most_bytes = most_bytes
+        self._oddities = oddities
+        self._buffer = b""
+        self._empty_lines = 0
+        self.begun = False
+        """whether any of the request has come; empty lines are none of it"""
+        self.rest = b""
+        """what came behind the head"""
+
+    def receive(self, data: bytes) -> bytes | None:
+        """Return the head without the blank line behind it, once that is here; its lines end in CR LF.
+
+        Takes any bytes. Raises HandshakeError: 400 for what begins no request and for LF alone, 431 for a head that is
+        too large.
+        """
+        before = len(self._buffer)
+        self._buffer += data
+        if not self.begun:
+            before = 0
+            self._begin()
+        end = self._buffer.find(_END, max(0, before - len(_END) + 1))
+        # What was here before has been looked at, but its last byte may be the CR of an LF that has just come.
+        fresh = self._buffer[max(0, before - 1) : end + len(_END) if end >= 0 else None].removeprefix(b"\n")
+        if fresh.count(b"\n") != fresh.count(b"\r\n") or Oddity.BARE_LF in self._oddities.needed:
+            return self._receive_bare()
+        if end < 0:
+            self._check_size()
+            return None
+        return self._cut(end, end + len(_END))
+
+    def _begin(self) -> None:
+        """Take away the empty lines in front of a request."""
+        while self._buffer.startswith(_EMPTY_LINE):
+            self._empty_lines += 1
+            if self._empty_lines > MOST_EMPTY_LINES:
+                raise HandshakeError(f"more than {MOST_EMPTY_LINES} empty lines before a request")
+            self._oddities.need(Oddity.EMPTY_LINES, HandshakeError("this is not HTTP: it begins with an empty line"))
+            self._buffer = self._buffer[len(_EMPTY_LINE) :]
+        if not self._buffer or self._buffer == b"\r":
+            return
+        if not is_token(chr(self._buffer[0])):
+            raise HandshakeError("this is not HTTP" + _OTHERS.get(self._buffer[0], ""))
+        self.begun = True
+
+    def _receive_bare(self) -> bytes | None:
+        """Return the head as `receive` does, where a line of it ends in LF alone."""
+        self._oddities.need(Oddity.BARE_LF, bare_line_feed())
+        found = _BARE_END.search(self._buffer)
+        if found is None:
+            self._check_size()
+            return None
+        return _EMPTY_LINE.join(_LINE_END.split(self._cut(found.start(), found.end())))
+
+    def _cut(self, end: int, behind: int) -> bytes:
+        """Return what stands before `end`; what comes from `behind` on is the rest."""
+        if behind > self._most_bytes:
+            raise self._too_large()
+        head, self.rest, self._buffer = self._buffer[:end], self._buffer[behind:], b""
+        return head
+
+    def _check_size(self) -> None:
+        if len(self._buffer) >= self._most_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> HandshakeError:
+        return HandshakeError(f"the head is larger than {self._most_bytes} bytes", 431)
+
+
+def bare_line_feed() -> HandshakeError:
+    """What is said of LF without CR before it, where that ends no line."""
+    return HandshakeError("malformed request: a line feed without a carriage return before it")

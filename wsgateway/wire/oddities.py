@@ -1,0 +1,130 @@
+"""What peers of the field do otherwise than the drafts and RFCs say, each with a name.
+
+This table is the one place that has the names: configuration, log, metrics, tests and documentation read it. An oddity
+is allowed or refused where it is seen. Whatever could make two hops disagree about where a message ends has no name:
+it is refused under every setting.
+"""
+
+import enum
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from wsgateway.errors import HandshakeError
+
+Side = Literal["client", "upstream"]
+# The keys of the configuration that allow an oddity of either side.
+KEYS: dict[Side, str] = {"client": "listeners[].tolerance", "upstream": "upstreams.X.tolerance"}
+
+
+class Oddity(enum.Enum):
+    """One of them: its name, who does it, whether it is allowed by default, and what it is."""
+
+    ABSOLUTE_TARGET = (
+        "absolute-target", "client", True,
+        "The request line has a whole address of http, https, ws or wss. Its host and port count, and its name must be"
+        " that of Host.",
+    )  # fmt: skip
+    EMPTY_LINES = "empty-lines", "client", True, "1 to 4 empty lines (CR LF) stand before a request."
+    RAW_TARGET = (
+        "raw-target", "client", True,
+        "The target has bytes above 7F. They are percent-encoded for the upstream; Location has them as they came.",
+    )  # fmt: skip
+    KEY_FORM = (
+        "key-form", "client", True,
+        "Sec-WebSocket-Key is not base64 of 16 bytes (in drafts 04 to 08: no base64), but 1 to 256 visible characters.",
+    )  # fmt: skip
+    SUBPROTOCOL_NAMES = (
+        "subprotocol-names", "client", True,
+        "Sec-WebSocket-Protocol lists names that are no tokens, but printable ASCII, or lists a name twice.",
+    )  # fmt: skip
+    NO_ORIGIN = (
+        "no-origin", "client", True,
+        "A request of hixie-75 or -76 has no Origin. The reply has none either; `origins.missing` has its say.",
+    )  # fmt: skip
+    HEADER_CONTROLS = (
+        "header-controls", "client", True,
+        "A header that the gateway neither reads nor repeats has control characters. They are taken out.",
+    )  # fmt: skip
+    HOST_FORM = (
+        "host-form", "client", True,
+        "Host ends in a colon without a port, or is an IPv6 address without brackets, which it gets.",
+    )  # fmt: skip
+    UPGRADE_LIST = "upgrade-list", "client", True, "Upgrade names websocket in a list, or twice."
+    BARE_LF = "bare-lf", "client", False, "The lines of an upgrade end in LF alone."
+    HTTP_1_0 = "http-1.0", "client", False, "An upgrade says HTTP/1.0."
+    NO_HOST = (
+        "no-host", "client", False,
+        "An upgrade has no Host. The address of the listener stands in, in Location too.",
+    )  # fmt: skip
+    FRAMES_BEHIND_PROOF = (
+        "frames-behind-proof", "upstream", True,
+        "A server of hixie-75 or -76 sends one empty line (CR LF) between its handshake and its first frame.",
+    )  # fmt: skip
+    UNASKED_SUBPROTOCOL = (
+        "unasked-subprotocol", "upstream", True,
+        "A server of hixie-75 or -76 names a subprotocol that nobody asked for. It means none.",
+    )  # fmt: skip
+    KEY_MASK_04 = (
+        "key-mask-04", "client", True,
+        "A client of hybi-04 masks its frames with the key of the connection instead of a key of the frame.",
+    )  # fmt: skip
+
+    def __init__(self, label: str, side: Side, default: bool, what: str) -> None:
+        self.label = label
+        """the name, as the configuration, the log and the metrics have it"""
+        self.side = side
+        """who does it"""
+        self.default = default
+        """whether it is allowed where nothing is said"""
+        self.what = what
+        """for people to read"""
+
+    def __str__(self) -> str:
+        return self.label
+
+    @classmethod
+    def of(cls, side: Side) -> dict[str, Self]:
+        """Return those of one side by their names, in the order of the table."""
+        return {each.label: each for each in cls if each.side == side}
+
+
+Tolerance = frozenset[Oddity]
+"""the oddities that are allowed to a peer"""
+
+EVERY: dict[Side, Tolerance] = {side: frozenset(Oddity.of(side).values()) for side in KEYS}
+DEFAULT: dict[Side, Tolerance] = {
+    side: frozenset(each for each in every if each.default) for side, every in EVERY.items()
+}
+
+
+class Oddities:
+    """What one peer may do, and what of it it has done: in a request or response, and in the session behind that."""
+
+    __slots__ = ("allowed", "needed", "passed_over")
+
+    def __init__(self, allowed: Tolerance = DEFAULT["client"] | DEFAULT["upstream"], needed: tuple[Oddity, ...] = ()):
+        self.allowed = allowed
+        self.needed = needed
+        """each once, in the order in which they were seen"""
+        self.passed_over = 0
+        """how many frames had no meaning and were passed over, as the hixie drafts ask"""
+
+    def need(self, oddity: Oddity, refusal: HandshakeError) -> None:
+        """Note that the peer has done this. Raise `refusal` if it may not.
+
+        The refusal then names the oddity and the key that would allow it, for the log alone.
+        """
+        if oddity not in self.allowed:
+            refusal.remark = f"{KEYS[oddity.side]}: {oddity} would allow it"
+            raise refusal
+        self.note(oddity)
+
+    def note(self, oddity: Oddity) -> None:
+        """Note that the peer has done this, which it may."""
+        if oddity not in self.needed:
+            self.needed = (*self.needed, oddity)
+
+
+def names(oddities: Iterable[Oddity]) -> str:
+    """Return their names as one word of the log."""
+    return ",".join(map(str, oddities))
