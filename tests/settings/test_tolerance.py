@@ -68,7 +68,7 @@ def test_every_name_can_be_written() -> None:
         ("[]", "an empty list allows nothing; write none for that"),
         ("[bare-fl]", "'bare-fl' is the name of nothing that can be allowed here; did you mean 'bare-lf'?"),
         ("[all]", "'all' is the name of nothing that can be allowed here; known are absolute-target,"),
-        ("[[bare-lf]]", "a list is the name of nothing that can be allowed here; known are"),
+        ("[[bare-lf]]", "a list is the name of nothing that can be allowed here; did you mean"),
         ("[1]", "1 is the name of nothing that can be allowed here; known are absolute-target,"),
         ("[unasked-subprotocol]", "unasked-subprotocol is what an upstream does; it belongs to upstreams.X.tolerance"),
     ],
