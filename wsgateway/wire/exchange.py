@@ -5,7 +5,6 @@ client's chunk sizes, chunk extensions and trailers reaches an upstream, which c
 then (RFC 9112, 11.2).
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
