@@ -47,6 +47,20 @@ async def have_a_session(upstream: Upstream, gateway: Running) -> None:
     await session.behind.close()
 
 
+async def be_odd(upstream: Upstream, gateway: Running) -> None:
+    """An empty line before the request, and a frame that has no meaning."""
+    old = BY_DIALECT["hixie-76"]
+    client = await gateway.connect(b"\r\n" + old.request)
+    behind, _ = await upstream.agree()
+    await old.accepted(client)
+    await client.send(b"\x80\x00\xff\x00")
+    await behind.frame()
+    await behind.send(b"\x88\x00")
+    assert await client.exactly(2) == b"\xff\x00"
+    await client.close()
+    await behind.close()
+
+
 async def ask_for_nothing(upstream: Upstream, gateway: Running) -> None:
     await (await gateway.connect()).close()
 
@@ -112,6 +126,18 @@ DEEDS = [
             # Hello is 11 bytes with a mask and 7 without; a Close with a code 8 and 4.
             "bytes": {("in",): 11 + 8, ("out",): 7 + 4},
             "target_served": {("chat", "ws"): 1},
+        },
+    ),
+    Deed(
+        be_odd,
+        {
+            "sessions_opened": {("hixie-76",): 1},
+            "sessions_ended": {("hixie-76",): 1},
+            "sessions_ended_by": {("client_close",): 1},
+            "bytes": {("in",): 4, ("out",): 2},
+            "target_served": {("chat", "ws"): 1},
+            "oddities": {("empty-lines",): 1},
+            "passed_over_frames": {(): 1},
         },
     ),
     Deed(ask_for_nothing, EARLY),

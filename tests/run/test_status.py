@@ -57,6 +57,8 @@ async def test_a_gateway_that_has_done_nothing_says_so() -> None:
             "ended_by": {},
             "messages": {"in": 0, "out": 0},
             "bytes": {"in": 0, "out": 0},
+            "oddities": {},
+            "passed_over": 0,
             "refused": {},
             "left": {},
             "turned_away": 0,
