@@ -28,6 +28,9 @@ FAULTS: dict[str, tuple[Ending, Close | None]] = {
     "a time that ran out": (TimeoutError("Connection timed out"), None),
 }
 ENDINGS = {**GOODBYES, **FAULTS}
+# By whether the side that ended it is still there to be told.
+BROKEN = {name: ending for name, (ending, told) in FAULTS.items() if told is not None}
+GONE = {name: ending for name, (ending, told) in FAULTS.items() if told is None}
 
 every_dialect = cases("dialect", DIALECTS)
 both_sides = cases("role", [CLIENT, UPSTREAM], ids=["a client", "an upstream"])
@@ -55,8 +58,14 @@ def test_a_client_that_knows_the_code_is_told_of_a_bad_upstream(ending: Ending, 
 
 
 @every_dialect
-@cases("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
-def test_an_upstream_is_told_no_code_that_its_client_did_not_send(ending: Ending, dialect: str) -> None:
+@cases("ending", BROKEN.values(), ids=BROKEN.keys())
+def test_an_upstream_is_told_that_a_client_goes_away_which_broke_the_rules(ending: Ending, dialect: str) -> None:
+    assert farewell(ending, False, side(dialect, UPSTREAM)) == Close(1001)
+
+
+@every_dialect
+@cases("ending", GONE.values(), ids=GONE.keys())
+def test_an_upstream_is_told_no_code_where_its_client_is_gone(ending: Ending, dialect: str) -> None:
     assert farewell(ending, False, side(dialect, UPSTREAM)) is None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from tests.dialects.vectors import MASK_KEY
-from tests.relay.sessions import PATIENCE_SECONDS, Session, session, settled
+from tests.relay.sessions import PATIENCE_SECONDS, Peer, Session, session, settled
 from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.serve.farewell import Farewell
@@ -72,6 +72,20 @@ class Parting:
         await self.client.close()
         await self.upstream.close()
         return await self.over()
+
+
+def clog(end: Parting, peer: Peer) -> None:
+    """Fills what the kernel takes for a peer, with bytes that begin no frame here."""
+    endpoint = end.session.client if peer is end.client else end.session.upstream
+    try:
+        while True:
+            endpoint.sock.send(b"\xfe" * 64)
+    except BlockingIOError:
+        return
+
+
+async def rest_behind_it(peer: Peer) -> bytes:
+    return (await peer.rest()).lstrip(b"\xfe")
 
 
 @asynccontextmanager

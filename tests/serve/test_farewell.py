@@ -1,6 +1,6 @@
 """The end of a session: what both peers hear last, in bytes, and how long the farewell waits for those who say nothing.
 
-How we end one ourselves is in `test_farewell_stop`.
+How we end one ourselves is in `test_farewell_stop`, and what a fault of the client leads to in `test_farewell_faults`.
 """
 
 import pytest
@@ -243,57 +243,7 @@ async def test_a_close_inside_a_text_of_hixie_cuts_the_connection(autojump_clock
         assert await end.both_close() == 0
 
 
-# -- a fault of the client --------------------------------------------------------------------------------------
-
-# The dialect, what breaks the rules, what the client hears. The limit is 5 bytes.
-CLIENTS_FAULTS = {
-    "too big for rfc6455": ("rfc6455", MASKED_HELLO + bytes.fromhex("81 86 37fa213d"), bytes.fromhex("88 02 03f1")),
-    "too big for hybi-08": ("hybi-08", MASKED_HELLO + bytes.fromhex("81 86 37fa213d"), bytes.fromhex("88 02 03f1")),
-    "too big for hybi-07": ("hybi-07", MASKED_HELLO + bytes.fromhex("81 86 37fa213d"), bytes.fromhex("88 02 03f1")),
-    # It was 1004 there.
-    "too big for hybi-06": ("hybi-06", COVERED_HELLO + bytes.fromhex("37fa213d b3fc"), bytes.fromhex("81 02 03ec")),
-    "too big for hybi-05": ("hybi-05", COVERED_HELLO + bytes.fromhex("37fa213d b3fc"), b"\x81\x01S"),
-    "too big for hybi-03": ("hybi-03", b"\x04\x05Hello\x04\x06", b"\x01\x00"),
-    "too big for hixie-76": ("hixie-76", HIXIE_HELLO + b"\x00 6 byte", b"\xff\x00"),
-    "too big for hixie-75": ("hixie-75", HIXIE_HELLO + b"\x00 6 byte", b""),
-    "no mask": ("rfc6455", MASKED_HELLO + HELLO, bytes.fromhex("88 02 03ea")),
-    "no mask in hybi-07": ("hybi-07", MASKED_HELLO + HELLO, bytes.fromhex("88 02 03ea")),
-    "a code that may not be sent": (
-        "rfc6455",
-        MASKED_HELLO + bytes.fromhex("88 82 37fa213d 3414"),
-        bytes.fromhex("88 02 03ea"),
-    ),
-}
-
-
-@pytest.mark.parametrize(("client", "said", "heard"), CLIENTS_FAULTS.values(), ids=CLIENTS_FAULTS.keys())
-async def test_a_client_that_breaks_the_rules_is_told_and_its_upstream_is_cut(
-    autojump_clock: MockClock, client: str, said: bytes, heard: bytes
-) -> None:
-    async with parting(client, terms=Terms(Limits(message_bytes=5))) as end:
-        await end.client.send(said)
-        assert await end.client.rest() == heard
-        assert await end.upstream.rest() == MASKED_HELLO
-        assert await end.both_close() == 0
-
-
-async def test_a_client_that_goes_on_after_its_fault_still_hears_of_it() -> None:
-    # Over TCP: to close over its bytes would reset the connection, and take the Close back.
-    async with parting(tcp=True, terms=Terms(Limits(message_bytes=5))) as end:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end.client.send, bytes.fromhex("81 fe ffff 37fa213d") + bytes(8 * 1024 * 1024))
-            assert await end.client.rest() == bytes.fromhex("88 02 03f1")
-        await end.both_close()
-
-
-async def test_a_client_that_breaks_the_rules_while_it_gets_a_frame_is_cut(autojump_clock: MockClock) -> None:
-    async with parting() as end:
-        await end.upstream.send(HELLO[:4])
-        assert await end.client.exactly(4) == HELLO[:4]
-        await end.client.send(HELLO)
-        assert await end.client.rest() == b""
-        assert await end.upstream.rest() == b""
-        assert await end.both_close() == 0
+# -- a client that is gone --------------------------------------------------------------------------------------
 
 
 async def test_a_client_that_is_gone_is_not_made_a_close(autojump_clock: MockClock) -> None:

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.relay.sessions import Peer, session, settled
+from tests.relay.sessions import session, settled
 from tests.serve.parting import (
     BRIEF_SECONDS,
     CLOSE_1000,
@@ -22,7 +22,9 @@ from tests.serve.parting import (
     MASKED_EMPTY_CLOSE,
     MASKED_HELLO,
     Parting,
+    clog,
     parting,
+    rest_behind_it,
 )
 from wsgateway.dialects import DIALECTS
 
@@ -134,20 +136,6 @@ async def test_when_we_stop_a_text_of_hixie_that_is_under_way_is_cut(autojump_cl
 # -- what could not be sent before ------------------------------------------------------------------------------
 
 
-def clog(end: Parting, peer: Peer) -> None:
-    """Fills what the kernel takes for a peer, with bytes that begin no frame here."""
-    endpoint = end.session.client if peer is end.client else end.session.upstream
-    try:
-        while True:
-            endpoint.sock.send(b"\xfe" * 64)
-    except BlockingIOError:
-        return
-
-
-async def rest_behind_it(peer: Peer) -> bytes:
-    return (await peer.rest()).lstrip(b"\xfe")
-
-
 async def test_what_was_left_over_is_sent_before_a_close_is_passed_on(autojump_clock: MockClock) -> None:
     async with parting() as end:
         clog(end, end.client)
@@ -192,6 +180,22 @@ async def test_what_was_left_over_for_the_source_is_sent_before_its_answer(autoj
         await end.upstream.send(CLOSE_1000)
         await settled()
         assert await rest_behind_it(end.client) == HELLO + CLOSE_1000
+
+
+async def test_an_upstream_that_reads_only_when_it_is_read_hears_a_close_and_its_replies_are_heard(
+    autojump_clock: MockClock,
+) -> None:
+    async with parting() as end:
+        clog(end, end.upstream)
+        await end.client.send(MASKED_HELLO + MASKED_CLOSE_1000)
+        await end.relay_ended.wait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end.client.exactly, 7 * 60_000)
+            await end.upstream.send(HELLO * 60_000)
+        await end.upstream.send(CLOSE_1000)
+        assert await rest_behind_it(end.upstream) == MASKED_HELLO + MASKED_CLOSE_1000
+        assert await end.client.rest() == CLOSE_1000
+        assert await end.both_close() == 0
 
 
 async def test_a_hixie_client_that_reads_slowly_has_as_long_as_others_for_what_was_left_over(

@@ -94,7 +94,7 @@ async def test_a_head_that_comes_slowly_has_no_more_time_than_others() -> None:
 ROUTES = """\
 version: 1
 listeners: [{{bind: ["127.0.0.1:0"]}}]
-defaults: {{limits: {{message_size: 8B, fragments: 3}}}}
+defaults: {{limits: {{message_size: 8B, fragments: 3}}, timeouts: {{close: 200ms}}}}
 routes:
   - {{match: {{path: {{exact: /wide}}}}, upstream: behind, limits: {{message_size: 16B}}}}
   - {{match: {{path: {{exact: /long}}}}, upstream: behind, limits: {{fragments: 4}}}}

@@ -99,6 +99,8 @@ class Step:
     """for the side that they came from: our own answer to a ping, whole frames"""
     ending: Close | ProtocolError | None = None
     """set once, by the last step: the side has said goodbye, or broken the rules"""
+    close_bytes: int = 0
+    """how many bytes at the end of `forward` are the side's own Close"""
 
 
 class Translator(Protocol):

@@ -198,7 +198,8 @@ class FrameWalker:
                     if reader.opcode is Close:
                         payload = data[body:stop]
                         close = reader.control_event(mask(payload, reader.key) if reader.key else payload)
-                        return Step(data[:stop], ending=close if isinstance(close, Close) else None)
+                        ending = close if isinstance(close, Close) else None
+                        return Step(data[:stop], ending=ending, close_bytes=stop - at)
                 elif reader.final:
                     reader.kind = None
                     self.messages += stop <= have

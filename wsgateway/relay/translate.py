@@ -69,6 +69,7 @@ class EventTranslator:
         forward = []
         asked: Ping | None = None
         ending: Close | ProtocolError | None = None
+        goodbye = b""
         send, text = self._encoder.send, self._text
         try:
             for event in self._decoder.receive(data):
@@ -85,8 +86,8 @@ class EventTranslator:
                     self._owed = self._still_owed(event)
                     self.messages += event.final
                 elif isinstance(event, Close):
-                    ending = event
-                    forward.append(self._goodbye(event))
+                    ending, goodbye = event, self._goodbye(event)
+                    forward.append(goodbye)
                 elif self._target.carries_ping:
                     forward.append(send(event))
                 elif isinstance(event, Ping):
@@ -94,14 +95,15 @@ class EventTranslator:
         except ProtocolError as fault:
             ending = fault
         reply = b"" if asked is None else self._source_encoder.send(Pong(asked.data))
-        return Step(b"".join(forward), reply, ending)
+        return Step(b"".join(forward), reply, ending, len(goodbye))
 
     def finish(self) -> Step:
         try:
             close = self._decoder.finish()
         except ProtocolError as fault:
             return Step(b"", ending=fault)
-        return Step(self._goodbye(close), ending=close)
+        goodbye = self._goodbye(close)
+        return Step(goodbye, ending=close, close_bytes=len(goodbye))
 
     def _goodbye(self, close: Close) -> bytes:
         return b"" if self._encoder.inside else self._encoder.send(close)
