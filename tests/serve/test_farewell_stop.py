@@ -4,7 +4,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.dialects.feeding import other as sender_of
+from tests.relay.passing import CLIENT, SECRETS, UPSTREAM
 from tests.relay.sessions import session, settled
+from tests.relay.spelling import said
 from tests.serve.parting import (
     BRIEF_SECONDS,
     CLOSE_1000,
@@ -26,7 +29,7 @@ from tests.serve.parting import (
     parting,
     rest_behind_it,
 )
-from wsgateway.dialects import DIALECTS
+from wsgateway.dialects import DIALECTS, Fragment
 
 # -- we stop ----------------------------------------------------------------------------------------------------
 
@@ -123,14 +126,57 @@ async def test_when_we_stop_a_frame_whose_sender_is_gone_has_no_close_in_it(auto
         assert await end.client.rest() == b""
 
 
-async def test_when_we_stop_a_text_of_hixie_that_is_under_way_is_cut(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("sender", ["client", "upstream"])
+@pytest.mark.parametrize("upstream", CLIENTS_TOLD)
+@pytest.mark.parametrize("client", CLIENTS_TOLD)
+async def test_when_we_stop_a_message_that_is_under_way_is_finished_first(
+    autojump_clock: MockClock, client: str, upstream: str, sender: str
+) -> None:
+    """The sender has begun a frame; its rest comes with more behind it, which is after our Close."""
+    async with parting(client, upstream) as end:
+        peer, other = (end.client, end.upstream) if sender == "client" else (end.upstream, end.client)
+        source, target = (client, upstream) if sender == "client" else (upstream, client)
+        role, towards = (CLIENT, UPSTREAM) if sender == "client" else (UPSTREAM, CLIENT)
+        words = said(source, role, ("text", b"Hello"))
+        await peer.send(words[:-2])
+        await settled()
+        end.dismiss()
+        await peer.send(words[-2:] + said(source, role, ("text", b"late")))
+        goodbye = (UPSTREAMS_TOLD if sender == "client" else CLIENTS_TOLD)[target][0]
+        heard = await (other.until(goodbye) if goodbye else other.rest())
+        decoder = DIALECTS[target].framing.decoder(sender_of(towards), secret=SECRETS[towards])
+        texts = [event.data for event in decoder.receive(heard) if isinstance(event, Fragment)]
+        assert b"".join(texts) == b"Hello"
+
+
+@pytest.mark.parametrize(
+    ("upstream", "part"), [("rfc6455", b"\x01\x03Hel"), ("rfc6455", b"\x81\x05Hel"), ("hixie-76", b"\x00Hel")]
+)
+async def test_when_we_stop_a_text_of_hixie_whose_rest_does_not_come_in_time_has_no_close_in_it(
+    autojump_clock: MockClock, upstream: str, part: bytes
+) -> None:
+    async with parting("hixie-75", upstream) as end:
+        await end.upstream.send(part)
+        await settled()
+        begun = trio.current_time()
+        end.dismiss()
+        assert b"\x00Hel".startswith(await end.client.rest())
+        assert trio.current_time() == begun + CLOSE_SECONDS
+
+
+async def test_when_we_stop_a_hixie_client_gets_the_rest_of_its_text_and_then_its_closing_frame(
+    autojump_clock: MockClock,
+) -> None:
     async with parting("hixie-76") as end:
         await end.upstream.send(b"\x01\x03Hel")
-        assert await end.client.exactly(4) == b"\x00Hel"
+        await settled()
         end.dismiss()
+        await end.relay_ended.wait()
+        await end.upstream.send(b"\x80\x02lo")
         assert await end.upstream.exactly(8) == MASKED_CLOSE_1012
-        await end.upstream.send(b"\x80\x02lo" + CLOSE_1012)
-        assert await end.client.rest() == b""
+        await end.upstream.send(CLOSE_1012)
+        await end.client.send(b"\xff\x00")
+        assert await end.client.rest() == b"\x00Hello\xff\xff\x00"
 
 
 # -- what could not be sent before ------------------------------------------------------------------------------
