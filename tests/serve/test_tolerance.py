@@ -276,3 +276,30 @@ async def test_a_stream_of_http2_is_served_as_a_connection_is(
             await client.reset(number)
             line = await gateway.lines.line("session")
             assert line["oddities"] == oddity
+
+
+async def test_between_two_requests_there_may_be_four_empty_lines_and_no_more() -> None:
+    for lines, status in ((4, b"200"), (5, b"400")):
+        async with Upstream() as upstream, serving_http(upstream.port) as gateway:
+            client = await gateway.connect(HTTP_GET + b"\r\n" * lines + HTTP_GET)
+            for answer in (b"200", status):
+                if answer == b"200":
+                    behind = await upstream.accept()
+                    await behind.head()
+                    await behind.send(HTTP_OK)
+                assert (await client.head()).startswith(b"HTTP/1.1 " + answer)
+                await client.exactly(2)
+
+
+async def test_who_sends_nothing_but_an_empty_line_behind_a_request_has_left() -> None:
+    """Old clients send one behind the body of a POST, and close: that is no request, under any setting."""
+    for tolerance in ("default", "none"):
+        async with Upstream() as upstream, serving_http(upstream.port, listener=f"tolerance: {tolerance}") as gateway:
+            client = await gateway.connect(HTTP_GET + b"\r\n")
+            behind = await upstream.accept()
+            await behind.head()
+            await behind.send(HTTP_OK)
+            assert await client.exactly(len(HTTP_OK)) == HTTP_OK
+            await client.close()
+            line = await gateway.lines.line("left")
+            assert line["why"] == "without another request"

@@ -319,6 +319,13 @@ def test_http_1_0_is_read_for_an_upgrade_where_that_is_allowed() -> None:
     assert "http-1.0" in refused.value.remark
 
 
+def test_a_host_that_stands_in_does_not_count_among_the_headers_of_the_client() -> None:
+    more = [b"A: 1"] * (LIMITS.headers - len(UPGRADE))
+    assert len(read(upgrade(*more, host=None)).headers) == LIMITS.headers + 1
+    refused = refusal_of(reading(ALL), [upgrade(*more, b"A: 2", host=None)])
+    assert (str(refused), refused.status) == ("101 headers, at most 100 are allowed", 431)
+
+
 def test_who_has_no_address_cannot_stand_in_for_host() -> None:
     with pytest.raises(HandshakeError, match="Unix socket"):
         RequestHead(oddities=Oddities(ALL)).receive(upgrade(host=None))

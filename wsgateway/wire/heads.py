@@ -192,10 +192,10 @@ class RequestHead:
     def _parse(self, head: bytes) -> Request:
         """Takes the lines of a head, without the blank one."""
         sent_lines = head.split(_LINE_END)
-        if b"\r\nhost:" not in head.lower():
-            sent_lines += self._host_line(sent_lines)
         if len(sent_lines) - 1 > self._limits.headers:
             raise HandshakeError(f"{len(sent_lines) - 1} headers, at most {self._limits.headers} are allowed", 431)
+        if b"\r\nhost:" not in head.lower():
+            sent_lines += self._host_line(sent_lines)
         lines = checked_lines(sent_lines, self.oddities)
         words = lines[0].split(b" ")
         sent = words[1] if len(words) == 3 else b""
