@@ -27,19 +27,6 @@ async def test_bytes_come_as_they_are_there(pair: tuple[socket.socket, socket.so
     assert await Channel(ours).receive(3) == b""
 
 
-async def test_a_peer_that_leaves_is_seen_whatever_it_has_left_to_be_read(
-    pair: tuple[socket.socket, socket.socket],
-) -> None:
-    ours, theirs = pair
-    theirs.send(b"hello")
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(Channel(ours).left)
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(nursery.child_tasks) == 1
-        theirs.close()
-    assert await Channel(ours).receive(9) == b"hello"
-
-
 async def test_all_bytes_are_sent_however_slowly_they_are_read(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     data = bytes(range(256)) * 8192

@@ -1,5 +1,7 @@
 """What makes two requests come to the same target."""
 
+import re
+
 import pytest
 
 from wsgateway.dialects import Headers, Request
@@ -27,6 +29,11 @@ REQUEST = Request(
         (Balance("hash", "query", "user"), "a b"),
         (Balance("hash", "query", "empty"), ""),
         (Balance("hash", "query", "none"), None),
+        (Balance("hash", "path", path=re.compile("/(c.)")), "ch"),
+        (Balance("hash", "path", path=re.compile("/chat()")), ""),
+        (Balance("hash", "path", path=re.compile("/chat/(.*)")), None),
+        (Balance("hash", "path", path=re.compile("/(x)?chat")), None),
+        (Balance("hash", "path", path=re.compile("(user)")), None),  # which is in the query alone
     ],
     ids=str,
 )
@@ -36,3 +43,11 @@ def test_the_key_is_what_the_balance_names(balance: Balance, key: str | None) ->
 
 def test_clients_without_an_address_do_not_all_go_to_one_target() -> None:
     assert affinity(Balance("hash", "ip"), REQUEST, UNIX) is None
+
+
+def test_all_requests_of_a_session_of_sockjs_have_its_key() -> None:
+    # SockJS protocol 0.3.3: /PREFIX/SERVER/SESSION/TRANSPORT, and /PREFIX/info before there is a session.
+    balance = Balance("hash", "path", path=re.compile("/[^/]+/[^/]+/([^/]+)/"))
+    paths = ("/echo/000/abc/xhr_streaming", "/echo/001/abc/xhr_send?t=1", "/echo/000/abc/websocket", "/echo/info")
+    keys = [affinity(balance, Request(path, Headers([])), "192.0.2.7") for path in paths]
+    assert keys == ["abc", "abc", "abc", None]

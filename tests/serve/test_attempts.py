@@ -1,16 +1,9 @@
 """The way to a server: what becomes of a place that comes when nobody wants it any more."""
 
-import errno
-import select
-import socket
-from typing import NoReturn
-
-import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.support import Lines
-from wsgateway.net.channel import Channel
 from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.settings.model import Target, Upstream
@@ -22,6 +15,7 @@ HOUR = 3600.0
 
 
 async def never(lease: Lease, mine: Cleanup) -> None:
+    await trio.lowlevel.checkpoint()
     raise AssertionError("nobody wants it")
 
 
@@ -30,38 +24,11 @@ async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back(
     pool = Pool(Upstream("chat", (target,), queue=Queue(1, HOUR)), Lines().log())
     lease = Search(pool, None).take()
     assert lease is not None
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        async with trio.open_nursery() as nursery:
-            arguments = (Channel(ours), never, {}, Cleanup())
-            nursery.start_soon(served, Search(pool, None), *arguments)
-            await wait_all_tasks_blocked()
-            assert len(pool.waiting) == 1
-            lease.release()
-            assert pool.open == 1
-            nursery.cancel_scope.cancel()
-    assert (pool.open, pool.places[0].open, len(pool.waiting)) == (0, 0, 0)
-
-
-async def test_without_a_descriptor_to_see_it_leave_a_client_waits_all_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def exhausted() -> NoReturn:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    async def reached(lease: Lease, mine: Cleanup) -> bool:
-        return True
-
-    target = Target("192.0.2.1", 80, "ws://192.0.2.1", max_connections=1)
-    pool = Pool(Upstream("chat", (target,), queue=Queue(1, HOUR)), Lines().log())
-    lease = Search(pool, None).take()
-    assert lease is not None
-    ours, theirs = socket.socketpair()
-    with ours, theirs, Cleanup() as cleanup:
-        monkeypatch.setattr(select, "epoll", exhausted)
-        async with trio.open_nursery() as nursery:
-            arguments = (Channel(ours), reached, {}, cleanup)
-            nursery.start_soon(served, Search(pool, None), *arguments)
-            await wait_all_tasks_blocked()
-            lease.release()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(served, Search(pool, None), never, {}, Cleanup())
+        await wait_all_tasks_blocked()
+        assert len(pool.waiting) == 1
+        lease.release()
         assert pool.open == 1
+        nursery.cancel_scope.cancel()
+    assert (pool.open, pool.places[0].open, len(pool.waiting)) == (0, 0, 0)

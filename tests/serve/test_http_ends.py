@@ -12,7 +12,7 @@ from tests.support import Peer, Running, Upstream, head_of, serving_text, values
 
 __all__ = ["authority"]
 
-SHORT = "send: 200ms, handshake: 30s, connect: 30s, close: 30s"
+SHORT = "send: 200ms, response: 300ms, handshake: 30s, connect: 30s, close: 30s"
 POST = head_of("POST / HTTP/1.1", "Host: a", "Content-Length: 5")
 EXPECT = head_of("POST / HTTP/1.1", "Host: a", "Content-Length: 5", "Expect: 100-continue")
 ENDLESS = head_of("PUT / HTTP/1.1", "Host: a", f"Content-Length: {1 << 40}")
@@ -41,7 +41,7 @@ async def test_an_upstream_that_does_not_answer_is_504(request_: bytes) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, request_)
         await behind.send(b"HTTP/1.1 200 OK\r\n")
-        await refused(gateway, client, 504, "the upstream is silent for 0.2 s")
+        await refused(gateway, client, 504, "the upstream is silent for 0.3 s")
 
 
 @pytest.mark.parametrize("request_", [POST, POST + b"hell"])
@@ -56,7 +56,7 @@ async def test_an_upstream_that_does_not_read_is_504() -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         client, _, _ = await passed(upstream, gateway, ENDLESS)
         gateway.nursery.start_soon(pour, client)
-        await refused(gateway, client, 504, "the upstream is silent for 0.2 s")
+        await refused(gateway, client, 504, "the upstream takes nothing of its request for 0.2 s")
 
 
 async def pour(peer: Peer) -> None:
@@ -84,7 +84,7 @@ async def test_an_answer_that_stops_stays_unfinished() -> None:
         await client.head()
         assert await client.rest() == b"5\r\nhello\r\n"
         line = await gateway.lines.line("http", level="warning", status=200)
-        assert line["why"] == "the upstream is silent for 0.2 s"
+        assert line["why"] == "the upstream is silent for 0.3 s"
 
 
 MOVES: dict[str, tuple[bytes, list[bytes], list[bytes]]] = {
@@ -98,7 +98,7 @@ MOVES: dict[str, tuple[bytes, list[bytes], list[bytes]]] = {
 
 @pytest.mark.parametrize(("request_", "up", "down"), MOVES.values(), ids=MOVES)
 async def test_whatever_moves_has_time(request_: bytes, up: list[bytes], down: list[bytes]) -> None:
-    async with Upstream() as upstream, serving_http(upstream.port, timeouts="send: 500ms") as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, timeouts="send: 500ms, response: 500ms") as gateway:
         client, behind, _ = await passed(upstream, gateway, request_)
         # Slow on purpose: each is in time, and all of it takes longer than is allowed for nothing.
         for peer, pieces in (client, up), (behind, down):

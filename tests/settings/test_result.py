@@ -60,6 +60,7 @@ def test_a_small_file_is_filled_up_with_the_defaults() -> None:
         close_seconds=5.0,
         send_seconds=30.0,
         lifetime_seconds=None,
+        response_seconds=120.0,
     )
     limits = Limits(message_bytes=16_777_216, fragments=65536)
     assert parse(SMALL, "f.yaml") == Settings(
@@ -137,7 +138,7 @@ defaults:
   extensions: none
   unprefixed_headers: true
   origins: {allow: ["https://a.example", "*"], missing: refuse, opaque: refuse}
-  timeouts: {handshake: 1s, challenge: 2s, connect: 3s, idle: 4s, close: 5s, send: 6s, lifetime: 7s}
+  timeouts: {handshake: 1s, challenge: 2s, connect: 3s, idle: 4s, close: 5s, send: 6s, lifetime: 7s, response: 8s}
   keepalive: {interval: 8s, timeout: 9s}
   limits:
     {message_size: 5KiB, fragments: 6, message_rate: 7/s, message_rate_action: delay, handshake_rate: 8/m}
@@ -161,7 +162,8 @@ routes:
     extensions: forward
     unprefixed_headers: false
     origins: {allow: [], missing: allow, opaque: allow}
-    timeouts: {handshake: 10s, challenge: 20s, connect: 30s, idle: none, close: 50s, send: 60s, lifetime: none}
+    timeouts:
+      {handshake: 10s, challenge: 20s, connect: 30s, idle: none, close: 50s, send: 60s, lifetime: none, response: 70s}
     keepalive: {interval: none, timeout: 90s}
     limits:
       {message_size: 50KiB, fragments: 60, message_rate: none, message_rate_action: close, handshake_rate: 80/h}
@@ -275,7 +277,7 @@ logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
                 extensions="forward",
                 unprefixed_headers=False,
                 origins=Origins((), missing="allow", opaque="allow"),
-                timeouts=Timeouts(10.0, 20.0, 30.0, None, 50.0, 60.0, None),
+                timeouts=Timeouts(10.0, 20.0, 30.0, None, 50.0, 60.0, None, 70.0),
                 keepalive=Keepalive(None, 90.0),
                 limits=Limits(51_200, 60),
                 rates=Rates(messages=None, over_messages="close", handshakes=Rate(80, 3600.0)),
@@ -292,7 +294,7 @@ logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
                 extensions="none",
                 unprefixed_headers=True,
                 origins=Origins(("https://a.example", "*"), missing="refuse", opaque="refuse"),
-                timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
+                timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
                 keepalive=Keepalive(8.0, 9.0),
                 limits=Limits(5120, 6),
                 rates=Rates(messages=Rate(7, 1.0), over_messages="delay", handshakes=Rate(8, 60.0)),
@@ -304,7 +306,7 @@ logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
             "web": web,
             "spare": Upstream("spare", (Target("spare", 80, "ws://spare"),), rfc6455),
         },
-        default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
+        default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
         shutdown=Shutdown(120.0, None, 4000),
         logging=Logging("debug", "json", 50, 65_536),
     )

@@ -52,7 +52,7 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         (
             "defaults: {timeouts: {read: 1s}}",
             "defaults.timeouts.read: this key is unknown;"
-            " known are handshake, challenge, connect, idle, close, send, lifetime",
+            " known are handshake, challenge, connect, idle, close, send, lifetime, response",
         ),
         (
             "defaults: {timeouts: {connect: 10}}",

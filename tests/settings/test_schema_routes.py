@@ -180,6 +180,10 @@ MISTAKES += [
         "20 timeouts.idle: an empty value says nothing; leave the key out",
     ),
     (
+        "timeouts: {response: 0s}",
+        "24 timeouts.response: '0s' is too short, more than 0s is allowed, or none",
+    ),
+    (
         "timeouts: {lifetime: 0s}",
         "24 timeouts.lifetime: '0s' is too short, more than 0s is allowed, or none",
     ),
@@ -283,7 +287,7 @@ ACCEPTED = [
     "origins: {opaque: refuse}",
     "origins: {'null': refuse}",
     "origins: {null: refuse}",
-    "timeouts: {idle: none, lifetime: 12h}",
+    "timeouts: {idle: none, lifetime: 12h, response: none}",
     "keepalive: {interval: none}",
     "limits: {message_rate: 1/h, message_rate_action: delay, handshake_rate: 999999999/s}",
 ]

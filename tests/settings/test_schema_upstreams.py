@@ -1,5 +1,7 @@
 """What is said of mistakes in an upstream, and where it stands."""
 
+import re
+
 import pytest
 
 from wsgateway.settings.load import parse
@@ -248,7 +250,8 @@ MISTAKES: list[tuple[str, ...]] = [
         (
             f"balance: {value}",
             f"14: upstreams.echo.balance: {seen} is no way to balance; write round_robin, least_connections or random,"
-            " or {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip",
+            " or {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip, or with path and"
+            " a regular expression",
         )
         for value, seen in {
             "fastest": "'fastest'",
@@ -261,6 +264,19 @@ MISTAKES: list[tuple[str, ...]] = [
             "{hash: {cookie: true}}": "a mapping",
             "{hash: {ip: true}, other: x}": "a mapping",
         }.items()
+    ),
+    (
+        "balance: {hash: {path: /a/.*}}",
+        "14: upstreams.echo.balance: '/a/.*' has no group; put what is to be hashed of the path in parentheses",
+    ),
+    (
+        "balance: {hash: {path: '(a'}}",
+        "14: upstreams.echo.balance: '(a' is not a regular expression:"
+        " missing ), unterminated subpattern at position 0",
+    ),
+    (
+        "balance: {hash: {path: true}}",
+        "14: upstreams.echo.balance: true is not a regular expression; write it in quotes",
     ),
     (
         "max_connections: ~",
@@ -369,6 +385,7 @@ def test_a_bound_is_a_number_or_none(written: str, bound: int | None) -> None:
         ("{hash: {cookie: SID}}", Balance("hash", "cookie", "SID")),
         ("{hash: {header: X-User}}", Balance("hash", "header", "X-User")),
         ("{hash: {query: user}}", Balance("hash", "query", "user")),
+        ("{hash: {path: '/x/(.*)'}}", Balance("hash", "path", path=re.compile("/x/(.*)"))),
     ],
 )
 def test_there_are_ways_to_balance(written: str, balance: Balance) -> None:

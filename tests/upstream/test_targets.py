@@ -234,6 +234,7 @@ async def test_the_only_target_is_never_left_alone() -> None:
         ("{cookie: sid}", "Cookie: a=b; sid={}"),
         ("{header: X-User}", "X-User: {}"),
         ("{query: user}", ""),
+        ("{path: '/chat/([^/]+)'}", ""),
     ],
 )
 async def test_who_has_the_same_key_comes_to_the_same_target(what: str, header: str) -> None:
@@ -246,7 +247,7 @@ async def test_who_has_the_same_key_comes_to_the_same_target(what: str, header: 
         seen: dict[str, set[str]] = {}
         # Ports are part of the hash, and others each time: so many keys are not all on one side.
         for at, key in enumerate([*"abcdefghijklmnopqrst"] * 2):
-            path = f"/chat?x=y&user={key}" if "query" in what else "/chat"
+            path = f"/chat?x=y&user={key}" if "query" in what else f"/chat/{key}" if "path" in what else "/chat"
             headers = [header.format(key)] if header else []
             client = await gateway.connect(head_of(f"GET {path} HTTP/1.1", *RFC6455, *headers))
             assert (await client.head()).startswith(b"HTTP/1.1 101 ")

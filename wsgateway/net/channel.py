@@ -80,15 +80,6 @@ class Channel:
         finally:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
-    async def left(self) -> None:
-        """Waits until the peer will send nothing more than what is there, which is left alone, over TLS, too.
-
-        Raises OSError if there is no descriptor to be had.
-        """
-        with select.epoll() as ends:
-            ends.register(self.sock, select.EPOLLRDHUP)
-            await trio.lowlevel.wait_readable(ends.fileno())
-
     def _ended(self) -> bool:
         """Whether the peer will send nothing more than what is there."""
         poll = select.poll()

@@ -10,7 +10,12 @@ from wsgateway.settings.pooling import Balance, HashSource
 
 def affinity(balance: Balance, request: Request, ip: str) -> str | None:
     """The key of a request from this address. None: the balance is by no hash, or the request does not have it."""
-    return _SOURCES[balance.source](request, balance.name, ip) if balance.method == "hash" else None
+    if balance.method != "hash":
+        return None
+    if balance.path is not None:
+        found = balance.path.search(request.target.partition("?")[0])
+        return None if found is None else found[1]
+    return _SOURCES[balance.source](request, balance.name, ip)
 
 
 def _ip(request: Request, name: str, ip: str) -> str | None:

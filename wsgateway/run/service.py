@@ -44,6 +44,7 @@ class Service:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._gateway.engine.run)
+                nursery.start_soon(self._gateway.departures.run)
                 nursery.start_soon(self._gateway.pools.run)
                 async with trio.open_nursery() as sessions:
                     self._sessions = sessions

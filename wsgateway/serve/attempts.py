@@ -1,15 +1,10 @@
 """The way to a server that serves: one target after the other is tried, as long as the client knows nothing of it."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TypeVar
 
-import trio
-
-from wsgateway.errors import UpstreamError, WsgatewayError
-from wsgateway.net.channel import Channel
+from wsgateway.errors import UpstreamError
 from wsgateway.serve.counts import Cleanup
-from wsgateway.serve.prologue import ClientLeftError
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
 
@@ -18,7 +13,6 @@ T = TypeVar("T")
 
 async def served(
     search: Search,
-    client: Channel,
     attempt: Callable[[Lease, Cleanup], Awaitable[T]],
     facts: dict[str, str],
     cleanup: Cleanup,
@@ -30,7 +24,7 @@ async def served(
     goes to `cleanup`. The log's `facts` get the target, and what failed before it.
     """
     while True:
-        lease = search.take() or await _room(search, client)
+        lease = search.take() or await search.wait()
         with Cleanup([lease.release]) as mine:
             try:
                 result = await attempt(lease, mine)
@@ -46,30 +40,3 @@ async def served(
             cleanup += mine
             mine.clear()
         return result
-
-
-async def _room(search: Search, client: Channel) -> Lease:
-    """Waits for the next place. A client that leaves meanwhile loses its turn: ClientLeftError."""
-    lease: Lease | None = None
-    fault: WsgatewayError | None = None
-
-    async def leave() -> None:
-        with suppress(OSError):  # without a descriptor to see it leave, it is served as if it stayed
-            await client.left()
-            nursery.cancel_scope.cancel()
-
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(leave)
-            try:
-                lease = await search.wait()
-            except WsgatewayError as error:
-                fault = error
-            nursery.cancel_scope.cancel()
-    except BaseException:
-        if lease is not None:
-            lease.release()
-        raise
-    if lease is not None:
-        return lease
-    raise fault or ClientLeftError("while it waited for its upstream")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import trio
 
 from wsgateway.errors import HandshakeError, Problem, SettingsError, WsgatewayError
+from wsgateway.net.departures import Departures
 from wsgateway.net.failure import in_words
 from wsgateway.net.newest import Newest
 from wsgateway.observe.log import Log
@@ -70,6 +71,8 @@ class Gateway:
     log: Log
     mask_keys: Iterator[bytes] = field(default_factory=lambda: mask_keys(os.urandom))
     engine: Engine = field(default_factory=Engine)
+    departures: Departures = field(default_factory=Departures)
+    """tells when clients leave who have no session"""
     tally: Tally = field(default_factory=Tally)
     connections: Counts = field(default_factory=Counts)
     """by what they are counted by: a listener and an address"""

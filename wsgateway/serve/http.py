@@ -7,10 +7,16 @@ an answer may come before the body is whole, and so may the 100 for which a clie
 served one after the other; each has an upstream connection of its own, so that nothing that an upstream says behind its
 answer becomes the answer to somebody else.
 
-The clock is `timeouts.send` of the route: so long may it take until anything moves, in either direction, from the
-connection to the upstream until the answer has gone out. An upstream that thinks has this time, too.
+There are two clocks, of which one runs at a time. `timeouts.response` of the route is for an upstream that thinks,
+before its answer and between pieces of it: polls and streams of events are silent for long. `timeouts.send` is for
+everything else, until something moves: for who does not take what it is sent, and for a client that does not send its
+body.
+
+When a client leaves meanwhile its upstream connection is closed: see `presence`. In HTTP/2 the end of a stream's data
+is no sign of that, and a reset of it is heard in another way (`stream`).
 """
 
+import math
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator
@@ -29,6 +35,7 @@ from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import ASKING_SECONDS
 from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, odd_facts, proxy_header
+from wsgateway.serve.presence import Presence, present
 from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request, stopped
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.upstream.pool import Lease
@@ -108,6 +115,7 @@ class Exchange:
         self._upstream_rule = route.http_upstream
         self._head = ResponseHead(self._upstream_rule.answer_limits.beside(turn.listener.head_limits))
         self._patience = trio.CancelScope()
+        self._presence = Presence()
         self._sending_up = False
         self._sending_down = False
         self._open_ended = False
@@ -125,7 +133,7 @@ class Exchange:
         begun = trio.current_time()
         fault: Fault | None = WsgatewayError("cut off by the gateway")
         try:
-            fault = await _fault(self._pass)
+            fault = await _fault(self._attend)
         finally:
             if self._turn.client.left:
                 fault = ClientLeftError("the client left before its answer was whole")
@@ -139,6 +147,14 @@ class Exchange:
         return None
 
     # -- to the upstream and back --------------------------------------------------------------------------------
+
+    async def _attend(self) -> None:
+        """Does it for as long as the client is there."""
+        if self._turn.client.alpn == "h2":
+            await self._pass()
+            return
+        with present(self._turn.gateway, self._turn.client) as self._presence:
+            await self._pass()
 
     async def _pass(self) -> None:
         upstream = self._upstream_rule
@@ -154,7 +170,7 @@ class Exchange:
             return lease, sock
 
         with Cleanup() as cleanup:
-            lease, sock = await served(search, self._client, attempt, turn.facts, cleanup)
+            lease, sock = await served(search, attempt, turn.facts, cleanup)
             self._upstream = Channel(sock)
             try:
                 with self._patience:
@@ -250,6 +266,7 @@ class Exchange:
     async def _send_up(self, data: bytes) -> bool:
         """Whether the upstream took it. One that does not may have answered all the same."""
         self._sending_up = True
+        self._moved()
         takes = await _fault(lambda: self._upstream.send(data)) is None
         self._sending_up = False
         self._moved()
@@ -257,21 +274,34 @@ class Exchange:
 
     async def _send_down(self, data: bytes) -> None:
         self._sending_down = True
+        self._moved()
         await self._client.send(data)
         self._sending_down = False
         self._moved()
 
     def _moved(self) -> None:
-        self._patience.deadline = trio.current_time() + self._route.timeouts.send_seconds
+        """Begins to wait anew: something has moved, or is about to."""
+        seconds = self._route.timeouts.response_seconds if self._upstream_thinks else self._route.timeouts.send_seconds
+        self._patience.deadline = math.inf if seconds is None else trio.current_time() + seconds
+        self._presence.moved()
+
+    @property
+    def _upstream_thinks(self) -> bool:
+        """Whether nothing is missing but what the upstream has to say."""
+        return not (self._sending_down or self._sending_up) and (self._body.ended or self._body.waits)
 
     def _late(self) -> HandshakeError | UpstreamError:
         """Who has kept the other waiting."""
-        seconds = self._route.timeouts.send_seconds
+        timeouts = self._route.timeouts
         if self._sending_down:
-            return HandshakeError(f"the client takes nothing of its answer for {seconds:g} s", 408)
-        if self._body.ended or self._sending_up or self._body.waits:
-            return UpstreamError(f"the upstream is silent for {seconds:g} s", 504, "silent")
-        return HandshakeError(f"nothing more of the request's body for {seconds:g} s", 408)
+            return HandshakeError(f"the client takes nothing of its answer for {timeouts.send_seconds:g} s", 408)
+        if self._sending_up:
+            return UpstreamError(
+                f"the upstream takes nothing of its request for {timeouts.send_seconds:g} s", 504, "silent"
+            )
+        if self._upstream_thinks:
+            return UpstreamError(f"the upstream is silent for {timeouts.response_seconds or 0:g} s", 504, "silent")
+        return HandshakeError(f"nothing more of the request's body for {timeouts.send_seconds:g} s", 408)
 
     # -- the end -------------------------------------------------------------------------------------------------
 

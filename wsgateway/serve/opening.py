@@ -35,6 +35,7 @@ from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import Entrance, Gateway, stops
 from wsgateway.serve.pace import Paced
+from wsgateway.serve.presence import Presence, present
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, too_late
 from wsgateway.settings.basics import UNIX, Rate
 from wsgateway.settings.model import OverRate, Route, Upstream
@@ -246,7 +247,11 @@ class Opening:
         ours = Side(dialect.framing, Role.SERVER, answering.secret, takes_binary, request.oddities)
         visit = Visit(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
-            sock, result = await self._reach_upstream(search, route, upstream, answering.offer, visit, mine)
+            with present(self._gateway, self._client) as presence:
+                sock, result = await self._reach_upstream(search, route, upstream, answering.offer, visit, mine)
+                if isinstance(result, Refusal):
+                    self._turn.refused("this is the upstream's own answer", result.response.status, "upstream")
+                    await self._pass_refusal(sock, result, route, presence)
             if isinstance(result, Agreement):
                 result.answer = client_answer(route, upstream, result.answer, answering.offer, visit)
                 await self._accept(answering, result.answer, route)
@@ -255,8 +260,6 @@ class Opening:
                 cleanup += mine
                 mine.clear()
                 return opened
-            self._turn.refused("this is the upstream's own answer", result.response.status, "upstream")
-            await self._pass_refusal(sock, result, route)
         await self._turn.hang_up(route.timeouts.close_seconds)
         return None
 
@@ -297,7 +300,7 @@ class Opening:
                 search.served(lease, status)
             return sock, result
 
-        return await served(search, self._client.channel, attempt, self._facts, cleanup)
+        return await served(search, attempt, self._facts, cleanup)
 
     async def _accept(self, answering: Answering, answer: Answer, route: Route) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
@@ -351,7 +354,7 @@ class Opening:
         clock = trio.current_time
         client.translator = Paced(client.translator, Bucket(rate, clock()), clock, over)
 
-    async def _pass_refusal(self, sock: socket.socket, refusal: Refusal, route: Route) -> None:
+    async def _pass_refusal(self, sock: socket.socket, refusal: Refusal, route: Route, presence: Presence) -> None:
         """Gives the client the upstream's own answer, as it is."""
         response, source = refusal.response, refusal.head
         # RFC 9112, 6.3: a transfer coding wins over a length, which must not be passed on then.
@@ -367,6 +370,7 @@ class Opening:
                 while not source.ended:
                     await self._client.channel.send(self._head.body(body))
                     body = source.body(await _receive(sock))
+                    presence.moved()
             except HandshakeError as error:
                 raise ProtocolError(f"the upstream's {response.status} broke off: {error}") from None
             await self._client.channel.send(self._head.body(body) + self._head.end())

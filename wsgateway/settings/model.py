@@ -126,6 +126,8 @@ class Timeouts:
     """for a peer to read any of what it is sent"""
     lifetime_seconds: float | None = None
     """for a session to end of itself"""
+    response_seconds: float | None = 120.0
+    """plain HTTP: for an upstream to begin its answer, and between pieces of that"""
 
 
 @dataclass(frozen=True, slots=True)

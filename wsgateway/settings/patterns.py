@@ -196,10 +196,20 @@ def balance(value: object) -> Balance:
             [(source, name)] = hashed.items()
             if source in ("cookie", "header", "query") and isinstance(name, str) and is_token(name):
                 return Balance("hash", source, name)
+            if source == "path":
+                return Balance("hash", source, path=_with_group(name))
     raise ValueError(
         f"{seen(value)} is no way to balance; write round_robin, least_connections or random, or"
-        " {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip"
+        " {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip, or with path and a"
+        " regular expression"
     )
+
+
+def _with_group(value: object) -> re.Pattern[str]:
+    found = pattern(value)
+    if not found.groups:
+        raise ValueError(f"{seen(value)} has no group; put what is to be hashed of the path in parentheses")
+    return found
 
 
 def upstream_host(value: object) -> str:

@@ -3,13 +3,14 @@
 As `model`, of which this is a part.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from wsgateway.wire.heads import HeadLimits
 
 BalanceMethod = Literal["round_robin", "least_connections", "random", "hash"]
-HashSource = Literal["ip", "cookie", "header", "query"]
+HashSource = Literal["ip", "cookie", "header", "query", "path"]
 CheckType = Literal["tcp", "http", "websocket"]
 TargetProfile = Literal["modern", "intermediate", "legacy"]
 
@@ -64,9 +65,12 @@ class Balance:
     """hash: of what, so that equal ones come to the same target"""
     name: str = ""
     """hash: of the cookie, the header or the parameter of the query"""
+    path: re.Pattern[str] | None = None
+    """hash: whose first group is what counts of the path"""
 
     def __str__(self) -> str:
-        return self.method if self.method != "hash" else f"hash of {self.source} {self.name}".rstrip()
+        what = self.name if self.path is None else self.path.pattern
+        return self.method if self.method != "hash" else f"hash of {self.source} {what}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,11 @@ class TimeoutsSection(Section):
         alias="lifetime",
         description="For a session to end of itself, a duration or none.",
     )
+    response_seconds: DurationOrNone = Field(
+        default=_TIMEOUTS.response_seconds,
+        alias="response",
+        description="For an http_upstream to begin its answer, and between pieces of it, a duration or none.",
+    )
 
 
 class KeepaliveSection(Section):
