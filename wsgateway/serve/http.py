@@ -34,9 +34,10 @@ from wsgateway.policy.routes import asked, decide
 from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.gateway import ASKING_SECONDS
-from wsgateway.serve.opening import LOGGED_CHARACTERS, Turn, odd_facts, proxy_header
+from wsgateway.serve.opening import proxy_header
 from wsgateway.serve.presence import Presence, present
 from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request, stopped
+from wsgateway.serve.turn import LOGGED_CHARACTERS, Turn, odd_facts
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search

@@ -44,9 +44,9 @@ from hyperframe.frame import GoAwayFrame
 
 from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
 from wsgateway.policy.rates import Bucket
-from wsgateway.serve.opening import Turn
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, stopped
 from wsgateway.serve.stream import Stream
+from wsgateway.serve.turn import Turn
 from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.http2 import FrameHeads, HeaderList, request_of
 from wsgateway.wire.oddities import Oddities

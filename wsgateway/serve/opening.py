@@ -9,10 +9,9 @@ dropped then: it may look like another request, and must not become one.
 import math
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 
 import trio
 
@@ -21,11 +20,10 @@ from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel, watch_over
 from wsgateway.net.failure import in_words
-from wsgateway.observe.log import LEVELS
 from wsgateway.observe.tally import Figures
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.checks import Visitor, admit
-from wsgateway.policy.forwarded import Identity, identify
+from wsgateway.policy.forwarded import Identity
 from wsgateway.policy.passing import Visit, client_answer, upstream_offer
 from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import asked, decide
@@ -33,31 +31,28 @@ from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import Terms, translator
 from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
-from wsgateway.serve.gateway import Entrance, Gateway, stops
+from wsgateway.serve.gateway import stops
 from wsgateway.serve.pace import Paced
 from wsgateway.serve.presence import Presence, present
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, too_late
+from wsgateway.serve.turn import Turn
 from wsgateway.settings.basics import UNIX, Rate
 from wsgateway.settings.model import OverRate, Route, Upstream
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
-from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.closecodes import POLICY_VIOLATION
 from wsgateway.wire.events import Role
-from wsgateway.wire.heads import Headers, Request, RequestHead, Response, not_upgradable
-from wsgateway.wire.oddities import Oddities, Oddity, names
+from wsgateway.wire.heads import Headers, Request, Response, not_upgradable
+from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
 # A challenge that is not here this long after its head is held back by a proxy that waits for a 101, as HAProxy does.
 CHALLENGE_GRACE_SECONDS = 0.2
 # A refused version comes with those that are not (RFC 6455, 4.4): these go on with a refusal, and with nothing else.
 _VERSION = ("Sec-WebSocket-Version",)
-# As much of what a client may make as long as it likes is in a line of the log.
-LOGGED_CHARACTERS = 200
 # What a server answers that cannot serve now, where another one may: all else is for the client (RFC 9110, 15.6).
 _NOT_NOW = (502, 503, 504)
-_UNUSABLE = "the server behind this gateway cannot be used now"
 
 
 @dataclass(slots=True, eq=False)
@@ -89,123 +84,6 @@ class Opened:
         """What has gone through it so far."""
         client, upstream = self.client, self.upstream
         return Figures(client.translator.messages, upstream.translator.messages, client.received, upstream.received)
-
-
-def odd_facts(*peers: Oddities) -> dict[str, str | int]:
-    """Return what the log says of the oddities of one or two peers: nothing, if there was none."""
-    needed = names(oddity for each in peers for oddity in each.needed)
-    passed_over = sum(each.passed_over for each in peers)
-    return ({"oddities": needed} if needed else {}) | ({"passed_over": passed_over} if passed_over else {})
-
-
-class Turn:
-    """A request of a client: under which settings it is served, what the log knows of it, and how the client is told
-    if it comes to nothing."""
-
-    def __init__(self, gateway: Gateway, entrance: Entrance, client: Client) -> None:
-        self.gateway = gateway
-        self.client = client
-        self.entrance = entrance
-        self.begin(client.begun)
-
-    def begin(self, now: float) -> None:
-        """Forgets the last request: the next one begins."""
-        self._settle()
-        oddities = Oddities(self.listener.tolerance, self.client.odd)
-        self.head = RequestHead(self.listener.head_limits, True, oddities, self.client.called)
-        self.facts: dict[str, str] = {"http": "2"} if self.client.alpn == "h2" else {}
-        self.begun = now
-
-    def _settle(self) -> None:
-        """From here on it is served as the settings of now have it."""
-        self.settings, self.listener = self.gateway.settings, self.entrance.listener
-
-    def about(self, request: Request) -> None:
-        """Takes the request, once that is whole: a client may have connected long before it. Notes it for the log.
-
-        Raises HandshakeError (400) for two headers Host.
-        """
-        self._settle()
-        self.facts["path"] = request.target.partition("?")[0][:LOGGED_CHARACTERS]
-        client = self.client
-        self.identity = identify(client.ip, client.secure, request.headers, self.listener.forwarded_trusted)
-        if self.identity.ip != client.ip:
-            self.facts["forwarded_for"] = self.identity.ip
-
-    @property
-    def counted_as(self) -> str:
-        """What stands for the client where clients are counted; UNIX for all whose address nobody knows."""
-        ip = self.identity.ip
-        return ip if ip == UNIX else counted_as(ip, self.listener.ipv6_prefix)
-
-    @asynccontextmanager
-    async def answered(self) -> AsyncIterator[None]:
-        """Answers whatever goes wrong in the block: there is no session then. That, and who it was, is logged."""
-        try:
-            yield
-        except ClientLeftError as error:
-            self.left("left", error, error.kind, level="debug")
-        except OSError as error:
-            if self.head.begun or self.client.alpn == "h2":
-                self.left("lost", in_words(error), "lost")
-            else:  # such as the check of a load balancer, once a second
-                self.left("left", f"without a request: {in_words(error)}", "early", level="debug")
-        except ProtocolError as error:  # too early or too late for an HTTP answer
-            self.refused(error, None, "connection")
-        except HandshakeError as error:
-            self.refused(f"{error} ({error.remark})" if error.remark else error, error.status, error.kind)
-            await self.refuse(error)
-        except UpstreamError as error:
-            self.refused(error, error.status, "upstream", event="upstream failed", level="warning")
-            await self.refuse(error)
-
-    def left(self, event: str, why: object, kind: str, level: str = "info") -> None:
-        """Logs and counts that the client is gone, and there is no session."""
-        self.gateway.tally.left(kind)
-        self._log(LEVELS[level], event, {}, why)
-
-    def refused(self, why: object, status: int | None, kind: str, event: str = "refused", level: str = "info") -> None:
-        """Logs and counts that there is no session, and with which status the client is told so (None: it is not)."""
-        self.gateway.tally.refused(status, kind)
-        self.gateway.tally.odd(self.head.oddities.needed)
-        self._log(LEVELS[level], event, {} if status is None else {"status": status}, why)
-
-    def _log(self, level: int, event: str, told: dict[str, int], why: object) -> None:
-        odd = odd_facts(self.head.oddities)
-        self.gateway.log.log(level, event, client=str(self.client), **self.facts, **odd, **told, why=str(why))
-
-    async def refuse(self, error: HandshakeError | UpstreamError) -> None:
-        """Answers with an HTTP status and a line of text, and hangs up."""
-        if await self.tell(error):
-            await self.hang_up(self.settings.default_timeouts.close_seconds)
-
-    async def tell(self, error: HandshakeError | UpstreamError) -> bool:
-        """Answers with an HTTP status and a line of text. What is wrong behind us is not told. Whether somebody was
-        there to be told."""
-        why, headers = (str(error), error.headers) if isinstance(error, HandshakeError) else (_UNUSABLE, ())
-        phrase = HTTPStatus(error.status).phrase
-        text = f"{error.status} {phrase}: {why}\n".encode()
-        items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
-        response = Response(error.status, phrase, Headers([*items, ("Connection", "close")]))
-        with trio.move_on_after(self.settings.default_timeouts.close_seconds):
-            try:
-                await self.client.channel.send(self.head.respond(response) + self.head.body(text) + self.head.end())
-            except OSError:  # it has left: the log has the reason all the same
-                return False
-        return True
-
-    async def hang_up(self, seconds: float) -> None:
-        """Ends the connection, so that the client has time to read what it was sent last."""
-        with trio.move_on_after(seconds):
-            await self.client.channel.linger()
-
-    def until(self, seconds: float) -> float:
-        """When so many seconds since the request began are over; the first one does with the connection."""
-        return self.begun + seconds
-
-    def remaining(self, seconds: float) -> float:
-        """How much of them is left."""
-        return max(0.0, self.until(seconds) - trio.current_time())
 
 
 class Opening:

@@ -19,8 +19,9 @@ from wsgateway.serve.counts import Cleanup
 from wsgateway.serve.farewell import Farewell
 from wsgateway.serve.gateway import Entrance, Gateway
 from wsgateway.serve.http import exchange_of, next_request
-from wsgateway.serve.opening import Opened, Opening, Turn, odd_facts
+from wsgateway.serve.opening import Opened, Opening
 from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, greet, read_request
+from wsgateway.serve.turn import Turn, odd_facts
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Route
 from wsgateway.wire.addresses import counted_as
