@@ -19,11 +19,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "wire": {"errors"},
     "dialects": {"errors", "wire"},
-    "relay.translate": {"errors", "wire", "dialects"},
+    "relay.messages": {"errors", "wire", "dialects"},
+    "relay.translate": {"errors", "wire", "dialects", "relay.messages"},
     "relay.closing": {"errors", "wire", "dialects"},
     "relay.endpoint": {"dialects", "relay.closing"},
+    "relay.holding": {"relay.endpoint"},
     "relay.watch": {"errors", "wire", "relay.closing", "relay.endpoint"},
-    "relay.engine": {"errors", "wire", "dialects", "net", "relay.closing", "relay.endpoint", "relay.watch"},
+    "relay.engine": {
+        "errors", "wire", "dialects", "net", "relay.closing", "relay.endpoint", "relay.holding", "relay.watch",
+    },
     "relay": set(),
     "net": set(),
     "settings": {"errors", "wire", "dialects"},
@@ -45,7 +49,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 
 # Bytes in, bytes out: time, randomness and sockets are somebody else's.
-PURE = {"wire", "dialects", "relay.translate", "relay.closing", "policy", "upstream.balance", "upstream.health"}
+PURE = {
+    "wire", "dialects", "relay.messages", "relay.translate", "relay.closing", "policy",
+    "upstream.balance", "upstream.health",
+}  # fmt: skip
 IMPURE_MODULES = {
     "trio", "socket", "ssl", "time", "logging", "structlog",
     "asyncio", "datetime", "os", "random", "secrets", "select", "subprocess", "threading",

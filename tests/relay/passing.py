@@ -48,9 +48,9 @@ class Passed:
         return b"".join(self.steps)
 
 
-def side(dialect: str, role: Role, takes_binary: bool = True) -> Side:
+def side(dialect: str, role: Role, takes_binary: bool = True, joins: bool = False) -> Side:
     """What we speak, in that role: to the client if we are the server."""
-    return Side(DIALECTS[dialect].framing, role, SECRETS[role], takes_binary)
+    return Side(DIALECTS[dialect].framing, role, SECRETS[role], takes_binary, joins=joins)
 
 
 def direction(source: str, target: str, role: Role, terms: Terms = USUAL) -> Translator:

@@ -100,11 +100,12 @@ def tcp_pair() -> Pair:
 class Session:
     """Both sides of a session, and who is behind each of them."""
 
-    def __init__(self, client: str, upstream: str, terms: Terms, pairs: tuple[Pair, Pair]) -> None:
+    def __init__(self, client: str, upstream: str, terms: Terms, pairs: tuple[Pair, Pair], joins: bool) -> None:
         (near_client, far_client), (near_upstream, far_upstream) = pairs
         near_client.setblocking(False)
         near_upstream.setblocking(False)
-        to_client, to_upstream = side(client, CLIENT), side(upstream, UPSTREAM)
+        to_client = side(client, CLIENT, joins=joins)
+        to_upstream = side(upstream, UPSTREAM, joins=joins)
         keys = repeat(MASK_KEY)
         self.client = Endpoint(near_client, to_client, translator(to_client, to_upstream, terms, keys))
         self.upstream = Endpoint(near_upstream, to_upstream, translator(to_upstream, to_client, terms, keys))
@@ -129,14 +130,16 @@ def session(
     *,
     tcp: bool = False,
     tcp_to_upstream: bool = False,
+    joins: bool = False,
 ) -> Iterator[Session]:
-    """A session between a client and an upstream of these dialects, which nothing moves yet; over TCP if it must be."""
+    """A session between a client and an upstream of these dialects, which nothing moves yet; over TCP if it must be,
+    and with sides that take each frame for a message if they do."""
     with ExitStack() as stack:
         pairs = (
             (tcp_pair if tcp else socket.socketpair)(),
             (tcp_pair if tcp or tcp_to_upstream else socket.socketpair)(),
         )
-        made = Session(client, upstream, terms, pairs)
+        made = Session(client, upstream, terms, pairs, joins)
         stack.callback(made.close)
         yield made
 

@@ -239,9 +239,12 @@ def test_what_others_allocate_in_some_of_the_looks_does_not_count(busy_looks: in
 
 
 @pytest.mark.parametrize(("source", "target", "role", "reads"), HOSTILE)
-def test_a_translator_keeps_little_of_hostile_input(source: str, target: str, role: Role, reads: list[bytes]) -> None:
+@pytest.mark.parametrize("join_bytes", [0, KIB])
+def test_a_translator_keeps_little_of_hostile_input(
+    source: str, target: str, role: Role, reads: list[bytes], join_bytes: int
+) -> None:
     def make() -> Callable[[bytes], object]:
-        passing = direction(source, target, role, Terms(UNLIMITED))
+        passing = direction(source, target, role, Terms(Limits(2**40, 2**40, join_bytes)))
 
         def feed(read: bytes) -> None:
             assert passing.feed(read).ending is None

@@ -25,8 +25,8 @@ ROWS = [
     Row("a text of NULs", UPSTREAM, HIXIE, FRAMES, "00 0000 ff", "81 02 0000"),
     Row("two texts in one read", CLIENT, HIXIE, FRAMES, "00 6f6e65 ff 00 74776f ff",
         "81 83 37fa213d 589444  81 83 37fa213d 438d4e"),
-    Row("the beginning of a text", CLIENT, HIXIE, FRAMES, "00 48656c", "01 83 37fa213d 7f9f4d"),
-    Row("a text and the beginning of one", UPSTREAM, HIXIE, FRAMES, "00 6f6e65 ff 00 7477", "81 03 6f6e65  01 02 7477"),
+    Row("the beginning of a text", CLIENT, HIXIE, FRAMES, "00 48656c", ""),
+    Row("a text and the beginning of one", UPSTREAM, HIXIE, FRAMES, "00 6f6e65 ff 00 7477", "81 03 6f6e65"),
     Row("several scripts", UPSTREAM, HIXIE, FRAMES, "00 c3bc e282ac f09f9880 ff", "81 09 c3bc e282ac f09f9880"),
     # WebKit of 2011 sends the lone surrogate U+D800 so: one U+FFFD for each byte that is not UTF-8.
     Row("a lone surrogate", CLIENT, HIXIE, FRAMES, "00 eda080 ff", "81 89 37fa213d d8459cd28847ce828a"),
@@ -115,7 +115,9 @@ ROWS = [
     Row("a pong", CLIENT, LATER, RFC, "8a 85 37fa213d 7f9f4d5158", "8a 85 37fa213d 7f9f4d5158"),
     Row("fragments with a ping between", UPSTREAM, LATER, RFC, "01 03 48656c 89 00 80 02 6c6f",
         "01 03 48656c 89 00 80 02 6c6f"),
-    Row("the beginning of a frame", UPSTREAM, RFC, LATER, "82 05 48656c", "02 03 48656c"),
+    Row("the beginning of a frame", UPSTREAM, RFC, LATER, "82 05 48656c", "82 05 48656c"),
+    Row("the head of a frame", UPSTREAM, RFC, LATER, "82 05", "82 05"),
+    Row("the head of a frame that others follow", UPSTREAM, RFC, LATER, "02 05 48", "02 05 48"),
     # RFC 6455, 5.2: the drafts do not say that a length is written in its shortest form.
     Row("a long length", UPSTREAM, LATER, RFC, "81 7e 0005 48656c6c6f", "81 05 48656c6c6f"),
     Row("a very long length", CLIENT, LATER, RFC, "81 ff 0000000000000005 37fa213d 7f9f4d5158",
@@ -146,55 +148,55 @@ def test_towards_hixie_the_same_bytes_leave_however_they_came(
     )
 
 
-# -- a message streams: what is here leaves ---------------------------------------------------------------------
+# -- a frame that comes in pieces is one frame -------------------------------------------------------------------
 
 
 @cases("source", FRAMES)
 @cases("target", HIXIE)
-def test_fragments_leave_as_they_come_and_as_one_frame(source: str, target: str) -> None:
+def test_fragments_leave_as_one_frame_in_one_write(source: str, target: str) -> None:
     fragments = ["01 03 48656c", "00 02 6c6f", "00 01", "20", "80 03 796f75", "81 01 78"]
     passed = put_through(direction(source, target, UPSTREAM), map(bytes.fromhex, fragments))
-    assert passed.steps == [b"\x00Hel", b"lo", b"", b" ", b"you\xff", b"\x00x\xff"]
+    assert passed.steps == [b"", b"", b"", b"", b"\x00Hello you\xff", b"\x00x\xff"]
 
 
 @cases("target", FRAMES)
-def test_a_text_of_hixie_leaves_in_fragments_as_it_comes(target: str) -> None:
+def test_a_text_of_hixie_leaves_when_it_is_whole(target: str) -> None:
     pieces = [b"\x00Hel", b"lo", b"\xff\x00", b"x\xff"]
     passed = put_through(direction("hixie-76", target, UPSTREAM), pieces)
-    assert passed.steps == [b"\x01\x03Hel", b"\x00\x02lo", b"\x80\x00\x01\x00", b"\x80\x01x"]
+    assert passed.steps == [b"", b"", b"\x81\x05Hello", b"\x81\x01x"]
 
 
 @cases("target", FRAMES)
-def test_each_fragment_has_a_mask_of_its_own_towards_an_upstream(target: str) -> None:
+def test_a_text_of_hixie_has_one_mask_towards_an_upstream(target: str) -> None:
     passed = put_through(direction("hixie-76", target, CLIENT), [b"\x00Hel", b"lo\xff"])
-    assert passed.steps == [bytes.fromhex("01 83 37fa213d 7f9f4d"), bytes.fromhex("80 82 37fa213d 5b95")]
+    assert passed.steps == [b"", bytes.fromhex("81 85 37fa213d 7f9f4d5158")]
 
 
 @cases(("source", "target"), [("rfc6455", "hybi-08"), ("hybi-07", "rfc6455")])
-def test_a_frame_that_comes_in_pieces_leaves_in_fragments(source: str, target: str) -> None:
-    # The key of the drafts' example, and another behind an odd number of bytes: the pieces are unmasked in step.
+def test_a_frame_that_comes_in_pieces_leaves_in_pieces_of_one(source: str, target: str) -> None:
+    # The pieces are unmasked, and masked again, in step.
     received = bytes.fromhex("82 85 37fa213d 7f9f4d5158")
     pieces = [received[:7], received[7:9], received[9:]]
     passed = put_through(direction(source, target, CLIENT), pieces)
     assert passed.steps == [
-        bytes.fromhex("02 81 37fa213d 7f"),
-        bytes.fromhex("00 82 37fa213d 5296"),
-        bytes.fromhex("80 82 37fa213d 5b95"),
+        bytes.fromhex("82 85 37fa213d 7f"),
+        bytes.fromhex("9f4d"),
+        bytes.fromhex("5158"),
     ]
 
 
-def test_a_character_that_is_cut_is_held_back_towards_hixie() -> None:
+def test_a_text_is_held_back_towards_hixie_until_it_is_whole() -> None:
     passed = put_through(direction("rfc6455", "hixie-76", UPSTREAM), byte_by_byte(bytes.fromhex("81 04 61 e282ac")))
-    assert passed.steps == [b"", b"", b"\x00a", b"", b"", b"\xe2\x82\xac\xff"]
+    assert passed.steps == [*[b""] * 5, b"\x00a\xe2\x82\xac\xff"]
 
 
 # Reads that would be whole messages if nothing had come before, and what comes of both.
 LOOK_WHOLE = [
-    (UPSTREAM, "hixie-76", "00 48", "00 61 ff", "01 01 48 80 02 00 61", None),  # a NUL in a text
+    (UPSTREAM, "hixie-76", "00 48", "00 61 ff", "81 03 48 00 61", None),  # a NUL in a text
     (UPSTREAM, "hixie-76", "80", "00 61 ff", "", None),  # a frame without a meaning, of 0 bytes; the rest of one
     (UPSTREAM, "hixie-76", "01 48", "00 61 ff", "", None),
     (UPSTREAM, "hybi-01", "84 03 48656c", "04 02 6c6f", "01 03 48656c", 1002),
-    (UPSTREAM, "hybi-01", "05 05 48", "04 02 6c6f", "02 01 48 80 04 04 02 6c6f", None),
+    (UPSTREAM, "hybi-01", "05 05 48", "04 02 6c6f", "82 05 48 04 02 6c6f", None),
     (UPSTREAM, "hybi-03", "02 04", "04 02 6c6f", "89 04 04 02 6c6f", None),
     (CLIENT, "hybi-04", "37fa213d 86437dc939", "37fa213d 06457dc9392a52", "01 83 37fa213d 7f9f4d", 1002),
     (CLIENT, "hybi-04", "37fa213d 074b", "37fa213d 06457dc9392a52", "82 8b 37fa213d 35ac55460c197ea3d82b65", None),
@@ -204,7 +206,7 @@ LOOK_WHOLE = [
     (UPSTREAM, "hybi-08", "01 03 48656c", "81 02 6c6f", "01 03 48656c", 1002),
     (UPSTREAM, "hybi-08", "81 04", "81 02 6c6f", "81 04 81 02 6c6f", None),
     (UPSTREAM, "rfc6455", "01 03 48656c", "81 02 6c6f", "01 03 48656c", 1002),
-    (UPSTREAM, "rfc6455", "82 05 48", "81 02 6c6f", "02 01 48 80 04 81 02 6c6f", None),
+    (UPSTREAM, "rfc6455", "82 05 48", "81 02 6c6f", "82 05 48 81 02 6c6f", None),
     (UPSTREAM, "rfc6455", "89 04", "81 02 6c6f", "89 04 81 02 6c6f", None),
     (UPSTREAM, "rfc6455", "81", "01 61", "81 01 61", None),
 ]

@@ -1,7 +1,10 @@
 """Binary messages to and from a side with text alone, in bytes: what leaves for each read."""
 
+from dataclasses import replace
+
 from tests.cases import cases
 from tests.dialects.feeding import byte_by_byte, other
+from wsgateway.dialects import Limits
 from wsgateway.relay.translate import Terms, translator
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Close, Role
@@ -30,29 +33,31 @@ def test_binary_leaves_as_one_text(encode: Encode, forward: str) -> None:
     assert passed == Passed([bytes.fromhex(forward)])
 
 
-def test_base64_leaves_three_bytes_at_a_time() -> None:
+def test_base64_leaves_as_one_text_whatever_it_came_in() -> None:
     streamed = direction("rfc6455", "hixie-76", UPSTREAM, by("base64"))
     passed = put_through(streamed, byte_by_byte(b"\x02\x04lieg\x80\x01t\x82\x01M"))
     # RFC 4648, 4: "lie" is bGll, "gt" is Z3Q=, and "M" is TQ==.
-    assert [step for step in passed.steps if step] == [b"\x00", b"bGll", b"Z3Q=\xff", b"\x00TQ==\xff"]
+    assert [step for step in passed.steps if step] == [b"\x00bGllZ3Q=\xff", b"\x00TQ==\xff"]
     assert streamed.messages == 2
 
 
-def test_latin_1_and_hex_leave_as_they_come() -> None:
+def test_latin_1_and_hex_leave_when_they_are_whole() -> None:
     received = [b"\x02\x02\x00\xff", b"\x00\x00", b"\x80\x01a"]
     passed = put_through(direction("rfc6455", "hixie-75", UPSTREAM, by("latin-1")), received)
-    assert passed.steps == [b"\x00\x00\xc3\xbf", b"", b"a\xff"]
+    assert passed.steps == [b"", b"", b"\x00\x00\xc3\xbfa\xff"]
     passed = put_through(direction("rfc6455", "hixie-75", UPSTREAM, by("hex")), received)
-    assert passed.steps == [b"\x0000ff", b"", b"61\xff"]
+    assert passed.steps == [b"", b"", b"\x0000ff61\xff"]
 
 
 @cases("encode", WRITTEN)
 def test_a_binary_message_cut_short_is_never_finished(encode: Encode) -> None:
     cut = direction("rfc6455", "hixie-76", UPSTREAM, by(encode))
-    passed = put_through(cut, [b"\x02\x03abc\x88\x00"])
+    assert put_through(cut, [b"\x02\x03abc\x88\x00"]) == Passed([b"\xff\x00"], ending=Close())
+    unheld = direction("rfc6455", "hixie-76", UPSTREAM, replace(by(encode), limits=Limits(join_bytes=0)))
+    passed = put_through(unheld, [b"\x02\x03abc\x88\x00"])
     assert passed.ending == Close()
     assert passed.forward in (b"\x00YWJj", b"\x00abc", b"\x00616263")
-    assert cut.inside()
+    assert unheld.inside()
 
 
 def test_a_limit_counts_the_bytes_that_come_and_not_their_text() -> None:
@@ -77,10 +82,10 @@ def test_text_leaves_as_one_binary_message(decode: Decode, received: str) -> Non
     assert put_through(decoded, [bytes.fromhex(received)]) == Passed([bytes.fromhex("82 04 007f80ff")])
 
 
-def test_base64_is_read_four_characters_at_a_time() -> None:
+def test_base64_becomes_one_binary_frame() -> None:
     streamed = direction("hixie-76", "rfc6455", UPSTREAM, by(decode="base64"))
     passed = put_through(streamed, byte_by_byte(b"\x00bGllZ3Q=\xff\x00\xff"))
-    assert [step for step in passed.steps if len(step) > 2] == [b"\x00\x03lie", b"\x00\x02gt"]
+    assert [step for step in passed.steps if step] == [b"\x82\x05liegt", b"\x82\x00"]
     assert streamed.messages == 2
 
 

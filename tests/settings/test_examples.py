@@ -67,4 +67,4 @@ def test_the_complete_example_shows_the_defaults() -> None:
 
 def test_the_known_keys_of_the_file_are_in_the_order_of_the_example() -> None:
     text = (ROOT / "config" / "wsgateway.yaml").read_text("utf-8")
-    assert re.findall(r"^([a-z]+):", text, re.MULTILINE) == known_keys(())
+    assert re.findall(r"^([a-z_]+):", text, re.MULTILINE) == known_keys(())

@@ -26,7 +26,8 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         (
             "tls: on",
             "tls: this key is unknown;"
-            " known are version, listeners, defaults, routes, upstreams, shutdown, workers, logging, admin",
+            " known are version, listeners, defaults, routes, upstreams, shutdown, workers, join_memory,"
+            " logging, admin",
         ),
         ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, more than 0s is allowed"),
         ("shutdown: {drain: none}", "shutdown.drain: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h"),
@@ -65,6 +66,13 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         (
             "defaults: {timeouts: {connect: 0s}}",
             "defaults.timeouts.connect: '0s' is too short, more than 0s is allowed",
+        ),
+        ("join_memory: 64", "join_memory: 64 has no unit; write 64B (or with KiB, MiB or GiB)"),
+        ("join_memory: 15MiB", "join_memory: '15MiB' is too small, at least 16MiB is allowed"),
+        ("defaults: {limits: {join: 17MiB}}", "defaults.limits.join: '17MiB' is too large, at most 16MiB is allowed"),
+        (
+            "defaults: {limits: {join: none}}",
+            "defaults.limits.join: 'none' is not a size; write it as 64B, 16KiB, 1MiB or 2GiB",
         ),
         (
             "defaults: {limits: {message_size: 100}}",

@@ -104,3 +104,22 @@ def test_a_socket_in_the_file_system_is_relative_to_the_file() -> None:
     assert parse(f'{SMALL}admin: {{bind: "unix:admin.sock"}}\n', "/etc/w/f.yaml").admin == Admin(
         UnixAddress("/etc/w/admin.sock")
     )
+
+
+# -- what is held back so that a message leaves as one frame ----------------------------------------------------------
+
+
+def test_by_default_messages_of_64_kib_are_joined_in_64_mib_and_fragments_are_kept() -> None:
+    settings = parse(SMALL, "f.yaml")
+    assert settings.join_memory_bytes == 64 * 1024 * 1024
+    [route] = settings.routes
+    assert route.upstream is not None
+    assert (route.limits.join_bytes, route.fragments, route.upstream.fragments) == (65536, "keep", "keep")
+
+
+def test_how_much_is_held_back_and_whether_fragments_are_joined_can_be_said() -> None:
+    text = SMALL.replace("upstreams: {", "upstreams: {more: {targets: [{url: ws://10.0.0.1}], fragments: join}, ")
+    settings = parse(f"{text}defaults: {{fragments: join, limits: {{join: 0B}}}}\njoin_memory: 16MiB\n", "f.yaml")
+    assert settings.join_memory_bytes == 16 * 1024 * 1024
+    assert (settings.routes[0].limits.join_bytes, settings.routes[0].fragments) == (0, "join")
+    assert settings.upstreams["more"].fragments == "join"

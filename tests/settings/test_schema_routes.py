@@ -68,6 +68,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ("location_scheme: https", "20 location_scheme: 'https' is unknown; known are auto, ws, wss"),
     ("location_scheme: wss://", "20 location_scheme: 'wss://' is unknown; did you mean 'wss'?"),
     ("location_scheme: WS", "20 location_scheme: 'WS' is unknown; did you mean 'ws'?"),
+    ("fragments: merged", "14 fragments: 'merged' is unknown; known are keep, join"),
     ("extensions: off", "15 extensions: 'off' is unknown; known are forward, none"),
     ("extensions: true", "15 extensions: true is unknown; known are forward, none"),
     ("extensions: [permessage-deflate]", "15 extensions: a list is unknown; known are forward, none"),
@@ -241,7 +242,7 @@ MISTAKES += [
     ),
     (
         "limits: {rate: 1/s}",
-        "12 limits.rate: this key is unknown; known are message_size, fragments, message_rate,"
+        "12 limits.rate: this key is unknown; known are message_size, fragments, join, message_rate,"
         " message_rate_action, handshake_rate",
     ),
 ]

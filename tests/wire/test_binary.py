@@ -79,8 +79,6 @@ def test_binary_is_written_as_text(form: Encode, data: bytes, text: bytes) -> No
 @pytest.mark.parametrize(("form", "data", "text"), PAIRS)
 def test_text_is_read_as_binary(form: Decode, data: bytes, text: bytes) -> None:
     for pieces in every_cut(text):
-        if form == "latin-1" and not text.isascii():
-            pieces = [text]  # characters come whole
         assert through(decoding(form), pieces) == data
 
 
@@ -108,10 +106,42 @@ def test_any_bytes_are_written_the_same_however_they_are_cut(form: Encode, data:
 @given(data=DATA, marks=MARKS)
 def test_any_text_of_a_form_is_read_the_same_however_it_is_cut(form: Decode, data: bytes, marks: list[int]) -> None:
     text = written(form, data)
-    pieces = cut(text, marks)
-    if form == "latin-1":  # of which a filter in front makes whole characters
-        pieces = [piece.encode() for piece in map("".join, [text.decode()[at : at + 7] for at in range(0, 200, 7)])]
-    assert through(decoding(form), [*pieces, b""]) == data
+    assert through(decoding(form), [*cut(text, marks), b""]) == data
+
+
+@pytest.mark.parametrize("form", ["base64", "hex"])
+@QUICK
+@given(data=DATA, marks=MARKS)
+def test_how_long_a_text_will_be_is_known_before_it_is_here(form: Encode, data: bytes, marks: list[int]) -> None:
+    converter, left, told = to_text(form), len(data), 0
+    size = len(base64.b64encode(data) if form == "base64" else data.hex())
+    for piece in cut(data, marks):
+        assert told + (converter.length(left, final=True) or 0) == size
+        left -= len(piece)
+        told += len(converter.feed(piece, not left))
+
+
+@QUICK
+@given(data=DATA, marks=MARKS)
+def test_how_many_bytes_a_hex_text_means_is_known_before_it_is_here(data: bytes, marks: list[int]) -> None:
+    converter, left, read = decoding("hex"), 2 * len(data), 0
+    for piece in cut(written("hex", data), marks):
+        assert read + (converter.length(left, final=True) or 0) == len(data)
+        left -= len(piece)
+        read += len(converter.feed(piece, not left))
+
+
+def test_what_is_not_computed_from_lengths_has_none() -> None:
+    assert to_text("latin-1").length(3, final=True) is None
+    assert decoding("latin-1").length(4, final=True) is None
+    assert decoding("base64").length(4, final=True) is None
+
+
+def test_half_a_byte_too_many_is_refused_at_the_head() -> None:
+    assert decoding("hex").length(3, final=False) == 1
+    with pytest.raises(ProtocolError, match="not hex") as fault:
+        decoding("hex").length(3, final=True)
+    assert fault.value.close_code == 1007
 
 
 @QUICK

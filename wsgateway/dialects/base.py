@@ -22,6 +22,8 @@ class Limits:
 
     message_bytes: int = 16 * 1024 * 1024
     fragments: int = 65536
+    join_bytes: int = 64 * 1024
+    """how much of a message may be held back, so that it leaves as one frame"""
 
 
 # -- framing: bytes <-> events ---------------------------------------------------------------------------------
@@ -54,13 +56,16 @@ class Decoder(Protocol):
 class Encoder(Protocol):
     """Turns events into the bytes for one peer."""
 
-    inside: bool
-    """whether a frame is begun and its end is still to be written: nothing but the next piece of it may be sent then"""
+    @property
+    def inside(self) -> bool:
+        """Whether a frame is begun, and its end is still to be written: nothing but the rest of it may be sent then."""
 
     def send(self, event: Event) -> bytes:
         """Returns the frame for an event, perhaps empty: a Close is no bytes where the dialect has none.
 
-        The events must be ones that the framing carries, and a message's fragments must be of one kind.
+        The events must be ones that the framing carries, and a message's fragments must be of one kind. A fragment of
+        which bytes are `left` begins a frame of that length; the next events must be the rest of it. Where the length
+        is not known, and the framing needs it, the fragment is a frame of its own.
         """
 
     def whole(self, text: bytes) -> bytes:
@@ -101,6 +106,8 @@ class Step:
     """set once, by the last step: the side has said goodbye, or broken the rules"""
     close_bytes: int = 0
     """how many bytes at the end of `forward` are the side's own Close"""
+    held: int = 0
+    """how many bytes of a message are held back now, until it is whole"""
 
 
 class Translator(Protocol):
@@ -128,6 +135,12 @@ class Translator(Protocol):
         """Return whether the target has the beginning of a frame and not its end.
 
         Nothing but `forward` may be sent to the target then: no ping, no pong and no Close of ours.
+        """
+
+    def release(self) -> bytes | None:
+        """Let go of what is held back, and return it for the other side: its message leaves in fragments.
+
+        None: that may not be, and it is still held.
         """
 
 
@@ -191,6 +204,8 @@ class Side:
     """whether the peer can do with binary messages, where the framing carries them: not every browser of 2011 could"""
     oddities: Oddities = field(default_factory=Oddities, compare=False, repr=False)
     """what the peer may do otherwise than the drafts say, and what of it it has done"""
+    joins: bool = False
+    """whether the peer takes each frame for a message, so that every message must be one frame"""
 
     @property
     def text_only(self) -> bool:

@@ -96,9 +96,11 @@ class FrameDecoder:
 
 
 class FrameEncoder:
-    """Events -> frames, one for each event."""
+    """Events -> frames, one for each event. A piece of a frame is written as one: the head with the first of them."""
 
-    __slots__ = ("_continuing", "_keys", "_last", "_mask", "_not_last", "_numbers", "_role", "_rules", "inside")
+    __slots__ = (
+        "_continuing", "_key", "_keys", "_last", "_left", "_mask", "_not_last", "_numbers", "_role", "_rules",
+    )  # fmt: skip
 
     def __init__(self, rules: FrameRules, role: Role, mask_keys: Iterator[bytes]) -> None:
         self._rules = rules
@@ -108,7 +110,12 @@ class FrameEncoder:
         self._keys = mask_keys
         self._mask = MASK if role is Role.CLIENT and rules.masking is Masking.PAYLOAD else 0
         self._continuing = False
-        self.inside = False
+        self._left = 0  # bytes of the payload that the head of the frame under way has promised
+        self._key = b""  # its mask, as it stands at the next of them
+
+    @property
+    def inside(self) -> bool:
+        return self._left > 0
 
     def whole(self, text: bytes) -> bytes:
         if len(text) > MAX_CONTROL_BYTES:
@@ -119,18 +126,43 @@ class FrameEncoder:
         return self._rules.masked_text_heads[len(text)] + key + apply_mask(text, key)
 
     def send(self, event: Event) -> bytes:
+        """As any encoder. Raises ValueError for what does not fit into the frame that is under way."""
         if isinstance(event, Fragment):
+            if self._left:
+                return self._go_on(event)
             opcode: Opcode = None if self._continuing else event.kind
             self._continuing = not event.final
+            if event.left:
+                self._left = event.left
+                return self._frame(opcode, event.data, event.last)
             return self._frame(opcode, event.data, event.final)
+        if self._left:
+            raise ValueError(f"{type(event).__name__} inside a frame, of which {self._left} bytes are to come")
         if isinstance(event, Close):
             return self._frame(Close, write_close(event, self._rules, self._role), True)
         return self._frame(Ping if isinstance(event, Ping) else Pong, event.data, True)
 
+    def _go_on(self, piece: Fragment) -> bytes:
+        """Writes the next piece of the frame that is under way."""
+        left = self._left - len(piece.data)
+        if left != piece.left:
+            raise ValueError(
+                f"a piece of {len(piece.data)} bytes that leaves {piece.left}, where {self._left} are left"
+            )
+        self._left = left
+        self._continuing = not piece.final
+        return self._masked(piece.data) if self._key else piece.data
+
+    def _masked(self, payload: bytes) -> bytes:
+        key = self._key
+        self._key = rotate(key, len(payload)) if self._left else b""
+        return mask(payload, key)
+
     def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
+        """Write a frame, or its beginning if `_left` says that bytes of its payload are to come."""
         first = self._numbers[opcode] | (self._last if final else self._not_last)
         bit = self._mask
-        length = len(payload)
+        length = len(payload) + self._left
         if length <= MAX_CONTROL_BYTES:
             head = bytes((first, bit | length))
         elif length < 65536:
@@ -140,6 +172,9 @@ class FrameEncoder:
         if not bit:
             return head + payload
         key = next(self._keys)
+        if self._left:
+            self._key = key
+            return head + key + self._masked(payload)
         return head + key + apply_mask(payload, key)
 
 
@@ -157,7 +192,8 @@ class CoveredEncoder(FrameEncoder):
 
     def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
         nonce = next(self._keys)
-        return nonce + mask(super()._frame(opcode, payload, final), self._rules.cover_key(nonce, self._secret))
+        self._key = self._rules.cover_key(nonce, self._secret)
+        return nonce + self._masked(super()._frame(opcode, payload, final))
 
 
 class FrameWalker:
@@ -217,6 +253,9 @@ class FrameWalker:
 
     def inside(self) -> bool:
         return self._left > 0
+
+    def release(self) -> bytes:
+        return b""  # nothing is held back of data frames
 
 
 def framing(name: str, rules: FrameRules) -> Framing:

@@ -45,9 +45,10 @@ class Visit:
 def upstream_offer(route: Route, upstream: Upstream, target: Target, offer: Offer, visit: Visit) -> Offer:
     """Return the client's offer as a target of an upstream gets it.
 
-    No extension is offered where messages are translated, and where a route keeps but the handshake.
+    No extension is offered where messages are translated or joined, and where a route keeps but the handshake.
     """
-    whole = route.extensions == "forward" and not visit.text_only and route.headers.keep is None
+    joined = route.joins or upstream.joins
+    whole = route.extensions == "forward" and not (visit.text_only or joined) and route.headers.keep is None
     renames = _renames(route, upstream, visit)
     return replace(
         offer,

@@ -19,8 +19,8 @@ class Endpoint:
     """One side of an established session."""
 
     __slots__ = (
-        "backlog", "early", "interest", "paused", "peer", "read_bytes", "received", "reply", "run", "side", "sock",
-        "tls", "translator",
+        "backlog", "early", "held", "interest", "paused", "peer", "read_bytes", "received", "reply", "run", "side",
+        "sock", "tls", "translator",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, side: Side, translator: Translator) -> None:
@@ -34,6 +34,8 @@ class Endpoint:
         """what came from it behind its handshake: the first bytes of the relay"""
         self.backlog = b""
         """what could not be sent to it yet"""
+        self.held = 0
+        """bytes that have come from it, and are held back until their message is whole"""
         self.received = 0
         """bytes that have come from it in the relay"""
         self.peer = self

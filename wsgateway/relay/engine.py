@@ -5,7 +5,7 @@ a task and a wait for each would cost several times what the bytes cost. Registr
 
 Nothing is queued. What a send leaves over is the receiver's backlog, and its sender is not read until that is out; so
 a slow reader costs one read in its encoded form, and the kernel's buffers. Beside it there is room for one reply of
-ours, and the newest wins.
+ours, and the newest wins. What translators hold back of messages is counted, and bounded for all sessions together.
 """
 
 import os
@@ -25,7 +25,9 @@ from wsgateway.errors import ProtocolError
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint, Run
+from wsgateway.relay.holding import Holding
 from wsgateway.relay.watch import FOR_EVER, Patience, Watch
+from wsgateway.wire.closecodes import TRY_AGAIN_LATER
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
 
@@ -63,6 +65,8 @@ class Engine:
         self._paused: list[tuple[float, Endpoint]] = []  # and until when
         self._endpoints: dict[int, Endpoint] = {}
         self._small: list[tuple[Endpoint, bytes]] = []  # to be sent at the end of this turn
+        self.holding = Holding()
+        """what is held back of messages, in all sessions together"""
         self.turned = 0.0
         """when the loop has answered last; it is asked with every look"""
 
@@ -255,11 +259,26 @@ class Engine:
             self._send_reply(endpoint.peer)
         if step.ending is not None:
             self._end(endpoint, step.ending)
+        elif step.held or endpoint.held:
+            self._hold(endpoint, step.held)
 
     def _send_small(self) -> None:
         for endpoint, data in self._small:
             self._send(endpoint, data)
         self._small.clear()
+
+    def _hold(self, endpoint: Endpoint, size: int) -> None:
+        """Counts what is held back of a side's message; what there is no room for leaves, the oldest first."""
+        holding = self.holding
+        holding.hold(endpoint, size)
+        if not holding.full:
+            return
+        self._send_small()  # what has left before, in this turn
+        for oldest, data in holding.make_room():
+            self._send(oldest.peer, data)
+        if holding.full:
+            bound = f"{holding.held_bytes} bytes of messages are held back, the bound is {holding.most_bytes}"
+            self._end(endpoint, ProtocolError(f"no room for a message to be joined: {bound}", TRY_AGAIN_LATER))
 
     def _send_reply(self, endpoint: Endpoint) -> None:
         """Sends the reply that waits for a side, once the frame that the side is getting has ended."""
@@ -332,6 +351,8 @@ class Engine:
     def _forget(self, endpoint: Endpoint) -> None:
         """Lets go of both sides; harmless if that has happened."""
         for each in (endpoint, endpoint.peer):
+            if each.held:
+                self.holding.hold(each, 0)
             if each.run is not None:
                 fd = each.sock.fileno()
                 if each.interest is not None:

@@ -94,6 +94,7 @@ class Gateway:
         """Has everything that begins from now on use these settings. Raises SettingsError; nothing has changed then."""
         contexts, for_targets = _contexts(settings)
         self.settings = settings
+        self.engine.holding.most_bytes = settings.join_memory_bytes
         self.pools.update(settings.upstreams.values(), for_targets)
         self.entrances = {name: each for name, each in self.entrances.items() if each.connections or name in contexts}
         for listener in settings.listeners:

@@ -122,7 +122,7 @@ class Opening:
         key = affinity(upstream.balance, request, identity.ip)
         search = Search(self._gateway.pools[upstream.name], key, self._turn.until(seconds), self._turn.counted_as)
         takes_binary = dialect not in route.text_only
-        ours = Side(dialect.framing, Role.SERVER, answering.secret, takes_binary, request.oddities)
+        ours = Side(dialect.framing, Role.SERVER, answering.secret, takes_binary, request.oddities, route.joins)
         visit = Visit(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
             with present(self._gateway, self._client) as presence:
@@ -133,8 +133,8 @@ class Opening:
             if isinstance(result, Agreement):
                 result.answer = client_answer(route, upstream, result.answer, answering.offer, visit)
                 await self._accept(answering, result.answer, route)
-                theirs = Side(upstream.dialect.framing, Role.CLIENT, result.secret, oddities=result.oddities)
-                opened = self._join(route, ours, theirs, sock, result)
+                them = Side(upstream.dialect.framing, Role.CLIENT, result.secret, True, result.oddities, upstream.joins)
+                opened = self._join(route, ours, them, sock, result)
                 cleanup += mine
                 mine.clear()
                 return opened

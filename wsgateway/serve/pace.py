@@ -24,6 +24,7 @@ class Paced:
         self.finish = translator.finish
         self.unfinished = translator.unfinished
         self.inside = translator.inside
+        self.release = translator.release
         self.messages = translator.messages
 
     def feed(self, data: bytes) -> Step:

@@ -42,6 +42,8 @@ from wsgateway.wire.paths import check_path
 
 # The largest frame that RFC 6455 allows has 2**63 - 1 bytes; half of that leaves room to count.
 _MOST_MESSAGE_BYTES = 2**62
+# A message is held back in memory; what all of them may take is no less than what one may.
+_MOST_JOIN_BYTES = 16 * MIB
 # What SRV records have for a weight.
 _MOST_WEIGHT = 65535
 
@@ -141,6 +143,8 @@ CloseCode = Annotated[int, _read_by(_close_code, int)]
 HeadSize = Annotated[int, _read_by(partial(byte_count, least=KIB, most=MIB))]
 QueueSize = Annotated[int, _read_by(partial(byte_count, least=64 * KIB, most=1024 * MIB))]
 ValueLength = Annotated[int, Field(ge=50, le=65536)]
+JoinSize = Annotated[int, _read_by(partial(byte_count, least=0, most=_MOST_JOIN_BYTES))]
+JoinMemory = Annotated[int, _read_by(partial(byte_count, least=_MOST_JOIN_BYTES, most=_MOST_MESSAGE_BYTES))]
 MessageSize = Annotated[int, _read_by(partial(byte_count, least=1, most=_MOST_MESSAGE_BYTES))]
 Bind = Annotated[Address | UnixAddress | SystemdSocket, _read_by(bind_address)]
 AdminBind = Annotated[Address | UnixAddress, _read_by(admin_address)]

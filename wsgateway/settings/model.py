@@ -22,6 +22,7 @@ from wsgateway.wire.utf8 import InvalidUtf8
 FlashMode = Literal["none", "inline", "only"]
 LocationScheme = Literal["auto", "ws", "wss"]
 Extensions = Literal["forward", "none"]
+Fragments = Literal["keep", "join"]
 Presence = Literal["none", "optional", "required"]
 TlsProfile = Literal["modern", "intermediate", "legacy", "custom"]
 TlsVersion = Literal["1.0", "1.1", "1.2", "1.3"]
@@ -30,6 +31,8 @@ OverRate = Literal["close", "delay"]
 ProxyVersion = Literal["none", "v1", "v2"]
 # Far more than a browser sends, and too little to keep anybody busy.
 _CONTROL_RATE = Rate(1000, 60.0)
+# A thousand messages of the size that one of them may have by default.
+JOIN_MEMORY_BYTES = 64 * 1024 * 1024
 
 
 # -- the upstream side -----------------------------------------------------------------------------------------
@@ -103,6 +106,13 @@ class Upstream:
     """how old an answer of the resolver may be"""
     answer_limits: AnswerLimits = field(default_factory=AnswerLimits)
     """bounds on what its targets answer"""
+    fragments: Fragments = "keep"
+    """what becomes of the fragments of messages to it"""
+
+    @property
+    def joins(self) -> bool:
+        """Whether messages to it leave as one frame each."""
+        return self.fragments == "join"
 
 
 # -- routes ----------------------------------------------------------------------------------------------------
@@ -177,12 +187,19 @@ class Route:
     """how the address begins that the hixie dialects repeat"""
     origins: Origins = field(default_factory=Origins)
     extensions: Extensions = "forward"
+    fragments: Fragments = "keep"
+    """what becomes of the fragments of messages to the client"""
     unprefixed_headers: bool = False
     """whether the reply of hixie-76 also has the header names of hixie-75"""
     timeouts: Timeouts = Timeouts()
     keepalive: Keepalive = Keepalive()
     limits: Limits = field(default_factory=Limits)
     rates: Rates = Rates()
+
+    @property
+    def joins(self) -> bool:
+        """Whether messages to the client leave as one frame each."""
+        return self.fragments == "join"
 
 
 # -- the client side -------------------------------------------------------------------------------------------
@@ -286,6 +303,8 @@ class Settings:
     shutdown: Shutdown = field(default_factory=Shutdown)
     workers: int | None = 1
     """how many processes serve; None: one for each core that we may use, until it is counted"""
+    join_memory_bytes: int = JOIN_MEMORY_BYTES
+    """how much each of them may hold back of messages, so that they leave as one frame, in all sessions together"""
     logging: Logging = field(default_factory=Logging)
     admin: Admin | None = None
     """None: the gateway tells nobody of itself"""

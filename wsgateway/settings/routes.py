@@ -16,6 +16,7 @@ from wsgateway.settings.base import (
     HeaderPattern,
     HeaderValue,
     Host,
+    JoinSize,
     MessageSize,
     Name,
     OriginPattern,
@@ -27,7 +28,17 @@ from wsgateway.settings.base import (
     UrlPath,
     default_name,
 )
-from wsgateway.settings.model import Extensions, Keepalive, LocationScheme, OverRate, Rates, Route, Timeouts, Upstream
+from wsgateway.settings.model import (
+    Extensions,
+    Fragments,
+    Keepalive,
+    LocationScheme,
+    OverRate,
+    Rates,
+    Route,
+    Timeouts,
+    Upstream,
+)
 from wsgateway.settings.routing import HeaderRules, Match, Origins, PathForm, PathMatch, Permission, Rewrite
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.paths import normalised
@@ -139,6 +150,11 @@ class LimitsSection(Section):
         description="The most that a message may have, a size up to 4EiB.",
     )
     fragments: Count = Field(default=_LIMITS.fragments, description="How many fragments a message may have.")
+    join_bytes: JoinSize = Field(
+        default=_LIMITS.join_bytes,
+        alias="join",
+        description="How much of a message is held back so that it leaves as one frame, a size from 0KiB to 16MiB.",
+    )
     messages: RateOrNone = Field(
         default=_RATES.messages,
         alias="message_rate",
@@ -184,6 +200,10 @@ class DefaultsSection(Section):
     )
     extensions: Extensions = Field(
         default="forward", description="Whether client and upstream may agree on compression, permessage-deflate."
+    )
+    fragments: Fragments = Field(
+        default="keep",
+        description="Whether a message that comes in fragments leaves so for the client, or is joined to one frame.",
     )
     unprefixed_headers: bool = Field(
         default=False,
@@ -326,7 +346,7 @@ class RouteSection(DefaultsSection):
             origins=_origins(**origins),
             timeouts=Timeouts(**own.pop("timeouts")),
             keepalive=Keepalive(**own.pop("keepalive")),
-            limits=Limits(limits["message_bytes"], limits["fragments"]),
+            limits=Limits(limits["message_bytes"], limits["fragments"], limits["join_bytes"]),
             rates=Rates(limits["messages"], limits["over_messages"], limits["handshakes"]),
             **own,
         )

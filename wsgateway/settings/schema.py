@@ -20,6 +20,7 @@ from wsgateway.settings.base import (
     Duration,
     DurationOrNone,
     HostName,
+    JoinMemory,
     Net,
     QueueSize,
     Section,
@@ -30,7 +31,7 @@ from wsgateway.settings.base import (
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.findings import Path
 from wsgateway.settings.listeners import ListenerSection
-from wsgateway.settings.model import Settings, Timeouts
+from wsgateway.settings.model import JOIN_MEMORY_BYTES, Settings, Timeouts
 from wsgateway.settings.process import Admin, Format, Level, Logging, Shutdown
 from wsgateway.settings.routes import DefaultsSection, RouteSection
 from wsgateway.settings.upstreams import UpstreamSection
@@ -139,6 +140,10 @@ class File(Section):
     upstreams: dict[str, UpstreamSection] = Field(min_length=1, description="The servers, by the name of their pool.")
     shutdown: ShutdownSection = Field(default_factory=ShutdownSection, description="How the process ends.")
     workers: Workers = Field(default=1, description="How many processes serve, or auto: one per core.")
+    join_memory: JoinMemory = Field(
+        default=JOIN_MEMORY_BYTES,
+        description="How much a process holds back for limits.join, in all sessions together, a size of 16MiB or more.",
+    )
     logging: LoggingSection = Field(default_factory=LoggingSection, description="What is logged, and how.")
     admin: AdminSection = Field(default_factory=AdminSection, description="Where the gateway speaks of itself.")
 
@@ -154,6 +159,7 @@ class File(Section):
             default_timeouts=Timeouts(**self.defaults.timeouts.model_dump()),
             shutdown=self.shutdown.shutdown(),
             workers=self.workers,
+            join_memory_bytes=self.join_memory,
             logging=Logging(**self.logging.model_dump()),
             admin=self.admin.admin(directory),
         )

@@ -29,7 +29,7 @@ from wsgateway.settings.base import (
     UrlPath,
     Weight,
 )
-from wsgateway.settings.model import ProxyVersion, Target, Upstream
+from wsgateway.settings.model import Fragments, ProxyVersion, Target, Upstream
 from wsgateway.settings.pooling import (
     ActiveCheck,
     AnswerLimits,
@@ -290,6 +290,10 @@ class UpstreamSection(Section):
     )
     resolve: ResolveSection = Field(default_factory=ResolveSection, description="How names are looked up.")
     limits: AnswersSection = Field(default_factory=AnswersSection, description="Bounds on the heads of answers.")
+    fragments: Fragments = Field(
+        default=_UPSTREAM.fragments,
+        description="Whether a message that comes in fragments leaves so for them, or is joined to one frame.",
+    )
 
     @model_validator(mode="after")
     def _can_be_checked(self) -> "UpstreamSection":
@@ -319,5 +323,6 @@ class UpstreamSection(Section):
             health=self.health.checks(),
             tolerance=self.tolerance,
             resolve_seconds=self.resolve.interval_seconds,
+            fragments=self.fragments,
             answer_limits=AnswerLimits(**self.limits.model_dump()),
         )

@@ -34,8 +34,14 @@ class Converter(Protocol):
     def feed(self, data: bytes, final: bool) -> bytes:
         """Takes the next piece of a message; `final` ends the message.
 
-        Text must be cut between characters. Returns all that can be converted so far; keeps at most 3 bytes. Raises
-        ProtocolError for what cannot be; after that the converter must not be used again.
+        Return all that can be converted so far. Keeps at most 3 bytes. Raise ProtocolError for what cannot be
+        converted; after that the converter must not be used again.
+        """
+
+    def length(self, data_bytes: int, final: bool) -> int | None:
+        """Return how many bytes the converter will give for so many more, which end the message or do not.
+
+        None: that depends on what they are.
         """
 
 
@@ -52,6 +58,12 @@ class _Form:
     """how many characters become bytes together"""
     padding: bytes | None = None
     """what may only stand at the end of a text"""
+    text_bytes: int | None = None
+    """how many bytes of text the bytes together become, the last of a message too; None: not always the same"""
+    binary_bytes: int | None = None
+    """how many bytes the characters together become; None: not always the same"""
+    first_of_two: int = 256
+    """a byte of this value or above is not the last of a character"""
 
 
 def _latin_1(text: bytes) -> bytes:
@@ -64,10 +76,12 @@ _FORMS = {
         3,
         lambda text: binascii.a2b_base64(text, strict_mode=True),
         4,
-        b"=",
+        padding=b"=",
+        text_bytes=4,
     ),
-    "latin-1": _Form(lambda data: data.decode("latin-1").encode(), 1, _latin_1, 1),
-    "hex": _Form(lambda data: data.hex().encode(), 1, binascii.unhexlify, 2),
+    # Of its characters those from U+0080 on have two bytes, the first of which is C2 or C3.
+    "latin-1": _Form(lambda data: data.decode("latin-1").encode(), 1, _latin_1, 1, first_of_two=0xC0),
+    "hex": _Form(lambda data: data.hex().encode(), 1, binascii.unhexlify, 2, text_bytes=2, binary_bytes=1),
 }
 
 
@@ -86,9 +100,15 @@ class _Encoding:
         self._kept = data[cut:]
         return self._form.to_text(data[:cut])
 
+    def length(self, data_bytes: int, final: bool) -> int | None:
+        if self._form.text_bytes is None:
+            return None
+        together, rest = divmod(len(self._kept) + data_bytes, self._form.bytes_together)
+        return self._form.text_bytes * (together + (final and rest > 0))
+
 
 class _Decoding:
-    """Text -> binary. Takes whole characters."""
+    """Text -> binary."""
 
     __slots__ = ("_form", "_kept", "_name", "_padded")
 
@@ -101,6 +121,8 @@ class _Decoding:
     def feed(self, data: bytes, final: bool) -> bytes:
         data = self._kept + data
         cut = len(data) if final else len(data) - len(data) % self._form.characters_together
+        if cut and not final and data[cut - 1] >= self._form.first_of_two:
+            cut -= 1
         self._kept, taken = data[cut:], data[:cut]
         padding = self._form.padding
         try:
@@ -112,9 +134,21 @@ class _Decoding:
                 raise ValueError
             binary = self._form.from_text(taken)
         except ValueError:
-            raise ProtocolError(f"text that is not {self._name}", INVALID_TEXT) from None
+            raise self._wrong() from None
         self._padded = not final and (self._padded or (padding is not None and taken.endswith(padding)))
         return binary
+
+    def _wrong(self) -> ProtocolError:
+        return ProtocolError(f"text that is not {self._name}", INVALID_TEXT)
+
+    def length(self, data_bytes: int, final: bool) -> int | None:
+        """As any converter. Raise ProtocolError (1007) for a length that no text of the form has."""
+        if self._form.binary_bytes is None:
+            return None
+        together, rest = divmod(len(self._kept) + data_bytes, self._form.characters_together)
+        if final and rest:
+            raise self._wrong()
+        return self._form.binary_bytes * together
 
 
 class _Rejection:
@@ -122,6 +156,9 @@ class _Rejection:
 
     def feed(self, data: bytes, final: bool) -> bytes:
         raise ProtocolError("binary message to a side that has only text", UNSUPPORTED_DATA)
+
+    def length(self, data_bytes: int, final: bool) -> int | None:
+        raise AssertionError("what is refused has no length")
 
 
 def to_text(encode: Encode) -> Converter:

@@ -7,6 +7,7 @@ ABNORMAL = 1006
 INVALID_TEXT = 1007
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
+TRY_AGAIN_LATER = 1013
 BAD_GATEWAY = 1014
 
 # Draft 06 has the first four codes, and one for a message that is too big; its number there is 1004 (see

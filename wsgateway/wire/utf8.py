@@ -1,9 +1,10 @@
-"""Text that arrives in pieces, checked or repaired without holding more than an unfinished character back."""
+"""Text that arrives in pieces: checked as it passes, or repaired with at most an unfinished character kept."""
 
 import codecs
 from typing import Literal
 
 from wsgateway.errors import ProtocolError
+from wsgateway.wire.closecodes import INVALID_TEXT
 
 InvalidUtf8 = Literal["replace", "close"]
 """What becomes of broken text from clients that send it in good faith."""
@@ -11,33 +12,62 @@ InvalidUtf8 = Literal["replace", "close"]
 _DECODER = codecs.getincrementaldecoder("utf-8")
 
 
-class Utf8Filter:
-    """Lets UTF-8 through. What is not UTF-8 ends the message or, with `replace`, becomes U+FFFD.
+class Utf8Check:
+    """Passes text on as it comes, and ends the message where it turns out not to be UTF-8."""
 
-    `replace` is for dialects whose honest clients send broken text: a WebKit of 2011 sends a lone surrogate
-    as three bytes, ED A0 80.
-    """
+    __slots__ = ("_decoder",)
 
-    __slots__ = ("_decoder", "_errors")
-
-    def __init__(self, errors: Literal["strict", "replace"]) -> None:
-        self._errors = errors
+    def __init__(self) -> None:
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def feed(self, data: bytes, final: bool) -> bytes:
-        """Takes the next piece of a message, cut anywhere; `final` ends the message.
+        """Take the next piece of a message, cut anywhere; `final` ends the message.
 
-        Returns all whole characters so far; keeps at most 3 bytes. Raises ProtocolError (1007) in strict mode;
-        after that the filter must not be used again.
+        Return the same bytes; a character that is cut passes in parts. Raise ProtocolError (1007) at the first byte
+        that no UTF-8 can have there; after that the check must not be used again.
         """
         if self._decoder is None:
             if data.isascii():
                 return data
-            self._decoder = _DECODER(self._errors)
+            self._decoder = _DECODER("strict")
         try:
-            text = self._decoder.decode(data, final)
+            self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
-            raise ProtocolError(f"text is not UTF-8: {error.reason}", 1007) from None
+            raise ProtocolError(f"text is not UTF-8: {error.reason}", INVALID_TEXT) from None
+        if final:
+            self._decoder = None
+        return data
+
+    def length(self, data_bytes: int, final: bool) -> int:
+        """Return how many bytes become of so many more."""
+        return data_bytes
+
+
+class Utf8Repair:
+    """Lets UTF-8 through, and writes U+FFFD in the place of what is none.
+
+    It is for dialects whose honest clients send broken text: a WebKit of 2011 sends a lone surrogate as three bytes,
+    ED A0 80.
+    """
+
+    __slots__ = ("_decoder",)
+
+    def __init__(self) -> None:
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def feed(self, data: bytes, final: bool) -> bytes:
+        """Take the next piece of a message, cut anywhere; `final` ends the message.
+
+        Return all whole characters so far. Keeps at most 3 bytes.
+        """
+        if self._decoder is None:
+            if data.isascii():
+                return data
+            self._decoder = _DECODER("replace")
+        text = self._decoder.decode(data, final)
         if final:
             self._decoder = None
         return text.encode()
+
+    def length(self, data_bytes: int, final: bool) -> None:
+        """Return None: how long broken text becomes is known when it is here."""

@@ -1,0 +1,115 @@
+"""What is ours stays out of the frames of a side, and what is held back of messages is bounded for all sessions."""
+
+from wsgateway.dialects import Limits
+from wsgateway.errors import ProtocolError
+from wsgateway.relay.engine import Ended
+from wsgateway.relay.translate import Terms
+
+from .sessions import settled
+from .stage import KIB, staged
+
+# "p" behind the key of the drafts' example: a ping from a client, and the pong that an upstream is sent.
+PING = bytes.fromhex("89 81 37fa213d 47")
+PONG = b"\x8a\x01p"
+
+
+async def test_a_reply_waits_until_the_frame_that_is_under_way_has_ended() -> None:
+    """The client's ping is answered by us, as its upstream has none; the upstream is inside a text that streams."""
+    async with staged() as stage:
+        session = stage.session("rfc6455", "hixie-76", terms=Terms(Limits(join_bytes=0)))
+        # A text that hixie sends leaves in fragments here, so that nothing is under way between two of them.
+        stage.relay(session)
+        await session.at_upstream.send(b"\x00Hello")
+        await settled()
+        await session.at_client.send(PING)
+        assert await session.at_client.exactly(6) == b"\x01\x04Hell"
+        assert await session.at_client.exactly(3) == PONG
+        await session.at_upstream.send(b"\xff")
+        assert await session.at_client.exactly(3) == b"\x80\x01o"
+
+
+async def test_a_reply_does_not_enter_a_frame_that_comes_in_pieces() -> None:
+    async with staged() as stage:
+        session = stage.session("hixie-76", "rfc6455", terms=Terms(Limits(join_bytes=0)))
+        stage.relay(session)
+        # The upstream asks while it is inside a fragmented text, which streams to the client as one frame. Its answer
+        # goes to the upstream at once: the client says nothing, so no frame is under way to it.
+        await session.at_upstream.send(b"\x01\x03Hel", b"\x89\x01p")
+        assert await session.at_client.exactly(4) == b"\x00Hel"
+        assert await session.at_upstream.exactly(7) == bytes.fromhex("8a 81 37fa213d 47")
+        await session.at_upstream.send(b"\x80\x02lo")
+        assert await session.at_client.exactly(3) == b"lo\xff"
+
+
+# -- all sessions together -----------------------------------------------------------------------------------------
+
+
+async def test_when_there_is_no_room_what_has_been_held_longest_leaves_in_fragments() -> None:
+    async with staged() as stage:
+        stage.engine.holding.most_bytes = 25
+        sessions = [stage.session("rfc6455", "hixie-76") for _ in range(3)]
+        for session in sessions:
+            stage.relay(session)
+            await session.at_upstream.send(b"\x00" + b"x" * 10)
+            await settled()
+        oldest, *others = sessions
+        assert await oldest.at_client.exactly(11) == b"\x01\x09" + b"x" * 9
+        assert stage.engine.holding.held_bytes == 20
+        for session in sessions:
+            await session.at_upstream.send(b"y\xff")
+        assert await oldest.at_client.exactly(4) == b"\x80\x02xy"
+        for session in others:
+            assert await session.at_client.exactly(13) == b"\x81\x0b" + b"x" * 10 + b"y"
+        assert stage.engine.holding.held_bytes == 0
+
+
+async def test_who_holds_a_new_message_is_not_the_oldest_any_more() -> None:
+    async with staged() as stage:
+        stage.engine.holding.most_bytes = 25
+        first, second, third = (stage.session("rfc6455", "hixie-76") for _ in range(3))
+        for session in (first, second, third):
+            stage.relay(session)
+        for session in (first, second):
+            await session.at_upstream.send(b"\x00" + b"x" * 10)
+            await settled()
+        await first.at_upstream.send(b"\xff\x00" + b"z" * 10)
+        assert await first.at_client.exactly(12) == b"\x81\x0a" + b"x" * 10
+        await third.at_upstream.send(b"\x00" + b"x" * 10)
+        assert await second.at_client.exactly(11) == b"\x01\x09" + b"x" * 9
+
+
+async def test_a_text_for_hixie_streams_when_there_is_no_room() -> None:
+    async with staged() as stage:
+        stage.engine.holding.most_bytes = 3
+        session = stage.session("hixie-76", "rfc6455")
+        stage.relay(session)
+        await session.at_upstream.send(b"\x81\x06Hell")
+        assert await session.at_client.exactly(5) == b"\x00Hell"
+        await session.at_upstream.send(b"o!")
+        assert await session.at_client.exactly(3) == b"o!\xff"
+
+
+async def test_a_message_that_may_not_leave_in_fragments_is_refused_when_there_is_no_room() -> None:
+    async with staged() as stage:
+        stage.engine.holding.most_bytes = 3
+        session = stage.session(joins=True)
+        relay = stage.relay(session)
+        await session.at_upstream.send(b"\x01\x04Hell")
+        ended = await relay.ended()
+        assert isinstance(ended, Ended)
+        assert ended.source is session.upstream
+        assert isinstance(ended.ending, ProtocolError)
+        assert ended.ending.close_code == 1013
+        assert "4 bytes of messages are held back, the bound is 3" in str(ended.ending)
+
+
+async def test_what_a_session_held_counts_no_more_when_it_has_ended() -> None:
+    async with staged() as stage:
+        session = stage.session("rfc6455", "hixie-76")
+        relay = stage.relay(session)
+        await session.at_upstream.send(b"\x00" + b"x" * KIB)
+        await settled()
+        assert stage.engine.holding.held_bytes == KIB
+        await session.at_client.send_eof()
+        await relay.ended()
+        assert stage.engine.holding.held_bytes == 0
