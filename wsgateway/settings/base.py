@@ -24,7 +24,6 @@ from wsgateway.settings.patterns import (
     host_pattern,
     network,
     origin_pattern,
-    pattern,
     peers,
     pin,
     plain_value,
@@ -34,6 +33,7 @@ from wsgateway.settings.patterns import (
     upstream_host,
 )
 from wsgateway.settings.pooling import Balance, BalanceMethod, HashSource
+from wsgateway.settings.regexes import Regex, compiled
 from wsgateway.settings.tolerance import tolerance
 from wsgateway.settings.units import KIB, MIB, byte_count, percent, seconds
 from wsgateway.wire.closecodes import RFC6455_CODES
@@ -176,7 +176,7 @@ UpstreamTolerance = Annotated[Tolerance, _read_by(partial(tolerance, side="upstr
 UpstreamHost = Annotated[str, _read_by(upstream_host)]
 ServerName = Annotated[str, _read_by(server_name)]
 Pin = Annotated[str, _read_by(pin)]
-Regex = Annotated[re.Pattern[str], _read_by(pattern)]
+Pattern = Annotated[Regex, _read_by(compiled)]
 FileName = Annotated[str, _read_by(_file)]
 
 

@@ -217,13 +217,3 @@ def upstream_host(value: object) -> str:
     if not isinstance(value, str) or not value or re.search(r"[^\w.:\[\]-]", value, re.ASCII):
         raise ValueError(f"{seen(value)} is neither preserve, target, nor a host")
     return value
-
-
-def pattern(value: object) -> re.Pattern[str]:
-    """Reads a regular expression for whole paths."""
-    if not isinstance(value, str):
-        raise ValueError(f"{seen(value)} is not a regular expression; write it in quotes")
-    try:
-        return re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"{seen(value)} is not a regular expression: {error}") from None

@@ -20,8 +20,8 @@ from wsgateway.settings.base import (
     MessageSize,
     Name,
     OriginPattern,
+    Pattern,
     RateOrNone,
-    Regex,
     Section,
     Subprotocol,
     UnderscoreName,
@@ -227,7 +227,7 @@ class PathSection(Section):
         description="Paths that begin with these segments: /chat takes /chat/x, not /chatter.",
     )
     exact: UrlPath = Field(default="", description="This path alone.")
-    regex: Regex | None = Field(default=None, description="Paths that match all of a regular expression of Python.")
+    regex: Pattern | None = Field(default=None, description="Paths all of which a regular expression matches.")
 
     @model_validator(mode="after")
     def _one(self) -> "PathSection":

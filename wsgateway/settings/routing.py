@@ -1,8 +1,9 @@
 """Which requests a route takes, and what it changes of them: parts of the configuration, complete and frozen."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal
+
+from wsgateway.settings.regexes import Regex
 
 PathForm = Literal["as_sent", "normalised"]
 Permission = Literal["allow", "refuse"]
@@ -28,7 +29,7 @@ class PathMatch:
     """whole segments: /chat takes /chat and /chat/x, not /chatter; a slash at its end makes no difference"""
     exact: str | None = None
     """nothing but this path"""
-    regex: re.Pattern[str] | None = None
+    regex: Regex | None = None
     """which must match all of it"""
 
     def matches(self, path: str) -> bool:

@@ -1,0 +1,80 @@
+"""Regular expressions of the configuration, which texts of clients are matched with: in linear time, or not at all.
+
+RE2 needs linear time for any pattern, and is used where its binding is installed (the extra `re2`). Python's own engine
+may try one text in so many ways that it never ends, and all sessions of a worker wait for it: without RE2 patterns of
+which that may be true are refused.
+"""
+
+import re
+from typing import Any, Protocol
+
+from wsgateway.settings.findings import seen
+from wsgateway.settings.repeats import slow
+
+re2: Any
+try:
+    import re2  # type: ignore[no-redef,import-untyped,import-not-found,unused-ignore]
+except ImportError:
+    re2 = None
+_CURE = "with RE2 any pattern is good (pip install 'wsgateway[re2]')"
+
+
+class Found(Protocol):
+    """A text that matches."""
+
+    def group(self, number: int, /) -> Any:
+        """Return what a group took; None if it took nothing."""
+
+
+class Regex(Protocol):
+    """A compiled pattern, of either engine."""
+
+    @property
+    def pattern(self) -> str:
+        """How it is written."""
+
+    def fullmatch(self, text: str, /) -> Found | None:
+        """Match all of a text."""
+
+
+def compiled(value: object, engine: Any = re2) -> Regex:
+    """Read a regular expression. The engine is the binding of RE2, or Python's own if that is None.
+
+    Raises ValueError for what is none, and for what could take long.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{seen(value)} is not a regular expression; write it in quotes")
+    return _of_python(value) if engine is None else _of_re2(value, engine)
+
+
+def _of_re2(value: str, engine: Any) -> Regex:
+    options = engine.Options()
+    options.log_errors = False
+    try:
+        regex: Regex = engine.compile(value, options)
+    except engine.error as error:
+        why = error.args[0]
+        why = why.decode(errors="replace") if isinstance(why, bytes) else why
+        hint = "; RE2 has no lookarounds, back references and possessive repeats" if _is_python(value) else ""
+        raise ValueError(f"{seen(value)} is not a regular expression of RE2: {why}{hint}") from None
+    return regex
+
+
+def _is_python(value: str) -> bool:
+    """Whether Python's engine reads a pattern."""
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _of_python(value: str) -> Regex:
+    try:
+        regex = re.compile(value)
+        why = slow(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{seen(value)} is not a regular expression: {error}") from None
+    if why is not None:
+        raise ValueError(f"{seen(value)} is a regular expression that may take for ever on some paths: {why}; {_CURE}")
+    return regex
