@@ -240,6 +240,7 @@ async def test_a_client_of_hybi_04_that_masks_by_the_key_of_the_connection_has_i
             await client.send(b"\x37\xfa\x21\x3d" + frame)
             if tolerance == "default":
                 assert await behind.frame() == (0x81, b"Hello")
+            await behind.close()  # which is waited for after a fault of the client
             await client.close()
             line = await gateway.lines.line("session")
             assert line.get("oddities") == ("key-mask-04" if tolerance == "default" else None)
