@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from tests.cases import cases
+from wsgateway.dialects import Headers, Request
+from wsgateway.policy.affinity import affinity
 from wsgateway.settings.load import parse
 from wsgateway.settings.regexes import compiled
 from wsgateway.settings.repeats import slow
@@ -172,6 +174,39 @@ def test_a_pattern_can_be_handed_to_another_process(engine: str, request: pytest
     again = pickle.loads(pickle.dumps(regex))
     assert again.pattern == "/(chat)"
     assert again.fullmatch("/chat").group(1) == "chat"
+
+
+SEARCHED = "it is looked for at every place, and a repeat in it may go on to the end each time; begin it with ^"
+
+
+@cases(("pattern", "why"), [
+    ("(a+)b", SEARCHED),
+    ("([^/]+)/x", SEARCHED),
+    (".*(a)b", SEARCHED),
+    ("(a+)+b", NESTED),
+    ("/[^/]+/[^/]+/([^/]+)/", None),
+    ("/x/(.*)", None),
+    ("^/.*/(a)b", None),
+    ("/room/([0-9]+)", None),
+    ("^([^/]+)/x", None),
+])  # fmt: skip
+def test_what_is_looked_for_anywhere_in_a_path_takes_no_longer(pattern: str, why: str | None, re2: Any) -> None:
+    assert slow(pattern, anywhere=True) == why
+    engines = [re2] if why else [re2, PYTHON]
+    for engine in engines:
+        regex = compiled(pattern, engine, anywhere=True)
+        for unit in UNITS:
+            regex.search(unit * (LONG // len(unit)) + "!")
+
+
+def test_a_hash_of_the_path_has_such_a_pattern() -> None:
+    found = parse(
+        f"version: 1\n{LISTENERS}routes: [{{match: {{path: {{prefix: /}}}}, upstream: echo}}]\n"
+        "upstreams: {echo: {targets: [{url: 'ws://a'}], balance: {hash: {path: '/x/([a-z]+)'}}}}\n",
+        "f.yaml",
+    ).upstreams["echo"]
+    request = Request("/x/abc/d?/x/e", Headers([]))
+    assert affinity(found.balance, request, "192.0.2.1") == "abc"
 
 
 def test_what_is_no_text_is_no_pattern() -> None:

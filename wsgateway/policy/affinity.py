@@ -14,7 +14,7 @@ def affinity(balance: Balance, request: Request, ip: str) -> str | None:
         return None
     if balance.path is not None:
         found = balance.path.search(request.target.partition("?")[0])
-        return None if found is None else found[1]
+        return None if found is None else found.group(1)
     return _SOURCES[balance.source](request, balance.name, ip)
 
 

@@ -11,6 +11,7 @@ from wsgateway.settings.addresses import domain
 from wsgateway.settings.basics import UNIX, Network, Peers, Rate
 from wsgateway.settings.findings import guess, seen
 from wsgateway.settings.pooling import Balance
+from wsgateway.settings.regexes import Regex, compiled
 from wsgateway.wire.addresses import unmapped_network
 from wsgateway.wire.exchange import HOP_BY_HOP
 from wsgateway.wire.mending import is_token
@@ -205,8 +206,8 @@ def balance(value: object) -> Balance:
     )
 
 
-def _with_group(value: object) -> re.Pattern[str]:
-    found = pattern(value)
+def _with_group(value: object) -> Regex:
+    found = compiled(value, anywhere=True)
     if not found.groups:
         raise ValueError(f"{seen(value)} has no group; put what is to be hashed of the path in parentheses")
     return found

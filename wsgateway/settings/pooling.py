@@ -3,10 +3,10 @@
 As `model`, of which this is a part.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
+from wsgateway.settings.regexes import Regex
 from wsgateway.wire.heads import HeadLimits
 
 BalanceMethod = Literal["round_robin", "least_connections", "random", "hash"]
@@ -65,7 +65,7 @@ class Balance:
     """hash: of what, so that equal ones come to the same target"""
     name: str = ""
     """hash: of the cookie, the header or the parameter of the query"""
-    path: re.Pattern[str] | None = None
+    path: Regex | None = None
     """hash: whose first group is what counts of the path"""
 
     def __str__(self) -> str:

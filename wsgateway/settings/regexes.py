@@ -33,18 +33,27 @@ class Regex(Protocol):
     def pattern(self) -> str:
         """How it is written."""
 
+    @property
+    def groups(self) -> int:
+        """How many groups it has."""
+
     def fullmatch(self, text: str, /) -> Found | None:
         """Match all of a text."""
 
+    def search(self, text: str, /) -> Found | None:
+        """Look for the first part of a text that matches."""
 
-def compiled(value: object, engine: Any = re2) -> Regex:
+
+def compiled(value: object, engine: Any = re2, anywhere: bool = False) -> Regex:
     """Read a regular expression. The engine is the binding of RE2, or Python's own if that is None.
+
+    `anywhere`: it will be looked for with `search`, else all of a text is matched.
 
     Raises ValueError for what is none, and for what could take long.
     """
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not a regular expression; write it in quotes")
-    return _of_python(value) if engine is None else _of_re2(value, engine)
+    return _of_python(value, anywhere) if engine is None else _of_re2(value, engine)
 
 
 def _of_re2(value: str, engine: Any) -> Regex:
@@ -69,10 +78,10 @@ def _is_python(value: str) -> bool:
     return True
 
 
-def _of_python(value: str) -> Regex:
+def _of_python(value: str, anywhere: bool) -> Regex:
     try:
         regex = re.compile(value)
-        why = slow(value)
+        why = slow(value, anywhere)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{seen(value)} is not a regular expression: {error}") from None
     if why is not None:

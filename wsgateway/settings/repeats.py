@@ -28,6 +28,7 @@ _CATEGORIES: dict[str, Callable[[str], bool]] = {
     "SPACE": str.isspace,
     "WORD": lambda char: char.isalnum() or char == "_",
 }
+_ANCHORS = ("^", r"\A")
 _MOST_PATHS = 256
 # So many ways cost a millisecond or two.
 _MOST_WAYS = 256
@@ -83,13 +84,22 @@ class _Piece:
     """whether it can take whatever is left, at the end of a pattern"""
 
 
-def slow(text: str) -> str | None:
-    """Return why a pattern may take long, None if it does not. Raises re.error for one that is none."""
+def slow(text: str, anywhere: bool = False) -> str | None:
+    """Return why a pattern may take long, None if it does not. Raises re.error for one that is none.
+
+    `anywhere`: it is looked for at every place of a text, and need not match all of it.
+    """
     parsed = _PARSER.parse(text)
+    nodes = _sequence(parsed, bool(parsed.state.flags & re.IGNORECASE))
     try:
-        _check(_sequence(parsed, bool(parsed.state.flags & re.IGNORECASE)))
+        _check(nodes)
     except _SlowError as why:
         return str(why)
+    if anywhere and not text.startswith(_ANCHORS):
+        try:
+            _check((_Repeat(0, None, (_Char(_ALL),)), *nodes))
+        except _SlowError:
+            return "it is looked for at every place, and a repeat in it may go on to the end each time; begin it with ^"
     return None
 
 
