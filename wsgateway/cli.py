@@ -30,6 +30,7 @@ from wsgateway.probe.client import Question, Report, probe
 from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
 from wsgateway.probe.table import heading, row
 from wsgateway.probe.transcript import Line, printable
+from wsgateway.run.command import anchored, anchored_address, here, own_command
 from wsgateway.run.crew import StartError
 from wsgateway.run.succession import SuccessionError
 from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
@@ -192,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     writer: Writer = options.writer
-    supervisor = Supervisor(_reader(options), partial(make_log, writer=writer), dropped=lambda: writer.dropped)
+    read, files = _reader(options)
+    make = partial(make_log, writer=writer)
+    supervisor = Supervisor(read, make, own_command(files), dropped=lambda: writer.dropped)
     with _good_end():
         trio.run(supervisor.run)
     return GOOD
@@ -210,14 +213,17 @@ def _good_end() -> Iterator[None]:
         )  # any other handler is undone while the interpreter ends, and then it kills
 
 
-def _reader(options: argparse.Namespace) -> Callable[[], Source]:
-    """What reads the configuration that is meant, now and whenever it may have changed."""
+def _reader(options: argparse.Namespace) -> tuple[Callable[[], Source], dict[str, str]]:
+    """Return what reads the configuration that is meant, now and whenever it may have changed; and which arguments name
+    files, with their absolute names."""
     pair = options.listen, options.upstream
     if options.file is not None and pair == (None, None):
-        return partial(read, options.file)
+        file = anchored(options.file)
+        return partial(read, file), {options.file: file}
     if options.file is not None or None in pair:
         options.usage.error("give either a FILE, or --listen and --upstream")
-    return partial(single, *pair)
+    listen = anchored_address(options.listen)
+    return partial(single, listen, options.upstream, here() or "/"), {options.listen: listen}
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -53,6 +53,7 @@ TWO = [
 STATUS: Status = {
     "draining": False,
     "ready": True,
+    "not_serving": None,
     "restarts": 4,
     "gateway": merged([{"opened": {"hixie-76": 100}}, *(each["status"] for each in TWO)]),
     "workers": TWO,
@@ -117,8 +118,8 @@ async def test_health_is_told_by_the_status_of_the_answer() -> None:
     async with admin_site() as site:
         assert await site.get("/health/live") == (200, b"alive\n")
         assert await site.get("/health/ready") == (200, b"ready\n")
-        site.status = STATUS | {"ready": False}
-        assert await site.get("/health/ready") == (503, b"no worker serves\n")
+        site.status = STATUS | {"ready": False, "not_serving": "worker 1 ended by SIGKILL"}
+        assert await site.get("/health/ready") == (503, b"not serving: worker 1 ended by SIGKILL\n")
         site.status = STATUS | {"ready": False, "draining": True}
         assert await site.get("/health/ready?from=haproxy") == (503, b"draining\n")
         assert await site.get("/health/live") == (200, b"alive\n")

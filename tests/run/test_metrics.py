@@ -18,6 +18,7 @@ MODERN = BY_DIALECT["rfc6455"]
 # What is no figure, and what others tell: `gateway` has all that each worker says, and `served` and `failures` of a
 # pool count for its targets also when their addresses are gone.
 NO_SERIES = {
+    "not_serving",
     "workers[].worker",
     "workers[].pid",
     "workers[].restarts",

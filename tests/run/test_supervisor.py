@@ -5,16 +5,19 @@ import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.backends import websockets_server
+from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.processes import GatewayProcess, session
 from tests.support import Peer, Upstream, configuration
-from wsgateway.run.crew import LONGEST_PAUSE_SECONDS, StartError, pause_seconds
+from wsgateway.run.crew import StartError
+from wsgateway.run.post import LONGEST_PAUSE_SECONDS, pause_seconds
 
 from .gateways import Gateway, Numbers, end, send_back, started, supervised, whole
 
@@ -126,7 +129,7 @@ async def test_a_worker_that_dies_again_and_again_is_started_ever_later(file: Pa
             os.kill((await gateway.lines.nth("worker serves", at))["pid"], signal.SIGKILL)
             await gateway.lines.line("worker ended", worker=1, how="by SIGKILL", again_in_seconds=pause)
         _, body = await gateway.ask("/health/ready")
-        assert body == b"no worker serves\n"
+        assert body == b"not serving: worker 1 ended by SIGKILL\n"
         assert (await gateway.status())["restarts"] == 3
 
 
@@ -138,7 +141,8 @@ async def test_a_gateway_whose_workers_cannot_come_up_does_not_come_up(
     async with started(file, whole(9, 2)) as gateway:
         await gateway.ended.wait()
     assert isinstance(gateway.failure, StartError)
-    assert str(gateway.failure) == "worker 1 ended before it served: with status 1"
+    # Whichever is the first.
+    assert str(gateway.failure)[len("worker 1") :] == " ended before it served: with status 1"
     assert not gateway.count("listening")
 
 
@@ -278,6 +282,37 @@ async def test_a_successor_that_fails_leaves_all_as_it_was(file: Path) -> None:
         assert await gateway.pids() == pids
         client = await gateway.connect(PLAIN)
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")
+
+
+async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A container ends with its first process.
+    async with supervised(file, whole(9)) as gateway:
+        pids = await gateway.pids()
+        monkeypatch.setattr("wsgateway.run.supervisor.os", SimpleNamespace(getpid=lambda: 1))
+        gateway.signal(signal.SIGUSR2)
+        line = await gateway.lines.line("not handed over")
+        assert line["why"] == (
+            "this is process 1, and a container ends with it; start the new version in a container of its own"
+        )
+        assert await gateway.pids() == pids
+
+
+async def test_a_gateway_that_cannot_serve_any_more_ends_with_a_fault(
+    file: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsgateway.run.crew.MOST_FAILED_STARTS", 1)
+    ca = file.with_name("ca.pem")
+    ca.write_bytes(authority.file.read_bytes())
+    target = f"tls: {{ca: {ca}}}"
+    async with supervised(file, whole(9, url="wss://127.0.0.1", target=target)) as gateway:
+        [pid] = await gateway.pids()
+        ca.unlink()
+        os.kill(pid, signal.SIGKILL)
+        await gateway.lines.line("given up")
+        await gateway.ended.wait()
+        assert isinstance(gateway.failure, StartError)
+        assert str(gateway.failure).startswith("no worker serves, and 1 starts failed: worker 1: ")
+        assert str(gateway.failure).endswith(f"{str(ca)!r} cannot be read: No such file or directory")
 
 
 async def test_a_gateway_that_drains_says_so_and_ends_when_it_is_done(file: Path) -> None:

@@ -15,7 +15,6 @@ import trio
 from tests.e2e.programs import PATIENCE_SECONDS
 from tests.processes import GatewayProcess
 from tests.support import configuration
-from wsgateway.run import crew
 from wsgateway.run.systemd import notify
 
 from .gateways import supervised, whole
@@ -159,8 +158,6 @@ def test_a_hand_over_is_told_by_the_old_and_then_the_new_one_tells(manager: sock
 async def test_the_watchdog_is_not_fed_while_a_worker_stands_still_and_that_one_is_replaced(
     manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A look at a worker that stands still takes longer than half the time in which systemd wants to hear something.
-    monkeypatch.setattr(crew, "REPORT_SECONDS", 0.6)
     monkeypatch.setenv("WATCHDOG_USEC", "1000000")
     fed = b"WATCHDOG=1"
     async with supervised(tmp_path / "gateway.yaml", whole(9), hung_seconds=2.0) as gateway:
@@ -169,8 +166,8 @@ async def test_the_watchdog_is_not_fed_while_a_worker_stands_still_and_that_one_
         os.kill(pid, signal.SIGSTOP)
         every(manager)
         await gateway.lines.line("worker hangs", worker=1, pid=pid)
-        # One look may have begun before it was stopped.
-        assert sum(state.startswith(fed) for state in every(manager)) <= 1
+        # The look before it was stopped; and one from which it is silent for less than half of the time.
+        assert sum(state.startswith(fed) for state in every(manager)) <= 2
         await gateway.lines.line("worker ended", how="by SIGKILL")
         await gateway.lines.nth("worker serves", 2)
         await heard(manager, fed)

@@ -21,7 +21,7 @@ def pages(status: Callable[[], Awaitable[Status]]) -> Pages:
         now = await status()
         if now["ready"]:
             return Reply(200, b"ready\n")
-        return Reply(503, b"draining\n" if now["draining"] else b"no worker serves\n")
+        return Reply(503, b"draining\n" if now["draining"] else f"not serving: {now['not_serving']}\n".encode())
 
     async def whole() -> Reply:
         return Reply(200, json.dumps(await status()).encode() + b"\n", "application/json")

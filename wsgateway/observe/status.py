@@ -49,6 +49,8 @@ def sentence(status: Status) -> str:
     sessions = _count(open_sessions(status["gateway"]), "session")
     if status["draining"]:
         return f"draining, {sessions} left"
+    if status["not_serving"]:
+        return f"not serving: {status['not_serving']}"
     serving = sum(worker["state"] == "serving" for worker in status["workers"])
     return f"serving {sessions} with {_count(serving, 'worker')}"
 

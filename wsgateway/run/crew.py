@@ -1,15 +1,8 @@
-"""The workers of a gateway: as many as are wanted, started again when they die, and all with one configuration.
+"""The workers of a gateway: as many as are wanted, started again when they die, and all with one configuration."""
 
-starting   it has no configuration yet, or does not serve yet
-serving
-leaving    it drains, and is not started again
-waiting    it has died, and again and again: it is started a little later each time
-"""
-
-import enum
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import trio
@@ -19,31 +12,23 @@ from wsgateway.observe.log import Log
 from wsgateway.observe.metrics import rising
 from wsgateway.observe.status import Status, merged
 from wsgateway.run.listening import Listening
+from wsgateway.run.post import Post, State
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
 from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings
 
-# A worker that has lived so long has not died of its start, and the next one may start at once.
-STEADY_SECONDS = 10.0
-FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 30.0
-# No turn of the relay loop takes a tenth of a second. Who has made none for so long makes none any more.
+# No turn of the relay loop takes a tenth of a second. Who answers nobody for so long makes none any more.
 HUNG_SECONDS = 20.0
+# A look at the workers that is so much too late says nothing of them: we ourselves, or the machine, stood still.
+LATE_SECONDS = 1.0
 # For all workers to say how they are, where somebody waits for it.
 REPORT_SECONDS = 1.0
+# Of one post, in a row, and no worker began to serve in between: whoever has started us should know.
+MOST_FAILED_STARTS = 10
 
 
 class StartError(WsgatewayError):
     """The workers cannot come up, or cannot take a configuration."""
-
-
-class State(enum.Enum):
-    """What a post in the crew is at."""
-
-    STARTING = "starting"
-    SERVING = "serving"
-    LEAVING = "leaving"
-    WAITING = "waiting"
 
 
 @dataclass(frozen=True)
@@ -67,6 +52,7 @@ class Job:
                 "do": do,
                 "file": self.source.file,
                 "text": self.source.text,
+                "directory": self.source.directory,
                 "workers": self.workers,
                 "sockets": told,
             },
@@ -74,59 +60,54 @@ class Job:
         )
 
 
-@dataclass
-class Post:
-    """One of the crew, who may be one process after the other."""
-
-    number: int
-    state: State = State.STARTING
-    worker: WorkerProcess | None = None
-    restarts: int = 0
-    deaths_in_a_row: int = 0
-    pause: trio.CancelScope = field(default_factory=trio.CancelScope)
-    settled: trio.Event = field(default_factory=trio.Event)
-    """set when it serves for the first time, or cannot"""
-    why: str = ""
-    """and then why not"""
-
-    @property
-    def leaves(self) -> bool:
-        """Whether it is not to be started again."""
-        return self.state is State.LEAVING
-
-
 class Crew:
     """Keeps workers running, in the caller's nursery."""
 
-    def __init__(self, log: Log, nursery: trio.Nursery, hung_seconds: float = HUNG_SECONDS) -> None:
+    def __init__(
+        self,
+        log: Log,
+        nursery: trio.Nursery,
+        hung_seconds: float = HUNG_SECONDS,
+        start: Callable[[int], Awaitable[WorkerProcess]] = WorkerProcess.start,
+    ) -> None:
+        """`start` starts a process that knows nothing yet, for the post with a number. It raises OSError if there can
+        be no more processes."""
         self._log = log
         self._nursery = nursery
         self._hung_seconds = hung_seconds
+        self._start_process = start
         self._posts: list[Post] = []
         self._changing = trio.Lock()  # nobody starts to serve while the configuration changes
         self._job: Job | None = None
         self._up = False
-        self._gone = trio.lowlevel.ParkingLot()
+        self._looked = trio.current_time()
+        self._not_serving = ""  # why, if that was told
+        self._news = trio.lowlevel.ParkingLot()  # of posts that are settled, or gone
         self._restarts = 0
         self._past: dict[str, Any] = {}  # what workers that are no more have counted
         self.draining = False
         """whether it is about to end, and not ready any more, though it may serve for a while"""
+        self.failure: StartError | None = None
+        """why it has given up"""
 
     # -- the beginning ---------------------------------------------------------------------------------------------
 
     async def start(self, job: Job) -> None:
-        """Starts the workers and waits until they serve. Raises StartError if one cannot; then none does.
+        """Start the workers and wait until they serve. Raise StartError as soon as one ends before all do; then none is
+        left.
 
         Who drains the crew meanwhile has it return early.
         """
         self._job = job
         self._add(job.workers)
-        for post in list(self._posts):
-            await post.settled.wait()
-            if post.why and not self.draining:
-                self.end()
-                await self.gone()
-                raise StartError(post.why)
+        posts = list(self._posts)
+        while not all(post.settled for post in posts) and not any(post.why for post in posts):
+            await self._news.park()
+        failed = [post.why for post in posts if post.why]
+        if failed and not self.draining:
+            self.end()
+            await self.gone()
+            raise StartError(failed[0])
         self._up = True
 
     def _add(self, count: int) -> None:
@@ -137,43 +118,66 @@ class Crew:
             self._nursery.start_soon(self._keep, post)
 
     async def _keep(self, post: Post) -> None:
-        """The life of a post: one process after the other."""
+        """Live the life of a post: one process after the other."""
         try:
             while not post.leaves:
-                begun = trio.current_time()
-                how = await self._live(post)
-                first = not post.settled.is_set()
-                if first:
-                    post.why = post.why or f"worker {post.number} ended before it served: {how}"
-                    post.settled.set()
-                if post.leaves or (first and not self._up):
-                    return
-                lived = trio.current_time() - begun
-                post.deaths_in_a_row = 1 if lived >= STEADY_SECONDS else post.deaths_in_a_row + 1
-                await self._wait(post, how)
+                await self._after(post, await self._live(post))
         finally:
+            post.settled = True
             self._posts.remove(post)
-            self._gone.unpark_all()
+            self._news.unpark_all()
 
-    async def _wait(self, post: Post, how: str) -> None:
-        seconds = pause_seconds(post.deaths_in_a_row)
+    async def _after(self, post: Post, how: str) -> None:
+        """Do what follows the end of a process: the next one is started, or the post ends."""
+        if post.leaves:
+            return
+        if not self._up:
+            post.state = State.LEAVING
+            who = "all workers" if post.settled else "it"
+            post.why = post.why or f"worker {post.number} ended before {who} served: {how}"
+            return
+        post.died()
+        self._tell_of_death(post, how)
+        if not self._give_up(post):
+            await self._wait(post)
+
+    def _tell_of_death(self, post: Post, how: str) -> None:
         why = {"why": post.why} if post.why else {}
-        self._log.error("worker ended", worker=post.number, how=how, **why, again_in_seconds=seconds)
+        self._log.error("worker ended", worker=post.number, how=how, **why, again_in_seconds=post.pause_seconds)
         post.state = State.WAITING
         post.restarts += 1
         self._restarts += 1
+        if not self.draining and not self._any_serves():
+            news = not self._not_serving
+            self._not_serving = post.why or f"worker {post.number} ended {how}"
+            if news:
+                self._log.error("not serving", why=self._not_serving)
+
+    def _give_up(self, post: Post) -> bool:
+        """End the crew if nobody serves, and this post has failed too often to start. While a worker that drains has
+        sessions, they are more than a new start could save."""
+        if self.draining or post.failed_starts < MOST_FAILED_STARTS or self._any_serves():
+            return False
+        if any(each.leaves and each.worker is not None for each in self._posts):
+            return False
+        self.failure = StartError(f"no worker serves, and {post.failed_starts} starts failed: {self._not_serving}")
+        self._log.error("given up", why=str(self.failure))
+        self.end()
+        return True
+
+    async def _wait(self, post: Post) -> None:
         with trio.CancelScope() as post.pause:
-            await trio.sleep(seconds)
+            await trio.sleep(post.pause_seconds)
         if post.state is State.WAITING:
             post.state, post.why = State.STARTING, ""
 
     async def _live(self, post: Post) -> str:
-        """One process of it, from its start to its end. Returns how it ended."""
+        """Live one process of it, from its start to its end. Return how it ended."""
         try:
-            worker = await WorkerProcess.start()
+            worker = await self._start_process(post.number)
         except OSError as error:
             return f"it cannot be started: {error.strerror}"
-        post.worker = worker
+        post.begin(worker)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._employ, post, worker)
@@ -182,10 +186,11 @@ class Crew:
         finally:
             self._past = merged([self._past, rising(worker.status)])
             post.worker = None
+        post.why = post.why or (worker.why and f"worker {post.number}: {worker.why}")
         return how
 
     async def _employ(self, post: Post, worker: WorkerProcess) -> None:
-        """Has a new process serve. If it does not, it ends."""
+        """Have a new process serve. If it does not, it ends."""
         if await worker.answer() is None:
             return
         async with self._changing:
@@ -201,7 +206,14 @@ class Crew:
             if not post.leaves:
                 post.state = State.SERVING
         self._log.info("worker serves", worker=post.number, pid=worker.pid)
-        post.settled.set()
+        post.serving_since = trio.current_time()
+        post.settled = True
+        self._news.unpark_all()
+        for each in self._posts:
+            each.failed_starts = 0
+        if self._not_serving:
+            self._not_serving = ""
+            self._log.info("serving again")
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
@@ -264,36 +276,53 @@ class Crew:
     async def gone(self) -> None:
         """Waits until no worker is left."""
         while self._posts:
-            await self._gone.park()
+            await self._news.park()
 
     # -- how they are ------------------------------------------------------------------------------------------------
 
-    async def look(self) -> float:
-        """Asks all how they are, and kills those that hang. Returns for how many seconds the relay loop of one of them
-        has not turned, at most."""
+    async def report(self) -> None:
+        """Ask all workers how they are, and wait for that a little."""
         with trio.move_on_after(REPORT_SECONDS):
             async with trio.open_nursery() as nursery:
                 for worker in self._serving():
                     nursery.start_soon(worker.report)
+
+    def look(self, due: float) -> float:
+        """Look whether all workers have answered since the last look, ask them again, and kill those that have not
+        answered for too long. `due` is when this look was to be made. Return for how many seconds one of them has been
+        silent, at most.
+
+        Only looks count that were made on time. After a late one all begin anew: a machine that was frozen, or has
+        no processor to give, is no reason to kill workers.
+        """
+        now = trio.current_time()
+        passed, self._looked = now - self._looked, now
+        late = now - due > LATE_SECONDS
         longest = 0.0
         for post in self._posts:
-            if post.worker is None or post.state is State.STARTING:
+            worker = post.worker
+            if worker is None or post.state is State.STARTING:
                 continue
-            silent = trio.current_time() - post.worker.turned
-            longest = max(longest, silent)
-            if silent > self._hung_seconds:
-                self._log.error("worker hangs", worker=post.number, pid=post.worker.pid, seconds=round(silent, 3))
-                post.worker.kill()
+            post.silent_seconds = 0.0 if late or worker.answers else post.silent_seconds + passed
+            longest = max(longest, post.silent_seconds)
+            if post.silent_seconds > self._hung_seconds:
+                seconds = round(post.silent_seconds, 3)
+                self._log.error("worker hangs", worker=post.number, pid=worker.pid, seconds=seconds)
+                worker.kill()
+            self._nursery.start_soon(worker.request)
         return longest
 
     def _serving(self) -> list[WorkerProcess]:
         serve = (State.SERVING, State.LEAVING)
         return [post.worker for post in self._posts if post.worker is not None and post.state in serve]
 
+    def _any_serves(self) -> bool:
+        return any(post.state is State.SERVING for post in self._posts)
+
     @property
     def ready(self) -> bool:
         """Whether somebody serves, and will go on doing so."""
-        return not self.draining and any(post.state is State.SERVING for post in self._posts)
+        return not self.draining and self._any_serves()
 
     def status(self) -> Status:
         """How the crew is, as JSON may have it: all together, and each."""
@@ -302,6 +331,7 @@ class Crew:
         return {
             "draining": self.draining,
             "ready": self.ready,
+            "not_serving": self._not_serving or None,
             "restarts": self._restarts,
             "gateway": together,
             "workers": workers,
@@ -318,8 +348,3 @@ class Crew:
                 "restarts": post.restarts,
                 "status": {} if worker is None else worker.status,
             }
-
-
-def pause_seconds(deaths: int) -> float:
-    """How long to wait before the next start of what has died so often in a row: at first not at all."""
-    return 0.0 if deaths <= 1 else min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(deaths - 2, 16))

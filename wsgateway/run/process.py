@@ -4,17 +4,24 @@ import os
 import signal
 import socket
 import subprocess
-import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
+from wsgateway.run.command import python
 from wsgateway.run.control import Control
 from wsgateway.run.systemd import OWN, TOLD_BY_THE_SUPERVISOR
 
-# For a worker to read a configuration and open what it needs, on a busy machine.
+# For a worker to read a configuration and open what it needs. On a machine that is starved it has as much again for as
+# long as it makes progress: the processor has worked for it.
 ANSWER_SECONDS = 30.0
+PROGRESS_SECONDS = 0.001
+LONGEST_ANSWER_SECONDS = 600.0
+# A relay loop turns each second. The answer of a process whose loop has not turned for so long is none.
+TURN_SECONDS = 5.0
 # For a process that has hung up, or was told to end at once, to be gone.
 KILL_SECONDS = 1.0
 
@@ -27,31 +34,56 @@ class Order:
     sockets: tuple[socket.socket, ...] = ()
 
 
+class Process(Protocol):
+    """A process of the system, as `trio.Process` is."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    async def wait(self) -> int:
+        """Return its exit code, when it has ended."""
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended yet."""
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return for how long the processor has worked for a process (clock_getcpuclockid(3)); 0 for one that has ended."""
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0
+
+
 class WorkerProcess:
     """One worker. Somebody must run `listen` as long as it lives."""
 
-    def __init__(self, process: trio.Process, control: Control) -> None:
+    def __init__(self, process: Process, control: Control, cpu_seconds: Callable[[int], float] = cpu_seconds) -> None:
         self._process = process
+        self._cpu_seconds = cpu_seconds
         self._control = control
         self._answers_in, self._answers = trio.open_memory_channel[dict[str, Any]](8)
         self._asked = False
+        self._turned_ago = 0.0
         self._news = trio.lowlevel.ParkingLot()
         self.pid = process.pid
         self.begun = trio.current_time()
-        self.turned = self.begun
-        """when its relay loop has last turned, as far as we know"""
         self.status: dict[str, Any] = {}
         """what it has last said"""
+        self.why = ""
+        """why it was made to end"""
 
     @classmethod
-    async def start(cls) -> "WorkerProcess":
-        """Starts one, which knows nothing yet. Raises OSError if there can be no more processes."""
+    async def start(cls, number: int) -> "WorkerProcess":
+        """Start one, which knows nothing yet. Its number is for whoever lists processes. Raise OSError if there can be
+        no more processes."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             fd = theirs.fileno()
             try:
                 process = await trio.lowlevel.open_process(
-                    [*python(), "-m", "wsgateway.run.worker", str(fd)],
+                    [*python(), "-m", "wsgateway.run.worker", str(fd), str(number)],
                     stdin=subprocess.DEVNULL,
                     pass_fds=[fd],
                     env=environment(*TOLD_BY_THE_SUPERVISOR),
@@ -78,22 +110,27 @@ class WorkerProcess:
         return spell_end(code)
 
     def _hear(self, said: dict[str, Any]) -> None:
-        self.turned = trio.current_time()
         if said["is"] == "report":
             self._asked = False
-            self.turned -= said["age"]
+            self._turned_ago = said["age"]
             self.status = said["status"]
             self._news.unpark_all()
         else:
             self._answers_in.send_nowait(said)
 
     async def answer(self) -> dict[str, Any] | None:
-        """What it says next, other than reports. None if it ends; one that does not answer is made to."""
-        with trio.move_on_after(ANSWER_SECONDS):
-            try:
-                return await self._answers.receive()
-            except trio.EndOfChannel:
-                return None
+        """Return what it says next, other than reports. None if it ends; one that does not answer is made to."""
+        begun = trio.current_time()
+        progress = PROGRESS_SECONDS
+        while progress >= PROGRESS_SECONDS and trio.current_time() - begun < LONGEST_ANSWER_SECONDS:
+            worked = self._cpu_seconds(self.pid)
+            with trio.move_on_after(ANSWER_SECONDS):
+                try:
+                    return await self._answers.receive()
+                except trio.EndOfChannel:
+                    return None
+            progress = self._cpu_seconds(self.pid) - worked
+        self.why = f"no answer within {trio.current_time() - begun:.0f} s"
         self.kill()
         return None
 
@@ -109,12 +146,20 @@ class WorkerProcess:
             return False
         return True
 
-    async def report(self) -> None:
-        """Has it report, and waits for that; cancel it if that takes too long."""
+    @property
+    def answers(self) -> bool:
+        """Whether it has answered when it was last asked to report, and its relay loop turns."""
+        return not self._asked and self._turned_ago <= TURN_SECONDS
+
+    async def request(self) -> None:
+        """Ask it to report, unless it still has to."""
         if not self._asked:
             self._asked = True
-            if not await self.tell(Order({"do": "report"})):
-                return
+            await self.tell(Order({"do": "report"}))
+
+    async def report(self) -> None:
+        """Ask it to report, and wait for that; cancel it if that takes too long."""
+        await self.request()
         await self._news.park()
 
     def kill(self) -> None:
@@ -125,12 +170,6 @@ class WorkerProcess:
 def spell_end(code: int) -> str:
     """How a process has ended, by its exit code as Python has it."""
     return f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
-
-
-def python() -> list[str]:
-    """The interpreter that runs us, with warnings and the path for modules as we have them."""
-    path = [] if os.getcwd() in sys.path or "" in sys.path else ["-P"]
-    return [sys.executable, *path, *(f"-W{each}" for each in sys.warnoptions)]
 
 
 def environment(*without: str) -> dict[str, str]:

@@ -13,7 +13,6 @@ Until the new one says that it serves, the old one serves as before; a new one t
 import os
 import signal
 import socket
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -32,11 +31,6 @@ TAKE_OVER_SECONDS = 60.0
 
 class SuccessionError(WsgatewayError):
     """The new supervisor did not come up."""
-
-
-def own_command() -> list[str]:
-    """The command that has started this process."""
-    return [sys.executable, *sys.orig_argv[1:]]
 
 
 async def start_successor(command: Sequence[str], listening: Listening) -> tuple[int, Control]:

@@ -5,6 +5,7 @@ USR2         hand-over: a new supervisor is started by the same command, and thi
 TERM, INT    drain, after the delay that the configuration wants; a second one ends all at once
 """
 
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -20,7 +21,7 @@ from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import differences
 from wsgateway.run.sockets import shares
-from wsgateway.run.succession import Predecessor, SuccessionError, own_command, start_successor
+from wsgateway.run.succession import Predecessor, SuccessionError, start_successor
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
 from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
@@ -44,16 +45,16 @@ class Supervisor:
         self,
         read: Callable[[], Source],
         make: Callable[[Logging], Log],
-        command: Sequence[str] = (),
+        command: Sequence[str],
         hung_seconds: float = HUNG_SECONDS,
         dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`read` gives the configuration as it is now, `make` a log, of which `dropped` lines were lost. `command` is
-        what starts a successor: by default, what has started this process."""
+        """`read` gives the configuration as it is now, `make` a log, of which `dropped` lines were lost. `command`
+        starts a successor."""
         self._read = read
         self._make_log = make
         self._dropped = dropped
-        self._command = command or own_command()
+        self._command = command
         self._hung_seconds = hung_seconds
         self._changes = trio.CancelScope()
         self._admin = trio.CancelScope()
@@ -96,7 +97,7 @@ class Supervisor:
                     failure = error
                 await self._crew.gone()
                 self._nursery.cancel_scope.cancel()
-        return failure
+        return failure or self._crew.failure
 
     async def _serve(self, predecessor: Predecessor | None) -> None:
         if self._crew.draining:
@@ -204,6 +205,10 @@ class Supervisor:
         self._tell_listening(new, old.listening)
 
     async def _hand_over(self) -> None:
+        if os.getpid() == 1:
+            why = "this is process 1, and a container ends with it; start the new version in a container of its own"
+            self._log.error("not handed over", why=why)
+            return
         self._log.info("handing over")
         try:
             pid, line = await start_successor(self._command, self._job.listening)
@@ -224,9 +229,9 @@ class Supervisor:
         """Looks after the workers, and tells systemd how they are."""
         limit = watchdog_seconds()
         pause = LOOK_SECONDS if limit is None else min(LOOK_SECONDS, limit / 4)
-        said = ""
+        said, due = "", trio.current_time()
         while True:
-            silent = await self._crew.look()
+            silent = self._crew.look(due)
             news = []
             if limit is not None and silent < limit / 2:
                 news.append("WATCHDOG=1")
@@ -234,7 +239,8 @@ class Supervisor:
                 news.append(said)
             if news:
                 self._manager.tell(*news)
-            await trio.sleep(pause)
+            due = trio.current_time() + pause
+            await trio.sleep_until(due)
 
     def _start_admin(self) -> None:
         self._admin.cancel()
@@ -248,7 +254,7 @@ class Supervisor:
         self._nursery.start_soon(Admin(pages(self._status), settings, self._log).run, socks, self._admin)
 
     async def _status(self) -> Status:
-        await self._crew.look()
+        await self._crew.report()
         status = self._crew.status()
         return {**status, "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}])}
 

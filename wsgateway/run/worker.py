@@ -1,6 +1,7 @@
-"""One process that serves, as its supervisor tells it: `python -m wsgateway.run.worker DESCRIPTOR`.
+"""One process that serves, as its supervisor tells it: `python -m wsgateway.run.worker DESCRIPTOR NUMBER`.
 
-The descriptor is its end of the line to the supervisor. When nobody is at the other end any more, it drains.
+The number is which worker of the gateway it is, for whoever lists processes. The descriptor is its end of the line to
+the supervisor. When nobody is at the other end any more, it drains.
 """
 
 import signal
@@ -115,7 +116,7 @@ class Worker:
 
 
 def _configuration(order: Message) -> tuple[Settings, Listening]:
-    source = Source(order.said["file"], order.said["text"])
+    source = Source(order.said["file"], order.said["text"], order.said["directory"])
     settings = within(share(source.settings(read_files=True), order.said["workers"]), raise_limit())
     return settings, Listening.of(order.said["sockets"], order.sockets)
 

@@ -28,10 +28,12 @@ class Source:
     file: str
     """its name, for messages, and for the names of files in it"""
     text: str
+    directory: str | None = None
+    """absolute: what names in it are relative to; None: the file's own"""
 
     def settings(self, read_files: bool = False) -> Settings:
         """What it says: see `parse`."""
-        return parse(self.text, self.file, read_files)
+        return parse(self.text, self.file, read_files, self.directory)
 
 
 def load(path: str | pathlib.Path) -> Settings:
@@ -56,12 +58,13 @@ def read(path: str | pathlib.Path) -> Source:
     return Source(file, text)
 
 
-def parse(text: str, file: str, read_files: bool = False) -> Settings:
+def parse(text: str, file: str, read_files: bool = False, directory: str | None = None) -> Settings:
     """Reads the text of a file; `file` is its name for messages. Raises SettingsError.
 
-    `read_files` has the certificates and keys read, too, that the text names.
+    `read_files` has the certificates and keys read, too, that the text names, relative to the directory: by default,
+    that of the file.
     """
-    directory = pathlib.Path(file).absolute().parent
+    there = pathlib.Path(file).absolute().parent if directory is None else pathlib.Path(directory)
     document = read_yaml(text, file)
     if document.data is None:
         raise SettingsError([document.problem(Finding((), "the file is empty"))])
@@ -73,16 +76,17 @@ def parse(text: str, file: str, read_files: bool = False) -> Settings:
         findings += map(_finding, error.errors(include_url=False))
     if read_files and whole is not None and not findings:
         assert isinstance(document.data, dict), "it is good"
-        findings += files.check(document.data, directory)
+        findings += files.check(document.data, there)
     problems = document.repeated + [document.problem(finding) for finding in findings]
     if whole is None or problems:
         raise SettingsError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     told = tuple(str(document.problem(finding)) for finding in rules.outdated(document.data))
-    return replace(whole.settings(directory), outdated=told)
+    return replace(whole.settings(there), outdated=told)
 
 
-def single(bind: str, upstream_url: str) -> Source:
-    """The configuration of a gateway without a file: one listener, one route for all paths, one upstream.
+def single(bind: str, upstream_url: str, directory: str | None = None) -> Source:
+    """The configuration of a gateway without a file: one listener, one route for all paths, one upstream. A Unix socket
+    is relative to the directory, which is absolute: by default, the one in which we are.
 
     Raises SettingsError, in which --listen and --upstream stand in the place of a file.
     """
@@ -98,7 +102,7 @@ def single(bind: str, upstream_url: str) -> Source:
         "routes": [{"match": {"path": {"prefix": "/"}}, "upstream": "upstream"}],
         "upstreams": {"upstream": {"targets": [{"url": upstream_url}]}},
     }
-    return Source("--listen", json.dumps(whole))  # which is YAML, too
+    return Source("--listen", json.dumps(whole), directory)  # which is YAML, too
 
 
 def _problems_of(option: str, reader: Callable[[object], object], text: str) -> list[Problem]:

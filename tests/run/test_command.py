@@ -1,0 +1,111 @@
+"""How a gateway starts itself and its workers again: by absolute names, as directories come and go."""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.programs import Program
+from tests.openings import BY_DIALECT
+from tests.processes import gateway_command, session
+from tests.support import configuration
+from wsgateway.run.command import anchored, anchored_address, here, own_command
+
+MODERN = BY_DIALECT["rfc6455"]
+
+
+@pytest.fixture
+def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory is not there any more."""
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    directory.rmdir()
+
+
+def test_a_relative_name_is_below_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PWD", raising=False)
+    assert anchored("ws.yaml") == f"{tmp_path}/ws.yaml"
+    assert anchored("/etc/ws.yaml") == "/etc/ws.yaml"
+    assert anchored_address("unix:ws.sock") == f"unix:{tmp_path}/ws.sock"
+    assert anchored_address("unix:/run/ws.sock") == "unix:/run/ws.sock"
+    assert anchored_address("127.0.0.1:80") == "127.0.0.1:80"
+
+
+def test_the_working_directory_keeps_its_symbolic_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Behind `current` there is another release later.
+    release, current = tmp_path / "1", tmp_path / "current"
+    release.mkdir()
+    current.symlink_to(release)
+    monkeypatch.chdir(current)
+    monkeypatch.setenv("PWD", str(current))
+    assert here() == str(current)
+    # But not if it is another directory by now, or the variable is of another process.
+    for stale in (str(tmp_path), "", "current", "/nowhere"):
+        monkeypatch.setenv("PWD", stale)
+        assert here() == str(release)
+
+
+@pytest.mark.usefixtures("gone")
+def test_without_a_working_directory_absolute_names_are_all_there_is() -> None:
+    assert here() == ""
+    assert anchored("/etc/ws.yaml") == "/etc/ws.yaml"
+
+
+@pytest.mark.parametrize(
+    ("started_as", "own", "command"),
+    [
+        (["python", "bin/wsgateway", "run", "ws.yaml"], "bin/wsgateway", ["/d/bin/wsgateway", "run", "/d/ws.yaml"]),
+        (["python", "-m", "wsgateway", "run", "ws.yaml"], "/x.py", ["-m", "wsgateway", "run", "/d/ws.yaml"]),
+        (
+            ["python", "-W", "error", "-m", "wsgateway", "run", "--listen=ws.yaml", "--upstream", "ws://a"],
+            "/x.py",
+            ["-W", "error", "-m", "wsgateway", "run", "--listen=/d/ws.yaml", "--upstream", "ws://a"],
+        ),
+    ],
+)
+def test_the_own_command_has_absolute_names(
+    started_as: list[str], own: str, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = started_as[started_as.index("run") :]
+    monkeypatch.setattr(sys, "orig_argv", started_as)
+    monkeypatch.setattr(sys, "argv", [own, *arguments])
+    monkeypatch.setattr("wsgateway.run.command.here", lambda: "/d")
+    assert own_command({"ws.yaml": "/d/ws.yaml"}) == [sys.executable, *command]
+
+
+def test_a_gateway_outlives_the_directory_in_which_it_was_started(tmp_path: Path) -> None:
+    started_in, files = tmp_path / "started in", tmp_path / "files"
+    started_in.mkdir()
+    files.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        file = files / "gateway.yaml"
+        file.write_text(configuration(upstream.getsockname()[1]))
+        command = ("sh", "-c", 'cd "$0" && exec "$@"', started_in, *gateway_command("run", "../files/gateway.yaml"))
+        successor = 0
+        with Program(*command) as gateway:
+            pid = int(gateway.find_line(r'event="worker serves" .*pid=(\d+)')[1])
+            port = int(gateway.find_line(r"event=listening .*:(\d+)$")[1])
+            # The name of the file leads through the directory, and that of a release may be another one by now.
+            moved = tmp_path / "elsewhere"
+            started_in.rename(moved)
+            started_in.mkdir()
+            moved.rmdir()
+            os.kill(pid, signal.SIGKILL)
+            gateway.find_line(r'event="worker serves"')
+            with session(("127.0.0.1", port), upstream, MODERN):
+                pass
+            gateway.signal(signal.SIGHUP)
+            gateway.find_line("event=reloaded")
+            gateway.signal(signal.SIGUSR2)
+            try:
+                successor = int(gateway.find_line(r'event="handed over" to=(\d+)')[1])
+                with session(("127.0.0.1", port), upstream, MODERN):
+                    pass
+            finally:
+                if successor:
+                    os.kill(successor, signal.SIGTERM)

@@ -1,0 +1,71 @@
+"""How processes of a gateway are started, also when the directory in which it was started is gone.
+
+Releases are removed, and so are temporary directories and homes. So names of files are made absolute at the start, and
+nothing asks for the working directory later.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+_UNIX = "unix:"
+
+
+def here() -> str:
+    """Return the working directory as the shell names it, with its symbolic links: behind such a name may be another
+    release later. Empty if there is none any more."""
+    named = os.environ.get("PWD", "")
+    with suppress(OSError):
+        if os.path.isabs(named) and os.path.samefile(named, "."):
+            return named
+    with suppress(OSError):
+        return os.getcwd()
+    return ""
+
+
+def anchored(path: str) -> str:
+    """Return the absolute name of a file that is named relative to the working directory."""
+    return os.path.join(here(), path)
+
+
+def anchored_address(address: str) -> str:
+    """Return HOST:PORT as it is, and unix:PATH with the absolute name of the socket."""
+    path = address.removeprefix(_UNIX)
+    return address if path == address else _UNIX + anchored(path)
+
+
+def own_command(files: Mapping[str, str]) -> list[str]:
+    """Return the command that has started this process. `files` are those of its arguments that name files, with what
+    to write in their place, also behind `--option=`."""
+    given = len(sys.argv) - 1
+    arguments = sys.orig_argv[1:]
+    # Of the interpreter are its options, and the script that it runs.
+    interpreter, rest = arguments[: len(arguments) - given], arguments[len(arguments) - given :]
+    return [
+        sys.executable,
+        *(anchored(each) if each == sys.argv[0] else each for each in interpreter),
+        *(_replaced(each, files) for each in rest),
+    ]
+
+
+def _replaced(argument: str, files: Mapping[str, str]) -> str:
+    option, equals, value = argument.rpartition("=") if argument.startswith("--") else ("", "", argument)
+    return option + equals + files.get(value, value)
+
+
+def python() -> list[str]:
+    """Return the interpreter that runs us, with warnings and the path for modules as we have them."""
+    return [sys.executable, *_FLAGS, *(f"-W{each}" for each in sys.warnoptions)]
+
+
+def _flags() -> list[str]:
+    """Return what keeps the working directory out of the path for modules, unless `python -m` has put it there."""
+    with suppress(OSError):
+        if {"", os.getcwd()} & set(sys.path):
+            return []
+    return ["-P"]
+
+
+# Asked for at the start, while the directory is there.
+_FLAGS = _flags()
