@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "relay.messages": {"errors", "wire", "dialects"},
     "relay.translate": {"errors", "wire", "dialects", "relay.messages"},
     "relay.closing": {"errors", "wire", "dialects"},
-    "relay.endpoint": {"dialects", "relay.closing"},
+    "relay.endpoint": {"dialects", "net", "relay.closing"},
     "relay.holding": {"relay.endpoint"},
     "relay.watch": {"errors", "wire", "relay.closing", "relay.endpoint"},
     "relay.engine": {

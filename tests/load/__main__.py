@@ -11,6 +11,7 @@ import trio
 from .crowd import crowd
 from .flood import flood
 from .process import many_descriptors
+from .reader import reader
 from .slow import slow
 from .tls import tls
 
@@ -27,6 +28,10 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
         "500 clients that never read, behind each an upstream that never stops",
         lambda folder: "\n".join(f"{each}: {trio.run(flood, folder, 500, each)}" for each in ("rfc6455", "hixie-76")),
     ),
+    "reader": (
+        "a client behind HAProxy that reads 5 kB/s for a minute, before an upstream that never stops",
+        lambda folder: trio.run(reader, folder, 5000, 60.0),
+    ),
     "tls": (
         "TLS 1.3, the gateway and nginx one after the other: CPU for an echo and for a connection",
         lambda folder: tls(folder, rounds=5),
@@ -37,11 +42,11 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.load",
-        description="Figures of a gateway under load. It needs 15000 descriptors (ulimit -Hn), and nginx for tls.",
+        description="Figures of a gateway under load. It needs 15000 descriptors (ulimit -Hn), HAProxy and nginx.",
         epilog="\n".join(f"{name:8}{what}" for name, (what, _) in KINDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help="crowd, slow, flood or tls; all if none is given")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}; all if none is given")
     wanted = parser.parse_args().kinds or list(KINDS)
     if unknown := [each for each in wanted if each not in KINDS]:
         parser.error(f"{unknown[0]!r} is none of {', '.join(KINDS)}")

@@ -6,6 +6,7 @@ import pytest
 
 from .crowd import crowd
 from .flood import flood
+from .reader import reader
 from .slow import slow
 
 MIB = 1024 * 1024
@@ -27,3 +28,10 @@ async def test_clients_that_never_read_cost_little_however_much_is_for_them(dial
     # 500 of them are to be had for 128 MiB in all, and the gateway itself has less than 64.
     figures = await flood(tmp_path, 50, dialect)
     assert figures.resident_bytes < 64 * MIB + 50 * (64 * MIB // 500)
+
+
+async def test_a_client_that_reads_slowly_and_steadily_stays(tmp_path: Path) -> None:
+    options = {"timeouts": "send: 4s", "route": "keepalive: {interval: 1s, timeout: 4s}"}
+    figures = await reader(tmp_path, 200_000, 8.0, proxy=False, **options)
+    assert figures.ended is None
+    assert figures.read_bytes > 400_000

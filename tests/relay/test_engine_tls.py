@@ -12,11 +12,12 @@ from tests.dialects.feeding import frame
 from tests.net.certificates import Authority
 from wsgateway.errors import ProtocolError
 from wsgateway.net.channel import encrypt
+from wsgateway.net.outgoing import outgoing
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.wire.events import Close
 
 from .sessions import PATIENCE_SECONDS, Peer, Session, settled
-from .stage import HELLO, KIB, MASKED_HELLO, MIB, Stage, chosen, masked_zeros, staged
+from .stage import HELLO, KIB, MASKED_HELLO, MIB, Stage, chosen, clog, masked_zeros, staged, unclog
 
 every_way = pytest.mark.parametrize(
     "sides", [("client",), ("upstream",), ("client", "upstream")], ids=["client", "upstream", "both"]
@@ -52,6 +53,7 @@ async def secured(authority: Authority, endpoint: Endpoint, peer: Peer) -> Secur
     async with trio.open_nursery() as nursery:
         nursery.start_soon(tls.do_handshake)
         endpoint.sock = endpoint.tls = await encrypt(endpoint.sock, context, None)
+        endpoint.outgoing = outgoing(endpoint.sock)
     return Secure(peer, tls)
 
 
@@ -227,6 +229,24 @@ async def test_a_slow_reader_holds_the_other_side_back(side: str, sides: tuple[s
             assert 0 < len(endpoint.backlog) <= 256 * KIB
             await _hear(reader, message * 16)
         assert not endpoint.backlog
+
+
+@both_sides
+async def test_what_waits_in_openssl_while_a_backlog_clears_is_read_then(side: str, authority: Authority) -> None:
+    # One record, of which a part is read before the other side takes no more: the kernel has nothing of the rest.
+    async with secure(authority, side) as (stage, pair):
+        endpoint, peer, other = chosen(pair, side)
+        endpoint.read_bytes = 512
+        stage.relay(pair)
+        await settled()
+        clog(endpoint.peer.sock)
+        message = said_by(side, b"x" * 10_000)
+        await peer.send(message)
+        await settled()
+        assert endpoint.tls is not None
+        assert endpoint.peer.backlog
+        assert endpoint.tls.pending()
+        assert await unclog(other, len(message)) == message
 
 
 # -- the end -------------------------------------------------------------------------------------------------------

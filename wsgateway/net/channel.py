@@ -7,10 +7,12 @@ import errno
 import select
 import socket
 import ssl
+from collections.abc import Callable
 
 import trio
 
 from wsgateway.net.failure import gone, is_gone
+from wsgateway.net.outgoing import outgoing
 
 # Out of descriptors or memory.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -93,6 +95,26 @@ class Channel:
         while view:
             view = view[await self.send_some(view) :]
 
+    async def send_steadily(self, data: bytes, moved: Callable[[], None]) -> None:
+        """Send all of it, as `send`; `moved` is called whenever the peer has taken some of what it was sent before.
+
+        So a deadline can be for a peer that takes nothing, and a slow one has its time. It is looked at often.
+        """
+        await trio.lowlevel.checkpoint()
+        before: int | None = None
+        sending = outgoing(self.sock)
+        view = memoryview(data)
+        while view:
+            with trio.move_on_after(_LOOK_SECONDS) as waiting:
+                view = view[await self.send_some(view) :]
+            if not waiting.cancelled_caught:
+                moved()
+            elif sending is not None:
+                taken, _ = sending.look()
+                if before is not None and taken != before:
+                    moved()
+                before = taken
+
     async def send_some(self, data: bytes | memoryview) -> int:
         """Sends as much of it as can be sent now, and waits until that is something. Returns how much; if it is
         cancelled, that is nothing. Raises OSError if the connection is lost."""
@@ -171,22 +193,35 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
 
 
 def watch_over(sock: socket.socket, silence_seconds: float | None, send_seconds: float) -> None:
-    """Has the kernel find out that a peer is gone: by TCP's own questions after a silence (None: by none), and by what
-    is not acknowledged in time."""
-    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+    """Has the kernel find out that a peer is gone that is sent nothing: by TCP's own questions after a silence, for
+    about `send_seconds` (None: by none).
+
+    There is no TCP_USER_TIMEOUT: it ends connections to readers that are slow and steady, too, whose window opens by
+    less than a segment at a time. Who is sent something and takes nothing is for `relay.watch` to find.
+    """
+    if silence_seconds is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(send_seconds * 1000)))
-    if silence_seconds is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, min(_MOST_KEEPIDLE, max(1, round(silence_seconds))))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPINTVL_SECONDS)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, min(_MOST_KEEPIDLE, max(1, round(silence_seconds))))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPINTVL_SECONDS)
+    questions = min(_MOST_KEEPCNT, max(1, round(send_seconds / _KEEPINTVL_SECONDS)))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, questions)
 
 
-# What Linux takes for TCP_KEEPIDLE, and how long it waits between questions.
+def bound_rest(sock: socket.socket, seconds: float) -> None:
+    """Bounds how long the kernel keeps what a peer does not take, also when the connection is closed by then."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
+
+
+# What Linux takes for TCP_KEEPIDLE and TCP_KEEPCNT, and how long it waits between questions.
 _MOST_KEEPIDLE = 32767
+_MOST_KEEPCNT = 127
 _KEEPINTVL_SECONDS = 10
 # How often a Unix socket is looked at that has something, and not enough; and one of TLS that has to send before it can
 # receive, or the other way round, as TLS 1.2 may in the middle: the task of that direction may be waiting for it, and
 # Trio lets one alone wait.
 _LOOK_AGAIN_SECONDS = 0.01
+# How often a peer is looked at that takes nothing of what is sent.
+_LOOK_SECONDS = 0.25
 _LINGER_BYTES = 16 * 1024

@@ -9,6 +9,7 @@ from typing import NoReturn
 import trio
 
 from wsgateway.dialects.base import Side, Translator
+from wsgateway.net.outgoing import Outgoing, outgoing
 from wsgateway.relay.closing import Ending
 
 # A read this large carries a bulk transfer at the speed of the kernel, and bounds what one session can hold.
@@ -19,8 +20,8 @@ class Endpoint:
     """One side of an established session."""
 
     __slots__ = (
-        "backlog", "early", "held", "interest", "paused", "peer", "read_bytes", "received", "reply", "run", "side",
-        "sock", "tls", "translator",
+        "backlog", "early", "held", "interest", "outgoing", "paused", "peer", "read_bytes", "received", "reply", "run",
+        "side", "sock", "tls", "translator",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, side: Side, translator: Translator) -> None:
@@ -40,6 +41,8 @@ class Endpoint:
         """bytes that have come from it in the relay"""
         self.peer = self
         """the other side, from the start of the relay on"""
+        self.outgoing: Outgoing | None = outgoing(sock)
+        """how far what it is sent has got; None: that cannot be known beyond our socket"""
         self.tls = sock if isinstance(sock, ssl.SSLSocket) else None
         # The rest is the engine's.
         self.reply = b""  # waits for the backlog, and for the end of the frame that is under way to it

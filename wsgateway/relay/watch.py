@@ -4,7 +4,7 @@ Nothing is noted when bytes move, as that would cost every message: each session
 has changed since the last look tells. So times are as coarse as the looks.
 
     a side is silent     it is asked by a ping, where its dialect has one; without an answer it is gone
-    a side is stuck      it takes nothing of what it is sent: it is gone
+    a side is stuck      its kernel acknowledges nothing of what it is sent: it is gone
     a session is idle    no message has gone either way: both sides get a goodbye
     a session is old     as if it were idle
 """
@@ -43,14 +43,59 @@ FOR_EVER = Patience()
 class _Look:
     """What was seen of one side."""
 
-    __slots__ = ("asked", "backlog", "endpoint", "heard", "moved", "received")
+    __slots__ = ("asked", "behind", "endpoint", "heard", "moved", "others", "queued", "received", "taken", "turn")
 
     def __init__(self, endpoint: Endpoint, now: float) -> None:
         self.endpoint = endpoint
         self.received = endpoint.received
         self.heard = self.moved = now
-        self.backlog = (0, 0)
+        self.taken = (0, 0)
+        """what the side had taken, in figures that differ when it has taken more"""
+        self.queued = False
+        """whether something was on its way to it"""
+        self.others = 0
+        """bytes that had come from the other side"""
         self.asked: float | None = None
+        """when the time for its answer began; None: it is not asked"""
+        self.behind = False
+        """whether our ping stands behind something that the side has not taken"""
+        self.turn: int | None = None
+        """what it has taken when it has taken the ping; None: the ping has not left our backlog"""
+
+    def advanced(self) -> bool:
+        """Return whether the side has taken anything since the last look, or there is nothing for it to take."""
+        endpoint, taken, others = self.endpoint, self.taken, self.others
+        self.others = endpoint.peer.received
+        if not (self.queued or endpoint.backlog or self.others != others):
+            return True  # a session in which nothing happens costs no system call
+        if endpoint.outgoing is None:
+            # The other side is read on only when the backlog is out: one of the same length may be another one.
+            self.taken, self.queued = (len(endpoint.backlog), self.others), bool(endpoint.backlog)
+        else:
+            acknowledged, on_its_way = endpoint.outgoing.look()
+            self.taken, self.queued = (acknowledged, 0), on_its_way or bool(endpoint.backlog)
+        if self.behind and self.turn is None and self.others != others:
+            self.find_turn()
+        return self.taken != taken or not self.queued
+
+    def ask(self, now: float, ping: Callable[[Endpoint], None]) -> None:
+        """Send a ping."""
+        self.asked, self.behind, self.turn = now, self.queued, None
+        ping(self.endpoint)
+        if self.behind and not self.endpoint.backlog:
+            self.find_turn()
+
+    def find_turn(self) -> None:
+        """Note where the ping ends in what the side is sent. It has left our backlog."""
+        outgoing = self.endpoint.outgoing
+        self.turn = 0 if outgoing is None else outgoing.end()
+
+    @property
+    def has_ping(self) -> bool:
+        """Whether the side has taken the ping, as far as we can know."""
+        return not self.queued or (
+            self.turn is not None and (self.endpoint.outgoing is None or self.taken[0] >= self.turn)
+        )
 
 
 class Watch:
@@ -69,8 +114,13 @@ class Watch:
     def look(self, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]) -> Ended | None:
         """Takes the time, in seconds of any clock; sends pings. Why the session is to end, if it is."""
         patience = self._patience
+
+        def ping(endpoint: Endpoint) -> None:
+            send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(_PING)))
+
         for look in (self._client, self._upstream):
-            fault = self._stuck(look, now) or self._silent(look, now, mask_keys, send)
+            advanced = look.advanced()
+            fault = self._stuck(look, now, advanced) or self._silent(look, now, advanced, ping)
             if fault is not None:
                 return Ended(look.endpoint, fault)
         messages = self._client.endpoint.translator.messages + self._upstream.endpoint.translator.messages
@@ -86,24 +136,27 @@ class Watch:
             return Ended(None, Dismissal(f"older than {patience.lifetime:g} s"))
         return None
 
-    def _stuck(self, look: _Look, now: float) -> ProtocolError | None:
-        # The other side is read on only when the backlog is out: so a backlog of the same length may be another one.
-        backlog = (len(look.endpoint.backlog), look.endpoint.peer.received)
+    def _stuck(self, look: _Look, now: float, advanced: bool) -> ProtocolError | None:
         send = self._patience.send
-        if not look.endpoint.backlog or backlog != look.backlog:
-            look.backlog, look.moved = backlog, now
+        if advanced:
+            look.moved = now
         elif send is not None and now - look.moved >= send:
             return ProtocolError(f"takes nothing of what it is sent for {send:g} s", ABNORMAL)
         return None
 
     def _silent(
-        self, look: _Look, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]
+        self, look: _Look, now: float, advanced: bool, ping: Callable[[Endpoint], None]
     ) -> ProtocolError | None:
         endpoint, patience = look.endpoint, self._patience
         # Who is not read, because the other side is slow or a rate is kept, cannot be heard.
         if endpoint.received != look.received or endpoint.peer.backlog or endpoint.paused:
-            look.received, look.heard, look.asked = endpoint.received, now, None
+            look.received, look.heard, look.asked, look.behind = endpoint.received, now, None, False
         elif look.asked is not None:
+            if look.behind:
+                # Its time begins when it has the ping, and anew whenever it takes something of what stands before that.
+                if advanced:
+                    look.asked = now
+                look.behind = not look.has_ping
             if now - look.asked >= patience.pong:
                 return ProtocolError(f"no answer to a ping within {patience.pong:g} s", ABNORMAL)
         elif (
@@ -112,6 +165,5 @@ class Watch:
             and endpoint.side.framing.carries_ping
             and not endpoint.peer.translator.inside()
         ):
-            look.asked = now
-            send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(_PING)))
+            look.ask(now, ping)
         return None

@@ -268,7 +268,7 @@ class Exchange:
         """Whether the upstream took it. One that does not may have answered all the same."""
         self._sending_up = True
         self._moved()
-        takes = await _fault(lambda: self._upstream.send(data)) is None
+        takes = await _fault(lambda: self._upstream.send_steadily(data, self._moved)) is None
         self._sending_up = False
         self._moved()
         return takes
@@ -276,7 +276,7 @@ class Exchange:
     async def _send_down(self, data: bytes) -> None:
         self._sending_down = True
         self._moved()
-        await self._client.send(data)
+        await self._client.send_steadily(data, self._moved)
         self._sending_down = False
         self._moved()
 

@@ -57,8 +57,6 @@ Serve = Callable[[Client, trio.CancelScope, HandshakeError | None], Awaitable[No
 # What RFC 9113, 6.9.2, gives to each stream, and to all of them together unless that is raised.
 _WINDOW_BYTES = 65535
 _MOST_WINDOW_BYTES = 2**31 - 1
-# As much as is written in one go, which may take `timeouts.send`.
-_WRITE_BYTES = 64 * 1024
 # A head that is a little too large is answered; what is larger than this, times the limit, is no accident.
 _OVERSIZE = 4
 # How much of the headers that we have sent is kept, to be sent shorter the next time.
@@ -188,9 +186,12 @@ class Http2:
                 await self._unsent.wait()
                 self._unsent = trio.Event()
                 data, self._out = bytes(self._out), bytearray()
-                for at in range(0, len(data), _WRITE_BYTES):
-                    with trio.fail_after(seconds):
-                        await self._client.channel.send(data[at : at + _WRITE_BYTES])
+                with trio.fail_after(seconds) as patience:
+
+                    def moved(patience: trio.CancelScope = patience) -> None:
+                        patience.deadline = trio.current_time() + seconds
+
+                    await self._client.channel.send_steadily(data, moved)
                 self._sent.unpark_all()
         except OSError as error:
             self._end(error)

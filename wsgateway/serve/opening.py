@@ -213,6 +213,7 @@ class Opening:
         terms = Terms(route.limits, route.binary, route.invalid_utf8, bool(agreement.answer.extensions))
         client = Endpoint(self._client.channel.sock, ours, translator(ours, theirs, terms, keys))
         upstream = Endpoint(sock, theirs, translator(theirs, ours, terms, keys))
+        client.outgoing = self._client.outgoing or client.outgoing
         for endpoint in (client, upstream):
             watch_over(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
         if route.rates.messages is not None:

@@ -10,6 +10,7 @@ import trio
 from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.net.failure import in_words, is_gone
+from wsgateway.net.outgoing import Outgoing
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.gateway import ASKING_SECONDS, Entrance, Gateway, stops
 from wsgateway.settings.basics import UNIX
@@ -54,6 +55,8 @@ class Client:
     """what we have agreed to speak in TLS"""
     tls_version: str | None = None
     """of its connection to us"""
+    outgoing: Outgoing | None = None
+    """how far what it is sent has got, where its socket does not tell: as a stream of HTTP/2"""
     left: bool = False
     """whether it is known to have gone, where its socket does not tell: as a stream of HTTP/2"""
     odd: tuple[Oddity, ...] = ()

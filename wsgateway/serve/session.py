@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.net.channel import bound_rest
 from wsgateway.net.failure import in_words
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.relay.closing import Dismissal
@@ -159,8 +160,10 @@ async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
     gateway.tally.opened(opened)
     try:
         ended = await gateway.engine.relay(opened.client, opened.upstream, _patience(opened.route))
-        close_seconds = opened.route.timeouts.close_seconds
-        await Farewell(ended, gateway.mask_keys, close_seconds).say(opened.client, opened.upstream)
+        timeouts = opened.route.timeouts
+        for endpoint in (opened.client, opened.upstream):
+            bound_rest(endpoint.sock, timeouts.send_seconds)
+        await Farewell(ended, gateway.mask_keys, timeouts.close_seconds).say(opened.client, opened.upstream)
     finally:
         by, how = _how(ended, opened)
         figures = gateway.tally.ended(opened, by)

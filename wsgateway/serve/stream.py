@@ -21,6 +21,7 @@ import trio
 
 from wsgateway.errors import HandshakeError
 from wsgateway.net.channel import Channel
+from wsgateway.net.outgoing import Outgoing, outgoing, waiting
 from wsgateway.serve.prologue import Client
 from wsgateway.wire.heads import HeadLimits, Request, ResponseHead
 from wsgateway.wire.http2 import HeaderList, headers_of
@@ -49,6 +50,48 @@ class Frames(Protocol):
         """Lets the client send so much more."""
 
 
+class Carried(Protocol):
+    """A stream, as far as bytes are counted: those of its session that have come, and that have gone on."""
+
+    ours: socket.socket
+    """from which its session's bytes come"""
+    heard: int
+    passed: int
+
+
+class StreamOutgoing:
+    """How far what a stream sends has got, in its own bytes: through our two sockets, and to the kernel of the client.
+
+    The connection is for all streams, and in it a stream's bytes have heads and encryption around them. So a mark is
+    set now and then: when the client has acknowledged all that the connection had been given by then, the stream's
+    bytes are among them. In between they are taken to come evenly.
+    """
+
+    __slots__ = ("_begin", "_connection", "_end", "_known", "_mark", "_stream")
+
+    def __init__(self, stream: "Carried", connection: Outgoing) -> None:
+        self._stream, self._connection = stream, connection
+        self._known = self._mark = 0
+        """how many bytes of the stream are acknowledged, and how many are when the mark is reached"""
+        self._begin = self._end = 0
+        """of the connection: when the mark was set, and when it is reached"""
+
+    def look(self) -> tuple[int, bool]:
+        acknowledged, _ = self._connection.look()
+        if acknowledged >= self._end:
+            self._known, self._mark, self._begin = self._mark, self._stream.passed, acknowledged
+            self._end = acknowledged if self._mark == self._known else self._connection.end()
+            if self._end <= acknowledged:
+                self._known = self._mark
+        share = (acknowledged - self._begin) / max(1, self._end - self._begin)
+        taken = self._known + int(share * (self._mark - self._known))
+        return taken, taken < self.end()
+
+    def end(self) -> int:
+        ours = self._stream.ours
+        return self._stream.heard + (waiting(ours) if ours.fileno() >= 0 else 0)
+
+
 class Stream:
     """Carries one request and its answer, or a session."""
 
@@ -67,6 +110,8 @@ class Stream:
         """whether the client has not said as much as it announced"""
         self.unacknowledged = 0
         """bytes of the client's windows that it has not got back"""
+        self.heard = self.passed = 0
+        """bytes of the session that have come here, and that have gone on into the connection"""
         self.websocket = "Upgrade" in request.headers
         self._frames = frames
         self._head = ResponseHead(_LIMITS)
@@ -76,12 +121,18 @@ class Stream:
         self._pumping = trio.CancelScope()
         self._uploading = trio.CancelScope()
         self._asking = trio.CancelScope()
-        self._ours, self._theirs = socket.socketpair()
-        for sock in (self._ours, self._theirs):
+        self.ours, self._theirs = socket.socketpair()
+        for sock in (self.ours, self._theirs):
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-        odd = request.oddities.needed
-        self._client = replace(client, channel=Channel(self._theirs), begun=trio.current_time(), odd=odd)
+        connection = outgoing(client.channel.sock)
+        self._client = replace(
+            client,
+            channel=Channel(self._theirs),
+            outgoing=None if connection is None else StreamOutgoing(self, connection),
+            begun=trio.current_time(),
+            odd=request.oddities.needed,
+        )
 
     async def run(self, serve: Callable[[Client, trio.CancelScope], Awaitable[None]], send_seconds: float) -> None:
         """Serves the stream to its end. `serve` closes its client; what that was told may take `send_seconds` more.
@@ -95,7 +146,7 @@ class Stream:
                 self._uploading.cancel()
                 self._pumping.deadline = trio.current_time() + send_seconds
         finally:
-            self._ours.close()
+            self.ours.close()
             self._theirs.close()
 
     # -- what the connection tells, without waiting -------------------------------------------------------------
@@ -130,11 +181,11 @@ class Stream:
             # To close over something unread is a reset, between sockets of one process, too.
             with suppress(OSError):
                 self._theirs.send(b"\0")
-        self._ours.close()
+        self.ours.close()
 
     async def _upload(self, pumping: trio.CancelScope) -> None:
         """Passes on what the client says, to its end or as long as the session takes it."""
-        channel = Channel(self._ours)
+        channel = Channel(self.ours)
         with self._uploading, suppress(OSError):
             try:
                 await channel.send(self._first)
@@ -184,4 +235,8 @@ class Stream:
         self._frames.finish(self)
 
     async def _hear(self) -> bytes:
-        return await Channel(self._ours).receive(READ_BYTES)
+        """The next bytes of the session. What it gave before has gone on."""
+        self.passed = self.heard
+        data = await Channel(self.ours).receive(READ_BYTES)
+        self.heard += len(data)
+        return data

@@ -133,7 +133,7 @@ class Timeouts:
     close_seconds: float = 5.0
     """for a peer to answer a Close"""
     send_seconds: float = 30.0
-    """for a peer to read any of what it is sent"""
+    """for a peer to take any of what it is sent"""
     lifetime_seconds: float | None = None
     """for a session to end of itself"""
     response_seconds: float | None = 120.0

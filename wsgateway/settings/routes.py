@@ -114,7 +114,7 @@ class TimeoutsSection(Section):
     send_seconds: Duration = Field(
         default=_TIMEOUTS.send_seconds,
         alias="send",
-        description="For a peer to read any of what it is sent, a duration.",
+        description="For a peer to take any of what it is sent, a duration.",
     )
     lifetime_seconds: DurationOrNone = Field(
         default=_TIMEOUTS.lifetime_seconds,

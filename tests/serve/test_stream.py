@@ -1,0 +1,117 @@
+"""How far what a stream of HTTP/2 sends has got: told from what its connection says, which carries others, too."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from wsgateway.serve.stream import StreamOutgoing
+
+
+@dataclass
+class Connection:
+    """What the kernel of the client says, as the test has it."""
+
+    sent: int = 0
+    taken: int = 0
+
+    def look(self) -> tuple[int, bool]:
+        return self.taken, self.taken < self.sent
+
+    def end(self) -> int:
+        return self.sent
+
+
+@dataclass
+class Carried:
+    """A stream: what has come to it, and what of that has gone on. Behind `ours` is its session."""
+
+    ours: socket.socket
+    heard: int = 0
+    passed: int = 0
+    connection: Connection = field(default_factory=Connection)
+
+    def passes(self, size: int, on_the_wire: int) -> None:
+        self.heard += size
+        self.passed += size
+        self.connection.sent += on_the_wire
+
+
+@pytest.fixture
+def carried() -> Iterator[tuple[Carried, StreamOutgoing, socket.socket]]:
+    ours, session = socket.socketpair()
+    with ours, session:
+        stream = Carried(ours)
+        yield stream, StreamOutgoing(stream, stream.connection), session
+
+
+Fixture = tuple[Carried, StreamOutgoing, socket.socket]
+
+
+def test_nothing_is_on_its_way_at_first(carried: Fixture) -> None:
+    _, found, _ = carried
+    assert (found.look(), found.end()) == ((0, False), 0)
+
+
+def test_what_the_session_has_said_is_on_its_way_and_ends_it(carried: Fixture) -> None:
+    _, found, session = carried
+    session.send(b"hello")
+    assert (found.look(), found.end()) == ((0, True), 5)
+
+
+def test_it_is_taken_as_the_client_takes_the_bytes_of_the_connection(carried: Fixture) -> None:
+    stream, found, _ = carried
+    stream.passes(1000, on_the_wire=1200)
+    assert found.look() == (0, True)
+    stream.connection.taken = 600
+    assert found.look() == (500, True)
+    stream.connection.taken = 1200
+    assert found.look() == (1000, False)
+
+
+def test_what_comes_behind_a_mark_is_not_taken_before_it(carried: Fixture) -> None:
+    stream, found, _ = carried
+    stream.passes(1000, on_the_wire=1000)
+    found.look()
+    stream.passes(1000, on_the_wire=1000)
+    stream.connection.taken = 1000
+    assert found.look() == (1000, True)
+    stream.connection.taken = 1500
+    assert found.look() == (1500, True)
+    stream.connection.taken = 2000
+    assert found.look() == (2000, False)
+
+
+def test_what_others_are_sent_on_the_connection_says_nothing_of_a_stream_without_a_window(carried: Fixture) -> None:
+    stream, found, session = carried
+    stream.passes(1000, on_the_wire=1000)
+    found.look()
+    stream.connection.taken = 1000
+    session.send(b"for which there is no window")
+    before = found.look()
+    for _ in range(10):
+        stream.connection.sent += 1000
+        found.look()
+        stream.connection.taken += 900
+        assert found.look() == before == (1000, True)
+
+
+def test_figures_only_grow(carried: Fixture) -> None:
+    stream, found, session = carried
+    last = 0
+    for number in range(200):
+        stream.passes(number % 7 * 100, on_the_wire=number % 5 * 130)
+        session.send(b"x")
+        stream.connection.taken = min(stream.connection.sent, stream.connection.taken + number % 11 * 40)
+        taken, queued = found.look()
+        assert last <= taken <= stream.passed <= found.end()
+        assert queued
+        last = taken
+
+
+def test_a_stream_that_is_closed_can_be_asked(carried: Fixture) -> None:
+    stream, found, session = carried
+    session.send(b"hello")
+    stream.ours.close()
+    assert (found.look(), found.end()) == ((0, False), 0)
