@@ -4,6 +4,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.support import Lines
+from tests.upstream.pooled import Resolver
 from wsgateway.serve.attempts import served
 from wsgateway.serve.counts import Cleanup
 from wsgateway.settings.model import Target, Upstream
@@ -21,7 +22,7 @@ async def never(lease: Lease, mine: Cleanup) -> None:
 
 async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back() -> None:
     target = Target("192.0.2.1", 80, "ws://192.0.2.1", max_connections=1)
-    pool = Pool(Upstream("chat", (target,), queue=Queue(1, HOUR)), Lines().log())
+    pool = Pool(Upstream("chat", (target,), queue=Queue(1, HOUR)), Lines().log(), Resolver())
     lease = Search(pool, None).take()
     assert lease is not None
     async with trio.open_nursery() as nursery:

@@ -20,7 +20,7 @@ CUT = UpstreamError("closed the connection during the handshake")
 
 def pool_of(*targets: Target, lines: Lines | None = None, **options: object) -> Pool:
     upstream = replace(Upstream("chat", targets), **options)  # type: ignore[arg-type]
-    return Pool(upstream, (lines or Lines()).log())
+    return Pool(upstream, (lines or Lines()).log(), Resolver())
 
 
 def taken(pool: Pool, key: str | None = None) -> Lease:

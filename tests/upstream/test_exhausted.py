@@ -21,6 +21,8 @@ from wsgateway.settings.pooling import ActiveCheck, HealthChecks
 from wsgateway.upstream.connect import ExhaustedError, connect_to
 from wsgateway.upstream.pool import Pool
 
+from .pooled import Resolver
+
 MODERN = BY_DIALECT["rfc6455"]
 
 
@@ -81,7 +83,7 @@ async def test_a_check_that_cannot_be_made_brings_nobody_down() -> None:
     async with Upstream() as upstream:
         target = Target("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}")
         health = HealthChecks(active=ActiveCheck(interval_seconds=0.01, fall=1))
-        pool = Pool(Settings("chat", (target,), health=health), lines.log())
+        pool = Pool(Settings("chat", (target,), health=health), lines.log(), Resolver())
         async with trio.open_nursery() as nursery:
             with no_descriptors():
                 nursery.start_soon(pool.run)

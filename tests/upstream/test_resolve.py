@@ -9,11 +9,17 @@ import dns.rcode
 import dns.rrset
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.support import PATIENCE_SECONDS
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
-from wsgateway.upstream.resolve import Found, look_up
+from wsgateway.upstream.names import Names
+from wsgateway.upstream.resolve import RECORD_SECONDS, Found, look_up
+
+from .blocking import blocking, clock
+
+__all__ = ["clock"]
 
 CHAT = "_ws._tcp.chat.internal"
 SERVICE = Target(CHAT, 80, f"ws://{CHAT}", srv=True)
@@ -51,20 +57,20 @@ async def _serve(sock: trio.socket.SocketType, records: tuple[str, ...]) -> None
 
 
 async def test_an_address_leads_to_itself() -> None:
-    assert await look_up(Target("::1", 81, "ws://[::1]:81", weight=3)) == [Found(Address("::1", 81), 3)]
+    assert await look_up(Names(), Target("::1", 81, "ws://[::1]:81", weight=3)) == [Found(Address("::1", 81), 3)]
 
 
 async def test_a_name_that_does_not_exist_is_an_error() -> None:
     # RFC 6761, 6.4: nothing is ever called that.
     with trio.fail_after(20), pytest.raises(OSError, match=r"\w"):
-        await look_up(Target("wsgateway.invalid", 80, "ws://wsgateway.invalid"))
+        await look_up(Names(), Target("wsgateway.invalid", 80, "ws://wsgateway.invalid"))
 
 
 async def test_records_say_where_a_service_is_and_how_much_of_it_is_where() -> None:
     async with name_server(
         "10 1 9003 127.0.0.3.", "0 30 9001 127.0.0.1.", "0 70 9002 127.0.0.2.", "0 0 9004 127.0.0.4."
     ):
-        assert await look_up(SERVICE) == [
+        assert await look_up(Names(), SERVICE) == [
             Found(Address("127.0.0.2", 9002), 70, 0),
             Found(Address("127.0.0.1", 9001), 30, 0),
             Found(Address("127.0.0.4", 9004), 1, 0),
@@ -74,16 +80,44 @@ async def test_records_say_where_a_service_is_and_how_much_of_it_is_where() -> N
 
 async def test_a_record_that_leads_nowhere_is_left_out_as_long_as_there_are_others() -> None:
     async with name_server("0 1 9001 wsgateway.invalid.", "5 1 9002 127.0.0.2."):
-        assert await look_up(SERVICE) == [Found(Address("127.0.0.2", 9002), 1, 5)]
+        assert await look_up(Names(), SERVICE) == [Found(Address("127.0.0.2", 9002), 1, 5)]
     async with name_server("0 1 9001 wsgateway.invalid.", r"0 1 9001 a\.\.b."):
         with pytest.raises(OSError, match=r"\w"):
-            await look_up(SERVICE)
+            await look_up(Names(), SERVICE)
 
 
 async def test_a_service_that_is_not_offered_is_an_error() -> None:
     async with name_server("0 0 0 ."):
         with pytest.raises(OSError, match="the service is not offered there"):
-            await look_up(SERVICE)
+            await look_up(Names(), SERVICE)
     async with name_server():
         with pytest.raises(OSError, match="does not exist"):
-            await look_up(SERVICE)
+            await look_up(Names(), SERVICE)
+
+
+async def test_a_record_whose_host_hangs_does_not_hold_up_the_others(clock: MockClock) -> None:
+    with blocking() as resolver:
+        async with name_server("0 1 9001 slow.", "0 1 9002 good.", "5 1 9003 slow.other."):
+            found: list[Found] = []
+
+            async def ask() -> None:
+                found.extend(await look_up(Names(resolver), SERVICE))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask)
+                await resolver.enough(3)
+                clock.jump(RECORD_SECONDS)
+            assert found == [Found(Address("192.0.2.1", 9002), 1, 0)]
+
+
+async def test_a_service_all_of_whose_hosts_hang_is_an_error(clock: MockClock) -> None:
+    with blocking() as resolver:
+        async with name_server("0 1 9001 slow."), trio.open_nursery() as nursery:
+
+            async def ask() -> None:
+                with pytest.raises(OSError, match="the resolver is silent"):
+                    await look_up(Names(resolver), SERVICE)
+
+            nursery.start_soon(ask)
+            await resolver.enough(1)
+            clock.jump(RECORD_SECONDS)

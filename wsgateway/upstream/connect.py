@@ -14,6 +14,7 @@ from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
+from wsgateway.upstream.names import Names
 from wsgateway.upstream.resolve import addresses
 from wsgateway.upstream.tls import Contexts, UntrustedError, explained, name_of, trusted
 
@@ -33,7 +34,7 @@ async def connect(host: str, port: int, seconds: float) -> socket.socket:
     """As `connect_to`, wherever a name leads. It is looked up in that time, too."""
     refused: dict[int, str] = {}
     with _telling(str(Address(host, port)), seconds, refused):
-        _, sock = await _race(await addresses(host, port), refused)
+        _, sock = await _race(await addresses(Names(), host, port), refused)
         return sock
 
 

@@ -24,6 +24,7 @@ from wsgateway.upstream.balance import choose
 from wsgateway.upstream.checks import check
 from wsgateway.upstream.connect import ExhaustedError
 from wsgateway.upstream.health import State
+from wsgateway.upstream.names import Names
 from wsgateway.upstream.place import Place
 from wsgateway.upstream.resolve import Found, LookUp, look_up
 from wsgateway.upstream.tls import Contexts
@@ -85,7 +86,7 @@ class Record:
 class Pool:
     """The places of one upstream."""
 
-    def __init__(self, upstream: Upstream, log: Log, look_up: LookUp = look_up, before: "Pool | None" = None) -> None:
+    def __init__(self, upstream: Upstream, log: Log, look_up: LookUp, before: "Pool | None" = None) -> None:
         """`before` is the pool whose place it takes."""
         self.upstream = upstream
         self.record: Record = Record() if before is None else before.record
@@ -341,9 +342,10 @@ class Pool:
 class Pools:
     """The pools of all upstreams, by name: none until there is an `update`."""
 
-    def __init__(self, log: Log, look_up: LookUp = look_up) -> None:
+    def __init__(self, log: Log, resolver: LookUp | None = None) -> None:
+        """Takes what looks up names; None: the system's resolver."""
         self.log = log
-        self._look_up = look_up
+        self._look_up = resolver or partial(look_up, Names())
         self._tasks: trio.Nursery | None = None
         self._pools: dict[str, Pool] = {}
 

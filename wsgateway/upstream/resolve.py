@@ -1,6 +1,5 @@
 """Where a target is: the addresses of its host, or what SRV records say (RFC 2782)."""
 
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -8,6 +7,10 @@ import trio
 
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
+from wsgateway.upstream.names import Names
+
+# A record whose host has no answer by then is left out, so that it does not hold up the others.
+RECORD_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +26,19 @@ class Found:
 LookUp = Callable[[Target], Awaitable[list[Found]]]
 
 
-async def look_up(target: Target) -> list[Found]:
+async def look_up(names: Names, target: Target) -> list[Found]:
     """All addresses of a target, the best first. Raises OSError if there are none, or the resolver fails."""
     if target.srv:
-        return await _services(target)
-    return [Found(address, target.weight) for address in await addresses(target.host, target.port)]
+        return await _services(names, target)
+    return [Found(address, target.weight) for address in await addresses(names, target.host, target.port)]
 
 
-async def addresses(host: str, port: int) -> list[Address]:
+async def addresses(names: Names, host: str, port: int) -> list[Address]:
     """All addresses of a host, in the order of RFC 6724. Raises OSError."""
-    try:
-        answers = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # a record may name anything
-        raise OSError(f"{host!r} is no name: {error}") from None
-    return list(dict.fromkeys(Address(name[0], port) for *_, name in answers if isinstance(name[0], str)))
+    return [Address(each, port) for each in await names.addresses(host)]
 
 
-async def _services(target: Target) -> list[Found]:
+async def _services(names: Names, target: Target) -> list[Found]:
     """A record whose own host has no address is left out, as long as there are others."""
     # An extra, which nobody else has to install.
     from dns.asyncresolver import resolve
@@ -49,17 +48,28 @@ async def _services(target: Target) -> list[Found]:
         records = await resolve(target.host, "SRV", search=False)
     except DNSException as error:
         raise OSError(str(error)) from None
-    found: list[Found] = []
-    failed = OSError("the service is not offered there")  # 2782: which a record of "." says
-    for record in sorted(records, key=lambda each: (each.priority, -each.weight)):
-        name = record.target.to_text(omit_final_dot=True)
-        if name != ".":
+    ordered = sorted(records, key=lambda each: (each.priority, -each.weight))
+    offered = [record for record in ordered if record.target.to_text() != "."]
+    if not offered:  # 2782: which a record of "." says
+        raise OSError("the service is not offered there")
+    several: list[list[Address] | OSError] = [OSError("the resolver is silent")] * len(offered)
+
+    async def resolve_host(at: int, host: str, port: int) -> None:
+        with trio.move_on_after(RECORD_SECONDS):
             try:
-                where = await addresses(name, record.port)
+                several[at] = await addresses(names, host, port)
             except OSError as error:
-                failed = error
-            else:
-                found += [Found(address, max(1, record.weight), record.priority) for address in where]
+                several[at] = error
+
+    async with trio.open_nursery() as nursery:
+        for at, record in enumerate(offered):
+            nursery.start_soon(resolve_host, at, record.target.to_text(omit_final_dot=True), record.port)
+    found = [
+        Found(address, max(1, record.weight), record.priority)
+        for record, where in zip(offered, several, strict=True)
+        if not isinstance(where, OSError)
+        for address in where
+    ]
     if not found:
-        raise failed
+        raise next(each for each in reversed(several) if isinstance(each, OSError))
     return found
