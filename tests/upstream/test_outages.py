@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -92,9 +93,40 @@ async def keep_coming(gateway: Running, answers: Counter[str], running: trio.Can
             await client.close()
 
 
-async def test_a_name_that_leads_elsewhere_takes_new_sessions_there_and_leaves_the_old_ones() -> None:
-    resolver = Names("127.0.0.1")
-    trio.socket.set_custom_hostname_resolver(resolver)
+@dataclass
+class Internal:
+    """What the name chat.internal leads to, as the system's resolver says."""
+
+    hosts: tuple[str, ...]
+
+
+def chat_internal(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> Internal:
+    """Gives chat.internal an address: what the system says of other names stays as it is."""
+    internal, system = Internal(hosts), socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: object, *rest: Any, **more: Any) -> list[Any]:
+        if host != "chat.internal":
+            return system(host, port, *rest, **more)  # type: ignore[call-overload, no-any-return]
+        if not internal.hosts:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [info for each in internal.hosts for info in system(each, None, type=socket.SOCK_STREAM)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return internal
+
+
+def places_of(gateway: Running) -> list[object]:
+    """The addresses of the upstream chat that are known."""
+    pools = gateway.service.status()["pools"]
+    assert isinstance(pools, dict)
+    places: list[object] = pools["chat"]["targets"]
+    return places
+
+
+async def test_a_name_that_leads_elsewhere_takes_new_sessions_there_and_leaves_the_old_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolver = chat_internal(monkeypatch, "127.0.0.1")
     async with Upstream() as old, Upstream(host="127.0.0.2", port=old.port) as new:
         text = several(f'url: "ws://chat.internal:{old.port}"', more="resolve: {interval: 20ms}")
         async with serving_text(text) as gateway:
@@ -115,9 +147,8 @@ async def test_a_name_that_leads_elsewhere_takes_new_sessions_there_and_leaves_t
             )
 
 
-async def test_an_address_that_a_name_has_lost_is_asked_no_more() -> None:
-    resolver = Names("127.0.0.1")
-    trio.socket.set_custom_hostname_resolver(resolver)
+async def test_an_address_that_a_name_has_lost_is_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolver = chat_internal(monkeypatch, "127.0.0.1")
     async with Upstream() as old, Upstream(host="127.0.0.2", port=old.port) as new:
         pages = '{url: "http://127.0.0.1:1"}'
         more = "resolve: {interval: 20ms}, health: {active: {interval: 10ms}}"
@@ -134,8 +165,8 @@ async def test_an_address_that_a_name_has_lost_is_asked_no_more() -> None:
 
 
 @pytest.mark.parametrize("dead", ["127.0.0.3", "::1"])
-async def test_an_address_of_a_name_that_refuses_costs_no_attempt(dead: str) -> None:
-    trio.socket.set_custom_hostname_resolver(Names(dead, "127.0.0.1"))
+async def test_an_address_of_a_name_that_refuses_costs_no_attempt(dead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat_internal(monkeypatch, dead, "127.0.0.1")
     async with Upstream() as upstream:
         text = several(f'url: "ws://chat.internal:{upstream.port}"', more="retry: {attempts: 1}")
         async with serving_text(text) as gateway:
@@ -143,8 +174,10 @@ async def test_an_address_of_a_name_that_refuses_costs_no_attempt(dead: str) -> 
                 await session(upstream, gateway)
 
 
-async def test_an_address_of_a_name_that_does_not_answer_has_the_next_one_tried_beside_it() -> None:
-    trio.socket.set_custom_hostname_resolver(Names("127.0.0.2", "127.0.0.1"))
+async def test_an_address_of_a_name_that_does_not_answer_has_the_next_one_tried_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chat_internal(monkeypatch, "127.0.0.2", "127.0.0.1")
     async with Upstream() as upstream:
         # Linux takes one connection more than the backlog, and then lets all others wait.
         with socket.socket() as full, socket.socket() as first:
@@ -163,40 +196,17 @@ async def test_an_address_of_a_name_that_does_not_answer_has_the_next_one_tried_
                 assert line["why"] == "slower to accept than another address of its name; for 30 s"
 
 
-async def test_the_address_of_one_target_is_not_told_of_another() -> None:
-    trio.socket.set_custom_hostname_resolver(Names("127.0.0.3"))
+async def test_the_address_of_one_target_is_not_told_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat_internal(monkeypatch, "127.0.0.3")
     async with Upstream() as upstream:
         # Nobody listens at the same port of another address.
         text = several(f'url: "ws://chat.internal:{upstream.port}"', upstream.port)
         async with serving_text(text) as gateway:
-            await wait_all_tasks_blocked()
+            while len(places_of(gateway)) < 2:
+                await trio.lowlevel.checkpoint()
             lines = [await finish(gateway, *await session(upstream, gateway)) for _ in range(2)]
             assert any("failed" in line for line in lines)
             assert all("address" not in line for line in lines)
-
-
-class Names(trio.abc.HostnameResolver):
-    """What all names lead to."""
-
-    def __init__(self, *hosts: str) -> None:
-        self.hosts = hosts
-
-    async def getaddrinfo(
-        self,
-        host: bytes | None,
-        port: bytes | str | int | None,
-        family: int = 0,
-        type: int = 0,  # noqa: A002 - the name in the interface
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[Any]:
-        await trio.lowlevel.checkpoint()
-        if not self.hosts:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [info for each in self.hosts for info in socket.getaddrinfo(each, port, type=socket.SOCK_STREAM)]
-
-    async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
-        raise NotImplementedError
 
 
 # -- half open -------------------------------------------------------------------------------------------------------
