@@ -5,8 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.e2e.programs import PATIENCE_SECONDS, Program
+from tests.net.certificates import Appliance
 from tests.openings import BY_DIALECT
 from tests.processes import gateway_command
 from tests.support import configuration, switching
@@ -128,6 +130,23 @@ def test_a_good_file_of_which_nothing_is_to_be_said_is_called_good_and_no_more(
     file.write_text(configuration(9, route="dialects: [rfc6455]"))
     assert main(["check", str(file)]) == GOOD
     assert capfd.readouterr() == (f"{file}: good\n", "")
+
+
+def test_check_warns_of_a_certificate_that_has_expired_and_is_for_other_hosts(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    made = Appliance.make("b.example", days=(-9, -2))
+    pem, file = tmp_path / "ws.pem", tmp_path / "good.yaml"
+    key = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(key + made.certificate.public_bytes(Encoding.PEM))
+    tls = "tls: {certificates: [{certificate: ws.pem, private_key: ws.pem, hosts: [a.example]}]}"
+    file.write_text(configuration(9, route="dialects: [rfc6455]", listener=tls))
+    assert main(["check", str(file)]) == GOOD
+    captured = capfd.readouterr()
+    expired, hosts = captured.err.splitlines()
+    place = f"warning: listeners[0].tls.certificates[0].certificate {pem}: "
+    assert expired.startswith(f"{place}it expired on ")
+    assert hosts == f"{place}the certificate is not for a.example, which hosts names, but for b.example"
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

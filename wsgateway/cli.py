@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -37,6 +38,7 @@ from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
 from wsgateway.settings.addresses import admin_address
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import Address, UnixAddress
+from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
 from wsgateway.settings.load import Source, load, read, single
@@ -228,7 +230,7 @@ def _reader(options: argparse.Namespace) -> tuple[Callable[[], Source], dict[str
 
 def _check(options: argparse.Namespace) -> int:
     settings = load(options.file)
-    for sentence in advice(settings):
+    for sentence in (*advice(settings), *warnings(known(settings), time.time())):
         print(f"warning: {sentence}", file=sys.stderr)
     print(f"{options.file}: good")
     return GOOD

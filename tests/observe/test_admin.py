@@ -337,3 +337,13 @@ def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
         "chat      ws://a  10.0.0.2:80  ejected  1     5       2         silent"
     )
     assert table(STATUS | {"gateway": {}, "workers": []}) == "serving 0 sessions with 0 workers"
+
+
+def test_people_are_told_when_certificates_expire() -> None:
+    row = {"used_by": "listener public", "file": "/etc/ws.pem", "begins": 0, "expires": 1796083200, "hosts": ["a"]}
+    assert table(STATUS | {"gateway": {}, "workers": [], "certificates": [row]}) == (
+        "serving 0 sessions with 0 workers\n"
+        "\n"
+        "certificate of   expires (UTC)     file\n"
+        "listener public  2026-12-01 00:00  /etc/ws.pem"
+    )

@@ -3,9 +3,15 @@
 from pathlib import Path
 
 import pytest
-import trustme
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from tests.net.certificates import Appliance
 from wsgateway.errors import SettingsError
@@ -16,14 +22,21 @@ from .files import ROUTES, UPSTREAMS
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """One with ca.pem, ws.pem and its ws.key, both.pem, an other.key that fits nothing, and text.pem that is none."""
-    authority = trustme.CA()
-    ours, other = authority.issue_cert("ws.example.com"), authority.issue_cert("other.example.com")
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    ours.cert_chain_pems[0].write_to_path(tmp_path / "ws.pem")
-    ours.private_key_pem.write_to_path(tmp_path / "ws.key")
-    ours.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
-    other.private_key_pem.write_to_path(tmp_path / "other.key")
+    """One with ca.pem, ws.pem and its ws.key, both.pem, other.pem and its other.key, and text.pem that is none; ws.csr,
+    ws.der, locked.key under a password, and upside-down.pem, whose first certificate is not that of ws.key."""
+    authority, ours, other = Appliance.make("ca"), Appliance.make("ws", subject="ws"), Appliance.make("o")
+    for name, each in (("ca", authority), ("ws", ours), ("other", other)):
+        (tmp_path / f"{name}.pem").write_bytes(each.certificate.public_bytes(Encoding.PEM))
+    pem = (Encoding.PEM, PrivateFormat.TraditionalOpenSSL)
+    for name, each in (("ws", ours), ("other", other)):
+        (tmp_path / f"{name}.key").write_bytes(each.key.private_bytes(*pem, NoEncryption()))
+    (tmp_path / "both.pem").write_bytes((tmp_path / "ws.key").read_bytes() + (tmp_path / "ws.pem").read_bytes())
+    (tmp_path / "upside-down.pem").write_bytes((tmp_path / "ca.pem").read_bytes() + (tmp_path / "ws.pem").read_bytes())
+    locked = ours.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (tmp_path / "locked.key").write_bytes(locked)
+    request = x509.CertificateSigningRequestBuilder(ours.certificate.subject).sign(ours.key, SHA256())  # type: ignore[arg-type]
+    (tmp_path / "ws.csr").write_bytes(request.public_bytes(Encoding.PEM))
+    (tmp_path / "ws.der").write_bytes(ours.der)
     (tmp_path / "text.pem").write_text("nothing\n")
     return tmp_path
 
@@ -64,7 +77,34 @@ def test_files_are_found_beside_the_configuration(directory: Path) -> None:
         ("no.pem", "ws.key", "6:38: {}.certificate: 'no.pem' cannot be read: No such file or directory"),
         ("ws.pem", "no.key", "6:59: {}.private_key: 'no.key' cannot be read: No such file or directory"),
         (".", "ws.key", "6:38: {}.certificate: '.' cannot be read: Is a directory"),
-        ("ws.pem", "other.key", "6:38: {}.certificate: this is not what is needed: key values mismatch"),
+        (
+            "ws.pem",
+            "other.key",
+            "6:38: {}.certificate: the private key 'other.key' is of another certificate; was only one of the two"
+            " renewed?",
+        ),
+        (
+            "ws.key",
+            "ws.pem",
+            "6:38: {}.certificate: this is the private key, and private_key is the certificate: swap them",
+        ),
+        ("ws.pem", "ws.pem", "6:59: {}.private_key: 'ws.pem' holds CERTIFICATE, and no private key in PEM"),
+        ("ws.key", "ws.key", "6:38: {}.certificate: 'ws.key' holds EC PRIVATE KEY, and no certificate in PEM"),
+        ("ws.csr", "ws.key", "6:38: {}.certificate: 'ws.csr' holds CERTIFICATE REQUEST, and no certificate in PEM"),
+        ("ws.der", "ws.key", "6:38: {}.certificate: 'ws.der' holds DER, and no certificate in PEM"),
+        (
+            "ws.pem",
+            "locked.key",
+            "6:59: {}.private_key: the private key in 'locked.key' needs a password, and nobody is there to type it;"
+            " write it without one: openssl pkey -in KEY -out NEW",
+        ),
+        (
+            "upside-down.pem",
+            "ws.key",
+            "6:38: {}.certificate: the private key 'ws.key' is of another certificate: of CN=ws, which is number 2 in"
+            " 'upside-down.pem'; the certificate of the key must be the first, and those that lead to its root"
+            " behind it",
+        ),
     ],
 )
 def test_a_certificate_that_cannot_be_used_is_named(
@@ -72,6 +112,25 @@ def test_a_certificate_that_cannot_be_used_is_named(
 ) -> None:
     place = "listeners[0].tls.certificates[0]"
     assert said(directory, listener(certificate, private_key)) == [message.format(place)]
+
+
+def test_keys_of_two_certificates_that_are_swapped_are_named(directory: Path) -> None:
+    text = (
+        f"version: 1\n{ROUTES}{UPSTREAMS}listeners:\n- bind: [a:80]\n  tls:\n    certificates:\n"
+        "    - {certificate: ws.pem, private_key: other.key}\n    - {certificate: other.pem, private_key: ws.key}\n"
+    )
+    first, second = (f"listeners[0].tls.certificates[{number}]" for number in (0, 1))
+    assert said(directory, text) == [
+        f"8:21: {first}.certificate: the private key 'other.key' is of another certificate: of {second}, 'other.pem'",
+        f"9:21: {second}.certificate: the private key 'ws.key' is of another certificate: of {first}, 'ws.pem'",
+    ]
+
+
+def test_a_file_of_a_target_that_has_no_key_says_where_to_name_one(directory: Path) -> None:
+    assert said(directory, target("certificate: ws.pem")) == [
+        "6:49: upstreams.echo.targets[0].tls.certificate: 'ws.pem' holds CERTIFICATE, and no private key in PEM; name"
+        " the file of the key in private_key"
+    ]
 
 
 def test_a_short_key_is_for_a_profile_that_takes_it(directory: Path) -> None:

@@ -60,6 +60,14 @@ GAUGES = (
         ("worker",),
     ),
     Series(
+        "certificate_expires_timestamp_seconds",
+        ("certificates", ("used_by", "file"), "expires"),
+        "When the first certificate of a file expires, or the last authority, as seconds since 1970; as it was at the"
+        " last reload.",
+        ("used_by", "file"),
+        min,
+    ),
+    Series(
         "sessions",
         ("gateway", "sessions", EACH, EACH),
         "Sessions that are open, by the client's dialect and their route.",

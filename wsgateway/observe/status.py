@@ -1,6 +1,7 @@
 """How a gateway is, in numbers: those of its workers put together, and shown to people."""
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 Status = dict[str, Any]
@@ -61,7 +62,9 @@ def _count(number: int, noun: str) -> str:
 
 def table(status: Status) -> str:
     """How a gateway, each of its workers and each target is, in lines for people."""
-    return "\n".join([sentence(status), *_aligned(_workers(status)), *_aligned(_targets(status))])
+    return "\n".join(
+        [sentence(status), *(line for rows in (_workers, _targets, _certificates) for line in _aligned(rows(status)))]
+    )
 
 
 def _workers(status: Status) -> Iterator[tuple[str, ...]]:
@@ -77,6 +80,12 @@ def _targets(status: Status) -> Iterator[tuple[str, ...]]:
         for target in pool.get("targets", []):
             facts = (target[key] for key in ("url", "address", "state", "open", "served", "failures"))
             yield (name, *map(str, facts), target["last_failure"] or "")
+
+
+def _certificates(status: Status) -> Iterator[tuple[str, ...]]:
+    yield "certificate of", "expires (UTC)", "file"
+    for each in status.get("certificates", []):
+        yield each["used_by"], f"{datetime.fromtimestamp(each['expires'], UTC):%Y-%m-%d %H:%M}", each["file"]
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -14,6 +14,7 @@ from wsgateway.observe.status import Status, merged
 from wsgateway.run.listening import Listening
 from wsgateway.run.post import Post, State
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
+from wsgateway.settings.certificates import Known
 from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings
 
@@ -38,6 +39,8 @@ class Job:
     source: Source
     settings: Settings
     listening: Listening
+    certificates: tuple[Known, ...] = ()
+    """which the settings name, as they were when this was made"""
 
     @property
     def workers(self) -> int:

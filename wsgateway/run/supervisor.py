@@ -7,6 +7,7 @@ TERM, INT    drain, after the delay that the configuration wants; a second one e
 
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import trio
@@ -16,6 +17,7 @@ from wsgateway.observe.admin import Admin
 from wsgateway.observe.log import Log, Whole
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence
+from wsgateway.run.certificates import told, warn_daily, warn_of_certificates
 from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, StartError
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
@@ -26,6 +28,7 @@ from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdo
 from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
+from wsgateway.settings.certificates import known
 from wsgateway.settings.load import Source
 from wsgateway.settings.process import Logging
 
@@ -48,14 +51,16 @@ class Supervisor:
         command: Sequence[str],
         hung_seconds: float = HUNG_SECONDS,
         dropped: Callable[[], int] = lambda: 0,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """`read` gives the configuration as it is now, `make` a log, of which `dropped` lines were lost. `command`
-        starts a successor."""
+        starts a successor. `now` is the time, in seconds since 1970."""
         self._read = read
         self._make_log = make
         self._dropped = dropped
         self._command = command
         self._hung_seconds = hung_seconds
+        self._now = now
         self._changes = trio.CancelScope()
         self._admin = trio.CancelScope()
         self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[None]]](_CHANGES)
@@ -71,7 +76,7 @@ class Supervisor:
         there = _passed_by_systemd() if predecessor is None else predecessor.listening
         there.owns_files = predecessor is None
         try:
-            self._job = Job(source, settings, there.fitted(settings))
+            self._job = Job(source, settings, there.fitted(settings), known(settings))
         except SettingsError:
             there.close()
             raise
@@ -112,6 +117,7 @@ class Supervisor:
         self._manager.tell("READY=1")
         self._nursery.start_soon(self._watch_workers)
         self._nursery.start_soon(self._change)
+        self._nursery.start_soon(warn_daily, lambda: self._job.certificates, self._log, self._now)
 
     def _tell_listening(self, job: Job, before: Listening) -> None:
         """Logs where it listens that it did not before."""
@@ -123,6 +129,7 @@ class Supervisor:
     def _tell_of(self, job: Job) -> None:
         for sentence_ in advice(job.settings):
             self._log.warning("advice", why=Whole(sentence_))
+        warn_of_certificates(job.certificates, self._log, self._now())
         warn_of_few(share(job.settings, job.workers), self._limit, self._log)
 
     # -- signals ---------------------------------------------------------------------------------------------------
@@ -177,7 +184,7 @@ class Supervisor:
         try:
             source = self._read()
             settings = source.settings(read_files=True)
-            new = Job(source, settings, old.listening.fitted(settings))
+            new = Job(source, settings, old.listening.fitted(settings), known(settings))
         except SettingsError as error:
             for problem in error.problems:
                 self._log.error("reload refused", why=Whole(problem))
@@ -256,7 +263,11 @@ class Supervisor:
     async def _status(self) -> Status:
         await self._crew.report()
         status = self._crew.status()
-        return {**status, "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}])}
+        return {
+            **status,
+            "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}]),
+            "certificates": list(told(self._job.certificates)),
+        }
 
 
 def _passed_by_systemd() -> Listening:

@@ -1,45 +1,160 @@
 """The files that a configuration names, read once before anything relies on them: certificates, keys, authorities."""
 
+import os
+import re
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
+from wsgateway.settings.certificates import blocks, read_pem
 from wsgateway.settings.findings import Finding, Path
+
+# What OpenSSL says where a key and a certificate are no pair.
+_NO_PAIR = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
+# The first byte of everything in DER that could stand here.
+_DER = b"\x30"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A certificate and its key, as files that the configuration names."""
+
+    path: Path
+    """where it stands"""
+    certificate: str
+    key: str | None
+    """None: it is in the file of the certificate"""
+    weak: bool
+    """whether keys may be short, and signatures of SHA-1"""
+
+    @property
+    def key_file(self) -> str:
+        """The file that must hold the key."""
+        return self.key or self.certificate
 
 
 def check(data: dict[str, Any], directory: FilePath) -> Iterator[Finding]:
     """Takes the data of a file that is good by itself; yields what is wrong with the files that it names."""
+    pairs = list(_pairs(data))
+    for pair in pairs:
+        yield from _certificate(pair, pairs, directory)
+    for number, listener in enumerate(data["listeners"]):
+        yield from _authority(listener.get("tls") or {}, "client_ca", directory, ("listeners", number, "tls"))
+    for name, upstream in data["upstreams"].items():
+        for at, target in enumerate(upstream["targets"]):
+            path = ("upstreams", name, "targets", at, "tls")
+            yield from _authority(target.get("tls") or {}, "ca", directory, path)
+
+
+def _pairs(data: dict[str, Any]) -> Iterator[_Pair]:
+    sections: list[tuple[Path, dict[str, Any], bool]] = []
     for number, listener in enumerate(data["listeners"]):
         tls = listener.get("tls") or {}
-        path: Path = ("listeners", number, "tls")
         for at, each in enumerate(tls.get("certificates", [])):
-            yield from _certificate(each, directory, (*path, "certificates", at), tls.get("profile") == "legacy")
-        yield from _authority(tls, "client_ca", directory, path)
+            path: Path = ("listeners", number, "tls", "certificates", at)
+            sections.append((path, each, tls.get("profile") == "legacy"))
     for name, upstream in data["upstreams"].items():
         for at, target in enumerate(upstream["targets"]):
             tls = target.get("tls") or {}
-            path = ("upstreams", name, "targets", at, "tls")
-            yield from _authority(tls, "ca", directory, path)
-            yield from _certificate(tls, directory, path, tls.get("profile") == "legacy")
+            sections.append((("upstreams", name, "targets", at, "tls"), tls, tls.get("profile") == "legacy"))
+    for path, section, weak in sections:
+        if section.get("certificate") is not None:
+            yield _Pair(path, section["certificate"], section.get("private_key"), weak)
 
 
-def _certificate(section: dict[str, Any], directory: FilePath, path: Path, weak: bool) -> Iterator[Finding]:
-    """`weak` lets keys be short, and signatures be of SHA-1."""
-    certificate, key = section.get("certificate"), section.get("private_key")
-    if certificate is not None:
-        # Which of the two is missing is told by opening them; what does not fit together, by OpenSSL.
-        for name, file in (("certificate", certificate), ("private_key", key)):
-            if file is not None and (why := _unreadable(directory / file)):
-                yield Finding((*path, name), f"{file!r} cannot be read: {why}")
-                return
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        if weak:
-            context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        key_file = None if key is None else directory / key
-        chain = directory / certificate
-        # A key under a password would have OpenSSL ask for it at the terminal.
-        yield from _tried(lambda: context.load_cert_chain(chain, key_file, password=b""), (*path, "certificate"))
+def _certificate(pair: _Pair, others: list[_Pair], directory: FilePath) -> Iterator[Finding]:
+    # Which of the two is missing is told by opening them; what does not fit together, by OpenSSL.
+    for name, file in (("certificate", pair.certificate), ("private_key", pair.key)):
+        if file is not None and (why := _unreadable(directory / file)):
+            yield Finding((*pair.path, name), f"{file!r} cannot be read: {why}")
+            return
+    if misplaced := list(_misplaced(pair, directory)):
+        yield from misplaced
+        return
+    key = directory / pair.key_file
+    try:
+        _load(pair, directory / pair.certificate, key)
+    except ssl.SSLError as error:
+        if error.reason in _NO_PAIR:
+            yield Finding((*pair.path, "certificate"), _no_pair(pair, others, directory))
+        else:
+            yield Finding((*pair.path, "certificate"), _words(error))
+
+
+def _misplaced(pair: _Pair, directory: FilePath) -> Iterator[Finding]:
+    """What the two files hold that they should not, where that can be seen without OpenSSL."""
+    certificate, key = ((directory / file).read_bytes() for file in (pair.certificate, pair.key_file))
+    swapped = pair.key is not None and blocks(key) and not _has_key(key) and _has_key(certificate)
+    if swapped and not blocks(certificate):
+        yield Finding(
+            (*pair.path, "certificate"), "this is the private key, and private_key is the certificate: swap them"
+        )
+        return
+    if not blocks(certificate) and (held := _held(certificate)):
+        yield Finding((*pair.path, "certificate"), f"{pair.certificate!r} holds {held}, and no certificate in PEM")
+    if not _has_key(key) and (held := _held(key)):
+        name = "certificate" if pair.key is None else "private_key"
+        beside = "; name the file of the key in private_key" if pair.key is None else ""
+        yield Finding((*pair.path, name), f"{pair.key_file!r} holds {held}, and no private key in PEM{beside}")
+    elif b"ENCRYPTED" in key:
+        yield Finding(
+            (*pair.path, "certificate" if pair.key is None else "private_key"),
+            f"the private key in {pair.key_file!r} needs a password, and nobody is there to type it; write it without"
+            " one: openssl pkey -in KEY -out NEW",
+        )
+
+
+def _has_key(data: bytes) -> bool:
+    return any(label.endswith(b"PRIVATE KEY") for label in _LABEL.findall(data))
+
+
+def _held(data: bytes) -> str:
+    """What a file is seen to hold, in words; empty: it is nothing that is known."""
+    labels = dict.fromkeys(label.decode() for label in _LABEL.findall(data))
+    if not labels:
+        return "DER" if data.startswith(_DER) else ""
+    return " and ".join(labels)
+
+
+def _no_pair(pair: _Pair, others: list[_Pair], directory: FilePath) -> str:
+    """Words for a key that is of another certificate: of which, if it is one that is known here."""
+    key = directory / pair.key_file
+    seen = f"the private key {pair.key_file!r} is of another certificate"
+    for other in others:
+        if other != pair and _fits(other, directory / other.certificate, key):
+            place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in other.path)
+            return f"{seen}: of {place.removeprefix('.')}, {other.certificate!r}"
+    for number, block in enumerate(blocks((directory / pair.certificate).read_bytes())[1:], 2):
+        # OpenSSL takes a certificate by the name of a file, and there may be no place to write one.
+        with os.fdopen(os.memfd_create("certificate"), "wb") as alone:
+            alone.write(block + b"\n")
+            alone.flush()
+            if _fits(pair, FilePath(f"/proc/self/fd/{alone.fileno()}"), key):
+                return (
+                    f"{seen}: of {read_pem(block).subject}, which is number {number} in {pair.certificate!r}; the"
+                    " certificate of the key must be the first, and those that lead to its root behind it"
+                )
+    return f"{seen}; was only one of the two renewed?"
+
+
+def _fits(pair: _Pair, certificate: FilePath, key: FilePath) -> bool:
+    try:
+        _load(pair, certificate, key)
+    except OSError:  # ssl.SSLError, too
+        return False
+    return True
+
+
+def _load(pair: _Pair, certificate: FilePath, key: FilePath) -> None:
+    """Raises ssl.SSLError if they are no pair, or not good enough for the profile."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if pair.weak:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    # A key under a password would have OpenSSL ask for it at the terminal.
+    context.load_cert_chain(certificate, key, password=b"")
 
 
 def _authority(section: dict[str, Any], name: str, directory: FilePath, path: Path) -> Iterator[Finding]:
@@ -49,7 +164,10 @@ def _authority(section: dict[str, Any], name: str, directory: FilePath, path: Pa
             yield Finding((*path, name), f"{file!r} cannot be read: {why}")
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        yield from _tried(lambda: context.load_verify_locations(directory / file), (*path, name))
+        try:
+            context.load_verify_locations(directory / file)
+        except ssl.SSLError as error:
+            yield Finding((*path, name), _words(error))
 
 
 def _unreadable(file: FilePath) -> str | None:
@@ -60,9 +178,6 @@ def _unreadable(file: FilePath) -> str | None:
     return None
 
 
-def _tried(read: Callable[[], None], path: Path) -> Iterator[Finding]:
-    try:
-        read()
-    except ssl.SSLError as error:
-        reason = (error.reason or "it is no PEM").replace("_", " ").lower()
-        yield Finding(path, f"this is not what is needed: {reason}")
+def _words(error: ssl.SSLError) -> str:
+    reason = (error.reason or "it is no PEM").replace("_", " ").lower()
+    return f"this is not what is needed: {reason}"
