@@ -90,12 +90,12 @@ async def test_another_method_is_refused(demo: Demo, method: str, target: str, a
     assert (response.status, response.headers["allow"]) == (405, allowed.lower())
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8081", "127.0.0.1.evil.example", "localhost:x", "::1"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8081", "127.0.0.1.evil.example", "localhost:x"])
 async def test_a_name_that_somebody_pointed_here_is_refused(demo: Demo, host: str) -> None:
     assert (await fetch(demo.page, "/", Host=host)).status == 421
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8081"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8081", "::1"])
 async def test_every_name_of_this_machine_is_served(demo: Demo, host: str) -> None:
     assert (await fetch(demo.page, "/", Host=host)).status == 200
 
