@@ -43,7 +43,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": {"errors", "relay.closing", "settings", "observe", "serve"},
     "probe": {"errors", "wire", "dialects", "net", "upstream"},
     "demo": {"errors", "wire", "dialects", "net", "settings", "observe", "serve", "run", "probe"},
-    "cli": {"wsgateway", "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo"},
+    "options": {"settings"},
+    "asking": {"errors", "settings", "observe", "run", "options"},
+    "cli": {
+        "wsgateway", "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "asking", "options",
+    },
     "__main__": {"cli"},
     "wsgateway": set(),
 }  # fmt: skip

@@ -16,6 +16,8 @@ from wsgateway import __version__
 from wsgateway.cli import main
 
 GOOD, FAULT, USAGE = 0, 1, 2
+# EX_CONFIG of sysexits.h: a gateway that would find the same file when it is started again.
+BROKEN_FILE = 78
 MODERN = BY_DIALECT["rfc6455"]
 EXAMPLES = [Path(__file__).parent.parent / "config" / name for name in ("minimal.yaml", "wsgateway.yaml")]
 
@@ -149,29 +151,33 @@ def test_check_warns_of_a_certificate_that_has_expired_and_is_for_other_hosts(
     assert hosts == f"{place}the certificate is not for a.example, which hosts names, but for b.example"
 
 
-@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(("command", "status"), [("check", FAULT), ("run", BROKEN_FILE)])
 def test_every_mistake_of_a_file_is_named_with_its_place(
-    capfd: pytest.CaptureFixture[str], command: str, bad: Path
+    capfd: pytest.CaptureFixture[str], command: str, status: int, bad: Path
 ) -> None:
-    assert main([command, str(bad)]) == FAULT
+    assert main([command, str(bad)]) == status
     assert capfd.readouterr() == ("", problems(bad))
 
 
-@pytest.mark.parametrize("command", ["check", "run"])
-def test_a_file_that_is_no_yaml_is_one_problem(capfd: pytest.CaptureFixture[str], command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "status"), [("check", FAULT), ("run", BROKEN_FILE)])
+def test_a_file_that_is_no_yaml_is_one_problem(
+    capfd: pytest.CaptureFixture[str], command: str, status: int, tmp_path: Path
+) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("version: 1\nlisteners: [\n")
-    assert main([command, str(file)]) == FAULT
+    assert main([command, str(file)]) == status
     captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"{file}:")
     assert captured.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["check", "run"])
-def test_a_file_that_is_not_there_is_a_fault(capfd: pytest.CaptureFixture[str], command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "status"), [("check", FAULT), ("run", BROKEN_FILE)])
+def test_a_file_that_is_not_there_is_a_fault(
+    capfd: pytest.CaptureFixture[str], command: str, status: int, tmp_path: Path
+) -> None:
     file = tmp_path / "none.yaml"
-    assert main([command, str(file)]) == FAULT
+    assert main([command, str(file)]) == status
     assert capfd.readouterr() == ("", f"{file}: cannot be read: No such file or directory\n")
 
 
@@ -179,7 +185,7 @@ def test_a_file_that_is_not_there_is_a_fault(capfd: pytest.CaptureFixture[str], 
 
 
 def test_wrong_addresses_are_named_by_their_options(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--listen", "8080", "--upstream", "http://a"]) == FAULT
+    assert main(["run", "--listen", "8080", "--upstream", "http://a"]) == BROKEN_FILE
     assert capfd.readouterr() == (
         "",
         "--listen: '8080' has no host; for every address of this machine write 0.0.0.0:8080 or [::]:8080\n"

@@ -17,6 +17,7 @@ from wsgateway.cli import main
 GOOD, FAULT, USAGE = 0, 1, 2
 TABLE = """\
 serving 0 sessions with 1 worker
+/.+/gateway.yaml \\(sha256 [0-9a-f]{12}\\), since \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC
 
 worker  pid +state    sessions  age +restarts
 1       \\d+ +serving  0         \\d+ s +0

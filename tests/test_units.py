@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.programs import PATIENCE_SECONDS, tool
+from wsgateway.cli import BROKEN_FILE
+from wsgateway.run.requests import DIRECTORY
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.load import parse
 
@@ -25,6 +27,20 @@ def test_the_service_is_hardly_exposed() -> None:
     level = re.search(r"Overall exposure level for wsgateway\.service: (\d+\.\d+) ", done.stdout)
     assert level, done.stdout + done.stderr
     assert float(level[1]) <= MOST_EXPOSED
+
+
+def test_a_file_that_is_broken_is_not_started_again() -> None:
+    [status] = re.findall(r"^RestartPreventExitStatus=(.+)$", SERVICE.read_text(), re.MULTILINE)
+    assert int(status) == BROKEN_FILE
+
+
+def test_a_reload_is_a_command_of_ours_for_the_file_that_is_run() -> None:
+    text = SERVICE.read_text()
+    [start], [again] = (re.findall(rf"^Exec{what}=(.+)$", text, re.MULTILINE) for what in ("Start", "Reload"))
+    assert again == start.replace(" run ", " reload ")
+    # Where both look for the control socket, if the file names none.
+    [directory] = re.findall(r"^RuntimeDirectory=(.+)$", text, re.MULTILINE)
+    assert f"/run/{directory}" == DIRECTORY
 
 
 def test_the_socket_has_the_name_by_which_the_example_of_its_comment_binds_it() -> None:

@@ -1,4 +1,5 @@
-"""The command line. Exit status: 0 good, 1 a fault, 2 wrong usage (which is argparse's own)."""
+"""The command line. Exit status: 0 good, 1 a fault, 2 wrong usage (which is argparse's own), and 78 for a gateway whose
+file is broken, so that whoever starts it does not try again and again (EX_CONFIG of sysexits.h)."""
 
 import argparse
 import json
@@ -10,19 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TypeVar, get_args
+from typing import get_args
 from urllib.parse import urlsplit
 
 import trio
 
 from wsgateway import __version__
+from wsgateway.asking import Said, add_commands
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS, Dialect, Headers, Request
-from wsgateway.errors import SettingsError
-from wsgateway.observe.ask import ask
+from wsgateway.errors import BrokenFileError, SettingsError
 from wsgateway.observe.log import make_log
-from wsgateway.observe.status import table
 from wsgateway.observe.writer import Writer
+from wsgateway.options import duration, header, parsed, port
 from wsgateway.policy.checks import Visitor
 from wsgateway.policy.explain import allowed, explain
 from wsgateway.policy.routes import asked
@@ -35,9 +36,7 @@ from wsgateway.run.command import anchored, anchored_address, here, own_command
 from wsgateway.run.crew import StartError
 from wsgateway.run.succession import SuccessionError
 from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
-from wsgateway.settings.addresses import admin_address
 from wsgateway.settings.advice import advice
-from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
@@ -45,13 +44,11 @@ from wsgateway.settings.load import Source, load, read, single
 from wsgateway.settings.patterns import pin
 from wsgateway.settings.pooling import TargetProfile
 from wsgateway.settings.process import Logging
-from wsgateway.settings.units import seconds
 
-GOOD, FAULT = 0, 1
+GOOD, FAULT, BROKEN_FILE = 0, 1, 78
 # What shells say of a program that Ctrl-C has ended.
 INTERRUPTED = 128 + signal.SIGINT
 DEFAULT_DIALECT = "rfc6455"
-Value = TypeVar("Value")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +65,7 @@ def _performed(options: argparse.Namespace) -> int:
         status: int = options.command(options)
     except (SettingsError, StartError, SuccessionError) as error:
         print(error, file=sys.stderr)
-        return FAULT
+        return BROKEN_FILE if isinstance(error, BrokenFileError) else FAULT
     except BrokenPipeError:  # nobody reads on: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
@@ -82,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="wsgateway", description="Lets every WebSocket client ever made talk to a modern backend."
     )
     parser.add_argument("--version", action="version", version=f"wsgateway {__version__}")
-    parser.set_defaults(lasts=False)
+    parser.set_defaults(lasts=False, command=_ask_gateway)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="serve, as a configuration file says or between two addresses")
@@ -112,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument(
         "--header",
         metavar="'NAME: VALUE'",
-        type=_header,
+        type=header,
         action="append",
         default=[],
         help="send it, too; may be repeated",
@@ -150,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--header",
         metavar="'NAME: VALUE'",
-        type=_header,
+        type=header,
         action="append",
         default=[],
         help="send it, too; may be repeated",
@@ -158,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--timeout",
         metavar="DURATION",
-        type=_seconds,
+        type=duration,
         default=10.0,
         help="how long each dialect may take; default: 10s",
     )
@@ -180,15 +177,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     ask.set_defaults(command=_probe, usage=ask)
 
-    how = commands.add_parser("status", help="say how a running gateway is, by its admin pages")
-    how.add_argument("file", nargs="?", metavar="FILE", help="the configuration that it has")
-    how.add_argument("--admin", type=_admin, metavar="ADDRESS", help="without a file: HOST:PORT, or unix:/PATH")
-    how.add_argument("--json", action="store_true", help="print all that the gateway says, as JSON")
-    how.set_defaults(command=_status, usage=how)
+    add_commands(commands)
 
     show = commands.add_parser("demo", help="start a gateway, a server behind it and a page to look at")
-    show.add_argument("--port", type=_port, default=8080, help="the gateway's, default: %(default)s")
-    show.add_argument("--page-port", type=_port, default=8081, help="the page's, default: %(default)s", metavar="PORT")
+    show.add_argument("--port", type=port, default=8080, help="the gateway's, default: %(default)s")
+    show.add_argument("--page-port", type=port, default=8081, help="the page's, default: %(default)s", metavar="PORT")
     show.set_defaults(command=_demo, lasts=True)
     return parser
 
@@ -254,25 +247,13 @@ def _explain(options: argparse.Namespace) -> int:
     return GOOD if allowed(settings, what, visitor) else FAULT
 
 
-def _status(options: argparse.Namespace) -> int:
-    if (options.file is None) is (options.admin is None):
-        options.usage.error("give either a FILE or --admin")
-    admin = None if options.file is None else load(options.file).admin
-    address: Address | UnixAddress | None = options.admin if admin is None else admin.bind
-    if address is None:
-        print(f"{options.file}: admin.bind is missing, where a gateway would tell", file=sys.stderr)
-        return FAULT
-    try:
-        status = trio.run(partial(ask, address))
-    except OSError as error:
-        print(f"{address}: {error.strerror or error}", file=sys.stderr)
-        return FAULT
-    print(json.dumps(status, indent=2) if options.json else table(status))
-    return GOOD
-
-
-def _admin(text: str) -> Address | UnixAddress:
-    return _read(admin_address, text)
+def _ask_gateway(options: argparse.Namespace) -> int:
+    said: Said = options.ask(options)
+    for line in said.errors:
+        print(line, file=sys.stderr)
+    for line in said.lines:
+        print(line)
+    return said.status
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -328,36 +309,11 @@ def _plain(report: Report) -> dict[str, object]:
 
 
 def _dialects(text: str) -> tuple[Dialect, ...]:
-    return _read(dialects, text)
+    return parsed(dialects, text)
 
 
 def _pin(text: str) -> str:
-    return _read(pin, text)
-
-
-def _seconds(text: str) -> float:
-    return _read(seconds, text)
-
-
-def _read(reader: Callable[[object], Value], text: str) -> Value:
-    """What a reader of the configuration makes of an option."""
-    try:
-        return reader(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a header; write 'NAME: VALUE'")
-    return name.strip(), value.strip()
-
-
-def _port(text: str) -> int:
-    if text.isdecimal() and int(text) < 65536:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
+    return parsed(pin, text)
 
 
 def _demo(options: argparse.Namespace) -> int:

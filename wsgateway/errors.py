@@ -5,6 +5,7 @@
     |-- HandshakeError    a handshake that cannot succeed            carries an HTTP status
     |-- UpstreamError     the upstream is down, silent or wrong      carries an HTTP status
     |-- SettingsError     a configuration that cannot be used        carries every problem found
+    |   `-- BrokenFileError    at the start of a gateway
     |-- ClientLeftError   a client gone before it had a session      (serve.prologue)
     |-- StartError        workers that cannot come up                (run.crew)
     |-- SuccessionError   a successor that does not come up          (run.succession)
@@ -99,3 +100,7 @@ class SettingsError(WsgatewayError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+class BrokenFileError(SettingsError):
+    """The same at the start of a gateway: to start it again is of no use until somebody has mended the file."""

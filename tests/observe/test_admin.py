@@ -54,6 +54,8 @@ STATUS: Status = {
     "draining": False,
     "ready": True,
     "not_serving": None,
+    "configuration": {"file": "/etc/ws.yaml", "sha256": "5d41402abc4b2a76b9719d911017c592", "since": 1798761600.0},
+    "reload": {"ok": True, "at": 1798761600.0, "why": None},
     "restarts": 4,
     "gateway": merged([{"opened": {"hixie-76": 100}}, *(each["status"] for each in TWO)]),
     "workers": TWO,
@@ -324,8 +326,16 @@ def test_targets_that_are_told_in_the_same_words_are_one() -> None:
 def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
     assert sentence(STATUS) == "serving 7 sessions with 1 worker"
     assert sentence(STATUS | {"draining": True}) == "draining, 7 sessions left"
+    refused = {"ok": False, "at": 1798761600.0, "why": "/etc/ws.yaml:1:10: version: 2"}
+    assert sentence(STATUS | {"reload": refused}) == (
+        "serving 7 sessions with 1 worker; the last reload was refused: /etc/ws.yaml:1:10: version: 2"
+    )
+    assert sentence(STATUS | {"not_serving": "worker 1 ended with status 3"}) == (
+        "not serving: worker 1 ended with status 3"
+    )
     assert table(STATUS) == (
         "serving 7 sessions with 1 worker\n"
+        "/etc/ws.yaml (sha256 5d41402abc4b), since 2027-01-01 00:00:00 UTC\n"
         "\n"
         "worker  pid  state    sessions  age   restarts\n"
         "1       101  serving  2         62 s  2\n"
@@ -336,13 +346,15 @@ def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
         "chat      ws://a  10.0.0.2:80  up       1     5       2\n"
         "chat      ws://a  10.0.0.2:80  ejected  1     5       2         silent"
     )
-    assert table(STATUS | {"gateway": {}, "workers": []}) == "serving 0 sessions with 0 workers"
+    line = "/etc/ws.yaml (sha256 5d41402abc4b), since 2027-01-01 00:00:00 UTC"
+    assert table(STATUS | {"gateway": {}, "workers": []}) == f"serving 0 sessions with 0 workers\n{line}"
 
 
 def test_people_are_told_when_certificates_expire() -> None:
     row = {"used_by": "listener public", "file": "/etc/ws.pem", "begins": 0, "expires": 1796083200, "hosts": ["a"]}
     assert table(STATUS | {"gateway": {}, "workers": [], "certificates": [row]}) == (
         "serving 0 sessions with 0 workers\n"
+        "/etc/ws.yaml (sha256 5d41402abc4b), since 2027-01-01 00:00:00 UTC\n"
         "\n"
         "certificate of   expires (UTC)     file\n"
         "listener public  2026-12-01 00:00  /etc/ws.pem"

@@ -1,8 +1,10 @@
 """The log: what a line looks like, and how long it may be."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +121,36 @@ def test_a_traceback_has_room_but_is_not_endless(made: Make) -> None:
     traceback = json.loads(said())["exception"]
     assert traceback.startswith("Traceback (most recent call last):\n")
     assert len(traceback) == TRACEBACK_CHARACTERS
+
+
+# -- the journal -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_for_the_journal_has_its_priority(
+    form: Format, made: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # sd-daemon(3): as in syslog(3), 3 is an error, 4 a warning, 6 information and 7 for debugging.
+    file = tmp_path / "journal"
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{os.fstat(fd).st_dev}:{os.fstat(fd).st_ino}")
+    writer = Writer(fd)
+    log = make_log(Logging("debug", form), writer)
+    log.debug("a")
+    log.info("a")
+    log.warning("a")
+    log.error("a")
+    log.exception("a")
+    log.log(logging.WARNING, "a")
+    assert writer.drain(10.0)
+    lines = file.read_text().splitlines()
+    assert [line[:3] for line in lines] == ["<7>", "<6>", "<4>", "<3>", "<3>", "<4>"]
+    assert all(line[3] == ("t" if form == "text" else "{") for line in lines)
+    os.close(fd)
+    # Another stream is not the journal, though the variable is there: a pipe, or a file.
+    other, said = made("info", form)
+    other.info("a")
+    assert not said().startswith("<")
 
 
 # -- who does not read -------------------------------------------------------------------------------------------

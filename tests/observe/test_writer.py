@@ -181,6 +181,11 @@ def test_after_half_a_line_the_next_one_begins_a_line(monkeypatch: pytest.Monkey
     assert b"".join(written) == b"half\nnext\n"
 
 
+def test_a_stream_that_is_closed_is_not_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "1:1")
+    assert not Writer(-1).is_journal
+
+
 # -- of a process ------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ MODERN = BY_DIALECT["rfc6455"]
 # pool count for its targets also when their addresses are gone.
 NO_SERIES = {
     "not_serving",
+    "reload.why",
+    "configuration.file",
     "workers[].worker",
     "workers[].pid",
     "workers[].restarts",

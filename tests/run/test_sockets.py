@@ -75,7 +75,7 @@ def test_the_file_of_a_unix_socket_goes_with_the_socket_of_its_owner(tmp_path: P
     again.close()
     assert one.exists()
     last = Listening({}).fitted(settings(f'"unix:{one}"'))
-    last.close_but_admin()
+    last.close_listeners()
     assert not one.exists()
 
 

@@ -278,7 +278,7 @@ async def test_a_successor_that_fails_leaves_all_as_it_was(file: Path) -> None:
         pids = await gateway.pids()
         gateway.write("version: 2\n")
         gateway.signal(signal.SIGUSR2)
-        await gateway.lines.line("not handed over", why="it ended with status 1 before it served")
+        await gateway.lines.line("not handed over", why="it ended with status 78 before it served")
         assert await gateway.pids() == pids
         client = await gateway.connect(PLAIN)
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")

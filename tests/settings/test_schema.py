@@ -27,7 +27,7 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
             "tls: on",
             "tls: this key is unknown;"
             " known are version, listeners, defaults, routes, upstreams, shutdown, workers, join_memory,"
-            " logging, admin",
+            " logging, admin, control",
         ),
         ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, more than 0s is allowed"),
         ("shutdown: {drain: none}", "shutdown.drain: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h"),

@@ -123,3 +123,29 @@ def test_how_much_is_held_back_and_whether_fragments_are_joined_can_be_said() ->
     assert settings.join_memory_bytes == 16 * 1024 * 1024
     assert (settings.routes[0].limits.join_bytes, settings.routes[0].fragments) == (0, "join")
     assert settings.upstreams["more"].fragments == "join"
+
+
+@pytest.mark.parametrize(
+    ("written", "control"),
+    [
+        ("auto", "auto"),
+        ("none", None),
+        ("unix:/run/ws.sock", UnixAddress("/run/ws.sock")),
+        ("unix:ws.sock", UnixAddress("/etc/ws/ws.sock")),
+    ],
+)
+def test_the_control_socket_is_a_unix_socket_or_none(written: str, control: UnixAddress | str | None) -> None:
+    assert parse(f"{SMALL}control: {written}\n", "/etc/ws/f.yaml").control == control
+    assert parse(SMALL, "f.yaml").control == "auto"
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("127.0.0.1:80", "'127.0.0.1:80' is no control socket; write unix:PATH, auto or none"),
+        ("true", "true is no control socket; write unix:PATH, auto or none"),
+        ("'unix:'", "'unix:' has no name of a file; write unix:PATH, as in unix:/run/wsgateway/ws.sock"),
+    ],
+)
+def test_anything_else_is_no_control_socket(written: str, why: str) -> None:
+    assert report(f"{SMALL}control: {written}\n") == [f"f.yaml:5:10: control: {why}"]

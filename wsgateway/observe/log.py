@@ -14,6 +14,7 @@ from wsgateway.observe.writer import Writer
 from wsgateway.settings.process import Logging
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 # A traceback of some hundred lines, which is ours, but may end with words of a peer.
 TRACEBACK_CHARACTERS = 16384
 
@@ -50,6 +51,16 @@ def _escape(_: object, method: str, event: structlog.typing.EventDict) -> struct
     }
 
 
+def _with_priority(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
+    """Return what puts the priority of a line before it (syslog(3))."""
+
+    def render(logger: object, method: str, event: structlog.typing.EventDict) -> str:
+        priority = _PRIORITIES[event["level"]]
+        return f"<{priority}>{renderer(logger, method, event)!s}"
+
+    return render
+
+
 def make_log(logging: Logging, writer: Writer) -> Log:
     """Return a log of the level of the settings and above, whose lines a writer writes. When these can be written again
     after some were lost, the log says how many."""
@@ -64,6 +75,8 @@ def make_log(logging: Logging, writer: Writer) -> Log:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
         ]
     )
+    if writer.is_journal:
+        renderers[-1] = _with_priority(renderers[-1])
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -52,6 +52,15 @@ _WORKER_STATES = OneOf(("starting", "serving", "leaving", "waiting"))
 GAUGES = (
     Series("ready", ("ready",), "1 while clients are welcome."),
     Series("draining", ("draining",), "1 while the gateway drains."),
+    Series("last_reload_successful", ("reload", "ok"), "1 if the last reload went well; the start counts as one."),
+    Series("last_reload_timestamp_seconds", ("reload", "at"), "When the last reload was, in seconds since 1970."),
+    Series("configuration_timestamp_seconds", ("configuration", "since"), "Since when the configuration serves."),
+    Series(
+        "configuration_info",
+        ("configuration", "sha256", OneOf()),
+        "1, by the hash of the file that serves.",
+        ("sha256",),
+    ),
     Series("workers", ("workers", (), "state", _WORKER_STATES), "Worker processes, by what they are at.", ("state",)),
     Series(
         "worker_age_seconds",

@@ -53,7 +53,8 @@ def sentence(status: Status) -> str:
     if status["not_serving"]:
         return f"not serving: {status['not_serving']}"
     serving = sum(worker["state"] == "serving" for worker in status["workers"])
-    return f"serving {sessions} with {_count(serving, 'worker')}"
+    failed = "" if status["reload"]["ok"] else f"; the last reload was refused: {status['reload']['why']}"
+    return f"serving {sessions} with {_count(serving, 'worker')}{failed}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -62,9 +63,11 @@ def _count(number: int, noun: str) -> str:
 
 def table(status: Status) -> str:
     """How a gateway, each of its workers and each target is, in lines for people."""
-    return "\n".join(
-        [sentence(status), *(line for rows in (_workers, _targets, _certificates) for line in _aligned(rows(status)))]
-    )
+    configuration = status["configuration"]
+    since = datetime.fromtimestamp(configuration["since"], UTC)
+    loaded = f"{configuration['file']} (sha256 {configuration['sha256'][:12]}), since {since:%Y-%m-%d %H:%M:%S} UTC"
+    tables = (line for rows in (_workers, _targets, _certificates) for line in _aligned(rows(status)))
+    return "\n".join([sentence(status), loaded, *tables])
 
 
 def _workers(status: Status) -> Iterator[tuple[str, ...]]:

@@ -72,6 +72,15 @@ class Writer(io.TextIOBase):
                 sys.stderr = before
                 atexit.unregister(writer.drain)
 
+    @property
+    def is_journal(self) -> bool:
+        """Whether systemd's journal reads it, which takes `<4>` before a line for its priority (sd-daemon(3))."""
+        try:
+            stream = os.fstat(self._fd)
+        except OSError:
+            return False
+        return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
+
     def fileno(self) -> int:
         return self._fd
 

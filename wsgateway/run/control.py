@@ -3,8 +3,8 @@
 A message is its length and its number of sockets, 4 bytes each, and then an object of JSON in UTF-8. The sockets
 travel with the first bytes of it, as many at a time as the kernel takes (SCM_MAX_FD, 253).
 
-    supervisor -> worker       do: serve, reload (with a configuration and sockets), drain, end, report
-    worker -> supervisor       is: up, serving, refused (with why), report (with age and status)
+    supervisor -> worker       do: serve, reload (with a configuration and sockets), drain, stay, end, report
+    worker -> supervisor       is: up, serving, refused (with why), report (with age and status), told to end
     old -> new supervisor      do: take over (with sockets)
     new -> old supervisor      is: serving
 """

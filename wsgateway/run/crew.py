@@ -24,6 +24,8 @@ HUNG_SECONDS = 20.0
 LATE_SECONDS = 1.0
 # For all workers to say how they are, where somebody waits for it.
 REPORT_SECONDS = 1.0
+# A signal for all processes comes to all of them within this time.
+WORD_SECONDS = 0.5
 # Of one post, in a row, and no worker began to serve in between: whoever has started us should know.
 MOST_FAILED_STARTS = 10
 
@@ -184,6 +186,7 @@ class Crew:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._employ, post, worker)
+                nursery.start_soon(self._give_word, worker)
                 how = await worker.listen()
                 nursery.cancel_scope.cancel()
         finally:
@@ -217,6 +220,15 @@ class Crew:
         if self._not_serving:
             self._not_serving = ""
             self._log.info("serving again")
+
+    async def _give_word(self, worker: WorkerProcess) -> None:
+        """Tell a process that was told to end whether it alone is meant, or all are: then it ends when they do."""
+        while True:
+            await worker.told_to_end.wait()
+            worker.told_to_end = trio.Event()
+            await trio.sleep(WORD_SECONDS)  # until our own signal has been heard, if there is one
+            alone = {"do": "drain", "others_accept": True}  # for it there will be another worker
+            await worker.tell(Order({"do": "stay"} if self.draining else alone))
 
     # -- changes -----------------------------------------------------------------------------------------------------
 

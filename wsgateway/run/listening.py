@@ -6,28 +6,32 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from typing import Literal
 
 from wsgateway.errors import Problem, SettingsError
+from wsgateway.run.requests import default_address
 from wsgateway.run.sockets import Sockets
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.addresses import admin_address, bind_address
 from wsgateway.settings.basics import Address, Bind, SystemdSocket, UnixAddress
 from wsgateway.settings.model import Settings
 
-_ADMIN = "admin "
+# Our user alone may connect to the control socket; SO_PEERCRED says the same once more.
+CONTROL_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
-class AdminBind:
-    """Where the admin pages are."""
+class Own:
+    """Where the gateway itself is asked, and no client is served."""
 
+    kind: Literal["admin", "control"]
     bind: Address | UnixAddress
 
     def __str__(self) -> str:
-        return f"{_ADMIN}{self.bind}"
+        return f"{self.kind} {self.bind}"
 
 
-Where = Bind | AdminBind
+Where = Bind | Own
 Groups = Mapping[Where, list[list[socket.socket]]]
 """By address, for each time that it stands in the configuration: a host may have several addresses, and port 0 is
 another one each time."""
@@ -61,14 +65,28 @@ class Listening:
                 elif len(mine) < len(self._groups.get(where, [])):
                     mine.append(self._groups[where][len(mine)])
                 else:
-                    mine.append(listen(where.bind if isinstance(where, AdminBind) else where))
+                    mine.append(_listen(where))
                     opened += mine[-1]
+            self._add_default_control(settings, groups)
         except SettingsError:
             for sock in opened:
                 _remove_file(sock)
                 sock.close()
             raise
         return Listening(groups, self.owns_files)
+
+    def _add_default_control(self, settings: Settings, groups: dict[Where, list[list[socket.socket]]]) -> None:
+        """Add the control socket that no configuration names, where there is a directory for it. That another gateway
+        has it is no reason not to serve."""
+        if settings.control != "auto":
+            return
+        address = default_address()
+        where = Own("control", address)
+        if where in self._groups:
+            groups[where] = self._groups[where]
+        elif os.access(os.path.dirname(address.path), os.W_OK):
+            with suppress(SettingsError):
+                groups[where] = [_listen(where)]
 
     def _check_passed(self, where: SystemdSocket) -> None:
         if not self._groups.get(where):
@@ -95,13 +113,13 @@ class Listening:
         """All sockets, with their addresses in the configuration."""
         return [(where, sock) for where, groups in self._groups.items() for group in groups for sock in group]
 
-    def close_but_admin(self) -> None:
+    def close_listeners(self) -> None:
         """Closes those of listeners."""
-        self._close((where, sock) for where, sock in self.every() if not isinstance(where, AdminBind))
+        self._close((where, sock) for where, sock in self.every() if not isinstance(where, Own))
 
-    def admin(self, settings: Settings) -> list[socket.socket]:
-        """The sockets of the admin pages."""
-        return [] if settings.admin is None else list(chain(*self._groups[AdminBind(settings.admin.bind)]))
+    def own(self, kind: Literal["admin", "control"]) -> list[socket.socket]:
+        """The sockets of the admin pages, or of control."""
+        return [sock for where, sock in self.every() if isinstance(where, Own) and where.kind == kind]
 
     # -- as another process gets them ------------------------------------------------------------------------------
 
@@ -145,13 +163,26 @@ class Listening:
 
 def _where(name: str) -> Where:
     """As its name tells it."""
-    address = name.removeprefix(_ADMIN)
-    return bind_address(name) if address == name else AdminBind(admin_address(address))
+    kind, _, address = name.partition(" ")
+    match kind:
+        case "admin" | "control" if address:
+            return Own(kind, admin_address(address))
+    return bind_address(name)
 
 
 def _wanted(settings: Settings) -> list[Where]:
-    listeners: list[Where] = [each for listener in settings.listeners for each in listener.bind]
-    return listeners if settings.admin is None else [*listeners, AdminBind(settings.admin.bind)]
+    wanted: list[Where] = [each for listener in settings.listeners for each in listener.bind]
+    if settings.admin is not None:
+        wanted.append(Own("admin", settings.admin.bind))
+    if isinstance(settings.control, UnixAddress):
+        wanted.append(Own("control", settings.control))
+    return wanted
+
+
+def _listen(where: Address | UnixAddress | Own) -> list[socket.socket]:
+    if not isinstance(where, Own):
+        return listen(where)
+    return listen(where.bind, CONTROL_MODE) if where.kind == "control" else listen(where.bind)
 
 
 def _remove_file(sock: socket.socket) -> None:

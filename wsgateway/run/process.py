@@ -71,6 +71,8 @@ class WorkerProcess:
         self.begun = trio.current_time()
         self.status: dict[str, Any] = {}
         """what it has last said"""
+        self.told_to_end = trio.Event()
+        """set when a signal has told it to end, and it waits for our word"""
         self.why = ""
         """why it was made to end"""
 
@@ -115,6 +117,8 @@ class WorkerProcess:
             self._turned_ago = said["age"]
             self.status = said["status"]
             self._news.unpark_all()
+        elif said["is"] == "told to end":
+            self.told_to_end.set()
         else:
             self._answers_in.send_nowait(said)
 

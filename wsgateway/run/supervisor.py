@@ -12,15 +12,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import trio
 
-from wsgateway.errors import SettingsError
+from wsgateway.errors import BrokenFileError, SettingsError
 from wsgateway.observe.admin import Admin
 from wsgateway.observe.log import Log, Whole
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence
 from wsgateway.run.certificates import told, warn_daily, warn_of_certificates
+from wsgateway.run.control_server import ControlServer
 from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, StartError
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
+from wsgateway.run.loaded import Loaded
+from wsgateway.run.requests import Answer, Fact, Request
 from wsgateway.run.service import differences
 from wsgateway.run.sockets import shares
 from wsgateway.run.succession import Predecessor, SuccessionError, start_successor
@@ -28,7 +31,7 @@ from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdo
 from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
-from wsgateway.settings.certificates import known
+from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.load import Source
 from wsgateway.settings.process import Logging
 
@@ -39,6 +42,7 @@ SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
 LOOK_SECONDS = 1.0
 # Changes that are asked for while another is made.
 _CHANGES = 4
+_BUG = "a bug of the gateway; its log says more"
 
 
 class Supervisor:
@@ -63,12 +67,20 @@ class Supervisor:
         self._now = now
         self._changes = trio.CancelScope()
         self._admin = trio.CancelScope()
-        self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[None]]](_CHANGES)
+        self._control = trio.CancelScope()
+        self._stopping = False
+        self._waiting: set[trio.Event] = set()  # of those who have asked for a change
+        self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[object]]](_CHANGES)
 
     async def run(self) -> None:
-        """Serves until a signal ends it. Raises SettingsError, StartError or SuccessionError if it cannot begin."""
-        source = self._read()
-        settings = source.settings(read_files=True)
+        """Serve until a signal ends it. Raise BrokenFileError for a configuration that cannot be used, and
+        SettingsError, StartError or SuccessionError if it cannot begin in another way, or cannot go on."""
+        try:
+            source = self._read()
+            settings = source.settings(read_files=True)
+        except SettingsError as error:
+            raise BrokenFileError(error.problems) from None
+        self._loaded = Loaded(source, self._now)
         predecessor = await Predecessor.find()
         self._log = self._make_log(settings.logging)
         self._manager = Manager(self._log)
@@ -114,6 +126,7 @@ class Supervisor:
         self._tell_of(self._job)
         self._tell_listening(self._job, Listening({}))
         self._start_admin()
+        self._start_control()
         self._manager.tell("READY=1")
         self._nursery.start_soon(self._watch_workers)
         self._nursery.start_soon(self._change)
@@ -146,9 +159,14 @@ class Supervisor:
                     self._log.warning("signal not heeded", why=f"{name} has come too often")
 
     async def _stop(self, name: str) -> None:
-        if self._crew.draining:
+        first, self._stopping = not self._stopping, True
+        if not first:
             self._log.warning("ended at once", why=name)
             self._crew.end()
+        elif (
+            self._crew.draining
+        ):  # it has handed over, or given up: the same service is stopped now, and it ends anyway
+            self._log.info("stopping", why=name)
         else:
             # Who does not serve yet is not sent any clients either.
             delay = self._job.settings.shutdown.delay_seconds or 0.0 if self._crew.ready else 0.0
@@ -164,7 +182,7 @@ class Supervisor:
         await trio.sleep(delay)
         await self._crew.drain(others_accept=relieved)
         # The admin pages are there to the end: they tell health checks.
-        self._job.listening.close_but_admin()
+        self._job.listening.close_listeners()
 
     async def _change(self) -> None:
         """Makes one change after the other. A bug of ours in one costs nobody a session."""
@@ -174,35 +192,75 @@ class Supervisor:
                     await change()
                 except Exception:  # noqa: BLE001  it is logged
                     self._log.exception("bug")
+                    self._loaded.refused([_BUG])
                     self._manager.tell("READY=1")
+        for done in self._waiting:
+            done.set()
 
     # -- changes ---------------------------------------------------------------------------------------------------
 
-    async def _reload(self) -> None:
+    async def _asked_to_reload(self, request: Request) -> Answer:
+        """Reload, as soon as what was asked for before is done. Answer how it went."""
+        answer = Answer(ok=False, findings=["the gateway stops, and takes no new settings"])
+        done = trio.Event()
+
+        async def change() -> None:
+            nonlocal answer
+            try:
+                answer = await self._reload()
+            except Exception:
+                answer = Answer(ok=False, findings=[_BUG])
+                raise
+            finally:
+                done.set()
+
+        if not self._crew.draining:
+            try:
+                self._wanted.send_nowait(change)
+            except trio.WouldBlock:
+                return Answer(ok=False, findings=["too many changes wait already"])
+            self._waiting.add(done)
+            await done.wait()
+            self._waiting.remove(done)
+        return answer
+
+    async def _reload(self) -> Answer:
+        """Read the file again, and have all serve as it says; or leave all as it is, and say why."""
         self._manager.tell(reloading())
         old = self._job
         try:
             source = self._read()
             settings = source.settings(read_files=True)
             new = Job(source, settings, old.listening.fitted(settings), known(settings))
-        except SettingsError as error:
-            for problem in error.problems:
-                self._log.error("reload refused", why=Whole(problem))
-        else:
             await self._take(new)
+        except (SettingsError, StartError) as error:
+            why = str(error).splitlines()
+            for each in why:
+                self._log.error("reload refused", why=Whole(each))
+            self._loaded.refused(why)
+            answer = Answer(ok=False, findings=why)
+        else:
+            self._loaded.serves(source)
+            facts: dict[str, Fact] = {"file": source.file, "sha256": self._loaded.sha256}
+            facts |= {"routes": len(settings.routes), "workers": new.workers}
+            findings = [*advice(settings), *warnings(new.certificates, self._now())]
+            answer = Answer(ok=True, findings=findings, facts=facts)
         self._manager.tell("READY=1")
+        return answer
 
     async def _take(self, new: Job) -> None:
+        """Have all workers serve as it says. Raise StartError if one does not; then all is as before."""
         old = self._job
         try:
             await self._crew.change(new)
-        except StartError as error:
-            self._log.error("reload refused", why=Whole(error))
+        except StartError:
             new.listening.close_what_is_not_in(old.listening)
-            return
+            raise
         self._job = new
         if new.settings.admin != old.settings.admin:
             self._start_admin()
+        if new.settings.control != old.settings.control:
+            self._start_control()
         old.listening.close_what_is_not_in(new.listening)
         self._tell_of(new)
         if new.settings.logging != old.settings.logging:
@@ -224,6 +282,7 @@ class Supervisor:
             return
         self._job.listening.owns_files = False
         self._admin.cancel()
+        self._control.cancel()
         self._manager.tell(f"MAINPID={pid}")
         self._manager.leave_to_another()
         line.close()
@@ -242,7 +301,7 @@ class Supervisor:
             news = []
             if limit is not None and silent < limit / 2:
                 news.append("WATCHDOG=1")
-            if said != (said := f"STATUS={sentence(self._crew.status())}"):
+            if said != (said := f"STATUS={sentence({**self._crew.status(), **self._loaded.status()})}"):
                 news.append(said)
             if news:
                 self._manager.tell(*news)
@@ -254,15 +313,24 @@ class Supervisor:
         settings = self._job.settings.admin
         if settings is None:
             return
-        socks = self._job.listening.admin(self._job.settings)
+        socks = self._job.listening.own("admin")
         for sock in socks:
             self._log.info("admin pages", address=str(address_of(sock)))
         self._admin = trio.CancelScope()
         self._nursery.start_soon(Admin(pages(self._status), settings, self._log).run, socks, self._admin)
 
+    def _start_control(self) -> None:
+        self._control.cancel()
+        socks = self._job.listening.own("control")
+        for sock in socks:
+            self._log.info("control socket", address=str(address_of(sock)))
+        self._control = trio.CancelScope()
+        server = ControlServer({"reload": self._asked_to_reload}, self._log)
+        self._nursery.start_soon(server.run, socks, self._control)
+
     async def _status(self) -> Status:
         await self._crew.report()
-        status = self._crew.status()
+        status = {**self._crew.status(), **self._loaded.status()}
         return {
             **status,
             "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}]),

@@ -22,6 +22,10 @@ from wsgateway.settings.model import Settings
 
 # A terminal sends these to all processes of a command, and they are for the supervisor.
 _IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+# Whoever ends a whole service tells all its processes: SIGTERM, and SIGABRT is how systemd ends one whose watchdog was
+# not fed. The supervisor knows what is meant. If it does not say so, it cannot.
+_END = (signal.SIGTERM, signal.SIGABRT)
+WORD_SECONDS = 3.0
 # For the last numbers, which the supervisor has to read.
 LAST_WORD_SECONDS = 1.0
 
@@ -32,6 +36,7 @@ class Worker:
     def __init__(self, control: Control, writer: Writer) -> None:
         self._control = control
         self._writer = writer
+        self._word = trio.Event()  # of the supervisor, whether to end
 
     async def run(self) -> int:
         """Serves until it is told to end, or its supervisor is gone. Returns the exit status of the process."""
@@ -53,12 +58,21 @@ class Worker:
             await self._say(is_="refused", why=str(error))
             return 1
         async with trio.open_nursery() as nursery:
-            with trio.open_signal_receiver(signal.SIGTERM) as signals:
+            with trio.open_signal_receiver(*_END) as signals:
                 nursery.start_soon(self._serve, service, nursery.cancel_scope)
                 nursery.start_soon(self._obey, service, listening, nursery.cancel_scope)
                 async for _ in signals:
-                    service.drain(others_accept=True)  # for us there will be another worker
+                    nursery.start_soon(self._ask_whether_to_end, service)
         return 0
+
+    async def _ask_whether_to_end(self, service: Service) -> None:
+        """Ask the supervisor what a signal means, and drain if it does not know."""
+        self._word = trio.Event()
+        with trio.move_on_after(WORD_SECONDS):
+            await self._say(is_="told to end")
+            await self._word.wait()
+            return
+        service.drain()
 
     async def _serve(self, service: Service, everything: trio.CancelScope) -> None:
         try:
@@ -76,7 +90,10 @@ class Worker:
                     await self._report(service)
                 case "reload":
                     listening = await self._reload(service, listening, order)
+                case "stay":
+                    self._word.set()
                 case "drain":
+                    self._word.set()
                     service.drain(order.said["others_accept"])
                 case "end":
                     everything.cancel()

@@ -27,14 +27,14 @@ FULL_PAUSE_SECONDS = 0.05
 UNIX_MODE = 0o660
 
 
-def listen(address: Address | UnixAddress) -> list[socket.socket]:
-    """Listens on every address that the host has, or on a Unix socket; non-blocking. Raises SettingsError naming the
-    address."""
+def listen(address: Address | UnixAddress, unix_mode: int = UNIX_MODE) -> list[socket.socket]:
+    """Listens on every address that the host has, or on a Unix socket whose file has a mode; non-blocking. Raises
+    SettingsError naming the address."""
     socks: list[socket.socket] = []
     try:
         if isinstance(address, UnixAddress):
             socks.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-            _bind_unix(socks[0], address.path)
+            _bind_unix(socks[0], address.path, unix_mode)
             socks[0].listen(BACKLOG)
             socks[0].setblocking(False)
             return socks
@@ -55,7 +55,7 @@ def listen(address: Address | UnixAddress) -> list[socket.socket]:
     return socks
 
 
-def _bind_unix(sock: socket.socket, path: str) -> None:
+def _bind_unix(sock: socket.socket, path: str, mode: int) -> None:
     """Makes the file of a Unix socket. One that nobody listens on any more is replaced; nothing else ever is."""
     try:
         sock.bind(path)
@@ -70,7 +70,7 @@ def _bind_unix(sock: socket.socket, path: str) -> None:
                 raise
         os.unlink(path)
         sock.bind(path)
-    os.chmod(path, UNIX_MODE)  # whatever the umask; nobody can connect before it listens
+    os.chmod(path, mode)  # whatever the umask; nobody can connect before it listens
 
 
 def address_of(sock: socket.socket) -> Address | UnixAddress:

@@ -7,6 +7,7 @@ ValueError with a message for its author, in which no password of a URL ever sta
 import re
 from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
+from typing import Literal
 
 from wsgateway.settings.basics import UNIX, Address, Bind, SystemdSocket, UnixAddress
 from wsgateway.settings.findings import seen
@@ -66,6 +67,17 @@ def admin_address(value: object) -> Address | UnixAddress:
     if size > _MOST_PATH_BYTES:
         raise ValueError(f"{seen(value)} has a path of {size} bytes, a Unix socket has {_MOST_PATH_BYTES} at most")
     return UnixAddress(path)
+
+
+def control_address(value: object) -> UnixAddress | Literal["auto"] | None:
+    """Read where the control socket is: unix:PATH, auto or none."""
+    if value in ("auto", "none"):
+        return "auto" if value == "auto" else None
+    if not isinstance(value, str) or not value.startswith(f"{UNIX}:"):
+        raise ValueError(f"{seen(value)} is no control socket; write unix:PATH, auto or none")
+    found = admin_address(value)
+    assert isinstance(found, UnixAddress), "it begins so"
+    return found
 
 
 def target(value: object) -> Target:

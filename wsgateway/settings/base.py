@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from wsgateway.dialects import Dialect
 from wsgateway.errors import HandshakeError
-from wsgateway.settings.addresses import admin_address, bind_address, domain, port, server_name, target
+from wsgateway.settings.addresses import admin_address, bind_address, control_address, domain, port, server_name, target
 from wsgateway.settings.basics import Address, Network, Peers, Rate, SystemdSocket, UnixAddress
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
@@ -148,6 +148,7 @@ JoinMemory = Annotated[int, _read_by(partial(byte_count, least=_MOST_JOIN_BYTES,
 MessageSize = Annotated[int, _read_by(partial(byte_count, least=1, most=_MOST_MESSAGE_BYTES))]
 Bind = Annotated[Address | UnixAddress | SystemdSocket, _read_by(bind_address)]
 AdminBind = Annotated[Address | UnixAddress, _read_by(admin_address)]
+ControlBind = Annotated[UnixAddress | Literal["auto"] | None, _read_by(control_address)]
 Workers = Annotated[int | None, _read_by(_workers, int | Literal["auto"])]
 Url = Annotated[Target, _read_by(target)]
 OneDialect = Annotated[Dialect, _read_by(dialect)]

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Literal
 
 from wsgateway.dialects import DIALECTS, Dialect, Limits
-from wsgateway.settings.basics import Address, Bind, Peers, Rate
+from wsgateway.settings.basics import Address, Bind, Peers, Rate, UnixAddress
 from wsgateway.settings.pooling import AnswerLimits, Balance, HealthChecks, Queue, TargetTls
 from wsgateway.settings.process import Admin, Logging, Shutdown
 from wsgateway.settings.routing import HeaderRules, Match, Origins, Rewrite
@@ -308,5 +308,7 @@ class Settings:
     logging: Logging = field(default_factory=Logging)
     admin: Admin | None = None
     """None: the gateway tells nobody of itself"""
+    control: UnixAddress | Literal["auto"] | None = "auto"
+    """where operators may ask it to do things; auto: where there is a directory for it; None: nowhere"""
     outdated: tuple[str, ...] = ()
     """for people: where keys stand by an old name, and what they are called now"""

@@ -17,6 +17,7 @@ from wsgateway.settings.base import (
     OLD_NAMES,
     AdminBind,
     CloseCode,
+    ControlBind,
     Duration,
     DurationOrNone,
     HostName,
@@ -146,6 +147,10 @@ class File(Section):
     )
     logging: LoggingSection = Field(default_factory=LoggingSection, description="What is logged, and how.")
     admin: AdminSection = Field(default_factory=AdminSection, description="Where the gateway speaks of itself.")
+    control: ControlBind = Field(
+        default="auto",
+        description="unix:PATH, where `wsgateway reload` asks. auto: in the directory of the service. none: nowhere.",
+    )
 
     def settings(self, directory: FilePath) -> Settings:
         """The settings, if the file has also passed the `rules`. Names of files are relative to the directory."""
@@ -162,6 +167,9 @@ class File(Section):
             join_memory_bytes=self.join_memory,
             logging=Logging(**self.logging.model_dump()),
             admin=self.admin.admin(directory),
+            control=UnixAddress(str(directory / self.control.path))
+            if isinstance(self.control, UnixAddress)
+            else self.control,
         )
 
 

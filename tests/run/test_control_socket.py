@@ -1,0 +1,336 @@
+"""The control socket of a gateway: what `wsgateway reload` asks there, who may ask, and what is no request."""
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.processes import GatewayProcess
+from tests.support import Lines, configuration
+from wsgateway.cli import main
+from wsgateway.run.control_server import LINE_SECONDS, ControlServer
+from wsgateway.run.requests import REQUEST_BYTES, Answer, Request, ask_gateway, default_address
+from wsgateway.serve.listeners import listen
+from wsgateway.settings.basics import UnixAddress
+
+from .gateways import Gateway, end, started, supervised, whole
+
+GOOD, FAULT = 0, 1
+RELOAD = Request(command="reload")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.yaml"
+
+
+def controlled(text: str = "", path: str = "control.sock") -> str:
+    """A configuration with a control socket."""
+    return f"{text or whole(9)}control: unix:{path}\n"
+
+
+async def asked(gateway: Gateway, request: Request = RELOAD) -> Answer:
+    return await ask_gateway(UnixAddress(str(gateway.file.with_name("control.sock"))), request)
+
+
+# -- the command -------------------------------------------------------------------------------------------------
+
+
+def test_a_reload_waits_and_tells_how_it_went(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = configuration(9) + "control: unix:control.sock\n"
+    with GatewayProcess(file, text) as process:
+        process.find_line('event="control socket"')
+        assert main(["reload", str(file)]) == GOOD
+        said = capfd.readouterr()
+        assert re.fullmatch(rf"reloaded: {file}, sha256 [0-9a-f]{{64}}, routes 1, workers 1\n", said.out)
+        assert said.err.startswith("warning: routes[0] all: hixie-75 and hixie-76 from any origin;")
+
+        # Also where the file is so broken that it cannot be read for the address: the gateway has one.
+        file.write_text(text.replace("version: 1", "version: 2"))
+        assert main(["reload", str(file)]) == FAULT
+        assert capfd.readouterr() == ("", f"{file}:1:10: version: 2 is not a version that is known here; write 1\n")
+        assert main(["reload", "--control", f"unix:{file.with_name('control.sock')}"]) == FAULT
+        assert capfd.readouterr().err.startswith(f"{file}:1:10: version: ")
+
+
+def test_a_gateway_that_is_not_there_cannot_be_asked(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file.write_text(controlled())
+    assert main(["reload", str(file)]) == FAULT
+    assert capfd.readouterr() == ("", f"unix:{file.with_name('control.sock')}: No such file or directory\n")
+
+
+def test_a_gateway_without_a_control_socket_cannot_be_asked(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file.write_text(whole(9) + "control: none\n")
+    assert main(["reload", str(file)]) == FAULT
+    assert capfd.readouterr().err == f"{file}: control is none, so that nobody can ask the gateway; send it SIGHUP\n"
+
+
+@pytest.mark.parametrize("text", ["listeners: [", "control: 5\n", "[]", ""])
+def test_a_file_that_names_no_control_socket_stands_for_the_default(
+    text: str, file: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", f"{file.parent}:/run/other")
+    file.write_text(text)
+    assert main(["reload", str(file)]) == FAULT
+    assert capfd.readouterr().err == f"unix:{file.with_name('control.sock')}: No such file or directory\n"
+
+
+def test_who_does_not_answer_is_not_waited_for_longer_than_is_wanted(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address = f"unix:{tmp_path / 'silent.sock'}"
+    with listen(UnixAddress(address.removeprefix("unix:")))[0]:
+        assert main(["reload", "--control", address, "--timeout", "10ms"]) == FAULT
+    assert capfd.readouterr().err == f"{address}: no answer within 0.01 s; the gateway may still be at it\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [(b"", "the gateway hung up before it answered"), (b"{}\n", "this is no gateway's control socket")],
+)
+async def test_who_answers_something_else_is_no_gateway(answer: bytes, why: str, tmp_path: Path) -> None:
+    address = UnixAddress(str(tmp_path / "other.sock"))
+    with listen(address)[0] as sock:
+
+        async def serve() -> None:
+            await trio.lowlevel.wait_readable(sock)
+            client, _ = sock.accept()
+            with client:
+                client.sendall(answer)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            with pytest.raises(OSError, match=f"^{why}$"):
+                await ask_gateway(address, RELOAD)
+
+
+# -- how the last reload went ------------------------------------------------------------------------------------
+
+
+async def test_status_and_metrics_know_which_file_serves_and_how_the_last_reload_went(file: Path) -> None:
+    async with supervised(file, controlled()) as gateway:
+        at_first = await gateway.status()
+        assert at_first["reload"]["ok"] is True
+        assert at_first["configuration"]["file"] == str(file)
+
+        gateway.write("version: 2\n")
+        answer = await asked(gateway)
+        assert not answer.ok
+        status = await gateway.status()
+        assert status["configuration"] == at_first["configuration"]
+        assert (status["reload"]["ok"], status["reload"]["why"]) == (False, answer.findings[0])
+        assert status["reload"]["at"] > at_first["reload"]["at"]
+        _, metrics = await gateway.ask("/metrics")
+        assert b"\nwsgateway_last_reload_successful 0.0\n" in metrics
+
+        gateway.write(controlled(whole(9, path="/new")))
+        answer = await asked(gateway)
+        assert answer.ok
+        status = await gateway.status()
+        assert (status["reload"]["ok"], status["reload"]["why"]) == (True, None)
+        sha256 = status["configuration"]["sha256"]
+        assert sha256 == answer.facts["sha256"] != at_first["configuration"]["sha256"]
+        _, metrics = await gateway.ask("/metrics")
+        assert f'\nwsgateway_configuration_info{{sha256="{sha256}"}} 1.0\n'.encode() in metrics
+
+
+async def test_a_reload_that_a_worker_refuses_is_told_too(file: Path) -> None:
+    async with supervised(file, controlled()) as gateway:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            gateway.write(controlled(whole(9).replace('"127.0.0.1:0"]', f'"{address}"]')))
+            answer = await asked(gateway)
+        assert answer == Answer(ok=False, findings=[f"{address}: cannot listen: Address already in use"])
+
+
+async def test_a_bug_in_a_reload_is_told_to_who_has_asked(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with supervised(file, controlled()) as gateway:
+        with monkeypatch.context() as broken:
+            broken.setattr("wsgateway.run.supervisor.Job", lambda *_: 1 / 0)
+            assert await asked(gateway) == Answer(ok=False, findings=["a bug of the gateway; its log says more"])
+            gateway.lines.entries.remove(await gateway.lines.line("bug"))
+        assert (await gateway.status())["reload"]["ok"] is False
+        assert (await asked(gateway)).ok
+
+
+async def test_a_gateway_that_stops_takes_no_reload(file: Path) -> None:
+    async with supervised(file, controlled(whole(9, shutdown="delay: 1h"))) as gateway:
+        gateway.signal(signal.SIGTERM)
+        await gateway.lines.line("stopping")
+        answer = await asked(gateway)
+        assert answer == Answer(ok=False, findings=["the gateway stops, and takes no new settings"])
+
+
+# -- the socket --------------------------------------------------------------------------------------------------
+
+
+async def test_the_socket_is_for_our_user_alone_and_goes_with_the_gateway(file: Path) -> None:
+    path = file.with_name("control.sock")
+    with listen(UnixAddress(str(path)))[0]:
+        pass  # a gateway that was killed has left it
+    async with supervised(file, controlled()) as gateway:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert (await asked(gateway)).ok
+        gateway.signal(signal.SIGTERM)
+        await gateway.ended.wait()
+        assert not path.exists()
+
+
+async def test_a_reload_may_move_the_socket(file: Path) -> None:
+    async with supervised(file, controlled()) as gateway:
+        gateway.write(controlled(path="other.sock"))
+        assert (await asked(gateway)).ok
+        assert not file.with_name("control.sock").exists()
+        assert (await ask_gateway(UnixAddress(str(file.with_name("other.sock"))), RELOAD)).ok
+
+
+async def test_after_a_hand_over_the_successor_is_asked(file: Path) -> None:
+    async with supervised(file, controlled(whole(9, shutdown="drain: 1s"))) as gateway:
+        gateway.write(controlled(whole(9, path="/new", shutdown="drain: 1s")))
+        gateway.signal(signal.SIGUSR2)
+        successor = (await gateway.lines.line("handed over"))["to"]
+        try:
+            await gateway.ended.wait()
+            answer = await asked(gateway)
+            assert answer.ok
+            assert not gateway.count("reloaded")
+        finally:
+            await trio.to_thread.run_sync(end, successor)
+        assert not file.with_name("control.sock").exists()
+
+
+async def test_without_a_name_the_socket_is_in_the_directory_of_the_service(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(file.parent))
+    async with supervised(file, whole(9)) as gateway:
+        assert (await ask_gateway(default_address(), RELOAD)).ok
+        # Another gateway of the same machine serves without one.
+        other = file.with_name("other.yaml")
+        async with supervised(other, whole(9)) as second:
+            assert not second.count("control socket")
+            gateway.signal(signal.SIGHUP)  # both are in this process
+            await second.lines.line("reloaded")
+            assert (await ask_gateway(default_address(), RELOAD)).ok
+
+
+async def test_where_there_is_no_directory_there_is_no_socket(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/nowhere")
+    async with supervised(file, whole(9)) as gateway:
+        assert not gateway.count("control socket")
+
+
+async def test_a_socket_that_is_named_must_be_had(file: Path) -> None:
+    async with started(file, controlled(path="/nowhere/control.sock")) as gateway:
+        await gateway.ended.wait()
+        assert str(gateway.failure) == "unix:/nowhere/control.sock: cannot listen: No such file or directory"
+
+
+# -- requests ----------------------------------------------------------------------------------------------------
+
+
+class Site:
+    """A control socket with one command, `echo`, and no gateway behind it."""
+
+    def __init__(self, address: UnixAddress) -> None:
+        self.address = address
+        self.lines = Lines()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        async def echo(request: Request) -> Answer:
+            return Answer(ok=True, facts=request.arguments)
+
+        async def broken(request: Request) -> Answer:
+            raise ZeroDivisionError
+
+        async def wordy(request: Request) -> Answer:
+            return Answer(ok=False, findings=["wrong"] * 10_002)
+
+        commands = {"echo": echo, "broken": broken, "wordy": wordy}
+        with listen(self.address)[0] as sock:
+            task_status.started()
+            await ControlServer(commands, self.lines.log()).run([sock], trio.CancelScope())
+
+    async def say(self, data: bytes) -> Any:
+        """Sends bytes; returns the answer, or None if there is none."""
+        async with await trio.open_unix_socket(self.address.path) as stream:
+            await stream.send_all(data)
+            answer = b"".join([each async for each in stream])
+        return json.loads(answer) if answer else None
+
+
+@pytest.mark.parametrize(
+    ("request_", "findings"),
+    [
+        (b"reload\n", "no request: : Invalid JSON"),
+        (b'{"command": 1}\n', "no request: command: Input should be a valid string"),
+        (b'{"command": "echo", "more": 1}\n', "no request: more: Extra inputs are not permitted"),
+        (b'{"command": "ecko"}\n', "'ecko' is no command; did you mean 'echo'?"),
+        (b'{"command": "broken"}\n', "a bug of the gateway; its log says more"),
+        (b"x" * (REQUEST_BYTES + 1), "a line of 65537 bytes or more, at most 65536 are allowed"),
+    ],
+)
+async def test_what_is_no_request_is_answered_with_what_is_wrong(
+    request_: bytes, findings: str, tmp_path: Path
+) -> None:
+    async with trio.open_nursery() as nursery:
+        site = Site(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(site.run)
+        answer = await site.say(request_)
+        assert (answer["ok"], len(answer["findings"])) == (False, 1)
+        assert answer["findings"][0].startswith(findings)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_request_has_arguments_and_an_answer_facts(tmp_path: Path) -> None:
+    async with trio.open_nursery() as nursery:
+        site = Site(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(site.run)
+        facts: dict[str, str | int | float | bool] = {"name": "a", "number": 1, "ratio": 0.5, "truth": True}
+        answer = await ask_gateway(site.address, Request(command="echo", arguments=facts))
+        assert answer == Answer(ok=True, facts=facts)
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_answer_is_bounded(tmp_path: Path) -> None:
+    async with trio.open_nursery() as nursery:
+        site = Site(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(site.run)
+        answer = await site.say(b'{"command": "wordy"}\n')
+        assert len(answer["findings"]) == 10_001
+        assert answer["findings"][-1] == "and 2 more"
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_says_nothing_is_hung_up_on(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        site = Site(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(site.run)
+        assert await site.say(b'{"command": ') is None
+        assert trio.current_time() == LINE_SECONDS
+        nursery.cancel_scope.cancel()
+
+
+async def test_another_user_may_not_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # We are the other one: the gateway takes itself for somebody else, and us not for root.
+    monkeypatch.setattr("wsgateway.run.control_server.os", SimpleNamespace(geteuid=lambda: 4711))
+    monkeypatch.setattr("wsgateway.run.control_server._ROOT", 4712)
+    async with trio.open_nursery() as nursery:
+        site = Site(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(site.run)
+        answer = await site.say(b'{"command": "echo"}\n')
+        who = f"user {os.getuid()} may not ask; root may, and user 4711, who runs the gateway"
+        assert answer == {"ok": False, "findings": [who], "facts": {}}
+        assert site.lines.every("control refused") == [
+            {"level": "warning", "event": "control refused", "pid": os.getpid(), "uid": os.getuid()}
+        ]
+        nursery.cancel_scope.cancel()

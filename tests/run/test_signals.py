@@ -1,0 +1,116 @@
+"""Signals that come to all processes of a gateway at once, as systemd sends them to those of a service."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.backends import websockets_server
+from tests.openings import BY_DIALECT
+from tests.processes import GatewayProcess, session
+from tests.support import configuration
+
+from .crews import Worker, good, hands
+from .gateways import Numbers, send_back, supervised, whole
+
+MODERN = BY_DIALECT["rfc6455"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.yaml"
+
+
+async def test_workers_that_are_told_to_end_with_their_supervisor_serve_until_it_drains(file: Path) -> None:
+    async with (
+        websockets_server(send_back) as upstream,
+        supervised(file, whole(upstream, shutdown="delay: 5s, spread: none")) as gateway,
+        trio.open_nursery() as nursery,
+    ):
+        client = Numbers(await gateway.port())
+        nursery.start_soon(client.run)
+        await client.more()
+        [pid] = await gateway.pids()
+        begun = trio.current_time()
+        gateway.signal(signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
+        await client.done.wait()
+        # Longer than a worker waits for a word.
+        assert trio.current_time() - begun >= 5
+        assert client.goodbye == 1012
+
+
+async def test_a_worker_that_alone_is_told_to_end_drains_and_is_replaced(file: Path) -> None:
+    async with (
+        websockets_server(send_back) as upstream,
+        supervised(file, whole(upstream)) as gateway,
+        trio.open_nursery() as nursery,
+    ):
+        client = Numbers(await gateway.port())
+        nursery.start_soon(client.run)
+        await client.more()
+        [pid] = await gateway.pids()
+        os.kill(pid, signal.SIGTERM)
+        await client.done.wait()
+        assert client.goodbye == 1012
+        await gateway.lines.line("worker ended", how="with status 0")
+        await gateway.lines.nth("worker serves", 2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGABRT], ids=str)
+def test_workers_of_a_supervisor_that_stands_still_give_their_goodbye(number: signal.Signals, file: Path) -> None:
+    # SIGABRT is what systemd sends to a service whose watchdog was not fed.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as upstream,
+        GatewayProcess(file, configuration(upstream.getsockname()[1])) as process,
+    ):
+        pid = int(process.find_line(r'event="worker serves" .*pid=(\d+)')[1])
+        with session(process.address(), upstream, MODERN) as (client, behind):
+            process.signal(signal.SIGSTOP)
+            os.kill(pid, number)
+            assert client.recv(4) == MODERN.goodbye
+            behind.close()
+        process.find_line("event=drained")
+        process.signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_workers_of_a_supervisor_that_was_killed_give_their_goodbye_whatever_they_are_sent(file: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as upstream,
+        GatewayProcess(file, configuration(upstream.getsockname()[1])) as process,
+    ):
+        pid = int(process.find_line(r'event="worker serves" .*pid=(\d+)')[1])
+        with session(process.address(), upstream, MODERN) as (client, behind):
+            process.signal(signal.SIGKILL)
+            os.kill(pid, signal.SIGTERM)
+            assert client.recv(4) == MODERN.goodbye
+            behind.close()
+        process.find_line('event=session .*ended="gateway: stopped"')
+        process.wait()
+
+
+@pytest.mark.parametrize(("draining", "word"), [(False, "drain"), (True, "stay")])
+async def test_the_supervisor_gives_its_word_when_its_own_signal_has_been_heard(
+    draining: bool, word: str, autojump_clock: MockClock
+) -> None:
+    heard: list[tuple[str, float]] = []
+
+    async def told(worker: Worker) -> int:
+        await worker.say("up")
+        await worker.answer(await worker.order())
+        await worker.say("told to end")
+        begun = trio.current_time()
+        heard.append((await worker.order(), trio.current_time() - begun))
+        return await good(worker)
+
+    async with hands(told) as its:
+        await its.start()
+        await trio.sleep(0.4)
+        its.crew.draining = draining
+        await trio.sleep(1)
+        assert heard == [(word, 0.5)]

@@ -1,0 +1,108 @@
+"""The control socket: it answers requests of our own user and of root, and of nobody else (SO_PEERCRED, unix(7))."""
+
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+
+import trio
+from pydantic import ValidationError
+
+from wsgateway.observe.log import Log
+from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, Answer, Request, read_line
+from wsgateway.settings.findings import guess
+
+# People ask, and programs that people wrote.
+MOST_CLIENTS = 16
+# For a request to come, and for an answer to be taken. Between them there is as much time as the command needs.
+LINE_SECONDS = 10.0
+_ROOT = 0
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
+
+Commands = Mapping[str, Callable[[Request], Awaitable[Answer]]]
+
+
+class ControlServer:
+    """Answers one request on each connection."""
+
+    def __init__(self, commands: Commands, log: Log) -> None:
+        """`commands` does what is asked for, by the name of the command."""
+        self._commands = commands
+        self._log = log
+        self._room = trio.CapacityLimiter(MOST_CLIENTS)
+
+    async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
+        """Serve on sockets that listen and are the caller's, until the scope is cancelled; who has asked by then is
+        still answered."""
+        async with trio.open_nursery() as clients:
+            with scope:
+                async with trio.open_nursery() as nursery:
+                    for sock in socks:
+                        nursery.start_soon(self._accept, sock, clients)
+
+    async def _accept(self, sock: socket.socket, clients: trio.Nursery) -> None:
+        while True:
+            # Those for whom there is no room wait in the kernel.
+            async with self._room:
+                await trio.lowlevel.wait_readable(sock)
+            try:
+                client, _ = sock.accept()
+            except OSError:  # gone, or no descriptor is left, which others give back
+                await trio.sleep(0.1)
+                continue
+            client.setblocking(False)
+            clients.start_soon(self._serve, trio.SocketStream(trio.socket.from_stdlib_socket(client)))
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        async with self._room:
+            try:
+                answer = await self._answer(stream)
+                if answer is not None:
+                    with trio.move_on_after(LINE_SECONDS):
+                        await stream.send_all(answer.model_dump_json().encode() + b"\n")
+                        await stream.send_eof()
+                        while await stream.receive_some():  # to close over what is not read would be a reset
+                            pass
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return  # it has gone
+            finally:
+                stream.socket.close()
+
+    async def _answer(self, stream: trio.SocketStream) -> Answer | None:
+        line = None
+        with trio.move_on_after(LINE_SECONDS):
+            try:
+                line = await read_line(stream, REQUEST_BYTES)
+            except ValueError as error:
+                return _refused(str(error))
+        if line is None:
+            return None
+        credentials = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid, uid, _ = _CREDENTIALS.unpack(credentials)
+        if uid not in (_ROOT, os.geteuid()):
+            self._log.warning("control refused", pid=pid, uid=uid)
+            return _refused(f"user {uid} may not ask; root may, and user {os.geteuid()}, who runs the gateway")
+        return await self._perform(line)
+
+    async def _perform(self, line: bytes) -> Answer:
+        try:
+            request = Request.model_validate_json(line)
+        except ValidationError as error:
+            [first, *_] = error.errors(include_url=False, include_input=False)
+            return _refused(f"no request: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+        command = self._commands.get(request.command)
+        if command is None:
+            return _refused(f"{request.command!r} is no command; {guess(request.command, self._commands)}")
+        try:
+            answer = await command(request)
+        except Exception:  # noqa: BLE001  it is logged, and whoever asked is told
+            self._log.exception("bug", client="control")
+            return _refused("a bug of the gateway; its log says more")
+        left_out = len(answer.findings) - MOST_FINDINGS
+        if left_out <= 0:
+            return answer
+        return answer.model_copy(update={"findings": [*answer.findings[:MOST_FINDINGS], f"and {left_out} more"]})
+
+
+def _refused(why: str) -> Answer:
+    return Answer(ok=False, findings=[why])

@@ -1,0 +1,81 @@
+"""What an operator asks a running gateway by its control socket, and how it is asked.
+
+A request is one line of JSON, and so is its answer; then the gateway hangs up. Lines have at most so many bytes.
+
+    {"command": "reload"}
+    {"ok": false, "findings": ["/etc/wsgateway/wsgateway.yaml:7:15: ..."], "facts": {}}
+"""
+
+import os
+
+import trio
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from wsgateway.settings.basics import UnixAddress
+
+REQUEST_BYTES = 64 * 1024
+# A file in which thousands of routes are wrong has as many findings.
+ANSWER_BYTES = 16 * 1024 * 1024
+MOST_FINDINGS = 10_000
+# The directory that the unit for systemd has for its sockets, if systemd does not say another.
+DIRECTORY = "/run/wsgateway"
+_READ_BYTES = 65536
+
+Fact = str | int | float | bool
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Request(_Message):
+    """A command, and what belongs to it."""
+
+    command: str
+    arguments: dict[str, Fact] = {}
+
+
+class Answer(_Message):
+    """What became of a command."""
+
+    ok: bool
+    findings: list[str] = []
+    """sentences for people: why not, or what should be thought about"""
+    facts: dict[str, Fact] = {}
+
+
+def default_address() -> UnixAddress:
+    """Return where the control socket is that no configuration names."""
+    directory = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd may have several
+    return UnixAddress(os.path.join(directory or DIRECTORY, "control.sock"))
+
+
+async def read_line(stream: trio.abc.ReceiveStream, most_bytes: int) -> bytes | None:
+    """Read a line and return it without its end. None if the stream ends before. Raise ValueError for a longer one."""
+    line = bytearray()
+    while b"\n" not in line:
+        if len(line) > most_bytes:
+            raise ValueError(f"a line of {len(line)} bytes or more, at most {most_bytes} are allowed")
+        data = await stream.receive_some(_READ_BYTES)
+        if not data:
+            return None
+        line += data
+    return bytes(line.partition(b"\n")[0])
+
+
+async def ask_gateway(address: UnixAddress, request: Request) -> Answer:
+    """Ask the gateway at a control socket, and wait for its answer. Raise OSError if there is none."""
+    async with await trio.open_unix_socket(address.path) as stream:
+        try:
+            await stream.send_all(request.model_dump_json().encode() + b"\n")
+            line = await read_line(stream, ANSWER_BYTES)
+        except trio.BrokenResourceError:
+            line = None
+        except ValueError as error:
+            raise OSError(str(error)) from None
+    if line is None:
+        raise OSError("the gateway hung up before it answered")
+    try:
+        return Answer.model_validate_json(line)
+    except ValidationError:
+        raise OSError("this is no gateway's control socket") from None
