@@ -1,0 +1,149 @@
+"""A client's way to a server over a name of several addresses: which of them are tried, and what is counted."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import trio
+
+from tests.support import Lines, Upstream
+from wsgateway.errors import UpstreamError
+from wsgateway.settings.model import Target
+from wsgateway.settings.model import Upstream as Settings
+from wsgateway.settings.pooling import HealthChecks, PassiveCheck
+from wsgateway.upstream.pool import Lease, Pool
+from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.search import Search
+
+from .pooled import FAILED, Resolver
+
+REFUSES = "127.0.0.3"
+
+
+@asynccontextmanager
+async def named(*hosts: str, port: int, target: Target | None = None) -> AsyncIterator[Pool]:
+    """A pool of one name that leads to these addresses. Nobody is asked whether it can serve."""
+    target = replace(target or Target("chat.internal", 80, "ws://chat.internal"), port=port)
+    pool = Pool(Settings("chat", (target,), attempts=1), Lines().log(), Resolver(*hosts))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        await pool.settled(10)
+        yield pool
+        pool.close()
+
+
+def first(search: Search) -> Lease:
+    lease = search.take()
+    assert lease is not None
+    return lease
+
+
+async def test_an_address_that_wins_has_the_session_and_the_other_one_has_not() -> None:
+    async with Upstream() as upstream, named(REFUSES, "127.0.0.1", port=upstream.port) as pool:
+        search = Search(pool, None)
+        lease = first(search)
+        lost, won = pool.places
+        assert (lease.place, lost.open, won.open, pool.open) == (lost, 1, 0, 1)
+        with await search.reach(lease, 10, b""):
+            assert (lease.place, lost.open, won.open, pool.open) == (won, 0, 1, 1)
+            assert (lost.failures, lost.last_failure, won.failures) == (1, "Connection refused", 0)
+        assert search.left == 0
+        lease.release()
+        assert (lost.open, won.open, pool.open) == (0, 0, 0)
+
+
+async def test_who_waits_gets_the_place_that_a_session_leaves_for_another() -> None:
+    limited = Target("chat.internal", 80, "ws://chat.internal", max_connections=1)
+    async with Upstream() as upstream, named(REFUSES, "127.0.0.1", port=upstream.port, target=limited) as pool:
+        search = Search(pool, None)
+        lease = first(search)
+        with await search.reach(lease, 10, b""):
+            assert first(Search(pool, None)).place is pool.places[0]
+            assert Search(pool, None).take() is None
+
+
+async def test_the_lease_stays_where_its_own_address_answers() -> None:
+    async with (
+        Upstream() as upstream,
+        Upstream(host="127.0.0.2", port=upstream.port) as other,
+        named("127.0.0.1", "127.0.0.2", port=upstream.port) as pool,
+    ):
+        search = Search(pool, None)
+        lease = first(search)
+        with await search.reach(lease, 10, b""):
+            assert lease.place is pool.places[0]
+            assert [place.failures for place in pool.places] == [0, 0]
+        assert other.nobody_came()
+
+
+async def test_all_addresses_that_refuse_are_named_and_counted_once() -> None:
+    async with Upstream() as upstream:
+        port = upstream.port
+    async with named(REFUSES, "127.0.0.4", port=port) as pool:
+        search = Search(pool, None)
+        lease = first(search)
+        with pytest.raises(
+            UpstreamError, match=f"no connection to chat.internal:{port}: Connection refused$"
+        ) as caught:
+            await search.reach(lease, 10, b"")
+        search.failed(lease, caught.value)
+        assert lease.place is pool.places[0]
+        assert [place.failures for place in pool.places] == [1, 1]
+
+
+# What may be with the other address, and whether it is tried.
+OTHERS = {
+    "up": True,
+    "down": False,
+    "ejected": False,
+    "full": False,
+    "of a later rank": False,
+    "tried": False,
+    "of another name": False,
+}
+
+
+@pytest.mark.parametrize(("what", "tried"), OTHERS.items(), ids=OTHERS)
+async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tried: bool) -> None:
+    async with Upstream() as upstream:
+        target = Target("chat.internal", upstream.port, "ws://chat.internal", max_connections=1)
+        elsewhere = replace(target, host="other.internal", url="ws://other.internal")
+
+        async def look_up(asked: Target) -> list[Found]:
+            places = await Resolver(*(["127.0.0.1"] if asked is elsewhere else [REFUSES, "127.0.0.1"]))(asked)
+            if asked is target and what == "of a later rank":
+                places[1] = replace(places[1], rank=1)
+            return places[:1] if what == "of another name" else places
+
+        targets = (target, elsewhere) if what == "of another name" else (target,)
+        settings = Settings("chat", targets, health=HealthChecks(passive=PassiveCheck(failures=1)))
+        pool = Pool(settings, Lines().log(), look_up)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pool.run)
+            while len(pool.places) < 2:
+                await trio.lowlevel.checkpoint()
+            mine, other = pool.places
+            search = Search(pool, None)
+            match what:
+                case "down":
+                    for _ in range(3):
+                        other.health.answered(False)
+                case "ejected":
+                    pool.failed(other, FAILED, "192.0.2.7")
+                case "tried":
+                    mine.open += 1  # so that the other one comes first
+                    first(search).release()
+                    mine.open -= 1
+            lease = first(search)
+            assert lease.place is mine
+            if what == "full":
+                other.open += 1
+            if tried:
+                (await search.reach(lease, 10, b"")).close()
+                await upstream.accept()
+            else:
+                with pytest.raises(UpstreamError):
+                    await search.reach(lease, 10, b"")
+                assert upstream.nobody_came()
+            pool.close()
