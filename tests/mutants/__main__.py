@@ -1,0 +1,157 @@
+"""`python -m tests.mutants`: sampled changes of the code, of which each should have a test fail. See --help."""
+
+import argparse
+import itertools
+import os
+import queue
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from .equivalent import EQUIVALENT
+from .groups import GROUPS, Group
+from .sites import Change, changed, changes
+
+ROOT = Path(__file__).parent.parent.parent
+# What a copy needs not have.
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
+# A change that has tests wait for ever is noticed after so many times the usual time, and this beside it.
+_PATIENCE = 3
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of a module."""
+
+    module: str
+    """below `wsgateway`"""
+    number: int
+    change: Change
+    text: str
+    """the line before"""
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.change.line}: {self.change.kind}: {self.text}"
+
+
+def main() -> None:
+    """Run the command. Exit with 1 if there are survivors."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutants",
+        description="Changes the code in one place at a time, in copies, and runs the tests that should notice. Prints"
+        " the changes that none noticed, and which share was. With each seed it is another sample.",
+    )
+    parser.add_argument("--group", choices=GROUPS, required=True, help="what is changed, and which tests are run")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample; 1")
+    parser.add_argument("--count", type=int, default=100, help="how many changes are tried; 100")
+    parser.add_argument("--jobs", type=int, default=1, help="how many are tried at the same time; 1")
+    parser.add_argument("--module", default="*", help="a pattern of names of modules, as upstream/p*; all of the group")
+    parser.add_argument("--without", action="append", default=[], help="a pattern of tests, as upstream/test_c*")
+    options = parser.parse_args()
+    group = GROUPS[options.group]
+    tests = [each for each in files_of(group) if not any(fnmatch(each, f"tests/{out}") for out in options.without)]
+    mutants = sample(group, options.module, options.seed, options.count)
+    with tempfile.TemporaryDirectory() as folder:
+        survivors = tried(tests, mutants, [Path(folder, str(job)) for job in range(options.jobs)])
+    noticed = len(mutants) - len(survivors)
+    print(f"\n{noticed} of {len(mutants)} were noticed, {100 * noticed / max(1, len(mutants)):.1f} %; survivors:")
+    for mutant in sorted(survivors, key=str):
+        print(f"  {mutant}")
+    sys.exit(1 if survivors else 0)
+
+
+def files_of(group: Group) -> list[str]:
+    """Return the files of the group's tests, each once, in their order."""
+    files = [file for each in group.tests for file in sorted((ROOT / "tests").glob(each))]
+    return [file.relative_to(ROOT).as_posix() for file in dict.fromkeys(files)]
+
+
+def sample(group: Group, pattern: str, seed: int, count: int) -> list[Mutant]:
+    """Return so many changes of the group's modules, without those that are known to change nothing."""
+    found: list[Mutant] = []
+    for file in sorted((ROOT / "wsgateway").rglob("*.py")):
+        module = file.relative_to(ROOT / "wsgateway").as_posix()
+        if not any(fnmatch(module, each) for each in group.modules) or not fnmatch(module, pattern):
+            continue
+        if any(fnmatch(module, each) for each in group.not_these):
+            continue
+        source = file.read_text()
+        lines = source.splitlines()
+        found += [Mutant(module, at, each, lines[each.line - 1].strip()) for at, each in enumerate(changes(source))]
+    known = [each for each in found if (each.module, each.text, each.change.kind) not in EQUIVALENT]
+    print(f"{len(found)} changes are possible; {len(found) - len(known)} of them are known to do nothing", flush=True)
+    return random.Random(seed).sample(known, min(count, len(known)))
+
+
+def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) -> list[Mutant]:
+    """Return the changes that no test noticed. Each folder is for one that is tried at the same time."""
+    for folder in folders:
+        shutil.copytree(ROOT, folder, ignore=_LEFT_OUT)
+    begun = time.monotonic()
+    said: list[str] = []
+    if not passes(folders[0], tests, None, said):
+        sys.exit(f"the tests fail without any change:\n{said[0][-3000:]}")
+    usual = time.monotonic() - begun
+    print(f"{len(mutants)} changes are tried; tests that notice nothing take {usual:.0f} s", flush=True)
+    free: queue.Queue[Path] = queue.Queue()
+    for folder in folders:
+        free.put(folder)
+    numbers, lock = itertools.count(1), threading.Lock()
+    survivors: list[Mutant] = []
+
+    def attempt(mutant: Mutant) -> None:
+        folder = free.get()
+        file = folder / "wsgateway" / mutant.module
+        source = file.read_text()
+        file.write_text(changed(source, mutant.number))
+        try:
+            survives = passes(folder, tests, _PATIENCE * usual + _PATIENCE_SECONDS)
+        finally:
+            file.write_text(source)
+            free.put(folder)
+        with lock:
+            if survives:
+                survivors.append(mutant)
+            print(f"{next(numbers):4} {'SURVIVED' if survives else 'noticed '} {mutant}", flush=True)
+
+    with ThreadPoolExecutor(len(folders)) as pool:
+        list(pool.map(attempt, mutants))
+    return survivors
+
+
+def passes(folder: Path, tests: list[str], seconds: float | None, said: list[str] | None = None) -> bool:
+    """Return whether all tests of a copy pass in this time; what they have started ends then.
+
+    `said` gets what pytest says.
+    """
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        output.seek(0)
+        if said is not None:
+            said.append(output.read())
+        return process.returncode == 0
+
+
+if __name__ == "__main__":
+    main()
