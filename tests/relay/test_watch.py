@@ -274,6 +274,19 @@ async def test_pings_and_pongs_are_no_messages(autojump_clock: MockClock) -> Non
         assert 60 <= watching.seconds <= 62
 
 
+# RFC 6455, 5.5.2: a ping "app" with the mask key of 5.7, and without; and a pong that nobody asked for.
+@pytest.mark.parametrize("upstream", ["rfc6455", "hixie-76", "hybi-06"])
+@pytest.mark.parametrize("sign", ["89 83 37fa213d 568a51", "8a 83 37fa213d 568a51"], ids=["ping", "pong"])
+async def test_a_ping_of_an_application_keeps_a_session(sign: str, upstream: str, autojump_clock: MockClock) -> None:
+    async with watched(Patience(idle=60), upstream=upstream) as watching:
+        for _ in range(5):
+            await trio.sleep(50)
+            await watching.session.at_client.send(bytes.fromhex(sign))
+        assert watching.ended is None
+        assert (await watching.end()).ending == Dismissal("no message for 60 s")
+        assert 310 <= watching.seconds <= 312
+
+
 @pytest.mark.parametrize("dialect", ["rfc6455", "hixie-76"])
 async def test_a_message_that_is_long_under_way_keeps_a_session(dialect: str, autojump_clock: MockClock) -> None:
     async with watched(Patience(idle=60), dialect, dialect) as watching:
@@ -327,7 +340,7 @@ async def test_a_bug_in_a_look_ends_its_own_session_and_no_other(autojump_clock:
 
     async with patiently() as stage:
         bad, good = stage.session(), Watched(stage, stage.session(), Patience(lifetime=100))
-        bad.client.translator = SimpleNamespace(messages=0, unfinished=broken, inside=broken)
+        bad.client.translator = SimpleNamespace(messages=0, signs=0, unfinished=broken, inside=broken)
         stage.nursery.start_soon(good.run)
         with pytest.raises(RuntimeError, match="a bug"):
             await stage.engine.relay(bad.client, bad.upstream, PINGING)

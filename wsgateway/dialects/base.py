@@ -115,6 +115,8 @@ class Translator(Protocol):
 
     messages: int
     """how many messages have gone through whole"""
+    signs: int
+    """how many pings and pongs have come, but for those of a keepalive (`wire.events.KEEPALIVE`)"""
 
     def feed(self, data: bytes) -> Step:
         """Takes any bytes from the source. `forward` must be sent, also from an ending; feed nothing after that."""

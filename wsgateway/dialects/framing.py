@@ -20,7 +20,7 @@ from wsgateway.dialects.frames import (
 )
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import ABNORMAL
-from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
+from wsgateway.wire.events import KEEPALIVE, Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, mask, rotate
 from wsgateway.wire.oddities import Oddities
 
@@ -199,13 +199,14 @@ class CoveredEncoder(FrameEncoder):
 class FrameWalker:
     """Passes frames on as they came, masks too, and looks at their heads only: limits hold before bytes leave."""
 
-    __slots__ = ("_kept", "_left", "_reader", "messages")
+    __slots__ = ("_kept", "_left", "_reader", "messages", "signs")
 
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
         self._kept = b""  # an unfinished head, or an unfinished control frame
         self._left = 0  # bytes of a data frame's payload still to come
         self.messages = 0
+        self.signs = 0
 
     def feed(self, data: bytes) -> Step:
         if not (self._kept or self._left or self._reader.whole(data) is None):
@@ -231,11 +232,11 @@ class FrameWalker:
                     self._kept = data[at:]
                     return Step(data[:at])
                 if reader.control:
-                    if reader.opcode is Close:
-                        payload = data[body:stop]
-                        close = reader.control_event(mask(payload, reader.key) if reader.key else payload)
-                        ending = close if isinstance(close, Close) else None
-                        return Step(data[:stop], ending=ending, close_bytes=stop - at)
+                    payload = data[body:stop]
+                    event = reader.control_event(mask(payload, reader.key) if reader.key else payload)
+                    if isinstance(event, Close):
+                        return Step(data[:stop], ending=event, close_bytes=stop - at)
+                    self.signs += event.data != KEEPALIVE
                 elif reader.final:
                     reader.kind = None
                     self.messages += stop <= have

@@ -19,7 +19,7 @@ from wsgateway.dialects.base import Limits, Side, Step, Translator
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.messages import MessageWriter
 from wsgateway.wire.binary import BinaryRule, Converter, from_text, to_text
-from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong
+from wsgateway.wire.events import KEEPALIVE, Close, Fragment, Kind, Ping, Pong
 from wsgateway.wire.utf8 import InvalidUtf8, Utf8Check, Utf8Repair
 
 # Members of an Enum are looked up in Python each time; these are needed for every message.
@@ -43,7 +43,7 @@ class EventTranslator:
 
     __slots__ = (
         "_binary", "_binary_becomes", "_decoder", "_encoder", "_owed", "_source_encoder", "_target", "_text",
-        "_text_becomes", "_whole", "_write_whole", "_writer", "messages",
+        "_text_becomes", "_whole", "_write_whole", "_writer", "messages", "signs",
     )  # fmt: skip
 
     def __init__(self, source: Side, target: Side, terms: Terms, mask_keys: Iterator[bytes]) -> None:
@@ -63,7 +63,7 @@ class EventTranslator:
         if reading is not None or target.joins:
             self._whole = _never_whole
         self._owed: int | None = 0
-        self.messages = 0
+        self.messages = self.signs = 0
 
     def feed(self, data: bytes) -> Step:
         text = self._whole(data)
@@ -98,10 +98,12 @@ class EventTranslator:
                 elif isinstance(event, Close):
                     ending, goodbye = event, self._goodbye(event)
                     forward.append(goodbye)
-                elif self._target.carries_ping:
-                    forward.append(self._encoder.send(event))
-                elif isinstance(event, Ping):
-                    asked = event  # the newest stands for all
+                else:
+                    self.signs += event.data != KEEPALIVE
+                    if self._target.carries_ping:
+                        forward.append(self._encoder.send(event))
+                    elif isinstance(event, Ping):
+                        asked = event  # the newest stands for all
         except ProtocolError as fault:
             ending = fault
             writer.drop()

@@ -5,7 +5,7 @@ has changed since the last look tells. So times are as coarse as the looks.
 
     a side is silent     it is asked by a ping, where its dialect has one; without an answer it is gone
     a side is stuck      its kernel acknowledges nothing of what it is sent: it is gone
-    a session is idle    no message has gone either way: both sides get a goodbye
+    a session is idle    no message has gone either way, and no ping of a side's own: both sides get a goodbye
     a session is old     as if it were idle
 """
 
@@ -16,9 +16,7 @@ from wsgateway.errors import ProtocolError
 from wsgateway.relay.closing import Dismissal
 from wsgateway.relay.endpoint import Ended, Endpoint
 from wsgateway.wire.closecodes import ABNORMAL
-from wsgateway.wire.events import Ping
-
-_PING = b"wsgateway"
+from wsgateway.wire.events import KEEPALIVE, Ping
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Patience:
     """How long each thing may last, in seconds; None: for ever."""
 
     idle: float | None = None
-    """without a message, either way"""
+    """without a message or a ping, either way; what a keepalive asks and answers does not count"""
     lifetime: float | None = None
     """altogether"""
     send: float | None = None
@@ -101,7 +99,7 @@ class _Look:
 class Watch:
     """Looks at one session."""
 
-    __slots__ = ("_began", "_client", "_messages", "_patience", "_said", "_upstream", "client")
+    __slots__ = ("_began", "_client", "_patience", "_said", "_signs", "_upstream", "client")
 
     def __init__(self, client: Endpoint, upstream: Endpoint, patience: Patience, now: float) -> None:
         self.client = client
@@ -109,27 +107,30 @@ class Watch:
         self._upstream = _Look(upstream, now)
         self._patience = patience
         self._began = self._said = now
-        self._messages = 0
+        self._signs = 0
 
     def look(self, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]) -> Ended | None:
         """Takes the time, in seconds of any clock; sends pings. Why the session is to end, if it is."""
         patience = self._patience
 
         def ping(endpoint: Endpoint) -> None:
-            send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(_PING)))
+            send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(KEEPALIVE)))
 
         for look in (self._client, self._upstream):
             advanced = look.advanced()
             fault = self._stuck(look, now, advanced) or self._silent(look, now, advanced, ping)
             if fault is not None:
                 return Ended(look.endpoint, fault)
-        messages = self._client.endpoint.translator.messages + self._upstream.endpoint.translator.messages
+        signs = sum(
+            look.endpoint.translator.messages + look.endpoint.translator.signs
+            for look in (self._client, self._upstream)
+        )
         # A message that stands still is none; of one in hixie nobody knows how much is missing.
         under_way = any(
             look.heard == now and look.endpoint.translator.unfinished() != 0 for look in (self._client, self._upstream)
         )
-        if messages != self._messages or under_way:
-            self._messages, self._said = messages, now
+        if signs != self._signs or under_way:
+            self._signs, self._said = signs, now
         if patience.idle is not None and now - self._said >= patience.idle:
             return Ended(None, Dismissal(f"no message for {patience.idle:g} s"))
         if patience.lifetime is not None and now - self._began >= patience.lifetime:

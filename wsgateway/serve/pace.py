@@ -26,11 +26,12 @@ class Paced:
         self.inside = translator.inside
         self.release = translator.release
         self.messages = translator.messages
+        self.signs = translator.signs
 
     def feed(self, data: bytes) -> Step:
         step = self._translator.feed(data)
         sent = self._translator.messages - self.messages
-        self.messages = self._translator.messages
+        self.messages, self.signs = self._translator.messages, self._translator.signs
         ahead = self._bucket.take(self._clock(), sent) if sent else 0.0
         if ahead and step.ending is None:
             step.ending = self._over(ahead)

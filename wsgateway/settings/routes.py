@@ -106,7 +106,9 @@ class TimeoutsSection(Section):
         default=_TIMEOUTS.connect_seconds, alias="connect", description="For an upstream to accept, a duration."
     )
     idle_seconds: DurationOrNone = Field(
-        default=_TIMEOUTS.idle_seconds, alias="idle", description="For either side to say anything, a duration or none."
+        default=_TIMEOUTS.idle_seconds,
+        alias="idle",
+        description="For either side to say anything, a ping too; a duration or none.",
     )
     close_seconds: Duration = Field(
         default=_TIMEOUTS.close_seconds, alias="close", description="For a peer to answer a Close, a duration."

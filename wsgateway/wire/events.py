@@ -6,6 +6,9 @@ Slotted dataclasses and not named tuples: a Ping and a Pong with the same payloa
 import enum
 from dataclasses import dataclass
 
+KEEPALIVE = b"wsgateway"
+"""what stands in pings of ours that only ask whether a peer is there, and so in the pongs that answer them"""
+
 
 class Role(enum.Enum):
     """The part that we play on a connection."""
