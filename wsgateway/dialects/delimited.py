@@ -234,7 +234,7 @@ class DelimitedEncoder:
     def whole(self, text: bytes) -> bytes:
         if 0xFF in text:
             raise ValueError("text with an FF byte")
-        return b"\x00" + text + b"\xff"
+        return b"".join((b"\x00", text, b"\xff"))
 
     def send(self, event: Event) -> bytes:
         """As any encoder. Raises ValueError for what the drafts cannot say, and for text with an FF byte: it would
@@ -247,7 +247,7 @@ class DelimitedEncoder:
             raise ValueError("text with an FF byte")
         start = b"" if self.inside else b"\x00"
         self.inside = not event.final
-        return start + event.data + (b"\xff" if event.final else b"")
+        return b"".join((start, event.data, b"\xff" if event.final else b""))
 
 
 def delimited_framing(name: str, closing_frame: bytes) -> Framing:

@@ -132,19 +132,21 @@ class MessageWriter:
                 cut -= 1
         if cut <= 0:
             return b""
-        self._held = bytearray(held[cut:])
+        self._held = bytes(held[cut:])
         self._taken = 0
         return self._encoder.send(Fragment(self._kind, bytes(held[:cut]), final=False))
 
     def _hold(self, data: bytes) -> None:
-        # One buffer: as many small objects would take many times the bytes.
-        if self._held:
-            assert isinstance(self._held, bytearray)
+        held = self._held
+        if not held:
+            self._held = data
+        elif isinstance(held, bytearray):
+            held += data
+        else:  # one buffer from here on: as many small objects would take many times the bytes
+            self._held = bytearray(held)
             self._held += data
-        elif data:
-            self._held = bytearray(data)
 
     def _take(self, data: bytes = b"") -> bytes:
         """Return what is held, and the data behind it. Nothing is held then."""
         held, self._held = self._held, b""
-        return bytes(held + data) if held else data
+        return b"".join((held, data)) if held else data
