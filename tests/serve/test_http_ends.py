@@ -4,6 +4,7 @@ import socket
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.net.certificates import Authority, authority
 from tests.openings import RFC6455
@@ -37,7 +38,7 @@ async def refused(gateway: Running, client: Peer, status: int, why: str) -> None
 
 
 @pytest.mark.parametrize("request_", [HTTP_GET, POST + b"hello", EXPECT])
-async def test_an_upstream_that_does_not_answer_is_504(request_: bytes) -> None:
+async def test_an_upstream_that_does_not_answer_is_504(request_: bytes, autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, request_)
         await behind.send(b"HTTP/1.1 200 OK\r\n")
@@ -45,14 +46,14 @@ async def test_an_upstream_that_does_not_answer_is_504(request_: bytes) -> None:
 
 
 @pytest.mark.parametrize("request_", [POST, POST + b"hell"])
-async def test_a_client_that_does_not_send_its_body_is_408(request_: bytes) -> None:
+async def test_a_client_that_does_not_send_its_body_is_408(request_: bytes, autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, request_)
         await refused(gateway, client, 408, "nothing more of the request's body for 0.2 s")
         assert await behind.rest() == request_.partition(b"\r\n\r\n")[2]
 
 
-async def test_an_upstream_that_does_not_read_is_504() -> None:
+async def test_an_upstream_that_does_not_read_is_504(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         client, _, _ = await passed(upstream, gateway, ENDLESS)
         gateway.nursery.start_soon(pour, client)
@@ -68,7 +69,7 @@ async def pour(peer: Peer) -> None:
         return
 
 
-async def test_a_client_that_does_not_read_is_left() -> None:
+async def test_a_client_that_does_not_read_is_left(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         _, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(head_of("HTTP/1.1 200 OK", f"Content-Length: {1 << 40}"))
@@ -77,7 +78,7 @@ async def test_a_client_that_does_not_read_is_left() -> None:
         assert line["why"] == "the client takes nothing of its answer for 0.2 s"
 
 
-async def test_an_answer_that_stops_stays_unfinished() -> None:
+async def test_an_answer_that_stops_stays_unfinished(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(head_of("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + b"5\r\nhello\r\n")
@@ -97,10 +98,12 @@ MOVES: dict[str, tuple[bytes, list[bytes], list[bytes]]] = {
 
 
 @pytest.mark.parametrize(("request_", "up", "down"), MOVES.values(), ids=MOVES)
-async def test_whatever_moves_has_time(request_: bytes, up: list[bytes], down: list[bytes]) -> None:
+async def test_whatever_moves_has_time(
+    request_: bytes, up: list[bytes], down: list[bytes], autojump_clock: MockClock
+) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="send: 500ms, response: 500ms") as gateway:
         client, behind, _ = await passed(upstream, gateway, request_)
-        # Slow on purpose: each is in time, and all of it takes longer than is allowed for nothing.
+        # Each is in time, and all of it takes longer than is allowed for nothing.
         for peer, pieces in (client, up), (behind, down):
             for piece in pieces:
                 await trio.sleep(0.2)
@@ -111,7 +114,7 @@ async def test_whatever_moves_has_time(request_: bytes, up: list[bytes], down: l
 # -- connections that wait ---------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_asks_for_nothing_more_is_closed_without_a_word() -> None:
+async def test_a_client_that_asks_for_nothing_more_is_closed_without_a_word(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="handshake: 200ms") as gateway:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         assert await client.rest() == b"ok"
@@ -119,7 +122,7 @@ async def test_a_client_that_asks_for_nothing_more_is_closed_without_a_word() ->
         assert line["why"] == "without another request within 0.2 s"
 
 
-async def test_half_a_request_behind_another_is_408() -> None:
+async def test_half_a_request_behind_another_is_408(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="handshake: 200ms") as gateway:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         await client.exactly(2)
@@ -128,7 +131,7 @@ async def test_half_a_request_behind_another_is_408() -> None:
         await gateway.lines.line("refused", status=408, level="info", why="no whole request within 0.2 s")
 
 
-async def test_each_request_has_all_of_the_time_for_its_head() -> None:
+async def test_each_request_has_all_of_the_time_for_its_head(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="handshake: 500ms") as gateway:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         await client.exactly(2)
@@ -141,7 +144,7 @@ async def test_each_request_has_all_of_the_time_for_its_head() -> None:
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
 
 
-async def test_a_client_that_is_reset_between_requests_is_no_fault() -> None:
+async def test_a_client_that_is_reset_between_requests_is_no_fault(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         await client.exactly(2)
