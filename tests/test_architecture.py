@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "wire", "dialects", "relay.translate", "relay.closing", "relay.endpoint", "relay.engine",
         "relay.watch", "net", "settings", "observe", "policy", "upstream",
     },
-    "run": {"errors", "relay.closing", "settings", "observe", "serve"},
+    "run": {"wsgateway", "errors", "dialects", "relay.closing", "settings", "observe", "serve"},
     "probe": {"errors", "wire", "dialects", "net", "upstream"},
     "demo": {"errors", "wire", "dialects", "net", "settings", "observe", "serve", "run", "probe"},
     "options": {"settings"},

@@ -11,7 +11,7 @@ import trio
 
 from tests.support import Lines, configuration
 from wsgateway.run.control import Control
-from wsgateway.run.crew import Crew, Job
+from wsgateway.run.crew import Crew, Job, Made
 from wsgateway.run.listening import Listening
 from wsgateway.run.process import WorkerProcess
 from wsgateway.settings.load import Source
@@ -119,7 +119,7 @@ class Hands:
 
 def job(workers: int = 1, text: str = "") -> Job:
     source = Source("gateway.yaml", text or configuration(9), "/")
-    return Job(source, replace(source.settings(), workers=workers), Listening({}))
+    return Job(Made(source, replace(source.settings(), workers=workers)), Listening({}))
 
 
 @asynccontextmanager

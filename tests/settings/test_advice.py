@@ -85,3 +85,17 @@ routes: [{match: {path: {prefix: /}}, upstream: echo, dialects: [rfc6455]}]
         "listeners[1] listener-2: profile legacy lets TLS 1.0 and broken ciphers in;"
         " keep it to a listener of its own, for devices that know nothing newer"
     ]
+
+
+@pytest.mark.parametrize(
+    ("routes", "places"),
+    [
+        (3, "routes[0] route-1, routes[1] route-2, routes[2] route-3"),
+        (4, "routes[0] route-1, routes[1] route-2, routes[2] route-3 and 1 more (4 in all)"),
+        (2000, "routes[0] route-1, routes[1] route-2, routes[2] route-3 and 1997 more (2000 in all)"),
+    ],
+)
+def test_what_is_true_of_many_is_told_once_with_the_first_of_them(routes: int, places: str) -> None:
+    text = f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n" + "- {match: {path: {prefix: /}}, upstream: echo}\n" * routes
+    [sentence] = advice(parse(text, "f.yaml"))
+    assert sentence.startswith(f"{places}: hixie-75 and hixie-76 from any origin; ")

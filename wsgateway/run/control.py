@@ -1,7 +1,8 @@
 """What the processes of a gateway say to each other: messages of JSON over a Unix stream, sockets in their train.
 
 A message is its length and its number of sockets, 4 bytes each, and then an object of JSON in UTF-8. The sockets
-travel with the first bytes of it, as many at a time as the kernel takes (SCM_MAX_FD, 253).
+travel with the first bytes of it, as many at a time as the kernel takes (SCM_MAX_FD, 253). Bytes may follow the object,
+which says then how many (`attached`).
 
     supervisor -> worker       do: serve, reload (with a configuration and sockets), drain, stay, end, report
     worker -> supervisor       is: up, serving, refused (with why), report (with age and status), told to end
@@ -30,10 +31,11 @@ READ_BYTES = 65536
 
 
 class Message(NamedTuple):
-    """What was said, and the sockets that came with it."""
+    """What was said, and the sockets and bytes that came with it."""
 
     said: dict[str, Any]
     sockets: list[socket.socket]
+    attached: bytes = b""
 
 
 class Control:
@@ -47,10 +49,10 @@ class Control:
         self._received = bytearray()
         self._fds: deque[int] = deque()
 
-    async def send(self, said: dict[str, Any], sockets: Sequence[socket.socket] = ()) -> None:
+    async def send(self, said: dict[str, Any], sockets: Sequence[socket.socket] = (), attached: bytes = b"") -> None:
         """Says it. Raises OSError if the other end has gone."""
-        body = json.dumps(said).encode()
-        data = memoryview(_HEAD.pack(len(body), len(sockets)) + body)
+        body = json.dumps(said | {"attached": len(attached)} if attached else said).encode()
+        data = memoryview(_HEAD.pack(len(body), len(sockets)) + body + attached)
         fds = [sock.fileno() for sock in sockets]
         async with self._turn:
             while fds or data:
@@ -70,12 +72,17 @@ class Control:
         body = None if length > MOST_BYTES else await self._exactly(length)
         if body is None:
             return None
+        said = json.loads(body)
+        size = said.get("attached", 0)
+        attached = None if size > MOST_BYTES else await self._exactly(size)
+        if attached is None:
+            return None
         fds = [self._fds.popleft() for _ in range(min(count, len(self._fds)))]
         if len(fds) < count:  # the kernel has passed on as many as there was room for
             for fd in fds:
                 os.close(fd)
             raise OSError(errno.EMFILE, f"{os.strerror(errno.EMFILE)}: {len(fds)} of {count} sockets have come")
-        return Message(json.loads(body), [socket.socket(fileno=fd) for fd in fds])
+        return Message(said, [socket.socket(fileno=fd) for fd in fds], attached)
 
     async def _exactly(self, count: int) -> bytes | None:
         while len(self._received) < count:

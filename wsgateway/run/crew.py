@@ -11,6 +11,7 @@ from wsgateway.errors import WsgatewayError
 from wsgateway.observe.log import Log
 from wsgateway.observe.metrics import rising
 from wsgateway.observe.status import Status, merged
+from wsgateway.run.finished import VERSION
 from wsgateway.run.listening import Listening
 from wsgateway.run.post import Post, State
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
@@ -35,14 +36,28 @@ class StartError(WsgatewayError):
 
 
 @dataclass(frozen=True)
-class Job:
-    """What workers serve."""
+class Made:
+    """What was made of a configuration when it was read."""
 
     source: Source
     settings: Settings
-    listening: Listening
     certificates: tuple[Known, ...] = ()
-    """which the settings name, as they were when this was made"""
+    """which the settings name, as they were then"""
+    packed: bytes = b""
+    """the settings, for workers that run the same code; empty: they read the text again"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What workers serve."""
+
+    made: Made
+    listening: Listening
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.made.settings
 
     @property
     def workers(self) -> int:
@@ -55,13 +70,15 @@ class Job:
         return Order(
             {
                 "do": do,
-                "file": self.source.file,
-                "text": self.source.text,
-                "directory": self.source.directory,
+                "file": self.made.source.file,
+                "text": self.made.source.text,
+                "directory": self.made.source.directory,
+                "version": VERSION,
                 "workers": self.workers,
                 "sockets": told,
             },
             tuple(sockets),
+            self.made.packed,
         )
 
 

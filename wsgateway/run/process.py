@@ -28,10 +28,11 @@ KILL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is told, and the sockets that go with it."""
+    """What a worker is told, and the sockets and bytes that go with it."""
 
     said: dict[str, Any]
     sockets: tuple[socket.socket, ...] = ()
+    attached: bytes = b""
 
 
 class Process(Protocol):
@@ -145,7 +146,7 @@ class WorkerProcess:
     async def tell(self, order: Order) -> bool:
         """Gives an order. Whether it can have heard it."""
         try:
-            await self._control.send(order.said, order.sockets)
+            await self._control.send(order.said, order.sockets, order.attached)
         except OSError:
             return False
         return True

@@ -15,7 +15,7 @@ from wsgateway.errors import Problem, SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.relay.closing import Dismissal
 from wsgateway.run.sockets import Sockets, close, shares
-from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.gateway import Gateway, TlsContexts
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.model import Settings
@@ -58,12 +58,13 @@ class Service:
         finally:
             close(self._sockets)
 
-    def reload(self, settings: Settings, sockets: Sockets) -> None:
+    def reload(self, settings: Settings, sockets: Sockets, contexts: TlsContexts | None = None) -> None:
         """Has all that begins from now on be as the settings say; sessions go on as they began.
 
         Takes the sockets of all addresses, those that it has already, too; the others that it has are closed. Raises
         SettingsError, for a certificate that cannot be had or a socket that is missing; then nothing has changed, and
-        the new sockets are the caller's.
+        the new sockets are the caller's. `contexts` is what TLS is made of, if the caller has made that beside the
+        relay.
         """
         if self._drain.is_set():
             raise SettingsError([Problem("reload", 0, 0, "this process ends, and takes no new settings")])
@@ -72,7 +73,7 @@ class Service:
         if missing:
             raise SettingsError(missing)
         before = self._gateway.settings
-        self._gateway.take(settings)
+        self._gateway.take(settings, contexts)
         self._listen(settings, sockets)
         self._gateway.log.debug("reloaded", **differences(before, settings), routes=len(settings.routes))
 

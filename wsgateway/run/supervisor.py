@@ -19,7 +19,8 @@ from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence
 from wsgateway.run.certificates import told, warn_daily, warn_of_certificates
 from wsgateway.run.control_server import ControlServer
-from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, StartError
+from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, Made, StartError
+from wsgateway.run.finished import packed
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
 from wsgateway.run.loaded import Loaded
@@ -72,23 +73,29 @@ class Supervisor:
         self._waiting: set[trio.Event] = set()  # of those who have asked for a change
         self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[object]]](_CHANGES)
 
+    def _made(self) -> Made:
+        """Read the configuration as it is now. With thousands of routes this takes seconds, so that a thread may do it.
+        Raise SettingsError for what cannot be used."""
+        source = self._read()
+        settings = source.settings(read_files=True)
+        return Made(source, settings, known(settings), packed(settings))
+
     async def run(self) -> None:
         """Serve until a signal ends it. Raise BrokenFileError for a configuration that cannot be used, and
         SettingsError, StartError or SuccessionError if it cannot begin in another way, or cannot go on."""
         try:
-            source = self._read()
-            settings = source.settings(read_files=True)
+            made = self._made()
         except SettingsError as error:
             raise BrokenFileError(error.problems) from None
-        self._loaded = Loaded(source, self._now)
+        self._loaded = Loaded(made.source, self._now)
         predecessor = await Predecessor.find()
-        self._log = self._make_log(settings.logging)
+        self._log = self._make_log(made.settings.logging)
         self._manager = Manager(self._log)
         self._limit = raise_limit()
         there = _passed_by_systemd() if predecessor is None else predecessor.listening
         there.owns_files = predecessor is None
         try:
-            self._job = Job(source, settings, there.fitted(settings), known(settings))
+            self._job = Job(made, there.fitted(made.settings))
         except SettingsError:
             there.close()
             raise
@@ -130,7 +137,7 @@ class Supervisor:
         self._manager.tell("READY=1")
         self._nursery.start_soon(self._watch_workers)
         self._nursery.start_soon(self._change)
-        self._nursery.start_soon(warn_daily, lambda: self._job.certificates, self._log, self._now)
+        self._nursery.start_soon(warn_daily, lambda: self._job.made.certificates, self._log, self._now)
 
     def _tell_listening(self, job: Job, before: Listening) -> None:
         """Logs where it listens that it did not before."""
@@ -142,7 +149,7 @@ class Supervisor:
     def _tell_of(self, job: Job) -> None:
         for sentence_ in advice(job.settings):
             self._log.warning("advice", why=Whole(sentence_))
-        warn_of_certificates(job.certificates, self._log, self._now())
+        warn_of_certificates(job.made.certificates, self._log, self._now())
         warn_of_few(share(job.settings, job.workers), self._limit, self._log)
 
     # -- signals ---------------------------------------------------------------------------------------------------
@@ -229,9 +236,8 @@ class Supervisor:
         self._manager.tell(reloading())
         old = self._job
         try:
-            source = self._read()
-            settings = source.settings(read_files=True)
-            new = Job(source, settings, old.listening.fitted(settings), known(settings))
+            made = await trio.to_thread.run_sync(self._made, abandon_on_cancel=True)
+            new = Job(made, old.listening.fitted(made.settings))
             await self._take(new)
         except (SettingsError, StartError) as error:
             why = str(error).splitlines()
@@ -240,10 +246,10 @@ class Supervisor:
             self._loaded.refused(why)
             answer = Answer(ok=False, findings=why)
         else:
-            self._loaded.serves(source)
-            facts: dict[str, Fact] = {"file": source.file, "sha256": self._loaded.sha256}
-            facts |= {"routes": len(settings.routes), "workers": new.workers}
-            findings = [*advice(settings), *warnings(new.certificates, self._now())]
+            self._loaded.serves(made.source)
+            facts: dict[str, Fact] = {"file": made.source.file, "sha256": self._loaded.sha256}
+            facts |= {"routes": len(made.settings.routes), "workers": new.workers}
+            findings = [*advice(made.settings), *warnings(made.certificates, self._now())]
             answer = Answer(ok=True, findings=findings, facts=facts)
         self._manager.tell("READY=1")
         return answer
@@ -334,7 +340,7 @@ class Supervisor:
         return {
             **status,
             "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}]),
-            "certificates": list(told(self._job.certificates)),
+            "certificates": list(told(self._job.made.certificates)),
         }
 
 

@@ -14,9 +14,11 @@ from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import Writer
 from wsgateway.run.control import Control, Message
+from wsgateway.run.finished import VERSION, unpacked
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
+from wsgateway.serve.gateway import tls_contexts
 from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings
 
@@ -51,16 +53,16 @@ class Worker:
             order = await self._control.receive()
             if order is None:
                 return 0
-            settings, listening = _configuration(order)
+            settings, self._listening = await _configuration(order)
             log = make_log(settings.logging, self._writer)
-            service = Service(settings, log, listening.shared())
+            service = Service(settings, log, self._listening.shared())
         except (SettingsError, OSError) as error:
             await self._say(is_="refused", why=str(error))
             return 1
         async with trio.open_nursery() as nursery:
             with trio.open_signal_receiver(*_END) as signals:
                 nursery.start_soon(self._serve, service, nursery.cancel_scope)
-                nursery.start_soon(self._obey, service, listening, nursery.cancel_scope)
+                nursery.start_soon(self._obey, service, nursery.cancel_scope)
                 async for _ in signals:
                     nursery.start_soon(self._ask_whether_to_end, service)
         return 0
@@ -82,22 +84,23 @@ class Worker:
                 await self._report(service)
             everything.cancel()
 
-    async def _obey(self, service: Service, listening: Listening, everything: trio.CancelScope) -> None:
+    async def _obey(self, service: Service, everything: trio.CancelScope) -> None:
         await self._say(is_="serving")
-        while (order := await self._order()) is not None:
-            match order.said["do"]:
-                case "report":
-                    await self._report(service)
-                case "reload":
-                    listening = await self._reload(service, listening, order)
-                case "stay":
-                    self._word.set()
-                case "drain":
-                    self._word.set()
-                    service.drain(order.said["others_accept"])
-                case "end":
-                    everything.cancel()
-        service.drain()
+        async with trio.open_nursery() as changes:
+            while (order := await self._order()) is not None:
+                match order.said["do"]:
+                    case "report":
+                        await self._report(service)
+                    case "reload":  # meanwhile it still says how it is
+                        changes.start_soon(self._reload, service, order)
+                    case "stay":
+                        self._word.set()
+                    case "drain":
+                        self._word.set()
+                        service.drain(order.said["others_accept"])
+                    case "end":
+                        everything.cancel()
+            service.drain()
 
     async def _order(self) -> Message | None:
         while True:
@@ -106,19 +109,20 @@ class Worker:
             except OSError as error:
                 await self._say(is_="refused", why=str(error))
 
-    async def _reload(self, service: Service, listening: Listening, order: Message) -> Listening:
-        """Takes the new configuration, and closes what listened for the old one; or says why not."""
+    async def _reload(self, service: Service, order: Message) -> None:
+        """Take the new configuration, and close what listened for the old one; or say why not."""
         try:
-            settings, new = _configuration(order)
-            new = new.known_from(listening)
-            service.reload(settings, new.shared())
+            settings, new = await _configuration(order)
+            contexts = await trio.to_thread.run_sync(tls_contexts, settings, abandon_on_cancel=True)
+            new = new.known_from(self._listening)
+            service.reload(settings, new.shared(), contexts)
         except (SettingsError, OSError) as error:
             for sock in order.sockets:
                 sock.close()
             await self._say(is_="refused", why=str(error))
-            return listening
-        await self._say(is_="serving")
-        return new
+        else:
+            self._listening = new
+            await self._say(is_="serving")
 
     async def _report(self, service: Service) -> None:
         age = trio.current_time() - service.beat()
@@ -132,9 +136,15 @@ class Worker:
             return
 
 
-def _configuration(order: Message) -> tuple[Settings, Listening]:
-    source = Source(order.said["file"], order.said["text"], order.said["directory"])
-    settings = within(share(source.settings(read_files=True), order.said["workers"]), raise_limit())
+async def _configuration(order: Message) -> tuple[Settings, Listening]:
+    """Return what an order tells. What takes long is done beside the relay: in portions, or by a thread. Raise
+    SettingsError for what cannot be had."""
+    if order.attached and order.said["version"] == VERSION:
+        whole = await unpacked(order.attached)
+    else:
+        source = Source(order.said["file"], order.said["text"], order.said["directory"])
+        whole = await trio.to_thread.run_sync(source.settings, True, abandon_on_cancel=True)
+    settings = within(share(whole, order.said["workers"]), raise_limit())
     return settings, Listening.of(order.said["sockets"], order.sockets)
 
 

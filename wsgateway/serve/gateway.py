@@ -22,6 +22,9 @@ from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.tls import Contexts, client_contexts
 from wsgateway.wire.masking import mask_keys
 
+TlsContexts = tuple[dict[str, ssl.SSLContext | None], Contexts]
+"""what TLS connections are made of: by listener, and for targets"""
+
 # Who has just connected is about to ask: a drain waits so long for the request of a client, from when it came.
 ASKING_SECONDS = 0.5
 # Clients beyond a limit that have their answer, and are given time to read it and to leave. Who came first of them has
@@ -90,9 +93,10 @@ class Gateway:
         self.pools = Pools(self.log)
         self.take(self.settings)
 
-    def take(self, settings: Settings) -> None:
-        """Has everything that begins from now on use these settings. Raises SettingsError; nothing has changed then."""
-        contexts, for_targets = _contexts(settings)
+    def take(self, settings: Settings, made: TlsContexts | None = None) -> None:
+        """Has everything that begins from now on use these settings, and what TLS is made of, if the caller has made
+        that already. Raises SettingsError; nothing has changed then."""
+        contexts, for_targets = tls_contexts(settings) if made is None else made
         self.settings = settings
         self.engine.holding.most_bytes = settings.join_memory_bytes
         self.pools.update(settings.upstreams.values(), for_targets)
@@ -149,7 +153,7 @@ def stops() -> HandshakeError:
     return HandshakeError("the gateway stops", 503, _RETRY, kind="draining")
 
 
-def _contexts(settings: Settings) -> tuple[dict[str, ssl.SSLContext | None], Contexts]:
+def tls_contexts(settings: Settings) -> TlsContexts:
     """Reads all certificates, and returns what TLS connections are made of: by listener, and for targets.
 
     Raises SettingsError for a file that cannot be read, or is not what it should be.

@@ -5,38 +5,65 @@ from collections.abc import Iterator
 from wsgateway.settings.model import Settings
 from wsgateway.settings.pooling import TargetTls
 
+# Of places for which the same is true; with thousands of routes nobody reads more.
+PLACES_SHOWN = 3
+
+Advice = tuple[str, str]
+"""a place, and what should be thought about there"""
+
 
 def advice(settings: Settings) -> Iterator[str]:
-    """Sentences for people, in the order of the file."""
-    yield from settings.outdated
+    """Yield sentences for people, in the order of the file: each once, with the first places and how many there are."""
+    places: dict[str, list[str]] = {}
+    for place, sentence in _every(settings):
+        places.setdefault(sentence, []).append(place)
+    for sentence, several in places.items():
+        yield f"{_places(several)}: {sentence}"
+
+
+def _places(several: list[str]) -> str:
+    more = len(several) - PLACES_SHOWN
+    told = ", ".join(several[:PLACES_SHOWN])
+    return f"{told} and {more} more ({len(several)} in all)" if more > 0 else told
+
+
+def _every(settings: Settings) -> Iterator[Advice]:
+    for each in settings.outdated:
+        place, _, sentence = each.rpartition(": ")
+        yield place, sentence
     for number, listener in enumerate(settings.listeners):
         if listener.tls is not None and listener.tls.profile == "legacy":
             yield (
-                f"listeners[{number}] {listener.name}: profile legacy lets TLS 1.0 and broken ciphers in;"
-                " keep it to a listener of its own, for devices that know nothing newer"
+                f"listeners[{number}] {listener.name}",
+                "profile legacy lets TLS 1.0 and broken ciphers in; keep it to a listener of its own, for devices that"
+                " know nothing newer",
             )
     for name, upstream in settings.upstreams.items():
         for number, target in enumerate(upstream.targets):
             yield from _of_target(f"upstreams.{name}.targets[{number}] {target.url}", target.tls)
     for number, route in enumerate(settings.routes):
+        place = f"routes[{number}] {route.name}"
         if route.upstream is not None and route.origins.opaque == "allow" and "*" not in route.origins.allow:
             yield (
-                f"routes[{number}] {route.name}: origins.opaque lets every page in, whatever origins.allow names, since"
-                " any page can make a sandboxed frame, whose Origin is null"
+                place,
+                "origins.opaque lets every page in, whatever origins.allow names, since any page can make a sandboxed"
+                " frame, whose Origin is null",
             )
         unmasked = [each.name for each in route.dialects if each.framing.delimits_text]
         if route.upstream is not None and unmasked and "*" in route.origins.allow:
             yield (
-                f"routes[{number}] {route.name}: {' and '.join(unmasked)} from any origin; a page anywhere can use"
-                " them, and their handshake proves little: name your pages in origins.allow"
+                place,
+                f"{' and '.join(unmasked)} from any origin; a page anywhere can use them, and their handshake proves"
+                " little: name your pages in origins.allow",
             )
 
 
-def _of_target(place: str, tls: TargetTls) -> Iterator[str]:
+def _of_target(place: str, tls: TargetTls) -> Iterator[Advice]:
     if tls.profile == "legacy" and not tls.pins:
         yield (
-            f"{place}: profile legacy takes TLS 1.0 and weak signatures, which can be forged; pin the key of the"
-            " target, as 'wsgateway probe' prints it"
+            place,
+            "profile legacy takes TLS 1.0 and weak signatures, which can be forged; pin the key of the target, as"
+            " 'wsgateway probe' prints it",
         )
     if tls.pins and tls.ca is not None:
-        yield f"{place}: beside pin nobody asks who has signed the certificate; leave ca out"
+        yield place, "beside pin nobody asks who has signed the certificate; leave ca out"

@@ -1,0 +1,78 @@
+"""A reload is made beside the relay: a worker goes on while it takes settings, whichever way it gets them."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from tests.support import configuration
+from wsgateway.run.finished import VERSION, packed
+from wsgateway.run.listening import Listening
+from wsgateway.run.process import Order, WorkerProcess
+from wsgateway.settings.load import Source, parse
+
+from .gateways import supervised, whole
+
+PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def order(do: str, text: str, listening: Listening, **more: Any) -> Order:
+    """An order with these settings finished, and `text` for who cannot read them."""
+    settings = parse(configuration(9), "f.yaml")
+    told, sockets = listening.told(settings)
+    said = {"do": do, "file": "f.yaml", "text": text, "directory": "/", "workers": 1, "sockets": told}
+    return Order({**said, "version": VERSION, **more}, tuple(sockets), packed(settings))
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "answer"),
+    [
+        (VERSION, "this is not read", "serving"),
+        ("0.0 other", configuration(9), "serving"),
+        ("0.0 other", "version: 2\n", "refused"),
+    ],
+)
+async def test_a_worker_takes_finished_settings_of_its_own_code_and_else_the_text(
+    version: str, text: str, answer: str
+) -> None:
+    listening = Listening({}).fitted(parse(configuration(9), "f.yaml"))
+    worker = await WorkerProcess.start(1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.listen)
+        assert await worker.answer() == {"is": "up"}
+        found = await worker.ask(order("serve", text, listening, version=version))
+        assert found is not None
+        assert found["is"] == answer
+        if answer == "serving":
+            again = await worker.ask(order("reload", text, listening, version=version))
+            assert again == {"is": "serving"}
+        nursery.cancel_scope.cancel()
+    listening.close()
+
+
+async def test_the_supervisor_goes_on_while_a_file_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A file on a disk that does not answer: the reload waits, and the admin pages do not.
+    begun, go_on = threading.Event(), threading.Event()
+    async with supervised(file, whole(9)) as gateway:
+        settings = Source.settings
+
+        def slow(self: Source, read_files: bool = False) -> Any:
+            begun.set()
+            go_on.wait()
+            return settings(self, read_files)
+
+        monkeypatch.setattr(Source, "settings", slow)
+        gateway.signal(signal.SIGHUP)
+        await trio.to_thread.run_sync(begun.wait)
+        assert await gateway.ask("/health/ready") == (200, b"ready\n")
+        assert not gateway.count("reloaded")
+        go_on.set()
+        await gateway.lines.line("reloaded")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.yaml"
