@@ -85,6 +85,8 @@ ANSWERS: dict[str, tuple[ActiveCheck, Answer, str | None]] = {
     "http 204": (HTTP, saying("HTTP/1.1 204 No Content"), None),
     "http 302": (HTTP, saying("HTTP/1.1 302 Found", "Location: /x"), None),
     "http 103, 200": (HTTP, saying("HTTP/1.1 103 X", "", "HTTP/1.1 200 OK"), None),
+    "http 399": (HTTP, saying("HTTP/1.1 399 X"), None),
+    "http 400": (HTTP, saying("HTTP/1.1 400 X"), "answered 400 to a check"),
     "http 404": (HTTP, saying("HTTP/1.1 404 Not Found"), "answered 404 to a check"),
     "http 503": (HTTP, saying("HTTP/1.1 503 Busy"), "answered 503 to a check"),
     "http garbage": (HTTP, saying("220 smtp"), "wrong answer to a check: malformed response"),

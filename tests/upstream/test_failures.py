@@ -145,6 +145,8 @@ WRONG = {
         "wrong handshake: extensions 'x-webkit-deflate-frame', which nobody offered",
     ),
     "200": (saying(head_of("HTTP/1.1 200 OK", "Content-Length: 0")), "answered 200 to a WebSocket handshake"),
+    "299": (saying(head_of("HTTP/1.1 299 X", "Content-Length: 0")), "answered 299 to a WebSocket handshake"),
+    "600": (saying(head_of("HTTP/1.1 600 X", "Content-Length: 0")), "answered 600 to a WebSocket handshake"),
     "204": (saying(head_of("HTTP/1.1 204 No Content")), "answered 204 to a WebSocket handshake"),
     "garbage": (saying(b"220 smtp.example.com ESMTP\r\n\r\n"), "wrong handshake: malformed response"),
     "bytes": (saying(b"\x15\x03\x01\x00\x02\x02\x16\r\n\r\n"), "wrong handshake: malformed response"),

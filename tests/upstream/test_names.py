@@ -22,6 +22,10 @@ from .blocking import Blocking, blocking, clock
 __all__ = ["clock"]
 
 
+def test_the_bounds_are_those_that_are_documented() -> None:
+    assert (MOST_THREADS, HUNG_THREADS, HUNG_SECONDS, MOST_HUNG) == (256, 8, 5.0, 4096)
+
+
 async def test_a_hundred_names_that_hang_delay_no_good_one(clock: MockClock) -> None:
     with blocking() as resolver:
         names = Names(resolver)

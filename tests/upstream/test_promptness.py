@@ -164,3 +164,25 @@ async def test_a_name_that_comes_back_is_used_at_once_by_who_waits_and_told(auto
         assert lease.place.name == "192.0.2.8:80"
         assert trio.current_time() - begun == pytest.approx(30)
         pool.close()
+
+
+async def test_a_resolver_that_is_silent_is_told_after_ten_seconds_and_asked_again_a_second_later(
+    autojump_clock: MockClock,
+) -> None:
+    lines, asked = Lines(), []
+
+    async def silent(target: Target) -> list[Found]:
+        asked.append(trio.current_time())
+        await trio.sleep_forever()
+        raise AssertionError
+
+    begun = trio.current_time()
+    pool = Pool(Settings("chat", (NAMED,)), lines.log(), silent)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        line = await lines.line("name not resolved")
+        assert trio.current_time() - begun == pytest.approx(10)
+        assert line["why"] == "the resolver is silent"
+        await trio.sleep(1 + 10 + 2.5)
+        pool.close()
+    assert [each - begun for each in asked] == pytest.approx([0, 11, 23])

@@ -67,6 +67,8 @@ REFUSALS = {
         b"Later.\n",
     ),
     "not modified": (head_of("HTTP/1.1 304 Not Modified", 'ETag: "a"'), "304 Not Modified", {"etag": '"a"'}, b""),
+    "the first of them": (head_of("HTTP/1.1 300 X", "Content-Length: 1") + b"x", "300 X", {}, b"x"),
+    "the last of them": (head_of("HTTP/1.1 599 X", "Content-Length: 1") + b"x", "599 X", {}, b"x"),
     "many bytes": (
         head_of("HTTP/1.1 500 Internal Server Error", "Content-Length: 1000000") + b"0123456789" * 100000,
         "500 Internal Server Error",

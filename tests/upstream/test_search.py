@@ -1,11 +1,13 @@
 """A client's way to a server over a name of several addresses: which of them are tried, and what is counted."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.support import Lines, Upstream
 from wsgateway.errors import UpstreamError
@@ -25,7 +27,7 @@ REFUSES = "127.0.0.3"
 async def named(*hosts: str, port: int, target: Target | None = None) -> AsyncIterator[Pool]:
     """A pool of one name that leads to these addresses. Nobody is asked whether it can serve."""
     target = replace(target or Target("chat.internal", 80, "ws://chat.internal"), port=port)
-    pool = Pool(Settings("chat", (target,), attempts=1), Lines().log(), Resolver(*hosts))
+    pool = Pool(Settings("chat", (target,), attempts=5), Lines().log(), Resolver(*hosts))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         await pool.settled(10)
@@ -88,8 +90,34 @@ async def test_all_addresses_that_refuse_are_named_and_counted_once() -> None:
         ) as caught:
             await search.reach(lease, 10, b"")
         search.failed(lease, caught.value)
+        assert search.left == 0
+        assert search.take() is None
         assert lease.place is pool.places[0]
         assert [place.failures for place in pool.places] == [1, 1]
+
+
+async def test_another_address_has_its_start_a_quarter_of_a_second_later(autojump_clock: MockClock) -> None:
+    # RFC 8305, 8. Linux takes one connection more than the backlog, and then lets all others wait.
+    async with Upstream() as upstream:
+        with socket.socket() as full, socket.socket() as one:
+            full.bind(("127.0.0.2", upstream.port))
+            full.listen(0)
+            one.connect(full.getsockname())
+            async with named("127.0.0.2", "127.0.0.1", port=upstream.port) as pool:
+                search, begun = Search(pool, None), trio.current_time()
+                lease = first(search)
+                with await search.reach(lease, 10, b""):
+                    assert trio.current_time() - begun == pytest.approx(0.25)
+                    assert lease.place is pool.places[1]
+                    slow = "slower to accept than another address of its name"
+                    assert [place.last_failure for place in pool.places] == [slow, None]
+
+
+async def test_another_address_has_its_start_at_once_when_the_first_refuses(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, named(REFUSES, "127.0.0.1", port=upstream.port) as pool:
+        search, begun = Search(pool, None), trio.current_time()
+        with await search.reach(first(search), 10, b""):
+            assert trio.current_time() == begun
 
 
 # What may be with the other address, and whether it is tried.
