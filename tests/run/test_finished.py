@@ -1,5 +1,6 @@
 """Settings on their way to workers: what arrives is what was sent, and work goes on while it does."""
 
+import gc
 import re
 import subprocess
 import sys
@@ -57,6 +58,34 @@ async def test_others_work_while_routes_are_unpacked() -> None:
         await unpacked(data)
         nursery.cancel_scope.cancel()
     assert turns >= 5
+
+
+async def test_the_garbage_collector_does_not_look_through_what_is_unpacked() -> None:
+    # It would stop all sessions for as long as that takes.
+    data = packed(many(10 * ROUTES_AT_ONCE))
+    passes: list[int] = []
+
+    def count(phase: str, info: dict[str, int]) -> None:
+        passes.append(info["generation"])
+
+    before = gc.get_threshold()
+    gc.set_threshold(50, 1, 1)
+    gc.callbacks.append(count)
+    try:
+        settings = await unpacked(data)
+        young = [each for generation in (0, 1) for each in gc.get_objects(generation)]
+        assert not passes
+        assert gc.isenabled()
+        assert not any(each is settings.routes[0] for each in young)
+    finally:
+        gc.callbacks.remove(count)
+        gc.set_threshold(*before)
+
+
+async def test_settings_that_cannot_be_unpacked_leave_the_collector_at_work() -> None:
+    with pytest.raises(EOFError):
+        await unpacked(packed(many(1))[:-4])
+    assert gc.isenabled()
 
 
 async def test_patterns_arrive_in_the_engine_of_the_worker() -> None:
