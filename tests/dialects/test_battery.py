@@ -140,6 +140,26 @@ def test_a_whole_text_is_written_and_read_as_any_other(wire: Wire, message: str)
     assert hear(decoder, [wire.write(text("next"))]) == Heard([text("next")])
 
 
+@cases("before", [b"", b"x", bytearray(b"held"), bytearray(200), b"y" * 65535], ids=len)
+@cases("data", ["", "z", "a" * 70000], ids=len)
+def test_what_was_held_back_stands_in_front_of_a_fragment(wire: Wire, before: bytes, data: str) -> None:
+    whole = before.decode() + data
+    for final in (True, False):
+        assert wire.encoder().send(text(data, final), before) == wire.write(text(whole, final))
+    # The frame goes on behind it, where its length is known.
+    rest = Fragment(text("").kind, b"rest")
+    begun = Fragment(rest.kind, data.encode(), False, 4, True)
+    encoder = wire.encoder()
+    assert encoder.send(begun, before) + encoder.send(rest) == wire.write(text(whole + "rest"))
+
+
+def test_what_was_held_back_may_not_end_a_text_either(wire: Wire) -> None:
+    if not wire.framing.delimits_text:
+        return
+    with pytest.raises(ValueError, match="FF byte"):
+        wire.encoder().send(text("b"), b"a\xff")
+
+
 def test_only_one_whole_text_is_a_whole_text(wire: Wire) -> None:
     one = wire.write(text("one"))
     not_one = [one[:-1], one + one, one + one[:1], one[:1], wire.write(text("o", False)), wire.write(Close())]

@@ -60,8 +60,11 @@ class Encoder(Protocol):
     def inside(self) -> bool:
         """Whether a frame is begun, and its end is still to be written: nothing but the rest of it may be sent then."""
 
-    def send(self, event: Event) -> bytes:
+    def send(self, event: Event, before: bytes | bytearray = b"") -> bytes:
         """Returns the frame for an event, perhaps empty: a Close is no bytes where the dialect has none.
+
+        `before` stands in front of a fragment's data in its frame: what was held back, which is not copied twice so.
+        None may be given inside a frame.
 
         The events must be ones that the framing carries, and a message's fragments must be of one kind. A fragment of
         which bytes are `left` begins a frame of that length; the next events must be the rest of it. Where the length

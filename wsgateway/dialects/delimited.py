@@ -236,18 +236,18 @@ class DelimitedEncoder:
             raise ValueError("text with an FF byte")
         return b"".join((b"\x00", text, b"\xff"))
 
-    def send(self, event: Event) -> bytes:
+    def send(self, event: Event, before: bytes | bytearray = b"") -> bytes:
         """As any encoder. Raises ValueError for what the drafts cannot say, and for text with an FF byte: it would
         end the frame, and what follows would be taken for a frame of its own."""
         if isinstance(event, Close):
             return self._closing_frame
         if not isinstance(event, Fragment) or event.kind is not _KIND:
             raise ValueError(f"no frame of hixie can say {type(event).__name__} or binary")
-        if b"\xff" in event.data:
+        if 0xFF in event.data or 0xFF in before:
             raise ValueError("text with an FF byte")
         start = b"" if self.inside else b"\x00"
         self.inside = not event.final
-        return b"".join((start, event.data, b"\xff" if event.final else b""))
+        return b"".join((start, before, event.data, b"\xff" if event.final else b""))
 
 
 def delimited_framing(name: str, closing_frame: bytes) -> Framing:

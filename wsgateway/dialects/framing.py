@@ -125,7 +125,7 @@ class FrameEncoder:
         key = next(self._keys)
         return self._rules.masked_text_heads[len(text)] + key + apply_mask(text, key)
 
-    def send(self, event: Event) -> bytes:
+    def send(self, event: Event, before: bytes | bytearray = b"") -> bytes:
         """As any encoder. Raises ValueError for what does not fit into the frame that is under way."""
         if isinstance(event, Fragment):
             if self._left:
@@ -134,8 +134,8 @@ class FrameEncoder:
             self._continuing = not event.final
             if event.left:
                 self._left = event.left
-                return self._frame(opcode, event.data, event.last)
-            return self._frame(opcode, event.data, event.final)
+                return self._frame(opcode, event.data, event.last, before)
+            return self._frame(opcode, event.data, event.final, before)
         if self._left:
             raise ValueError(f"{type(event).__name__} inside a frame, of which {self._left} bytes are to come")
         if isinstance(event, Close):
@@ -158,11 +158,14 @@ class FrameEncoder:
         self._key = rotate(key, len(payload)) if self._left else b""
         return mask(payload, key)
 
-    def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
-        """Write a frame, or its beginning if `_left` says that bytes of its payload are to come."""
+    def _frame(self, opcode: Opcode, payload: bytes, final: bool, before: bytes | bytearray = b"") -> bytes:
+        """Write a frame, or its beginning if `_left` says that bytes of its payload are to come.
+
+        `before` is in front of the payload, and a part of it.
+        """
         first = self._numbers[opcode] | (self._last if final else self._not_last)
         bit = self._mask
-        length = len(payload) + self._left
+        length = len(before) + len(payload) + self._left
         if length <= MAX_CONTROL_BYTES:
             head = bytes((first, bit | length))
         elif length < 65536:
@@ -170,12 +173,12 @@ class FrameEncoder:
         else:
             head = bytes((first, bit | 127)) + length.to_bytes(8, "big")
         if not bit:
-            return head + payload
+            return b"".join((head, before, payload)) if before else head + payload
         key = next(self._keys)
-        if self._left:
-            self._key = key
-            return head + key + self._masked(payload)
-        return head + key + apply_mask(payload, key)
+        if not (before or self._left):
+            return head + key + apply_mask(payload, key)
+        self._key = rotate(key, len(before))
+        return b"".join((head, key, apply_mask(before, key), self._masked(payload)))
 
 
 class CoveredEncoder(FrameEncoder):
@@ -190,10 +193,10 @@ class CoveredEncoder(FrameEncoder):
     def whole(self, text: bytes) -> bytes:
         return self._frame(_TEXT, text, True)
 
-    def _frame(self, opcode: Opcode, payload: bytes, final: bool) -> bytes:
+    def _frame(self, opcode: Opcode, payload: bytes, final: bool, before: bytes | bytearray = b"") -> bytes:
         nonce = next(self._keys)
         self._key = self._rules.cover_key(nonce, self._secret)
-        return nonce + self._masked(super()._frame(opcode, payload, final))
+        return nonce + self._masked(super()._frame(opcode, payload, final, before))
 
 
 class FrameWalker:

@@ -71,7 +71,7 @@ class MessageWriter:
         if self._joins:
             return None
         if self._delimits:
-            return self._encoder.send(Fragment(self._kind, self._take(), final=False))
+            return self._encoder.send(Fragment(self._kind, b"", final=False), self._take())
         return self._write_part()
 
     def drop(self) -> None:
@@ -90,11 +90,11 @@ class MessageWriter:
                 TOO_BIG,
             )
         if piece.final:
-            return self._encoder.send(Fragment(piece.kind, self._take(piece.data)))
+            return self._encoder.send(Fragment(piece.kind, piece.data), self._take())
         if left and piece.last and not self._delimits:
-            return self._encoder.send(Fragment(piece.kind, self._take(piece.data), False, left, True))
+            return self._encoder.send(Fragment(piece.kind, piece.data, False, left, True), self._take())
         if size > self._limit:
-            return self._encoder.send(Fragment(piece.kind, self._take(piece.data), final=False))
+            return self._encoder.send(Fragment(piece.kind, piece.data, False), self._take())
         self._hold(piece.data)
         return b""
 
@@ -112,7 +112,7 @@ class MessageWriter:
                 return b""  # nothing is left of it: the next frame has its bytes
             self._taken = 0
             self._parts = False
-            return self._encoder.send(Fragment(piece.kind, self._take(piece.data), piece.final))
+            return self._encoder.send(Fragment(piece.kind, piece.data, piece.final), self._take())
         if left is not None:
             if not piece.data and not left:
                 return b""
@@ -146,7 +146,7 @@ class MessageWriter:
             self._held = bytearray(held)
             self._held += data
 
-    def _take(self, data: bytes = b"") -> bytes:
-        """Return what is held, and the data behind it. Nothing is held then."""
+    def _take(self) -> bytes | bytearray:
+        """Return what is held. Nothing is held then."""
         held, self._held = self._held, b""
-        return b"".join((held, data)) if held else data
+        return held

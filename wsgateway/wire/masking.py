@@ -9,14 +9,14 @@ Entropy = Callable[[int], bytes]
 KEYS_PER_CALL = 1024
 
 
-def xor_mask(data: bytes, key: bytes) -> bytes:
+def xor_mask(data: bytes | bytearray, key: bytes) -> bytes:
     """Masks or unmasks `data` with a key of any length, in Python alone: the arithmetic of big integers does it."""
     size = len(data)
     pad = (key * (size // len(key) + 1))[:size]
     return (int.from_bytes(data, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
 
 
-apply_mask: Callable[[bytes, bytes], bytes]
+apply_mask: Callable[[bytes | bytearray, bytes], bytes]
 try:
     from websockets.speedups import apply_mask
 except ImportError:
