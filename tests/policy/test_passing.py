@@ -316,6 +316,15 @@ def test_what_is_translated_cannot_be_compressed() -> None:
     assert upstream_offer(none, UPSTREAM, target, OFFER, VISIT).extensions == ()
 
 
+def test_what_is_joined_cannot_be_compressed() -> None:
+    target = UPSTREAM.targets[0]
+    for route, upstream in [
+        (replace(ROUTE, fragments="join"), UPSTREAM),
+        (ROUTE, replace(UPSTREAM, fragments="join")),
+    ]:
+        assert upstream_offer(route, upstream, target, OFFER, VISIT).extensions == ()
+
+
 @pytest.mark.parametrize(
     ("rules", "sent", "expected"),
     [

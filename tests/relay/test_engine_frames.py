@@ -1,5 +1,9 @@
 """What is ours stays out of the frames of a side, and what is held back of messages is bounded for all sessions."""
 
+import random
+
+import pytest
+
 from wsgateway.dialects import Limits
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.engine import Ended
@@ -113,3 +117,43 @@ async def test_what_a_session_held_counts_no_more_when_it_has_ended() -> None:
         await session.at_client.send_eof()
         await relay.ended()
         assert stage.engine.holding.held_bytes == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_nothing_is_counted_of_sessions_that_have_ended_however_they_did(seed: int) -> None:
+    """Sessions that say pieces of messages at random, and end in the middle of them."""
+    chance = random.Random(seed)
+    pieces = [b"\x00", b"x" * 40, b"\xff", b"\xe2\x82", b"\xff\x00yy", b"\xff\x00"]
+    frames = [b"\x01\x03abc", b"\x00\x02de", b"\x89\x00", b"\x80\x01f", b"\x82\x02gh", b"\x81\x7e\x00\x7fij"]
+    async with staged() as stage:
+        holding = stage.engine.holding
+        holding.most_bytes = 300
+        for _ in range(6):
+            joined = chance.random() < 0.5
+            sessions = [
+                stage.session("rfc6455", "rfc6455" if joined else "hixie-76", joins=joined)
+                for _ in range(chance.randint(2, 12))
+            ]
+            relays = [stage.relay(session) for session in sessions]
+            for _ in range(60):
+                session = chance.choice(sessions)
+                if session.upstream.run is not None:
+                    await session.at_upstream.send(chance.choice(frames if joined else pieces))
+                await settled()
+                sides = [side for session in sessions for side in (session.client, session.upstream)]
+                assert sum(side.held for side in sides) == holding.held_bytes
+                assert all(side.run is not None for side in sides if side.held)
+                assert holding.held_bytes <= holding.most_bytes
+            for session, relay in zip(sessions, relays, strict=True):
+                if relay.over:
+                    continue
+                match chance.randrange(3):
+                    case 0:
+                        await session.at_client.close()
+                    case 1:
+                        await session.at_upstream.close()
+                    case _:
+                        relay.scope.cancel()
+            await settled()
+            assert holding.held_bytes == 0
+            assert not list(holding.make_room())

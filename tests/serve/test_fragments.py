@@ -1,0 +1,155 @@
+"""A message that came in one frame leaves in one frame, as peers need it that cannot join fragments; and `fragments:
+join`, for peers that take each frame for a message.
+
+Messages are the reports', byte for byte. A client or server that is named below was read or recorded in its report.
+"""
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+from tests.openings import BY_DIALECT, Session, opened
+from tests.support import Peer, Running, Upstream, head_of, serving, values
+
+# RFC 6455, 5.7: a fragmented unmasked text, and a ping between its fragments.
+HEL, LO, PING = b"\x01\x03Hel", b"\x80\x02lo", b"\x89\x05Hello"
+HELLO = (0x81, b"Hello")
+
+
+async def in_pieces(peer: Peer, *pieces: bytes) -> None:
+    """Sends each piece, the next one when all who could do something with it have done it."""
+    for piece in pieces:
+        await peer.send(piece)
+        await wait_all_tasks_blocked()
+
+
+async def behind_hixie_75(upstream: Upstream, gateway: Running, dialect: str) -> Session:
+    """A session with a client of this dialect, whose upstream speaks hixie-75."""
+    opening = BY_DIALECT[dialect]
+    client = await gateway.connect(opening.request)
+    behind = await upstream.accept()
+    request = await behind.head()
+    [origin], [host] = values(request, "origin"), values(request, "host")
+    path = request.split(b" ")[1].decode()
+    lines = ("Upgrade: WebSocket", "Connection: Upgrade", f"WebSocket-Origin: {origin}")
+    start = "HTTP/1.1 101 Web Socket Protocol Handshake"
+    await behind.send(head_of(start, *lines, f"WebSocket-Location: ws://{host}{path}"))
+    return Session(opening, client, behind, await opening.accepted(client))
+
+
+# -- one frame, however it is cut --------------------------------------------------------------------------------------
+
+
+async def test_the_flash_client_of_2012_which_knows_no_continuation_gets_a_cut_text_in_one_frame() -> None:
+    # gimite/web-socket-js#129: its Flash closes with 1003 on any continuation.
+    async with Upstream() as upstream, serving(upstream.port, dialect="hixie-75") as gateway:
+        session = await behind_hixie_75(upstream, gateway, "rfc6455")
+        await in_pieces(session.behind, b"\x00" + b"x" * 90, b"y" * 90 + b"\xff")
+        assert await session.client.exactly(184) == b"\x81\x7e\x00\xb4" + b"x" * 90 + b"y" * 90
+
+
+@pytest.mark.parametrize("dialect", ["hybi-07", "hybi-08"])
+async def test_java_and_android_clients_which_cannot_join_get_each_message_in_one_frame(dialect: str) -> None:
+    # codebutler/android-websockets#3, TooTallNate/Java-WebSocket#37.
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, BY_DIALECT[dialect])
+        for frame, cut in [
+            (b"\x81\x7e" + (200).to_bytes(2) + b"x" * 200, 100),
+            (b"\x81\x05" + b"x" * 5, 3),
+            (b"\x81\x7f" + (70000).to_bytes(8) + b"x" * 70000, 65536),
+        ]:
+            await in_pieces(session.behind, frame[:cut], frame[cut:])
+            assert await session.client.exactly(len(frame)) == frame
+
+
+async def test_an_arduino_that_writes_a_text_in_three_segments_is_heard_in_one_frame() -> None:
+    # krohling/ArduinoWebsocketClient, before servers that cannot join: slact/nchan#586, ninenines/cowboy#184.
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, BY_DIALECT["hixie-75"])
+        await in_pieces(session.client, b"\x00", b"temperature 21", b"\xff")
+        assert await session.behind.frame() == (0x81, b"temperature 21")
+
+
+async def test_an_arduino_that_takes_what_one_read_gives_for_the_message_gets_all_of_it_at_once() -> None:
+    # krohling/ArduinoWebsocketClient: it reads until FF, or until nothing more is there.
+    said = b"set led 1 to on, and led 2 to off please"
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, BY_DIALECT["hixie-75"])
+        frame = b"\x81\x28" + said
+        await in_pieces(session.behind, frame[:20], frame[20:])
+        assert await session.client.once() == b"\x00" + said + b"\xff"
+
+
+async def test_texts_of_hixie_come_out_as_they_went_in_however_they_are_cut() -> None:
+    # An end and a beginning in one piece: nori0428/mod_websocket#22. 00 FF is an empty text: websockets/ws#45. One or
+    # two bytes at a time: fiorix/cyclone#47.
+    pieces = [bytes.fromhex("0030203020302030"), bytes.fromhex("20300a00ff00302000"), b"\xff", b"\x00\xff", b"\x00"]
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, BY_DIALECT["hixie-75"])
+        await in_pieces(session.client, *pieces, b"x", b"\xff")
+        heard = [await session.behind.frame() for _ in range(4)]
+        assert heard == [
+            (0x81, bytes.fromhex("30203020302030 20300a00")),
+            (0x81, bytes.fromhex("302000")),
+            (0x81, b""),
+            (0x81, b"x"),
+        ]
+
+
+# -- fragments: join ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", ["rfc6455", "hybi-08"])
+async def test_a_route_joins_towards_its_clients_alone(dialect: str) -> None:
+    async with Upstream() as upstream, serving(upstream.port, route="fragments: join") as gateway:
+        session = await opened(upstream, gateway, BY_DIALECT[dialect])
+        await in_pieces(session.behind, HEL, PING, LO)
+        # The ping passes the text, which is held.
+        assert await session.client.exactly(14) == PING + b"\x81\x05Hello"
+        await in_pieces(session.client, session.masked(HEL), session.masked(LO))
+        assert [await session.behind.frame() for _ in range(2)] == [(0x01, b"Hel"), (0x80, b"lo")]
+
+
+async def test_old_frames_are_joined_too() -> None:
+    # The numbers of hybi-05, 4.2: 4 is a text, 2 is a ping, 0 continues.
+    async with Upstream() as upstream, serving(upstream.port, route="fragments: join") as gateway:
+        session = await opened(upstream, gateway, BY_DIALECT["hybi-05"])
+        await in_pieces(session.behind, HEL, PING, LO)
+        assert await session.client.exactly(14) == b"\x82\x05Hello" + b"\x84\x05Hello"
+
+
+@pytest.mark.parametrize("dialect", ["rfc6455", "hybi-08"])
+async def test_an_upstream_is_joined_for_and_its_clients_are_not(dialect: str) -> None:
+    async with Upstream() as upstream, serving(upstream.port, behind="fragments: join") as gateway:
+        session = await opened(upstream, gateway, BY_DIALECT[dialect])
+        await in_pieces(session.client, session.masked(HEL), session.masked(PING), session.masked(LO))
+        assert [await session.behind.frame() for _ in range(2)] == [(0x89, b"Hello"), HELLO]
+        await in_pieces(session.behind, HEL, LO)
+        assert await session.client.exactly(len(HEL + LO)) == HEL + LO
+
+
+@pytest.mark.parametrize("dialect", ["rfc6455", "hybi-08"])
+async def test_a_message_that_is_too_long_to_be_joined_is_refused_to_its_sender(dialect: str) -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, behind="fragments: join", limits="join: 4B") as gateway,
+    ):
+        session = await opened(upstream, gateway, BY_DIALECT[dialect])
+        await session.client.send(session.masked(HEL), session.masked(LO))
+        # What the upstream still has to say comes before our Close: nothing.
+        assert (await session.behind.frame())[0] == 0x88
+        await session.behind.close()
+        first, payload = await session.client.frame()
+        assert (first, payload[:2]) == (0x88, (1009).to_bytes(2))
+        [line] = await gateway.lines.enough("session", 1)
+        assert "message of 5 bytes or more, to leave as one frame of 4 at most" in str(line)
+
+
+@pytest.mark.parametrize("where", ["route", "behind"])
+async def test_nobody_is_offered_an_extension_where_frames_are_joined(where: str) -> None:
+    opening = BY_DIALECT["rfc6455"]
+    head = opening.head.removesuffix(b"\r\n") + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    for options, offered in [({}, ["permessage-deflate"]), ({where: "fragments: join"}, [])]:
+        async with Upstream() as upstream, serving(upstream.port, **options) as gateway:
+            await gateway.connect(head)
+            _, request = await upstream.agree()
+            assert values(request, "sec-websocket-extensions") == offered
