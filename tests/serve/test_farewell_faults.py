@@ -172,10 +172,13 @@ async def test_the_codes_with_which_an_upstream_answers_are_not_the_clients(auto
 
 
 async def test_no_close_enters_a_frame_that_the_upstream_has_in_part(autojump_clock: MockClock) -> None:
-    """Text for hixie turns out to be broken in its second fragment."""
+    """Text for hixie that is too long to be held turns out to be broken in its second fragment."""
+    size = 100_000
     async with parting("rfc6455", "hixie-76") as end:
-        await end.client.send(MASKED_HELLO + bytes.fromhex("01 81 37fa213d 56 80 81 37fa213d c8"))
-        assert await end.upstream.rest() == HIXIE_HELLO + b"\x00a"
+        # The masks are of zeros.
+        large = bytes.fromhex("01 ff") + size.to_bytes(8, "big") + bytes(4) + b"a" * size
+        await end.client.send(MASKED_HELLO + large + bytes.fromhex("80 81 00000000 ff"))
+        assert await end.upstream.rest() == HIXIE_HELLO + b"\x00" + b"a" * size
         await end.upstream.send(HIXIE_HELLO)
         await end.upstream.close()
         assert await end.client.rest() == HELLO + CLOSE_1007

@@ -26,8 +26,8 @@ _OP_LEGACY_SERVER_CONNECT = 0x4
 
 
 class UntrustedError(WsgatewayError):
-    """A server showed none of the certificates that are pinned. The message has the pins that it showed, and those that
-    are allowed."""
+    """A server showed none of the certificates that are pinned. The message has the pin of the key that it showed, and
+    how many pins there are."""
 
 
 def client_contexts(several: Iterable[TargetTls]) -> dict[TargetTls, ssl.SSLContext]:
@@ -55,11 +55,12 @@ def client_context(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContex
         context.options |= _OP_LEGACY_SERVER_CONNECT
     if profile == "modern":
         context.verify_flags |= ssl.VERIFY_X509_STRICT
-    else:
+    elif ca is not None:
         # Python 3.13 and later set it. Authorities of one's own seldom have all that RFC 5280 asks of them.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    # They also set this: what the file names is trusted, an authority between root and server too.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if ca is not None:
+        # They also set this: what the file names is trusted, an authority between root and server too.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if anybody:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -95,8 +96,8 @@ async def trusted(
         shown = pins_of(secure.getpeercert(binary_form=True) or b"")
         if not any(pin in pins for pin in shown):
             secure.close()
-            seen = ", ".join(f"{kind} {pin}" for kind, pin in zip(("certificate", "public key"), shown, strict=False))
-            raise UntrustedError(f"none of the pins: seen {seen}; allowed {', '.join(pins)}")
+            what = "public key" if len(shown) > 1 else "certificate"
+            raise UntrustedError(f"its {what} {shown[-1]} is none of the {len(pins)} pins that are allowed")
     return secure
 
 
