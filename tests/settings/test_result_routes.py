@@ -157,3 +157,14 @@ def test_a_route_overrides_one_key_of_a_section_and_keeps_the_others(own: str, d
         "timeouts": Timeouts(idle_seconds=3.0, send_seconds=4.0, lifetime_seconds=5.0),
         "rates": Rates(Rate(6, 1.0), "delay", Rate(7, 60.0)),
     } | differs
+
+
+def test_what_routes_have_in_common_is_there_once() -> None:
+    routes = "".join(f"- {{match: {{path: {{exact: /{number}}}}}, upstream: echo}}\n" for number in range(9))
+    other = "- {match: {path: {prefix: /}}, upstream: echo, timeouts: {idle: 1h}}\n"
+    *found, last = parse(f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n{routes}{other}", "f.yaml").routes
+    for part in ("timeouts", "keepalive", "limits", "rates", "origins", "headers", "rewrite", "binary", "dialects"):
+        assert len({id(getattr(route, part)) for route in found}) == 1, part
+    assert (found[0].timeouts.idle_seconds, last.timeouts.idle_seconds) == (None, 3600.0)
+    assert last.limits is found[0].limits
+    assert [route.match.path.exact for route in found] == [f"/{number}" for number in range(9)]
