@@ -304,7 +304,9 @@ async def test_a_certificate_that_cannot_be_had_changes_nothing(authority: Autho
 async def test_an_authority_for_targets_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         text = configuration(upstream.port, url="wss://127.0.0.1", target=f"tls: {{ca: {tmp_path / 'ca.pem'}}}")
-        with pytest.raises(SettingsError, match=r"^the TLS of a target: No such file or directory$"):
+        with pytest.raises(
+            SettingsError, match=r"^the TLS of a target: '.+/ca\.pem' cannot be read: No such file or directory$"
+        ):
             gateway.reload(text)
         await (await opened(upstream, gateway, MODERN)).works()
 

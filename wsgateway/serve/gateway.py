@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -159,14 +159,30 @@ def tls_contexts(settings: Settings) -> TlsContexts:
     Raises SettingsError for a file that cannot be read, or is not what it should be.
     """
     contexts: dict[str, ssl.SSLContext | None] = {}
+    files: list[str | None] = []
     try:
         for listener in settings.listeners:
-            place = f"the TLS of listener {listener.name}"
-            tls = listener.tls
+            place, tls = f"the TLS of listener {listener.name}", listener.tls
+            if tls is not None:
+                files = [file for each in tls.certificates for file in (each.certificate, each.private_key)]
+                files.append(tls.client_ca)
             contexts[listener.name] = None if tls is None else server_context(tls)
         place = "the TLS of a target"
         targets = [target for upstream in settings.upstreams.values() for target in upstream.targets]
-        for_targets = client_contexts({target.tls for target in targets if target.secure})
+        of_targets = {target.tls for target in targets if target.secure}
+        files = [file for each in of_targets for file in (each.ca, each.certificate, each.private_key)]
+        for_targets = client_contexts(of_targets)
     except OSError as error:
-        raise SettingsError([Problem(place, 0, 0, in_words(error))]) from None
+        raise SettingsError([Problem(place, 0, 0, _unreadable(files) or in_words(error))]) from None
     return contexts, for_targets
+
+
+def _unreadable(files: Iterable[str | None]) -> str:
+    """Name the first of some files that cannot be read, which OpenSSL's errors do not; empty: all can be."""
+    for file in filter(None, files):
+        try:
+            with open(file, "rb"):
+                pass
+        except OSError as error:
+            return f"{file!r} cannot be read: {error.strerror}"
+    return ""
