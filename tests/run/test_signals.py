@@ -94,6 +94,24 @@ def test_workers_of_a_supervisor_that_was_killed_give_their_goodbye_whatever_the
         process.wait()
 
 
+async def test_a_worker_that_is_told_to_end_several_times_stays_all_the_same(file: Path) -> None:
+    text = whole(9, shutdown="delay: 6s, spread: none")
+    async with supervised(file, text) as gateway:
+        [pid] = await gateway.pids()
+        gateway.signal(signal.SIGTERM)
+        for _ in range(3):
+            os.kill(pid, signal.SIGTERM)
+            await trio.sleep(0.2)
+        await gateway.lines.line("stopping")
+        # Until the delay is over it serves.
+        with trio.move_on_after(4):
+            await gateway.ended.wait()
+        assert await gateway.pids() == [pid]
+        client = await gateway.connect(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await client.head()).startswith(b"HTTP/1.1 426 ")
+        await gateway.ended.wait()
+
+
 @pytest.mark.parametrize(("draining", "word"), [(False, "drain"), (True, "stay")])
 async def test_the_supervisor_gives_its_word_when_its_own_signal_has_been_heard(
     draining: bool, word: str, autojump_clock: MockClock

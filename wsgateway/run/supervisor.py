@@ -237,7 +237,9 @@ class Supervisor:
         old = self._job
         try:
             made = await trio.to_thread.run_sync(self._made, abandon_on_cancel=True)
-            new = Job(made, old.listening.fitted(made.settings))
+            # A name of a host to listen on may hang in the resolver.
+            fitted = await trio.to_thread.run_sync(old.listening.fitted, made.settings, abandon_on_cancel=True)
+            new = Job(made, fitted)
             await self._take(new)
         except (SettingsError, StartError) as error:
             why = str(error).splitlines()

@@ -68,13 +68,18 @@ class Worker:
         return 0
 
     async def _ask_whether_to_end(self, service: Service) -> None:
-        """Ask the supervisor what a signal means, and drain if it does not know."""
-        self._word = trio.Event()
+        """Ask the supervisor what a signal means, and drain if it does not say."""
+        word = self._word
         with trio.move_on_after(WORD_SECONDS):
             await self._say(is_="told to end")
-            await self._word.wait()
+            await word.wait()
             return
         service.drain()
+
+    def _hear_word(self) -> None:
+        """Take the word of the supervisor for all signals that have come until now."""
+        self._word.set()
+        self._word = trio.Event()
 
     async def _serve(self, service: Service, everything: trio.CancelScope) -> None:
         try:
@@ -94,9 +99,9 @@ class Worker:
                     case "reload":  # meanwhile it still says how it is
                         changes.start_soon(self._reload, service, order)
                     case "stay":
-                        self._word.set()
+                        self._hear_word()
                     case "drain":
-                        self._word.set()
+                        self._hear_word()
                         service.drain(order.said["others_accept"])
                     case "end":
                         everything.cancel()
