@@ -157,7 +157,7 @@ async def test_health_checks_know_pins_and_profiles() -> None:
     made = Appliance.make()
     async with websockets_server(ssl=made.server(ssl.TLSVersion.TLSv1)) as port:
         await ask(port, "legacy", made.pin)
-        with pytest.raises(UpstreamError, match="its public key sha256:[0-9a-f]{64} is none of the 1 pins"):
+        with pytest.raises(UpstreamError, match=r"its public key sha256:[0-9a-f]{64} is none of the 1 pins"):
             await ask(port, "legacy", f"sha256:{'0' * 64}")
         with pytest.raises(UpstreamError, match=r"targets\[\]\.tls\.profile: legacy"):
             await ask(port, "intermediate", made.pin)
