@@ -107,6 +107,23 @@ async def test_a_message_that_may_not_leave_in_fragments_is_refused_when_there_i
         assert "4 bytes of messages are held back, the bound is 3" in str(ended.ending)
 
 
+async def test_who_can_let_go_is_not_ended_for_what_others_hold() -> None:
+    async with staged() as stage:
+        joined, other = stage.session(joins=True), stage.session("rfc6455", "hixie-76")
+        stage.relay(joined)
+        relay = stage.relay(other)
+        await joined.at_upstream.send(b"\x01\x04Hell")
+        await settled()
+        stage.engine.holding.most_bytes = 3  # a reload has made it less
+        await other.at_upstream.send(b"\x00Hello")
+        assert await other.at_client.exactly(6) == b"\x01\x04Hell"
+        await other.at_upstream.send(b"\xff")
+        assert await other.at_client.exactly(3) == b"\x80\x01o"
+        assert not relay.over
+        await joined.at_upstream.send(b"\x80\x01o")
+        assert await joined.at_client.exactly(7) == b"\x81\x05Hello"
+
+
 async def test_what_a_session_held_counts_no_more_when_it_has_ended() -> None:
     async with staged() as stage:
         session = stage.session("rfc6455", "hixie-76")

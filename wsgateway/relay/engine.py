@@ -276,7 +276,7 @@ class Engine:
         self._send_small()  # what has left before, in this turn
         for oldest, data in holding.make_room():
             self._send(oldest.peer, data)
-        if holding.full:
+        if holding.full and endpoint.held:
             bound = f"{holding.held_bytes} bytes of messages are held back, the bound is {holding.most_bytes}"
             self._end(endpoint, ProtocolError(f"no room for a message to be joined: {bound}", TRY_AGAIN_LATER))
 
