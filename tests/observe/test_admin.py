@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support import PATIENCE_SECONDS, Lines, Peer, values
 from wsgateway.observe import admin
 from wsgateway.observe.admin import MOST_CLIENTS, MOST_HEAD_BYTES, REQUEST_SECONDS, Admin
+from wsgateway.observe.metrics import of_targets
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence, table
 from wsgateway.settings.basics import UnixAddress
@@ -359,3 +360,12 @@ def test_people_are_told_when_certificates_expire() -> None:
         "certificate of   expires (UTC)     file\n"
         "listener public  2026-12-01 00:00  /etc/ws.pem"
     )
+
+
+def test_targets_that_a_gateway_does_not_know_any_more_are_left_out_of_what_ended_workers_have_counted() -> None:
+    past: Status = {
+        "opened": {"rfc6455": 2},
+        "pools": {"a": {"served": {"ws://1": 3, "ws://2": 4}}, "b": {"failures": {}}},
+    }
+    assert of_targets(past, {"a": {"ws://2"}}) == {"opened": {"rfc6455": 2}, "pools": {"a": {"served": {"ws://2": 4}}}}
+    assert of_targets({}, {"a": {"ws://2"}}) == {"pools": {}}

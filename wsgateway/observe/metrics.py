@@ -1,7 +1,7 @@
 """The numbers of a gateway as Prometheus reads them."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from wsgateway.observe.status import Status, merged
 
-__all__ = ["CONTENT_TYPE", "exposition", "rising"]
+__all__ = ["CONTENT_TYPE", "exposition", "of_targets", "rising"]
 
 EACH = "*"
 
@@ -189,6 +189,16 @@ def rising(status: Status) -> Status:
     """Of what a worker says, the numbers that only rise: these count on when it is no more."""
     paths = [series.path[1:] for series in COUNTERS if series.path[0] == "gateway"]
     return merged(_picked(status, path) for path in paths)
+
+
+def of_targets(status: Status, known: Mapping[str, Set[str]]) -> Status:
+    """Return what `rising` has picked, without the figures of targets that are not known: by upstream, their urls."""
+    pools = {
+        name: {key: {url: count for url, count in by_url.items() if url in known[name]} for key, by_url in pool.items()}
+        for name, pool in status.get("pools", {}).items()
+        if name in known
+    }
+    return status | {"pools": pools}
 
 
 def _picked(status: Status, path: tuple[Step, ...]) -> Status:

@@ -9,7 +9,7 @@ import trio
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.observe.log import Log
-from wsgateway.observe.metrics import rising
+from wsgateway.observe.metrics import of_targets, rising
 from wsgateway.observe.status import Status, merged
 from wsgateway.run.finished import VERSION
 from wsgateway.run.listening import Listening
@@ -265,6 +265,9 @@ class Crew:
                     raise StartError(answer["why"])
                 taken.append(worker)
             self._job = job
+            upstreams = job.settings.upstreams
+            known = {name: {target.url for target in upstreams[name].targets} for name in upstreams}
+            self._past = of_targets(self._past, known)
         staying = [post for post in self._posts if not post.leaves]
         self._add(max(0, job.workers - len(staying)))
         for post in staying[job.workers :]:

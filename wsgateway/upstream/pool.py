@@ -9,9 +9,8 @@ not refuse what the servers themselves would take.
 
 import math
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 
 import trio
@@ -26,6 +25,7 @@ from wsgateway.upstream.connect import ExhaustedError
 from wsgateway.upstream.health import State
 from wsgateway.upstream.names import Names
 from wsgateway.upstream.place import Place
+from wsgateway.upstream.record import Record
 from wsgateway.upstream.resolve import Found, LookUp, look_up
 from wsgateway.upstream.tls import Contexts
 
@@ -74,15 +74,6 @@ class Waiter:
         self.lease: Lease | None = None
 
 
-@dataclass(slots=True)
-class Record:
-    """How often targets have served clients, and failed them, by their urls. It only grows: places come and go, and
-    so do pools."""
-
-    served: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-
-
 class Pool:
     """The places of one upstream."""
 
@@ -90,6 +81,7 @@ class Pool:
         """`before` is the pool whose place it takes."""
         self.upstream = upstream
         self.record: Record = Record() if before is None else before.record
+        self.record.take(target.url for target in upstream.targets)
         self.open: int = 0
         self.places: list[Place] = []
         """in the order of the targets, and of the resolver"""
@@ -329,6 +321,7 @@ class Pool:
         now = trio.current_time()
         for place in self.places:
             self._state(place, now)
+        self.record.forget(now)
         return {
             "balance": str(self.upstream.balance),
             "open": self.open,
