@@ -100,9 +100,9 @@ def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) 
     for folder in folders:
         shutil.copytree(ROOT, folder, ignore=_LEFT_OUT)
     begun = time.monotonic()
-    said: list[str] = []
-    if not passes(folders[0], tests, said):
-        sys.exit(f"the tests fail without any change:\n{said[0][-3000:]}")
+    fault = failed(folders[0], tests)
+    if fault is not None:
+        sys.exit(f"the tests fail without any change: {fault}")
     usual = time.monotonic() - begun
     print(f"{len(mutants)} changes are tried; tests that notice nothing take {usual:.0f} s", flush=True)
     free: queue.Queue[Path] = queue.Queue()
@@ -118,26 +118,28 @@ def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) 
         file.write_text(changed(source, mutant.number))
         try:
             stem = Path(mutant.module).stem
-            survives = passes(folder, sorted(tests, key=lambda test: stem not in test))
+            by = failed(folder, sorted(tests, key=lambda test: stem not in test))
         finally:
             file.write_text(source)
             free.put(folder)
         with lock:
-            if survives:
+            if by is None:
                 survivors.append(mutant)
-            print(f"{next(numbers):4} {'SURVIVED' if survives else 'noticed '} {mutant}", flush=True)
+            print(f"{next(numbers):4} {'SURVIVED' if by is None else 'noticed '} {mutant}", flush=True)
+            if by is not None:
+                print(f"     by {by}", flush=True)
 
     with ThreadPoolExecutor(len(folders)) as pool:
         list(pool.map(attempt, mutants))
     return survivors
 
 
-def passes(folder: Path, tests: list[str], said: list[str] | None = None) -> bool:
-    """Return whether all tests of a copy pass, each in its time. What they have started ends then.
+def failed(folder: Path, tests: list[str]) -> str | None:
+    """Return what pytest says last of the first test of a copy that fails, or does not end. None: all pass.
 
-    `said` gets what pytest says.
+    What tests have started ends with them.
     """
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-v", "--tb=line", "-p", "no:cacheprovider", *tests]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
         try:
@@ -147,9 +149,11 @@ def passes(folder: Path, tests: list[str], said: list[str] | None = None) -> boo
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         output.seek(0)
-        if said is not None:
-            said.append(output.read())
-        return ended and process.returncode == 0
+        lines = output.read().splitlines()
+    if ended and process.returncode == 0:
+        return None
+    named = (line for line in reversed(lines) if line.startswith(("FAILED ", "ERROR ", "tests/")))
+    return next(named, "pytest said nothing of any test")
 
 
 def _ends(process: subprocess.Popen[bytes], output: int) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from . import __main__
-from .__main__ import ROOT, files_of, passes, sample, tried
+from .__main__ import ROOT, failed, files_of, sample, tried
 from .groups import GROUPS, Group
 
 # A module that one quick test holds.
@@ -20,8 +20,8 @@ def test_a_seed_is_a_sample() -> None:
 
 
 def test_every_module_is_in_one_group() -> None:
-    several = [{each.module for each in sample(group, "*", 1, 100_000)} for group in GROUPS.values()]
-    assert sum(map(len, several)) == len(set[str]().union(*several))
+    several: list[set[object]] = [{each.module for each in sample(group, "*", 1, 100_000)} for group in GROUPS.values()]
+    assert sum(map(len, several)) == len(set[object]().union(*several))
     # The others hold nothing that could be changed.
     left = {each.relative_to(ROOT / "wsgateway").as_posix() for each in (ROOT / "wsgateway").rglob("*.py")}
     assert all(
@@ -52,7 +52,20 @@ def test_tests_that_fail_without_a_change_are_no_measure(tmp_path: Path) -> None
         tried(["tests/there_is_no_such_test.py"], [], [tmp_path / "copy"])
 
 
-def test_a_test_that_takes_too_long_has_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "test_endless.py").write_text("def test():\n    while True: pass\n")
-    monkeypatch.setattr(__main__, "STALL_SECONDS", 0.5)
-    assert not passes(tmp_path, ["test_endless.py"])
+FAILING = {
+    "passes": ("def test(): pass", None),
+    "fails": ("def test_a(): pass\ndef test_b(): assert 0\ndef test_c(): assert 0", "FAILED tests/test_x.py::test_b"),
+    "does not end": ("def test_a(): pass\ndef test_b():\n    while True: pass", "tests/test_x.py::test_b"),
+    "is no Python": ("def", "ERROR tests/test_x.py"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), FAILING.values(), ids=FAILING)
+def test_the_test_that_notices_is_named(
+    text: str, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_x.py").write_text(text)
+    monkeypatch.setattr(__main__, "STALL_SECONDS", 20.0)
+    assert (failed(tmp_path, ["tests/test_x.py"]) or "").startswith(said or "")
+    assert (failed(tmp_path, ["tests/test_x.py"]) is None) is (said is None)

@@ -117,6 +117,15 @@ def test_of_two_that_chance_picks_the_less_busy_is_chosen(draws: tuple[float, fl
     assert choose("random", among, None, numbers(*draws)).name == chosen
 
 
+@pytest.mark.parametrize("method", ["random", "least_connections"])
+def test_how_busy_one_would_be_counts_the_session_that_it_is_chosen_for(method: BalanceMethod) -> None:
+    a, b = among = candidates(a=1, b=4)
+    a.open, b.open = 0, 4
+    # 1 for 1 is less than 5 for 4; if it counted twice, 2 for 1 would be more than 6 for 4.
+    assert choose(method, among, None, numbers(0.1, 0.1)).name == "a"
+    assert choose(method, among, None, numbers(0.9, 0.1)).name == "a"
+
+
 def test_chance_obeys_weights() -> None:
     among, chance = candidates(a=8, b=1, c=1), Random(1).random
     counts = Counter(choose("random", among, None, chance).name for _ in range(2000))
