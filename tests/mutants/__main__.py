@@ -79,7 +79,15 @@ def files_of(group: Group) -> list[str]:
 
 
 def sample(group: Group, pattern: str, seed: int, count: int) -> list[Mutant]:
-    """Return so many changes of the group's modules, without those that are known to change nothing."""
+    """Return so many changes of the group's modules, without those that are known to do nothing."""
+    every = all_of(group, pattern)
+    left = [each for each in every if (each.module, each.text, each.change.kind) not in EQUIVALENT]
+    print(f"{len(every)} changes are possible; {len(every) - len(left)} of them are known to do nothing", flush=True)
+    return random.Random(seed).sample(left, min(count, len(left)))
+
+
+def all_of(group: Group, pattern: str) -> list[Mutant]:
+    """Return all changes of the group's modules that have such a name."""
     found: list[Mutant] = []
     for file in sorted((ROOT / "wsgateway").rglob("*.py")):
         module = file.relative_to(ROOT / "wsgateway").as_posix()
@@ -90,9 +98,7 @@ def sample(group: Group, pattern: str, seed: int, count: int) -> list[Mutant]:
         source = file.read_text()
         lines = source.splitlines()
         found += [Mutant(module, at, each, lines[each.line - 1].strip()) for at, each in enumerate(changes(source))]
-    known = [each for each in found if (each.module, each.text, each.change.kind) not in EQUIVALENT]
-    print(f"{len(found)} changes are possible; {len(found) - len(known)} of them are known to do nothing", flush=True)
-    return random.Random(seed).sample(known, min(count, len(known)))
+    return found
 
 
 def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) -> list[Mutant]:

@@ -117,6 +117,17 @@ def test_what_went_well_is_forgotten_too() -> None:
     assert health.due(10.5)
 
 
+def test_what_happens_a_tenth_of_the_window_later_is_remembered_for_itself() -> None:
+    health = Health(HALF)
+    health.served(0)
+    fail(health, 1, 1, 1, 1, 1)
+    assert health.due(10.5)
+    health = Health(HALF)
+    fail(health, 0, 0.9, 0.9, 0.9, 0.9)
+    assert health.due(10)
+    assert not health.due(10.1)
+
+
 def test_what_is_remembered_does_not_grow() -> None:
     health = Health(HALF)
 
