@@ -25,7 +25,14 @@ GROUPS: dict[str, Group] = {
             "serve/test_presence.py",
         ),
     ),
-    "run": Group(("run/*.py",), ("run/test_*.py", "test_cli*.py")),
+    "run": Group(
+        ("run/*.py",),
+        (
+            *(f"run/test_{name}.py" for name in ("crew_time", "finished", "control", "sockets", "limits", "command")),
+            "run/test_*.py",
+            "test_cli*.py",
+        ),
+    ),
     "relay": Group(("relay/*.py",), ("relay/test_*.py", "serve/test_farewell*.py", "serve/test_sessions.py")),
     "others": Group(
         ("*/*.py", "*.py"),

@@ -304,3 +304,14 @@ async def test_who_dies_while_it_takes_a_change_is_started_with_that(autojump_cl
         await its.crew.change(job(2, NEW))
         await its.lines.nth("worker serves", 3)
         assert its.workers[-1].heard == ["serve"]
+
+
+async def test_who_still_starts_is_told_of_a_change_when_it_serves(autojump_clock: MockClock) -> None:
+    async with hands(good, [serving_for(1), after(5, good)]) as its:
+        await its.start(workers=2)
+        await its.lines.line("worker ended", worker=2)
+        await its.crew.change(job(2, NEW))
+        # Nobody waits for it.
+        assert trio.current_time() == 1
+        await its.lines.nth("worker serves", 3)
+        assert its.workers[-1].heard == ["serve"]
