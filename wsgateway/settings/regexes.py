@@ -16,6 +16,8 @@ try:
     import re2  # type: ignore[no-redef,import-untyped,import-not-found,unused-ignore]
 except ImportError:
     re2 = None
+if not hasattr(re2, "compile"):  # any folder of this name in Python's path can be imported
+    re2 = None
 _CURE = "with RE2 any pattern is good (pip install 'wsgateway[re2]')"
 
 
