@@ -149,20 +149,33 @@ def kill_worker(echo: Echo, sessions: list[Session]) -> Iterator[str]:
     """A worker is killed: its sessions are cut, the others go on, and there is a new worker."""
     supervisor = main_pid()
     workers = children(supervisor)
-    owners = {session.port: owner(session.port, workers) for session in sessions}
-    victim = owners[sessions[0].port]
+    victim = owner(sessions[0].port, workers)
     if victim is None:
         yield "nobody knows whose sessions these are"
         return
+    more = _with_another(victim)
+    owners = {session: owner(session.port, workers) for session in (*sessions, more)}
+    if owners[more] == victim:
+        yield "all sessions are those of one worker"
     os.kill(victim, signal.SIGKILL)
-    for session in sessions:
-        if owners[session.port] == victim and session.end() != "cut":
+    for session in owners:
+        if owners[session] == victim and session.end() != "cut":
             yield f"a session of a killed worker ended with {session.end(0)}"
-    yield from _live([session for session in sessions if owners[session.port] != victim])
+    yield from _live([session for session in owners if owners[session] != victim])
+    more.close()
     if not until(lambda: len(set(children(supervisor)) - {victim}) >= 2, START_SECONDS):
         yield "there is no new worker"
     if main_pid() != supervisor:
         yield "there is another supervisor"
+
+
+def _with_another(worker: int) -> Session:
+    """Open a session with another worker than this one, which stands still for that moment."""
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        return opened("rfc6455", PLAIN_PORT)
+    finally:
+        os.kill(worker, signal.SIGCONT)
 
 
 def kill_supervisor(echo: Echo, sessions: list[Session]) -> Iterator[str]:

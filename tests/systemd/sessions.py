@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 120.0
 READ_BYTES = 65536
 
 
-@dataclass
+@dataclass(eq=False)
 class Session:
     """A session of one client. What comes is read by a thread of its own, so that a goodbye is seen when it comes."""
 

@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -11,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.backends import websockets_server
-from tests.net.certificates import KEYS, Appliance
+from tests.net.certificates import KEYS, Appliance, Authority
 from tests.support import Upstream, serving
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.addresses import target as read
@@ -209,5 +208,12 @@ async def test_the_stricter_rules_for_certificates_are_for_modern_alone(
 
 
 def test_the_strictness_towards_authorities_of_the_system_is_pythons() -> None:
-    usual: Any = ssl.create_default_context().verify_flags
-    assert client_context("intermediate", None, anybody=False).verify_flags == usual
+    assert client_context("intermediate", None, anybody=False).verify_flags == ssl.create_default_context().verify_flags
+
+
+def test_the_strictness_towards_authorities_of_ones_own_is_the_same_on_every_python(authority: Authority) -> None:
+    # Python 3.13 and later set both: they are strict, and end a chain at any certificate that is trusted.
+    for profile, strict in (("intermediate", False), ("modern", True)):
+        flags = client_context(profile, str(authority.file), anybody=False).verify_flags
+        assert bool(flags & ssl.VERIFY_X509_STRICT) is strict
+        assert flags & ssl.VERIFY_X509_PARTIAL_CHAIN
