@@ -9,7 +9,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import PATIENCE_SECONDS
 from wsgateway.settings.basics import Address
@@ -98,14 +98,16 @@ async def test_a_service_that_is_not_offered_is_an_error() -> None:
 async def test_a_record_whose_host_hangs_does_not_hold_up_the_others(clock: MockClock) -> None:
     with blocking() as resolver:
         async with name_server("0 1 9001 slow.", "0 1 9002 good.", "5 1 9003 slow.other."):
-            found: list[Found] = []
+            names, found = Names(resolver), list[Found]()
 
             async def ask() -> None:
-                found.extend(await look_up(Names(resolver), SERVICE))
+                found.extend(await look_up(names, SERVICE))
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(ask)
                 await resolver.enough(3)
+                await names.addresses("good")  # so that this answer is here
+                await wait_all_tasks_blocked()
                 clock.jump(RECORD_SECONDS)
             assert found == [Found(Address("192.0.2.1", 9002), 1, 0)]
 
