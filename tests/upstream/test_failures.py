@@ -65,6 +65,16 @@ async def test_a_name_that_does_not_exist_is_502() -> None:
     assert str(caught.value).startswith("no connection to wsgateway.invalid:80: ")
 
 
+async def test_a_name_is_connected_to_wherever_it_leads() -> None:
+    async with Upstream() as upstream:
+        with await connect("localhost", upstream.port, 10) as sock:
+            assert sock.getpeername() == ("127.0.0.1", upstream.port)
+            assert not sock.getblocking()
+            peer = await upstream.accept()
+            await peer.send(b"hello")
+            assert sock.recv(9) == b"hello"
+
+
 async def test_an_upstream_that_does_not_accept_is_504() -> None:
     # Linux takes one connection more than the backlog, and then lets all others wait.
     with socket.socket() as full, socket.socket() as first:
