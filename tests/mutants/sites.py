@@ -36,8 +36,8 @@ _CALCULATED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitOr: ast.BitAnd,
     ast.BitXor: ast.BitOr,
 }
-# Parts of a node that say nothing at run time.
-_NOT_RUN = {"annotation", "returns", "type_params"}
+# Parts of a node that say nothing at run time, or how a class is made: that it is frozen is for those who write it.
+_NOT_RUN = {"annotation", "returns", "type_params", "decorator_list"}
 
 
 @dataclass(frozen=True)

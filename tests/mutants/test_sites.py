@@ -46,6 +46,7 @@ CHANGED: dict[str, list[tuple[str, str]]] = {
     "def f(a: 1 < 2) -> 3: pass": [],
     "x = f'{a + 1}'": [],
     "x = 'text'": [],
+    "@dataclass(frozen=True)\nclass A: pass": [],
     "X = A | None": [],
 }
 
