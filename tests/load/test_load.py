@@ -18,7 +18,7 @@ async def test_of_a_crowd_those_inside_are_served_and_all_others_are_told(tmp_pa
 
 
 async def test_who_does_not_go_on_is_cut_and_others_are_served_meanwhile(tmp_path: Path) -> None:
-    figures = await slow(tmp_path, drips=100, silent=100, timeouts="handshake: 1s, challenge: 500ms")
+    figures = await slow(tmp_path, drips=100, silent=100, timeouts="handshake: 4s, challenge: 1s")
     assert figures.ends == {"answered 408": 100, "cut without a proof": 100}
     assert figures.served > 0
 
