@@ -113,7 +113,7 @@ ODD = {
     "a colon without a port": Odd(upgrade(host=b"example.com:"), FORM, host="example.com:"),
     "a colon behind brackets": Odd(upgrade(host=b"[::1]:"), FORM, host="[::1]:"),
     "IPv6 without brackets": Odd(upgrade(host=b"fe80::204:3dff:fe00:1d97"), FORM, host="[fe80::204:3dff:fe00:1d97]"),
-    "IPv4 in IPv6 without brackets": Odd(upgrade(host=b"::ffff:192.0.2.1"), FORM, host="[::ffff:c000:201]"),
+    "IPv4 in IPv6 without brackets": Odd(upgrade(host=b"::ffff:192.0.2.1"), FORM, host="[::ffff:192.0.2.1]"),
     "a colon in a target": Odd(
         upgrade(target=b"ws://example.com:/chat"), (*ABSOLUTE, *FORM), host="example.com:"
     ),

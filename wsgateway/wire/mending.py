@@ -49,7 +49,10 @@ def proper_host(text: str) -> str | None:
         return text
     try:
         # A zone (%eth0) means something to its sender alone.
-        return None if "%" in text else f"[{IPv6Address(text)}]"
+        address = IPv6Address(text)
+        # As Python 3.13 and later write it, and RFC 5952, 5.
+        written = address if address.ipv4_mapped is None else f"::ffff:{address.ipv4_mapped}"
+        return None if "%" in text else f"[{written}]"
     except ValueError:
         return None
 
