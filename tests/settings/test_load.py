@@ -1,5 +1,6 @@
 """Files, all their mistakes at once, and the settings without a file."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -191,18 +192,47 @@ def places() -> list[tuple[int, int]]:
     return found[1:]
 
 
+# Each section while a value is tried in another: only the names that the others refer to, as it is read each time.
+SHORT = """\
+version: 1
+listeners: [{name: a, bind: [a:80]}]
+routes: [{match: {path: {prefix: /}, listeners: [a]}, upstream: a, http_upstream: b}]
+upstreams: {a: {targets: [{url: ws://a}]}, b: {targets: [{url: http://a}]}}
+"""
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return the sections of a file, by their names."""
+    return {section.partition(":")[0]: section for section in re.split(r"^(?=\w)", text, flags=re.MULTILINE)[1:]}
+
+
+def with_other(start: int, end: int, other: str) -> str:
+    """Return FULL with something else in this place: the section with that place whole, the others short."""
+    length = len(FULL[start:end].rstrip())
+    [name] = [name for name, text in sections(FULL).items() if 0 <= start - FULL.index(text) < len(text)]
+    text = sections(FULL)[name]
+    at = start - FULL.index(text)
+    section = f"{text[:at]}{other}{text[at + length :]}"
+    return "".join((sections(SHORT) | {name: f"{section}\n"}).values())
+
+
 @pytest.mark.parametrize("other", ["7", "true", "~", "x", "[]", "[x]", "{}", "{x: 1}", "[{}]", "'é '", "-9", "[[x]]"])
 def test_no_value_in_any_place_gets_past_the_documented_error(other: str) -> None:
     problems: list[Problem] = []
     for start, end in places():
-        length = len(FULL[start:end].rstrip())
         try:
-            parse(f"{FULL[:start]}{other}{FULL[start + length :]}", "f.yaml")
+            parse(with_other(start, end, other), "f.yaml")
         except SettingsError as error:
             problems += error.problems
     # There are 111 keys and values, most of which may be none of these.
     assert len(problems) > 100
     assert all(problem.line > 0 and problem.column > 0 for problem in problems)
+
+
+def test_the_sections_of_that_test_are_good_alone() -> None:
+    short, full = sections(SHORT), sections(FULL)
+    for name in full:
+        parse("".join((short | {name: full[name]}).values()), "f.yaml")
 
 
 def test_the_full_file_of_that_test_is_good() -> None:
