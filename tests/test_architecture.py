@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 PACKAGE = Path(__file__).parent.parent / "wsgateway"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 400
@@ -97,7 +95,11 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
 
 
 PURE_MODULES = [file for file in MODULES if part_of(name_of(file)) in PURE]
-every_module = pytest.mark.parametrize("file", MODULES, ids=name_of)
+
+
+def refuse(faults: list[str]) -> None:
+    """Raise AssertionError with all faults, a line each, if there are any."""
+    assert not faults, "\n".join(faults)
 
 
 def test_every_part_has_its_place() -> None:
@@ -108,20 +110,20 @@ def test_the_arrows_have_one_direction() -> None:
     TopologicalSorter(MAY_IMPORT).prepare()  # raises CycleError if there is a way round
 
 
-@every_module
-def test_a_module_imports_only_what_its_part_may(file: Path) -> None:
-    part = part_of(name_of(file))
-    for line, imported in imports(file):
-        top, _, below = imported.partition(".")
-        if top == "wsgateway":
-            target = part_of(below)
-            assert target == part or target in MAY_IMPORT[part], f"{file}:{line}: {part} must not import {imported}"
+def test_a_module_imports_only_what_its_part_may() -> None:
+    faults = []
+    for file in MODULES:
+        part = part_of(name_of(file))
+        for line, imported in imports(file):
+            top, _, below = imported.partition(".")
+            if top == "wsgateway" and part_of(below) not in {part, *MAY_IMPORT[part]}:
+                faults.append(f"{file}:{line}: {part} must not import {imported}")
+    refuse(faults)
 
 
-@pytest.mark.parametrize("file", PURE_MODULES, ids=name_of)
-def test_a_pure_module_has_no_input_or_output_and_no_clock(file: Path) -> None:
-    for line, imported in imports(file):
-        assert imported.split(".")[0] not in IMPURE_MODULES, f"{file}:{line}: imports {imported}"
+def test_a_pure_module_has_no_input_or_output_and_no_clock() -> None:
+    imported = [(file, line, name) for file in PURE_MODULES for line, name in imports(file)]
+    refuse([f"{file}:{line}: imports {name}" for file, line, name in imported if name.split(".")[0] in IMPURE_MODULES])
 
 
 def test_the_pure_parts_can_be_had_without_trio() -> None:
@@ -132,12 +134,12 @@ def test_the_pure_parts_can_be_had_without_trio() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-@every_module
-def test_a_module_fits_into_a_head(file: Path) -> None:
-    lines = len(file.read_text().splitlines())
-    assert lines <= MAX_LINES, f"{file} has {lines} lines, at most {MAX_LINES} are allowed"
+def test_a_module_fits_into_a_head() -> None:
+    lengths = [(file, len(file.read_text().splitlines())) for file in MODULES]
+    refuse(
+        [f"{file} has {lines} lines, at most {MAX_LINES} are allowed" for file, lines in lengths if lines > MAX_LINES]
+    )
 
 
-@every_module
-def test_a_module_says_what_it_is(file: Path) -> None:
-    assert ast.get_docstring(ast.parse(file.read_text())), f"{file} has no docstring"
+def test_a_module_says_what_it_is() -> None:
+    refuse([f"{file} has no docstring" for file in MODULES if not ast.get_docstring(ast.parse(file.read_text()))])
