@@ -15,7 +15,7 @@ and around it:
     settings    the YAML file, checked
     run         the supervisor, which opens what listens; its workers, each of which serves; reload, drain, hand-over;
                 systemd
-    observe     the log, the tally of each worker, and the admin pages that tell of all: status, health, metrics
+    observe     the log, the counters of each worker, and the admin pages that tell of all: status, health, metrics
     probe       a client of every dialect
     demo, cli
 

@@ -17,25 +17,25 @@ from urllib.parse import urlsplit
 import trio
 
 from wsgateway import __version__
-from wsgateway.asking import Said, add_commands
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS, Dialect, Headers, Request
 from wsgateway.errors import BrokenFileError, SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import Writer
 from wsgateway.options import duration, header, parsed, port
-from wsgateway.policy.checks import Visitor
+from wsgateway.policy.checks import ClientFacts
 from wsgateway.policy.explain import allowed, explain
 from wsgateway.policy.routes import asked
 from wsgateway.probe.address import ProbeError
-from wsgateway.probe.client import Question, Report, probe
+from wsgateway.probe.client import ProbeRequest, Report, probe
 from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
 from wsgateway.probe.table import heading, row
 from wsgateway.probe.transcript import Line, printable
+from wsgateway.remote import Said, add_commands
 from wsgateway.run.command import anchored, anchored_address, here, own_command
-from wsgateway.run.crew import StartError
-from wsgateway.run.succession import SuccessionError
+from wsgateway.run.hot_restart import HotRestartError
 from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
+from wsgateway.run.worker_pool import StartError
 from wsgateway.settings.advice import advice
 from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.dialects import dialects
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _performed(options: argparse.Namespace) -> int:
     try:
         status: int = options.command(options)
-    except (SettingsError, StartError, SuccessionError) as error:
+    except (SettingsError, StartError, HotRestartError) as error:
         print(error, file=sys.stderr)
         return BROKEN_FILE if isinstance(error, BrokenFileError) else FAULT
     except BrokenPipeError:  # nobody reads on: `| head`
@@ -242,9 +242,9 @@ def _explain(options: argparse.Namespace) -> int:
     upgrade = [("Upgrade", "websocket")] if url.scheme in ("ws", "wss") else []
     headers = Headers([*options.header, *protocols, *upgrade])
     what = asked(Request(url.path or "/", headers), listener, url.netloc.rpartition("@")[2])
-    visitor = Visitor(DIALECTS[options.dialect], options.origin)
-    print(*explain(settings, what, visitor), sep="\n")
-    return GOOD if allowed(settings, what, visitor) else FAULT
+    facts = ClientFacts(DIALECTS[options.dialect], options.origin)
+    print(*explain(settings, what, facts), sep="\n")
+    return GOOD if allowed(settings, what, facts) else FAULT
 
 
 def _ask_gateway(options: argparse.Namespace) -> int:
@@ -260,7 +260,7 @@ def _probe(options: argparse.Namespace) -> int:
     chosen = list(DIALECTS.values()) if options.all else options.dialect or [DIALECTS[DEFAULT_DIALECT]]
     pins = tuple(options.pin or ())
     try:
-        asked = Question(
+        asked = ProbeRequest(
             options.url,
             chosen[0],
             options.send,
@@ -284,7 +284,7 @@ def _probe(options: argparse.Namespace) -> int:
     return GOOD if good(report.accepted and report.error is None for report, _ in answers) else FAULT
 
 
-def _ask(question: Question, options: argparse.Namespace, first: bool) -> tuple[Report, list[Line]]:
+def _ask(question: ProbeRequest, options: argparse.Namespace, first: bool) -> tuple[Report, list[Line]]:
     """One dialect's turn: its transcript, if it is wanted, and how it went."""
     lines: list[Line] = []
     live = options.trace and not options.json

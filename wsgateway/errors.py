@@ -2,13 +2,13 @@
 
     WsgatewayError
     |-- ProtocolError     a peer broke the framing of its dialect    carries a close code
-    |-- HandshakeError    a handshake that cannot succeed            carries an HTTP status
+    |-- HttpRefusal       a handshake that cannot succeed            carries an HTTP status
     |-- UpstreamError     the upstream is down, silent or wrong      carries an HTTP status
     |-- SettingsError     a configuration that cannot be used        carries every problem found
     |   `-- BrokenFileError    at the start of a gateway
-    |-- ClientLeftError   a client gone before it had a session      (serve.prologue)
-    |-- StartError        workers that cannot come up                (run.crew)
-    |-- SuccessionError   a successor that does not come up          (run.succession)
+    |-- ClientDisconnectedError  a client gone before it had a session (serve.preamble)
+    |-- StartError        workers that cannot come up                (run.worker_pool)
+    |-- HotRestartError   a new supervisor that does not serve       (run.hot_restart)
     `-- ProbeError        a question that cannot be asked            (probe.client)
 
 An error carries what is needed to answer it, so no caller asks for its type twice. Anything else that
@@ -53,7 +53,7 @@ class ProtocolError(WsgatewayError):
         self.close_code = close_code
 
 
-class HandshakeError(WsgatewayError):
+class HttpRefusal(WsgatewayError):  # noqa: N818  it is an answer
     """A handshake that cannot succeed, whichever side made the mistake.
 
     In the server role `status` and `headers` are the HTTP answer to give, and the message is fit to be

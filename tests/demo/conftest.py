@@ -19,7 +19,7 @@ LOOPBACK = Address("127.0.0.1", 0)
 PATIENCE_SECONDS = 20.0
 
 
-async def patience() -> None:
+async def relay_timeouts() -> None:
     """A task beside a test: its failure ends the test, which hangs."""
     await trio.sleep(PATIENCE_SECONDS)
     raise AssertionError(f"not done within {PATIENCE_SECONDS:g} s")
@@ -39,7 +39,7 @@ async def serving(upstream: Upstream, send_bytes: int | None = None) -> AsyncIte
         if send_bytes is not None:
             listener.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, send_bytes)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(patience)
+            nursery.start_soon(relay_timeouts)
             nursery.start_soon(upstream.serve, listener)
             yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
             nursery.cancel_scope.cancel()
@@ -55,7 +55,7 @@ async def upstream(log: Log) -> AsyncIterator[str]:
 async def demo(log: Log) -> AsyncIterator[Demo]:
     demo = Demo(0, 0, log)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(patience)
+        nursery.start_soon(relay_timeouts)
         nursery.start_soon(demo.run)
         yield demo
         nursery.cancel_scope.cancel()

@@ -7,7 +7,7 @@ import trio
 
 from tests.support import Lines
 from wsgateway.demo.server import REQUEST_SECONDS, Client, Reply, accept
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.observe.log import Log
 from wsgateway.serve.listeners import listen
 
@@ -19,7 +19,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(autojump_clock: trio.
     with ours, theirs:
         ours.setblocking(False)
         theirs.send(b"GET / HTT")
-        with pytest.raises(HandshakeError, match="no whole request") as caught:
+        with pytest.raises(HttpRefusal, match="no whole request") as caught:
             await Client(ours).request()
     assert caught.value.status == 408
     assert trio.current_time() == pytest.approx(REQUEST_SECONDS, abs=1)

@@ -6,7 +6,7 @@ from websockets.trio.client import connect
 
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS
-from wsgateway.probe.client import Question, probe
+from wsgateway.probe.client import ProbeRequest, probe
 from wsgateway.probe.transcript import Line
 from wsgateway.settings.addresses import target
 from wsgateway.settings.basics import Address
@@ -32,7 +32,7 @@ async def test_plain_http_is_told_what_is_spoken_here(upstream: str) -> None:
 async def test_an_old_client_needs_the_gateway(upstream: str, demo: Demo, name: str) -> None:
     dialect = DIALECTS[name]
     lines: list[Line] = []
-    alone = await probe(Question(f"{upstream}/echo", dialect, "hello"), lines.append)
+    alone = await probe(ProbeRequest(f"{upstream}/echo", dialect, "hello"), lines.append)
     assert (alone.accepted, alone.error) == (False, "the server answered 426 Upgrade Required")
-    through = await probe(Question(f"ws://{demo.gateway}/echo", dialect, "hello"), lines.append)
+    through = await probe(ProbeRequest(f"ws://{demo.gateway}/echo", dialect, "hello"), lines.append)
     assert (through.accepted, through.error, through.closed) == (True, None, "closed by both")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from wsgateway.dialects import Answer, Answering, Dialect, recognise
-from wsgateway.errors import HandshakeError
+from wsgateway.dialects import Answer, Dialect, ServerHandshake, recognise
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import DEFAULT, Oddities, Tolerance
@@ -21,12 +21,12 @@ class Opened:
     head: RequestHead
     request: Request
     dialect: Dialect
-    answering: Answering
+    server_handshake: ServerHandshake
 
     def reply(self, answer: Answer) -> bytes:
         """Our whole answer: the head, and the proof where there is one."""
-        head = self.head.switch(self.answering.accept(answer))
-        return head + self.answering.proof(self.head.rest[: self.answering.challenge_bytes])
+        head = self.head.switch(self.server_handshake.accept(answer))
+        return head + self.server_handshake.proof(self.head.rest[: self.server_handshake.challenge_bytes])
 
 
 def read_request(data: bytes, limits: HeadLimits = LIMITS) -> Request:
@@ -37,19 +37,19 @@ def read_request(data: bytes, limits: HeadLimits = LIMITS) -> Request:
 
 
 def open_up(data: bytes, entropy: Entropy | None = None, tolerance: Tolerance = DEFAULT["client"]) -> Opened:
-    """Takes a client's whole handshake. Raises HandshakeError wherever one of the steps does."""
+    """Takes a client's whole handshake. Raises HttpRefusal wherever one of the steps does."""
     head = RequestHead(LIMITS, oddities=Oddities(tolerance))
     request = head.receive(data)
     assert request is not None, "the head is not whole"
     dialect = recognise(request)
-    return Opened(head, request, dialect, dialect.handshake.answering(request, entropy or seeded()))
+    return Opened(head, request, dialect, dialect.handshake.server(request, entropy or seeded()))
 
 
-def refusal(data: bytes, tolerance: Tolerance = DEFAULT["client"]) -> HandshakeError | None:
+def refusal(data: bytes, tolerance: Tolerance = DEFAULT["client"]) -> HttpRefusal | None:
     """Why a client's whole handshake is refused; None if it is not."""
     try:
         open_up(data, tolerance=tolerance)
-    except HandshakeError as error:
+    except HttpRefusal as error:
         return error
     return None
 

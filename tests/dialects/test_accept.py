@@ -9,7 +9,7 @@ import pytest
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.dialects.accept import accept_value, masking_secret
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, Response
 from wsgateway.wire.oddities import EVERY as ALLOWED
 from wsgateway.wire.oddities import Oddity
@@ -78,11 +78,11 @@ def reply_with(accept: str) -> Response:
 @EVERY
 @cases(("key", "accept"), ACCEPTS)
 def test_the_answer_to_our_key_is_accepted(name: str, key: str, accept: str) -> None:
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), scripted(base64.b64decode(key)))
-    assert asking.request.headers.one("Sec-WebSocket-Key") == key
-    assert asking.check(reply_with(accept), b"") == Answer()
-    with pytest.raises(HandshakeError, match="does not answer our key"):
-        asking.check(reply_with(accept.swapcase()), b"")
+    client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com"), scripted(base64.b64decode(key)))
+    assert client_handshake.request.headers.one("Sec-WebSocket-Key") == key
+    assert client_handshake.check(reply_with(accept), b"") == Answer()
+    with pytest.raises(HttpRefusal, match="does not answer our key"):
+        client_handshake.check(reply_with(accept.swapcase()), b"")
 
 
 # -- the nonce of draft 04 (4.3) -------------------------------------------------------------------------------
@@ -91,9 +91,9 @@ def test_the_answer_to_our_key_is_accepted(name: str, key: str, accept: str) -> 
 def test_both_ends_make_the_secret_of_draft_04_from_what_was_sent() -> None:
     """The text of both values, not what it stands for. Made with `printf %s%s%s KEY NONCE GUID | sha1sum`."""
     assert masking_secret(KEY, NONCE_04).hex() == "41e14f78311e4c34283e6d8b363b8848d58591a7"
-    asking = DIALECTS["hybi-04"].handshake.asking(Offer("/", "example.com"), scripted(base64.b64decode(KEY)))
-    assert asking.check(reply_with(ACCEPT), b"") == Answer()
-    assert asking.secret.hex() == "41e14f78311e4c34283e6d8b363b8848d58591a7"
+    client_handshake = DIALECTS["hybi-04"].handshake.client(Offer("/", "example.com"), scripted(base64.b64decode(KEY)))
+    assert client_handshake.check(reply_with(ACCEPT), b"") == Answer()
+    assert client_handshake.secret.hex() == "41e14f78311e4c34283e6d8b363b8848d58591a7"
 
 
 def test_our_nonce_is_the_base64_of_16_random_bytes() -> None:
@@ -108,17 +108,17 @@ def test_our_nonce_is_the_base64_of_16_random_bytes() -> None:
         b"Sec-WebSocket-Protocol: chat\r\n"
         b"\r\n"
     )
-    assert opened.answering.secret.hex() == "23222d4ecf9af2084f4d83043abf7747dd56c5b7"
+    assert opened.server_handshake.secret.hex() == "23222d4ecf9af2084f4d83043abf7747dd56c5b7"
 
 
 @cases("name", [name for name in VERSIONS if name != "hybi-04"])
 def test_nobody_else_has_a_nonce(name: str) -> None:
     opened = open_up(head_of(*lines_of(name)))
     assert b"Nonce" not in opened.reply(Answer())
-    assert opened.answering.secret == b""
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), scripted(base64.b64decode(KEY)))
-    asking.check(reply_with(ACCEPT), b"")
-    assert asking.secret == b""
+    assert opened.server_handshake.secret == b""
+    client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com"), scripted(base64.b64decode(KEY)))
+    client_handshake.check(reply_with(ACCEPT), b"")
+    assert client_handshake.secret == b""
 
 
 # -- requests --------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ ORIGINS: list[tuple[str, list[str], str | None]] = [
 def test_the_origin_is_read_under_the_drafts_name_and_else_under_the_other(
     name: str, lines: list[str], origin: str | None
 ) -> None:
-    offer = open_up(head_of(*lines_of(name, *lines))).answering.offer
+    offer = open_up(head_of(*lines_of(name, *lines))).server_handshake.offer
     assert offer.origin == origin
     assert offer.headers == ()
 
@@ -223,9 +223,9 @@ def test_the_origin_is_read_under_the_drafts_name_and_else_under_the_other(
 @EVERY
 def test_the_origin_is_sent_under_the_drafts_name(name: str) -> None:
     header = "Origin" if name == "rfc6455" else "Sec-WebSocket-Origin"
-    request = DIALECTS[name].handshake.asking(Offer("/", "example.com", "http://a"), seeded()).request
+    request = DIALECTS[name].handshake.client(Offer("/", "example.com", "http://a"), seeded()).request
     assert [each for each, value in request.headers if value == "http://a"] == [header]
-    without = DIALECTS[name].handshake.asking(Offer("/", "example.com"), seeded()).request
+    without = DIALECTS[name].handshake.client(Offer("/", "example.com"), seeded()).request
     assert header not in without.headers
 
 
@@ -242,7 +242,7 @@ def test_the_origin_is_sent_under_the_drafts_name(name: str) -> None:
     ],
 )
 def test_subprotocols_are_a_list(name: str, lines: list[str], subprotocols: tuple[str, ...]) -> None:
-    assert open_up(head_of(*lines_of(name, *lines))).answering.offer.subprotocols == subprotocols
+    assert open_up(head_of(*lines_of(name, *lines))).server_handshake.offer.subprotocols == subprotocols
 
 
 # Clients of the field, by the reports about them.
@@ -266,7 +266,7 @@ def test_names_that_are_no_tokens_are_offered_where_that_is_allowed(
 ) -> None:
     data = head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}"))
     opened = open_up(data)
-    assert opened.answering.offer.subprotocols == names
+    assert opened.server_handshake.offer.subprotocols == names
     assert opened.request.oddities.needed == (Oddity.SUBPROTOCOL_NAMES,)
     assert f"\r\nSec-WebSocket-Protocol: {names[0]}\r\n".encode() in opened.reply(Answer(names[0]))
     refused = refusal(data, STRICT)
@@ -278,7 +278,7 @@ def test_names_that_are_no_tokens_are_offered_where_that_is_allowed(
 @EVERY
 def test_a_name_twice_over_two_headers_counts_once(name: str) -> None:
     lines = ["Sec-WebSocket-Protocol: ocpp1.6", "Sec-WebSocket-Protocol: ocpp1.6"]
-    assert open_up(head_of(*lines_of(name, *lines))).answering.offer.subprotocols == ("ocpp1.6",)
+    assert open_up(head_of(*lines_of(name, *lines))).server_handshake.offer.subprotocols == ("ocpp1.6",)
 
 
 @EVERY
@@ -295,13 +295,13 @@ def test_a_target_above_7f_is_encoded_where_that_is_allowed(name: str) -> None:
     """gimite/web-socket-js, 2012 to 2015: Flash sends the address of the page unescaped in version 13, too."""
     data = head_of(*lines_of(name), start="GET /caf\xc3\xa9?n=Jos\xc3\xa9 HTTP/1.1")
     opened = open_up(data)
-    assert opened.answering.offer.target == "/caf%C3%A9?n=Jos%C3%A9"
+    assert opened.server_handshake.offer.target == "/caf%C3%A9?n=Jos%C3%A9"
     assert opened.request.oddities.needed == (Oddity.RAW_TARGET,)
     refused = refusal(data, STRICT)
     assert refused is not None
     assert (str(refused), refused.status) == ("the target holds a byte above 7F", 400)
     opened = open_up(head_of(*lines_of(name), start="GET /caf%C3%A9 HTTP/1.1"), tolerance=STRICT)
-    assert opened.answering.offer.target == "/caf%C3%A9"
+    assert opened.server_handshake.offer.target == "/caf%C3%A9"
 
 
 # -- replies ---------------------------------------------------------------------------------------------------
@@ -331,15 +331,15 @@ def test_what_was_agreed_stands_behind_the_accept(name: str) -> None:
 @cases("extension", ["deflate-stream", "x-webkit-deflate-frame", "permessage-deflate"])
 def test_the_drafts_have_no_extension_that_passes_a_gateway(name: str, extension: str) -> None:
     opened = open_up(head_of(*lines_of(name, f"Sec-WebSocket-Extensions: {extension}")))
-    assert opened.answering.offer.extensions == ()
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com", extensions=(extension,)), seeded())
-    assert "Sec-WebSocket-Extensions" not in asking.request.headers
+    assert opened.server_handshake.offer.extensions == ()
+    client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com", extensions=(extension,)), seeded())
+    assert "Sec-WebSocket-Extensions" not in client_handshake.request.headers
 
 
 @EVERY
 def test_there_is_nothing_behind_a_head(name: str) -> None:
     opened = open_up(head_of(*lines_of(name)) + b"\x81\x80key!")
     assert opened.head.rest == b"\x81\x80key!"
-    assert (opened.answering.challenge_bytes, opened.answering.proof(b"")) == (0, b"")
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), seeded())
-    assert (asking.challenge, asking.proof_bytes) == (b"", 0)
+    assert (opened.server_handshake.challenge_bytes, opened.server_handshake.proof(b"")) == (0, b"")
+    client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com"), seeded())
+    assert (client_handshake.challenge, client_handshake.proof_bytes) == (b"", 0)

@@ -7,9 +7,9 @@ from itertools import repeat
 import pytest
 
 from tests.cases import cases
-from wsgateway.dialects import DIALECTS, Answer, Answering, Asking, Dialect, Offer, Side, recognise
+from wsgateway.dialects import DIALECTS, Answer, ClientHandshake, Dialect, Offer, ServerHandshake, Side, recognise
 from wsgateway.dialects.base import by_name
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.events import Role
 from wsgateway.wire.heads import Headers, RequestHead, Response, ResponseHead
 from wsgateway.wire.oddities import DEFAULT, Oddities, Oddity, Tolerance
@@ -45,30 +45,30 @@ OFFERS = {
 class Shaken:
     """Both ends of one handshake."""
 
-    answering: Answering
-    asking: Asking
+    server_handshake: ServerHandshake
+    client_handshake: ClientHandshake
     response: Response
     proof: bytes
 
     def check(self) -> Answer:
-        return self.asking.check(self.response, self.proof)
+        return self.client_handshake.check(self.response, self.proof)
 
 
 def shake_hands(dialect: Dialect, offer: Offer, answer: Answer, seed: int = 1) -> Shaken:
     """Asks and answers over bytes."""
-    asking = dialect.handshake.asking(offer, seeded(seed))
+    client_handshake = dialect.handshake.client(offer, seeded(seed))
     client, server = ResponseHead(LIMITS), RequestHead(LIMITS)
-    request = server.receive(client.request(asking.request) + asking.challenge)
+    request = server.receive(client.request(client_handshake.request) + client_handshake.challenge)
     assert request is not None
     assert recognise(request) is dialect
-    answering = dialect.handshake.answering(request, seeded(seed + 1000))
-    assert server.rest == asking.challenge
-    assert answering.challenge_bytes == len(asking.challenge)
-    reply = server.switch(answering.accept(answer)) + answering.proof(server.rest)
+    server_handshake = dialect.handshake.server(request, seeded(seed + 1000))
+    assert server.rest == client_handshake.challenge
+    assert server_handshake.challenge_bytes == len(client_handshake.challenge)
+    reply = server.switch(server_handshake.accept(answer)) + server_handshake.proof(server.rest)
     response = client.receive(reply + b"\0first frame")
     assert response is not None
-    assert client.rest[asking.proof_bytes :] == b"\0first frame"
-    return Shaken(answering, asking, response, client.rest[: asking.proof_bytes])
+    assert client.rest[client_handshake.proof_bytes :] == b"\0first frame"
+    return Shaken(server_handshake, client_handshake, response, client.rest[: client_handshake.proof_bytes])
 
 
 @pytest.fixture(params=list(DIALECTS))
@@ -79,7 +79,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 @cases("offer", OFFERS.values(), ids=OFFERS.keys())
 def test_an_offer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, offer: Offer) -> None:
     answer = Answer(offer.subprotocols[-1] if offer.subprotocols else None)
-    arrived = shake_hands(dialect, offer, answer).answering.offer
+    arrived = shake_hands(dialect, offer, answer).server_handshake.offer
     assert arrived == (offer if dialect.name in HAVE_EXTENSIONS else replace(offer, extensions=()))
 
 
@@ -102,7 +102,7 @@ def test_an_answer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, of
 def test_an_offer_may_be_declined_where_the_client_can_live_with_it(dialect: Dialect) -> None:
     offer = OFFERS["with several subprotocols"]
     if dialect.name in REPEAT_LISTS:
-        with pytest.raises(HandshakeError, match="the client insists") as refused:
+        with pytest.raises(HttpRefusal, match="the client insists") as refused:
             shake_hands(dialect, offer, Answer())
         assert refused.value.status == 502
         return
@@ -110,7 +110,7 @@ def test_an_offer_may_be_declined_where_the_client_can_live_with_it(dialect: Dia
 
 
 def test_two_requests_never_have_the_same_secrets(dialect: Dialect) -> None:
-    first, second = (dialect.handshake.asking(OFFER, seeded(seed)) for seed in (1, 2))
+    first, second = (dialect.handshake.client(OFFER, seeded(seed)) for seed in (1, 2))
     same = (first.challenge, list(first.request.headers)) == (second.challenge, list(second.request.headers))
     assert same is (dialect.name in HAVE_NO_PROOF)
 
@@ -121,12 +121,12 @@ def test_both_ends_take_what_their_frames_need_from_the_handshake(dialect: Diale
     for seed in range(3):
         shaken = shake_hands(dialect, OFFER, Answer(), seed)
         shaken.check()
-        client = Side(dialect.framing, Role.CLIENT, shaken.asking.secret)
-        server = Side(dialect.framing, Role.SERVER, shaken.answering.secret)
+        client = Side(dialect.framing, Role.CLIENT, shaken.client_handshake.secret)
+        server = Side(dialect.framing, Role.SERVER, shaken.server_handshake.secret)
         for sender, receiver in ((client, server), (server, client)):
             data = sender.encoder(repeat(MASK_KEY)).send(text("Hello"))
             assert hear(receiver.decoder(GENEROUS), [data]) == Heard([text("Hello")])
-        secrets.add(shaken.asking.secret)
+        secrets.add(shaken.client_handshake.secret)
     assert secrets == {b""} or len(secrets) == 3, "a secret is of one connection alone"
 
 
@@ -198,8 +198,8 @@ def test_a_wrong_reply_is_refused(name: str, damage: Callable[[Headers], list[tu
     shaken = shake_hands(DIALECTS[name], OFFERS["with a subprotocol"], Answer("chat"))
     assert shaken.check().subprotocol == "chat"
     wrong = replace(shaken.response, headers=Headers(damage(shaken.response.headers)))
-    with pytest.raises(HandshakeError) as refused:
-        shaken.asking.check(wrong, shaken.proof)
+    with pytest.raises(HttpRefusal) as refused:
+        shaken.client_handshake.check(wrong, shaken.proof)
     assert said in str(refused.value)
     assert refused.value.status == 502
 
@@ -213,7 +213,7 @@ def test_a_reply_without_a_subprotocol_chooses_none(
     for offer in ("with a subprotocol", "with several subprotocols"):
         shaken = shake_hands(dialect, OFFERS[offer], Answer("chat"))
         silent = replace(shaken.response, headers=Headers(damage(name)(shaken.response.headers)))
-        assert shaken.asking.check(silent, shaken.proof) == Answer()
+        assert shaken.client_handshake.check(silent, shaken.proof) == Answer()
 
 
 @cases("tolerance", [DEFAULT["upstream"], frozenset()], ["default", "none"])
@@ -228,24 +228,24 @@ def test_a_subprotocol_that_nobody_asked_for_is_none_from_hixie_and_refused_from
     headers = Headers([*shaken.response.headers, (name, chosen)])
     wrong = replace(shaken.response, headers=headers, oddities=oddities)
     if tolerance and dialect.name in ("hixie-75", "hixie-76"):
-        assert shaken.asking.check(wrong, shaken.proof).subprotocol is None
+        assert shaken.client_handshake.check(wrong, shaken.proof).subprotocol is None
         assert oddities.needed == (Oddity.UNASKED_SUBPROTOCOL,)
         return
-    with pytest.raises(HandshakeError) as refused:
-        shaken.asking.check(wrong, shaken.proof)
+    with pytest.raises(HttpRefusal) as refused:
+        shaken.client_handshake.check(wrong, shaken.proof)
     assert repr(chosen) in str(refused.value)
     assert refused.value.status == 502
     assert bool(refused.value.remark) is (dialect.name in ("hixie-75", "hixie-76"))
 
 
 def test_the_answer_to_another_request_is_refused_by_all_who_prove_anything(dialect: Dialect) -> None:
-    asking = dialect.handshake.asking(OFFER, seeded(2))
+    client_handshake = dialect.handshake.client(OFFER, seeded(2))
     answered = shake_hands(dialect, OFFER, Answer(), seed=1)
     if dialect.name in HAVE_NO_PROOF:
-        assert asking.check(answered.response, answered.proof) == Answer()
+        assert client_handshake.check(answered.response, answered.proof) == Answer()
         return
-    with pytest.raises(HandshakeError, match=r"our (key|challenge)"):
-        asking.check(answered.response, answered.proof)
+    with pytest.raises(HttpRefusal, match=r"our (key|challenge)"):
+        client_handshake.check(answered.response, answered.proof)
 
 
 @cases("name", sorted(TWO_KEYS))
@@ -253,8 +253,8 @@ def test_the_answer_to_another_request_is_refused_by_all_who_prove_anything(dial
 def test_a_proof_that_is_not_ours_is_refused(name: str, proof: bytes) -> None:
     shaken = shake_hands(DIALECTS[name], OFFER, Answer())
     assert len(shaken.proof) == 16
-    with pytest.raises(HandshakeError, match="our challenge") as refused:
-        shaken.asking.check(shaken.response, proof)
+    with pytest.raises(HttpRefusal, match="our challenge") as refused:
+        shaken.client_handshake.check(shaken.response, proof)
     assert refused.value.status == 502
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.dialects import Answer, Limits
-from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.errors import HttpRefusal, ProtocolError
 from wsgateway.wire.events import Close, Event, Ping, Pong, Role
 from wsgateway.wire.oddities import Oddity
 
@@ -220,7 +220,7 @@ def test_the_location_is_what_the_client_asked_for(start: str, host: str, secure
 @cases("origin", ["http://example.com", "null", "file://", "http://App.Test:8080"])
 def test_the_origin_comes_back_as_it_was_sent(origin: str) -> None:
     opened = open_up(head_of(*SAMPLE[:3], f"Origin: {origin}"))
-    assert opened.answering.offer.origin == origin
+    assert opened.server_handshake.offer.origin == origin
     assert f"\r\nWebSocket-Origin: {origin}\r\n".encode() in opened.reply(Answer())
 
 
@@ -228,7 +228,7 @@ def test_without_an_origin_the_reply_has_none_where_that_is_allowed() -> None:
     """vti/protocol-websocket#10 and ninenines/cowboy#76: programs that are no browsers send none."""
     data = head_of(*SAMPLE[:3])
     opened = open_up(data)
-    assert opened.answering.offer.origin is None
+    assert opened.server_handshake.offer.origin is None
     assert b"Origin" not in opened.reply(Answer())
     assert opened.request.oddities.needed == (Oddity.NO_ORIGIN,)
     refused = refusal(data, STRICT)
@@ -253,22 +253,22 @@ def test_a_subprotocol_is_offered_as_far_as_it_is_one_and_comes_back_whole(
     asked: str, offered: tuple[str, ...], chosen: str | None
 ) -> None:
     opened = open_up(head_of(*PLAIN, f"WebSocket-Protocol: {asked}"))
-    assert opened.answering.offer.subprotocols == offered
+    assert opened.server_handshake.offer.subprotocols == offered
     assert f"\r\nWebSocket-Protocol: {asked}\r\n".encode() in opened.reply(Answer(chosen))
 
 
 def test_a_client_that_asked_for_a_subprotocol_insists_on_one() -> None:
     """P2: a WebKit refuses a reply without it."""
     opened = open_up(head_of(*SAMPLE))
-    with pytest.raises(HandshakeError, match="none of the subprotocols 'sample' was chosen") as refused:
-        opened.answering.accept(Answer())
+    with pytest.raises(HttpRefusal, match="none of the subprotocols 'sample' was chosen") as refused:
+        opened.server_handshake.accept(Answer())
     assert refused.value.status == 502
 
 
 @cases("lines", [PLAIN, (*PLAIN, "WebSocket-Protocol:")])
 def test_a_client_that_asked_for_none_gets_none(lines: tuple[str, ...]) -> None:
     opened = open_up(head_of(*lines))
-    assert opened.answering.offer.subprotocols == ()
+    assert opened.server_handshake.offer.subprotocols == ()
     assert b"WebSocket-Protocol" not in opened.reply(Answer("chat"))
 
 
@@ -290,12 +290,12 @@ def test_of_an_answers_headers_only_cookies_are_passed_on() -> None:
 
 def test_an_empty_cookie_of_web_socket_js_is_not_passed_on() -> None:
     opened = open_up(head_of(*PLAIN, "Cookie: ", "User-Agent: x"))
-    assert opened.answering.offer.headers == (("User-Agent", "x"),)
+    assert opened.server_handshake.offer.headers == (("User-Agent", "x"),)
 
 
 def test_there_is_nothing_to_prove() -> None:
-    answering = open_up(head_of(*PLAIN)).answering
-    assert (answering.challenge_bytes, answering.proof(b"")) == (0, b"")
+    server_handshake = open_up(head_of(*PLAIN)).server_handshake
+    assert (server_handshake.challenge_bytes, server_handshake.proof(b"")) == (0, b"")
 
 
 def test_the_names_stand_once_also_where_those_of_hixie_76_stand_twice() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.dialects.hixie76 import key_number, make_challenge, make_key, proof_of
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.heads import Headers, Response
 
@@ -71,7 +71,7 @@ WRONG_KEYS = {
 
 @cases(("key", "said"), WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
 def test_a_key_that_no_client_makes_is_refused(key: str, said: str) -> None:
-    with pytest.raises(HandshakeError, match=re.escape(said)) as refused:
+    with pytest.raises(HttpRefusal, match=re.escape(said)) as refused:
         key_number("Key1", key)
     assert refused.value.status == 400
 
@@ -150,17 +150,17 @@ def test_the_names_are_there_without_sec_too_if_that_is_asked_for() -> None:
 
 def test_the_challenge_is_any_8_bytes() -> None:
     """Also white space and NULs at its ends, which websocket-ruby strips; the MD5s were made with md5sum."""
-    answering = open_up(request()).answering
-    assert answering.challenge_bytes == 8
-    assert answering.proof(b"\r\n\r\n\r\n\r\n").hex() == "fbfe51467eeb432cd8579391dfbe2996"
-    assert answering.proof(b"\0 a\t\n\r \0").hex() == "83110d5ee0e1236c33fe06aa61006f1a"
+    server_handshake = open_up(request()).server_handshake
+    assert server_handshake.challenge_bytes == 8
+    assert server_handshake.proof(b"\r\n\r\n\r\n\r\n").hex() == "fbfe51467eeb432cd8579391dfbe2996"
+    assert server_handshake.proof(b"\0 a\t\n\r \0").hex() == "83110d5ee0e1236c33fe06aa61006f1a"
 
 
 def test_the_drafts_own_proof_is_accepted_if_we_asked_so() -> None:
     offer = Offer("/demo", "example.com", "http://example.com", ("sample",))
-    asking = DIALECTS["hixie-76"].handshake.asking(offer, challenge_draws(KEY1, KEY2, challenge=CHALLENGE))
-    assert asking.challenge == CHALLENGE
-    assert asking.proof_bytes == 16
+    client_handshake = DIALECTS["hixie-76"].handshake.client(offer, challenge_draws(KEY1, KEY2, challenge=CHALLENGE))
+    assert client_handshake.challenge == CHALLENGE
+    assert client_handshake.proof_bytes == 16
     headers = [
         ("Upgrade", "WebSocket"),
         ("Connection", "Upgrade"),
@@ -169,9 +169,9 @@ def test_the_drafts_own_proof_is_accepted_if_we_asked_so() -> None:
         ("Sec-WebSocket-Protocol", "sample"),
     ]
     response = Response(101, "WebSocket Protocol Handshake", Headers(headers))
-    assert asking.check(response, PROOF) == Answer("sample")
-    with pytest.raises(HandshakeError, match="do not answer our challenge"):
-        asking.check(response, PROOF[::-1])
+    assert client_handshake.check(response, PROOF) == Answer("sample")
+    with pytest.raises(HttpRefusal, match="do not answer our challenge"):
+        client_handshake.check(response, PROOF[::-1])
 
 
 def test_our_keys_are_such_as_the_draft_describes() -> None:
@@ -191,8 +191,8 @@ def test_our_keys_are_such_as_the_draft_describes() -> None:
 
 def test_a_request_has_its_keys_behind_all_that_a_webkit_puts_before_them() -> None:
     offer = Offer("/", "example.com", "http://example.com", ("a", "b"), headers=(("Cookie", "c=1"),))
-    asking = DIALECTS["hixie-76"].handshake.asking(offer, seeded())
-    assert [name for name, _ in asking.request.headers] == [
+    client_handshake = DIALECTS["hixie-76"].handshake.client(offer, seeded())
+    assert [name for name, _ in client_handshake.request.headers] == [
         "Upgrade",
         "Connection",
         "Host",
@@ -202,12 +202,12 @@ def test_a_request_has_its_keys_behind_all_that_a_webkit_puts_before_them() -> N
         "Sec-WebSocket-Key2",
         "Cookie",
     ]
-    assert asking.request.headers.one("Sec-WebSocket-Protocol") == "a,b"
+    assert client_handshake.request.headers.one("Sec-WebSocket-Protocol") == "a,b"
 
 
 def test_an_offer_without_an_origin_is_made_as_from_the_host_itself() -> None:
-    asking = DIALECTS["hixie-76"].handshake.asking(Offer("/", "example.com:81"), seeded())
-    assert asking.request.headers.one("Origin") == "http://example.com:81"
+    client_handshake = DIALECTS["hixie-76"].handshake.client(Offer("/", "example.com:81"), seeded())
+    assert client_handshake.request.headers.one("Origin") == "http://example.com:81"
 
 
 # -- subprotocols ----------------------------------------------------------------------------------------------
@@ -230,14 +230,14 @@ def test_web_socket_js_gets_back_what_is_no_list() -> None:
 
 def test_a_client_that_asked_for_a_subprotocol_insists_on_one() -> None:
     opened = open_up(request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat"))
-    with pytest.raises(HandshakeError, match="the client insists") as refused:
-        opened.answering.accept(Answer())
+    with pytest.raises(HttpRefusal, match="the client insists") as refused:
+        opened.server_handshake.accept(Answer())
     assert refused.value.status == 502
 
 
 def test_the_unprefixed_name_of_websocket_ruby_is_understood_and_answered_with_the_right_one() -> None:
     opened = open_up(request(KEY1, KEY2, "WebSocket-Protocol: chat"))
-    assert opened.answering.offer.subprotocols == ("chat",)
+    assert opened.server_handshake.offer.subprotocols == ("chat",)
     assert b"\r\nSec-WebSocket-Protocol: chat\r\n" in opened.reply(Answer("chat"))
 
 
@@ -279,5 +279,5 @@ def test_the_challenge_that_we_send_is_visible() -> None:
 @pytest.mark.parametrize("name", ["hixie-76", "hybi-01", "hybi-02", "hybi-03"])
 @pytest.mark.parametrize("byte", range(0x100))
 def test_no_byte_of_chance_becomes_one_that_servers_trip_over(name: str, byte: int) -> None:
-    asking = DIALECTS[name].handshake.asking(Offer("/", "example.com"), lambda count: bytes([byte] * count))
-    assert all(0x21 <= each <= 0x7E for each in asking.challenge)
+    client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com"), lambda count: bytes([byte] * count))
+    assert all(0x21 <= each <= 0x7E for each in client_handshake.challenge)

@@ -175,8 +175,8 @@ def test_a_draft_with_two_keys_is_asked_for_by_its_number(name: str, number: str
     """Hixie-76 itself by none, as its browsers did it."""
     offer = Offer("/demo", "example.com", "http://example.com", ("sample",), headers=(("Cookie", "c=1"),))
     keys = [line.partition(": ")[2] for line in SAMPLE[-2:]]
-    asking = DIALECTS[name].handshake.asking(offer, challenge_draws(*keys, challenge=CHALLENGE))
-    lines = [f"{header}: {value}" for header, value in asking.request.headers if "Key" not in header]
+    client_handshake = DIALECTS[name].handshake.client(offer, challenge_draws(*keys, challenge=CHALLENGE))
+    lines = [f"{header}: {value}" for header, value in client_handshake.request.headers if "Key" not in header]
     assert lines == [*SAMPLE[:5], *([f"Sec-WebSocket-Draft: {number}"] if number != "0" else []), "Cookie: c=1"]
     reply = [
         ("Upgrade", "WebSocket"),
@@ -186,4 +186,4 @@ def test_a_draft_with_two_keys_is_asked_for_by_its_number(name: str, number: str
         ("Sec-WebSocket-Protocol", "sample"),
     ]
     response = Response(101, "WebSocket Protocol Handshake", Headers(reply))
-    assert asking.check(response, PROOF) == Answer("sample")
+    assert client_handshake.check(response, PROOF) == Answer("sample")

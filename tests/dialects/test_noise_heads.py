@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wsgateway.dialects import DIALECTS, Answer, Offer
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import HeadLimits, Request, RequestHead, Response, ResponseHead
 
 from .feeding import byte_by_byte, pieces_of
@@ -78,7 +78,7 @@ def read_in(pieces: list[bytes]) -> Read:
         for piece in pieces:
             if (request := head.receive(piece)) is not None:
                 return Read(shown(request), None)
-    except HandshakeError as error:
+    except HttpRefusal as error:
         return Read(None, (str(error), error.status))
     return Read(None, None)
 
@@ -97,12 +97,12 @@ def test_any_head_of_a_request_is_read_the_same_however_it_is_cut(data: bytes, m
     assert read_in(pieces_of(data, marks)) == outcome
 
 
-def answer_to(data: bytes, subprotocol: str | None) -> tuple[Offer, bytes] | HandshakeError:
+def answer_to(data: bytes, subprotocol: str | None) -> tuple[Offer, bytes] | HttpRefusal:
     """What a request offers and the head that answers it, or why it is refused."""
     try:
         opened = open_up(data)
-        return opened.answering.offer, opened.head.switch(opened.answering.accept(Answer(subprotocol)))
-    except HandshakeError as error:
+        return opened.server_handshake.offer, opened.head.switch(opened.server_handshake.accept(Answer(subprotocol)))
+    except HttpRefusal as error:
         return error
 
 
@@ -113,9 +113,9 @@ def answer_to(data: bytes, subprotocol: str | None) -> tuple[Offer, bytes] | Han
 @example(data=head_of(*BARE, "Origin: null", "WebSocket-Protocol: chat "), offered="chat")
 @example(data=head_of(*BARE, "Origin: null", *TWO_KEYS, "Sec-WebSocket-Protocol:  chat"), offered="chat")
 def test_any_request_is_answered_or_refused(data: bytes, offered: str | None) -> None:
-    """Also when another server is asked the same: nothing escapes but HandshakeError."""
+    """Also when another server is asked the same: nothing escapes but HttpRefusal."""
     answered = answer_to(data, offered)
-    if isinstance(answered, HandshakeError):
+    if isinstance(answered, HttpRefusal):
         assert answered.status in (400, 405, 426, 431, 502)
         return
     offer, reply = answered
@@ -123,8 +123,8 @@ def test_any_request_is_answered_or_refused(data: bytes, offered: str | None) ->
     assert reply.endswith(b"\r\n\r\n")
     assert b"\r\n\r\n" not in reply[:-4]
     for other_dialect in DIALECTS.values():
-        asking = other_dialect.handshake.asking(offer, seeded())
-        assert ResponseHead(LIMITS).request(asking.request).startswith(b"GET ")
+        client_handshake = other_dialect.handshake.client(offer, seeded())
+        assert ResponseHead(LIMITS).request(client_handshake.request).startswith(b"GET ")
 
 
 A_REQUEST = vectors("handshake_request", "ok")[0].wire
@@ -149,7 +149,7 @@ def reply_in(pieces: list[bytes]) -> Replied:
         for piece in filter(None, pieces):  # no bytes are the end of the stream
             if (response := head.receive(piece)) is not None:
                 return Replied(parts(response), None)
-    except HandshakeError as error:
+    except HttpRefusal as error:
         return Replied(None, error.status)
     return Replied(None, None)
 
@@ -175,15 +175,15 @@ def test_any_head_of_a_response_is_read_the_same_however_it_is_cut(data: bytes, 
 @QUICK
 @given(data=REPLIES, proof=st.binary(max_size=16), name=st.sampled_from(list(DIALECTS)))
 def test_any_response_is_an_answer_or_refused(data: bytes, proof: bytes, name: str) -> None:
-    asking = DIALECTS[name].handshake.asking(open_up(A_REQUEST).answering.offer, seeded())
+    client_handshake = DIALECTS[name].handshake.client(open_up(A_REQUEST).server_handshake.offer, seeded())
     head = ResponseHead(LIMITS)
-    head.request(asking.request)
+    head.request(client_handshake.request)
     status = 502
     try:
         response = head.receive(data)
         if response is not None and response.status == 101:
-            asking.check(response, proof)
-    except HandshakeError as error:
+            client_handshake.check(response, proof)
+    except HttpRefusal as error:
         status = error.status
     assert status == 502
 

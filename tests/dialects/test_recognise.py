@@ -4,7 +4,7 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS, recognise
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 
 from .opening import request_of
 
@@ -76,7 +76,7 @@ STRANGE = ["9", "10", "11", "12", "14", "0", "1", "-1", "013", "13.0", "", "13, 
 @cases("value", STRANGE)
 def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more: list[tuple[str, str]]) -> None:
     """RFC 6455, 4.2.2 and 4.4. It does not fall back to what else there is."""
-    with pytest.raises(HandshakeError) as refused:
+    with pytest.raises(HttpRefusal) as refused:
         recognise(request_of(*UPGRADE, version(value), KEY, *more))
     assert str(refused.value) == f"Sec-WebSocket-Version is {value!r}, possible are {POSSIBLE}"
     assert refused.value.status == 426
@@ -85,7 +85,7 @@ def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more:
 
 @cases("value", ["4", "5", "10", "-1", "01", "+1", "1.0", "", "0x1", "1, 2", "draft", "\xb9"])
 def test_a_draft_that_no_draft_with_two_keys_has_is_refused(value: str) -> None:
-    with pytest.raises(HandshakeError) as refused:
+    with pytest.raises(HttpRefusal) as refused:
         recognise(request_of(*UPGRADE, draft(value), KEY1, KEY2))
     assert str(refused.value) == f"Sec-WebSocket-Draft is {value!r}, which no draft with two keys has for a number"
     assert refused.value.status == 400
@@ -110,14 +110,14 @@ def test_a_draft_that_no_draft_with_two_keys_has_is_refused(value: str) -> None:
 )
 def test_a_request_of_no_dialect_is_refused(headers: list[tuple[str, str]], said: str) -> None:
     """None of them falls back to hixie-75, which proves nothing."""
-    with pytest.raises(HandshakeError) as refused:
+    with pytest.raises(HttpRefusal) as refused:
         recognise(request_of(*UPGRADE, *headers))
     assert said in str(refused.value)
     assert refused.value.status == 400
 
 
 def test_what_is_no_upgrade_is_refused_before_anything_else() -> None:
-    with pytest.raises(HandshakeError, match="no Upgrade") as refused:
+    with pytest.raises(HttpRefusal, match="no Upgrade") as refused:
         recognise(request_of(("Host", "example.com"), version("99")))
     assert refused.value.status == 426
 

@@ -15,7 +15,7 @@ from wsproto.connection import Connection, ConnectionType
 
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.heads import Headers, Response, ResponseHead
 
@@ -53,7 +53,7 @@ LINES = [
 )
 def test_of_the_extensions_only_permessage_deflate_is_offered_on(lines: list[str], extensions: tuple[str, ...]) -> None:
     data = head_of(*LINES, *[f"Sec-WebSocket-Extensions: {line}" for line in lines])
-    assert open_up(data).answering.offer.extensions == extensions
+    assert open_up(data).server_handshake.offer.extensions == extensions
 
 
 @cases(
@@ -72,14 +72,14 @@ def test_only_an_extension_that_was_offered_may_be_agreed(
     offered: tuple[str, ...], agreed: str, said: str | None
 ) -> None:
     offer = Offer("/", "example.com", extensions=offered)
-    asking = DIALECTS["rfc6455"].handshake.asking(offer, scripted(b"the sample nonce"))
+    client_handshake = DIALECTS["rfc6455"].handshake.client(offer, scripted(b"the sample nonce"))
     headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ACCEPT, ("Sec-WebSocket-Extensions", agreed)]
     response = Response(101, "Switching Protocols", Headers(headers))
     if said is None:
-        assert asking.check(response, b"") == Answer(extensions=(agreed,))
+        assert client_handshake.check(response, b"") == Answer(extensions=(agreed,))
         return
-    with pytest.raises(HandshakeError, match=said):
-        asking.check(response, b"")
+    with pytest.raises(HttpRefusal, match=said):
+        client_handshake.check(response, b"")
 
 
 # -- independent peers: frames ---------------------------------------------------------------------------------
@@ -246,8 +246,11 @@ def test_a_client_of_websockets_accepts_our_answer() -> None:
     client.send_request(client.connect())
     opened = open_up(b"".join(client.data_to_send()))
     assert opened.dialect.name == "rfc6455"
-    assert opened.answering.offer.target == "/chat?x=1"
-    assert (opened.answering.offer.host, opened.answering.offer.origin) == ("example.com:8080", "http://a")
+    assert opened.server_handshake.offer.target == "/chat?x=1"
+    assert (opened.server_handshake.offer.host, opened.server_handshake.offer.origin) == (
+        "example.com:8080",
+        "http://a",
+    )
     client.receive_data(opened.reply(Answer("b")) + written(Role.SERVER, [text("first")]))
     assert client.handshake_exc is None
     assert (client.state, client.subprotocol) == (State.OPEN, "b")
@@ -256,15 +259,15 @@ def test_a_client_of_websockets_accepts_our_answer() -> None:
 def test_a_server_of_websockets_accepts_our_request() -> None:
     server = ServerProtocol(subprotocols=["chat"])  # type: ignore[list-item]
     offer = Offer("/chat?x=1", "example.com", "http://a", ("other", "chat"))
-    asking = DIALECTS["rfc6455"].handshake.asking(offer, seeded())
+    client_handshake = DIALECTS["rfc6455"].handshake.client(offer, seeded())
     head = ResponseHead(LIMITS)
-    server.receive_data(head.request(asking.request))
+    server.receive_data(head.request(client_handshake.request))
     (request,) = server.events_received()
     server.send_response(server.accept(request))  # type: ignore[arg-type]
     assert server.handshake_exc is None
     response = head.receive(b"".join(server.data_to_send()))
     assert response is not None
-    assert asking.check(response, b"").subprotocol == "chat"
+    assert client_handshake.check(response, b"").subprotocol == "chat"
 
 
 def test_a_client_of_wsproto_accepts_our_answer() -> None:
@@ -277,12 +280,14 @@ def test_a_client_of_wsproto_accepts_our_answer() -> None:
 
 def test_a_server_of_wsproto_accepts_our_request() -> None:
     server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
-    asking = DIALECTS["rfc6455"].handshake.asking(Offer("/chat", "example.com", subprotocols=("chat",)), seeded())
+    client_handshake = DIALECTS["rfc6455"].handshake.client(
+        Offer("/chat", "example.com", subprotocols=("chat",)), seeded()
+    )
     head = ResponseHead(LIMITS)
-    server.receive_data(head.request(asking.request))
+    server.receive_data(head.request(client_handshake.request))
     (request,) = server.events()
     assert isinstance(request, wsproto.events.Request)
     assert (request.target, request.host, request.subprotocols) == ("/chat", "example.com", ["chat"])
     response = head.receive(server.send(wsproto.events.AcceptConnection(subprotocol="chat")))
     assert response is not None
-    assert asking.check(response, b"") == Answer("chat")
+    assert client_handshake.check(response, b"") == Answer("chat")

@@ -7,7 +7,7 @@ import pytest
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS
 from wsgateway.dialects.upgrade import check_switch, check_upgrade, end_to_end, visible_subprotocols
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.oddities import Oddities, Oddity
 
@@ -98,7 +98,7 @@ REFUSED: list[tuple[Request, int, str]] = [
 
 @cases(("request_", "status", "said"), REFUSED)
 def test_no_upgrade(request_: Request, status: int, said: str) -> None:
-    with pytest.raises(HandshakeError) as refused:
+    with pytest.raises(HttpRefusal) as refused:
         check_upgrade(request_)
     assert said in str(refused.value)
     assert refused.value.status == status
@@ -107,7 +107,7 @@ def test_no_upgrade(request_: Request, status: int, said: str) -> None:
 @cases("name", ["Host", "Origin", "Content-Length"])
 def test_what_must_stand_once_stands_once(name: str) -> None:
     twice = request_of(*(GOOD | {"Origin": "null", "Content-Length": "0"}).items(), (name.lower(), "x"))
-    with pytest.raises(HandshakeError, match=f"2 {name} headers"):
+    with pytest.raises(HttpRefusal, match=f"2 {name} headers"):
         check_upgrade(twice)
 
 
@@ -126,7 +126,7 @@ def test_websocket_may_stand_in_a_list_where_that_is_allowed(lines: list[tuple[s
     request = request_of(*rest, *lines)
     check_upgrade(request)
     assert request.oddities.needed == (Oddity.UPGRADE_LIST,)
-    with pytest.raises(HandshakeError, match="only 'websocket' is possible") as refused:
+    with pytest.raises(HttpRefusal, match="only 'websocket' is possible") as refused:
         check_upgrade(replace(request, oddities=Oddities(STRICT)))
     assert (refused.value.status, "upgrade-list" in refused.value.remark) == (426, True)
 
@@ -137,7 +137,7 @@ def test_who_is_refused_learns_what_is_needed() -> None:
         (changed(Upgrade="x"), "Upgrade"),
         (changed(method="PUT"), "Allow"),
     ):
-        with pytest.raises(HandshakeError) as refused:
+        with pytest.raises(HttpRefusal) as refused:
             check_upgrade(request)
         assert dict(refused.value.headers) == {header: {"Upgrade": "websocket", "Allow": "GET"}[header]}
 
@@ -235,7 +235,7 @@ def test_a_switch(upgrade: str, connection: str) -> None:
     ],
 )
 def test_no_switch(headers: list[tuple[str, str]], said: str) -> None:
-    with pytest.raises(HandshakeError) as refused:
+    with pytest.raises(HttpRefusal) as refused:
         check_switch(Headers(headers))
     assert said in str(refused.value)
     assert refused.value.status == 502

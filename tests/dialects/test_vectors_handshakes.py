@@ -6,7 +6,7 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import ResponseHead
 from wsgateway.wire.masking import Entropy
 
@@ -34,7 +34,7 @@ def test_a_request_is_recognised_and_understood(request_vector: Vector) -> None:
     """Those that are wrong too: websocket-ruby's two-key drafts name the subprotocol as 75 does."""
     opened = open_up(request_vector.wire)
     sent = fields(request_vector.wire)
-    offer = opened.answering.offer
+    offer = opened.server_handshake.offer
     assert opened.dialect.name == request_vector.dialect, request_vector.status_reason
     assert sum(dialect.handshake.recognises(opened.request) for dialect in DIALECTS.values()) == 1
     assert offer.host == sent["Host"]
@@ -57,7 +57,7 @@ def test_a_request_is_recognised_and_understood(request_vector: Vector) -> None:
 )
 def test_the_location_that_a_webkit_asked_for_comes_back_as_it_sent_it(name: str, target: str, location: str) -> None:
     opened = open_up(by_id(f"hixie-76/handshake_request/c2s/{name}#1").wire)
-    assert opened.answering.offer.target == target
+    assert opened.server_handshake.offer.target == target
     assert f"\r\nSec-WebSocket-Location: {location}\r\n".encode("latin-1") in opened.reply(Answer())
 
 
@@ -105,7 +105,7 @@ def our_reply(reply: Vector) -> bytes:
     chosen = subprotocol_of(reply.wire)
     if chosen is None and insists(reply):
         # Not echoed by em-websocket and faye, nor to websocket-ruby's odd request. A WebKit insists on it, so do we.
-        chosen = next(iter(opened.answering.offer.subprotocols), None)
+        chosen = next(iter(opened.server_handshake.offer.subprotocols), None)
     return opened.reply(Answer(chosen))
 
 
@@ -142,7 +142,7 @@ def test_our_reply_is_the_same_to_the_byte(reply: Vector) -> None:
 @cases("request_vector", [each for each in REQUESTS if each.dialect == "hixie-75"], ids=str)
 def test_the_first_three_lines_of_hixie_75_are_those_that_webkit_compares(request_vector: Vector) -> None:
     opened = open_up(request_vector.wire)
-    reply = opened.reply(Answer(next(iter(opened.answering.offer.subprotocols), None)))
+    reply = opened.reply(Answer(next(iter(opened.server_handshake.offer.subprotocols), None)))
     assert reply.startswith(
         b"HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nWebSocket-Origin: "
     )
@@ -163,16 +163,16 @@ def checked_by_us(reply: Vector) -> Answer:
     """What we make of a reply when we made the same request: the same keys and challenge, the same offer."""
     request = by_id(reply.request_id).wire
     opened = open_up(request)
-    asking = opened.dialect.handshake.asking(opened.answering.offer, draws(opened, fields(request)))
-    if asking.challenge:
+    client_handshake = opened.dialect.handshake.client(opened.server_handshake.offer, draws(opened, fields(request)))
+    if client_handshake.challenge:
         # These programs draw from all bytes, and we from the visible ones alone.
-        asking.challenge = opened.head.rest[:8]
+        client_handshake.challenge = opened.head.rest[:8]
     head = ResponseHead(LIMITS)
-    head.request(asking.request)
+    head.request(client_handshake.request)
     response = head.receive(reply.wire)
     assert response is not None
     assert response.status == 101
-    return asking.check(response, head.rest[: asking.proof_bytes])
+    return client_handshake.check(response, head.rest[: client_handshake.proof_bytes])
 
 
 # What we say of a reply that cannot be used, by why it is wrong; None: it can. A browser compared the whole of the
@@ -203,7 +203,7 @@ def test_a_reply_to_us_is_accepted(reply: Vector) -> None:
 
 @cases("reply", [each for each in REPLIES if fault_in(each) is not None], ids=str)
 def test_a_reply_to_us_that_lacks_something_is_refused(reply: Vector) -> None:
-    with pytest.raises(HandshakeError) as refused:
+    with pytest.raises(HttpRefusal) as refused:
         pytest.fail(f"accepted as {checked_by_us(reply)}, though: {reply.status_reason}")
     assert str(refused.value).startswith(fault_in(reply) or "")
     assert refused.value.status == 502

@@ -112,7 +112,7 @@ class Several:
         public, admin = map(str, self._ports)
         return text.replace("8080", public).replace("9901", admin)
 
-    async def visit(self, opening: Opening, address: str) -> None:
+    async def header_context(self, opening: Opening, address: str) -> None:
         """A client at an address comes, says hello, is answered, and goes."""
         client = Peer(await trio.open_tcp_stream("127.0.0.1", self.port, local_address=address))
         try:

@@ -41,7 +41,7 @@ async def whereabouts(several: Several, register: Register) -> dict[str, str]:
     """The gateway of each address, now."""
     register.gateway.clear()
     for address in ADDRESSES:
-        await several.visit(MODERN, address)
+        await several.header_context(MODERN, address)
     return dict(register.gateway)
 
 
@@ -55,7 +55,7 @@ async def test_clients_of_every_dialect_are_served_and_known_by_their_addresses(
     async with websockets_server(register.answer) as upstream, Several(tmp_path, upstream) as several:
         expected = set()
         for opening, address in zip(OPENINGS, ADDRESSES, strict=False):
-            await several.visit(opening, address)
+            await several.header_context(opening, address)
             expected.add((opening.dialect, address))
         assert register.dialects == expected
 
@@ -101,7 +101,7 @@ async def test_a_rolling_restart_refuses_nobody_and_sends_sessions_home_in_good_
         for opening, address in zip(cycle(OPENINGS), cycle(addresses)):
             if restarted:
                 break
-            await several.visit(opening, address)
+            await several.header_context(opening, address)
             came += 1
 
     sessions: dict[str, Numbers] = {}

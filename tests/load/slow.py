@@ -68,22 +68,22 @@ async def slow(folder: Path, drips: int, silent: int, timeouts: str) -> Figures:
         async with arriving:
             peer = Peer(await trio.open_tcp_stream("127.0.0.1", port))
             await peer.send(MODERN.request[:1])
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(drip, peer)
-            head = await peer.once()
-            ended("answered 408" if head.startswith(b"HTTP/1.1 408 ") else f"said {head[:40]!r}")
-            nursery.cancel_scope.cancel()
-        peer.stream.socket.close()
+        with peer.stream.socket:  # the last of them is cancelled as soon as it has told its end
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(drip, peer)
+                head = await peer.once()
+                ended("answered 408" if head.startswith(b"HTTP/1.1 408 ") else f"said {head[:40]!r}")
+                nursery.cancel_scope.cancel()
 
     async def without_challenge(port: int) -> None:
         async with arriving:
             peer = Peer(await trio.open_tcp_stream("127.0.0.1", port))
             await peer.send(HIXIE76.head)
             head = await peer.head()
-        rest = await peer.rest()
-        accepted = head.startswith(b"HTTP/1.1 101 ")
-        ended("cut without a proof" if accepted and not rest else f"said {(head + rest)[:40]!r}")
-        peer.stream.socket.close()
+        with peer.stream.socket:
+            rest = await peer.rest()
+            accepted = head.startswith(b"HTTP/1.1 101 ")
+            ended("cut without a proof" if accepted and not rest else f"said {(head + rest)[:40]!r}")
 
     async def one_session(port: int) -> float:
         begun = trio.current_time()

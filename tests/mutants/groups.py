@@ -28,12 +28,15 @@ GROUPS: dict[str, Group] = {
     "run": Group(
         ("run/*.py",),
         (
-            *(f"run/test_{name}.py" for name in ("crew_time", "finished", "control", "sockets", "limits", "command")),
+            *(
+                f"run/test_{name}.py"
+                for name in ("worker_pool_time", "settings_transfer", "control", "sockets", "limits", "command")
+            ),
             "run/test_*.py",
             "test_cli*.py",
         ),
     ),
-    "relay": Group(("relay/*.py",), ("relay/test_*.py", "serve/test_farewell*.py", "serve/test_sessions.py")),
+    "relay": Group(("relay/*.py",), ("relay/test_*.py", "serve/test_closing*.py", "serve/test_sessions.py")),
     "others": Group(
         ("*/*.py", "*.py"),
         (

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from wsgateway.dialects import DIALECTS
-from wsgateway.errors import HandshakeError
-from wsgateway.policy.checks import Visitor, admit, results
+from wsgateway.errors import HttpRefusal
+from wsgateway.policy.checks import ClientFacts, admit, results
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.settings.routing import Match, Origins, PathMatch
 
@@ -20,20 +20,20 @@ def route(*accepted: str) -> Route:
     return Route("r", EVERYWHERE, UPSTREAM, dialects=tuple(DIALECTS[name] for name in accepted))
 
 
-def refusal(accepted: list[str], dialect: str) -> HandshakeError:
-    with pytest.raises(HandshakeError) as caught:
-        admit(route(*accepted), Visitor(DIALECTS[dialect], None))
+def refusal(accepted: list[str], dialect: str) -> HttpRefusal:
+    with pytest.raises(HttpRefusal) as caught:
+        admit(route(*accepted), ClientFacts(DIALECTS[dialect], None))
     return caught.value
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_route_that_says_nothing_accepts_every_dialect(dialect: str) -> None:
-    admit(Route("r", EVERYWHERE, UPSTREAM), Visitor(DIALECTS[dialect], None))
+    admit(Route("r", EVERYWHERE, UPSTREAM), ClientFacts(DIALECTS[dialect], None))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_route_may_accept_one_dialect_alone(dialect: str) -> None:
-    admit(route(dialect), Visitor(DIALECTS[dialect], None))
+    admit(route(dialect), ClientFacts(DIALECTS[dialect], None))
     for name in DIALECTS:
         if name != dialect:
             assert str(refusal([dialect], name)) == f"{name} is not accepted here, only {dialect}"
@@ -97,10 +97,10 @@ STRICT = Origins(("https://app.example.com",), missing="refuse", opaque="refuse"
 
 def checked(origin: str | None, upstream: Upstream | None = UPSTREAM, **differs: Any) -> list[tuple[str, Any, Any]]:
     """Each check for a client of RFC 6455, with the status and the message of a refusal."""
-    visitor = Visitor(DIALECTS["rfc6455"], origin)
+    facts = ClientFacts(DIALECTS["rfc6455"], origin)
     return [
         (name, error and error.status, error and str(error))
-        for name, error in results(Route("r", EVERYWHERE, upstream, **differs), visitor)
+        for name, error in results(Route("r", EVERYWHERE, upstream, **differs), facts)
     ]
 
 
@@ -119,8 +119,8 @@ def test_every_check_speaks_though_the_first_has_refused() -> None:
 
 def test_the_first_check_that_refuses_is_what_a_client_hears() -> None:
     strict = Route("r", EVERYWHERE, None, http_upstream=UPSTREAM, origins=STRICT, dialects=(DIALECTS["hixie-76"],))
-    with pytest.raises(HandshakeError) as caught:
-        admit(strict, Visitor(DIALECTS["rfc6455"], "http://evil.example"))
+    with pytest.raises(HttpRefusal) as caught:
+        admit(strict, ClientFacts(DIALECTS["rfc6455"], "http://evil.example"))
     assert (caught.value.status, str(caught.value)) == (404, "there is no WebSocket under this address")
 
 
@@ -134,6 +134,6 @@ def test_the_first_check_that_refuses_is_what_a_client_hears() -> None:
     ],
 )
 def test_an_origin_that_may_not_connect_is_403(origin: str | None, message: str) -> None:
-    with pytest.raises(HandshakeError) as caught:
-        admit(Route("r", EVERYWHERE, UPSTREAM, origins=STRICT), Visitor(DIALECTS["rfc6455"], origin))
+    with pytest.raises(HttpRefusal) as caught:
+        admit(Route("r", EVERYWHERE, UPSTREAM, origins=STRICT), ClientFacts(DIALECTS["rfc6455"], origin))
     assert (caught.value.status, str(caught.value), caught.value.headers) == (403, message, ())

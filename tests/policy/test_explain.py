@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from wsgateway.dialects import DIALECTS, Headers
-from wsgateway.policy.checks import Visitor
+from wsgateway.policy.checks import ClientFacts
 from wsgateway.policy.explain import allowed, explain
-from wsgateway.policy.routes import Asked
+from wsgateway.policy.routes import RouteQuery
 from wsgateway.settings.load import parse
 
 SETTINGS = parse(
@@ -34,8 +34,8 @@ upstreams:
 
 def said(path: str, host: str, upgrade: bool, dialect: str = "rfc6455", origin: str | None = None) -> list[str]:
     """What is said of a request, and at last whether it would reach an upstream."""
-    asked, visitor = Asked("public", host, path, upgrade, Headers([])), Visitor(DIALECTS[dialect], origin)
-    return [*explain(SETTINGS, asked, visitor), str(allowed(SETTINGS, asked, visitor))]
+    asked, facts = RouteQuery("public", host, path, upgrade, Headers([])), ClientFacts(DIALECTS[dialect], origin)
+    return [*explain(SETTINGS, asked, facts), str(allowed(SETTINGS, asked, facts))]
 
 
 def test_a_request_that_is_good_leads_to_its_upstream() -> None:
@@ -67,8 +67,8 @@ def test_a_page_without_an_origin_is_told_of_its_key() -> None:
     )
     [chat, *_] = SETTINGS.routes
     open_ = replace(SETTINGS, routes=(replace(chat, origins=replace(chat.origins, opaque="allow")),))
-    what = Asked("public", "a.example", "/chat", upgrade=True, headers=Headers([]))
-    assert [*explain(open_, what, Visitor(DIALECTS["rfc6455"], "null"))][3] == (
+    what = RouteQuery("public", "a.example", "/chat", upgrade=True, headers=Headers([]))
+    assert [*explain(open_, what, ClientFacts(DIALECTS["rfc6455"], "null"))][3] == (
         "  origin: good; so may every page, by a sandboxed frame: see origins.opaque"
     )
     # Where every page is welcome there is nothing to say.
@@ -136,8 +136,8 @@ upstreams:
 """,
         "f.yaml",
     )
-    what = Asked("public", "a.example", "/", upgrade=True, headers=Headers([]))
-    assert [*explain(settings, what, Visitor(DIALECTS["rfc6455"], None))][-1] == (
+    what = RouteQuery("public", "a.example", "/", upgrade=True, headers=Headers([]))
+    assert [*explain(settings, what, ClientFacts(DIALECTS["rfc6455"], None))][-1] == (
         "  upstream chat: ws://a (weight 3), ws://b, ws://_ws._tcp.c (backup, by SRV records) in rfc6455,"
         " by hash of cookie sid"
     )
@@ -155,7 +155,7 @@ upstreams:
 """,
         "f.yaml",
     )
-    what = Asked("public", "a.example", "/", upgrade=True, headers=Headers([]))
-    assert [*explain(settings, what, Visitor(DIALECTS["rfc6455"], None))][-1] == (
+    what = RouteQuery("public", "a.example", "/", upgrade=True, headers=Headers([]))
+    assert [*explain(settings, what, ClientFacts(DIALECTS["rfc6455"], None))][-1] == (
         "  upstream chat: wss://a (TLS profile legacy, known by its pin, asked for by no name) in rfc6455"
     )

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from wsgateway.dialects import Headers
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.policy.forwarded import Identity, identify, is_trusted
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
@@ -63,7 +63,7 @@ def test_a_unix_socket_has_no_address_and_is_trusted_by_its_name_alone() -> None
 
 
 def test_two_hosts_are_refused() -> None:
-    with pytest.raises(HandshakeError) as caught:
+    with pytest.raises(HttpRefusal) as caught:
         of(("Host", "other.example.com"))
     assert caught.value.status == 400
 

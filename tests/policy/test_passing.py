@@ -8,7 +8,7 @@ import pytest
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.policy.forwarded import Identity
 from wsgateway.policy.passing import (
-    Visit,
+    HeaderContext,
     client_answer,
     location_secure,
     rewritten,
@@ -23,7 +23,7 @@ from wsgateway.wire.binary import BinaryRule
 UPSTREAM = Upstream("behind", (Target("10.0.1.11", 9000, "ws://10.0.1.11:9000"),))
 ROUTE = Route("chat", Match(path=PathMatch(prefix="/")), UPSTREAM)
 IDENTITY = Identity("192.0.2.1", True, "ws.example.com")
-VISIT = Visit(IDENTITY, "hixie-76", "public")
+VISIT = HeaderContext(IDENTITY, "hixie-76", "public")
 TOLD = [
     ("X-Forwarded-For", "192.0.2.1"),
     ("X-Forwarded-Proto", "https"),
@@ -114,8 +114,8 @@ def test_an_upstream_is_told_who_connected_and_as_what() -> None:
 
 
 def test_an_upstream_is_told_of_the_proxies_in_between() -> None:
-    visit = replace(VISIT, identity=Identity("192.0.2.1", False, "h", ("10.0.0.2", "10.0.0.1")))
-    assert upstream_headers(ROUTE, [], visit)[:3] == (
+    header_context = replace(VISIT, identity=Identity("192.0.2.1", False, "h", ("10.0.0.2", "10.0.0.1")))
+    assert upstream_headers(ROUTE, [], header_context)[:3] == (
         ("X-Forwarded-For", "192.0.2.1, 10.0.0.2, 10.0.0.1"),
         ("X-Forwarded-Proto", "http"),
         ("X-Forwarded-Host", "h"),
@@ -144,10 +144,10 @@ def test_plain_http_has_no_dialect() -> None:
     ],
 )
 def test_what_we_say_ourselves_passes_from_nobody_however_it_is_spelt(name: str, trusted: bool) -> None:
-    visit = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
+    header_context = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
     listed = replace(ROUTE, headers=HeaderRules(underscores=(name.lower(),)))
     for route in (ROUTE, listed):
-        assert upstream_headers(route, [(name, "evil"), ("A", "b")], visit) == (("A", "b"), *TOLD)
+        assert upstream_headers(route, [(name, "evil"), ("A", "b")], header_context) == (("A", "b"), *TOLD)
 
 
 @pytest.mark.parametrize(
@@ -179,13 +179,13 @@ UNDERSCORES = ["Sec_WebSocket_Key", "Sec_WebSocket-Origin", "WebSocket_Protocol"
 @pytest.mark.parametrize("name", UNDERSCORES)
 @pytest.mark.parametrize("trusted", [False, True])
 def test_a_name_with_an_underscore_passes_where_a_route_names_it(name: str, trusted: bool) -> None:
-    visit = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
+    header_context = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
     sent = [(name, "a"), ("B", "c")]
     for listed in ((), ("x_other", "sec-websocket-key", "x-user")):
         route = replace(ROUTE, headers=HeaderRules(underscores=listed))
-        assert upstream_headers(route, sent, visit) == (("B", "c"), *TOLD)
+        assert upstream_headers(route, sent, header_context) == (("B", "c"), *TOLD)
     route = replace(ROUTE, headers=HeaderRules(underscores=(name.lower(),)))
-    assert upstream_headers(route, sent, visit) == ((name, "a"), ("B", "c"), *TOLD)
+    assert upstream_headers(route, sent, header_context) == ((name, "a"), ("B", "c"), *TOLD)
 
 
 def test_an_underscore_that_a_route_names_makes_nobody_trusted() -> None:
@@ -365,11 +365,15 @@ BASE64 = BinaryRule("base64", "base64")
 TEXT_ONLY = replace(VISIT, text_only=True)
 
 
-def named(route: Route, offered: str, chosen: str | None, visit: Visit = VISIT) -> tuple[str, str | None]:
+def named(
+    route: Route, offered: str, chosen: str | None, header_context: HeaderContext = VISIT
+) -> tuple[str, str | None]:
     """What the upstream is offered for what a client offers, and what the client is told when that chooses one."""
     offer = replace(OFFER, subprotocols=tuple(offered.split()))
-    told = client_answer(route, UPSTREAM, Answer(chosen), offer, visit)
-    return " ".join(upstream_offer(route, UPSTREAM, UPSTREAM.targets[0], offer, visit).subprotocols), told.subprotocol
+    told = client_answer(route, UPSTREAM, Answer(chosen), offer, header_context)
+    return " ".join(
+        upstream_offer(route, UPSTREAM, UPSTREAM.targets[0], offer, header_context).subprotocols
+    ), told.subprotocol
 
 
 @pytest.mark.parametrize(
@@ -446,19 +450,19 @@ def test_base64_stays_base64_for_an_upstream_that_has_no_binary_messages_itself(
 
 
 def test_an_answer_names_the_address_that_the_client_used() -> None:
-    visit = replace(VISIT, identity=replace(IDENTITY, trusted=True, host="public.example", port=8443))
+    header_context = replace(VISIT, identity=replace(IDENTITY, trusted=True, host="public.example", port=8443))
     answer = Answer("a", ("permessage-deflate",), (("Set-Cookie", "c=d"),))
-    assert client_answer(ROUTE, UPSTREAM, answer, OFFER, visit) == replace(
+    assert client_answer(ROUTE, UPSTREAM, answer, OFFER, header_context) == replace(
         answer, secure=True, host="public.example:8443"
     )
-    assert client_answer(replace(ROUTE, unprefixed_headers=True), UPSTREAM, answer, OFFER, visit).unprefixed
+    assert client_answer(replace(ROUTE, unprefixed_headers=True), UPSTREAM, answer, OFFER, header_context).unprefixed
 
 
 def test_the_port_that_is_left_out_is_the_one_of_the_scheme_that_is_repeated() -> None:
-    visit = replace(VISIT, identity=replace(IDENTITY, trusted=True, secure=False, port=443))
+    header_context = replace(VISIT, identity=replace(IDENTITY, trusted=True, secure=False, port=443))
     for scheme, host in (("auto", "ws.example.com:443"), ("wss", "ws.example.com")):
         route = replace(ROUTE, location_scheme=scheme)
-        assert client_answer(route, UPSTREAM, Answer(), OFFER, visit).host == host
+        assert client_answer(route, UPSTREAM, Answer(), OFFER, header_context).host == host
 
 
 @pytest.mark.parametrize(

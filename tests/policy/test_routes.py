@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from wsgateway.dialects import Headers, Request
-from wsgateway.errors import HandshakeError
-from wsgateway.policy.routes import Asked, asked, decide, host_matches, mismatches
+from wsgateway.errors import HttpRefusal
+from wsgateway.policy.routes import RouteQuery, asked, decide, host_matches, mismatches
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.settings.routing import Match, PathMatch
 
 UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
 
 
-def what(target: str = "/", host: str = "example.com", listener: str = "public", **headers: str) -> Asked:
+def what(target: str = "/", host: str = "example.com", listener: str = "public", **headers: str) -> RouteQuery:
     """What a client asks for WebSocket; underscores in names of headers are hyphens."""
     items = [("Upgrade", "websocket"), *((name.replace("_", "-"), value) for name, value in headers.items())]
     return asked(Request(target, Headers(items)), listener, host)
@@ -72,7 +72,7 @@ def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
     ],
 )
 def test_a_target_that_no_route_takes_is_404(target: str) -> None:
-    with pytest.raises(HandshakeError) as caught:
+    with pytest.raises(HttpRefusal) as caught:
         decide(ROUTES, what(target))
     assert caught.value.status == 404
     assert str(caught.value) == "nothing is served under this address"
@@ -87,7 +87,7 @@ def test_a_route_for_the_root_takes_everything() -> None:
 # -- what a match looks at -------------------------------------------------------------------------------------
 
 
-def wrong(request: Asked, path: PathMatch | None = None, **match: Any) -> list[str]:
+def wrong(request: RouteQuery, path: PathMatch | None = None, **match: Any) -> list[str]:
     """Why a match does not take a request."""
     return list(mismatches(Match(path=path or PathMatch(prefix="/"), **match), request))
 
@@ -166,7 +166,7 @@ def test_every_header_must_be_there_with_its_value() -> None:
 
 
 def test_a_header_that_stands_twice_has_both_values() -> None:
-    request = Asked("public", "h", "/", True, Headers([("X-A", "2"), ("X-A", "1")]))
+    request = RouteQuery("public", "h", "/", True, Headers([("X-A", "2"), ("X-A", "1")]))
     assert wrong(request, headers=(("X-A", "1"),)) == []
     assert wrong(request, headers=(("X-A", "2, 1"),)) == ["the header X-A"]
 

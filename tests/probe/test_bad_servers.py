@@ -9,10 +9,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.openings import PROOF
 from tests.support import Peer, Upstream, fields, head_of, switching, values
 from wsgateway.dialects import DIALECTS
-from wsgateway.probe.client import PATIENCE_SECONDS, Question, Report
+from wsgateway.probe.client import PATIENCE_SECONDS, ProbeRequest, Report
 from wsgateway.probe.transcript import Line
 
-from .asking import ask, written
+from .probing import ask, written
 
 RFC6455 = DIALECTS["rfc6455"]
 
@@ -31,7 +31,7 @@ async def asked(
 
         nursery.start_soon(accept)
         url = f"ws://127.0.0.1:{upstream.port}/"
-        return await ask(Question(url, DIALECTS[dialect], "Hello", seconds=seconds))
+        return await ask(ProbeRequest(url, DIALECTS[dialect], "Hello", seconds=seconds))
     raise AssertionError("a nursery that swallows an error")
 
 
@@ -186,7 +186,7 @@ async def test_an_interim_answer_is_shown_with_what_follows() -> None:
 async def test_nobody_at_an_address_is_reported() -> None:
     async with Upstream() as upstream:
         port = upstream.port
-    report, lines = await ask(Question(f"ws://127.0.0.1:{port}/", RFC6455))
+    report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455))
     assert str(report) == f"rfc6455: not accepted, no connection to 127.0.0.1:{port}: Connection refused"
     assert lines == []
 

@@ -8,9 +8,9 @@ import trio
 from tests.backends import prefer_sample, websockets_server
 from tests.support import Upstream, serving, switching
 from wsgateway.dialects import DIALECTS
-from wsgateway.probe.client import Question
+from wsgateway.probe.client import ProbeRequest
 
-from .asking import HELLO, PINGLESS, ask, behind_the_handshake, written
+from .probing import HELLO, PINGLESS, ask, behind_the_handshake, written
 
 RFC6455 = DIALECTS["rfc6455"]
 MILLISECONDS = re.compile(r"\d+\.\d ms")
@@ -19,7 +19,7 @@ MILLISECONDS = re.compile(r"\d+\.\d ms")
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_probe_of_each_dialect_gets_its_echo_through_the_gateway(dialect: str) -> None:
     async with websockets_server() as port, serving(port) as gateway:
-        report, lines = await ask(Question(f"ws://127.0.0.1:{gateway.port}/x?a=1", DIALECTS[dialect], "Hello"))
+        report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{gateway.port}/x?a=1", DIALECTS[dialect], "Hello"))
 
         assert written(lines[0]) == "> GET /x?a=1 HTTP/1.1"
         assert behind_the_handshake(dialect, lines) == HELLO[dialect]
@@ -33,7 +33,7 @@ async def test_a_probe_of_each_dialect_gets_its_echo_through_the_gateway(dialect
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_without_a_text_a_ping_is_timed_where_there_is_one(dialect: str) -> None:
     async with websockets_server() as port, serving(port) as gateway:
-        report, lines = await ask(Question(f"ws://127.0.0.1:{gateway.port}/", DIALECTS[dialect]))
+        report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{gateway.port}/", DIALECTS[dialect]))
     assert (report.closed, report.error) == ("closed by both", None)
     talk = behind_the_handshake(dialect, lines)
     if dialect in PINGLESS:
@@ -50,7 +50,7 @@ async def test_without_a_text_a_ping_is_timed_where_there_is_one(dialect: str) -
 
 async def test_a_ping_is_shown_with_its_pong() -> None:
     async with websockets_server() as port:
-        _, lines = await ask(Question(f"ws://127.0.0.1:{port}/", RFC6455))
+        _, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455))
     assert behind_the_handshake("rfc6455", lines)[:7] == [
         "> 89 | FIN, opcode 9: ping",
         "> 89 | MASK, length 9",
@@ -66,7 +66,7 @@ async def test_a_ping_is_shown_with_its_pong() -> None:
 @pytest.mark.parametrize("dialect", ["hixie-76", "hybi-03", "hybi-04", "rfc6455"])
 async def test_a_message_of_any_length_is_sent_and_answered(dialect: str, text: str) -> None:
     async with websockets_server() as port, serving(port) as gateway:
-        report, _ = await ask(Question(f"ws://127.0.0.1:{gateway.port}/", DIALECTS[dialect], text))
+        report, _ = await ask(ProbeRequest(f"ws://127.0.0.1:{gateway.port}/", DIALECTS[dialect], text))
     assert (report.closed, report.error) == ("closed by both", None)
     assert report.round_trip_seconds is not None
 
@@ -76,7 +76,7 @@ async def test_a_message_of_any_length_is_sent_and_answered(dialect: str, text: 
 
 async def test_a_probe_of_today_needs_no_gateway() -> None:
     async with websockets_server(server_header=None) as port:
-        report, lines = await ask(Question(f"ws://127.0.0.1:{port}/", RFC6455, "Hello"))
+        report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455, "Hello"))
     assert behind_the_handshake("rfc6455", lines) == HELLO["rfc6455"]
     assert [written(line) for line in lines[:4]] == [
         "> GET / HTTP/1.1",
@@ -92,7 +92,7 @@ async def test_a_probe_of_today_needs_no_gateway() -> None:
 async def test_a_server_of_today_refuses_all_others_and_says_why(dialect: str) -> None:
     # Those with a challenge too; but what it says to them depends on the 8 bytes, which it takes for frames.
     async with websockets_server() as port:
-        report, lines = await ask(Question(f"ws://127.0.0.1:{port}/", DIALECTS[dialect], "Hello"))
+        report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", DIALECTS[dialect], "Hello"))
     assert (report.accepted, report.status, report.handshake_seconds) == (False, 400, None)
     assert str(report) == f"{dialect}: not accepted, the server answered 400 Bad Request"
     assert "< HTTP/1.1 400 Bad Request" in map(written, lines)
@@ -108,8 +108,10 @@ async def test_a_probe_asks_for_a_subprotocol_and_says_who_it_is(dialect: str) -
     async with websockets_server(select_subprotocol=prefer_sample) as port, serving(port) as gateway:
         url = f"ws://127.0.0.1:{gateway.port}/"
         origin = "http://elsewhere.example"
-        question = Question(url, DIALECTS[dialect], None, origin, ("sample",), (("Cookie", "a=b"), ("X-Test", "1")))
-        report, lines = await ask(question)
+        probe_request = ProbeRequest(
+            url, DIALECTS[dialect], None, origin, ("sample",), (("Cookie", "a=b"), ("X-Test", "1"))
+        )
+        report, lines = await ask(probe_request)
     assert (report.subprotocol, report.error) == ("sample", None)
     assert ", subprotocol sample, " in str(report)
     asked = [line.text for line in lines if line.direction == ">"]
@@ -120,8 +122,8 @@ async def test_a_probe_asks_for_a_subprotocol_and_says_who_it_is(dialect: str) -
 
 async def test_one_of_several_subprotocols_is_chosen() -> None:
     async with websockets_server(select_subprotocol=prefer_sample) as port:
-        question = Question(f"ws://127.0.0.1:{port}/", RFC6455, subprotocols=("other", "sample"))
-        report, lines = await ask(question)
+        probe_request = ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455, subprotocols=("other", "sample"))
+        report, lines = await ask(probe_request)
     assert report.subprotocol == "sample"
     assert "> Sec-WebSocket-Protocol: other, sample | what we offered, and one of it in the answer" in map(
         written, lines
@@ -142,7 +144,7 @@ async def test_a_ping_of_the_server_is_answered_while_the_probe_waits() -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve)
-            report, lines = await ask(Question(f"ws://127.0.0.1:{upstream.port}/", RFC6455, "Hello"))
+            report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{upstream.port}/", RFC6455, "Hello"))
     assert (report.error, report.closed) == (None, "closed by both")
     talk = behind_the_handshake("rfc6455", lines)
     assert "< 89 | FIN, opcode 9: ping" in talk
@@ -163,6 +165,6 @@ async def test_a_pong_that_nobody_asked_for_answers_no_ping() -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve)
-            report, lines = await ask(Question(f"ws://127.0.0.1:{upstream.port}/", RFC6455))
+            report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{upstream.port}/", RFC6455))
     assert (report.error, report.closed) == (None, "closed by both")
     assert [written(line) for line in lines].count("< 68 69 | payload: 'hi'") == 3

@@ -10,9 +10,9 @@ from tests.net.certificates import KEYS, Appliance, Authority
 from tests.support import serving
 from wsgateway.cli import FAULT, GOOD
 from wsgateway.dialects import DIALECTS
-from wsgateway.probe.client import Question
+from wsgateway.probe.client import ProbeRequest
 
-from .asking import ask
+from .probing import ask
 from .test_command import Captured, run, usage_error
 
 RFC6455 = DIALECTS["rfc6455"]
@@ -127,12 +127,12 @@ async def test_a_probe_believes_a_pin(capsys: Captured) -> None:
 async def test_a_probe_offers_what_its_profile_says() -> None:
     made = Appliance.make("localhost")
     async with websockets_server(ssl=made.server(ssl.TLSVersion.TLSv1)) as port:
-        question = Question(f"wss://localhost:{port}/", RFC6455, profile="intermediate", pins=(made.pin,))
-        report, lines = await ask(question)
+        probe_request = ProbeRequest(f"wss://localhost:{port}/", RFC6455, profile="intermediate", pins=(made.pin,))
+        report, lines = await ask(probe_request)
         assert report.error is not None
         assert report.error.endswith("if it speaks only 1.0, 1.1 or their ciphers, --tls-profile legacy")
         assert (report.encryption, lines) == (None, [])
-        report, _ = await ask(Question(f"wss://localhost:{port}/", RFC6455, pins=(made.pin,)))
+        report, _ = await ask(ProbeRequest(f"wss://localhost:{port}/", RFC6455, pins=(made.pin,)))
         assert report.error is None
 
 

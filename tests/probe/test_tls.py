@@ -12,9 +12,9 @@ from tests.net.certificates import Authority
 from tests.openings import HIXIE, MORE
 from tests.support import Peer, Upstream, head_of, serving
 from wsgateway.dialects import DIALECTS
-from wsgateway.probe.client import Question
+from wsgateway.probe.client import ProbeRequest
 
-from .asking import HELLO, ask, behind_the_handshake, tls_before, written
+from .probing import HELLO, ask, behind_the_handshake, tls_before, written
 
 RFC6455 = DIALECTS["rfc6455"]
 EVERY = [
@@ -38,7 +38,7 @@ async def gateway_behind_tls(authority: Authority, scheme: str) -> AsyncIterator
 async def test_each_dialect_gets_its_echo_over_tls(authority: Authority, dialect: str) -> None:
     async with gateway_behind_tls(authority, "wss") as port:
         url = f"wss://localhost:{port}/x"
-        report, lines = await ask(Question(url, DIALECTS[dialect], "Hello", tls=authority.client()))
+        report, lines = await ask(ProbeRequest(url, DIALECTS[dialect], "Hello", tls=authority.client()))
     assert (report.closed, report.error) == ("closed by both", None)
     assert behind_the_handshake(dialect, lines) == HELLO[dialect]
     heads = [line for line in lines if ": " in line.text]
@@ -52,7 +52,7 @@ async def test_each_dialect_gets_its_echo_over_tls(authority: Authority, dialect
 async def test_a_server_that_does_not_know_of_its_tls_gives_another_scheme_which_is_shown(authority: Authority) -> None:
     async with gateway_behind_tls(authority, "ws") as port:
         url = f"wss://localhost:{port}/"
-        report, lines = await ask(Question(url, DIALECTS["hixie-76"], tls=authority.client()))
+        report, lines = await ask(ProbeRequest(url, DIALECTS["hixie-76"], tls=authority.client()))
     assert report.error is None
     assert (
         f"< Sec-WebSocket-Location: ws://localhost:{port}/ | the address that we asked for, repeated: {url} is right"
@@ -61,8 +61,8 @@ async def test_a_server_that_does_not_know_of_its_tls_gives_another_scheme_which
 
 async def test_a_server_of_today_speaks_tls_itself(authority: Authority) -> None:
     async with websockets_server(ssl=authority.server) as port:
-        question = Question(f"wss://localhost:{port}/", RFC6455, "Hello", tls=authority.client())
-        report, lines = await ask(question)
+        probe_request = ProbeRequest(f"wss://localhost:{port}/", RFC6455, "Hello", tls=authority.client())
+        report, lines = await ask(probe_request)
     assert (report.closed, report.error) == ("closed by both", None)
     assert behind_the_handshake("rfc6455", lines) == HELLO["rfc6455"]
 
@@ -83,7 +83,7 @@ async def test_a_server_that_cannot_be_trusted_is_told_nothing(
 ) -> None:
     async with websockets_server(ssl=authority.server) as port:
         tls = authority.client() if trusted else None
-        report, lines = await ask(Question(f"wss://{host}:{port}/", RFC6455, tls=tls))
+        report, lines = await ask(ProbeRequest(f"wss://{host}:{port}/", RFC6455, tls=tls))
     assert (report.accepted, report.error) == (False, f"TLS failed: the certificate is not trusted: {error}")
     assert lines == []
 
@@ -94,7 +94,7 @@ async def test_who_trusts_everybody_asks_everybody(authority: Authority, host: s
     everybody.check_hostname = False
     everybody.verify_mode = ssl.CERT_NONE
     async with websockets_server(ssl=authority.server) as port:
-        report, _ = await ask(Question(f"wss://{host}:{port}/", RFC6455, tls=everybody))
+        report, _ = await ask(ProbeRequest(f"wss://{host}:{port}/", RFC6455, tls=everybody))
     assert (report.closed, report.error) == ("closed by both", None)
 
 
@@ -127,13 +127,13 @@ async def test_a_server_without_tls_is_reported(authority: Authority, answer: by
             await peer.close()
 
         nursery.start_soon(serve)
-        report, lines = await ask(Question(f"wss://localhost:{upstream.port}/", RFC6455, tls=authority.client()))
+        report, lines = await ask(ProbeRequest(f"wss://localhost:{upstream.port}/", RFC6455, tls=authority.client()))
     assert (report.accepted, report.error, lines) == (False, error, [])
 
 
 async def test_a_server_that_says_nothing_is_waited_for_no_longer_than_asked() -> None:
     async with Upstream() as upstream:
-        report, lines = await ask(Question(f"wss://localhost:{upstream.port}/", RFC6455, seconds=0.1))
+        report, lines = await ask(ProbeRequest(f"wss://localhost:{upstream.port}/", RFC6455, seconds=0.1))
     assert (report.error, lines) == ("no answer within 0.1 s", [])
 
 
@@ -159,5 +159,5 @@ async def test_a_server_of_hixie_75_may_talk_while_we_leave(authority: Authority
             await tls.aclose()
 
         nursery.start_soon(serve)
-        report, _ = await ask(Question(f"wss://{host}/", DIALECTS["hixie-75"], tls=authority.client()))
+        report, _ = await ask(ProbeRequest(f"wss://{host}/", DIALECTS["hixie-75"], tls=authority.client()))
     assert (report.closed, report.error) == ("closed by both", None)

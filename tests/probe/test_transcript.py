@@ -6,7 +6,7 @@ from wsgateway.dialects import DIALECTS, Role
 from wsgateway.dialects.base import CHALLENGE, PROOF
 from wsgateway.probe.transcript import Direction, Line, exchange_lines, frame_lines, hexadecimal
 
-from .asking import written
+from .probing import written
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from wsgateway.dialects.base import CHALLENGE, PROOF
 from wsgateway.probe.transcript import Line, exchange_lines, frame_lines
 from wsgateway.wire.masking import Entropy
 
-from .asking import talk, written
+from .probing import talk, written
 
 OFFER = Offer("/demo", "example.com", "http://example.com", ("sample",), headers=(("Cookie", "a=b"),))
 
@@ -224,27 +224,27 @@ TRANSCRIPTS = {
 def test_a_conversation_is_shown_to_the_last_byte(example: tuple[str, Callable[[], Entropy]], text: str) -> None:
     dialect, entropy = example
     shown = talk(text)
-    asking = DIALECTS[dialect].handshake.asking(OFFER, entropy())
+    client_handshake = DIALECTS[dialect].handshake.client(OFFER, entropy())
     head = ResponseHead()
-    request = head.request(asking.request) + asking.challenge
-    lines: list[Line] = [*exchange_lines(">", request, CHALLENGE, asking.notes)]
+    request = head.request(client_handshake.request) + client_handshake.challenge
+    lines: list[Line] = [*exchange_lines(">", request, CHALLENGE, client_handshake.notes)]
 
     # What the server says, as the left column has it.
     columns = [line.partition(" | ")[0] for line in shown]
     end = columns.index("<")
     status = next(at for at, column in enumerate(columns) if column.startswith("< HTTP"))
-    proof = end + 1 + bool(asking.proof_bytes)
+    proof = end + 1 + bool(client_handshake.proof_bytes)
     reply = "".join(f"{column[2:]}\r\n" for column in columns[status : end + 1]).encode()
     reply += bytes.fromhex("".join(column[2:] for column in columns[end + 1 : proof]))
     response = head.receive(reply)
     assert response is not None
-    asking.check(response, head.rest)
-    lines += exchange_lines("<", reply, PROOF, asking.notes)
+    client_handshake.check(response, head.rest)
+    lines += exchange_lines("<", reply, PROOF, client_handshake.notes)
 
     framing = DIALECTS[dialect].framing
     dissectors = {
-        ">": framing.dissector(Role.SERVER, asking.secret),
-        "<": framing.dissector(Role.CLIENT, asking.secret),
+        ">": framing.dissector(Role.SERVER, client_handshake.secret),
+        "<": framing.dissector(Role.CLIENT, client_handshake.secret),
     }
     for direction, part in groupby(columns[proof:], lambda column: column[0]):
         data = bytes.fromhex("".join(column[2:] for column in part))

@@ -9,7 +9,7 @@ from tests.dialects.vectors import MASK_KEY, SECRET
 from wsgateway.dialects import DIALECTS, Side
 from wsgateway.dialects.base import Translator
 from wsgateway.errors import ProtocolError
-from wsgateway.relay.translate import Terms, translator
+from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.events import Close, Role
 
 Ending = Close | int | None
@@ -25,7 +25,7 @@ LATER = ("hybi-07", "hybi-08")
 RFC = ("rfc6455",)
 FRAMES = (*LATER, *RFC)
 
-USUAL = Terms()
+USUAL = TranslationOptions()
 """What holds where a test says nothing else."""
 
 # What the two handshakes of a session leave for the frames of hybi-04; all other dialects make nothing of it. The
@@ -53,9 +53,9 @@ def side(dialect: str, role: Role, takes_binary: bool = True, joins: bool = Fals
     return Side(DIALECTS[dialect].framing, role, SECRETS[role], takes_binary, joins=joins)
 
 
-def direction(source: str, target: str, role: Role, terms: Terms = USUAL) -> Translator:
+def direction(source: str, target: str, role: Role, options: TranslationOptions = USUAL) -> Translator:
     """From one dialect, towards which we play the role, to another; masks have the key of the drafts' example."""
-    return translator(side(source, role), side(target, other(role)), terms, repeat(MASK_KEY))
+    return translator(side(source, role), side(target, other(role)), options, repeat(MASK_KEY))
 
 
 def put_through(translator: Translator, pieces: Iterable[bytes]) -> Passed:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tests.cases import Decorator, cases
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Role
 
 from .passing import CLIENT, USUAL, Ending, Passed, direction, put_through
@@ -22,9 +22,9 @@ class Row:
     reply: str = ""
     ending: Ending = None
 
-    def check(self, source: str, target: str, terms: Terms = USUAL) -> None:
+    def check(self, source: str, target: str, options: TranslationOptions = USUAL) -> None:
         """One read leaves in one write."""
-        passed = put_through(direction(source, target, self.role, terms), [bytes.fromhex(self.received)])
+        passed = put_through(direction(source, target, self.role, options), [bytes.fromhex(self.received)])
         assert passed == Passed([bytes.fromhex(self.forward)], bytes.fromhex(self.reply), self.ending)
 
 

@@ -18,7 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.dialects.vectors import MASK_KEY
 from wsgateway.relay.engine import Endpoint
-from wsgateway.relay.translate import Terms, translator
+from wsgateway.relay.translate import TranslationOptions, translator
 
 from .passing import CLIENT, UPSTREAM, USUAL, side
 
@@ -100,15 +100,17 @@ def tcp_pair() -> Pair:
 class Session:
     """Both sides of a session, and who is behind each of them."""
 
-    def __init__(self, client: str, upstream: str, terms: Terms, pairs: tuple[Pair, Pair], joins: bool) -> None:
+    def __init__(
+        self, client: str, upstream: str, options: TranslationOptions, pairs: tuple[Pair, Pair], joins: bool
+    ) -> None:
         (near_client, far_client), (near_upstream, far_upstream) = pairs
         near_client.setblocking(False)
         near_upstream.setblocking(False)
         to_client = side(client, CLIENT, joins=joins)
         to_upstream = side(upstream, UPSTREAM, joins=joins)
         keys = repeat(MASK_KEY)
-        self.client = Endpoint(near_client, to_client, translator(to_client, to_upstream, terms, keys))
-        self.upstream = Endpoint(near_upstream, to_upstream, translator(to_upstream, to_client, terms, keys))
+        self.client = Endpoint(near_client, to_client, translator(to_client, to_upstream, options, keys))
+        self.upstream = Endpoint(near_upstream, to_upstream, translator(to_upstream, to_client, options, keys))
         self.at_client = Peer(far_client)
         self.at_upstream = Peer(far_upstream)
 
@@ -126,7 +128,7 @@ class Session:
 def session(
     client: str = "rfc6455",
     upstream: str = "rfc6455",
-    terms: Terms = USUAL,
+    options: TranslationOptions = USUAL,
     *,
     tcp: bool = False,
     tcp_to_upstream: bool = False,
@@ -139,7 +141,7 @@ def session(
             (tcp_pair if tcp else socket.socketpair)(),
             (tcp_pair if tcp or tcp_to_upstream else socket.socketpair)(),
         )
-        made = Session(client, upstream, terms, pairs, joins)
+        made = Session(client, upstream, options, pairs, joins)
         stack.callback(made.close)
         yield made
 

@@ -3,12 +3,12 @@
 import trio
 from trio.testing import MockClock
 
-from wsgateway.relay.closing import Dismissal
+from wsgateway.relay.closing import ServerClose
 
 from .sessions import settled
 from .stage import HELLO, staged
 
-STOPPED = Dismissal("stopped", 1012)
+STOPPED = ServerClose("stopped", 1012)
 
 
 async def test_a_relay_that_is_dismissed_ends_and_the_others_go_on() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from wsgateway.dialects import Limits
 from wsgateway.errors import ProtocolError
-from wsgateway.relay.closing import Dismissal
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.closing import ServerClose
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close
 
 from .sessions import settled
@@ -65,7 +65,7 @@ async def test_a_relay_ends_with_what_was_said(
 ) -> None:
     client, upstream, side = where
     async with staged() as stage:
-        pair = stage.session(client, upstream, terms=Terms(Limits(message_bytes=1000)))
+        pair = stage.session(client, upstream, options=TranslationOptions(Limits(message_bytes=1000)))
         endpoint, peer, other = chosen(pair, side)
         relay = stage.relay(pair)
         await peer.send(said[0])
@@ -211,9 +211,9 @@ async def test_a_relay_may_be_cancelled_before_we_stop() -> None:
         await settled()
         cancelled.scope.cancel()
         for client in list(stage.engine.clients()):
-            stage.engine.dismiss(client, Dismissal("stopped"))
+            stage.engine.dismiss(client, ServerClose("stopped"))
         ended = await stopped.ended()
-        assert (ended.source, ended.ending) == (None, Dismissal("stopped"))
+        assert (ended.source, ended.ending) == (None, ServerClose("stopped"))
         await settled()
         assert cancelled.scope.cancelled_caught
         assert len(stage.engine) == 0

@@ -7,7 +7,7 @@ import pytest
 from wsgateway.dialects import Limits
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.engine import Ended
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 
 from .sessions import settled
 from .stage import KIB, staged
@@ -20,7 +20,7 @@ PONG = b"\x8a\x01p"
 async def test_a_reply_waits_until_the_frame_that_is_under_way_has_ended() -> None:
     """The client's ping is answered by us, as its upstream has none; the upstream is inside a text that streams."""
     async with staged() as stage:
-        session = stage.session("rfc6455", "hixie-76", terms=Terms(Limits(join_bytes=0)))
+        session = stage.session("rfc6455", "hixie-76", options=TranslationOptions(Limits(join_bytes=0)))
         # A text that hixie sends leaves in fragments here, so that nothing is under way between two of them.
         stage.relay(session)
         await session.at_upstream.send(b"\x00Hello")
@@ -34,7 +34,7 @@ async def test_a_reply_waits_until_the_frame_that_is_under_way_has_ended() -> No
 
 async def test_a_reply_does_not_enter_a_frame_that_comes_in_pieces() -> None:
     async with staged() as stage:
-        session = stage.session("hixie-76", "rfc6455", terms=Terms(Limits(join_bytes=0)))
+        session = stage.session("hixie-76", "rfc6455", options=TranslationOptions(Limits(join_bytes=0)))
         stage.relay(session)
         # The upstream asks while it is inside a fragmented text, which streams to the client as one frame. Its answer
         # goes to the upstream at once: the client says nothing, so no frame is under way to it.
@@ -50,7 +50,7 @@ async def test_a_reply_does_not_enter_a_frame_that_comes_in_pieces() -> None:
 
 async def test_when_there_is_no_room_what_has_been_held_longest_leaves_in_fragments() -> None:
     async with staged() as stage:
-        stage.engine.holding.most_bytes = 25
+        stage.engine.join_memory.most_bytes = 25
         sessions = [stage.session("rfc6455", "hixie-76") for _ in range(3)]
         for session in sessions:
             stage.relay(session)
@@ -58,18 +58,18 @@ async def test_when_there_is_no_room_what_has_been_held_longest_leaves_in_fragme
             await settled()
         oldest, *others = sessions
         assert await oldest.at_client.exactly(11) == b"\x01\x09" + b"x" * 9
-        assert stage.engine.holding.held_bytes == 20
+        assert stage.engine.join_memory.held_bytes == 20
         for session in sessions:
             await session.at_upstream.send(b"y\xff")
         assert await oldest.at_client.exactly(4) == b"\x80\x02xy"
         for session in others:
             assert await session.at_client.exactly(13) == b"\x81\x0b" + b"x" * 10 + b"y"
-        assert stage.engine.holding.held_bytes == 0
+        assert stage.engine.join_memory.held_bytes == 0
 
 
 async def test_who_holds_a_new_message_is_not_the_oldest_any_more() -> None:
     async with staged() as stage:
-        stage.engine.holding.most_bytes = 25
+        stage.engine.join_memory.most_bytes = 25
         first, second, third = (stage.session("rfc6455", "hixie-76") for _ in range(3))
         for session in (first, second, third):
             stage.relay(session)
@@ -84,7 +84,7 @@ async def test_who_holds_a_new_message_is_not_the_oldest_any_more() -> None:
 
 async def test_a_text_for_hixie_streams_when_there_is_no_room() -> None:
     async with staged() as stage:
-        stage.engine.holding.most_bytes = 3
+        stage.engine.join_memory.most_bytes = 3
         session = stage.session("hixie-76", "rfc6455")
         stage.relay(session)
         await session.at_upstream.send(b"\x81\x06Hell")
@@ -95,7 +95,7 @@ async def test_a_text_for_hixie_streams_when_there_is_no_room() -> None:
 
 async def test_a_message_that_may_not_leave_in_fragments_is_refused_when_there_is_no_room() -> None:
     async with staged() as stage:
-        stage.engine.holding.most_bytes = 3
+        stage.engine.join_memory.most_bytes = 3
         session = stage.session(joins=True)
         relay = stage.relay(session)
         await session.at_upstream.send(b"\x01\x04Hell")
@@ -114,7 +114,7 @@ async def test_who_can_let_go_is_not_ended_for_what_others_hold() -> None:
         relay = stage.relay(other)
         await joined.at_upstream.send(b"\x01\x04Hell")
         await settled()
-        stage.engine.holding.most_bytes = 3  # a reload has made it less
+        stage.engine.join_memory.most_bytes = 3  # a reload has made it less
         await other.at_upstream.send(b"\x00Hello")
         assert await other.at_client.exactly(6) == b"\x01\x04Hell"
         await other.at_upstream.send(b"\xff")
@@ -130,10 +130,10 @@ async def test_what_a_session_held_counts_no_more_when_it_has_ended() -> None:
         relay = stage.relay(session)
         await session.at_upstream.send(b"\x00" + b"x" * KIB)
         await settled()
-        assert stage.engine.holding.held_bytes == KIB
+        assert stage.engine.join_memory.held_bytes == KIB
         await session.at_client.send_eof()
         await relay.ended()
-        assert stage.engine.holding.held_bytes == 0
+        assert stage.engine.join_memory.held_bytes == 0
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -143,8 +143,8 @@ async def test_nothing_is_counted_of_sessions_that_have_ended_however_they_did(s
     pieces = [b"\x00", b"x" * 40, b"\xff", b"\xe2\x82", b"\xff\x00yy", b"\xff\x00"]
     frames = [b"\x01\x03abc", b"\x00\x02de", b"\x89\x00", b"\x80\x01f", b"\x82\x02gh", b"\x81\x7e\x00\x7fij"]
     async with staged() as stage:
-        holding = stage.engine.holding
-        holding.most_bytes = 300
+        join_memory = stage.engine.join_memory
+        join_memory.most_bytes = 300
         for _ in range(6):
             joined = chance.random() < 0.5
             sessions = [
@@ -158,9 +158,9 @@ async def test_nothing_is_counted_of_sessions_that_have_ended_however_they_did(s
                     await session.at_upstream.send(chance.choice(frames if joined else pieces))
                 await settled()
                 sides = [side for session in sessions for side in (session.client, session.upstream)]
-                assert sum(side.held for side in sides) == holding.held_bytes
+                assert sum(side.held for side in sides) == join_memory.held_bytes
                 assert all(side.run is not None for side in sides if side.held)
-                assert holding.held_bytes <= holding.most_bytes
+                assert join_memory.held_bytes <= join_memory.most_bytes
             for session, relay in zip(sessions, relays, strict=True):
                 if relay.over:
                     continue
@@ -172,5 +172,5 @@ async def test_nothing_is_counted_of_sessions_that_have_ended_however_they_did(s
                     case _:
                         relay.scope.cancel()
             await settled()
-            assert holding.held_bytes == 0
-            assert not list(holding.make_room())
+            assert join_memory.held_bytes == 0
+            assert not list(join_memory.make_room())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.dialects.feeding import other, pieces_of
 from wsgateway.dialects import DIALECTS, Limits, Side
-from wsgateway.relay.translate import Terms, translator
+from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Role
 from wsgateway.wire.utf8 import InvalidUtf8
@@ -195,7 +195,9 @@ def test_as_many_frames_leave_as_came_and_none_is_empty_that_did_not_come_empty(
     direction = translator(
         Side(source, setting.role, SECRETS[setting.role], setting.source_takes_binary),
         Side(target, theirs, SECRETS[theirs], setting.target_takes_binary, joins=setting.joins),
-        Terms(Limits(join_bytes=setting.join_bytes), BinaryRule(setting.encode, setting.decode), setting.invalid_utf8),
+        TranslationOptions(
+            Limits(join_bytes=setting.join_bytes), BinaryRule(setting.encode, setting.decode), setting.invalid_utf8
+        ),
         keys,
     )
     received = said(setting.source, setting.role, *words(setting, message))

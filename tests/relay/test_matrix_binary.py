@@ -11,7 +11,7 @@ from typing import get_args
 
 from tests.cases import cases
 from tests.dialects.feeding import Heard, binary, byte_by_byte, cut_at_random, text, whole
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Fragment, Ping, Pong, Role
 
@@ -50,8 +50,8 @@ where_both_have_text_alone = parametrized(way for way in WAYS if has_binary(way)
 where_somebody_has_text_alone = parametrized(way for way in WAYS if has_binary(way) != (True, True))
 
 
-def by(encode: Encode = "reject", decode: Decode = "none") -> Terms:
-    return Terms(binary=BinaryRule(encode, decode))
+def by(encode: Encode = "reject", decode: Decode = "none") -> TranslationOptions:
+    return TranslationOptions(binary=BinaryRule(encode, decode))
 
 
 def some(size: int) -> bytes:
@@ -75,11 +75,11 @@ def few_cuts(data: bytes) -> Iterator[list[bytes]]:
 
 @where_both_have_binary
 def test_binary_arrives_as_it_is_whatever_the_rule(way: Way) -> None:
-    terms = by("hex", "hex")
+    options = by("hex", "hex")
     for size in SIZES:
         received = way.write(text("before"), binary(some(size)), text("behind"))
         for pieces in few_cuts(received):
-            assert way.pass_on(pieces, terms) == arrived(text("before"), binary(some(size)), text("behind"))
+            assert way.pass_on(pieces, options) == arrived(text("before"), binary(some(size)), text("behind"))
 
 
 @where_both_have_binary

@@ -5,7 +5,7 @@ from typing import get_args
 
 from tests.dialects.feeding import CUTS, Heard, cut_at_random, text, whole
 from wsgateway.dialects import Framing
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close, Event, Fragment, Kind
 from wsgateway.wire.utf8 import InvalidUtf8
 
@@ -153,7 +153,7 @@ def test_broken_text_is_repaired_from_dialects_whose_clients_send_it(way: Way) -
 def test_broken_text_ends_a_session_that_may_not_repair_it(way: Way) -> None:
     for fault, cut in product(BROKEN, CUTS):
         events, broken, _ = messages_with(fault, way)
-        passed = way.pass_on(cut(way.write(*events)), Terms(invalid_utf8="close"))
+        passed = way.pass_on(cut(way.write(*events)), TranslationOptions(invalid_utf8="close"))
         if way.is_walked:
             assert passed == arrived(text("before"), text(broken), text("behind"))
             continue
@@ -165,7 +165,7 @@ def test_broken_text_of_later_dialects_is_never_repaired(way: Way) -> None:
     """Those who read such frames refuse it themselves; in hixie it might look like the end of a text."""
     for fault, cut, invalid_utf8 in product(BROKEN, CUTS, get_args(InvalidUtf8)):
         events, broken, _ = messages_with(fault, way)
-        passed = way.pass_on(cut(way.write(*events)), Terms(invalid_utf8=invalid_utf8))
+        passed = way.pass_on(cut(way.write(*events)), TranslationOptions(invalid_utf8=invalid_utf8))
         if way.target.framing.delimits_text:
             assert (passed.heard.events, passed.ending) == ([text("before")], 1007), fault
         else:

@@ -19,7 +19,7 @@ from tests.dialects.feeding import binary, byte_by_byte, other, text
 from tests.dialects.vectors import MASK_KEY
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.dialects.base import Translator
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Event, Ping, Role
 from wsgateway.wire.masking import xor_mask
@@ -94,7 +94,7 @@ def check_growth(passing: Translator, reads: Iterable[bytes], size: int) -> None
 
 
 def in_fragments(source: str, target: str, role: Role, size: int) -> None:
-    passing = direction(source, target, role, Terms(UNLIMITED))
+    passing = direction(source, target, role, TranslationOptions(UNLIMITED))
     write = Writer(source, role)
     first, between = write(text(ASCII, final=False)), write(text(ASCII, final=False))
     reads = chain([first], repeat(between, size // READ_BYTES - 1), [write(text(b""))])
@@ -115,7 +115,7 @@ def test_a_large_message_passes_in_bounded_memory(source: str, target: str, role
 @pytest.mark.parametrize("role", Role)
 def test_a_frame_of_a_gib_passes_in_bounded_memory(target: str, role: Role) -> None:
     size = 128 * MIB if (target, role) == ("hybi-04", CLIENT) else MANY_BYTES
-    passing = direction("rfc6455", target, role, Terms(UNLIMITED))
+    passing = direction("rfc6455", target, role, TranslationOptions(UNLIMITED))
     masked = role is CLIENT
     head = bytes([0x81, 0xFF if masked else 0x7F]) + size.to_bytes(8) + (MASK_KEY if masked else b"")
     # Its key divides the size of the reads, so that they are all the same.
@@ -125,7 +125,7 @@ def test_a_frame_of_a_gib_passes_in_bounded_memory(target: str, role: Role) -> N
 
 @on_each(pair for pair in PAIRS if pair[2] is UPSTREAM)
 def test_text_that_is_cut_inside_characters_passes_in_bounded_memory(source: str, target: str, role: Role) -> None:
-    passing = direction(source, target, role, Terms(UNLIMITED))
+    passing = direction(source, target, role, TranslationOptions(UNLIMITED))
     write = Writer(source, role)
     # Of 2 bytes a character, each fragment ends inside one, and the next begins with the rest of it.
     first = write(text(b"\xd1".rjust(READ_BYTES), final=False))
@@ -136,7 +136,7 @@ def test_text_that_is_cut_inside_characters_passes_in_bounded_memory(source: str
 
 @pytest.mark.parametrize("encode", ["base64", "latin-1", "hex"])
 def test_binary_becomes_text_in_bounded_memory(encode: Encode) -> None:
-    passing = direction("rfc6455", "hixie-76", UPSTREAM, Terms(UNLIMITED, BinaryRule(encode)))
+    passing = direction("rfc6455", "hixie-76", UPSTREAM, TranslationOptions(UNLIMITED, BinaryRule(encode)))
     # A size that base64 does not divide evenly.
     write = Writer("rfc6455", UPSTREAM)
     first, between = (write(binary(bytes(range(256)) * 256 + b"!", final=False)) for _ in range(2))
@@ -148,7 +148,7 @@ def test_binary_becomes_text_in_bounded_memory(encode: Encode) -> None:
     ("decode", "piece"), [("base64", b"AAAAA" * 13107), ("latin-1", b"\xc3\xbf" * 32768), ("hex", b"0" * 65535)]
 )
 def test_text_becomes_binary_in_bounded_memory(decode: Decode, piece: bytes) -> None:
-    passing = direction("hixie-76", "rfc6455", UPSTREAM, Terms(UNLIMITED, BinaryRule(decode=decode)))
+    passing = direction("hixie-76", "rfc6455", UPSTREAM, TranslationOptions(UNLIMITED, BinaryRule(decode=decode)))
     # An even number of pieces that are multiples of 4 characters together.
     reads = chain([b"\x00"], repeat(piece, 4 * (SOME_BYTES // READ_BYTES)), [b"\xff"])
     check_growth(passing, reads, SOME_BYTES)
@@ -244,7 +244,7 @@ def test_a_translator_keeps_little_of_hostile_input(
     source: str, target: str, role: Role, reads: list[bytes], join_bytes: int
 ) -> None:
     def make() -> Callable[[bytes], object]:
-        passing = direction(source, target, role, Terms(Limits(2**40, 2**40, join_bytes)))
+        passing = direction(source, target, role, TranslationOptions(Limits(2**40, 2**40, join_bytes)))
 
         def feed(read: bytes) -> None:
             assert passing.feed(read).ending is None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.cases import cases
 from tests.dialects.feeding import byte_by_byte, other
 from wsgateway.dialects import Limits
-from wsgateway.relay.translate import Terms, translator
+from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Close, Role
 
@@ -13,8 +13,8 @@ from .passing import CLIENT, UPSTREAM, Passed, direction, put_through, side
 from .spelling import Word, said, told
 
 
-def by(encode: Encode = "reject", decode: Decode = "none") -> Terms:
-    return Terms(binary=BinaryRule(encode, decode))
+def by(encode: Encode = "reject", decode: Decode = "none") -> TranslationOptions:
+    return TranslationOptions(binary=BinaryRule(encode, decode))
 
 
 # -- binary as text ---------------------------------------------------------------------------------------------
@@ -114,14 +114,14 @@ def test_text_that_is_repaired_is_no_binary_message() -> None:
 @cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 def test_frames_of_the_same_kind_are_translated_where_one_side_takes_no_binary(dialect: str, role: Role) -> None:
     """In one direction binary becomes text, in the other text becomes binary; pings and the rest pass."""
-    terms = by("hex", "hex")
+    options = by("hex", "hex")
     keys = iter([bytes.fromhex("37fa213d")] * 10)
     words: list[Word] = [("ping", b"p"), ("text", b"00fF"), ("pong", b"")]
     restricted = side(dialect, role, takes_binary=False), side(dialect, other(role))
-    passed = put_through(translator(*restricted, terms, keys), [said(dialect, role, *words)])
+    passed = put_through(translator(*restricted, options, keys), [said(dialect, role, *words)])
     assert passed == Passed([told(dialect, other(role), ("ping", b"p"), ("binary", b"\x00\xff"), ("pong", b""))])
 
     words = [("ping", b"p"), ("binary", b"\x00\xff"), ("text", b"t")]
     restricted = side(dialect, role), side(dialect, other(role), takes_binary=False)
-    passed = put_through(translator(*restricted, terms, keys), [said(dialect, role, *words)])
+    passed = put_through(translator(*restricted, options, keys), [said(dialect, role, *words)])
     assert passed == Passed([told(dialect, other(role), ("ping", b"p"), ("text", b"00ff"), ("text", b"t"))])

@@ -10,7 +10,7 @@ from itertools import product
 from tests.cases import Decorator, cases
 from tests.dialects.feeding import other
 from wsgateway.dialects import DIALECTS
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close, Role
 
 from .passing import CLIENT, COVERED, FRAMES, HIXIE, LATER, MORE, RFC, UPSTREAM, Passed, direction, put_through
@@ -140,7 +140,7 @@ BROKEN = {**dict.fromkeys(MORE, "04 03 6f6e65 04 03 eda080"), **dict.fromkeys(CO
 
 @cases(("source", "received"), BROKEN.items(), ids=BROKEN)
 def test_broken_text_may_be_refused_instead_of_repaired(source: str, received: str) -> None:
-    strict = direction(source, "rfc6455", UPSTREAM, Terms(invalid_utf8="close"))
+    strict = direction(source, "rfc6455", UPSTREAM, TranslationOptions(invalid_utf8="close"))
     assert put_through(strict, [bytes.fromhex(received)]) == Passed([bytes.fromhex("81 03 6f6e65")], ending=1007)
 
 

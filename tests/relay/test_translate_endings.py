@@ -7,7 +7,7 @@ from tests.cases import Decorator, cases
 from tests.dialects.feeding import CUTS, byte_by_byte, other
 from tests.dialects.layouts import LAYOUTS
 from wsgateway.dialects import DIALECTS, Limits
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close, Role
 
 from .passing import CLIENT, COVERED, FRAMES, HIXIE, LATER, MORE, UPSTREAM, Passed, direction, ending_of, put_through
@@ -44,7 +44,7 @@ def test_text_that_breaks_in_a_later_fragment_is_never_finished(
     broken = direction(source, target, UPSTREAM)
     passed = put_through(broken, cut(bytes.fromhex(received)))
     assert (passed.forward, passed.ending, broken.inside()) == (b"", 1007, False)
-    unheld = direction(source, target, UPSTREAM, Terms(Limits(join_bytes=0)))
+    unheld = direction(source, target, UPSTREAM, TranslationOptions(Limits(join_bytes=0)))
     passed = put_through(unheld, cut(bytes.fromhex(received)))
     assert passed.ending == 1007
     # As far as it may still become UTF-8.
@@ -71,7 +71,7 @@ def test_a_lone_surrogate_is_repaired_byte_by_byte_too(target: str) -> None:
 @cases("target", HIXIE)
 def test_a_close_inside_a_frame_of_hixie_is_not_sent(source: str, target: str) -> None:
     # In hixie FF 00 would end the text, and leave a stray 00 behind it.
-    inside = direction(source, target, UPSTREAM, Terms(Limits(join_bytes=0)))
+    inside = direction(source, target, UPSTREAM, TranslationOptions(Limits(join_bytes=0)))
     passed = put_through(inside, [bytes.fromhex("01 03 48656c 88 02 03e8")])
     assert passed == Passed([b"\x00Hel"], ending=Close(1000))
     assert inside.inside()
@@ -233,7 +233,7 @@ TOO_BIG: list[tuple[Limits, list[Word], int, list[Word]]] = [
 def test_a_message_beyond_the_limits_leaves_only_as_far_as_it_is_within(source: str, target: str) -> None:
     for limits, words, size, within in TOO_BIG:
         received = said(source, UPSTREAM, *words) + (head_of(source, size) if size else b"")
-        passed = put_through(direction(source, target, UPSTREAM, Terms(limits)), [received])
+        passed = put_through(direction(source, target, UPSTREAM, TranslationOptions(limits)), [received])
         # In hixie a message is one frame, which is held back until it is whole.
         whole = [word for word in within if target not in HIXIE or word[0] == "text"]
         assert (passed.forward, passed.ending) == (told(target, CLIENT, *whole), 1009), words
@@ -250,7 +250,7 @@ def test_a_length_of_all_bits_but_the_first_is_only_too_big(target: str) -> None
 def test_a_text_of_hixie_beyond_the_limits_does_not_leave(
     source: str, received: bytes, within: list[Word], target: str
 ) -> None:
-    passed = put_through(direction(source, target, UPSTREAM, Terms(Limits(message_bytes=3))), [received])
+    passed = put_through(direction(source, target, UPSTREAM, TranslationOptions(Limits(message_bytes=3))), [received])
     assert (passed.forward, passed.ending) == (told(target, CLIENT, *within), 1009)
 
 
@@ -258,7 +258,7 @@ def test_a_text_of_hixie_beyond_the_limits_does_not_leave(
 @from_each_of(tuple(DIALECTS))
 def test_messages_at_the_limit_pass(source: str, target: str, role: Role) -> None:
     for cut in CUTS:
-        limited = direction(source, target, role, Terms(Limits(message_bytes=3)))
+        limited = direction(source, target, role, TranslationOptions(Limits(message_bytes=3)))
         passed = put_through(limited, cut(said(source, role, ("text", b"one")) * 3))
         assert passed.ending is None
         assert limited.messages == 3

@@ -7,7 +7,7 @@ from tests.cases import cases
 from tests.dialects.feeding import CUTS, byte_by_byte
 from tests.dialects.vectors import Vector, vectors
 from wsgateway.dialects import DIALECTS
-from wsgateway.relay.translate import Terms
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close, Role
 
 from .passing import CLIENT, HIXIE, UPSTREAM, Passed, direction, put_through
@@ -107,7 +107,7 @@ def test_a_close_may_stand_between_fragments(source: str, target: str) -> None:
 def test_a_compressed_message_passes_where_a_compression_was_agreed() -> None:
     # RFC 7692, 7.2.3.1 and 7.2.3.2: "Hello", whole and in two fragments.
     received = bytes.fromhex("c1 07 f248cdc9c90700  41 03 f248cd  80 04 c9c90700")
-    compressed = direction("rfc6455", "rfc6455", UPSTREAM, Terms(compressed=True))
+    compressed = direction("rfc6455", "rfc6455", UPSTREAM, TranslationOptions(compressed=True))
     assert put_through(compressed, [received]) == Passed([received])
 
 

@@ -13,7 +13,7 @@ from tests.cases import Decorator, cases
 from tests.dialects.feeding import CUTS, GENEROUS, Heard, hear, other
 from wsgateway.dialects import DIALECTS, Dialect, Framing, Side
 from wsgateway.dialects.base import Translator
-from wsgateway.relay.translate import Terms, translator
+from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.events import Event, Role
 
 from .passing import SECRETS, USUAL, Ending, put_through
@@ -55,14 +55,14 @@ class Way:
         encoder = self.source.framing.encoder(other(self.role), keys(), SECRETS[self.role])
         return b"".join(map(encoder.send, events))
 
-    def translator(self, terms: Terms = USUAL) -> Translator:
+    def translator(self, options: TranslationOptions = USUAL) -> Translator:
         ours, theirs = self.role, other(self.role)
         source = Side(self.source.framing, ours, SECRETS[ours], self.source_takes_binary)
         target = Side(self.target.framing, theirs, SECRETS[theirs], self.target_takes_binary)
-        return translator(source, target, terms, keys())
+        return translator(source, target, options, keys())
 
-    def pass_on(self, pieces: Iterable[bytes], terms: Terms = USUAL) -> "Arrived":
-        passed = put_through(self.translator(terms), pieces)
+    def pass_on(self, pieces: Iterable[bytes], options: TranslationOptions = USUAL) -> "Arrived":
+        passed = put_through(self.translator(options), pieces)
         # The answer comes back to the source, from us.
         decoder = self.source.framing.decoder(other(self.role), GENEROUS, SECRETS[self.role])
         answer = hear(decoder, [passed.reply])

@@ -86,7 +86,7 @@ def test_a_gateway_outlives_the_directory_in_which_it_was_started(tmp_path: Path
         file = files / "gateway.yaml"
         file.write_text(configuration(upstream.getsockname()[1]))
         command = ("sh", "-c", 'cd "$0" && exec "$@"', started_in, *gateway_command("run", "../files/gateway.yaml"))
-        successor = 0
+        new_supervisor = 0
         with Program(*command) as gateway:
             pid = int(gateway.find_line(r'event="worker serves" .*pid=(\d+)')[1])
             port = int(gateway.find_line(r"event=listening .*:(\d+)$")[1])
@@ -103,9 +103,9 @@ def test_a_gateway_outlives_the_directory_in_which_it_was_started(tmp_path: Path
             gateway.find_line("event=reloaded")
             gateway.signal(signal.SIGUSR2)
             try:
-                successor = int(gateway.find_line(r'event="handed over" to=(\d+)')[1])
+                new_supervisor = int(gateway.find_line(r'event="handed over" to=(\d+)')[1])
                 with session(("127.0.0.1", port), upstream, MODERN):
                     pass
             finally:
-                if successor:
-                    os.kill(successor, signal.SIGTERM)
+                if new_supervisor:
+                    os.kill(new_supervisor, signal.SIGTERM)

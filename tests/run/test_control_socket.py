@@ -155,7 +155,7 @@ async def test_a_reload_that_a_worker_refuses_is_told_too(file: Path) -> None:
 async def test_a_bug_in_a_reload_is_told_to_who_has_asked(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with supervised(file, controlled()) as gateway:
         with monkeypatch.context() as broken:
-            broken.setattr("wsgateway.run.supervisor.Job", lambda *_: 1 / 0)
+            broken.setattr("wsgateway.run.supervisor.Generation", lambda *_: 1 / 0)
             assert await asked(gateway) == Answer(ok=False, findings=["a bug of the gateway; its log says more"])
             gateway.lines.entries.remove(await gateway.lines.line("bug"))
         assert (await gateway.status())["reload"]["ok"] is False
@@ -197,14 +197,14 @@ async def test_after_a_hand_over_the_successor_is_asked(file: Path) -> None:
     async with supervised(file, controlled(whole(9, shutdown="drain: 1s"))) as gateway:
         gateway.write(controlled(whole(9, path="/new", shutdown="drain: 1s")))
         gateway.signal(signal.SIGUSR2)
-        successor = (await gateway.lines.line("handed over"))["to"]
+        new_supervisor = (await gateway.lines.line("handed over"))["to"]
         try:
             await gateway.ended.wait()
             answer = await asked(gateway)
             assert answer.ok
             assert not gateway.count("reloaded")
         finally:
-            await trio.to_thread.run_sync(end, successor)
+            await trio.to_thread.run_sync(end, new_supervisor)
         assert not file.with_name("control.sock").exists()
 
 

@@ -20,8 +20,8 @@ from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.serve.gateway import ASKING_SECONDS, Gateway
-from wsgateway.serve.prologue import Client, ClientLeftError, read_request
+from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, Gateway
+from wsgateway.serve.preamble import Client, ClientDisconnectedError, read_request
 from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
 from wsgateway.settings.process import Logging
@@ -282,8 +282,8 @@ async def test_a_busy_process_reads_what_is_there_before_it_sends_a_client_away(
         ours.setblocking(False)
         if asked:
             theirs.sendall(MODERN.request)
-        long_ago = trio.current_time() - 2 * ASKING_SECONDS
+        long_ago = trio.current_time() - 2 * REQUEST_GRACE_SECONDS
         client = Client(Channel(ours), "127.0.0.1", 1, None, long_ago)
-        with nullcontext() if asked else pytest.raises(ClientLeftError, match="when the gateway stopped"):
+        with nullcontext() if asked else pytest.raises(ClientDisconnectedError, match="when the gateway stopped"):
             request = await read_request(gateway, client, RequestHead(), settings.default_timeouts, long_ago)
             assert request.target == "/chat"

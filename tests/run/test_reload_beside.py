@@ -9,9 +9,9 @@ import pytest
 import trio
 
 from tests.support import configuration
-from wsgateway.run.finished import VERSION, packed
 from wsgateway.run.listening import Listening
 from wsgateway.run.process import Order, WorkerProcess
+from wsgateway.run.settings_transfer import VERSION, packed
 from wsgateway.settings.load import Source, parse
 
 from .gateways import supervised, whole

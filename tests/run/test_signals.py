@@ -14,8 +14,8 @@ from tests.openings import BY_DIALECT
 from tests.processes import GatewayProcess, session
 from tests.support import configuration
 
-from .crews import Worker, good, hands
 from .gateways import Numbers, send_back, supervised, whole
+from .worker_pools import Worker, good, hands
 
 MODERN = BY_DIALECT["rfc6455"]
 
@@ -129,6 +129,6 @@ async def test_the_supervisor_gives_its_word_when_its_own_signal_has_been_heard(
     async with hands(told) as its:
         await its.start()
         await trio.sleep(0.4)
-        its.crew.draining = draining
+        its.worker_pool.draining = draining
         await trio.sleep(1)
         assert heard == [(word, 0.5)]

@@ -16,8 +16,8 @@ from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.processes import GatewayProcess, session
 from tests.support import Peer, Upstream, configuration
-from wsgateway.run.crew import StartError
-from wsgateway.run.post import LONGEST_PAUSE_SECONDS, pause_seconds
+from wsgateway.run.slot import LONGEST_PAUSE_SECONDS, pause_seconds
+from wsgateway.run.worker_pool import StartError
 
 from .gateways import Gateway, Numbers, end, send_back, started, supervised, whole
 
@@ -201,7 +201,7 @@ async def test_a_bug_in_a_reload_costs_nobody_a_session(file: Path, monkeypatch:
     async with supervised(file, whole(9)) as gateway:
         pids = await gateway.pids()
         with monkeypatch.context() as broken:
-            broken.setattr("wsgateway.run.supervisor.Job", lambda *_: 1 / 0)
+            broken.setattr("wsgateway.run.supervisor.Generation", lambda *_: 1 / 0)
             gateway.signal(signal.SIGHUP)
             gateway.lines.entries.remove(await gateway.lines.line("bug"))
         gateway.signal(signal.SIGHUP)
@@ -230,7 +230,7 @@ async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(f
         supervised(file, whole(upstream, timeouts="close: 500ms")) as gateway,
     ):
         port = await gateway.port()
-        successor = 0
+        new_supervisor = 0
         try:
             async with trio.open_nursery() as nursery:
                 client = Numbers(port)
@@ -242,7 +242,7 @@ async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(f
                     assert (await other.head()).startswith(b"HTTP/1.1 426 ")
                     await other.close()
                     await client.more(1)
-                successor = (await gateway.lines.line("handed over"))["to"]
+                new_supervisor = (await gateway.lines.line("handed over"))["to"]
                 await client.done.wait()
                 assert client.goodbye == 1012
             await gateway.ended.wait()
@@ -251,8 +251,8 @@ async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(f
             assert (await other.head()).startswith(b"HTTP/1.1 426 ")
             assert (await gateway.ask("/health/ready")) == (200, b"ready\n")
         finally:
-            if successor:
-                await trio.to_thread.run_sync(end, successor)
+            if new_supervisor:
+                await trio.to_thread.run_sync(end, new_supervisor)
 
 
 async def test_the_file_of_a_unix_socket_outlives_a_hand_over_and_goes_with_the_last_gateway(
@@ -264,12 +264,12 @@ async def test_the_file_of_a_unix_socket_outlives_a_hand_over_and_goes_with_the_
     async with supervised(file, text.replace('bind: ["127.0.0.1:0"', f'{bound}, "unix:{left}"', 1)) as gateway:
         gateway.write(text.replace('bind: ["127.0.0.1:0"', bound, 1))
         gateway.signal(signal.SIGUSR2)
-        successor = (await gateway.lines.line("handed over"))["to"]
+        new_supervisor = (await gateway.lines.line("handed over"))["to"]
         try:
             await gateway.ended.wait()
             assert (kept.exists(), left.exists()) == (True, False)
         finally:
-            await trio.to_thread.run_sync(end, successor)
+            await trio.to_thread.run_sync(end, new_supervisor)
         assert not kept.exists()
 
 
@@ -300,7 +300,7 @@ async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pyte
 async def test_a_gateway_that_cannot_serve_any_more_ends_with_a_fault(
     file: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgateway.run.crew.MOST_FAILED_STARTS", 1)
+    monkeypatch.setattr("wsgateway.run.worker_pool.MOST_FAILED_STARTS", 1)
     ca = file.with_name("ca.pem")
     ca.write_bytes(authority.file.read_bytes())
     target = f"tls: {{ca: {ca}}}"

@@ -143,11 +143,11 @@ def test_a_hand_over_is_told_by_the_old_and_then_the_new_one_tells(manager: sock
         process.signal(signal.SIGUSR2)
         found = re.fullmatch(rb"MAINPID=(\d+)", next_state(manager))
         assert found
-        successor = int(found[1])
-        assert successor != process.pid
+        new_supervisor = int(found[1])
+        assert new_supervisor != process.pid
         assert next_state(manager) == b"READY=1"
         process.find_line("event=drained")
-        os.kill(successor, signal.SIGTERM)
+        os.kill(new_supervisor, signal.SIGTERM)
         # The old one has said nothing of its own end.
         assert next_state(manager) == b"STOPPING=1"
         assert process.wait() == 0  # and its output ends with the last of both

@@ -118,14 +118,14 @@ async def test_a_client_that_has_not_asked_yet_is_told_that_the_gateway_stops() 
     # A browser connects ahead of need; its connection would keep the gateway for the whole time of a handshake.
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 1h") as gateway:
         silent = await gateway.connect(b"")
-        asking = await gateway.connect(b"GET /")
+        client_handshake = await gateway.connect(b"GET /")
         await wait_all_tasks_blocked()
         gateway.service.drain()
-        answer = await asking.rest()
+        answer = await client_handshake.rest()
         assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert answer.endswith(b"the gateway stops\n")
         assert await silent.rest() == b""
-        await asking.close()
+        await client_handshake.close()
         await gateway.stopped.wait()
 
 

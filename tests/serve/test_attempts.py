@@ -6,7 +6,7 @@ from trio.testing import wait_all_tasks_blocked
 from tests.support import Lines
 from tests.upstream.pooled import Resolver
 from wsgateway.serve.attempts import served
-from wsgateway.serve.counts import Cleanup
+from wsgateway.serve.limits import Cleanup
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import Queue
 from wsgateway.upstream.pool import Lease, Pool
@@ -32,4 +32,4 @@ async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back(
         lease.release()
         assert pool.open == 1
         nursery.cancel_scope.cancel()
-    assert (pool.open, pool.places[0].open, len(pool.waiting)) == (0, 0, 0)
+    assert (pool.open, pool.addresses[0].open, len(pool.waiting)) == (0, 0, 0)

@@ -44,7 +44,7 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
     "a TLS ClientHello": (bytes.fromhex("16030102000100 01fc0303") + bytes(500), 400),
     "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     "SSLv2": (bytes.fromhex("802e0100020015000000100100800200800300800400800500800600400700c0"), 400),
-    "the prologue of a proxy": (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + modern(), 400),
+    "the preamble of a proxy": (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + modern(), 400),
     "a Flash player": (b"<policy-file-request/>\0", 400),
     "zeros": (bytes(64), 400),
     "an empty line first": (b"\r\n" + modern(), 400),

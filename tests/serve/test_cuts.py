@@ -1,6 +1,6 @@
 """Connections that end without a word: by a half-close, in the order of the kernel, or all at once.
 
-`relay` and `farewell` have their own tests; here it goes the whole way, through sockets that are really cut.
+`relay` and `closing handshake` have their own tests; here it goes the whole way, through sockets that are really cut.
 """
 
 import pytest

@@ -94,7 +94,7 @@ class Scene:
                 name: (inside.pools[name].open, len(inside.pools[name].waiting)) for name in inside.settings.upstreams
             },
             "relays": len(inside.engine),
-            "sessions": len(inside.tally.live),
+            "sessions": len(inside.counters.live),
         }
 
     async def settled(self) -> dict[str, object]:

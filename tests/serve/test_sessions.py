@@ -1,6 +1,6 @@
 """Sessions that go wrong: each costs its own connection, and the one beside it goes on.
 
-`relay` and `farewell` have their own tests; here a fault goes the whole way, from the wire to the log.
+`relay` and `closing handshake` have their own tests; here a fault goes the whole way, from the wire to the log.
 """
 
 from collections.abc import Iterator

@@ -181,14 +181,14 @@ def places() -> list[tuple[int, int]]:
     root = yaml.compose(FULL, Loader=yaml.SafeLoader)
     found: list[tuple[int, int]] = []
 
-    def visit(node: yaml.Node | None) -> None:
+    def header_context(node: yaml.Node | None) -> None:
         assert node is not None
         found.append((node.start_mark.index, node.end_mark.index))
         for child in node.value if isinstance(node.value, list) else ():
             for each in child if isinstance(child, tuple) else (child,):
-                visit(each)
+                header_context(each)
 
-    visit(root)
+    header_context(root)
     return found[1:]
 
 

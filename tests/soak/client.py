@@ -53,16 +53,16 @@ async def _channel(judge: Judge, call: Call, sock: socket.socket, port: int) -> 
         judge.not_connected(call, error)
         return None
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Asking(sock, call)
+    return ClientHandshake(sock, call)
 
 
 async def agreed(judge: Judge, call: Call, channel: Channel, dialect: Dialect, path: str) -> Agreement | None:
     """The handshake of a client; None if it came to nothing, which is judged."""
-    asking = dialect.handshake.asking(Offer(path, "soak.example", "http://soak.example"), os.urandom)
+    client_handshake = dialect.handshake.client(Offer(path, "soak.example", "http://soak.example"), os.urandom)
     agreement: Agreement | Refusal | None = None
     with trio.move_on_after(PATIENCE_SECONDS):
         try:
-            agreement = await shake_hands(channel, asking)
+            agreement = await shake_hands(channel, client_handshake)
         except UpstreamError as error:  # for whom the gateway is the upstream
             judge.unanswered(call, error)
             return None
@@ -77,7 +77,7 @@ async def agreed(judge: Judge, call: Call, channel: Channel, dialect: Dialect, p
     return None
 
 
-class Asking(Channel):
+class ClientHandshake(Channel):
     """A channel that notes when the request is out: on a machine that is busy with so many clients it may be late."""
 
     def __init__(self, sock: socket.socket, call: Call) -> None:

@@ -14,7 +14,7 @@ import trio
 
 from tests.load.process import resident_bytes
 from tests.processes import gateway_command
-from wsgateway.observe.ask import ask
+from wsgateway.observe.query import ask
 from wsgateway.observe.status import Status
 from wsgateway.settings.basics import Address
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from wsgateway.dialects import Dialect
-from wsgateway.serve.gateway import ASKING_SECONDS
+from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
 from wsgateway.wire.closecodes import BAD_GATEWAY, GOING_AWAY
 from wsgateway.wire.events import Close
 
@@ -113,7 +113,7 @@ class Judge:
             self.counts["lost with a worker, before an answer"] += 1
         elif call.listener != "public" and self.removals.since(call.begun):
             self.counts["came to a listener that was removed"] += 1
-        elif call.asked - call.begun > ASKING_SECONDS and self.drains.since(call.begun):
+        elif call.asked - call.begun > REQUEST_GRACE_SECONDS and self.drains.since(call.begun):
             self.counts["asked a worker that was leaving too late"] += 1
         else:
             self.fault(f"{call}: no answer: {why}; asked {call.asked - call.begun:.3f} s after it came")

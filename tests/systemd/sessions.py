@@ -17,7 +17,7 @@ from wsgateway.dialects import (
     Close,
     Event,
     Fragment,
-    HandshakeError,
+    HttpRefusal,
     Kind,
     Offer,
     Ping,
@@ -126,25 +126,25 @@ def opened(dialect: str, port: int, path: str = "/chat", context: ssl.SSLContext
         if context is not None:
             sock = context.wrap_socket(sock, server_hostname="localhost")
         offer = Offer(path, f"localhost:{port}", f"http://localhost:{port}", secure=context is not None)
-        asking = DIALECTS[dialect].handshake.asking(offer, os.urandom)
+        client_handshake = DIALECTS[dialect].handshake.client(offer, os.urandom)
         head = ResponseHead()
-        sock.sendall(head.request(asking.request) + asking.challenge)
+        sock.sendall(head.request(client_handshake.request) + client_handshake.challenge)
         while (response := head.receive(_some(sock))) is None:
             continue
         if response.status != 101:
             raise ConnectionError(f"answered {response.status}")
         early = head.rest
-        while len(early) < asking.proof_bytes:
+        while len(early) < client_handshake.proof_bytes:
             early += _some(sock)
-        asking.check(response, early[: asking.proof_bytes])
+        client_handshake.check(response, early[: client_handshake.proof_bytes])
         sock.settimeout(None)
-    except HandshakeError as error:
+    except HttpRefusal as error:
         sock.close()
         raise ConnectionError(str(error)) from None
     except BaseException:
         sock.close()
         raise
-    return Session(dialect, sock, early[asking.proof_bytes :], asking.secret)
+    return Session(dialect, sock, early[client_handshake.proof_bytes :], client_handshake.secret)
 
 
 def _some(sock: socket.socket) -> bytes:
@@ -215,15 +215,15 @@ class Echo:
         with sock:
             try:
                 self._talk(sock)
-            except (OSError, ProtocolError, HandshakeError):
+            except (OSError, ProtocolError, HttpRefusal):
                 return  # the gateway has left
 
     def _talk(self, sock: socket.socket) -> None:
         head = RequestHead()
         while (request := head.receive(_some(sock))) is None:
             continue
-        answering = recognise(request).handshake.answering(request, os.urandom)
-        sock.sendall(head.switch(answering.accept(Answer())))
+        server_handshake = recognise(request).handshake.server(request, os.urandom)
+        sock.sendall(head.switch(server_handshake.accept(Answer())))
         framing = DIALECTS["rfc6455"].framing
         decoder, encoder = framing.decoder(Role.SERVER), framing.encoder(Role.SERVER, mask_keys(os.urandom))
         data = head.rest

@@ -46,4 +46,4 @@ class Resolver:
 
 
 def hosts(pool: Pool) -> list[str]:
-    return [place.address.host for place in pool.places]
+    return [target_address.address.host for target_address in pool.addresses]

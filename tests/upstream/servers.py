@@ -75,10 +75,10 @@ async def accepted(upstream: Upstream, answer: Answer = NOTHING, behind: bytes =
     parsed = head.receive(request)
     assert parsed is not None, "a whole head was read"
     dialect = recognise(parsed)
-    answering = dialect.handshake.answering(parsed, os.urandom)
-    challenge = await peer.exactly(answering.challenge_bytes)
-    await peer.send(head.switch(answering.accept(answer)) + answering.proof(challenge) + behind)
-    side = Side(dialect.framing, Role.SERVER, answering.secret)
+    server_handshake = dialect.handshake.server(parsed, os.urandom)
+    challenge = await peer.exactly(server_handshake.challenge_bytes)
+    await peer.send(head.switch(server_handshake.accept(answer)) + server_handshake.proof(challenge) + behind)
+    side = Side(dialect.framing, Role.SERVER, server_handshake.secret)
     return Behind(peer, request, dialect.name, side.decoder(Limits()), side.encoder(mask_keys(os.urandom)))
 
 
@@ -106,7 +106,7 @@ def proof_of(request: bytes, challenge: bytes) -> bytes:
 
 
 @dataclass
-class Asked:
+class RouteQuery:
     """An upstream that has read a request, and has not answered yet."""
 
     client: Peer
@@ -121,7 +121,7 @@ class Asked:
 
 async def asked(
     upstream: Upstream, gateway: Running, request: bytes = MODERN.request, challenge_bytes: int = 0
-) -> Asked:
+) -> RouteQuery:
     client = await gateway.connect(request)
     behind = await upstream.accept()
-    return Asked(client, behind, await behind.head(), await behind.exactly(challenge_bytes))
+    return RouteQuery(client, behind, await behind.head(), await behind.exactly(challenge_bytes))

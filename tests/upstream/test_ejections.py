@@ -36,30 +36,30 @@ async def test_at_most_half_of_all_rounded_up_are_ejected_and_never_the_last(
 ) -> None:
     targets = [Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in range(count)]
     pool = pool_of(*targets, health=HealthChecks(passive=PassiveCheck(failures=1)))
-    for place in pool.places:
-        pool.failed(place, FAILED, "192.0.2.7")
+    for target_address in pool.addresses:
+        pool.failed(target_address, FAILED, "192.0.2.7")
     assert states(pool).count("ejected") == most
     await trio.sleep(29)
-    for place in pool.places:
-        pool.failed(place, FAILED, "192.0.2.7")
+    for target_address in pool.addresses:
+        pool.failed(target_address, FAILED, "192.0.2.7")
     assert states(pool).count("ejected") == most
 
 
 async def test_one_that_may_not_be_ejected_is_when_another_is_back(autojump_clock: MockClock) -> None:
     pool = pool_of(*(replace(A, host=f"192.0.2.{at}") for at in range(4)), health=HealthChecks(passive=PassiveCheck(1)))
-    for place in pool.places[:3]:
-        pool.failed(place, FAILED, "192.0.2.7")
+    for target_address in pool.addresses[:3]:
+        pool.failed(target_address, FAILED, "192.0.2.7")
     assert states(pool) == ["ejected", "ejected", "up", "up"]
     await trio.sleep(30)
-    pool.failed(pool.places[2], FAILED, "192.0.2.7")
+    pool.failed(pool.addresses[2], FAILED, "192.0.2.7")
     assert states(pool) == ["up", "up", "ejected", "up"]
 
 
 async def test_what_is_down_is_not_among_those_that_remain(autojump_clock: MockClock) -> None:
     pool = pool_of(A, replace(A, host="192.0.2.8"), health=HealthChecks(passive=PassiveCheck(failures=1)))
     for _ in range(3):
-        pool.places[1].health.answered(False)
-    pool.failed(pool.places[0], FAILED, "192.0.2.7")
+        pool.addresses[1].health.answered(False)
+    pool.failed(pool.addresses[0], FAILED, "192.0.2.7")
     assert states(pool) == ["up", "down"]
 
 
@@ -70,8 +70,8 @@ async def test_addresses_of_a_name_count_each_for_itself(autojump_clock: MockClo
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         await pool.settled(1)
-        for place in pool.places:
-            pool.failed(place, FAILED, "192.0.2.7")
+        for target_address in pool.addresses:
+            pool.failed(target_address, FAILED, "192.0.2.7")
         assert states(pool) == ["ejected", "ejected", "up"]
         pool.close()
 
@@ -95,10 +95,10 @@ async def test_what_a_client_can_cause_counts_from_several_clients_alone(
     passive = PassiveCheck(statuses=statuses)
     pool = pool_of(A, replace(A, host="192.0.2.8"), health=HealthChecks(passive=passive))
     for _ in range(20):
-        pool.failed(pool.places[0], error, CLIENTS[0])
+        pool.failed(pool.addresses[0], error, CLIENTS[0])
     assert (states(pool)[0] == "ejected") is bool(by_one)
     for client in CLIENTS[1:]:
-        pool.failed(pool.places[0], error, client)
+        pool.failed(pool.addresses[0], error, client)
     counts = by_one is not None or error.status in statuses
     assert (states(pool)[0] == "ejected") is counts
 

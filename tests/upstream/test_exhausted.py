@@ -13,7 +13,7 @@ from tests.openings import BY_DIALECT
 from tests.serve.exchanging import HTTP_GET, serving_http
 from tests.support import Lines, Upstream, serving
 from wsgateway.dialects import DIALECTS
-from wsgateway.probe.client import Question, probe
+from wsgateway.probe.client import ProbeRequest, probe
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
 from wsgateway.settings.model import Upstream as Settings
@@ -102,7 +102,7 @@ async def test_several_addresses_of_a_name_are_none_of_them_blamed() -> None:
 
 
 async def test_a_probe_says_why_it_cannot_connect() -> None:
-    question = Question("ws://127.0.0.1:9", DIALECTS["rfc6455"])
+    question = ProbeRequest("ws://127.0.0.1:9", DIALECTS["rfc6455"])
     with no_descriptors():
         report = await probe(question, lambda line: None)
     assert report.error == "no connection: Too many open files"

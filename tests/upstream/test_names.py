@@ -200,5 +200,7 @@ async def test_pools_share_the_look_up_of_a_name(clock: MockClock) -> None:
             resolver.let_go()
             for name in ("a", "b"):
                 await pools[name].settled(PATIENCE_SECONDS)
-                assert [place.address for place in pools[name].places] == [Address("192.0.2.1", 80)]
+                assert [target_address.address for target_address in pools[name].addresses] == [
+                    Address("192.0.2.1", 80)
+                ]
             nursery.cancel_scope.cancel()

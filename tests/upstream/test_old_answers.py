@@ -6,7 +6,7 @@ import pytest
 
 from tests.openings import CHALLENGE, HIXIE75, HIXIE76, PROOF
 from tests.support import Upstream, head_of, serving, switching, values
-from tests.upstream.servers import BAD_GATEWAY, MODERN, REPLY_75, REPLY_76, Asked, asked
+from tests.upstream.servers import BAD_GATEWAY, MODERN, REPLY_75, REPLY_76, RouteQuery, asked
 
 
 def swapped(reply: bytes, old: bytes, new: bytes) -> bytes:
@@ -35,22 +35,22 @@ async def test_protocol_websocket_takes_our_connection_for_an_encrypted_one_and_
 # -- answers that are wrong ------------------------------------------------------------------------------------------
 
 
-def hixie75(old: bytes, new: bytes) -> Callable[[Asked], bytes]:
+def hixie75(old: bytes, new: bytes) -> Callable[[RouteQuery], bytes]:
     """The right answer of hixie-75, but for these bytes."""
     return lambda _: swapped(REPLY_75, old, new)
 
 
-def hixie76(old: bytes, new: bytes) -> Callable[[Asked], bytes]:
+def hixie76(old: bytes, new: bytes) -> Callable[[RouteQuery], bytes]:
     """The right answer of hixie-76 with its proof, but for these bytes of the head."""
     return lambda session: swapped(REPLY_76, old, new) + session.proof
 
 
-def nonce(*headers: str) -> Callable[[Asked], bytes]:
+def nonce(*headers: str) -> Callable[[RouteQuery], bytes]:
     return lambda session: switching(session.request, *headers)
 
 
 # The dialect, the answer, and the reason in the log.
-WRONG: dict[str, tuple[str, Callable[[Asked], bytes], str]] = {
+WRONG: dict[str, tuple[str, Callable[[RouteQuery], bytes], str]] = {
     "wss to another host": ("hixie-75", hixie75(b"ws://server.", b"wss://www."), "WebSocket-Location 'wss://www.exa"),
     "another host": ("hixie-76", hixie76(b"ws://server.", b"ws://www."), "Sec-WebSocket-Location 'ws://www.example"),
     "another port": ("hixie-76", hixie76(b".com/chat", b".com:80/chat"), "Sec-WebSocket-Location 'ws://server.example"),
@@ -94,7 +94,7 @@ CHALLENGE_BYTES = {"hixie-76": 8, "hybi-01": 8, "hybi-03": 8}
 
 @pytest.mark.parametrize(("dialect", "answer", "why"), WRONG.values(), ids=WRONG)
 async def test_a_server_of_an_old_dialect_that_answers_wrongly_is_502(
-    dialect: str, answer: Callable[[Asked], bytes], why: str
+    dialect: str, answer: Callable[[RouteQuery], bytes], why: str
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         session = await asked(upstream, gateway, challenge_bytes=CHALLENGE_BYTES.get(dialect, 0))

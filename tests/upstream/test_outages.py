@@ -115,12 +115,12 @@ def chat_internal(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> Internal:
     return internal
 
 
-def places_of(gateway: Running) -> list[object]:
+def addresses_of(gateway: Running) -> list[object]:
     """The addresses of the upstream chat that are known."""
     pools = gateway.service.status()["pools"]
     assert isinstance(pools, dict)
-    places: list[object] = pools["chat"]["targets"]
-    return places
+    addresses: list[object] = pools["chat"]["targets"]
+    return addresses
 
 
 async def test_a_name_that_leads_elsewhere_takes_new_sessions_there_and_leaves_the_old_ones(
@@ -202,7 +202,7 @@ async def test_the_address_of_one_target_is_not_told_of_another(monkeypatch: pyt
         # Nobody listens at the same port of another address.
         text = several(f'url: "ws://chat.internal:{upstream.port}"', upstream.port)
         async with serving_text(text) as gateway:
-            while len(places_of(gateway)) < 2:
+            while len(addresses_of(gateway)) < 2:
                 await trio.lowlevel.checkpoint()
             lines = [await finish(gateway, *await session(upstream, gateway)) for _ in range(2)]
             assert any("failed" in line for line in lines)

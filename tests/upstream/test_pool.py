@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import Lines
-from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import HealthChecks, PassiveCheck, Queue
@@ -22,7 +22,7 @@ from .pooled import FAILED, NAMED, A, B, C, Resolver, hosts, pool_of, taken
 
 
 def urls(pool: Pool, times: int) -> list[str]:
-    return [taken(pool).place.target.url for _ in range(times)]
+    return [taken(pool).target_address.target.url for _ in range(times)]
 
 
 # -- whose turn it is --------------------------------------------------------------------------------------------
@@ -35,7 +35,7 @@ async def test_a_search_does_not_come_to_the_same_place_twice(autojump_clock: Mo
     for left in (2, 1, 0):
         lease = search.take()
         assert lease is not None
-        seen.append(lease.place.target.url)
+        seen.append(lease.target_address.target.url)
         assert search.left == left
         search.failed(lease, FAILED)
         lease.release()
@@ -57,17 +57,17 @@ async def test_backups_are_for_the_time_when_no_other_can_be_used(autojump_clock
 
 async def test_all_are_used_when_none_can_be_relied_on(autojump_clock: MockClock) -> None:
     pool = pool_of(A, replace(B, backup=True))
-    for place in pool.places:
+    for target_address in pool.addresses:
         for _ in range(3):
-            place.health.answered(False)
+            target_address.health.answered(False)
     assert set(urls(pool, 4)) == {A.url, B.url}
 
 
 async def test_ejections_and_their_end_are_in_the_log(autojump_clock: MockClock) -> None:
     lines = Lines()
     pool = pool_of(A, B, lines=lines, health=HealthChecks(passive=PassiveCheck(failures=1)))
-    pool.failed(pool.places[0], FAILED, "192.0.2.7")
-    pool.failed(pool.places[1], FAILED, "192.0.2.7")  # the last one stays
+    pool.failed(pool.addresses[0], FAILED, "192.0.2.7")
+    pool.failed(pool.addresses[1], FAILED, "192.0.2.7")  # the last one stays
     assert urls(pool, 2) == [B.url, B.url]
     await trio.sleep(30)
     assert set(urls(pool, 2)) == {A.url, B.url}
@@ -97,7 +97,7 @@ class Waiting:
     async def come(self, name: str) -> None:
         try:
             self.served[name] = await Search(self.pool, None).wait()
-        except HandshakeError as error:
+        except HttpRefusal as error:
             self.refused[name] = f"{error.status}, {error}"
 
 
@@ -121,7 +121,7 @@ async def test_who_waits_longest_is_served_first(autojump_clock: MockClock) -> N
             assert [*clients.served][-1] == name
             lease = clients.served[name]
     lease.release()
-    assert (pool.open, pool.places[0].open, len(pool.waiting)) == (0, 0, 0)
+    assert (pool.open, pool.addresses[0].open, len(pool.waiting)) == (0, 0, 0)
 
 
 async def test_beyond_the_queue_is_no_place(autojump_clock: MockClock) -> None:
@@ -148,7 +148,7 @@ async def test_nobody_waits_longer_than_the_queue_lets_them(autojump_clock: Mock
 
 async def test_nobody_waits_longer_than_there_is_time_for_a_handshake(autojump_clock: MockClock) -> None:
     pool, _ = full_pool(1)
-    with pytest.raises(HandshakeError, match=r"within 0\.5 s"):
+    with pytest.raises(HttpRefusal, match=r"within 0\.5 s"):
         await Search(pool, None, 0.5 + trio.current_time()).wait()
 
 
@@ -186,11 +186,11 @@ async def test_each_address_of_a_name_is_a_place_and_follows_the_resolver(autoju
         nursery.start_soon(pool.run)
         await trio.sleep(1)
         assert hosts(pool) == ["192.0.2.7", "2001:db8::7", "192.0.2.1"]
-        kept = pool.places[0]
+        kept = pool.addresses[0]
         resolver.hosts = ("192.0.2.8", "192.0.2.7")
         await trio.sleep(30)
         assert hosts(pool) == ["192.0.2.8", "192.0.2.7", "192.0.2.1"]
-        assert pool.places[1] is kept
+        assert pool.addresses[1] is kept
         assert resolver.asked == 2
         pool.close()
     assert [(entry["event"], entry["addresses"]) for entry in lines.entries] == [
@@ -206,7 +206,7 @@ async def test_sessions_stay_where_they_are_when_an_address_goes(autojump_clock:
         lease = await Search(pool, None).wait()
         resolver.hosts = ("192.0.2.8",)
         await trio.sleep(31)
-        assert taken(pool).place.address.host == "192.0.2.8"
+        assert taken(pool).target_address.address.host == "192.0.2.8"
         assert states(pool) == [("192.0.2.8:80", "up", 1), ("192.0.2.7:80", "draining", 1)]
         lease.release()
         assert states(pool) == [("192.0.2.8:80", "up", 1)]
@@ -245,7 +245,7 @@ async def test_who_comes_before_the_first_answer_waits_for_it(autojump_clock: Mo
     assert search.take() is None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
-        assert (await search.wait()).place.address == Address("192.0.2.7", 80)
+        assert (await search.wait()).target_address.address == Address("192.0.2.7", 80)
         pool.close()
 
 
@@ -288,5 +288,5 @@ async def test_a_bug_while_a_name_is_looked_up_is_in_the_log_and_it_is_looked_up
         nursery.start_soon(pool.run)
         await lines.line("bug", upstream="chat")
         resolver.fails = None
-        assert (await Search(pool, None).wait()).place.name == "192.0.2.7:80"
+        assert (await Search(pool, None).wait()).target_address.name == "192.0.2.7:80"
         pool.close()

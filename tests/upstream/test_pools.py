@@ -72,7 +72,7 @@ async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
     lease = taken(pool)
     search = Search(pool, None)
     search.served(lease, 101)
-    pool.failed(pool.places[1], FAILED, "192.0.2.7")
+    pool.failed(pool.addresses[1], FAILED, "192.0.2.7")
     assert json.loads(json.dumps(pool.status())) == {
         "balance": "round_robin",
         "open": 1,

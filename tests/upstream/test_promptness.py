@@ -81,7 +81,7 @@ async def test_a_place_that_goes_down_or_up_is_told_with_the_answer_that_brings_
             assert trio.current_time() == times.asked[-1]
             assert len(times.asked) == before + count
             assert line["why"] == ("it answers the checks again" if good else "answered 503 to a check")
-            assert pool.places[0].state == ("up" if good else "down")
+            assert pool.addresses[0].state == ("up" if good else "down")
 
 
 async def test_who_waits_is_served_with_the_answer_that_brings_a_place_up(autojump_clock: MockClock) -> None:
@@ -92,16 +92,16 @@ async def test_who_waits_is_served_with_the_answer_that_brings_a_place_up(autoju
         full = replace(A, max_connections=1)
         health = HealthChecks(replace(ASKED, fall=1, rise=1, timeout_seconds=2))
         pool = Pool(Settings("chat", (there, full), health=health, queue=Queue(1, 3600.0)), lines.log(), Resolver())
-        pool.places[1].checking.cancel()  # it stays up
+        pool.addresses[1].checking.cancel()  # it stays up
         times.good = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(times.serve, upstream)
             nursery.start_soon(pool.run)
             await lines.line("target down", target=there.url)
-            assert taken(pool).place is pool.places[1]
+            assert taken(pool).target_address is pool.addresses[1]
             times.good = True
             lease = await Search(pool, None).wait()
-            assert lease.place is pool.places[0]
+            assert lease.target_address is pool.addresses[0]
             assert trio.current_time() == times.asked[-1]
             nursery.cancel_scope.cancel()
 
@@ -146,7 +146,7 @@ async def test_a_name_that_leads_nowhere_does_not_answer_for_one_that_has_not_be
             nursery.start_soon(pool.run)
             begun = trio.current_time()
             lease = await Search(pool, None, begun + 10).wait()
-            assert lease.place.target is other
+            assert lease.target_address.target is other
             assert trio.current_time() - begun == pytest.approx(3)
             pool.close()
 
@@ -161,7 +161,7 @@ async def test_a_name_that_comes_back_is_used_at_once_by_who_waits_and_told(auto
         begun = trio.current_time()
         resolver.hosts = ("192.0.2.7", "192.0.2.8")
         lease = await Search(pool, None).wait()
-        assert lease.place.name == "192.0.2.8:80"
+        assert lease.target_address.name == "192.0.2.8:80"
         assert trio.current_time() - begun == pytest.approx(30)
         pool.close()
 

@@ -45,10 +45,10 @@ async def test_an_address_that_wins_has_the_session_and_the_other_one_has_not() 
     async with Upstream() as upstream, named(REFUSES, "127.0.0.1", port=upstream.port) as pool:
         search = Search(pool, None)
         lease = first(search)
-        lost, won = pool.places
-        assert (lease.place, lost.open, won.open, pool.open) == (lost, 1, 0, 1)
+        lost, won = pool.addresses
+        assert (lease.target_address, lost.open, won.open, pool.open) == (lost, 1, 0, 1)
         with await search.reach(lease, 10, b""):
-            assert (lease.place, lost.open, won.open, pool.open) == (won, 0, 1, 1)
+            assert (lease.target_address, lost.open, won.open, pool.open) == (won, 0, 1, 1)
             assert (lost.failures, lost.last_failure, won.failures) == (1, "Connection refused", 0)
         assert search.left == 0
         lease.release()
@@ -61,7 +61,7 @@ async def test_who_waits_gets_the_place_that_a_session_leaves_for_another() -> N
         search = Search(pool, None)
         lease = first(search)
         with await search.reach(lease, 10, b""):
-            assert first(Search(pool, None)).place is pool.places[0]
+            assert first(Search(pool, None)).target_address is pool.addresses[0]
             assert Search(pool, None).take() is None
 
 
@@ -74,8 +74,8 @@ async def test_the_lease_stays_where_its_own_address_answers() -> None:
         search = Search(pool, None)
         lease = first(search)
         with await search.reach(lease, 10, b""):
-            assert lease.place is pool.places[0]
-            assert [place.failures for place in pool.places] == [0, 0]
+            assert lease.target_address is pool.addresses[0]
+            assert [target_address.failures for target_address in pool.addresses] == [0, 0]
         assert other.nobody_came()
 
 
@@ -92,8 +92,8 @@ async def test_all_addresses_that_refuse_are_named_and_counted_once() -> None:
         search.failed(lease, caught.value)
         assert search.left == 0
         assert search.take() is None
-        assert lease.place is pool.places[0]
-        assert [place.failures for place in pool.places] == [1, 1]
+        assert lease.target_address is pool.addresses[0]
+        assert [target_address.failures for target_address in pool.addresses] == [1, 1]
 
 
 async def test_another_address_has_its_start_a_quarter_of_a_second_later(autojump_clock: MockClock) -> None:
@@ -108,9 +108,9 @@ async def test_another_address_has_its_start_a_quarter_of_a_second_later(autojum
                 lease = first(search)
                 with await search.reach(lease, 10, b""):
                     assert trio.current_time() - begun == pytest.approx(0.25)
-                    assert lease.place is pool.places[1]
+                    assert lease.target_address is pool.addresses[1]
                     slow = "slower to accept than another address of its name"
-                    assert [place.last_failure for place in pool.places] == [slow, None]
+                    assert [target_address.last_failure for target_address in pool.addresses] == [slow, None]
 
 
 async def test_another_address_has_its_start_at_once_when_the_first_refuses(autojump_clock: MockClock) -> None:
@@ -139,19 +139,19 @@ async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tri
         elsewhere = replace(target, host="other.internal", url="ws://other.internal")
 
         async def look_up(asked: Target) -> list[Found]:
-            places = await Resolver(*(["127.0.0.1"] if asked is elsewhere else [REFUSES, "127.0.0.1"]))(asked)
+            addresses = await Resolver(*(["127.0.0.1"] if asked is elsewhere else [REFUSES, "127.0.0.1"]))(asked)
             if asked is target and what == "of a later rank":
-                places[1] = replace(places[1], rank=1)
-            return places[:1] if what == "of another name" else places
+                addresses[1] = replace(addresses[1], rank=1)
+            return addresses[:1] if what == "of another name" else addresses
 
         targets = (target, elsewhere) if what == "of another name" else (target,)
         settings = Settings("chat", targets, health=HealthChecks(passive=PassiveCheck(failures=1)))
         pool = Pool(settings, Lines().log(), look_up)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pool.run)
-            while len(pool.places) < 2:
+            while len(pool.addresses) < 2:
                 await trio.lowlevel.checkpoint()
-            mine, other = pool.places
+            mine, other = pool.addresses
             search = Search(pool, None)
             match what:
                 case "down":
@@ -164,7 +164,7 @@ async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tri
                     first(search).release()
                     mine.open -= 1
             lease = first(search)
-            assert lease.place is mine
+            assert lease.target_address is mine
             if what == "full":
                 other.open += 1
             if tried:

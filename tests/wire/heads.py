@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import HeadLimits, Request, RequestHead, ResponseHead
 
 LIMITS = HeadLimits()
@@ -45,8 +45,8 @@ def pieces_of(data: bytes, size: int = 1) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def refused(data: bytes, limits: HeadLimits = LIMITS) -> HandshakeError:
-    with pytest.raises(HandshakeError) as refusal:
+def refused(data: bytes, limits: HeadLimits = LIMITS) -> HttpRefusal:
+    with pytest.raises(HttpRefusal) as refusal:
         RequestHead(limits).receive(data)
     return refusal.value
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.exchange import (
     RequestBody,
     body_headers,
@@ -121,7 +121,7 @@ REFUSED = {
 
 @cases(("data", "status", "said"), REFUSED.values(), REFUSED)
 def test_a_request_that_could_be_read_in_two_ways_is_refused(data: bytes, status: int, said: str) -> None:
-    with pytest.raises(HandshakeError) as refusal:
+    with pytest.raises(HttpRefusal) as refusal:
         checked(opened(data)[1])
     assert refusal.value.status == status
     assert said in str(refusal.value)
@@ -264,7 +264,7 @@ MALFORMED = {
 @cases("data", MALFORMED.values(), MALFORMED)
 @cases("size", [1, 2, 3, 100])
 def test_a_malformed_body_is_refused_however_it_is_cut(data: bytes, size: int) -> None:
-    with pytest.raises(HandshakeError, match="malformed request") as refusal:
+    with pytest.raises(HttpRefusal, match="malformed request") as refusal:
         read_body([IN_CHUNKS, *pieces_of(data, size)])
     assert refusal.value.status == 400
 

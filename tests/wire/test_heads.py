@@ -3,9 +3,9 @@
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, RequestHead, Response
-from wsgateway.wire.mending import is_host, is_token
+from wsgateway.wire.repair import is_host, is_token
 
 from .heads import LIMITS, SAMPLE, TLS_CLIENT_HELLO, head_of, padded
 
@@ -78,7 +78,7 @@ def test_one_header_is_one() -> None:
     assert headers.one("Origin") is None
     assert headers.raw("Origin") is None
     for find in (headers.one, headers.raw):
-        with pytest.raises(HandshakeError, match="2 Cookie headers, at most one") as several:
+        with pytest.raises(HttpRefusal, match="2 Cookie headers, at most one") as several:
             find("Cookie")
         assert several.value.status == 400
 
@@ -97,7 +97,7 @@ def test_a_list_may_be_spread_over_several_headers() -> None:
 # -- what we answer --------------------------------------------------------------------------------------------
 
 
-def answering(data: bytes = SAMPLE) -> RequestHead:
+def server_handshake(data: bytes = SAMPLE) -> RequestHead:
     head = RequestHead(LIMITS)
     assert head.receive(data) is not None
     return head
@@ -105,7 +105,7 @@ def answering(data: bytes = SAMPLE) -> RequestHead:
 
 def test_a_101_is_written_as_it_is_given() -> None:
     response = Response(101, "Web Socket Protocol Handshake", Headers([("upgrade", "WebSocket"), ("X-y", "\xc3\xa9")]))
-    assert answering().switch(response) == (
+    assert server_handshake().switch(response) == (
         b"HTTP/1.1 101 Web Socket Protocol Handshake\r\nupgrade: WebSocket\r\nX-y: \xc3\xa9\r\n\r\n"
     )
 
@@ -114,21 +114,21 @@ REFUSAL = Response(403, "Forbidden", Headers([("Content-Length", "2"), ("Connect
 
 
 def test_a_refusal_is_a_head_and_a_body() -> None:
-    head = answering()
+    head = server_handshake()
     assert head.respond(REFUSAL) == b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
     assert head.body(b"no") == b"no"
     assert head.end() == b""
 
 
 def test_a_body_of_unknown_length_is_chunked() -> None:
-    head = answering()
+    head = server_handshake()
     head.respond(Response(502, "Bad Gateway", Headers([("Transfer-Encoding", "chunked")])))
     assert head.body(b"so ") + head.body(b"") + head.body(b"sorry") == b"3\r\nso \r\n5\r\nsorry\r\n"
     assert head.end() == b"0\r\n\r\n"
 
 
 def test_the_answer_to_head_has_no_body() -> None:
-    head = answering(head_of(start=b"HEAD / HTTP/1.1"))
+    head = server_handshake(head_of(start=b"HEAD / HTTP/1.1"))
     assert head.respond(REFUSAL).startswith(b"HTTP/1.1 403 Forbidden\r\n")
     assert head.body(b"no") == b""
     assert head.end() == b""
@@ -137,7 +137,7 @@ def test_the_answer_to_head_has_no_body() -> None:
 @cases("data", [head_of(host=None), padded(20_000), TLS_CLIENT_HELLO, head_of(start=b"GET / HTTP/1.0")])
 def test_a_head_that_was_refused_can_be_answered(data: bytes) -> None:
     head = RequestHead(LIMITS)
-    with pytest.raises(HandshakeError):
+    with pytest.raises(HttpRefusal):
         head.receive(data)
     answer = head.respond(REFUSAL)
     assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")

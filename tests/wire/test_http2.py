@@ -19,7 +19,7 @@ from hyperframe.frame import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.errors import HttpRefusal, ProtocolError
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
 from wsgateway.wire.http2 import FrameHeads, HeaderList, headers_of, is_websocket, request_of
 from wsgateway.wire.oddities import DEFAULT, Oddities, Oddity, Tolerance
@@ -145,7 +145,7 @@ REFUSED: list[tuple[HeaderList, int, str]] = [
 
 @pytest.mark.parametrize(("headers", "status", "why"), REFUSED)
 def test_what_could_be_read_otherwise_is_refused(headers: HeaderList, status: int, why: str) -> None:
-    with pytest.raises(HandshakeError) as caught:
+    with pytest.raises(HttpRefusal) as caught:
         asked(headers)
     assert (caught.value.status, str(caught.value)) == (status, why)
 
@@ -163,14 +163,14 @@ def test_what_is_odd_is_mended_where_that_is_allowed(headers: HeaderList, become
     request = asked(headers)
     assert becomes in (request.target, *(value for _, value in request.headers))
     assert request.oddities.needed == (oddity,)
-    with pytest.raises(HandshakeError) as caught:
+    with pytest.raises(HttpRefusal) as caught:
         asked(headers, tolerance=frozenset())
     assert caught.value.status == 400
     assert str(oddity) in caught.value.remark
 
 
 def test_a_client_of_another_version_is_told_ours() -> None:
-    with pytest.raises(HandshakeError) as caught:
+    with pytest.raises(HttpRefusal) as caught:
         asked(CONNECT[:-1])
     assert caught.value.headers == (("Sec-WebSocket-Version", "13"),)
 
@@ -192,7 +192,7 @@ def test_what_is_not_refused_is_one_request_of_http1(
     ordinary = [(name, value) for name, value in headers if not name.startswith(b":")]
     try:
         request = asked([*pseudo, *ordinary], ended)
-    except HandshakeError:
+    except HttpRefusal:
         return
     written = ResponseHead().head(request)
     head = RequestHead(HeadLimits(headers=200))

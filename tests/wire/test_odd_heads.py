@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Request, RequestHead
 from wsgateway.wire.oddities import EVERY, Oddities, Oddity, Tolerance
 
@@ -36,12 +36,12 @@ def read(data: bytes, tolerance: Tolerance = ALL) -> Request:
     return request
 
 
-def refusal_of(head: RequestHead, pieces: list[bytes]) -> HandshakeError:
+def refusal_of(head: RequestHead, pieces: list[bytes]) -> HttpRefusal:
     """Why one of the pieces is refused."""
     try:
         for piece in pieces:
             assert head.receive(piece) is None
-    except HandshakeError as error:
+    except HttpRefusal as error:
         return error
     raise AssertionError("nothing is refused")
 
@@ -176,7 +176,7 @@ def test_it_is_read_however_it_is_cut(odd: Odd) -> None:
 @every_odd
 def test_it_is_refused_where_one_of_its_oddities_is_not_allowed(odd: Odd) -> None:
     for missing in odd.needed:
-        with pytest.raises(HandshakeError) as refused:
+        with pytest.raises(HttpRefusal) as refused:
             reading(ALL - {missing}).receive(odd.data)
         assert refused.value.status == 400
         assert refused.value.remark == f"listeners[].tolerance: {missing} would allow it"
@@ -252,7 +252,7 @@ def test_a_line_feed_alone_is_refused_as_soon_as_it_is_seen(at: int) -> None:
     data = b"GET / HTTP/1.1\r\nHost: example.com\n"
     head = reading(ALL - {Oddity.BARE_LF})
     assert head.receive(data[:-at]) is None
-    with pytest.raises(HandshakeError, match="a line feed without a carriage return"):
+    with pytest.raises(HttpRefusal, match="a line feed without a carriage return"):
         head.receive(data[-at:])
 
 
@@ -267,7 +267,7 @@ def test_a_line_feed_behind_a_carriage_return_of_another_read_is_none_alone() ->
 def test_the_first_empty_line_is_refused_at_once_where_none_is_allowed() -> None:
     head = reading(NONE)
     assert head.receive(b"\r") is None
-    with pytest.raises(HandshakeError, match="begins with an empty line"):
+    with pytest.raises(HttpRefusal, match="begins with an empty line"):
         head.receive(b"\n")
 
 
@@ -305,7 +305,7 @@ def test_a_library_needs_to_say_nothing() -> None:
     request = head.receive(b"\r\n" + upgrade(target=b"ws://example.com/chat"))
     assert request is not None
     assert request.oddities.needed == (Oddity.EMPTY_LINES, Oddity.ABSOLUTE_TARGET)
-    with pytest.raises(HandshakeError, match="no Host"):
+    with pytest.raises(HttpRefusal, match="no Host"):
         RequestHead().receive(upgrade(host=None))
 
 
@@ -314,7 +314,7 @@ def test_http_1_0_is_read_for_an_upgrade_where_that_is_allowed() -> None:
     request = reading(ALL, plain=False).receive(data)
     assert request is not None
     assert (request.version, request.oddities.needed) == ("1.0", (Oddity.HTTP_1_0,))
-    with pytest.raises(HandshakeError, match=r"HTTP/1.0 cannot be upgraded") as refused:
+    with pytest.raises(HttpRefusal, match=r"HTTP/1.0 cannot be upgraded") as refused:
         reading(NONE, plain=False).receive(data)
     assert "http-1.0" in refused.value.remark
 
@@ -327,5 +327,5 @@ def test_a_host_that_stands_in_does_not_count_among_the_headers_of_the_client() 
 
 
 def test_who_has_no_address_cannot_stand_in_for_host() -> None:
-    with pytest.raises(HandshakeError, match="Unix socket"):
+    with pytest.raises(HttpRefusal, match="Unix socket"):
         RequestHead(oddities=Oddities(ALL)).receive(upgrade(host=None))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.oddities import DEFAULT, EVERY, KEYS, Oddities, Oddity, names
 
 OFF_BY_DEFAULT = {"bare-lf", "http-1.0", "no-host"}
@@ -35,7 +35,7 @@ def test_what_a_peer_needs_is_noted_once_in_order() -> None:
     oddities = Oddities(EVERY["client"])
     assert (oddities.needed, names(oddities.needed)) == ((), "")
     for each in (Oddity.NO_HOST, Oddity.BARE_LF, Oddity.NO_HOST):
-        oddities.need(each, HandshakeError("never raised"))
+        oddities.need(each, HttpRefusal("never raised"))
     assert oddities.needed == (Oddity.NO_HOST, Oddity.BARE_LF)
     assert names(oddities.needed) == "no-host,bare-lf"
 
@@ -46,12 +46,12 @@ def test_what_a_peer_needs_is_noted_once_in_order() -> None:
 )
 def test_what_a_peer_may_not_is_refused_and_the_log_learns_what_would_allow_it(oddity: Oddity, key: str) -> None:
     oddities = Oddities(frozenset())
-    with pytest.raises(HandshakeError) as refused:
-        oddities.need(oddity, HandshakeError("not this way"))
+    with pytest.raises(HttpRefusal) as refused:
+        oddities.need(oddity, HttpRefusal("not this way"))
     assert str(refused.value) == "not this way"
     assert refused.value.remark == f"{key}: {oddity} would allow it"
     assert oddities.needed == ()
 
 
 def test_nothing_is_said_beside_other_errors() -> None:
-    assert HandshakeError("not this way").remark == ""
+    assert HttpRefusal("not this way").remark == ""

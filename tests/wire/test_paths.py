@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.paths import behind, check_path, normalised
 
 # Each of them is /chat/../admin, or as bad, to some server.
@@ -41,7 +41,7 @@ GOOD = [
     *((path, "a NUL") for path in NUL if ".." not in path),
 ], [*LEADING_OUT, *OVERLONG, *(path for path in NUL if ".." not in path)])  # fmt: skip
 def test_a_path_that_may_lead_out_of_its_route_is_refused(path: str, why: str) -> None:
-    with pytest.raises(HandshakeError) as refusal:
+    with pytest.raises(HttpRefusal) as refusal:
         check_path(path)
     assert refusal.value.status == 400
     assert why in str(refusal.value)
@@ -49,7 +49,7 @@ def test_a_path_that_may_lead_out_of_its_route_is_refused(path: str, why: str) -
 
 @cases("path", NUL, NUL)
 def test_a_path_with_a_nul_is_refused(path: str) -> None:
-    with pytest.raises(HandshakeError):
+    with pytest.raises(HttpRefusal):
         check_path(path)
 
 

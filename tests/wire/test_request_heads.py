@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import HeadLimits, Request, RequestHead
 
 from .heads import CHALLENGE, LIMITS, SAMPLE, TLS_CLIENT_HELLO, cuts_of, feed, head_of, padded, pieces_of, read, refused
@@ -175,7 +175,7 @@ def test_a_malformed_head_is_refused(data: bytes, said: str) -> None:
 @cases(("data", "said"), MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_head_is_refused_for_the_same_reason_byte_by_byte(data: bytes, said: str) -> None:
     head = RequestHead(LIMITS)
-    with pytest.raises(HandshakeError) as refusal:
+    with pytest.raises(HttpRefusal) as refusal:
         feed(head, pieces_of(data))
     assert said in str(refusal.value)
 
@@ -190,7 +190,7 @@ def test_a_header_that_is_repeated_moves_no_other_value(lines: list[bytes]) -> N
     """h11 leaves the second of two equal lengths out: refused, or both there, but never one value for another."""
     try:
         headers = read(head_of(*lines, b"Sec-WebSocket-Key1:  !0", b"Origin: null")).headers
-    except HandshakeError:
+    except HttpRefusal:
         return
     assert headers.raw("Sec-WebSocket-Key1") == " !0"
     assert headers.raw("Origin") == "null"
@@ -213,7 +213,7 @@ def test_a_head_may_have_16_kib() -> None:
 def test_a_head_of_more_is_too_large(data: bytes) -> None:
     for pieces in cuts_of(data):
         head = RequestHead(LIMITS)
-        with pytest.raises(HandshakeError, match="larger than 16384 bytes") as refusal:
+        with pytest.raises(HttpRefusal, match="larger than 16384 bytes") as refusal:
             feed(head, pieces)
         assert refusal.value.status == 431
 

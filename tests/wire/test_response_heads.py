@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, HeadLimits, Request, Response, ResponseHead
 
 from .heads import LIMITS, feed, pieces_of
@@ -126,7 +126,7 @@ def test_a_refusal_is_read_with_its_body(start: bytes, first: bytes, later: list
 def test_a_body_that_is_cut_short_or_malformed_is_a_fault(start: bytes, pieces: list[bytes]) -> None:
     head = asked()
     assert head.receive(start) is not None
-    with pytest.raises(HandshakeError, match="malformed response") as fault:
+    with pytest.raises(HttpRefusal, match="malformed response") as fault:
         body_of(head, pieces)
     assert fault.value.status == 502
 
@@ -146,7 +146,7 @@ MALFORMED_RESPONSES = {
 @cases("data", MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES.keys())
 def test_a_malformed_response_is_a_fault(data: bytes) -> None:
     head = asked()
-    with pytest.raises(HandshakeError, match="malformed response") as fault:
+    with pytest.raises(HttpRefusal, match="malformed response") as fault:
         feed(head, [data, b""])  # if it was not enough to tell, the end of the stream is
     assert fault.value.status == 502
 
@@ -156,14 +156,14 @@ def test_a_stream_that_ends_before_the_response_does_is_a_fault(data: bytes) -> 
     head = asked()
     if data:
         assert head.receive(data) is None
-    with pytest.raises(HandshakeError, match="malformed response") as fault:
+    with pytest.raises(HttpRefusal, match="malformed response") as fault:
         head.receive(b"")
     assert fault.value.status == 502
 
 
 def test_a_fault_repeats_nothing_that_the_server_sent() -> None:
     head = asked()
-    with pytest.raises(HandshakeError) as fault:
+    with pytest.raises(HttpRefusal) as fault:
         head.receive(SWITCH.replace(b"a=1", b"secret\0"))
     assert "secret" not in str(fault.value)
 
@@ -172,7 +172,7 @@ def test_a_response_may_have_100_headers_and_no_more() -> None:
     response = asked().receive(SWITCH.replace(b"\r\n\r\n", b"\r\n" + b"X: 1\r\n" * 97 + b"\r\n"))
     assert response is not None
     assert len(response.headers) == 100
-    with pytest.raises(HandshakeError, match="101 headers, at most 100 are allowed") as fault:
+    with pytest.raises(HttpRefusal, match="101 headers, at most 100 are allowed") as fault:
         asked().receive(SWITCH.replace(b"\r\n\r\n", b"\r\n" + b"X: 1\r\n" * 98 + b"\r\n"))
     assert fault.value.status == 502
 
@@ -196,6 +196,6 @@ def test_the_head_of_a_response_may_have_16_kib_however_it_comes(pieces: int) ->
 @cases("pieces", [1, 2, 7, 17, 1000])  # 17: the first 16 are just what is allowed
 def test_the_head_of_a_response_is_too_large_beyond_that_however_it_comes(pieces: int) -> None:
     data = long_switch(17 * 1024)
-    with pytest.raises(HandshakeError, match="larger than 16384 bytes") as fault:
+    with pytest.raises(HttpRefusal, match="larger than 16384 bytes") as fault:
         feed(asked(), pieces_of(data, -(-len(data) // pieces)))
     assert fault.value.status == 502

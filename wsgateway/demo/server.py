@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import trio
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.observe.log import Log
@@ -37,7 +37,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def refusal(error: HandshakeError) -> Reply:
+def refusal(error: HttpRefusal) -> Reply:
     """The reply that an error stands for, with its message as the text."""
     text = f"{error.status} {HTTPStatus(error.status).phrase}: {error}\n"
     return Reply(text.encode(), status=error.status, headers=error.headers)
@@ -53,7 +53,7 @@ class Client:
     async def request(self) -> Request | None:
         """The request; None if the client left before it was whole.
 
-        Raises HandshakeError (400, 408 or 431) for one that is malformed, late or too large, and OSError.
+        Raises HttpRefusal (400, 408 or 431) for one that is malformed, late or too large, and OSError.
         """
         with trio.move_on_after(REQUEST_SECONDS):
             while data := await self.channel.receive(READ_BYTES):
@@ -61,7 +61,7 @@ class Client:
                 if request is not None:
                     return request
             return None
-        raise HandshakeError(f"no whole request within {REQUEST_SECONDS:g} s", 408)
+        raise HttpRefusal(f"no whole request within {REQUEST_SECONDS:g} s", 408)
 
     async def reply(self, reply: Reply) -> None:
         """Sends the one reply, and waits until the client has hung up or the time for it is over. Raises OSError."""

@@ -19,9 +19,9 @@ from urllib.parse import parse_qs
 
 from wsgateway.demo.server import Client, Reply, accept, refusal
 from wsgateway.dialects import DIALECTS, Dialect
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.observe.log import Log
-from wsgateway.probe.client import Question, probe
+from wsgateway.probe.client import ProbeRequest, probe
 from wsgateway.probe.transcript import Line
 from wsgateway.settings.basics import Address
 from wsgateway.wire.heads import Headers, Request
@@ -67,12 +67,12 @@ class Site:
             if request is None:
                 return
             reply = await self._reply(request)
-        except HandshakeError as error:
+        except HttpRefusal as error:
             reply = refusal(error)
         await client.reply(Reply(reply.body, reply.content_type, reply.status, (*reply.headers, *self._headers)))
 
     async def _reply(self, request: Request) -> Reply:
-        """Raises HandshakeError with the status of a refusal."""
+        """Raises HttpRefusal with the status of a refusal."""
         _check_host(request.headers)
         path, _, query = request.target.partition("?")
         match path:
@@ -91,13 +91,13 @@ class Site:
                 return await self._probe("/chat", dialect, f"hello, I speak {dialect.name}")
         page = self._pages.get(path)
         if page is None:
-            raise HandshakeError("there is no such page", 404)
+            raise HttpRefusal("there is no such page", 404)
         _check_method(request, "GET", "HEAD")
         return page
 
     async def _probe(self, path: str, dialect: Dialect, text: str) -> Reply:
         lines: list[Line] = []
-        question = Question(f"ws://{self._gateway}{path}", dialect, text, seconds=PROBE_SECONDS)
+        question = ProbeRequest(f"ws://{self._gateway}{path}", dialect, text, seconds=PROBE_SECONDS)
         report = await probe(question, lines.append)
         return _json({**asdict(report), "lines": [asdict(line) for line in lines]})
 
@@ -125,31 +125,31 @@ def _content_security_policy(gateway_port: int) -> str:
 
 def _check_host(headers: Headers) -> None:
     if _LOOPBACK.fullmatch(headers.one("Host") or "") is None:
-        raise HandshakeError("this page is for 127.0.0.1 and localhost alone", 421)
+        raise HttpRefusal("this page is for 127.0.0.1 and localhost alone", 421)
 
 
 def _check_method(request: Request, *allowed: str) -> None:
     if request.method not in allowed:
         possible = ", ".join(allowed)
-        raise HandshakeError(f"{request.method} is not possible here, {possible} is", 405, (("Allow", possible),))
+        raise HttpRefusal(f"{request.method} is not possible here, {possible} is", 405, (("Allow", possible),))
 
 
 def _check_same_site(headers: Headers) -> None:
     """Refuses what another site's page has caused. A client that is no browser does not say."""
     if headers.one("Sec-Fetch-Site") not in (None, "none", "same-origin"):
-        raise HandshakeError("only the demo's own page may ask for this", 403)
+        raise HttpRefusal("only the demo's own page may ask for this", 403)
 
 
 def _check_origin(headers: Headers) -> None:
     """Refuses what the page itself has not sent; every browser gives an Origin with a POST."""
     if headers.one("Origin") != f"http://{headers.one('Host')}":
-        raise HandshakeError("only the demo's own page may ask for this", 403)
+        raise HttpRefusal("only the demo's own page may ask for this", 403)
 
 
 def _dialect(query: str) -> Dialect:
     names = parse_qs(query).get("dialect", [])
     if len(names) != 1 or names[0] not in DIALECTS:
-        raise HandshakeError(f"needs ?dialect= and one of {', '.join(DIALECTS)}")
+        raise HttpRefusal(f"needs ?dialect= and one of {', '.join(DIALECTS)}")
     return DIALECTS[names[0]]
 
 

@@ -16,9 +16,9 @@ import trio
 from wsgateway.demo.peer import DIALECT, Peer
 from wsgateway.demo.room import HEARTBEAT_SECONDS, Room
 from wsgateway.demo.server import Client, accept, refusal
-from wsgateway.dialects import DIALECTS, Answer, Answering, recognise
+from wsgateway.dialects import DIALECTS, Answer, ServerHandshake, recognise
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Request
 
@@ -55,35 +55,37 @@ class Upstream:
             request = await client.request()
             if request is None:
                 return
-            answering = _answering(request)
-            talk = self._talk(answering)
-        except HandshakeError as error:
+            server_handshake = _answering(request)
+            talk = self._talk(server_handshake)
+        except HttpRefusal as error:
             await client.reply(refusal(error))
             return
-        await client.channel.send(client.head.switch(answering.accept(Answer())))
+        await client.channel.send(client.head.switch(server_handshake.accept(Answer())))
         await talk(Peer(client.channel, client.head.rest))
         with trio.move_on_after(GOODBYE_SECONDS):
             await client.channel.linger()
 
-    def _talk(self, answering: Answering) -> Talk:
-        """What a path is for. Raises HandshakeError (404)."""
-        match answering.offer.target.partition("?")[0]:
+    def _talk(self, server_handshake: ServerHandshake) -> Talk:
+        """What a path is for. Raises HttpRefusal (404)."""
+        match server_handshake.offer.target.partition("?")[0]:
             case "/echo":
                 return echo
             case "/chat":
-                told = (value for name, value in answering.offer.headers if name.lower() == "x-websocket-dialect")
+                told = (
+                    value for name, value in server_handshake.offer.headers if name.lower() == "x-websocket-dialect"
+                )
                 # Set by the gateway; whoever comes without it speaks what we do.
                 dialect = next((value for value in told if value in DIALECTS), DIALECT.name)
                 return lambda peer: self._room.chat(peer, dialect)
-        raise HandshakeError("there are /echo and /chat", 404)
+        raise HttpRefusal("there are /echo and /chat", 404)
 
 
-def _answering(request: Request) -> Answering:
-    """The handshake of a request. Raises HandshakeError for one that is none, or of another dialect than ours."""
+def _answering(request: Request) -> ServerHandshake:
+    """The handshake of a request. Raises HttpRefusal for one that is none, or of another dialect than ours."""
     dialect = recognise(request)
     if dialect is not DIALECT:
         version = str(DIALECT.handshake.version)
-        raise HandshakeError(
+        raise HttpRefusal(
             f"{dialect.name} is not spoken here", 426, (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", version))
         )
-    return dialect.handshake.answering(request, os.urandom)
+    return dialect.handshake.server(request, os.urandom)

@@ -12,28 +12,27 @@ All that a program needs can be imported from here. A client of a draft of sprin
     >>> import os
     >>> from wsgateway.dialects import DIALECTS, Answer, Fragment, Kind, Offer, RequestHead, ResponseHead
     >>> from wsgateway.dialects import Role, mask_keys, recognise
-    >>> asking = DIALECTS["hybi-06"].handshake.asking(Offer("/chat", "example.com"), os.urandom)
+    >>> client_handshake = DIALECTS["hybi-06"].handshake.client(Offer("/chat", "example.com"), os.urandom)
     >>> ours, theirs = ResponseHead(), RequestHead()
-    >>> request = theirs.receive(ours.request(asking.request) + asking.challenge)
+    >>> request = theirs.receive(ours.request(client_handshake.request) + client_handshake.challenge)
 
     >>> dialect = recognise(request)
     >>> dialect.name, dialect.spoken_by
     ('hybi-06', 'libwebsockets and Jetty of spring 2011')
-    >>> answering = dialect.handshake.answering(request, os.urandom)
-    >>> reply = theirs.switch(answering.accept(Answer())) + answering.proof(b"")
+    >>> server_handshake = dialect.handshake.server(request, os.urandom)
+    >>> reply = theirs.switch(server_handshake.accept(Answer())) + server_handshake.proof(b"")
 
-    >>> asking.check(ours.receive(reply), b"").subprotocol is None
+    >>> client_handshake.check(ours.receive(reply), b"").subprotocol is None
     True
-    >>> encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), asking.secret)
-    >>> decoder = dialect.framing.decoder(Role.SERVER, secret=answering.secret)
+    >>> encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), client_handshake.secret)
+    >>> decoder = dialect.framing.decoder(Role.SERVER, secret=server_handshake.secret)
     >>> list(decoder.receive(encoder.send(Fragment(Kind.TEXT, b"Hello"))))
     [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True, left=0, last=False)]
 """
 
 from wsgateway.dialects.base import (
     Answer,
-    Answering,
-    Asking,
+    ClientHandshake,
     Decoder,
     Dialect,
     Dissector,
@@ -43,6 +42,7 @@ from wsgateway.dialects.base import (
     Limits,
     Offer,
     Part,
+    ServerHandshake,
     Side,
     by_name,
 )
@@ -51,7 +51,7 @@ from wsgateway.dialects.hixie76 import HIXIE76
 from wsgateway.dialects.hybi import DRAFTS
 from wsgateway.dialects.rfc6455 import RFC6455
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED, check_upgrade
-from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.errors import HttpRefusal, ProtocolError
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
 from wsgateway.wire.masking import Entropy, mask_keys
@@ -59,8 +59,7 @@ from wsgateway.wire.masking import Entropy, mask_keys
 __all__ = [
     "DIALECTS",
     "Answer",
-    "Answering",
-    "Asking",
+    "ClientHandshake",
     "Close",
     "Decoder",
     "Dialect",
@@ -71,9 +70,9 @@ __all__ = [
     "Fragment",
     "Framing",
     "Handshake",
-    "HandshakeError",
     "HeadLimits",
     "Headers",
+    "HttpRefusal",
     "Kind",
     "Limits",
     "Offer",
@@ -86,6 +85,7 @@ __all__ = [
     "Response",
     "ResponseHead",
     "Role",
+    "ServerHandshake",
     "Side",
     "mask_keys",
     "recognise",
@@ -97,7 +97,7 @@ DIALECTS: dict[str, Dialect] = by_name([HIXIE75, HIXIE76, *DRAFTS, RFC6455])
 def recognise(request: Request) -> Dialect:
     """The dialect of a request for an upgrade.
 
-    Raises HandshakeError for a request that is none (400, 405, 426), or of a version that nobody speaks (426).
+    Raises HttpRefusal for a request that is none (400, 405, 426), or of a version that nobody speaks (426).
     """
     check_upgrade(request)
     for dialect in DIALECTS.values():
@@ -106,17 +106,17 @@ def recognise(request: Request) -> Dialect:
     version = request.headers.one("Sec-WebSocket-Version")
     if version is not None:
         known = ", ".join(str(number) for number in sorted(_versions(), reverse=True))
-        raise HandshakeError(
+        raise HttpRefusal(
             f"Sec-WebSocket-Version is {version!r}, possible are {known}",
             426,
             (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", known)),
         )
     draft = request.headers.one("Sec-WebSocket-Draft")
     if draft is not None and not all(f"Sec-WebSocket-Key{number}" in request.headers for number in (1, 2)):
-        raise HandshakeError("Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2")
+        raise HttpRefusal("Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2")
     if draft is not None:
-        raise HandshakeError(f"Sec-WebSocket-Draft is {draft!r}, which no draft with two keys has for a number")
-    raise HandshakeError("a key without its other half: Sec-WebSocket-Key needs Sec-WebSocket-Version, Key1 needs Key2")
+        raise HttpRefusal(f"Sec-WebSocket-Draft is {draft!r}, which no draft with two keys has for a number")
+    raise HttpRefusal("a key without its other half: Sec-WebSocket-Key needs Sec-WebSocket-Version, Key1 needs Key2")
 
 
 def _versions() -> set[int]:

@@ -10,9 +10,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from wsgateway.dialects.base import Answer, Answering, Asking, Offer
+from wsgateway.dialects.base import Answer, ClientHandshake, Offer, ServerHandshake
 from wsgateway.dialects.upgrade import check_switch, end_to_end, listed_subprotocols
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import Oddity
@@ -55,11 +55,11 @@ class AcceptHandshake:
     def recognises(self, request: Request) -> bool:
         return request.headers.one("Sec-WebSocket-Version") == str(self.version)
 
-    def answering(self, request: Request, entropy: Entropy) -> Answering:
-        return _Answering(self, request, _random(entropy) if self.nonce else "")
+    def server(self, request: Request, entropy: Entropy) -> ServerHandshake:
+        return _ServerHandshake(self, request, _random(entropy) if self.nonce else "")
 
-    def asking(self, offer: Offer, entropy: Entropy) -> Asking:
-        return _Asking(self, offer, _random(entropy))
+    def client(self, offer: Offer, entropy: Entropy) -> ClientHandshake:
+        return _ClientHandshake(self, offer, _random(entropy))
 
     def origin(self, headers: Headers) -> str | None:
         """The origin of a request. If both names stand there they may differ: ws 0.4 says Host in the other one."""
@@ -67,7 +67,7 @@ class AcceptHandshake:
         return named if named is not None else headers.one(_OTHER_NAME[self.origin_header])
 
 
-class _Answering:
+class _ServerHandshake:
     """The server's side of it."""
 
     challenge_bytes = 0
@@ -76,11 +76,11 @@ class _Answering:
         headers = request.headers
         key = headers.one("Sec-WebSocket-Key")
         if key is None:
-            raise HandshakeError("Sec-WebSocket-Version without Sec-WebSocket-Key")
+            raise HttpRefusal("Sec-WebSocket-Version without Sec-WebSocket-Key")
         if not _KEY.fullmatch(key):
-            raise HandshakeError(f"Sec-WebSocket-Key has {len(key)} characters, 1 to 256 that are visible are possible")
+            raise HttpRefusal(f"Sec-WebSocket-Key has {len(key)} characters, 1 to 256 that are visible are possible")
         if not _is_key(key, handshake.key_bytes):
-            wrong = HandshakeError(f"Sec-WebSocket-Key is not base64 of {handshake.key_bytes or 'any'} bytes")
+            wrong = HttpRefusal(f"Sec-WebSocket-Key is not base64 of {handshake.key_bytes or 'any'} bytes")
             request.oddities.need(Oddity.KEY_FORM, wrong)
         self._key = key
         self._nonce = nonce
@@ -109,7 +109,7 @@ class _Answering:
         return b""
 
 
-class _Asking:
+class _ClientHandshake:
     """The client's side of it."""
 
     challenge = b""
@@ -155,19 +155,19 @@ class _Asking:
             # pywebsocket of draft 04 says an empty one for none.
             subprotocol = headers.one("Sec-WebSocket-Protocol") or None
             nonce = headers.one(_NONCE)
-        except HandshakeError as error:
-            raise HandshakeError(str(error), 502) from None
+        except HttpRefusal as error:
+            raise HttpRefusal(str(error), 502) from None
         if accept != accept_value(self._key):
-            raise HandshakeError(f"Sec-WebSocket-Accept {accept!r} does not answer our key", 502)
+            raise HttpRefusal(f"Sec-WebSocket-Accept {accept!r} does not answer our key", 502)
         if subprotocol is not None and subprotocol not in self._subprotocols:
-            raise HandshakeError(f"subprotocol {subprotocol!r}, which nobody offered", 502)
+            raise HttpRefusal(f"subprotocol {subprotocol!r}, which nobody offered", 502)
         extensions = tuple(headers.listed("Sec-WebSocket-Extensions"))
         offered = bool(self._extensions)
         if len(extensions) > 1 or any(not offered or _token(each) != "permessage-deflate" for each in extensions):
-            raise HandshakeError(f"extensions {', '.join(extensions)!r}, which nobody offered", 502)
+            raise HttpRefusal(f"extensions {', '.join(extensions)!r}, which nobody offered", 502)
         if self._nonce:
             if not nonce:
-                raise HandshakeError(f"no {_NONCE}, without which nothing can be masked", 502)
+                raise HttpRefusal(f"no {_NONCE}, without which nothing can be masked", 502)
             self.secret = masking_secret(self._key, nonce)
         return Answer(subprotocol, extensions, end_to_end(headers))
 

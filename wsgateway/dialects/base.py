@@ -267,7 +267,7 @@ class Answer:
     """whether hixie-76 says WebSocket-Origin and -Location too, for clients that were written after such a print"""
 
 
-class Answering(Protocol):
+class ServerHandshake(Protocol):
     """A client's handshake in our hands: we play the server."""
 
     offer: Offer
@@ -278,13 +278,13 @@ class Answering(Protocol):
     """what both ends know from the handshake, for `Side`; empty in all dialects but one, whose frames need it"""
 
     def accept(self, answer: Answer) -> Response:
-        """The head that accepts. Raises HandshakeError (502) if this client could not live with the answer."""
+        """The head that accepts. Raises HttpRefusal (502) if this client could not live with the answer."""
 
     def proof(self, challenge: bytes) -> bytes:
         """What follows the head: takes the `challenge_bytes` of the client, returns the answer to them."""
 
 
-class Asking(Protocol):
+class ClientHandshake(Protocol):
     """Our handshake in a server's hands: we play the client."""
 
     request: Request
@@ -298,7 +298,7 @@ class Asking(Protocol):
     """what the headers of both heads mean, by their names in lower case, and `CHALLENGE` and `PROOF`"""
 
     def check(self, response: Response, proof: bytes) -> Answer:
-        """Takes a 101 and the `proof_bytes` behind it. Raises HandshakeError (502) if they answer another request."""
+        """Takes a 101 and the `proof_bytes` behind it. Raises HttpRefusal (502) if they answer another request."""
 
 
 class Handshake(Protocol):
@@ -311,10 +311,10 @@ class Handshake(Protocol):
     def recognises(self, request: Request) -> bool:
         """Whether the request is of this dialect. At most one dialect recognises a request."""
 
-    def answering(self, request: Request, entropy: Entropy) -> Answering:
-        """Takes a request that it recognised. Raises HandshakeError (400) for one that is broken."""
+    def server(self, request: Request, entropy: Entropy) -> ServerHandshake:
+        """Takes a request that it recognised. Raises HttpRefusal (400) for one that is broken."""
 
-    def asking(self, offer: Offer, entropy: Entropy) -> Asking:
+    def client(self, offer: Offer, entropy: Entropy) -> ClientHandshake:
         """Makes a request for the offer; what the dialect cannot say is left out."""
 
 

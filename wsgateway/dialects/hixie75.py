@@ -6,10 +6,10 @@ matter. The client's Origin and the address that it asked for come back as they 
 
 from dataclasses import dataclass
 
-from wsgateway.dialects.base import Answer, Answering, Asking, Dialect, Offer
+from wsgateway.dialects.base import Answer, ClientHandshake, Dialect, Offer, ServerHandshake
 from wsgateway.dialects.delimited import delimited_framing
 from wsgateway.dialects.upgrade import check_switch, end_to_end, is_plain, visible_subprotocols
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import Oddity
@@ -30,7 +30,7 @@ class Names:
 NAMES_75 = Names("Web Socket Protocol Handshake", "")
 
 
-class HixieAnswering:
+class HixieServerHandshake:
     """The server's side of both hixie handshakes; 75 has no challenge."""
 
     challenge_bytes = 0
@@ -40,14 +40,14 @@ class HixieAnswering:
         headers = request.headers
         origin = headers.one("Origin")
         if origin is None:
-            request.oddities.need(Oddity.NO_ORIGIN, HandshakeError("no Origin, which the reply must repeat"))
+            request.oddities.need(Oddity.NO_ORIGIN, HttpRefusal("no Origin, which the reply must repeat"))
         self._names = names
         self._request = request
         self._origin = origin
         # websocket-ruby's client says WebSocket-Protocol in 76 too.
         self._asked = headers.one(names.header("Protocol")) or headers.one("WebSocket-Protocol") or None
         if not is_plain(self._asked or ""):
-            raise HandshakeError(f"{names.header('Protocol')} holds a control or a byte above 7E")
+            raise HttpRefusal(f"{names.header('Protocol')} holds a control or a byte above 7E")
         members = [name.strip(" \t") for name in (self._asked or "").split(",")]
         self.offer = Offer(
             target=request.target,
@@ -75,7 +75,7 @@ class HixieAnswering:
     def _subprotocol(self, asked: str, answer: Answer) -> str:
         """What to answer a client that asked: it refuses any reply that it would not have given itself."""
         if self.offer.subprotocols and answer.subprotocol is None:
-            raise HandshakeError(f"none of the subprotocols {asked!r} was chosen, and the client insists on one", 502)
+            raise HttpRefusal(f"none of the subprotocols {asked!r} was chosen, and the client insists on one", 502)
         # WebKit joins a list by commas and wants all of it back; what is not a list comes back as it is, too.
         return asked
 
@@ -83,7 +83,7 @@ class HixieAnswering:
         return b""
 
 
-class HixieAsking:
+class HixieClientHandshake:
     """The client's side of both hixie handshakes; 75 has no challenge."""
 
     challenge = b""
@@ -123,17 +123,17 @@ class HixieAsking:
             origin = headers.one(names.header("Origin"))
             location = headers.one(names.header("Location"))
             subprotocol = headers.one(names.header("Protocol")) or None
-        except HandshakeError as error:
-            raise HandshakeError(str(error), 502) from None
+        except HttpRefusal as error:
+            raise HttpRefusal(str(error), 502) from None
         if origin != self._origin:
-            raise HandshakeError(f"{names.header('Origin')} {origin!r}, ours is {self._origin!r}", 502)
+            raise HttpRefusal(f"{names.header('Origin')} {origin!r}, ours is {self._origin!r}", 502)
         # Perl's Protocol::WebSocket says wss to whoever sends X-Forwarded-Proto, whatever that says.
         if location is None or _without_scheme(location) != _without_scheme(self._location):
-            raise HandshakeError(f"{names.header('Location')} {location!r}, we asked {self._location!r}", 502)
+            raise HttpRefusal(f"{names.header('Location')} {location!r}, we asked {self._location!r}", 502)
         # The drafts ask for an answer to every offer; em-websocket and faye's driver give none.
         allowed = (None, *self._subprotocols, ",".join(self._subprotocols))
         if subprotocol not in allowed:
-            wrong = HandshakeError(f"subprotocol {subprotocol!r}, we offered {', '.join(self._subprotocols)!r}", 502)
+            wrong = HttpRefusal(f"subprotocol {subprotocol!r}, we offered {', '.join(self._subprotocols)!r}", 502)
             if not self.is_hixie:
                 raise wrong
             response.oddities.need(Oddity.UNASKED_SUBPROTOCOL, wrong)
@@ -160,11 +160,11 @@ class Hixie75Handshake:
     def recognises(self, request: Request) -> bool:
         return not any(name in request.headers for name in _OF_OTHERS)
 
-    def answering(self, request: Request, entropy: Entropy) -> Answering:
-        return HixieAnswering(request, NAMES_75)
+    def server(self, request: Request, entropy: Entropy) -> ServerHandshake:
+        return HixieServerHandshake(request, NAMES_75)
 
-    def asking(self, offer: Offer, entropy: Entropy) -> Asking:
-        return HixieAsking(offer, NAMES_75)
+    def client(self, offer: Offer, entropy: Entropy) -> ClientHandshake:
+        return HixieClientHandshake(offer, NAMES_75)
 
 
 _OF_OTHERS = (

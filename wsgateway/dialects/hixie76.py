@@ -8,10 +8,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from wsgateway.dialects.base import CHALLENGE, PROOF, Answer, Answering, Asking, Dialect, Offer
+from wsgateway.dialects.base import CHALLENGE, PROOF, Answer, ClientHandshake, Dialect, Offer, ServerHandshake
 from wsgateway.dialects.delimited import delimited_framing
-from wsgateway.dialects.hixie75 import HixieAnswering, HixieAsking, Names
-from wsgateway.errors import HandshakeError
+from wsgateway.dialects.hixie75 import HixieClientHandshake, HixieServerHandshake, Names
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Request, Response
 from wsgateway.wire.masking import Entropy
 
@@ -28,21 +28,21 @@ _NOISE = [chr(code) for code in (*range(0x21, 0x30), *range(0x3A, 0x7F))]
 def key_number(name: str, key: str) -> int:
     """The number in a key (section 5.2, steps 4 to 6): its digits, divided by how many spaces it has.
 
-    Takes all that stood behind the colon and one space. Raises HandshakeError (400) for a key that no client makes.
+    Takes all that stood behind the colon and one space. Raises HttpRefusal (400) for a key that no client makes.
     """
     if len(key) > MAX_KEY_CHARACTERS:
-        raise HandshakeError(f"{name} has {len(key)} characters, at most {MAX_KEY_CHARACTERS} are allowed")
+        raise HttpRefusal(f"{name} has {len(key)} characters, at most {MAX_KEY_CHARACTERS} are allowed")
     digits = re.sub("[^0-9]", "", key)
     spaces = key.count(" ")
     if not spaces:
-        raise HandshakeError(f"{name} has no space")
+        raise HttpRefusal(f"{name} has no space")
     if not digits:
-        raise HandshakeError(f"{name} has no digit")
+        raise HttpRefusal(f"{name} has no digit")
     number, remainder = divmod(int(digits), spaces)
     if remainder:
-        raise HandshakeError(f"{name}: {digits} is not divisible by {spaces} spaces")
+        raise HttpRefusal(f"{name}: {digits} is not divisible by {spaces} spaces")
     if number > _MAX_NUMBER:
-        raise HandshakeError(f"{name} stands for {number}, at most {_MAX_NUMBER} is possible")
+        raise HttpRefusal(f"{name} stands for {number}, at most {_MAX_NUMBER} is possible")
     return number
 
 
@@ -52,7 +52,7 @@ def proof_of(number1: int, number2: int, challenge: bytes) -> bytes:
     return hashlib.md5(joined, usedforsecurity=False).digest()
 
 
-class _Answering(HixieAnswering):
+class _ServerHandshake(HixieServerHandshake):
     challenge_bytes = CHALLENGE_BYTES
 
     def __init__(self, request: Request) -> None:
@@ -71,7 +71,7 @@ class _Answering(HixieAnswering):
         return proof_of(number1, number2, challenge)
 
 
-class _Asking(HixieAsking):
+class _ClientHandshake(HixieClientHandshake):
     proof_bytes = PROOF_BYTES
 
     def __init__(self, draft: int, offer: Offer, entropy: Entropy) -> None:
@@ -99,7 +99,7 @@ class _Asking(HixieAsking):
         answer = super().check(response, proof)
         (_, number1), (_, number2) = self._keys
         if proof != proof_of(number1, number2, self.challenge):
-            raise HandshakeError(f"the 16 bytes {proof.hex(' ')} do not answer our challenge", 502)
+            raise HttpRefusal(f"the 16 bytes {proof.hex(' ')} do not answer our challenge", 502)
         return answer
 
 
@@ -147,11 +147,11 @@ class KeysHandshake:
         draft = headers.one(_DRAFT)
         return ("0" if draft is None else draft) == str(self.draft)
 
-    def answering(self, request: Request, entropy: Entropy) -> Answering:
-        return _Answering(request)
+    def server(self, request: Request, entropy: Entropy) -> ServerHandshake:
+        return _ServerHandshake(request)
 
-    def asking(self, offer: Offer, entropy: Entropy) -> Asking:
-        return _Asking(self.draft, offer, entropy)
+    def client(self, offer: Offer, entropy: Entropy) -> ClientHandshake:
+        return _ClientHandshake(self.draft, offer, entropy)
 
 
 HIXIE76 = Dialect(

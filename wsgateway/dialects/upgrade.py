@@ -1,11 +1,11 @@
 """What the handshakes of all dialects have in common: the rules of an upgrade, and which headers go end to end."""
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire import exchange
 from wsgateway.wire.exchange import HOP_BY_HOP, check_target
 from wsgateway.wire.heads import Headers, Request
-from wsgateway.wire.mending import is_token, proper_host
 from wsgateway.wire.oddities import Oddities, Oddity
+from wsgateway.wire.repair import is_token, proper_host
 
 # Host and Origin travel in the Offer, and what a body needs means nothing here.
 _DROPPED = HOP_BY_HOP | {"expect", "host", "origin"}
@@ -16,7 +16,7 @@ _HANDSHAKE = ("sec-websocket-", "websocket-")
 
 
 def check_upgrade(request: Request) -> None:
-    """Raises HandshakeError for a request that is no upgrade to WebSocket, or that only pretends to be one.
+    """Raises HttpRefusal for a request that is no upgrade to WebSocket, or that only pretends to be one.
 
     What could make a server behind us read the request differently is refused and not mended: a body, a transfer
     coding, a Host or a target that is not one (RFC 9112, 11.2, request smuggling).
@@ -24,35 +24,35 @@ def check_upgrade(request: Request) -> None:
     headers = request.headers
     upgrades = headers.listed("Upgrade")
     if not upgrades:
-        raise HandshakeError("this port speaks WebSocket: the request has no Upgrade", 426, UPGRADE_NEEDED)
+        raise HttpRefusal("this port speaks WebSocket: the request has no Upgrade", 426, UPGRADE_NEEDED)
     if len(upgrades) > 1 or upgrades[0].lower() != "websocket":
-        wrong = HandshakeError(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, UPGRADE_NEEDED)
+        wrong = HttpRefusal(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, UPGRADE_NEEDED)
         if "websocket" not in headers.tokens("Upgrade"):
             raise wrong
         request.oddities.need(Oddity.UPGRADE_LIST, wrong)
     if "upgrade" not in headers.tokens("Connection"):
-        raise HandshakeError("Upgrade without 'Connection: Upgrade'")
+        raise HttpRefusal("Upgrade without 'Connection: Upgrade'")
     if request.method != "GET":
-        raise HandshakeError(f"an upgrade by {request.method}, only GET is possible", 405, (("Allow", "GET"),))
+        raise HttpRefusal(f"an upgrade by {request.method}, only GET is possible", 405, (("Allow", "GET"),))
     if "Transfer-Encoding" in headers:
-        raise HandshakeError("Transfer-Encoding with an upgrade")
+        raise HttpRefusal("Transfer-Encoding with an upgrade")
     length = headers.one("Content-Length")
     # Perl's Protocol::WebSocket announces the 8 bytes behind a hixie-76 head as a body.
     hixie76 = "Sec-WebSocket-Key1" in headers and "Sec-WebSocket-Version" not in headers
     if length not in (None, "0") and not (length == "8" and hixie76):
-        raise HandshakeError(f"a body of {length} bytes with an upgrade")
+        raise HttpRefusal(f"a body of {length} bytes with an upgrade")
     host = headers.one("Host") or ""
     if proper_host(host) is None:
-        raise HandshakeError("Host is not a host with an optional port")
+        raise HttpRefusal("Host is not a host with an optional port")
     for name in ("Origin", "Sec-WebSocket-Origin"):
         origin = headers.one(name) or ""
         if " " in origin or not is_plain(origin):
-            raise HandshakeError(f"{name} holds a space, a control or a byte above 7E")
+            raise HttpRefusal(f"{name} holds a space, a control or a byte above 7E")
     check_target(request.target)
     try:
         request.raw_target.decode()
     except UnicodeDecodeError:
-        raise HandshakeError("the target is not UTF-8") from None
+        raise HttpRefusal("the target is not UTF-8") from None
 
 
 def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
@@ -74,14 +74,14 @@ def listed_subprotocols(headers: Headers, oddities: Oddities) -> tuple[str, ...]
     """Return the names that a client of version 4 to 13 offers, each once.
 
     RFC 6455, 4.1, has tokens; the drafts before it had all from U+0021 to U+007E, and clients have spaces too. Raises
-    HandshakeError (400) for other names.
+    HttpRefusal (400) for other names.
     """
     listed = headers.listed("Sec-WebSocket-Protocol")
     names = tuple(dict.fromkeys(listed))
     if not all(map(is_plain, names)):
-        raise HandshakeError("Sec-WebSocket-Protocol lists a name with a control or a byte above 7E")
+        raise HttpRefusal("Sec-WebSocket-Protocol lists a name with a control or a byte above 7E")
     if len(names) != len(listed) or not all(map(is_token, names)):
-        wrong = HandshakeError("Sec-WebSocket-Protocol lists a name twice, or one that is not a token")
+        wrong = HttpRefusal("Sec-WebSocket-Protocol lists a name twice, or one that is not a token")
         oddities.need(Oddity.SUBPROTOCOL_NAMES, wrong)
     return names
 
@@ -95,8 +95,8 @@ def visible_subprotocols(names: list[str]) -> tuple[str, ...]:
 
 
 def check_switch(headers: Headers) -> None:
-    """Raises HandshakeError (502) unless a server's 101 switches to WebSocket."""
+    """Raises HttpRefusal (502) unless a server's 101 switches to WebSocket."""
     if headers.tokens("Upgrade") != {"websocket"}:
-        raise HandshakeError(f"101 with Upgrade {', '.join(headers.every('Upgrade'))!r}, not 'websocket'", 502)
+        raise HttpRefusal(f"101 with Upgrade {', '.join(headers.every('Upgrade'))!r}, not 'websocket'", 502)
     if "upgrade" not in headers.tokens("Connection"):
-        raise HandshakeError("101 without 'Connection: Upgrade'", 502)
+        raise HttpRefusal("101 without 'Connection: Upgrade'", 502)

@@ -15,7 +15,7 @@ from typing import Protocol
 import h11
 import trio
 
-from wsgateway.net.newest import Newest
+from wsgateway.net.newest_first import NewestFirst
 from wsgateway.observe.log import Log
 
 # Few programs ask, and each is answered at once.
@@ -60,7 +60,7 @@ class Admin:
         self._pages = pages
         self._gate = gate
         self.log = log
-        self._newest = Newest(MOST_CLIENTS)
+        self._newest = NewestFirst(MOST_CLIENTS)
 
     async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
         """Serve on sockets that listen and are the caller's, until the scope is cancelled. Clients that have connected

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from wsgateway.errors import HandshakeError
-from wsgateway.policy.checks import Visitor, results
-from wsgateway.policy.routes import Asked, mismatches
+from wsgateway.errors import HttpRefusal
+from wsgateway.policy.checks import ClientFacts, results
+from wsgateway.policy.routes import RouteQuery, mismatches
 from wsgateway.settings.model import Route, Settings, Target, Upstream
 from wsgateway.wire.paths import check_path
 
 
-def explain(settings: Settings, what: Asked, visitor: Visitor) -> Iterator[str]:
+def explain(settings: Settings, what: RouteQuery, facts: ClientFacts) -> Iterator[str]:
     """The routes in their order up to the one that takes the request, what its checks say, and where it leads."""
     refusal = _refusal(what)
     if refusal is not None:
@@ -21,42 +21,42 @@ def explain(settings: Settings, what: Asked, visitor: Visitor) -> Iterator[str]:
             yield f"routes[{number}] {route.name}: no, it does not take {', nor '.join(wrong)}"
             continue
         yield f"routes[{number}] {route.name}: yes"
-        yield from _websocket(route, visitor) if what.upgrade else _http(route)
+        yield from _websocket(route, facts) if what.upgrade else _http(route)
         return
     yield "no route takes it: 404"
 
 
-def allowed(settings: Settings, what: Asked, visitor: Visitor) -> bool:
+def allowed(settings: Settings, what: RouteQuery, facts: ClientFacts) -> bool:
     """Whether the request would reach an upstream."""
     if _refusal(what) is not None:
         return False
     for route in settings.routes:
         if not any(mismatches(route.match, what)):
-            passed = all(error is None for _, error in results(route, visitor))
+            passed = all(error is None for _, error in results(route, facts))
             return passed if what.upgrade else route.http_upstream is not None
     return False
 
 
-def _refusal(what: Asked) -> HandshakeError | None:
+def _refusal(what: RouteQuery) -> HttpRefusal | None:
     """What a request is told before any route is asked."""
     try:
         check_path(what.path)
-    except HandshakeError as error:
+    except HttpRefusal as error:
         return error
     return None
 
 
-def _websocket(route: Route, visitor: Visitor) -> Iterator[str]:
-    for name, error in results(route, visitor):
-        more = _of_null(route, visitor, error is None) if name == "origin" else ""
+def _websocket(route: Route, facts: ClientFacts) -> Iterator[str]:
+    for name, error in results(route, facts):
+        more = _of_null(route, facts, error is None) if name == "origin" else ""
         yield f"  {name}: {'good' if error is None else f'{error.status}, {error}'}{more}"
     if route.upstream is not None:
         yield _destination(route.upstream, f" in {route.upstream.dialect.name}")
 
 
-def _of_null(route: Route, visitor: Visitor, good: bool) -> str:
+def _of_null(route: Route, facts: ClientFacts, good: bool) -> str:
     """What to think of for a page whose Origin is null, if there is anything."""
-    if visitor.origin != "null" or "*" in route.origins.allow:
+    if facts.origin != "null" or "*" in route.origins.allow:
         return ""
     if good:
         return "; so may every page, by a sandboxed frame: see origins.opaque"

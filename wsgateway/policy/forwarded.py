@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wsgateway.dialects import Headers
 from wsgateway.settings.basics import UNIX, Peers
 from wsgateway.wire.addresses import canonical
-from wsgateway.wire.mending import is_host
+from wsgateway.wire.repair import is_host
 
 # RFC 7239, 4: parameters are tokens, or stand in quotes. Addresses with a port or in brackets are taken without them.
 # Nothing is tried twice: the beginning of a header may be from anybody.
@@ -55,7 +55,7 @@ def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Peers, ..
     """Takes the address of the connection's peer, or UNIX, and whether the connection is encrypted.
 
     Believes what stands in Forwarded, or else in X-Forwarded-For, -Proto, -Host and -Port, from the last entry on for
-    as long as who wrote it is trusted. Raises HandshakeError (400) for two headers Host.
+    as long as who wrote it is trusted. Raises HttpRefusal (400) for two headers Host.
     """
     host = headers.one("Host") or ""
     if not is_trusted(peer, trusted):

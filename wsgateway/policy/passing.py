@@ -31,7 +31,7 @@ Items = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class HeaderContext:
     """A client on its way to an upstream."""
 
     identity: Identity
@@ -42,66 +42,74 @@ class Visit:
     """whether its messages are text alone, in both directions"""
 
 
-def upstream_offer(route: Route, upstream: Upstream, target: Target, offer: Offer, visit: Visit) -> Offer:
+def upstream_offer(
+    route: Route, upstream: Upstream, target: Target, offer: Offer, header_context: HeaderContext
+) -> Offer:
     """Return the client's offer as a target of an upstream gets it.
 
     No extension is offered where messages are translated or joined, and where a route keeps but the handshake.
     """
     joined = route.joins or upstream.joins
-    whole = route.extensions == "forward" and not (visit.text_only or joined) and route.headers.keep is None
-    renames = _renames(route, upstream, visit)
+    whole = route.extensions == "forward" and not (header_context.text_only or joined) and route.headers.keep is None
+    renames = _renames(route, upstream, header_context)
     return replace(
         offer,
         target=rewritten(route.rewrite, offer.target),
         host=upstream_host(upstream, target, offer.host),
-        origin=_origin(route, offer.origin, visit),
+        origin=_origin(route, offer.origin, header_context),
         subprotocols=tuple(dict.fromkeys(renames.get(name, name) for name in offer.subprotocols)),
         extensions=offer.extensions if whole else (),
-        headers=tuple(item for item in upstream_headers(route, offer.headers, visit) if _plain(item[0]) != "origin"),
+        headers=tuple(
+            item for item in upstream_headers(route, offer.headers, header_context) if _plain(item[0]) != "origin"
+        ),
         secure=target.secure,
     )
 
 
-def client_answer(route: Route, upstream: Upstream, answer: Answer, offer: Offer, visit: Visit) -> Answer:
+def client_answer(
+    route: Route, upstream: Upstream, answer: Answer, offer: Offer, header_context: HeaderContext
+) -> Answer:
     """Return an upstream's answer to a client's offer as the client gets it.
 
     The subprotocol bears the name that the client offered. The address that the oldest dialects repeat is the client's
     own: scheme, host and port as it used them, in front of all proxies that are trusted.
     """
-    secure = location_secure(route, visit.identity)
+    secure = location_secure(route, header_context.identity)
     return replace(
         answer,
-        subprotocol=_offered_name(_renames(route, upstream, visit), answer.subprotocol, offer, visit),
+        subprotocol=_offered_name(_renames(route, upstream, header_context), answer.subprotocol, offer, header_context),
         secure=secure,
-        host=visit.identity.authority(secure),
+        host=header_context.identity.authority(secure),
         unprefixed=route.unprefixed_headers,
     )
 
 
-def _renames(route: Route, upstream: Upstream, visit: Visit) -> Mapping[str, str]:
+def _renames(route: Route, upstream: Upstream, header_context: HeaderContext) -> Mapping[str, str]:
     """Return what subprotocols are called towards an upstream, by the client's names for them."""
     if route.subprotocols is not None:
         return dict(route.subprotocols)
-    converted = visit.text_only and upstream.dialect.framing.carries_binary
+    converted = header_context.text_only and upstream.dialect.framing.carries_binary
     base64 = (route.binary.encode, route.binary.decode) == ("base64", "base64")
     return _BASE64 if converted and base64 else {}
 
 
-def _offered_name(renames: Mapping[str, str], chosen: str | None, offer: Offer, visit: Visit) -> str | None:
+def _offered_name(
+    renames: Mapping[str, str], chosen: str | None, offer: Offer, header_context: HeaderContext
+) -> str | None:
     """Return the client's name for the subprotocol that an upstream chose; None if it chose none."""
     names = [name for name in offer.subprotocols if renames.get(name, name) == chosen]
     # Whoever offers both names gets the one that the upstream said, but a client with text alone is not told binary.
-    if chosen in names and not visit.text_only:
+    if chosen in names and not header_context.text_only:
         return chosen
     return next((name for name in names if name != chosen), chosen)
 
 
-def _origin(route: Route, origin: str | None, visit: Visit) -> str | None:
+def _origin(route: Route, origin: str | None, header_context: HeaderContext) -> str | None:
     """Return the Origin as an upstream gets it. It belongs to the handshake: no `keep` leaves it out."""
     rules = route.headers
     own = [value for name, value in rules.set if _plain(name) == "origin"]
     if own:
-        return _filled(own[-1], route, visit)
+        return _filled(own[-1], route, header_context)
     return None if "origin" in rules.remove else origin
 
 
@@ -122,20 +130,20 @@ def upstream_host(upstream: Upstream, target: Target, host: str) -> str:
     return {"preserve": host, "target": target.authority}.get(upstream.host, upstream.host)
 
 
-def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], visit: Visit) -> Items:
+def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], header_context: HeaderContext) -> Items:
     """Return the client's end-to-end headers as an upstream gets them: who connected, and as what, and the route's own.
 
     Where the route has `keep`, nothing but what that names, and the route's own.
     """
-    identity, rules = visit.identity, route.headers
+    identity, rules = header_context.identity, route.headers
     told = [
         ("X-Forwarded-For", ", ".join((_ip(identity), *(proxy for proxy in identity.chain if proxy != UNIX)))),
         ("X-Forwarded-Proto", "https" if identity.secure else "http"),
         ("X-Forwarded-Host", identity.host),
     ]
-    if visit.dialect != "http":
-        told.append(("X-WebSocket-Dialect", visit.dialect))
-    own = [(name, _filled(value, route, visit)) for name, value in rules.set]
+    if header_context.dialect != "http":
+        told.append(("X-WebSocket-Dialect", header_context.dialect))
+    own = [(name, _filled(value, route, header_context)) for name, value in rules.set]
     replaced = {_plain(name) for name, _ in own}
     sent = [(name, value) for name, value in headers if _is_passed(name, rules, identity)]
     passed = [
@@ -159,13 +167,13 @@ def _is_passed(name: str, rules: HeaderRules, identity: Identity) -> bool:
     return plain not in _OURS and (identity.trusted or not plain.startswith(_OF_PROXIES))
 
 
-def _filled(value: str, route: Route, visit: Visit) -> str:
+def _filled(value: str, route: Route, header_context: HeaderContext) -> str:
     """Return the value of a header that a route sets, its placeholders filled in."""
     return value.format_map(
         {
-            "dialect": visit.dialect,
-            "client_ip": _ip(visit.identity),
-            "listener": visit.listener,
+            "dialect": header_context.dialect,
+            "client_ip": _ip(header_context.identity),
+            "listener": header_context.listener,
             "route": route.name,
         }
     )

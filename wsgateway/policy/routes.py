@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from wsgateway.dialects import Headers, Request
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.settings.model import Route
 from wsgateway.settings.routing import Match
 from wsgateway.wire.heads import asks_for_websocket
@@ -12,7 +12,7 @@ from wsgateway.wire.paths import normalised
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RouteQuery:
     """What a route looks at."""
 
     listener: str
@@ -37,21 +37,21 @@ class Asked:
         return [*self.headers.listed("Sec-WebSocket-Protocol"), *self.headers.listed("WebSocket-Protocol")]
 
 
-def asked(request: Request, listener: str, host: str) -> Asked:
+def asked(request: Request, listener: str, host: str) -> RouteQuery:
     """What a request asks for; `host` is what counts as its Host."""
     path = normalised(request.target.partition("?")[0])
-    return Asked(listener, host, path, asks_for_websocket(request), request.headers)
+    return RouteQuery(listener, host, path, asks_for_websocket(request), request.headers)
 
 
-def decide(routes: Iterable[Route], what: Asked) -> Route:
-    """The first route that matches. Raises HandshakeError (404) if none does."""
+def decide(routes: Iterable[Route], what: RouteQuery) -> Route:
+    """The first route that matches. Raises HttpRefusal (404) if none does."""
     for route in routes:
         if next(mismatches(route.match, what), None) is None:
             return route
-    raise HandshakeError("nothing is served under this address", 404, kind="route")
+    raise HttpRefusal("nothing is served under this address", 404, kind="route")
 
 
-def mismatches(match: Match, what: Asked) -> Iterator[str]:
+def mismatches(match: Match, what: RouteQuery) -> Iterator[str]:
     """Why a route does not take a request: nothing, if it does."""
     if not match.path.matches(what.path):
         yield f"the path {what.path}"

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from wsgateway.dialects import Offer
 from wsgateway.dialects.upgrade import is_plain
 from wsgateway.errors import WsgatewayError
-from wsgateway.wire.mending import is_token
+from wsgateway.wire.repair import is_token
 
 _PORTS = {"ws": 80, "wss": 443}
 # What a handshake says itself: two of them would be refused.

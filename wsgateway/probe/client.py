@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import trio
 
-from wsgateway.dialects import Asking, Dialect, Limits, Side
+from wsgateway.dialects import ClientHandshake, Dialect, Limits, Side
 from wsgateway.dialects.base import CHALLENGE, PROOF, Decoder, Dissector, Encoder
 from wsgateway.errors import ProtocolError, UpstreamError
 from wsgateway.net.channel import Channel, encrypt
@@ -33,7 +33,7 @@ _PROFILE_KEY = "--tls-profile"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ProbeRequest:
     """What a probe asks of a server."""
 
     url: str
@@ -92,22 +92,22 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-async def probe(question: Question, show: Show) -> Report:
+async def probe(probe_request: ProbeRequest, show: Show) -> Report:
     """Asks a server, and shows each line of the transcript when it happens.
 
     Whatever the server does is in the report. Raises ProbeError for a question that cannot be sent.
     """
-    where = destination(question.url, question.origin, question.subprotocols, question.headers)
+    where = destination(probe_request.url, probe_request.origin, probe_request.subprotocols, probe_request.headers)
     try:
-        (question.text or "").encode()
+        (probe_request.text or "").encode()
     except UnicodeError as error:
         raise ProbeError(f"the text cannot be sent: {error}") from None
-    report = Report(question.dialect.name)
-    with trio.move_on_after(question.seconds) as scope:
+    report = Report(probe_request.dialect.name)
+    with trio.move_on_after(probe_request.seconds) as scope:
         try:
-            sock = await _connect(where, question, report)
+            sock = await _connect(where, probe_request, report)
             with sock:
-                await _Conversation(question, where, sock, report, show).run()
+                await _Conversation(probe_request, where, sock, report, show).run()
         except ExhaustedError as error:
             report.error = f"no connection: {error.why}"
         except (UpstreamError, ProtocolError) as error:
@@ -115,32 +115,32 @@ async def probe(question: Question, show: Show) -> Report:
         except OSError as error:
             report.error = f"connection lost: {in_words(error)}"
     if scope.cancelled_caught:
-        report.error = f"no answer within {question.seconds:g} s"
+        report.error = f"no answer within {probe_request.seconds:g} s"
     return report
 
 
-async def _connect(where: Destination, question: Question, report: Report) -> socket.socket:
-    sock = await connect(where.host, where.port, question.seconds)
+async def _connect(where: Destination, probe_request: ProbeRequest, report: Report) -> socket.socket:
+    sock = await connect(where.host, where.port, probe_request.seconds)
     if not where.offer.secure:
         return sock
     try:
-        context = question.tls or client_context(question.profile, None, anybody=bool(question.pins))
-        secure = await trusted(sock, context, where.host, question.pins)
+        context = probe_request.tls or client_context(probe_request.profile, None, anybody=bool(probe_request.pins))
+        secure = await trusted(sock, context, where.host, probe_request.pins)
     except (ssl.SSLCertVerificationError, UntrustedError) as error:
-        report.encryption = await _look(where, question)
-        why = str(error) if isinstance(error, UntrustedError) else explained(error, question.profile, _PROFILE_KEY)
+        report.encryption = await _look(where, probe_request)
+        why = str(error) if isinstance(error, UntrustedError) else explained(error, probe_request.profile, _PROFILE_KEY)
         raise UpstreamError(f"TLS failed: the certificate is not trusted: {why}") from None
     except OSError as error:
-        raise UpstreamError(f"TLS failed: {explained(error, question.profile, _PROFILE_KEY)}") from None
+        raise UpstreamError(f"TLS failed: {explained(error, probe_request.profile, _PROFILE_KEY)}") from None
     report.encryption = encryption_of(secure)
     return secure
 
 
-async def _look(where: Destination, question: Question) -> Encryption | None:
+async def _look(where: Destination, probe_request: ProbeRequest) -> Encryption | None:
     """Connects once more, only to see the certificate of a server that is not trusted, and sends no request."""
     with trio.move_on_after(PATIENCE_SECONDS), suppress(UpstreamError, ExhaustedError, OSError):
-        sock = await connect(where.host, where.port, question.seconds)
-        with await encrypt(sock, client_context(question.profile, None, anybody=True), where.host) as secure:
+        sock = await connect(where.host, where.port, probe_request.seconds)
+        with await encrypt(sock, client_context(probe_request.profile, None, anybody=True), where.host) as secure:
             return encryption_of(secure)
     return None
 
@@ -172,8 +172,10 @@ class _Conversation:
     _explain_theirs: Dissector
     _explain_ours: Dissector
 
-    def __init__(self, question: Question, where: Destination, sock: socket.socket, report: Report, show: Show) -> None:
-        self._question = question
+    def __init__(
+        self, probe_request: ProbeRequest, where: Destination, sock: socket.socket, report: Report, show: Show
+    ) -> None:
+        self._probe_request = probe_request
         self._offer = where.offer
         self._channel = Channel(sock)
         self._report = report
@@ -183,20 +185,20 @@ class _Conversation:
 
     async def run(self) -> None:
         """Fills the report."""
-        asking = self._question.dialect.handshake.asking(self._offer, os.urandom)
-        early = await self._handshake(asking)
+        client_handshake = self._probe_request.dialect.handshake.client(self._offer, os.urandom)
+        early = await self._handshake(client_handshake)
         if early is None:
             return
-        framing = self._question.dialect.framing
-        side = Side(framing, Role.CLIENT, asking.secret)
+        framing = self._probe_request.dialect.framing
+        side = Side(framing, Role.CLIENT, client_handshake.secret)
         self._decoder = side.decoder(Limits())
         self._encoder = side.encoder(mask_keys(os.urandom))
-        self._explain_theirs = framing.dissector(Role.CLIENT, asking.secret)
-        self._explain_ours = framing.dissector(Role.SERVER, asking.secret)
+        self._explain_theirs = framing.dissector(Role.CLIENT, client_handshake.secret)
+        self._explain_ours = framing.dissector(Role.SERVER, client_handshake.secret)
         try:
             async with aclosing(self._events(early)) as events:
-                if self._question.text is not None:
-                    await self._exchange(Fragment(Kind.TEXT, self._question.text.encode(), final=True), events)
+                if self._probe_request.text is not None:
+                    await self._exchange(Fragment(Kind.TEXT, self._probe_request.text.encode(), final=True), events)
                 elif framing.carries_ping:
                     await self._exchange(Ping(_PING), events)
                 if self._report.error is None:
@@ -205,14 +207,14 @@ class _Conversation:
             for line in rest_lines("<", self._explain_theirs):
                 self._show(line)
 
-    async def _handshake(self, asking: Asking) -> bytes | None:
+    async def _handshake(self, client_handshake: ClientHandshake) -> bytes | None:
         """Returns what came behind the handshake; None if the server refused."""
         report = self._report
         tap = _Tap(self._channel.sock)
         begun = trio.current_time()
         early = b""
         try:
-            result = await shake_hands(tap, asking)
+            result = await shake_hands(tap, client_handshake)
             if isinstance(result, Refusal):
                 report.status = result.response.status
                 report.error = printable(f"the server answered {report.status} {result.response.reason}").rstrip()
@@ -223,9 +225,9 @@ class _Conversation:
             report.subprotocol = result.answer.subprotocol
             return early
         finally:
-            for line in exchange_lines(">", tap.sent, CHALLENGE, asking.notes):
+            for line in exchange_lines(">", tap.sent, CHALLENGE, client_handshake.notes):
                 self._show(line)
-            for line in exchange_lines("<", tap.received.removesuffix(early), PROOF, asking.notes):
+            for line in exchange_lines("<", tap.received.removesuffix(early), PROOF, client_handshake.notes):
                 self._show(line)
 
     async def _events(self, early: bytes) -> AsyncGenerator[Event]:
@@ -266,19 +268,21 @@ class _Conversation:
                 self._show(line)
             await self._channel.send(frame)
 
-    async def _exchange(self, question: Fragment | Ping, events: AsyncGenerator[Event]) -> None:
+    async def _exchange(self, probe_request: Fragment | Ping, events: AsyncGenerator[Event]) -> None:
         begun = trio.current_time()
-        await self._say(question)
+        await self._say(probe_request)
         async for event in events:
             if isinstance(event, Close):
                 self._report.error = f"the server closed instead of an answer: {event}"
                 return
-            if event == Pong(_PING) or (isinstance(event, Fragment) and event.final and isinstance(question, Fragment)):
+            if event == Pong(_PING) or (
+                isinstance(event, Fragment) and event.final and isinstance(probe_request, Fragment)
+            ):
                 self._report.round_trip_seconds = trio.current_time() - begun
                 return
 
     async def _part(self, events: AsyncGenerator[Event]) -> None:
-        framing = self._question.dialect.framing
+        framing = self._probe_request.dialect.framing
         self._parting = True
         await self._say(Close(NORMAL if NORMAL in framing.close_codes else None))
         if not framing.has_close:

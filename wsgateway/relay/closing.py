@@ -24,7 +24,7 @@ from wsgateway.wire.events import Close, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Dismissal:
+class ServerClose:
     """We end a session, of which neither side is the cause."""
 
     why: str
@@ -32,7 +32,7 @@ class Dismissal:
     code: int = GOING_AWAY
 
 
-Ending = Close | ProtocolError | OSError | Dismissal
+Ending = Close | ProtocolError | OSError | ServerClose
 """How a session ended: by the goodbye of a side, its fault, what its connection failed with, or by us."""
 
 # How long to wait for the answer to a closing frame in a dialect whose clients may not know it (Framing.answers_close).
@@ -49,14 +49,14 @@ REPLY_SECONDS = 0.25
 REPLIES_BYTES = 1024 * 1024
 
 
-def farewell(ending: Ending, to_source: bool, side: Side) -> Close | None:
+def closing(ending: Ending, to_source: bool, side: Side) -> Close | None:
     """The Close that a side gets from us at the end of a session; None: nothing.
 
     `to_source` says whether it is the side that ended it.
     """
     codes = side.framing.close_codes
     match ending:
-        case Dismissal(code=code):
+        case ServerClose(code=code):
             return Close(code if code in codes else GOING_AWAY)
         case Close(code):
             return Close(code) if to_source else None

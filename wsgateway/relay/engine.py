@@ -23,10 +23,10 @@ import trio
 from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError
 from wsgateway.net.failure import is_gone
-from wsgateway.relay.closing import Dismissal
+from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint, Run
-from wsgateway.relay.holding import Holding
-from wsgateway.relay.watch import FOR_EVER, Patience, Watch
+from wsgateway.relay.join_memory import JoinMemory
+from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
 from wsgateway.wire.closecodes import TRY_AGAIN_LATER
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
@@ -51,7 +51,7 @@ _WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
 _CUT = select.EPOLLERR
-_ONCE = select.EPOLLET
+_EDGE_TRIGGERED = select.EPOLLET
 
 
 class Engine:
@@ -60,12 +60,12 @@ class Engine:
     def __init__(self) -> None:
         self._mask_keys = mask_keys(os.urandom)
         self._epoll = select.epoll()
-        self._watches: deque[Watch] = deque()
+        self._watches: deque[SessionTimer] = deque()
         self._decrypted: list[Endpoint] = []  # whose TLS holds bytes that the kernel knows nothing of
         self._paused: list[tuple[float, Endpoint]] = []  # and until when
         self._endpoints: dict[int, Endpoint] = {}
         self._small: list[tuple[Endpoint, bytes]] = []  # to be sent at the end of this turn
-        self.holding = Holding()
+        self.join_memory = JoinMemory()
         """what is held back of messages, in all sessions together"""
         self.turned = 0.0
         """when the loop has answered last; it is asked with every look"""
@@ -78,7 +78,7 @@ class Engine:
         """Moves bytes for ever; cancel it to stop."""
         self.turned = trio.current_time()
         bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._epoll.register(bell, _IN | _ONCE)
+        self._epoll.register(bell, _IN | _EDGE_TRIGGERED)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._look, bell)
@@ -124,18 +124,18 @@ class Engine:
             now = trio.current_time()
             self._end_pauses(now)
             for _ in range(-(-len(self._watches) // LOOKS)):
-                watch = self._watches.popleft()
-                if watch.client.run is None:
+                timer = self._watches.popleft()
+                if timer.client.run is None:
                     continue
                 try:
-                    ended = watch.look(now, self._mask_keys, self._send)
+                    ended = timer.look(now, self._mask_keys, self._send)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
-                    self._leave(watch.client, outcome.Error(bug))
+                    self._leave(timer.client, outcome.Error(bug))
                     continue
                 if ended is None:
-                    self._watches.append(watch)
+                    self._watches.append(timer)
                 else:
-                    self._leave(watch.client, outcome.Value(ended))
+                    self._leave(timer.client, outcome.Value(ended))
 
     def _end_pauses(self, now: float) -> None:
         relayed = [each for each in self._paused if each[1].run is not None]
@@ -143,13 +143,13 @@ class Engine:
         for endpoint in (endpoint for when, endpoint in relayed if when <= now):
             endpoint.paused = False
             if not endpoint.peer.backlog:
-                self._watch(endpoint, (endpoint.interest or 0) | _IN)
+                self._timer(endpoint, (endpoint.interest or 0) | _IN)
                 try:
                     self._drain(endpoint)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
                     self._leave(endpoint, outcome.Error(bug))
 
-    async def relay(self, client: Endpoint, upstream: Endpoint, patience: Patience = FOR_EVER) -> Ended:
+    async def relay(self, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts = FOR_EVER) -> Ended:
         """Moves bytes between two sides until one of them ends it, the patience with them is over, or we `dismiss` it.
 
         What came behind the handshakes goes first. When this returns or raises, cancelled or not, the engine has let
@@ -161,15 +161,15 @@ class Engine:
             for endpoint in (client, upstream):
                 endpoint.run = run
                 self._endpoints[endpoint.sock.fileno()] = endpoint
-                self._watch(endpoint, _IN)
+                self._timer(endpoint, _IN)
             for endpoint in (upstream, client):
                 if endpoint.early and run.ended is None:
                     endpoint.received += len(endpoint.early)
                     self._apply(endpoint, endpoint.translator.feed(endpoint.early))
                     endpoint.early = b""
             self._send_small()
-            if patience != FOR_EVER:
-                self._watches.append(Watch(client, upstream, patience, trio.current_time()))
+            if relay_timeouts != FOR_EVER:
+                self._watches.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
             for endpoint in (client, upstream):
                 self._drain(endpoint)
             if run.ended is None:
@@ -184,22 +184,22 @@ class Engine:
         """Leaves a side unread for so long, roughly."""
         endpoint.paused = True
         if endpoint.run is not None:
-            self._watch(endpoint, (endpoint.interest or 0) & ~_IN)
+            self._timer(endpoint, (endpoint.interest or 0) & ~_IN)
         self._paused.append((trio.current_time() + seconds, endpoint))
 
     def clients(self) -> Iterator[Endpoint]:
         """The clients of all relays, the oldest first. No relay may begin or end until this is at its end."""
         return (endpoint for endpoint in self._endpoints.values() if endpoint.side.role is Role.SERVER)
 
-    def dismiss(self, client: Endpoint, dismissal: Dismissal) -> None:
+    def dismiss(self, client: Endpoint, server_close: ServerClose) -> None:
         """Ends a relay; nothing if it has ended."""
-        self._leave(client, outcome.Value(Ended(None, dismissal)))
+        self._leave(client, outcome.Value(Ended(None, server_close)))
 
     # -- what one socket's readiness leads to; none of this waits ----------------------------------------------
 
     def _read(self, endpoint: Endpoint, events: int) -> None:
         if endpoint.peer.backlog:  # read on when that is out
-            self._watch(endpoint, (endpoint.interest or 0) & _OUT)
+            self._timer(endpoint, (endpoint.interest or 0) & _OUT)
             if events & _CUT:
                 self._end_if_silent(endpoint)
             return
@@ -269,15 +269,15 @@ class Engine:
 
     def _hold(self, endpoint: Endpoint, size: int) -> None:
         """Counts what is held back of a side's message; what there is no room for leaves, the oldest first."""
-        holding = self.holding
-        holding.hold(endpoint, size)
-        if not holding.full:
+        join_memory = self.join_memory
+        join_memory.hold(endpoint, size)
+        if not join_memory.full:
             return
         self._send_small()  # what has left before, in this turn
-        for oldest, data in holding.make_room():
+        for oldest, data in join_memory.make_room():
             self._send(oldest.peer, data)
-        if holding.full and endpoint.held:
-            bound = f"{holding.held_bytes} bytes of messages are held back, the bound is {holding.most_bytes}"
+        if join_memory.full and endpoint.held:
+            bound = f"{join_memory.held_bytes} bytes of messages are held back, the bound is {join_memory.most_bytes}"
             self._end(endpoint, ProtocolError(f"no room for a message to be joined: {bound}", TRY_AGAIN_LATER))
 
     def _send_reply(self, endpoint: Endpoint) -> None:
@@ -302,7 +302,7 @@ class Engine:
         if sent < len(data):
             endpoint.backlog += data[sent:]
             if endpoint.run is not None:
-                self._watch(endpoint, (endpoint.interest or 0) | _OUT)
+                self._timer(endpoint, (endpoint.interest or 0) | _OUT)
 
     def _write(self, endpoint: Endpoint) -> None:
         """Sends more of the backlog; when it is out, the reply; when that is out, the other side is read again."""
@@ -311,9 +311,9 @@ class Engine:
         if endpoint.reply:
             self._send_reply(endpoint)
         if not endpoint.backlog:
-            self._watch(endpoint, (endpoint.interest or 0) & ~_OUT)
+            self._timer(endpoint, (endpoint.interest or 0) & ~_OUT)
             if not endpoint.peer.paused:
-                self._watch(endpoint.peer, (endpoint.peer.interest or 0) | _IN)
+                self._timer(endpoint.peer, (endpoint.peer.interest or 0) | _IN)
                 self._resume(endpoint.peer)
 
     def _resume(self, endpoint: Endpoint) -> None:
@@ -328,13 +328,13 @@ class Engine:
             self._read(endpoint, _IN)
             self._send_small()
 
-    def _watch(self, endpoint: Endpoint, interest: int) -> None:
+    def _timer(self, endpoint: Endpoint, interest: int) -> None:
         """Sets what an endpoint is watched for. One that waits for nothing learns once that it is cut, not for ever."""
         fd, before = endpoint.sock.fileno(), endpoint.interest
         if before is None:
             self._epoll.register(fd, interest)
         elif before != interest:
-            self._epoll.modify(fd, interest or _ONCE)
+            self._epoll.modify(fd, interest or _EDGE_TRIGGERED)
         endpoint.interest = interest
 
     def _end(self, endpoint: Endpoint, ending: Close | ProtocolError | OSError) -> None:
@@ -352,7 +352,7 @@ class Engine:
         """Lets go of both sides; harmless if that has happened."""
         for each in (endpoint, endpoint.peer):
             if each.held:
-                self.holding.hold(each, 0)
+                self.join_memory.hold(each, 0)
             if each.run is not None:
                 fd = each.sock.fileno()
                 if each.interest is not None:

@@ -27,7 +27,7 @@ _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TranslationOptions:
     """What a route says about the messages of a session."""
 
     limits: Limits = field(default_factory=Limits)
@@ -46,18 +46,18 @@ class EventTranslator:
         "_text_becomes", "_whole", "_write_whole", "_writer", "messages", "signs",
     )  # fmt: skip
 
-    def __init__(self, source: Side, target: Side, terms: Terms, mask_keys: Iterator[bytes]) -> None:
+    def __init__(self, source: Side, target: Side, options: TranslationOptions, mask_keys: Iterator[bytes]) -> None:
         self._target = target.framing
-        self._decoder = source.decoder(terms.limits)
+        self._decoder = source.decoder(options.limits)
         self._encoder = target.encoder(mask_keys)
         self._source_encoder = source.encoder(mask_keys)
-        self._writer = MessageWriter(target, self._encoder, terms.limits.join_bytes)
-        self._binary = to_text(terms.binary.encode) if target.text_only else None
+        self._writer = MessageWriter(target, self._encoder, options.limits.join_bytes)
+        self._binary = to_text(options.binary.encode) if target.text_only else None
         self._binary_becomes = _BINARY if self._binary is None else _TEXT
         both_ways = source.text_only and not target.text_only
-        reading = from_text(terms.binary.decode) if both_ways else None
+        reading = from_text(options.binary.decode) if both_ways else None
         # What reads text as binary refuses broken text itself.
-        self._text = _text_filter(source, target, terms) if reading is None else reading
+        self._text = _text_filter(source, target, options) if reading is None else reading
         self._text_becomes = _TEXT if reading is None else _BINARY
         self._whole, self._write_whole = self._decoder.whole, self._encoder.whole
         if reading is not None or target.joins:
@@ -140,9 +140,9 @@ class EventTranslator:
         return self._writer.release()
 
 
-def _text_filter(source: Side, target: Side, terms: Terms) -> Converter | None:
+def _text_filter(source: Side, target: Side, options: TranslationOptions) -> Converter | None:
     """What text must go through."""
-    if source.framing.repairs_text and terms.invalid_utf8 == "replace":
+    if source.framing.repairs_text and options.invalid_utf8 == "replace":
         return Utf8Repair()
     return Utf8Check() if source.framing.repairs_text or target.framing.delimits_text else None
 
@@ -151,10 +151,10 @@ def _never_whole(data: bytes) -> None:
     """In the place of `Decoder.whole`, where no text goes on as it is."""
 
 
-def translator(source: Side, target: Side, terms: Terms, mask_keys: Iterator[bytes]) -> Translator:
+def translator(source: Side, target: Side, options: TranslationOptions, mask_keys: Iterator[bytes]) -> Translator:
     """The direction from `source` to `target`, towards whom we play the other role."""
     walker = source.framing.walker
     same = source.framing is target.framing and source.text_only == target.text_only
     if same and walker is not None and not target.joins:
-        return walker(source.role, terms.limits, terms.compressed)
-    return EventTranslator(source, target, terms, mask_keys)
+        return walker(source.role, options.limits, options.compressed)
+    return EventTranslator(source, target, options, mask_keys)

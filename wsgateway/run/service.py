@@ -13,7 +13,7 @@ import trio
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.observe.log import Log
-from wsgateway.relay.closing import Dismissal
+from wsgateway.relay.closing import ServerClose
 from wsgateway.run.sockets import Sockets, close, shares
 from wsgateway.serve.gateway import Gateway, TlsContexts
 from wsgateway.serve.listeners import Acceptor
@@ -44,7 +44,7 @@ class Service:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._gateway.engine.run)
-                nursery.start_soon(self._gateway.departures.run)
+                nursery.start_soon(self._gateway.hangups.run)
                 nursery.start_soon(self._gateway.pools.run)
                 async with trio.open_nursery() as sessions:
                     self._sessions = sessions
@@ -52,7 +52,7 @@ class Service:
                         sessions.start_soon(acceptor.run, sessions)
                     await self._drain.wait()
                     nursery.start_soon(self._send_home, sessions.cancel_scope)
-                closed = self._gateway.tally.sessions_ended - self._ended - self._cut
+                closed = self._gateway.counters.sessions_ended - self._ended - self._cut
                 self._gateway.log.info("drained", closed=closed, cut=self._cut)
                 nursery.cancel_scope.cancel()
         finally:
@@ -87,8 +87,8 @@ class Service:
         if self._drain.is_set():
             return
         gateway = self._gateway
-        gateway.log.info("draining", sessions=len(gateway.tally.live))
-        self._ended = gateway.tally.sessions_ended
+        gateway.log.info("draining", sessions=len(gateway.counters.live))
+        self._ended = gateway.counters.sessions_ended
         gateway.drain(gateway.settings.shutdown.spread_seconds or 0.0)
         kept = {sock for place, socks in self._sockets.items() if isinstance(place, SystemdSocket) for sock in socks}
         for sock, acceptor in self._acceptors.items():
@@ -107,15 +107,15 @@ class Service:
         """Listens on these and nothing else; one that is there already goes on."""
         acceptors: dict[socket.socket, Acceptor] = {}
         for listener, sock in shares(settings, sockets):
-            entrance = self._gateway.entrances[listener.name]
+            listener_state = self._gateway.entrances[listener.name]
             acceptor = self._acceptors.pop(sock, None)
             if acceptor is None:
-                acceptor = Acceptor(self._gateway, entrance, sock)
+                acceptor = Acceptor(self._gateway, listener_state, sock)
                 if self._sessions is None:
                     self._beginning.append(acceptor)
                 else:
                     self._sessions.start_soon(acceptor.run, self._sessions)
-            acceptor.entrance = entrance
+            acceptor.listener_state = listener_state
             acceptors[sock] = acceptor
         for acceptor in self._acceptors.values():
             acceptor.retire()
@@ -126,18 +126,18 @@ class Service:
         gateway, begun = self._gateway, trio.current_time()
         shutdown = gateway.settings.shutdown
         spread_until, drained_at = begun + (shutdown.spread_seconds or 0.0), begun + shutdown.drain_seconds
-        dismissal = Dismissal("stopped", shutdown.close_code)
+        server_close = ServerClose("stopped", shutdown.close_code)
         while True:
             now, count = trio.current_time(), len(gateway.engine)
             left = spread_until - now
             due = math.ceil(count * TURN_SECONDS / left) if left > TURN_SECONDS else count
             for client in list(islice(gateway.engine.clients(), due)):
-                gateway.engine.dismiss(client, dismissal)
+                gateway.engine.dismiss(client, server_close)
             if now >= drained_at:
                 break
             await trio.sleep(min(max(TURN_SECONDS, left / max(1, count)), drained_at - now))
         await trio.sleep(max(route.timeouts.close_seconds for route in gateway.settings.routes))
-        self._cut = len(gateway.tally.live)
+        self._cut = len(gateway.counters.live)
         sessions.cancel()
 
 

@@ -18,17 +18,17 @@ from wsgateway.observe.log import Log, Whole
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence
 from wsgateway.run.certificates import told, warn_daily, warn_of_certificates
+from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
-from wsgateway.run.crew import HUNG_SECONDS, Crew, Job, Made, StartError
-from wsgateway.run.finished import packed
+from wsgateway.run.hot_restart import HotRestartError, OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
-from wsgateway.run.loaded import Loaded
 from wsgateway.run.requests import Answer, Fact, Request
 from wsgateway.run.service import differences
+from wsgateway.run.settings_transfer import packed
 from wsgateway.run.sockets import shares
-from wsgateway.run.succession import Predecessor, SuccessionError, start_successor
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
+from wsgateway.run.worker_pool import HUNG_SECONDS, Generation, LoadedConfiguration, StartError, WorkerPool
 from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
@@ -73,84 +73,84 @@ class Supervisor:
         self._waiting: set[trio.Event] = set()  # of those who have asked for a change
         self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[object]]](_CHANGES)
 
-    def _made(self) -> Made:
+    def _made(self) -> LoadedConfiguration:
         """Read the configuration as it is now. With thousands of routes this takes seconds, so that a thread may do it.
         Raise SettingsError for what cannot be used."""
         source = self._read()
         settings = source.settings(read_files=True)
-        return Made(source, settings, known(settings), packed(settings))
+        return LoadedConfiguration(source, settings, known(settings), packed(settings))
 
     async def run(self) -> None:
         """Serve until a signal ends it. Raise BrokenFileError for a configuration that cannot be used, and
-        SettingsError, StartError or SuccessionError if it cannot begin in another way, or cannot go on."""
+        SettingsError, StartError or HotRestartError if it cannot begin in another way, or cannot go on."""
         try:
             made = self._made()
         except SettingsError as error:
             raise BrokenFileError(error.problems) from None
-        self._loaded = Loaded(made.source, self._now)
-        predecessor = await Predecessor.find()
+        self._loaded = ConfigurationState(made.source, self._now)
+        old_supervisor = await OldSupervisor.find()
         self._log = self._make_log(made.settings.logging)
         self._manager = Manager(self._log)
         self._limit = raise_limit()
-        there = _passed_by_systemd() if predecessor is None else predecessor.listening
-        there.owns_files = predecessor is None
+        there = _passed_by_systemd() if old_supervisor is None else old_supervisor.listening
+        there.owns_files = old_supervisor is None
         try:
-            self._job = Job(made, there.fitted(made.settings))
+            self._generation = Generation(made, there.fitted(made.settings))
         except SettingsError:
             there.close()
             raise
-        if predecessor is None:
-            there.close_what_is_not_in(self._job.listening)
+        if old_supervisor is None:
+            there.close_what_is_not_in(self._generation.listening)
         try:
-            failure = await self._supervise(predecessor)
+            failure = await self._supervise(old_supervisor)
         finally:
-            self._job.listening.close()
+            self._generation.listening.close()
         if failure is not None:
             raise failure
 
-    async def _supervise(self, predecessor: Predecessor | None) -> StartError | None:
+    async def _supervise(self, old_supervisor: OldSupervisor | None) -> StartError | None:
         failure = None
         async with trio.open_nursery() as self._nursery:
-            self._crew = Crew(self._log, self._nursery, self._hung_seconds)
+            self._worker_pool = WorkerPool(self._log, self._nursery, self._hung_seconds)
             with trio.open_signal_receiver(*SIGNALS) as signals:
                 self._nursery.start_soon(self._watch_signals, signals)
                 try:
-                    await self._crew.start(self._job)
-                    await self._serve(predecessor)
+                    await self._worker_pool.start(self._generation)
+                    await self._serve(old_supervisor)
                 except StartError as error:
                     failure = error
-                await self._crew.gone()
+                await self._worker_pool.gone()
                 self._nursery.cancel_scope.cancel()
-        return failure or self._crew.failure
+        return failure or self._worker_pool.failure
 
-    async def _serve(self, predecessor: Predecessor | None) -> None:
-        if self._crew.draining:
+    async def _serve(self, old_supervisor: OldSupervisor | None) -> None:
+        if self._worker_pool.draining:
             return
-        if predecessor is not None:
-            await predecessor.relieve()
-            self._job.listening.owns_files = predecessor.listening.owns_files = True
-            predecessor.listening.close_what_is_not_in(self._job.listening)
-        self._tell_of(self._job)
-        self._tell_listening(self._job, Listening({}))
+        if old_supervisor is not None:
+            await old_supervisor.relieve()
+            self._generation.listening.owns_files = old_supervisor.listening.owns_files = True
+            old_supervisor.listening.close_what_is_not_in(self._generation.listening)
+        self._tell_of(self._generation)
+        self._tell_listening(self._generation, Listening({}))
         self._start_admin()
         self._start_control()
         self._manager.tell("READY=1")
         self._nursery.start_soon(self._watch_workers)
         self._nursery.start_soon(self._change)
-        self._nursery.start_soon(warn_daily, lambda: self._job.made.certificates, self._log, self._now)
+        self._nursery.start_soon(warn_daily, lambda: self._generation.made.certificates, self._log, self._now)
 
-    def _tell_listening(self, job: Job, before: Listening) -> None:
+    def _tell_listening(self, generation: Generation, before: Listening) -> None:
         """Logs where it listens that it did not before."""
         known = {sock for _, sock in before.every()}
-        for listener, sock in shares(job.settings, job.listening.shared()):
+        for listener, sock in shares(generation.settings, generation.listening.shared()):
             if sock not in known:
                 self._log.info("listening", listener=listener.name, address=str(address_of(sock)))
 
-    def _tell_of(self, job: Job) -> None:
-        for sentence_ in advice(job.settings):
+    def _tell_of(self, generation: Generation) -> None:
+        for sentence_ in advice(generation.settings):
             self._log.warning("advice", why=Whole(sentence_))
-        warn_of_certificates(job.made.certificates, self._log, self._now())
-        warn_of_few(share(job.settings, job.workers), self._limit, self._log)
+        warn_of_certificates(generation.made.certificates, self._log, self._now())
+        warn_of_few(share(generation.settings, generation.workers), self._limit, self._log)
 
     # -- signals ---------------------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Supervisor:
             name = signal.Signals(number).name
             if number in STOP_SIGNALS:
                 await self._stop(name)
-            elif not self._crew.draining:
+            elif not self._worker_pool.draining:
                 try:
                     self._wanted.send_nowait(self._reload if number == signal.SIGHUP else self._hand_over)
                 except trio.WouldBlock:
@@ -169,27 +169,29 @@ class Supervisor:
         first, self._stopping = not self._stopping, True
         if not first:
             self._log.warning("ended at once", why=name)
-            self._crew.end()
+            self._worker_pool.end()
         elif (
-            self._crew.draining
+            self._worker_pool.draining
         ):  # it has handed over, or given up: the same service is stopped now, and it ends anyway
             self._log.info("stopping", why=name)
         else:
             # Who does not serve yet is not sent any clients either.
-            delay = self._job.settings.shutdown.delay_seconds or 0.0 if self._crew.ready else 0.0
+            delay = self._generation.settings.shutdown.delay_seconds or 0.0 if self._worker_pool.ready else 0.0
             self._log.info("stopping", why=name, **{"delay_seconds": delay} if delay else {})
             self._manager.tell("STOPPING=1")
-            self._crew.draining = True
+            self._worker_pool.draining = True
             self._nursery.start_soon(self._drain, delay)
 
     async def _drain(self, delay: float = 0.0, relieved: bool = False) -> None:
-        """Drains the crew, after a delay in which it is not ready and serves all the same. If it is relieved, another
-        accepts those who wait."""
+        """Drain the worker pool, after a delay in which it is not ready and serves all the same.
+
+        `relieved`: another supervisor accepts the connections that wait.
+        """
         self._changes.cancel()
         await trio.sleep(delay)
-        await self._crew.drain(others_accept=relieved)
+        await self._worker_pool.drain(others_accept=relieved)
         # The admin pages are there to the end: they tell health checks.
-        self._job.listening.close_listeners()
+        self._generation.listening.close_listeners()
 
     async def _change(self) -> None:
         """Makes one change after the other. A bug of ours in one costs nobody a session."""
@@ -221,7 +223,7 @@ class Supervisor:
             finally:
                 done.set()
 
-        if not self._crew.draining:
+        if not self._worker_pool.draining:
             try:
                 self._wanted.send_nowait(change)
             except trio.WouldBlock:
@@ -234,12 +236,12 @@ class Supervisor:
     async def _reload(self) -> Answer:
         """Read the file again, and have all serve as it says; or leave all as it is, and say why."""
         self._manager.tell(reloading())
-        old = self._job
+        old = self._generation
         try:
             made = await trio.to_thread.run_sync(self._made, abandon_on_cancel=True)
             # A name of a host to listen on may hang in the resolver.
             fitted = await trio.to_thread.run_sync(old.listening.fitted, made.settings, abandon_on_cancel=True)
-            new = Job(made, fitted)
+            new = Generation(made, fitted)
             await self._take(new)
         except (SettingsError, StartError) as error:
             why = str(error).splitlines()
@@ -256,15 +258,15 @@ class Supervisor:
         self._manager.tell("READY=1")
         return answer
 
-    async def _take(self, new: Job) -> None:
+    async def _take(self, new: Generation) -> None:
         """Have all workers serve as it says. Raise StartError if one does not; then all is as before."""
-        old = self._job
+        old = self._generation
         try:
-            await self._crew.change(new)
+            await self._worker_pool.change(new)
         except StartError:
             new.listening.close_what_is_not_in(old.listening)
             raise
-        self._job = new
+        self._generation = new
         if new.settings.admin != old.settings.admin:
             self._start_admin()
         if new.settings.control != old.settings.control:
@@ -284,11 +286,11 @@ class Supervisor:
             return
         self._log.info("handing over")
         try:
-            pid, line = await start_successor(self._command, self._job.listening)
-        except SuccessionError as error:
+            pid, line = await start_new_supervisor(self._command, self._generation.listening)
+        except HotRestartError as error:
             self._log.error("not handed over", why=str(error))
             return
-        self._job.listening.owns_files = False
+        self._generation.listening.owns_files = False
         self._admin.cancel()
         self._control.cancel()
         self._manager.tell(f"MAINPID={pid}")
@@ -305,11 +307,11 @@ class Supervisor:
         pause = LOOK_SECONDS if limit is None else min(LOOK_SECONDS, limit / 4)
         said, due = "", trio.current_time()
         while True:
-            silent = self._crew.look(due)
+            silent = self._worker_pool.look(due)
             news = []
             if limit is not None and silent < limit / 2:
                 news.append("WATCHDOG=1")
-            if said != (said := f"STATUS={sentence({**self._crew.status(), **self._loaded.status()})}"):
+            if said != (said := f"STATUS={sentence({**self._worker_pool.status(), **self._loaded.status()})}"):
                 news.append(said)
             if news:
                 self._manager.tell(*news)
@@ -318,10 +320,10 @@ class Supervisor:
 
     def _start_admin(self) -> None:
         self._admin.cancel()
-        settings = self._job.settings.admin
+        settings = self._generation.settings.admin
         if settings is None:
             return
-        socks = self._job.listening.own("admin")
+        socks = self._generation.listening.own("admin")
         for sock in socks:
             self._log.info("admin pages", address=str(address_of(sock)))
         self._admin = trio.CancelScope()
@@ -329,7 +331,7 @@ class Supervisor:
 
     def _start_control(self) -> None:
         self._control.cancel()
-        socks = self._job.listening.own("control")
+        socks = self._generation.listening.own("control")
         for sock in socks:
             self._log.info("control socket", address=str(address_of(sock)))
         self._control = trio.CancelScope()
@@ -337,12 +339,12 @@ class Supervisor:
         self._nursery.start_soon(server.run, socks, self._control)
 
     async def _status(self) -> Status:
-        await self._crew.report()
-        status = {**self._crew.status(), **self._loaded.status()}
+        await self._worker_pool.report()
+        status = {**self._worker_pool.status(), **self._loaded.status()}
         return {
             **status,
             "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}]),
-            "certificates": list(told(self._job.made.certificates)),
+            "certificates": list(told(self._generation.made.certificates)),
         }
 
 

@@ -14,10 +14,10 @@ from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import Writer
 from wsgateway.run.control import Control, Message
-from wsgateway.run.finished import VERSION, unpacked
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
+from wsgateway.run.settings_transfer import VERSION, unpacked
 from wsgateway.serve.gateway import tls_contexts
 from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from wsgateway.errors import UpstreamError
-from wsgateway.serve.counts import Cleanup
+from wsgateway.serve.limits import Cleanup
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
 
@@ -36,7 +36,7 @@ async def served(
                 continue
             finally:  # the lease may have moved meanwhile
                 facts.pop("address", None)
-                facts.update(lease.place.facts)
+                facts.update(lease.target_address.facts)
             cleanup += mine
             mine.clear()
         return result

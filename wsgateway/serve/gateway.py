@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import trio
 
-from wsgateway.errors import HandshakeError, Problem, SettingsError, WsgatewayError
-from wsgateway.net.departures import Departures
+from wsgateway.errors import HttpRefusal, Problem, SettingsError, WsgatewayError
 from wsgateway.net.failure import in_words
-from wsgateway.net.newest import Newest
+from wsgateway.net.hangups import HangupWatcher
+from wsgateway.net.newest_first import NewestFirst
+from wsgateway.observe.counters import Counters
 from wsgateway.observe.log import Log
-from wsgateway.observe.tally import Tally
 from wsgateway.relay.engine import Engine
-from wsgateway.serve.counts import Counts, Meters
+from wsgateway.serve.limits import ConnectionCounts, RateLimiter
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Listener, Settings
 from wsgateway.upstream.pool import Pools
@@ -26,7 +26,7 @@ TlsContexts = tuple[dict[str, ssl.SSLContext | None], Contexts]
 """what TLS connections are made of: by listener, and for targets"""
 
 # Who has just connected is about to ask: a drain waits so long for the request of a client, from when it came.
-ASKING_SECONDS = 0.5
+REQUEST_GRACE_SECONDS = 0.5
 # Clients beyond a limit that have their answer, and are given time to read it and to leave. Who came first of them has
 # had the most of it when there are more.
 LEAVING_AT_ONCE = 256
@@ -35,7 +35,7 @@ _RETRY = (("Retry-After", "1"),)
 
 
 @dataclass(slots=True)
-class Entrance:
+class ListenerState:
     """A listener as it is now. A reload changes what it is for new connections, and requests; those that it has count
     on, also when it is removed."""
 
@@ -44,7 +44,7 @@ class Entrance:
     """what its TLS connections are made of; None: it has none"""
     connections: int = 0
     """how many are open; each stream of HTTP/2 counts as one, too"""
-    leaving: Newest = field(default_factory=lambda: Newest(LEAVING_AT_ONCE))
+    leaving: NewestFirst = field(default_factory=lambda: NewestFirst(LEAVING_AT_ONCE))
     """those beyond the limit"""
     exhausted: bool = False
     """whether the log knows that nothing can be accepted now"""
@@ -55,9 +55,9 @@ class Entrance:
         return self.connections >= self.listener.max_connections
 
     def enter(self) -> None:
-        """Counts one connection more. Raises HandshakeError (503) if there are as many as there may be."""
+        """Counts one connection more. Raises HttpRefusal (503) if there are as many as there may be."""
         if self.full:
-            raise HandshakeError("too many connections", 503, kind="limit")
+            raise HttpRefusal("too many connections", 503, kind="limit")
         self.connections += 1
 
     def leave(self) -> None:
@@ -74,14 +74,14 @@ class Gateway:
     log: Log
     mask_keys: Iterator[bytes] = field(default_factory=lambda: mask_keys(os.urandom))
     engine: Engine = field(default_factory=Engine)
-    departures: Departures = field(default_factory=Departures)
+    hangups: HangupWatcher = field(default_factory=HangupWatcher)
     """tells when clients leave who have no session"""
-    tally: Tally = field(default_factory=Tally)
-    connections: Counts = field(default_factory=Counts)
+    counters: Counters = field(default_factory=Counters)
+    connections: ConnectionCounts = field(default_factory=ConnectionCounts)
     """by what they are counted by: a listener and an address"""
-    handshakes: Meters = field(default_factory=Meters)
+    handshakes: RateLimiter = field(default_factory=RateLimiter)
     """by route and address"""
-    entrances: dict[str, Entrance] = field(default_factory=dict)
+    entrances: dict[str, ListenerState] = field(default_factory=dict)
     """by the name of the listener; those that are removed, too, while they have connections"""
     waiting: dict[trio.CancelScope, float] = field(default_factory=dict)
     """for clients that have no session yet, and until when a drain waits with each of them"""
@@ -98,12 +98,12 @@ class Gateway:
         that already. Raises SettingsError; nothing has changed then."""
         contexts, for_targets = tls_contexts(settings) if made is None else made
         self.settings = settings
-        self.engine.holding.most_bytes = settings.join_memory_bytes
+        self.engine.join_memory.most_bytes = settings.join_memory_bytes
         self.pools.update(settings.upstreams.values(), for_targets)
         self.entrances = {name: each for name, each in self.entrances.items() if each.connections or name in contexts}
         for listener in settings.listeners:
-            entrance = self.entrances.setdefault(listener.name, Entrance(listener, None))
-            entrance.listener, entrance.context = listener, contexts[listener.name]
+            listener_state = self.entrances.setdefault(listener.name, ListenerState(listener, None))
+            listener_state.listener, listener_state.context = listener, contexts[listener.name]
 
     @property
     def draining(self) -> bool:
@@ -112,7 +112,7 @@ class Gateway:
 
     def drain(self, seconds: float) -> None:
         """Sends away who has asked for nothing. Who has begins a session in so many seconds, or is refused."""
-        self.closing_at = trio.current_time() + max(seconds, ASKING_SECONDS)
+        self.closing_at = trio.current_time() + max(seconds, REQUEST_GRACE_SECONDS)
         for scope, until in self.waiting.items():
             scope.deadline = min(scope.deadline, until, self.closing_at)
 
@@ -144,13 +144,13 @@ class Gateway:
                 if each.connections or name in names
             },
             "pools": self.pools.status(),
-            **self.tally.status(),
+            **self.counters.status(),
         }
 
 
-def stops() -> HandshakeError:
+def stops() -> HttpRefusal:
     """What a client is told that is too late."""
-    return HandshakeError("the gateway stops", 503, _RETRY, kind="draining")
+    return HttpRefusal("the gateway stops", 503, _RETRY, kind="draining")
 
 
 def tls_contexts(settings: Settings) -> TlsContexts:
@@ -162,18 +162,18 @@ def tls_contexts(settings: Settings) -> TlsContexts:
     files: list[str | None] = []
     try:
         for listener in settings.listeners:
-            place, tls = f"the TLS of listener {listener.name}", listener.tls
+            target_address, tls = f"the TLS of listener {listener.name}", listener.tls
             if tls is not None:
                 files = [file for each in tls.certificates for file in (each.certificate, each.private_key)]
                 files.append(tls.client_ca)
             contexts[listener.name] = None if tls is None else server_context(tls)
-        place = "the TLS of a target"
+        target_address = "the TLS of a target"
         targets = [target for upstream in settings.upstreams.values() for target in upstream.targets]
         of_targets = {target.tls for target in targets if target.secure}
         files = [file for each in of_targets for file in (each.ca, each.certificate, each.private_key)]
         for_targets = client_contexts(of_targets)
     except OSError as error:
-        raise SettingsError([Problem(place, 0, 0, _unreadable(files) or in_words(error))]) from None
+        raise SettingsError([Problem(target_address, 0, 0, _unreadable(files) or in_words(error))]) from None
     return contexts, for_targets
 
 

@@ -25,19 +25,19 @@ from dataclasses import replace
 
 import trio
 
-from wsgateway.errors import HandshakeError, UpstreamError, WsgatewayError
+from wsgateway.errors import HttpRefusal, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.policy.affinity import affinity
-from wsgateway.policy.passing import Visit, rewritten, upstream_headers, upstream_host
+from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import asked, decide
 from wsgateway.serve.attempts import served
-from wsgateway.serve.counts import Cleanup
-from wsgateway.serve.gateway import ASKING_SECONDS
+from wsgateway.serve.disconnect import DisconnectWatch, present
+from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
+from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import proxy_header
-from wsgateway.serve.presence import Presence, present
-from wsgateway.serve.prologue import READ_BYTES, ClientLeftError, read_request, stopped
-from wsgateway.serve.turn import LOGGED_CHARACTERS, Turn, odd_facts
+from wsgateway.serve.preamble import READ_BYTES, ClientDisconnectedError, read_request, stopped
+from wsgateway.serve.request import LOGGED_CHARACTERS, RequestContext, odd_facts
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
@@ -63,60 +63,60 @@ Fault = WsgatewayError | OSError
 Step = Callable[[], Awaitable[None]]
 
 
-def exchange_of(turn: Turn, request: Request) -> "Exchange | None":
+def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
     """The exchange that a request begins. None if it is no plain one, or its route has nothing for those: an `Opening`
     then finds what to say.
 
-    Raises HandshakeError (400, 404, 417, 501) for one that cannot be passed on.
+    Raises HttpRefusal (400, 404, 417, 501) for one that cannot be passed on.
     """
     if asks_for_websocket(request):
         return None
     request = checked(request)
-    listener, identity = turn.listener, turn.identity
-    route = decide(turn.settings.routes, asked(request, listener.name, identity.host))
+    listener, identity = context.listener, context.identity
+    route = decide(context.settings.routes, asked(request, listener.name, identity.host))
     if route.http_upstream is None:
         return None
-    return Exchange(turn, request, Visit(identity, "http", listener.name), route)
+    return Exchange(context, request, HeaderContext(identity, "http", listener.name), route)
 
 
-async def next_request(turn: Turn, rest: bytes) -> Request:
+async def next_request(context: RequestContext, rest: bytes) -> Request:
     """The request behind the last one, of which this much is here already. The turn becomes that of the request.
 
-    Raises what `read_request` does; ClientLeftError also if the client asks for nothing more.
+    Raises what `read_request` does; ClientDisconnectedError also if the client asks for nothing more.
     """
-    gateway, client = turn.gateway, turn.client
-    seconds, now = turn.settings.default_timeouts.handshake_seconds, trio.current_time()
-    idle = ClientLeftError(f"without another request within {seconds:g} s", "idle")
-    with gateway.patient(now + seconds, idle, stopped(), now + ASKING_SECONDS):
+    gateway, client = context.gateway, context.client
+    seconds, now = context.settings.default_timeouts.handshake_seconds, trio.current_time()
+    idle = ClientDisconnectedError(f"without another request within {seconds:g} s", "idle")
+    with gateway.patient(now + seconds, idle, stopped(), now + REQUEST_GRACE_SECONDS):
         while _EMPTY_LINES.startswith(rest):
             try:
                 data = await client.channel.receive(READ_BYTES)
             except OSError:
                 data = b""
             if not data:
-                raise ClientLeftError("without another request", "idle")
+                raise ClientDisconnectedError("without another request", "idle")
             rest += data
-    turn.begin(trio.current_time())
-    timeouts = turn.settings.default_timeouts
-    return turn.head.receive(rest) or await read_request(gateway, client, turn.head, timeouts, turn.begun)
+    context.begin(trio.current_time())
+    timeouts = context.settings.default_timeouts
+    return context.head.receive(rest) or await read_request(gateway, client, context.head, timeouts, context.begun)
 
 
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, turn: Turn, request: Request, visit: Visit, route: Route) -> None:
+    def __init__(self, context: RequestContext, request: Request, header_context: HeaderContext, route: Route) -> None:
         """Takes a request that may be passed on, and a route that has an `http_upstream`."""
-        self._turn = turn
-        self._client = turn.client.channel
+        self._context = context
+        self._client = context.client.channel
         self._request = request
-        self._visit = visit
+        self._header_context = header_context
         self._route = route
-        self._body = RequestBody(turn.head, request)
+        self._body = RequestBody(context.head, request)
         assert route.http_upstream is not None, "the caller has seen to it"
         self._upstream_rule = route.http_upstream
-        self._head = ResponseHead(self._upstream_rule.answer_limits.beside(turn.listener.head_limits))
-        self._patience = trio.CancelScope()
-        self._presence = Presence()
+        self._head = ResponseHead(self._upstream_rule.answer_limits.beside(context.listener.head_limits))
+        self._relay_timeouts = trio.CancelScope()
+        self._disconnect_watch = DisconnectWatch()
         self._sending_up = False
         self._sending_down = False
         self._open_ended = False
@@ -136,34 +136,34 @@ class Exchange:
         try:
             fault = await _fault(self._attend)
         finally:
-            if self._turn.client.left:
-                fault = ClientLeftError("the client left before its answer was whole")
+            if self._context.client.left:
+                fault = ClientDisconnectedError("the client left before its answer was whole")
             self._log(fault, trio.current_time() - begun)
         if fault is not None:
             await self._fail(fault)
-        elif self._turn.head.reusable and not self._turn.gateway.draining:
+        elif self._context.head.reusable and not self._context.gateway.draining:
             return self._body.rest
         else:
-            await self._turn.hang_up(self._route.timeouts.close_seconds)
+            await self._context.hang_up(self._route.timeouts.close_seconds)
         return None
 
     # -- to the upstream and back --------------------------------------------------------------------------------
 
     async def _attend(self) -> None:
         """Does it for as long as the client is there."""
-        if self._turn.client.alpn == "h2":
+        if self._context.client.alpn == "h2":
             await self._pass()
             return
-        with present(self._turn.gateway, self._turn.client) as self._presence:
+        with present(self._context.gateway, self._context.client) as self._disconnect_watch:
             await self._pass()
 
     async def _pass(self) -> None:
         upstream = self._upstream_rule
-        turn, timeouts = self._turn, self._route.timeouts
-        pool = turn.gateway.pools[upstream.name]
-        key = affinity(upstream.balance, self._request, self._visit.identity.ip)
-        search = Search(pool, key, turn.until(timeouts.handshake_seconds), turn.counted_as)
-        preface = proxy_header(upstream, turn.client)
+        context, timeouts = self._context, self._route.timeouts
+        pool = context.gateway.pools[upstream.name]
+        key = affinity(upstream.balance, self._request, self._header_context.identity.ip)
+        search = Search(pool, key, context.until(timeouts.handshake_seconds), context.counted_as)
+        preface = proxy_header(upstream, context.client)
 
         async def attempt(lease: Lease, mine: Cleanup) -> tuple[Lease, socket.socket]:
             sock = await search.reach(lease, timeouts.connect_seconds, preface)
@@ -171,13 +171,13 @@ class Exchange:
             return lease, sock
 
         with Cleanup() as cleanup:
-            lease, sock = await served(search, attempt, turn.facts, cleanup)
+            lease, sock = await served(search, attempt, context.facts, cleanup)
             self._upstream = Channel(sock)
             try:
-                with self._patience:
+                with self._relay_timeouts:
                     self._moved()
-                    await self._talk(self._head.head(self._upstream_request(upstream, lease.place.target)))
-                if self._patience.cancelled_caught:
+                    await self._talk(self._head.head(self._upstream_request(upstream, lease.target_address.target)))
+                if self._relay_timeouts.cancelled_caught:
                     raise self._late()
             except UpstreamError as error:
                 search.failed(lease, error)
@@ -199,7 +199,7 @@ class Exchange:
         while takes and not self._body.ended:
             data = await self._client.receive(limit)
             if not data:
-                raise ClientLeftError("inside the body of its request")
+                raise ClientDisconnectedError("inside the body of its request")
             self._moved()
             takes = await self._send_up(self._framed(self._body.receive(data)))
 
@@ -218,38 +218,38 @@ class Exchange:
                 if each.status >= 200:
                     response = each
                 elif self._request.version != "1.0":  # RFC 9110, 15.2: which knows none
-                    await self._send_down(self._turn.head.switch(passed_on(each)))
+                    await self._send_down(self._context.head.switch(passed_on(each)))
         with _fault_of_upstream("broke off"):
             body = self._head.first_body()
-        piece = self._begin_answer(response) + self._turn.head.body(body)
+        piece = self._begin_answer(response) + self._context.head.body(body)
         while not self._head.ended:
             await self._send_down(piece)
             self._bytes_out += len(body)
             with _fault_of_upstream("broke off"):
                 body = self._head.body(await self._hear())
-            piece = self._turn.head.body(body)
-        await self._send_down(piece + self._turn.head.end())
+            piece = self._context.head.body(body)
+        await self._send_down(piece + self._context.head.end())
         self._bytes_out += len(body)
 
     def _begin_answer(self, response: Response) -> bytes:
         """The answer's head. If some of the request is still to come no other can follow, and its client is told."""
-        last = not self._body.ended or self._turn.gateway.draining
+        last = not self._body.ended or self._context.gateway.draining
         answer = passed_on(response, [("Connection", "close")] if last else [])
         self._status = response.status
         self._open_ended = self._request.version == "1.0" and "Content-Length" not in answer.headers
-        return self._turn.head.respond(answer)
+        return self._context.head.respond(answer)
 
     def _upstream_request(self, upstream: Upstream, target: Target) -> Request:
         """The request as a target gets it: its own Host first, then what the client says, then what we say."""
         asked_host = self._request.headers.one("Host") or target.authority  # none in HTTP/1.0
-        identity = self._visit.identity
-        visit = replace(self._visit, identity=replace(identity, host=identity.host or asked_host))
+        identity = self._header_context.identity
+        header_context = replace(self._header_context, identity=replace(identity, host=identity.host or asked_host))
         return Request(
             rewritten(self._route.rewrite, self._request.target),
             Headers(
                 [
                     ("Host", upstream_host(upstream, target, asked_host)),
-                    *upstream_headers(self._route, request_headers(self._request.headers), visit),
+                    *upstream_headers(self._route, request_headers(self._request.headers), header_context),
                     *body_headers(self._request, self._body),
                     ("Connection", "close"),
                 ]
@@ -283,26 +283,26 @@ class Exchange:
     def _moved(self) -> None:
         """Begins to wait anew: something has moved, or is about to."""
         seconds = self._route.timeouts.response_seconds if self._upstream_thinks else self._route.timeouts.send_seconds
-        self._patience.deadline = math.inf if seconds is None else trio.current_time() + seconds
-        self._presence.moved()
+        self._relay_timeouts.deadline = math.inf if seconds is None else trio.current_time() + seconds
+        self._disconnect_watch.moved()
 
     @property
     def _upstream_thinks(self) -> bool:
         """Whether nothing is missing but what the upstream has to say."""
         return not (self._sending_down or self._sending_up) and (self._body.ended or self._body.waits)
 
-    def _late(self) -> HandshakeError | UpstreamError:
+    def _late(self) -> HttpRefusal | UpstreamError:
         """Who has kept the other waiting."""
         timeouts = self._route.timeouts
         if self._sending_down:
-            return HandshakeError(f"the client takes nothing of its answer for {timeouts.send_seconds:g} s", 408)
+            return HttpRefusal(f"the client takes nothing of its answer for {timeouts.send_seconds:g} s", 408)
         if self._sending_up:
             return UpstreamError(
                 f"the upstream takes nothing of its request for {timeouts.send_seconds:g} s", 504, "silent"
             )
         if self._upstream_thinks:
             return UpstreamError(f"the upstream is silent for {timeouts.response_seconds or 0:g} s", 504, "silent")
-        return HandshakeError(f"nothing more of the request's body for {timeouts.send_seconds:g} s", 408)
+        return HttpRefusal(f"nothing more of the request's body for {timeouts.send_seconds:g} s", 408)
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -311,23 +311,23 @@ class Exchange:
         if self._status is not None and self._open_ended:
             # An ordinary end would make a whole answer of it.
             self._client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        elif self._status is None and isinstance(fault, HandshakeError | UpstreamError):
-            await self._turn.refuse(fault)
+        elif self._status is None and isinstance(fault, HttpRefusal | UpstreamError):
+            await self._context.refuse(fault)
 
     def _log(self, fault: Fault | None, seconds: float) -> None:
         """Writes the line, and counts it."""
-        log = self._turn.gateway.log
+        log = self._context.gateway.log
         status = self._status or getattr(fault, "status", None)
-        self._turn.gateway.tally.exchange(status)
-        self._turn.gateway.tally.odd(self._request.oddities.needed)
+        self._context.gateway.counters.exchange(status)
+        self._context.gateway.counters.odd(self._request.oddities.needed)
         why = in_words(fault) if isinstance(fault, OSError) else str(fault)
         (log.warning if isinstance(fault, UpstreamError) else log.info)(
             "http",
-            client=str(self._turn.client),
-            listener=self._turn.listener.name,
+            client=str(self._context.client),
+            listener=self._context.listener.name,
             route=self._route.name,
             method=self._request.method[:LOGGED_CHARACTERS],
-            **self._turn.facts,
+            **self._context.facts,
             **({} if status is None else {"status": status}),
             **odd_facts(self._request.oddities),
             bytes_in=self._bytes_in,
@@ -371,5 +371,5 @@ def _fault_of_upstream(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise UpstreamError(f"{what}: lost: {in_words(error)}") from None
-    except HandshakeError as error:
+    except HttpRefusal as error:
         raise UpstreamError(f"{what}: {error}") from None

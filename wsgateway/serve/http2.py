@@ -42,16 +42,16 @@ from h2.settings import SettingCodes, Settings
 from hpack import Encoder
 from hyperframe.frame import GoAwayFrame
 
-from wsgateway.errors import HandshakeError, ProtocolError, WsgatewayError
+from wsgateway.errors import HttpRefusal, ProtocolError, WsgatewayError
 from wsgateway.policy.rates import Bucket
-from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, stopped
+from wsgateway.serve.preamble import READ_BYTES, Client, ClientDisconnectedError, stopped
+from wsgateway.serve.request import RequestContext
 from wsgateway.serve.stream import Stream
-from wsgateway.serve.turn import Turn
 from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.http2 import FrameHeads, HeaderList, request_of
 from wsgateway.wire.oddities import Oddities
 
-Serve = Callable[[Client, trio.CancelScope, HandshakeError | None], Awaitable[None]]
+Serve = Callable[[Client, trio.CancelScope, HttpRefusal | None], Awaitable[None]]
 """Serves a stream, or refuses it, and closes its socket. See `Stream.run` for the scope."""
 
 # What RFC 9113, 6.9.2, gives to each stream, and to all of them together unless that is raised.
@@ -92,17 +92,17 @@ class _Connection(H2Connection):
 class Http2:
     """Serves one connection."""
 
-    def __init__(self, turn: Turn, serve: Serve) -> None:
+    def __init__(self, context: RequestContext, serve: Serve) -> None:
         """Takes the turn of a client that has agreed to HTTP/2."""
-        tls = turn.listener.tls
+        tls = context.listener.tls
         assert tls is not None, "where it was agreed"
         assert tls.http2 is not None, "or it would not have been offered"
         self._rule = tls.http2
-        self._turn = turn
-        self._client = turn.client
+        self._context = context
+        self._client = context.client
         self._serve = serve
-        self._timeouts = turn.gateway.settings.default_timeouts
-        head_bytes = turn.listener.head_limits.head_bytes
+        self._timeouts = context.gateway.settings.default_timeouts
+        head_bytes = context.listener.head_limits.head_bytes
         self._h2 = _Connection(H2Configuration(client_side=False))
         self._h2.local_settings = Settings(
             client=False,
@@ -131,7 +131,7 @@ class Http2:
         self._over = False
 
     async def run(self) -> None:
-        """Serves until the connection ends. Always raises why it did: ProtocolError, ClientLeftError or OSError."""
+        """Serve until the connection ends, and always raise why: ProtocolError, ClientDisconnectedError or OSError."""
         self._h2.initiate_connection()
         # So that those who are not read do not hold the others.
         self._h2.increment_flow_control_window(min(_MOST_WINDOW_BYTES, self._rule.streams * _WINDOW_BYTES))
@@ -149,7 +149,7 @@ class Http2:
             nursery.cancel_scope.cancel()
         raise self._fault
 
-    async def refuse(self, error: HandshakeError) -> None:
+    async def refuse(self, error: HttpRefusal) -> None:
         """Tells a client that it is one too many."""
         self._h2.initiate_connection()
         self._h2.close_connection(_CALM, str(error).encode())
@@ -166,7 +166,7 @@ class Http2:
                 await self._flush()
                 data = await self._client.channel.receive(READ_BYTES)
                 if not data:
-                    raise ClientLeftError("with the end of its connection")
+                    raise ClientDisconnectedError("with the end of its connection")
                 self._meter(self._heads.look(data))
                 for event in self._h2.receive_data(data):
                     self._take(event)
@@ -186,10 +186,10 @@ class Http2:
                 await self._unsent.wait()
                 self._unsent = trio.Event()
                 data, self._out = bytes(self._out), bytearray()
-                with trio.fail_after(seconds) as patience:
+                with trio.fail_after(seconds) as relay_timeouts:
 
-                    def moved(patience: trio.CancelScope = patience) -> None:
-                        patience.deadline = trio.current_time() + seconds
+                    def moved(relay_timeouts: trio.CancelScope = relay_timeouts) -> None:
+                        relay_timeouts.deadline = trio.current_time() + seconds
 
                     await self._client.channel.send_steadily(data, moved)
                 self._sent.unpark_all()
@@ -202,9 +202,9 @@ class Http2:
     async def _hear_stop(self) -> None:
         """When the gateway stops, what is open may end, and nothing begins."""
         try:
-            with self._turn.gateway.patient(math.inf, stopped(), stopped(), -math.inf):
+            with self._context.gateway.patient(math.inf, stopped(), stopped(), -math.inf):
                 await trio.sleep_forever()
-        except ClientLeftError:
+        except ClientDisconnectedError:
             self._leaving = True
             # h2 would say no more behind its own.
             self._push(GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize())
@@ -217,11 +217,11 @@ class Http2:
             self._fault = fault
             self._reading.cancel()
 
-    async def _run(self, stream: Stream, error: HandshakeError | None) -> None:
+    async def _run(self, stream: Stream, error: HttpRefusal | None) -> None:
         try:
             await stream.run(lambda client, asking: self._serve(client, asking, error), self._timeouts.send_seconds)
         except Exception:  # a bug of ours costs no other stream
-            self._turn.gateway.log.exception("bug", client=str(self._client))
+            self._context.gateway.log.exception("bug", client=str(self._client))
         finally:
             self._forget(stream)
 
@@ -253,16 +253,16 @@ class Http2:
             case WindowUpdated() | RemoteSettingsChanged():
                 self._make_room()
             case ConnectionTerminated():
-                raise ClientLeftError("with a GOAWAY")
+                raise ClientDisconnectedError("with a GOAWAY")
 
     def _begin(self, event: RequestReceived) -> None:
         number = event.stream_id
         headers: HeaderList = [(bytes(name), bytes(value)) for name, value in event.headers or ()]
         request, refused = Request("/", Headers([("Host", "")])), None
         try:
-            oddities = Oddities(self._turn.entrance.listener.tolerance)
+            oddities = Oddities(self._context.listener_state.listener.tolerance)
             request = request_of(headers, event.stream_ended is not None, os.urandom, oddities)
-        except HandshakeError as error:
+        except HttpRefusal as error:
             refused = error
         try:
             if self._leaving or len(self._streams) >= 2 * self._rule.streams:
@@ -270,7 +270,7 @@ class Http2:
                 return
             stream = Stream(number, self, self._client, request)
         except OSError as error:
-            self._turn.refused(error.strerror, None, "exhausted", level="error")
+            self._context.refused(error.strerror, None, "exhausted", level="error")
             self._reset(number, ErrorCodes.REFUSED_STREAM)
             return
         self._streams[number] = stream
@@ -320,7 +320,7 @@ class Http2:
         """There is no stream; so long there may be none."""
         if not self._reading.cancel_called:
             self._reading.deadline = trio.current_time() + seconds
-            self._fault = ClientLeftError(f"without a request for {seconds:g} s", "idle")
+            self._fault = ClientDisconnectedError(f"without a request for {seconds:g} s", "idle")
 
     def _reset(self, number: int, code: ErrorCodes) -> None:
         with suppress(StreamClosedError):  # the client was first

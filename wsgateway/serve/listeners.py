@@ -7,10 +7,10 @@ import stat
 
 import trio
 
-from wsgateway.errors import HandshakeError, Problem, SettingsError
+from wsgateway.errors import HttpRefusal, Problem, SettingsError
 from wsgateway.net.channel import EXHAUSTED, Channel
-from wsgateway.serve.gateway import Entrance, Gateway
-from wsgateway.serve.prologue import Client
+from wsgateway.serve.gateway import Gateway, ListenerState
+from wsgateway.serve.preamble import Client
 from wsgateway.serve.session import serve_client, turn_away
 from wsgateway.settings.basics import UNIX, Address, UnixAddress
 from wsgateway.wire.addresses import canonical
@@ -82,9 +82,9 @@ def address_of(sock: socket.socket) -> Address | UnixAddress:
 class Acceptor:
     """Accepts clients at one socket, and gives each a task."""
 
-    def __init__(self, gateway: Gateway, entrance: Entrance, sock: socket.socket) -> None:
+    def __init__(self, gateway: Gateway, listener_state: ListenerState, sock: socket.socket) -> None:
         """Takes a socket that listens, and closes it at its end."""
-        self.entrance = entrance
+        self.listener_state = listener_state
         """by which its clients come; a reload may give the same address to another listener"""
         self.sock = sock
         self._gateway = gateway
@@ -117,11 +117,11 @@ class Acceptor:
 
     @property
     def _another_may_have_room(self) -> bool:
-        return self.entrance.full and self._gateway.settings.workers != 1
+        return self.listener_state.full and self._gateway.settings.workers != 1
 
     async def _accept(self, sessions: trio.Nursery) -> bool:
         """Accepts some of those who wait. Whether there may be more."""
-        refuses = self.entrance.full
+        refuses = self.listener_state.full
         for _ in range(ACCEPTS_PER_TURN):
             try:
                 accepted, address = self.sock.accept()
@@ -130,13 +130,13 @@ class Acceptor:
             except OSError as error:
                 if error.errno not in EXHAUSTED:
                     continue  # this client has gone before we came to it
-                if not self.entrance.exhausted:  # once, not ten times a second
-                    name = self.entrance.listener.name
+                if not self.listener_state.exhausted:  # once, not ten times a second
+                    name = self.listener_state.listener.name
                     self._gateway.log.error("cannot accept", listener=name, why=error.strerror)
-                self.entrance.exhausted = True
+                self.listener_state.exhausted = True
                 await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
                 return True
-            self.entrance.exhausted = False
+            self.listener_state.exhausted = False
             try:
                 self._start(sessions, accepted, address)
             except OSError as error:  # as of a socket that is not what we think: it costs no other client
@@ -156,14 +156,14 @@ class Acceptor:
             local = _canonical(sock, sock.getsockname())
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(Channel(sock), ip, port, local=local, begun=trio.current_time())
-        entrance = self.entrance
+        listener_state = self.listener_state
         try:
-            entrance.enter()
-        except HandshakeError:
-            self._gateway.tally.turned_away += 1
-            sessions.start_soon(turn_away, self._gateway, entrance, client)
+            listener_state.enter()
+        except HttpRefusal:
+            self._gateway.counters.turned_away += 1
+            sessions.start_soon(turn_away, self._gateway, listener_state, client)
         else:
-            sessions.start_soon(serve_client, self._gateway, entrance, client)
+            sessions.start_soon(serve_client, self._gateway, listener_state, client)
 
 
 def _canonical(sock: socket.socket, name: tuple[str, int]) -> tuple[str, int]:

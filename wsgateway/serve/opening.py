@@ -15,27 +15,27 @@ from dataclasses import dataclass
 
 import trio
 
-from wsgateway.dialects import Answer, Answering, Offer, Side, recognise
+from wsgateway.dialects import Answer, Offer, ServerHandshake, Side, recognise
 from wsgateway.dialects.upgrade import end_to_end
-from wsgateway.errors import HandshakeError, ProtocolError, UpstreamError, WsgatewayError
+from wsgateway.errors import HttpRefusal, ProtocolError, UpstreamError, WsgatewayError
 from wsgateway.net.channel import Channel, watch_over
 from wsgateway.net.failure import in_words
-from wsgateway.observe.tally import Figures
+from wsgateway.observe.counters import Figures
 from wsgateway.policy.affinity import affinity
-from wsgateway.policy.checks import Visitor, admit
+from wsgateway.policy.checks import ClientFacts, admit
 from wsgateway.policy.forwarded import Identity
-from wsgateway.policy.passing import Visit, client_answer, upstream_offer
+from wsgateway.policy.passing import HeaderContext, client_answer, upstream_offer
 from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import asked, decide
 from wsgateway.relay.endpoint import Endpoint
-from wsgateway.relay.translate import Terms, translator
+from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.serve.attempts import served
-from wsgateway.serve.counts import Cleanup
+from wsgateway.serve.disconnect import DisconnectWatch, present
 from wsgateway.serve.gateway import stops
-from wsgateway.serve.pace import Paced
-from wsgateway.serve.presence import Presence, present
-from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, too_late
-from wsgateway.serve.turn import Turn
+from wsgateway.serve.limits import Cleanup
+from wsgateway.serve.preamble import READ_BYTES, Client, ClientDisconnectedError, too_late
+from wsgateway.serve.request import RequestContext
+from wsgateway.serve.throttle import Throttle
 from wsgateway.settings.basics import UNIX, Rate
 from wsgateway.settings.model import OverRate, Route, Upstream
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
@@ -89,13 +89,13 @@ class Opened:
 class Opening:
     """One attempt; its steps in the order in which they happen."""
 
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
-        self._gateway = turn.gateway
-        self._listener = turn.listener
-        self._client = turn.client
-        self._head = turn.head
-        self._facts = turn.facts
+    def __init__(self, context: RequestContext) -> None:
+        self._context = context
+        self._gateway = context.gateway
+        self._listener = context.listener
+        self._client = context.client
+        self._head = context.head
+        self._facts = context.facts
         self._early = b""  # what came behind the head
 
     async def run(self, request: Request, cleanup: Cleanup) -> Opened | None:
@@ -105,52 +105,62 @@ class Opening:
         """
         if request.version != "1.1":
             request.oddities.need(Oddity.HTTP_1_0, not_upgradable(request.version))
-        identity = self._turn.identity
+        identity = self._context.identity
         what = asked(request, self._listener.name, identity.host)
         dialect = recognise(request)
         self._facts["dialect"] = dialect.name
-        answering = dialect.handshake.answering(request, os.urandom)
-        route = decide(self._turn.settings.routes, what)
+        server_handshake = dialect.handshake.server(request, os.urandom)
+        route = decide(self._context.settings.routes, what)
         self._facts["route"] = route.name
-        admit(route, Visitor(dialect, answering.offer.origin))
+        admit(route, ClientFacts(dialect, server_handshake.offer.origin))
         self._meter(route, identity)
         seconds = route.timeouts.handshake_seconds
-        if not self._turn.remaining(seconds):
+        if not self._context.remaining(seconds):
             raise too_late(seconds)
         upstream = route.upstream
         assert upstream is not None, "one of the checks"
         key = affinity(upstream.balance, request, identity.ip)
-        search = Search(self._gateway.pools[upstream.name], key, self._turn.until(seconds), self._turn.counted_as)
+        search = Search(self._gateway.pools[upstream.name], key, self._context.until(seconds), self._context.counted_as)
         takes_binary = dialect not in route.text_only
-        ours = Side(dialect.framing, Role.SERVER, answering.secret, takes_binary, request.oddities, route.joins)
-        visit = Visit(identity, dialect.name, self._listener.name, ours.text_only)
+        ours = Side(dialect.framing, Role.SERVER, server_handshake.secret, takes_binary, request.oddities, route.joins)
+        header_context = HeaderContext(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
-            with present(self._gateway, self._client) as presence:
-                sock, result = await self._reach_upstream(search, route, upstream, answering.offer, visit, mine)
+            with present(self._gateway, self._client) as disconnect_watch:
+                sock, result = await self._reach_upstream(
+                    search, route, upstream, server_handshake.offer, header_context, mine
+                )
                 if isinstance(result, Refusal):
-                    self._turn.refused("this is the upstream's own answer", result.response.status, "upstream")
-                    await self._pass_refusal(sock, result, route, presence)
+                    self._context.refused("this is the upstream's own answer", result.response.status, "upstream")
+                    await self._pass_refusal(sock, result, route, disconnect_watch)
             if isinstance(result, Agreement):
-                result.answer = client_answer(route, upstream, result.answer, answering.offer, visit)
-                await self._accept(answering, result.answer, route)
+                result.answer = client_answer(route, upstream, result.answer, server_handshake.offer, header_context)
+                await self._accept(server_handshake, result.answer, route)
                 them = Side(upstream.dialect.framing, Role.CLIENT, result.secret, True, result.oddities, upstream.joins)
                 opened = self._join(route, ours, them, sock, result)
                 cleanup += mine
                 mine.clear()
                 return opened
-        await self._turn.hang_up(route.timeouts.close_seconds)
+        await self._context.hang_up(route.timeouts.close_seconds)
         return None
 
     def _meter(self, route: Route, identity: Identity) -> None:
         rate = route.rates.handshakes
         if rate is not None and identity.ip != UNIX:
-            seconds = self._gateway.handshakes.missing((route.name, self._turn.counted_as), rate, trio.current_time())
+            seconds = self._gateway.handshakes.missing(
+                (route.name, self._context.counted_as), rate, trio.current_time()
+            )
             if seconds:
                 wait = (("Retry-After", str(math.ceil(seconds))),)
-                raise HandshakeError(f"more than {rate} handshakes from one address", 429, wait, "rate")
+                raise HttpRefusal(f"more than {rate} handshakes from one address", 429, wait, "rate")
 
     async def _reach_upstream(
-        self, search: Search, route: Route, upstream: Upstream, offer: Offer, visit: Visit, cleanup: Cleanup
+        self,
+        search: Search,
+        route: Route,
+        upstream: Upstream,
+        offer: Offer,
+        header_context: HeaderContext,
+        cleanup: Cleanup,
     ) -> tuple[socket.socket, Agreement | Refusal]:
         """Connects to one of the upstream's targets and makes it the client's offer. `cleanup` gets what is to be done
         at the end: the socket closed, and its place left."""
@@ -160,14 +170,14 @@ class Opening:
         limits = upstream.answer_limits.beside(self._listener.head_limits)
 
         async def attempt(lease: Lease, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
-            target = lease.place.target
-            theirs = upstream_offer(route, upstream, target, offer, visit)
-            asking = upstream.dialect.handshake.asking(theirs, os.urandom)
+            target = lease.target_address.target
+            theirs = upstream_offer(route, upstream, target, offer, header_context)
+            client_handshake = upstream.dialect.handshake.client(theirs, os.urandom)
             with patient(math.inf, silent, stops()):
                 sock = await search.reach(lease, timeouts.connect_seconds, proxy_header(upstream, self._client))
                 mine.append(sock.close)
             with patient(search.until, silent, stops()):
-                result = await shake_hands(Channel(sock), asking, limits, Oddities(upstream.tolerance))
+                result = await shake_hands(Channel(sock), client_handshake, limits, Oddities(upstream.tolerance))
             status = 101 if isinstance(result, Agreement) else result.response.status
             if status in _NOT_NOW:
                 error = UpstreamError(f"answered {status}", status, "answer")
@@ -180,15 +190,15 @@ class Opening:
 
         return await served(search, attempt, self._facts, cleanup)
 
-    async def _accept(self, answering: Answering, answer: Answer, route: Route) -> None:
+    async def _accept(self, server_handshake: ServerHandshake, answer: Answer, route: Route) -> None:
         """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
-        switch = self._head.switch(answering.accept(answer))
-        size = answering.challenge_bytes
+        switch = self._head.switch(server_handshake.accept(answer))
+        size = server_handshake.challenge_bytes
         seconds = route.timeouts.challenge_seconds
         self._early = self._head.rest
         missing = f"no {size} bytes behind the head" if size else "the client does not take its answer"
         late = ProtocolError(f"{missing} within {seconds:g} s")
-        deadline = min(trio.current_time() + seconds, self._turn.until(route.timeouts.handshake_seconds))
+        deadline = min(trio.current_time() + seconds, self._context.until(route.timeouts.handshake_seconds))
         with self._gateway.patient(deadline, late, ProtocolError("the gateway stops")):
             if len(self._early) < size:
                 with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
@@ -197,7 +207,7 @@ class Opening:
                 await self._client.channel.send(switch)
                 switch = b""
                 await self._read_early(size)
-            await self._client.channel.send(switch + answering.proof(self._early[:size]))
+            await self._client.channel.send(switch + server_handshake.proof(self._early[:size]))
         self._early = self._early[size:]
 
     async def _read_early(self, size: int) -> None:
@@ -205,14 +215,14 @@ class Opening:
         while len(self._early) < size:
             data = await self._client.channel.receive(READ_BYTES)
             if not data:
-                raise ClientLeftError("before its challenge was whole")
+                raise ClientDisconnectedError("before its challenge was whole")
             self._early += data
 
     def _join(self, route: Route, ours: Side, theirs: Side, sock: socket.socket, agreement: Agreement) -> Opened:
         keys = self._gateway.mask_keys
-        terms = Terms(route.limits, route.binary, route.invalid_utf8, bool(agreement.answer.extensions))
-        client = Endpoint(self._client.channel.sock, ours, translator(ours, theirs, terms, keys))
-        upstream = Endpoint(sock, theirs, translator(theirs, ours, terms, keys))
+        options = TranslationOptions(route.limits, route.binary, route.invalid_utf8, bool(agreement.answer.extensions))
+        client = Endpoint(self._client.channel.sock, ours, translator(ours, theirs, options, keys))
+        upstream = Endpoint(sock, theirs, translator(theirs, ours, options, keys))
         client.outgoing = self._client.outgoing or client.outgoing
         for endpoint in (client, upstream):
             watch_over(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
@@ -231,9 +241,11 @@ class Opening:
             return None
 
         clock = trio.current_time
-        client.translator = Paced(client.translator, Bucket(rate, clock()), clock, over)
+        client.translator = Throttle(client.translator, Bucket(rate, clock()), clock, over)
 
-    async def _pass_refusal(self, sock: socket.socket, refusal: Refusal, route: Route, presence: Presence) -> None:
+    async def _pass_refusal(
+        self, sock: socket.socket, refusal: Refusal, route: Route, disconnect_watch: DisconnectWatch
+    ) -> None:
         """Gives the client the upstream's own answer, as it is."""
         response, source = refusal.response, refusal.head
         # RFC 9112, 6.3: a transfer coding wins over a length, which must not be passed on then.
@@ -242,15 +254,15 @@ class Opening:
         kept += [(name, value) for name in _VERSION for value in response.headers.every(name)]
         headers = Headers([*end_to_end(response.headers), *kept, ("Connection", "close")])
         late = ProtocolError(f"the upstream's {response.status} was not whole in time")
-        with _within(self._turn.remaining(route.timeouts.handshake_seconds), late):
+        with _within(self._context.remaining(route.timeouts.handshake_seconds), late):
             await self._client.channel.send(self._head.respond(Response(response.status, response.reason, headers)))
             try:
                 body = source.first_body()
                 while not source.ended:
                     await self._client.channel.send(self._head.body(body))
                     body = source.body(await _receive(sock))
-                    presence.moved()
-            except HandshakeError as error:
+                    disconnect_watch.moved()
+            except HttpRefusal as error:
                 raise ProtocolError(f"the upstream's {response.status} broke off: {error}") from None
             await self._client.channel.send(self._head.body(body) + self._head.end())
 
@@ -267,11 +279,11 @@ def proxy_header(upstream: Upstream, client: Client) -> bytes:
 
 
 async def _receive(upstream: socket.socket) -> bytes:
-    """The next bytes of a body. Raises HandshakeError if the upstream is lost: it is not the client that is."""
+    """The next bytes of a body. Raises HttpRefusal if the upstream is lost: it is not the client that is."""
     try:
         return await Channel(upstream).receive(READ_BYTES)
     except OSError as error:
-        raise HandshakeError(f"lost: {in_words(error)}", 502) from None
+        raise HttpRefusal(f"lost: {in_words(error)}", 502) from None
 
 
 @contextmanager

@@ -9,43 +9,43 @@ from typing import Any
 
 import trio
 
-from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.errors import HttpRefusal, ProtocolError
 from wsgateway.net.channel import bound_rest
 from wsgateway.net.failure import in_words
 from wsgateway.policy.forwarded import is_trusted
-from wsgateway.relay.closing import Dismissal
+from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended
-from wsgateway.relay.watch import Patience
-from wsgateway.serve.counts import Cleanup
-from wsgateway.serve.farewell import Farewell
-from wsgateway.serve.gateway import Entrance, Gateway
+from wsgateway.relay.timer import RelayTimeouts
+from wsgateway.serve.closing import ClosingHandshake
+from wsgateway.serve.gateway import Gateway, ListenerState
 from wsgateway.serve.http import exchange_of, next_request
+from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import Opened, Opening
-from wsgateway.serve.prologue import READ_BYTES, Client, ClientLeftError, greet, read_request
-from wsgateway.serve.turn import Turn, odd_facts
+from wsgateway.serve.preamble import READ_BYTES, Client, ClientDisconnectedError, greet, read_request
+from wsgateway.serve.request import RequestContext, odd_facts
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Route
 from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.events import Close
 
-Begin = Callable[[Turn, Cleanup], Awaitable[Opened | None]]
+Begin = Callable[[RequestContext, Cleanup], Awaitable[Opened | None]]
 
 
-def serve_client(gateway: Gateway, entrance: Entrance, client: Client) -> Coroutine[Any, Any, None]:
+def serve_client(gateway: Gateway, listener_state: ListenerState, client: Client) -> Coroutine[Any, Any, None]:
     """Serves a client, whom its entrance has counted, until its session is over; then it counts no more, and its
     connection is closed. A bug of ours costs no other session."""
     # Not a coroutine of its own, nor one around it: each costs every session a quarter of a KiB as long as it lasts.
-    return _serve(Turn(gateway, entrance, client), _greet, Cleanup([entrance.leave]))
+    return _serve(RequestContext(gateway, listener_state, client), _greet, Cleanup([listener_state.leave]))
 
 
-async def _serve(turn: Turn, begin: Begin, cleanup: Cleanup) -> None:
-    gateway, client = turn.gateway, turn.client
+async def _serve(context: RequestContext, begin: Begin, cleanup: Cleanup) -> None:
+    gateway, client = context.gateway, context.client
     try:
         with cleanup:
             opened = None
-            async with turn.answered():
-                opened = await begin(turn, cleanup)
-            del turn  # what read the request is not needed while the session lasts, and large
+            async with context.answered():
+                opened = await begin(context, cleanup)
+            del context  # what read the request is not needed while the session lasts, and large
             if opened is not None:
                 await _live(gateway, client, opened)
     except Exception:
@@ -54,30 +54,32 @@ async def _serve(turn: Turn, begin: Begin, cleanup: Cleanup) -> None:
         client.channel.sock.close()
 
 
-async def _greet(turn: Turn, cleanup: Cleanup) -> Opened | None:
+async def _greet(context: RequestContext, cleanup: Cleanup) -> Opened | None:
     """Begins a connection."""
-    if not await greet(turn.gateway, turn.entrance, turn.client):
+    if not await greet(context.gateway, context.listener_state, context.client):
         return None
-    if turn.client.alpn == "h2":
-        await _carry_streams(turn, cleanup)
+    if context.client.alpn == "h2":
+        await _carry_streams(context, cleanup)
         return None
-    return await _open(turn, cleanup)
+    return await _open(context, cleanup)
 
 
-async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
+async def _open(context: RequestContext, cleanup: Cleanup) -> Opened | None:
     """Serves one request after the other until one opens a session. None if none does, and the client is done with.
 
     What is to be done at the end of the session is left in `cleanup`.
     """
-    speaks_for_others = _speaks_for_others(turn)
+    speaks_for_others = _speaks_for_others(context)
     if not speaks_for_others:
-        cleanup.append(_counted(turn, turn.client.ip))
-    request = await read_request(turn.gateway, turn.client, turn.head, turn.settings.default_timeouts, turn.begun)
+        cleanup.append(_counted(context, context.client.ip))
+    request = await read_request(
+        context.gateway, context.client, context.head, context.settings.default_timeouts, context.begun
+    )
     while True:
-        turn.about(request)
-        counted = Cleanup([_counted(turn, turn.identity.ip)] if speaks_for_others else [])
+        context.about(request)
+        counted = Cleanup([_counted(context, context.identity.ip)] if speaks_for_others else [])
         with counted:
-            exchange = exchange_of(turn, request)
+            exchange = exchange_of(context, request)
             if exchange is None:
                 cleanup += counted
                 counted.clear()
@@ -85,67 +87,67 @@ async def _open(turn: Turn, cleanup: Cleanup) -> Opened | None:
             rest = await exchange.run()
         if rest is None:
             return None
-        request = await next_request(turn, rest)
-    return await Opening(turn).run(request, cleanup)
+        request = await next_request(context, rest)
+    return await Opening(context).run(request, cleanup)
 
 
-async def _carry_streams(turn: Turn, cleanup: Cleanup) -> None:
+async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
     """Serves a connection of HTTP/2, each of whose streams counts as one of its own."""
     from wsgateway.serve.http2 import Http2  # its library need not be installed where it is not offered
 
-    gateway, entrance = turn.gateway, turn.entrance
+    gateway, listener_state = context.gateway, context.listener_state
 
-    async def serve(client: Client, asking: trio.CancelScope, error: HandshakeError | None) -> None:
-        async def begin(turn: Turn, cleanup: Cleanup) -> Opened | None:
+    async def serve(client: Client, asking: trio.CancelScope, error: HttpRefusal | None) -> None:
+        async def begin(context: RequestContext, cleanup: Cleanup) -> Opened | None:
             if error is not None:
                 raise error
-            entrance.enter()
-            cleanup.append(entrance.leave)
+            listener_state.enter()
+            cleanup.append(listener_state.leave)
             with asking:
-                return await _open(turn, cleanup)
-            raise ClientLeftError("before it had its answer")
+                return await _open(context, cleanup)
+            raise ClientDisconnectedError("before it had its answer")
 
-        await _serve(Turn(gateway, entrance, client), begin, Cleanup())
+        await _serve(RequestContext(gateway, listener_state, client), begin, Cleanup())
 
-    connection = Http2(turn, serve)
+    connection = Http2(context, serve)
     try:
-        if not _speaks_for_others(turn):
-            cleanup.append(_counted(turn, turn.client.ip))
-    except HandshakeError as error:
+        if not _speaks_for_others(context):
+            cleanup.append(_counted(context, context.client.ip))
+    except HttpRefusal as error:
         await connection.refuse(error)
         raise ProtocolError(str(error)) from None
     await connection.run()
 
 
-def _speaks_for_others(turn: Turn) -> bool:
+def _speaks_for_others(context: RequestContext) -> bool:
     """Return whether the peer is a proxy that is trusted to name its client in each request, which is counted then."""
-    return is_trusted(turn.client.ip, turn.listener.forwarded_trusted)
+    return is_trusted(context.client.ip, context.listener.forwarded_trusted)
 
 
-def _counted(turn: Turn, ip: str) -> Callable[[], None]:
+def _counted(context: RequestContext, ip: str) -> Callable[[], None]:
     """Count a client among those from its address, until what this returns is called.
 
-    Raises HandshakeError (429) for one too many.
+    Raises HttpRefusal (429) for one too many.
     """
     limit, address = None, ip
     if ip != UNIX:
-        limit, address = turn.listener.max_connections_per_ip, counted_as(ip, turn.listener.ipv6_prefix)
-    full = HandshakeError(f"more than {limit} connections from one address", 429, kind="limit")
-    return turn.gateway.connections.one_more((turn.listener.name, address), limit, full)
+        limit, address = context.listener.max_connections_per_ip, counted_as(ip, context.listener.ipv6_prefix)
+    full = HttpRefusal(f"more than {limit} connections from one address", 429, kind="limit")
+    return context.gateway.connections.one_more((context.listener.name, address), limit, full)
 
 
-async def turn_away(gateway: Gateway, entrance: Entrance, client: Client) -> None:
+async def turn_away(gateway: Gateway, listener_state: ListenerState, client: Client) -> None:
     """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection
     when it has read that, or is not among the newest any more. A bug of ours costs no session."""
     try:
-        turn = Turn(gateway, entrance, client)
-        listener = turn.listener
+        context = RequestContext(gateway, listener_state, client)
+        listener = context.listener
         why = f"{listener.name} has its limit of {listener.max_connections} connections"
-        turn.refused(why, 503, "limit", level="warning")
+        context.refused(why, 503, "limit", level="warning")
         in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else that is no answer
-        if in_clear and await turn.tell(HandshakeError("too many connections", 503)):
-            with entrance.leaving.one_more():
-                await turn.hang_up(turn.settings.default_timeouts.close_seconds)
+        if in_clear and await context.tell(HttpRefusal("too many connections", 503)):
+            with listener_state.leaving.one_more():
+                await context.hang_up(context.settings.default_timeouts.close_seconds)
     except Exception:
         gateway.log.exception("bug", client=str(client))
     finally:
@@ -157,16 +159,16 @@ async def turn_away(gateway: Gateway, entrance: Entrance, client: Client) -> Non
 async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
     begun = trio.current_time()
     ended = None
-    gateway.tally.opened(opened)
+    gateway.counters.opened(opened)
     try:
-        ended = await gateway.engine.relay(opened.client, opened.upstream, _patience(opened.route))
+        ended = await gateway.engine.relay(opened.client, opened.upstream, _relay_timeouts(opened.route))
         timeouts = opened.route.timeouts
         for endpoint in (opened.client, opened.upstream):
             bound_rest(endpoint.sock, timeouts.send_seconds)
-        await Farewell(ended, gateway.mask_keys, timeouts.close_seconds).say(opened.client, opened.upstream)
+        await ClosingHandshake(ended, gateway.mask_keys, timeouts.close_seconds).say(opened.client, opened.upstream)
     finally:
         by, how = _how(ended, opened)
-        figures = gateway.tally.ended(opened, by)
+        figures = gateway.counters.ended(opened, by)
         gateway.log.info(
             "session",
             client=str(client),
@@ -178,9 +180,9 @@ async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
         )
 
 
-def _patience(route: Route) -> Patience:
+def _relay_timeouts(route: Route) -> RelayTimeouts:
     timeouts, keepalive = route.timeouts, route.keepalive
-    return Patience(
+    return RelayTimeouts(
         idle=timeouts.idle_seconds,
         lifetime=timeouts.lifetime_seconds,
         send=timeouts.send_seconds,
@@ -195,7 +197,7 @@ def _how(ended: Ended | None, opened: Opened) -> tuple[str, str]:
         return "gateway", "gateway: stopped"
     who = "client" if ended.source is opened.client else "upstream"
     match ended.ending:
-        case Dismissal(why=why):
+        case ServerClose(why=why):
             return "gateway", f"gateway: {why}"
         case Close() as close:
             return f"{who}_close", f"{who}: close {close}"

@@ -19,10 +19,10 @@ from typing import Protocol
 import h11
 import trio
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.net.channel import Channel
 from wsgateway.net.outgoing import Outgoing, outgoing, waiting
-from wsgateway.serve.prologue import Client
+from wsgateway.serve.preamble import Client
 from wsgateway.wire.heads import HeadLimits, Request, ResponseHead
 from wsgateway.wire.http2 import HeaderList, headers_of
 
@@ -120,7 +120,7 @@ class Stream:
         self._news = trio.lowlevel.ParkingLot()
         self._pumping = trio.CancelScope()
         self._uploading = trio.CancelScope()
-        self._asking = trio.CancelScope()
+        self._client_handshake = trio.CancelScope()
         self.ours, self._theirs = socket.socketpair()
         for sock in (self.ours, self._theirs):
             sock.setblocking(False)
@@ -142,7 +142,7 @@ class Stream:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._pump)
-                await serve(self._client, self._asking)
+                await serve(self._client, self._client_handshake)
                 self._uploading.cancel()
                 self._pumping.deadline = trio.current_time() + send_seconds
         finally:
@@ -166,7 +166,7 @@ class Stream:
         """Takes the end of the stream, whatever is under way."""
         self.gone = True
         self._client.left = True
-        self._asking.cancel()
+        self._client_handshake.cancel()
         self._pumping.cancel()
 
     # -- the two directions -------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Stream:
         """Passes the answer on. Whether it came to its end."""
         try:
             await self._pass_answer()
-        except (OSError, HandshakeError):
+        except (OSError, HttpRefusal):
             return False
         self.whole = True
         return True

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from wsgateway.dialects import Dialect
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.settings.addresses import admin_address, bind_address, control_address, domain, port, server_name, target
 from wsgateway.settings.basics import Address, Network, Peers, Rate, SystemdSocket, UnixAddress
 from wsgateway.settings.dialects import dialect, dialects
@@ -73,7 +73,7 @@ def _path(text: str) -> str:
         raise ValueError(f"{seen(text)} is not a path, which ends before '?' or '#'")
     try:
         check_path(text)
-    except HandshakeError as error:
+    except HttpRefusal as error:
         raise ValueError(f"{seen(text)} is a path that no request may have: {error}") from None
     return text
 

@@ -14,7 +14,7 @@ from wsgateway.settings.pooling import Balance
 from wsgateway.settings.regexes import Regex, compiled
 from wsgateway.wire.addresses import unmapped_network
 from wsgateway.wire.exchange import HOP_BY_HOP
-from wsgateway.wire.mending import is_token
+from wsgateway.wire.repair import is_token
 
 PLACEHOLDERS = ("dialect", "client_ip", "listener", "route")
 

@@ -40,7 +40,7 @@ from wsgateway.settings.pooling import (
     TargetProfile,
     TargetTls,
 )
-from wsgateway.wire.mending import is_host
+from wsgateway.wire.repair import is_host
 
 # More than anybody needs to be sure, and few enough to be remembered for every address.
 _MOST_CLIENTS = 100

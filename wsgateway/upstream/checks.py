@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from wsgateway.dialects import Offer, Role, mask_keys
-from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
@@ -55,7 +55,7 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
             continue
     except OSError as error:
         raise UpstreamError(f"lost during a check: {in_words(error)}") from None
-    except HandshakeError as error:
+    except HttpRefusal as error:
         raise UpstreamError(f"wrong answer to a check: {error}") from None
     if not 200 <= response.status < 400:
         raise UpstreamError(f"answered {response.status} to a check")
@@ -63,8 +63,10 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
 
 async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     dialect = upstream.dialect
-    asking = dialect.handshake.asking(_offer(upstream, target, active), os.urandom)
-    agreement = await shake_hands(channel, asking, upstream.answer_limits.beside(), Oddities(upstream.tolerance))
+    client_handshake = dialect.handshake.client(_offer(upstream, target, active), os.urandom)
+    agreement = await shake_hands(
+        channel, client_handshake, upstream.answer_limits.beside(), Oddities(upstream.tolerance)
+    )
     if isinstance(agreement, Refusal):
         raise UpstreamError(f"answered {agreement.response.status} to a check")
     encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), agreement.secret)

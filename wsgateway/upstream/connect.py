@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import trio
 
-from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
@@ -22,7 +22,7 @@ from wsgateway.upstream.tls import Contexts, UntrustedError, explained, name_of,
 _HEAD_START_SECONDS = 0.25
 
 
-class ExhaustedError(HandshakeError):
+class ExhaustedError(HttpRefusal):
     """Not the server, but we cannot: we are out of descriptors, or of memory. `why` is for us alone."""
 
     def __init__(self, why: str) -> None:

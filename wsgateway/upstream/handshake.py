@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from wsgateway.dialects import Answer, Asking
-from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.dialects import Answer, ClientHandshake
+from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.pooling import AnswerLimits
@@ -39,7 +39,7 @@ class Refusal:
 
 
 async def shake_hands(
-    channel: Channel, asking: Asking, limits: HeadLimits = _USUAL, oddities: Oddities | None = None
+    channel: Channel, client_handshake: ClientHandshake, limits: HeadLimits = _USUAL, oddities: Oddities | None = None
 ) -> Agreement | Refusal:
     """Sends our request and reads the answer, whose head is held to limits. Waits as long as the upstream does: the
     caller sets a deadline.
@@ -52,7 +52,7 @@ async def shake_hands(
     oddities = Oddities() if oddities is None else oddities
     head = ResponseHead(limits, oddities)
     try:
-        await channel.send(head.request(asking.request) + asking.challenge)
+        await channel.send(head.request(client_handshake.request) + client_handshake.challenge)
         while (response := head.receive(await _some(channel))) is None:
             continue
         if response.status in _REFUSALS:
@@ -60,15 +60,15 @@ async def shake_hands(
         if response.status != 101:
             raise UpstreamError(f"answered {response.status} to a WebSocket handshake")
         early = head.rest
-        while len(early) < asking.proof_bytes:
+        while len(early) < client_handshake.proof_bytes:
             early += await _some(channel)
-        answer = asking.check(response, early[: asking.proof_bytes])
+        answer = client_handshake.check(response, early[: client_handshake.proof_bytes])
     except OSError as error:
         raise UpstreamError(f"lost during the handshake: {in_words(error)}") from None
-    except HandshakeError as error:
+    except HttpRefusal as error:
         remark = f" ({error.remark})" if error.remark else ""
         raise UpstreamError(f"wrong handshake: {error}{remark}") from None
-    return Agreement(answer, asking.secret, early[asking.proof_bytes :], oddities)
+    return Agreement(answer, client_handshake.secret, early[client_handshake.proof_bytes :], oddities)
 
 
 async def _some(channel: Channel) -> bytes:

@@ -24,10 +24,10 @@ from wsgateway.upstream.checks import check
 from wsgateway.upstream.connect import ExhaustedError
 from wsgateway.upstream.health import State
 from wsgateway.upstream.names import Names
-from wsgateway.upstream.place import Place
-from wsgateway.upstream.record import Record
 from wsgateway.upstream.resolve import Found, LookUp, look_up
+from wsgateway.upstream.target import TargetAddress
 from wsgateway.upstream.tls import Contexts
+from wsgateway.upstream.totals import TargetTotals
 
 # A resolver that has not answered by then is taken for one that has failed; it is asked again after a second, then
 # after two, and so on up to the interval of the upstream.
@@ -40,26 +40,26 @@ _JITTER = 0.1
 class Lease:
     """The use of a place by one session, until it is released."""
 
-    __slots__ = ("_pool", "place")
+    __slots__ = ("_pool", "target_address")
 
-    def __init__(self, pool: "Pool", place: Place) -> None:
+    def __init__(self, pool: "Pool", target_address: TargetAddress) -> None:
         self._pool = pool
-        self.place = place
-        place.open += 1
+        self.target_address = target_address
+        target_address.open += 1
         pool.open += 1
 
-    def move(self, place: Place) -> None:
+    def move(self, target_address: TargetAddress) -> None:
         """Another place serves."""
-        left, self.place = self.place, place
-        place.open += 1
+        left, self.target_address = self.target_address, target_address
+        target_address.open += 1
         left.open -= 1
         self._pool.released(left)
 
     def release(self) -> None:
         """The session is over; who has waited longest comes next."""
-        self.place.open -= 1
+        self.target_address.open -= 1
         self._pool.open -= 1
-        self._pool.released(self.place)
+        self._pool.released(self.target_address)
 
 
 class Waiter:
@@ -67,7 +67,7 @@ class Waiter:
 
     __slots__ = ("key", "lease", "served", "tried")
 
-    def __init__(self, key: str | None, tried: list[Place]) -> None:
+    def __init__(self, key: str | None, tried: list[TargetAddress]) -> None:
         self.key = key
         self.tried = tried
         self.served = trio.Event()
@@ -80,10 +80,10 @@ class Pool:
     def __init__(self, upstream: Upstream, log: Log, look_up: LookUp, before: "Pool | None" = None) -> None:
         """`before` is the pool whose place it takes."""
         self.upstream = upstream
-        self.record: Record = Record() if before is None else before.record
+        self.record: TargetTotals = TargetTotals() if before is None else before.record
         self.record.take(target.url for target in upstream.targets)
         self.open: int = 0
-        self.places: list[Place] = []
+        self.addresses: list[TargetAddress] = []
         """in the order of the targets, and of the resolver"""
         self.waiting: deque[Waiter] = deque()
         self.contexts: Contexts = {}
@@ -92,7 +92,7 @@ class Pool:
         """whether the log knows that we can connect to nobody now"""
         self.log = log
         self._look_up = look_up
-        self._leaving: list[Place] = []
+        self._leaving: list[TargetAddress] = []
         self._named = [target for target in upstream.targets if target.address is None]
         self._unanswered = {target.url for target in self._named}
         self._nowhere: dict[str, str] = {}
@@ -107,80 +107,90 @@ class Pool:
 
     # -- what sessions need -------------------------------------------------------------------------------------
 
-    def take(self, key: str | None, tried: list[Place]) -> Lease | None:
+    def take(self, key: str | None, tried: list[TargetAddress]) -> Lease | None:
         """A lease of the place that is next, and has not been tried. None: there is no room."""
         upstream = self.upstream
         if upstream.max_connections is not None and self.open >= upstream.max_connections:
             return None
-        free = [place for place in self._candidates(tried) if place.has_room]
+        free = [target_address for target_address in self._candidates(tried) if target_address.has_room]
         if not free:
             return None
         return Lease(self, choose(upstream.balance.method, free, key, random.random))
 
-    def _candidates(self, tried: list[Place]) -> list[Place]:
+    def _candidates(self, tried: list[TargetAddress]) -> list[TargetAddress]:
         """Who may be next, with room or without: of those that can be relied on, the ones of the best rank."""
-        untried = [place for place in self.places if place not in tried] if tried else self.places
+        untried = (
+            [target_address for target_address in self.addresses if target_address not in tried]
+            if tried
+            else self.addresses
+        )
         now = trio.current_time()
-        up = [place for place in untried if self._state(place, now) == "up"]
+        up = [target_address for target_address in untried if self._state(target_address, now) == "up"]
         if not up:
             return untried
-        best = min(place.rank for place in up)
-        return [place for place in up if place.rank == best]
+        best = min(target_address.rank for target_address in up)
+        return [target_address for target_address in up if target_address.rank == best]
 
-    def _state(self, place: Place, now: float, why: str = "its time is over") -> State:
+    def _state(self, target_address: TargetAddress, now: float, why: str = "its time is over") -> State:
         """What a place is now. Tells the log if that is new."""
-        state = place.health.state(now)
-        if state != place.state:
-            place.state = state
+        state = target_address.health.state(now)
+        if state != target_address.state:
+            target_address.state = state
             tell = self.log.info if state == "up" else self.log.warning
-            tell(f"target {state}", upstream=self.upstream.name, **place.facts, why=why)
+            tell(f"target {state}", upstream=self.upstream.name, **target_address.facts, why=why)
         return state
 
-    def siblings(self, place: Place, tried: list[Place]) -> list[Place]:
+    def siblings(self, target_address: TargetAddress, tried: list[TargetAddress]) -> list[TargetAddress]:
         """The other addresses of its target that may be used, too."""
-        if not place.named:
+        if not target_address.named:
             return []
-        others = (each for each in self.places if each.target is place.target and each not in tried)
-        return [each for each in others if each.state == "up" and each.rank == place.rank and each.has_room]
+        others = (each for each in self.addresses if each.target is target_address.target and each not in tried)
+        return [each for each in others if each.state == "up" and each.rank == target_address.rank and each.has_room]
 
-    def untried(self, tried: list[Place]) -> int:
+    def untried(self, tried: list[TargetAddress]) -> int:
         """How many places there are beside these."""
-        return sum(place not in tried for place in self.places)
+        return sum(target_address not in tried for target_address in self.addresses)
 
     async def settled(self, seconds: float) -> None:
         """Waits for a first place, until each name has been looked up. Raises UpstreamError if there is none then."""
         with trio.move_on_after(seconds):
-            if not self.places:
+            if not self.addresses:
                 await self._settled.wait()
-        if not self.places:
+        if not self.addresses:
             why = "; ".join(self._nowhere.values())
             raise UpstreamError(why) if why else UpstreamError(f"no name resolved within {seconds:g} s", 504)
 
-    def served(self, place: Place) -> None:
+    def served(self, target_address: TargetAddress) -> None:
         """Notes that a place has served a client."""
-        place.health.served(trio.current_time())
-        place.served += 1
-        self.record.served[place.target.url] += 1
+        target_address.health.served(trio.current_time())
+        target_address.served += 1
+        self.record.served[target_address.target.url] += 1
 
-    def failed(self, place: Place, error: UpstreamError, client: str) -> None:
+    def failed(self, target_address: TargetAddress, error: UpstreamError, client: str) -> None:
         """Notes that a place has not served a client, and ejects it if it does so often."""
         now = trio.current_time()
-        place.failures += 1
-        place.last_failure = str(error)
-        self.record.failures[place.target.url] += 1
+        target_address.failures += 1
+        target_address.last_failure = str(error)
+        self.record.failures[target_address.target.url] += 1
         if error.failure == "answer" and error.status not in self.upstream.health.passive.statuses:
-            place.health.served(now)  # it has answered
+            target_address.health.served(now)  # it has answered
         else:
-            place.health.failed(now, None if error.failure == "unreachable" else client)
-        if place.health.due(now) and self._state(place, now) == "up" and self._can_do_without(place, now):
-            self._state(place, now, f"{error}; for {place.health.eject(now):g} s")
+            target_address.health.failed(now, None if error.failure == "unreachable" else client)
+        if (
+            target_address.health.due(now)
+            and self._state(target_address, now) == "up"
+            and self._can_do_without(target_address, now)
+        ):
+            self._state(target_address, now, f"{error}; for {target_address.health.eject(now):g} s")
 
-    def _can_do_without(self, place: Place, now: float) -> bool:
+    def _can_do_without(self, target_address: TargetAddress, now: float) -> bool:
         """Return whether a place may be ejected: it is not the last that is up, and at most half of all, rounded up,
         are ejected then."""
-        others = [each for each in self.places if each is not place]
+        others = [each for each in self.addresses if each is not target_address]
         ejected = sum(each.health.ejected(now) for each in others)
-        return ejected + 1 <= math.ceil(len(self.places) / 2) and any(self._state(each, now) == "up" for each in others)
+        return ejected + 1 <= math.ceil(len(self.addresses) / 2) and any(
+            self._state(each, now) == "up" for each in others
+        )
 
     def cannot_connect(self, error: ExhaustedError) -> None:
         """Notes that we could not even try, which says nothing of any place."""
@@ -188,10 +198,10 @@ class Pool:
             self.log.error("cannot connect", upstream=self.upstream.name, why=error.why)
         self.exhausted = True
 
-    def released(self, place: Place) -> None:
+    def released(self, target_address: TargetAddress) -> None:
         """Notes that a session is over."""
-        if place.leaving and not place.open:
-            self._leaving.remove(place)
+        if target_address.leaving and not target_address.open:
+            self._leaving.remove(target_address)
         if self.waiting:
             self.serve_waiting()
 
@@ -217,8 +227,8 @@ class Pool:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 self._tasks = nursery
-                for place in self.places:
-                    self._begin_checking(place)
+                for target_address in self.addresses:
+                    self._begin_checking(target_address)
                 for target in self._named:
                     nursery.start_soon(self._again_and_again, partial(self._follow, target))
 
@@ -240,7 +250,7 @@ class Pool:
                 if pause is None:
                     self.log.warning("name not resolved", upstream=self.upstream.name, target=target.url, why=why)
                     pause = _ASK_AGAIN_SECONDS
-                if not any(place.target is target for place in self.places):
+                if not any(target_address.target is target for target_address in self.addresses):
                     self._nowhere[target.url] = f"no address of {target.url}: {why}"
             else:
                 if pause is not None:
@@ -249,7 +259,7 @@ class Pool:
                 self._nowhere.pop(target.url, None)
                 self._put(target, found)
             self._unanswered.discard(target.url)
-            if self.places or not self._unanswered:
+            if self.addresses or not self._unanswered:
                 self._settled.set()
             if pause is None:
                 await trio.sleep(interval)
@@ -259,33 +269,36 @@ class Pool:
 
     def _put(self, target: Target, found: Iterable[Found]) -> None:
         """The places of a target are these from now on."""
-        before = [place for place in self.places if place.target is target]
-        known = {place.address: place for place in before}
-        current: list[Place] = []
+        before = [target_address for target_address in self.addresses if target_address.target is target]
+        known = {target_address.address: target_address for target_address in before}
+        current: list[TargetAddress] = []
         for each in found:
-            place = known.pop(each.address, None)
-            if place is None:
-                place = Place(self.upstream, target, each)
-                self._begin_checking(place)
-            place.update(each)
-            current.append(place)
-        for place in known.values():
-            place.leaving = True
-            place.checking.cancel()
-            if place.open:
-                self._leaving.append(place)
+            target_address = known.pop(each.address, None)
+            if target_address is None:
+                target_address = TargetAddress(self.upstream, target, each)
+                self._begin_checking(target_address)
+            target_address.update(each)
+            current.append(target_address)
+        for target_address in known.values():
+            target_address.leaving = True
+            target_address.checking.cancel()
+            if target_address.open:
+                self._leaving.append(target_address)
         if before and set(before) != set(current):
-            names = " ".join(place.name for place in current)
+            names = " ".join(target_address.name for target_address in current)
             self.log.info("addresses changed", upstream=self.upstream.name, target=target.url, addresses=names)
-        of_target = {each: [place for place in self.places if place.target is each] for each in self.upstream.targets}
+        of_target = {
+            each: [target_address for target_address in self.addresses if target_address.target is each]
+            for each in self.upstream.targets
+        }
         of_target[target] = current
-        self.places = [place for places in of_target.values() for place in places]
+        self.addresses = [target_address for addresses in of_target.values() for target_address in addresses]
         self.serve_waiting()
 
-    def _begin_checking(self, place: Place) -> None:
+    def _begin_checking(self, target_address: TargetAddress) -> None:
         active = self.upstream.health.active
         if active is not None and self._tasks is not None:
-            self._tasks.start_soon(self._again_and_again, partial(self._check, place, active))
+            self._tasks.start_soon(self._again_and_again, partial(self._check, target_address, active))
 
     async def _again_and_again(self, task: Callable[[], Awaitable[None]]) -> None:
         """Runs a task to its end. A bug of ours in it costs no session."""
@@ -296,31 +309,31 @@ class Pool:
                 self.log.exception("bug", upstream=self.upstream.name)
             await trio.sleep(_ASK_AGAIN_SECONDS)
 
-    async def _check(self, place: Place, active: ActiveCheck) -> None:
+    async def _check(self, target_address: TargetAddress, active: ActiveCheck) -> None:
         """Asks a place for as long as it is there."""
-        with place.checking:
+        with target_address.checking:
             while True:
-                await self._ask(place, active)
+                await self._ask(target_address, active)
                 await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
 
-    async def _ask(self, place: Place, active: ActiveCheck) -> None:
+    async def _ask(self, target_address: TargetAddress, active: ActiveCheck) -> None:
         why = None
         try:
-            await check(self.upstream, place.target, place.address, active, self.contexts)
+            await check(self.upstream, target_address.target, target_address.address, active, self.contexts)
         except ExhaustedError as error:
             self.cannot_connect(error)
             return
         except UpstreamError as error:
             why = str(error)
-        if place.health.answered(why is None):
-            self._state(place, trio.current_time(), why or "it answers the checks again")
+        if target_address.health.answered(why is None):
+            self._state(target_address, trio.current_time(), why or "it answers the checks again")
             self.serve_waiting()
 
     def status(self) -> dict[str, object]:
         """Plain data, for whoever wants to show it."""
         now = trio.current_time()
-        for place in self.places:
-            self._state(place, now)
+        for target_address in self.addresses:
+            self._state(target_address, now)
         self.record.forget(now)
         return {
             "balance": str(self.upstream.balance),
@@ -328,7 +341,7 @@ class Pool:
             "waiting": len(self.waiting),
             "served": dict(self.record.served),
             "failures": dict(self.record.failures),
-            "targets": [place.status() for place in (*self.places, *self._leaving)],
+            "targets": [target_address.status() for target_address in (*self.addresses, *self._leaving)],
         }
 
 

@@ -9,10 +9,10 @@ import socket
 
 import trio
 
-from wsgateway.errors import HandshakeError, UpstreamError
+from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.upstream.connect import ExhaustedError, connect_to, introduce
-from wsgateway.upstream.place import Place
 from wsgateway.upstream.pool import Lease, Pool, Waiter
+from wsgateway.upstream.target import TargetAddress
 
 _FULL = "too many connections"
 
@@ -29,7 +29,7 @@ class Search:
         self._client = client
         self._key = key
         self.until = until
-        self._tried: list[Place] = []
+        self._tried: list[TargetAddress] = []
         self._begun = 0
         self.failures: list[str] = []
         """what failed so far, for the log"""
@@ -52,7 +52,7 @@ class Search:
     async def wait(self) -> Lease:
         """The next place, as soon as there is room in one. Who is cancelled while it waits loses its turn.
 
-        Raises HandshakeError (503) if there are too many that wait already, or no room in time, and UpstreamError if
+        Raises HttpRefusal (503) if there are too many that wait already, or no room in time, and UpstreamError if
         there is no place.
         """
         pool, queue = self._pool, self._pool.upstream.queue
@@ -61,12 +61,12 @@ class Search:
         if lease is not None:
             return lease
         if len(pool.waiting) >= queue.size:
-            raise HandshakeError(_FULL, 503, kind="limit")
+            raise HttpRefusal(_FULL, 503, kind="limit")
         waiter = Waiter(self._key, self._tried)
         pool.waiting.append(waiter)
-        patience = min(self.remaining, queue.timeout_seconds)
+        relay_timeouts = min(self.remaining, queue.timeout_seconds)
         try:
-            with trio.move_on_after(patience):
+            with trio.move_on_after(relay_timeouts):
                 await waiter.served.wait()
         except BaseException:
             if waiter.lease is not None:
@@ -76,7 +76,7 @@ class Search:
             if waiter in pool.waiting:
                 pool.waiting.remove(waiter)
         if waiter.lease is None:
-            raise HandshakeError(f"{_FULL}, and no end of one within {patience:.3g} s", 503, kind="limit")
+            raise HttpRefusal(f"{_FULL}, and no end of one within {relay_timeouts:.3g} s", 503, kind="limit")
         taken = self._taken(waiter.lease)
         assert taken is not None, "it was one"
         return taken
@@ -84,7 +84,7 @@ class Search:
     def _taken(self, lease: Lease | None) -> Lease | None:
         if lease is not None:
             self._begun += 1
-            self._tried.append(lease.place)
+            self._tried.append(lease.target_address)
         return lease
 
     async def reach(self, lease: Lease, seconds: float, preface: bytes) -> socket.socket:
@@ -95,13 +95,15 @@ class Search:
         If that is slow or refuses, the other addresses of the same name are tried beside it, and the lease may move to
         one of them. Raises UpstreamError, and ExhaustedError where it is not the place's fault.
         """
-        place = lease.place
+        target_address = lease.target_address
         share = self.remaining / (1 + self.left)
-        places = [place, *self._pool.siblings(place, self._tried)]
+        addresses = [target_address, *self._pool.siblings(target_address, self._tried)]
         refused: dict[int, str] = {}
-        name = f"{place.target.host}:{place.target.port}" if len(places) > 1 else place.name
+        name = (
+            f"{target_address.target.host}:{target_address.target.port}" if len(addresses) > 1 else target_address.name
+        )
         try:
-            at, sock = await connect_to([each.address for each in places], name, min(seconds, share), refused)
+            at, sock = await connect_to([each.address for each in addresses], name, min(seconds, share), refused)
             self._pool.exhausted = False
         except ExhaustedError as error:
             self._pool.cannot_connect(error)
@@ -109,27 +111,27 @@ class Search:
         finally:
             for number, why in refused.items():
                 if number:  # that of the lease is its holder's to tell
-                    self._note(places[number], why)
+                    self._note(addresses[number], why)
         if at:
-            self._note(place, refused.get(0, "slower to accept than another address of its name"))
-            lease.move(places[at])
-            self._tried.append(lease.place)
-        return await introduce(sock, place.target, min(seconds, self.remaining), preface, self._pool.contexts)
+            self._note(target_address, refused.get(0, "slower to accept than another address of its name"))
+            lease.move(addresses[at])
+            self._tried.append(lease.target_address)
+        return await introduce(sock, target_address.target, min(seconds, self.remaining), preface, self._pool.contexts)
 
-    def _note(self, place: Place, why: str) -> None:
-        if place not in self._tried:
-            self._tried.append(place)
-        self._pool.failed(place, UpstreamError(why, failure="unreachable"), self._client)
+    def _note(self, target_address: TargetAddress, why: str) -> None:
+        if target_address not in self._tried:
+            self._tried.append(target_address)
+        self._pool.failed(target_address, UpstreamError(why, failure="unreachable"), self._client)
 
     def served(self, lease: Lease, status: int) -> None:
         """Note that the place of the lease has answered the client, and with which status."""
         if status in self._pool.upstream.health.passive.statuses:
-            self._pool.failed(lease.place, UpstreamError(f"answered {status}", status, "answer"), self._client)
+            self._pool.failed(lease.target_address, UpstreamError(f"answered {status}", status, "answer"), self._client)
         else:
-            self._pool.served(lease.place)
+            self._pool.served(lease.target_address)
 
     def failed(self, lease: Lease, error: UpstreamError) -> None:
         """It has not."""
-        place = lease.place
-        self.failures.append(f"{place.facts.get('address', place.target.url)}: {error}")
-        self._pool.failed(place, error, self._client)
+        target_address = lease.target_address
+        self.failures.append(f"{target_address.facts.get('address', target_address.target.url)}: {error}")
+        self._pool.failed(target_address, error, self._client)

@@ -4,7 +4,7 @@ import re
 
 import h11
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 
 _BYTES_OF_H11 = re.compile(r": (?:bytearray\()?b['\"]")
 
@@ -12,14 +12,14 @@ _BYTES_OF_H11 = re.compile(r": (?:bytearray\()?b['\"]")
 def read_body(http: h11.Connection, what: str, status: int) -> tuple[bytes, bool]:
     """The body in what h11 has been given since the last time, and whether that was the end of it.
 
-    Must not be called again then. Raises HandshakeError with this status if it is malformed; `what` names it.
+    Must not be called again then. Raises HttpRefusal with this status if it is malformed; `what` names it.
     """
     pieces = []
     try:
         while isinstance(event := http.next_event(), h11.Data):
             pieces.append(event.data)
     except h11.RemoteProtocolError as error:
-        raise HandshakeError(malformed(what, error), status) from None
+        raise HttpRefusal(malformed(what, error), status) from None
     return b"".join(pieces), isinstance(event, h11.EndOfMessage)
 
 

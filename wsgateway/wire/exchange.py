@@ -8,11 +8,11 @@ then (RFC 9112, 11.2).
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.bodies import read_body
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response
-from wsgateway.wire.mending import proper_host
 from wsgateway.wire.paths import check_path
+from wsgateway.wire.repair import proper_host
 
 # RFC 9110, 7.6.1, and what says where the message ends: meant for the next hop alone, or written anew for it.
 HOP_BY_HOP = frozenset(
@@ -44,29 +44,29 @@ def checked(request: Request) -> Request:
     """Return a plain request that may be passed on.
 
     What could make a server behind us read the request differently is refused and not mended: two ways to tell where
-    the body ends, a Host or a target that is not one. Raises HandshakeError (400, 417, 501).
+    the body ends, a Host or a target that is not one. Raises HttpRefusal (400, 417, 501).
     """
     headers = request.headers
     if request.method in _NOT_PASSED:
-        raise HandshakeError(f"{request.method} is not passed on", 501)
+        raise HttpRefusal(f"{request.method} is not passed on", 501)
     if "Transfer-Encoding" in headers:
         if request.version == "1.0":
-            raise HandshakeError("Transfer-Encoding in HTTP/1.0")
+            raise HttpRefusal("Transfer-Encoding in HTTP/1.0")
         if "Content-Length" in headers:
-            raise HandshakeError("Transfer-Encoding and Content-Length")
+            raise HttpRefusal("Transfer-Encoding and Content-Length")
     host = headers.one("Host")
     if proper_host(host or "") is None and (host is not None or request.version != "1.0"):  # HTTP/1.0 has none
-        raise HandshakeError("Host is not a host with an optional port")
+        raise HttpRefusal("Host is not a host with an optional port")
     check_target(request.target)
     if request.version != "1.0" and headers.tokens("Expect") - {_CONTINUE}:
-        raise HandshakeError(f"Expect is something else than {_CONTINUE}", 417)
+        raise HttpRefusal(f"Expect is something else than {_CONTINUE}", 417)
     return request
 
 
 def check_target(target: str) -> None:
-    """Raises HandshakeError (400) for a target that is no path, or whose path may lead out of a route."""
+    """Raises HttpRefusal (400) for a target that is no path, or whose path may lead out of a route."""
     if not target.startswith("/") or "#" in target:
-        raise HandshakeError("the target is not a path with an optional query")
+        raise HttpRefusal("the target is not a path with an optional query")
     check_path(target.partition("?")[0])
 
 
@@ -124,7 +124,7 @@ class RequestBody:
     def receive(self, data: bytes) -> bytes:
         """Takes more bytes of the client, not none. Returns the body in them; nothing must come behind the last.
 
-        Raises HandshakeError (400) if the body is malformed.
+        Raises HttpRefusal (400) if the body is malformed.
         """
         return self._read(data)
 
@@ -146,6 +146,6 @@ class RequestBody:
             # h11 takes line feeds alone for the blank line behind the trailers, and a proxy before us may not.
             seen = self._last + data
             if self.ended and not seen[: len(seen) - len(self.rest)].endswith(_CHUNKS_END):
-                raise HandshakeError("malformed request: no CR LF behind the last chunk")
+                raise HttpRefusal("malformed request: no CR LF behind the last chunk")
             self._last = seen[-len(_CHUNKS_END) + 1 :]
         return body

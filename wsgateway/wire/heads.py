@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import h11
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.bodies import malformed, read_body
 from wsgateway.wire.incoming import IncomingHead, bare_line_feed
-from wsgateway.wire.mending import authority_of, checked_lines, encoded_target, is_host, mended_host, origin_form
 from wsgateway.wire.oddities import Oddities, Oddity
+from wsgateway.wire.repair import authority_of, checked_lines, encoded_target, is_host, mended_host, origin_form
 
 _LINE_END = b"\r\n"
 
@@ -75,10 +75,10 @@ class Headers:
         return [self._items[at][1] for at in self._places.get(name.lower(), ())]
 
     def one(self, name: str) -> str | None:
-        """The trimmed value, None if there is none. Raises HandshakeError (400) if there are several."""
+        """The trimmed value, None if there is none. Raises HttpRefusal (400) if there are several."""
         values = self.every(name)
         if len(values) > 1:
-            raise HandshakeError(f"{len(values)} {name} headers, at most one is allowed")
+            raise HttpRefusal(f"{len(values)} {name} headers, at most one is allowed")
         return values[0] if values else None
 
     def raw(self, name: str) -> str | None:
@@ -179,7 +179,7 @@ class RequestHead:
     def receive(self, data: bytes) -> Request | None:
         """Takes bytes of the client until they are a whole head; then returns it.
 
-        Raises HandshakeError (400 or 431) for one that is malformed or too large.
+        Raises HttpRefusal (400 or 431) for one that is malformed or too large.
         """
         head = self._incoming.receive(data)
         if head is None:
@@ -193,7 +193,7 @@ class RequestHead:
         """Takes the lines of a head, without the blank one."""
         sent_lines = head.split(_LINE_END)
         if len(sent_lines) - 1 > self._limits.headers:
-            raise HandshakeError(f"{len(sent_lines) - 1} headers, at most {self._limits.headers} are allowed", 431)
+            raise HttpRefusal(f"{len(sent_lines) - 1} headers, at most {self._limits.headers} are allowed", 431)
         if b"\r\nhost:" not in head.lower():
             sent_lines += self._host_line(sent_lines)
         lines = checked_lines(sent_lines, self.oddities)
@@ -206,7 +206,7 @@ class RequestHead:
             self.http.receive_data(_LINE_END.join([*lines, b"", b""]))
             event = self.http.next_event()
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(malformed("request", error)) from None
+            raise HttpRefusal(malformed("request", error)) from None
         assert isinstance(event, h11.Request), f"a whole head is a request or an error, not {event!r}"
         self._bodiless = event.method == b"HEAD"
         version = event.http_version.decode("ascii")
@@ -215,7 +215,7 @@ class RequestHead:
         if version == "1.0" and not self._plain:
             self.oddities.need(Oddity.HTTP_1_0, not_upgradable(version))
         if sent != plain:
-            self.oddities.need(Oddity.RAW_TARGET, HandshakeError("the target holds a byte above 7F"))
+            self.oddities.need(Oddity.RAW_TARGET, HttpRefusal("the target holds a byte above 7F"))
         headers = _headers(lines[1:], None if lines[1:] == sent_lines[1:] else sent_lines[1:])
         return self._settled(event.method.decode("ascii"), sent, headers, version)
 
@@ -223,10 +223,10 @@ class RequestHead:
         """The line that an upgrade without Host lacks. None for other requests, which HTTP/1.1 refuses."""
         if not asks_for_websocket(Request("/", _headers(lines[1:]))):
             return []
-        self.oddities.need(Oddity.NO_HOST, HandshakeError("malformed request: no Host"))
+        self.oddities.need(Oddity.NO_HOST, HttpRefusal("malformed request: no Host"))
         host = authority_of(lines[0]) or self._own_host()
         if host is None:
-            raise HandshakeError("no Host, and a Unix socket has no address that could stand in")
+            raise HttpRefusal("no Host, and a Unix socket has no address that could stand in")
         return [b"Host: " + host.encode("latin-1")]
 
     def _settled(self, method: str, sent: bytes, headers: Headers, version: str) -> Request:
@@ -313,7 +313,7 @@ class ResponseHead:
         """Takes bytes of the server (none: the end of its stream). Returns the heads that are whole, interim ones too.
 
         Behind a 101 and any that is not interim comes no other, and must not be asked for. The limit is one for all.
-        Raises HandshakeError (502) if one is malformed, or they are too large.
+        Raises HttpRefusal (502) if one is malformed, or they are too large.
         """
         room = self._limits.head_bytes - self._taken
         self._taken += len(data)
@@ -321,7 +321,7 @@ class ResponseHead:
         found = self._take(data[:room]) if room or not data else []
         if len(data) > room:
             if not found or not _is_last(found[-1]):
-                raise HandshakeError(f"the head is larger than {self._limits.head_bytes} bytes", 502)
+                raise HttpRefusal(f"the head is larger than {self._limits.head_bytes} bytes", 502)
             self._http.receive_data(data[room:])
         return found
 
@@ -335,12 +335,12 @@ class ResponseHead:
                     break
                 found.append(self._response(event))
         except h11.RemoteProtocolError as error:
-            raise HandshakeError(malformed("response", error), 502) from None
+            raise HttpRefusal(malformed("response", error), 502) from None
         return found
 
     def _response(self, event: h11.InformationalResponse | h11.Response) -> Response:
         if len(event.headers) > self._limits.headers:
-            raise HandshakeError(f"{len(event.headers)} headers, at most {self._limits.headers} are allowed", 502)
+            raise HttpRefusal(f"{len(event.headers)} headers, at most {self._limits.headers} are allowed", 502)
         items = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers.raw_items()]
         return Response(event.status_code, event.reason.decode("latin-1"), Headers(items), self._oddities)
 
@@ -353,7 +353,7 @@ class ResponseHead:
         """Takes more bytes of the server (none: its stream has ended) once the head is read. Returns the body in them.
 
         `ended` turns true with the last piece. Call it with b"" only at the end of the stream: the head's own read may
-        have brought some of the body, which `first_body` gives. Raises HandshakeError (502) if it is malformed.
+        have brought some of the body, which `first_body` gives. Raises HttpRefusal (502) if it is malformed.
         """
         self._http.receive_data(data)
         return self.first_body()
@@ -370,9 +370,9 @@ def asks_for_websocket(request: Request) -> bool:
     return any(each.partition("/")[0].lower() == "websocket" for each in request.headers.listed("Upgrade"))
 
 
-def not_upgradable(version: str) -> HandshakeError:
+def not_upgradable(version: str) -> HttpRefusal:
     """What is said to an older HTTP (RFC 6455, 4.1: at least 1.1)."""
-    return HandshakeError(f"HTTP/{version} cannot be upgraded, HTTP/1.1 can")
+    return HttpRefusal(f"HTTP/{version} cannot be upgraded, HTTP/1.1 can")
 
 
 def _is_last(response: Response) -> bool:

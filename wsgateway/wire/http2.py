@@ -9,11 +9,11 @@ import enum
 import re
 from collections.abc import Iterable
 
-from wsgateway.errors import HandshakeError, ProtocolError
+from wsgateway.errors import HttpRefusal, ProtocolError
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
-from wsgateway.wire.mending import clean_value, encoded_target, is_host, is_token, mended_host, proper_host
 from wsgateway.wire.oddities import Oddities, Oddity
+from wsgateway.wire.repair import clean_value, encoded_target, is_host, is_token, mended_host, proper_host
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -58,25 +58,25 @@ def request_of(headers: HeaderList, ended: bool, entropy: Entropy, oddities: Odd
     """The request as HTTP/1.1 has it, and the last on its connection; `ended` says that it has no body.
 
     A WebSocket is an upgrade there, with a key of ours. `oddities` is what the client may do otherwise than the RFCs
-    say; what would not pass HTTP/1.1 is mended and noted there. Raises HandshakeError (400, 501).
+    say; what would not pass HTTP/1.1 is mended and noted there. Raises HttpRefusal (400, 501).
     """
     pseudo = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name.startswith(b":")}
     items = [_checked(name, value, oddities) for name, value in headers if not name.startswith(b":")]
     method, target = pseudo[":method"], _target(pseudo.get(":path", ""), oddities)
     websocket = is_websocket(headers)
     if method == "CONNECT" and not websocket:
-        raise HandshakeError(f"CONNECT is for WebSocket alone, not {pseudo.get(':protocol', 'a tunnel')!r}", 501)
+        raise HttpRefusal(f"CONNECT is for WebSocket alone, not {pseudo.get(':protocol', 'a tunnel')!r}", 501)
     if not is_token(method) or not _TARGET.fullmatch(target) or pseudo[":scheme"] not in ("http", "https"):
-        raise HandshakeError("malformed request: a method, path or scheme that is none")
+        raise HttpRefusal("malformed request: a method, path or scheme that is none")
     host = _host(pseudo.get(":authority"), items, oddities)
     kept = [(name, value) for name, value in items if name not in ("host", "te")]
     if websocket:
         if [value for name, value in kept if name == "sec-websocket-version"] != [_VERSION]:
             # Whoever knows HTTP/2 knows no draft, and a 426 would need an Upgrade.
             versions = (("Sec-WebSocket-Version", _VERSION),)
-            raise HandshakeError(f"Sec-WebSocket-Version must be {_VERSION} over HTTP/2", 400, versions)
+            raise HttpRefusal(f"Sec-WebSocket-Version must be {_VERSION} over HTTP/2", 400, versions)
         if "content-length" in dict(kept):
-            raise HandshakeError("Content-Length with a WebSocket")
+            raise HttpRefusal("Content-Length with a WebSocket")
         kept = [(name, value) for name, value in kept if name not in _HANDSHAKE]
         key = base64.b64encode(entropy(16)).decode("ascii")
         hop = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key)]
@@ -89,7 +89,7 @@ def _host(authority: str | None, items: list[tuple[str, str]], oddities: Odditie
     """What either says; where both do, h2 has compared them."""
     host = authority if authority is not None else dict(items).get("host", "")
     if proper_host(host) is None:
-        raise HandshakeError("Host is not a host with an optional port")
+        raise HttpRefusal("Host is not a host with an optional port")
     return host if is_host(host) else mended_host(host, oddities)
 
 
@@ -98,17 +98,17 @@ def _target(path: str, oddities: Oddities) -> str:
     sent = path.encode("latin-1")
     plain = encoded_target(sent)
     if plain != sent:
-        oddities.need(Oddity.RAW_TARGET, HandshakeError("the target holds a byte above 7F"))
+        oddities.need(Oddity.RAW_TARGET, HttpRefusal("the target holds a byte above 7F"))
     return plain.decode("ascii")
 
 
 def _checked(name: bytes, value: bytes, oddities: Oddities) -> tuple[str, str]:
     text = name.decode("latin-1")
     if not is_token(text):
-        raise HandshakeError("malformed request: a header without a proper name")
+        raise HttpRefusal("malformed request: a header without a proper name")
     said = clean_value(name, value, oddities).decode("latin-1")
     if text in _CONNECTION or (text == "te" and said.lower() != "trailers"):
-        raise HandshakeError(f"{text} in a request of HTTP/2")
+        raise HttpRefusal(f"{text} in a request of HTTP/2")
     return text, said.strip(" \t")
 
 
@@ -116,9 +116,9 @@ def _framing(items: list[tuple[str, str]], ended: bool) -> list[tuple[str, str]]
     """How the body is told from what follows."""
     lengths = {value for name, value in items if name == "content-length"}
     if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
-        raise HandshakeError("malformed request: Content-Length is not one number")
+        raise HttpRefusal("malformed request: Content-Length is not one number")
     if ended and any(length.strip("0") for length in lengths):
-        raise HandshakeError("malformed request: Content-Length, and no body")
+        raise HttpRefusal("malformed request: Content-Length, and no body")
     return [] if ended or lengths else [("Transfer-Encoding", "chunked")]
 
 

@@ -2,9 +2,9 @@
 
 import re
 
-from wsgateway.errors import HandshakeError
-from wsgateway.wire.mending import is_token
+from wsgateway.errors import HttpRefusal
 from wsgateway.wire.oddities import Oddities, Oddity
+from wsgateway.wire.repair import is_token
 
 # More than any client is known to send; RFC 9112, 2.2, asks for one at least.
 MOST_EMPTY_LINES = 4
@@ -37,7 +37,7 @@ class IncomingHead:
     def receive(self, data: bytes) -> bytes | None:
         """Return the head without the blank line behind it, once that is here; its lines end in CR LF.
 
-        Takes any bytes. Raises HandshakeError: 400 for what begins no request and for LF alone, 431 for a head that is
+        Takes any bytes. Raises HttpRefusal: 400 for what begins no request and for LF alone, 431 for a head that is
         too large.
         """
         before = len(self._buffer)
@@ -60,13 +60,13 @@ class IncomingHead:
         while self._buffer.startswith(_EMPTY_LINE):
             self._empty_lines += 1
             if self._empty_lines > MOST_EMPTY_LINES:
-                raise HandshakeError(f"more than {MOST_EMPTY_LINES} empty lines before a request")
-            self._oddities.need(Oddity.EMPTY_LINES, HandshakeError("this is not HTTP: it begins with an empty line"))
+                raise HttpRefusal(f"more than {MOST_EMPTY_LINES} empty lines before a request")
+            self._oddities.need(Oddity.EMPTY_LINES, HttpRefusal("this is not HTTP: it begins with an empty line"))
             self._buffer = self._buffer[len(_EMPTY_LINE) :]
         if not self._buffer or self._buffer == b"\r":
             return
         if not is_token(chr(self._buffer[0])):
-            raise HandshakeError("this is not HTTP" + _OTHERS.get(self._buffer[0], ""))
+            raise HttpRefusal("this is not HTTP" + _OTHERS.get(self._buffer[0], ""))
         self.begun = True
 
     def _receive_bare(self) -> bytes | None:
@@ -89,10 +89,10 @@ class IncomingHead:
         if len(self._buffer) >= self._most_bytes:
             raise self._too_large()
 
-    def _too_large(self) -> HandshakeError:
-        return HandshakeError(f"the head is larger than {self._most_bytes} bytes", 431)
+    def _too_large(self) -> HttpRefusal:
+        return HttpRefusal(f"the head is larger than {self._most_bytes} bytes", 431)
 
 
-def bare_line_feed() -> HandshakeError:
+def bare_line_feed() -> HttpRefusal:
     """What is said of LF without CR before it, where that ends no line."""
-    return HandshakeError("malformed request: a line feed without a carriage return before it")
+    return HttpRefusal("malformed request: a line feed without a carriage return before it")

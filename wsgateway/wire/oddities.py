@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 
 Side = Literal["client", "upstream"]
 # The keys of the configuration that allow an oddity of either side.
@@ -109,7 +109,7 @@ class Oddities:
         self.passed_over = 0
         """how many frames had no meaning and were passed over, as the hixie drafts ask"""
 
-    def need(self, oddity: Oddity, refusal: HandshakeError) -> None:
+    def need(self, oddity: Oddity, refusal: HttpRefusal) -> None:
         """Note that the peer has done this. Raise `refusal` if it may not.
 
         The refusal then names the oddity and the key that would allow it, for the log alone.

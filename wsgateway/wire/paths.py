@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from wsgateway.errors import HandshakeError
+from wsgateway.errors import HttpRefusal
 
 # How often servers decode a path: once as they must, and some once more.
 _DECODINGS = 2
@@ -25,7 +25,7 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 
 
 def check_path(path: str) -> None:
-    """Raise HandshakeError (400) for a path that may lead out of the route by which it was chosen.
+    """Raise HttpRefusal (400) for a path that may lead out of the route by which it was chosen.
 
     Takes a path without its query, percent-encoded. Refused are segments that are `.` or `..`, as they stand or after
     one or two decodings, with parameters behind a semicolon (as servers of Java read them) or without; overlong forms
@@ -36,11 +36,11 @@ def check_path(path: str) -> None:
     data = path.encode()
     for _ in range(_DECODINGS + 1):
         if any(segment.partition(b";")[0] in _DOTS for segment in _SLASHES.split(data)):
-            raise HandshakeError("the path has a segment that is . or .., which may lead out of a route")
+            raise HttpRefusal("the path has a segment that is . or .., which may lead out of a route")
         if _OVERLONG.search(data):
-            raise HandshakeError("the path has an overlong form of a dot or a slash, which may lead out of a route")
+            raise HttpRefusal("the path has an overlong form of a dot or a slash, which may lead out of a route")
         if b"\0" in data:
-            raise HandshakeError("the path has a NUL, which may end it for a server")
+            raise HttpRefusal("the path has a NUL, which may end it for a server")
         data = unquote_to_bytes(data)
 
 

@@ -1,0 +1,97 @@
+"""Figures that add up at every moment."""
+
+from dataclasses import dataclass, field
+
+from wsgateway.observe.counters import Counters, Figures
+from wsgateway.wire.oddities import Oddities, Oddity
+
+NOTHING = Figures(0, 0, 0, 0)
+
+
+@dataclass(eq=False)
+class Running:
+    """A session as the counters sees it."""
+
+    dialect: str
+    route_name: str
+    through: Figures = NOTHING
+    oddities: list[Oddities] = field(default_factory=list)
+
+    def figures(self) -> Figures:
+        return self.through
+
+
+def test_nothing_has_happened_at_first() -> None:
+    assert Counters().status() == {
+        "sessions": {},
+        "opened": {},
+        "ended": {},
+        "ended_by": {},
+        "messages": {"in": 0, "out": 0},
+        "bytes": {"in": 0, "out": 0},
+        "oddities": {},
+        "passed_over": 0,
+        "refused": {},
+        "left": {},
+        "turned_away": 0,
+        "http": {},
+        "policies": 0,
+    }
+
+
+def test_what_runs_counts_as_it_is_now_and_what_is_over_once() -> None:
+    counters = Counters()
+    first, second = Running("hixie-76", "chat"), Running("rfc6455", "chat")
+    counters.opened(first)
+    counters.opened(second)
+    first.through = Figures(1, 2, 30, 40)
+    second.through = Figures(5, 6, 700, 800)
+    status = counters.status()
+    assert status["sessions"] == {"hixie-76": {"chat": 1}, "rfc6455": {"chat": 1}}
+    assert (status["messages"], status["bytes"]) == ({"in": 6, "out": 8}, {"in": 730, "out": 840})
+
+    first.through = Figures(2, 2, 31, 40)
+    assert counters.ended(first, "gateway") == first.through
+    status = counters.status()
+    assert status["sessions"] == {"rfc6455": {"chat": 1}}
+    assert (status["messages"], status["bytes"]) == ({"in": 7, "out": 8}, {"in": 731, "out": 840})
+    assert (status["opened"], status["ended"]) == ({"hixie-76": 1, "rfc6455": 1}, {"hixie-76": 1})
+    assert status["ended_by"] == {"gateway": 1}
+    assert counters.sessions_ended == 1
+
+
+def test_oddities_count_once_of_what_runs_what_is_over_and_what_became_no_session() -> None:
+    counters = Counters()
+    client, server = Oddities(needed=(Oddity.RAW_TARGET, Oddity.KEY_FORM)), Oddities()
+    session = Running("hixie-76", "chat", oddities=[client, server])
+    counters.opened(session)
+    server.note(Oddity.FRAMES_BEHIND_PROOF)
+    server.note(Oddity.FRAMES_BEHIND_PROOF)
+    server.passed_over = 3
+    counters.odd([Oddity.RAW_TARGET])
+    for over in (False, True):
+        if over:
+            counters.ended(session, "client_close")
+        status = counters.status()
+        assert status["oddities"] == {"raw-target": 2, "key-form": 1, "frames-behind-proof": 1}
+        assert status["passed_over"] == 3
+
+
+def test_what_became_no_session_counts_by_what_the_client_was_told_and_why() -> None:
+    counters = Counters()
+    for status, kind in [(403, "origin"), (403, "origin"), (503, "limit"), (503, "draining"), (None, "connection")]:
+        counters.refused(status, kind)
+    counters.left("early")
+    assert counters.status()["refused"] == {
+        "403": {"origin": 2},
+        "503": {"limit": 1, "draining": 1},
+        "none": {"connection": 1},
+    }
+    assert counters.status()["left"] == {"early": 1}
+
+
+def test_plain_http_counts_by_class() -> None:
+    counters = Counters()
+    for status in (200, 204, 304, 404, 502, None):
+        counters.exchange(status)
+    assert counters.status()["http"] == {"2xx": 2, "3xx": 1, "4xx": 1, "5xx": 1, "none": 1}

@@ -1,0 +1,317 @@
+"""Workers that die, hang, or are slow, and what the worker pool does: in virtual time, with scripts as workers."""
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.support import configuration
+from wsgateway.run.process import ANSWER_SECONDS, LONGEST_ANSWER_SECONDS, TURN_SECONDS
+from wsgateway.run.worker_pool import HUNG_SECONDS, MOST_FAILED_STARTS, StartError
+
+from .worker_pools import Script, Worker, bad, generation, good, hands, stuck
+
+
+def after(seconds: float, script: Script) -> Script:
+    """A script that begins so much later."""
+
+    async def late(worker: Worker) -> int:
+        await trio.sleep(seconds)
+        return await script(worker)
+
+    return late
+
+
+def serving_for(seconds: float) -> Script:
+    """A worker that dies so long after it was told to serve."""
+
+    async def short(worker: Worker) -> int:
+        with trio.move_on_after(seconds):
+            await good(worker)
+        return 3
+
+    return short
+
+
+# -- the start ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_death_while_the_first_worker_is_still_starting_fails_the_start_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with hands(stuck, bad) as its:
+        with pytest.raises(StartError, match=r"^worker 2 ended before it served: with status 3$"):
+            await its.start(workers=2)
+        # The first one, which is told to end and does not, has a second for it.
+        assert trio.current_time() == 1
+        assert len(its.workers) == 2
+        assert its.lines.entries == []
+
+
+async def test_a_worker_that_dies_after_it_has_served_fails_the_start_too(autojump_clock: MockClock) -> None:
+    async with hands(after(5, good), serving_for(1)) as its:
+        with pytest.raises(StartError, match=r"^worker 2 ended before all workers served: with status 3$"):
+            await its.start(workers=2)
+        assert trio.current_time() == 2
+        assert len(its.workers) == 2
+
+
+async def test_a_start_that_makes_progress_has_time(autojump_clock: MockClock) -> None:
+    async def starved(worker: Worker) -> int:
+        for _ in range(10):
+            await trio.sleep(ANSWER_SECONDS - 1)
+            worker.cpu_seconds += 0.002
+        return await good(worker)
+
+    async with hands(starved) as its:
+        await its.start()
+        assert trio.current_time() == 10 * (ANSWER_SECONDS - 1)
+
+
+async def test_a_start_that_makes_no_progress_is_ended(autojump_clock: MockClock) -> None:
+    async with hands(stuck) as its:
+        with pytest.raises(StartError, match=r"^worker 1: no answer within 30 s$"):
+            await its.start()
+        assert trio.current_time() == ANSWER_SECONDS
+
+
+async def test_a_start_that_makes_progress_for_ever_is_ended(autojump_clock: MockClock) -> None:
+    async def busy(worker: Worker) -> int:
+        while True:
+            await trio.sleep(1)
+            worker.cpu_seconds += 1
+
+    async with hands(busy) as its:
+        with pytest.raises(StartError, match=r"^worker 1: no answer within 600 s$"):
+            await its.start()
+        assert trio.current_time() == LONGEST_ANSWER_SECONDS
+
+
+# -- looks -------------------------------------------------------------------------------------------------------
+
+
+async def deaf(worker: Worker) -> int:
+    """Serves, and answers nothing else."""
+    await worker.say("up")
+    await worker.order()
+    await worker.say("serving")
+    await trio.sleep_forever()
+    return 0
+
+
+async def still(worker: Worker) -> int:
+    """Answers for a relay loop that has not turned for too long."""
+    await worker.say("up")
+    while (order := await worker.order()) != "end":
+        if order == "report":
+            await worker.say("report", age=TURN_SECONDS + 0.1, status={})
+        else:
+            await worker.answer(order)
+    return 0
+
+
+@pytest.mark.parametrize("script", [deaf, still])
+async def test_a_worker_that_does_not_answer_looks_on_time_is_killed(script: Script, autojump_clock: MockClock) -> None:
+    async with hands(script) as its:
+        await its.start()
+        assert await its.looked(int(HUNG_SECONDS) + 1) == HUNG_SECONDS
+        assert its.workers[0].code is None
+        await its.looked(1)
+        assert its.workers[0].code == -9
+        [line] = its.lines.every("worker hangs")
+        assert (line["worker"], line["seconds"]) == (1, HUNG_SECONDS + 1)
+
+
+async def test_a_worker_that_answers_is_not_killed_however_slowly_it_does(autojump_clock: MockClock) -> None:
+    async def slow(worker: Worker) -> int:
+        await worker.say("up")
+        while (order := await worker.order()) != "end":
+            await trio.sleep(HUNG_SECONDS - 2 if order == "report" else 0)
+            await worker.answer(order)
+        return 0
+
+    async with hands(slow) as its:
+        await its.start()
+        await its.looked(200)
+        assert its.workers[0].code is None
+
+
+async def test_a_late_look_of_the_supervisor_forgets_what_was_before(autojump_clock: MockClock) -> None:
+    async with hands(deaf) as its:
+        await its.start()
+        await its.looked(int(HUNG_SECONDS))
+        # All were frozen: the supervisor, too.
+        due = trio.current_time()
+        await trio.sleep(25)
+        assert its.worker_pool.look(due) == 0
+        await trio.sleep(1)
+        assert await its.looked(int(HUNG_SECONDS)) == HUNG_SECONDS
+        assert its.workers[0].code is None
+        await its.looked(1)
+        assert its.workers[0].code == -9
+
+
+# -- deaths ------------------------------------------------------------------------------------------------------
+
+
+async def pauses(scripts: list[Script], count: int) -> list[float]:
+    """How long the worker pool waits before the next start, each time."""
+    async with hands(scripts) as its:
+        await its.start()
+        return [line["again_in_seconds"] for line in await its.lines.enough("worker ended", count)]
+
+
+async def test_who_lives_long_and_never_serves_is_started_ever_later(autojump_clock: MockClock) -> None:
+    assert await pauses([serving_for(60), after(29, bad)], 5) == [0, 0.25, 0.5, 1, 2]
+
+
+async def test_who_serves_for_a_while_is_started_at_once(autojump_clock: MockClock) -> None:
+    assert await pauses([serving_for(10)], 3) == [0, 0, 0]
+
+
+async def test_who_serves_for_a_moment_is_started_ever_later(autojump_clock: MockClock) -> None:
+    assert await pauses([serving_for(9.9)], 4) == [0, 0.25, 0.5, 1]
+
+
+async def test_when_nobody_serves_status_and_log_say_so_and_why(autojump_clock: MockClock) -> None:
+    async with hands([serving_for(1), bad, bad, good]) as its:
+        await its.start()
+        assert its.worker_pool.status()["not_serving"] is None
+        await its.lines.line("not serving", why="worker 1 ended with status 3")
+        assert its.worker_pool.status()["not_serving"] == "worker 1 ended with status 3"
+        assert not its.worker_pool.ready
+        await its.lines.line("serving again")
+        assert its.worker_pool.status()["not_serving"] is None
+        assert its.worker_pool.ready
+        assert len(its.lines.every("not serving")) == 1
+
+
+async def test_the_crew_gives_up_when_ten_starts_have_failed(autojump_clock: MockClock) -> None:
+    async with hands([serving_for(1), bad]) as its:
+        await its.start()
+        await its.worker_pool.gone()
+        assert len(its.workers) == 1 + MOST_FAILED_STARTS
+        why = "no worker serves, and 10 starts failed: worker 1 ended with status 3"
+        assert str(its.worker_pool.failure) == why
+        assert its.lines.every("given up")[0]["why"] == why
+        # 0, 0.25, 0.5, 1, 2, 4, 8, 16 and 30 seconds, and again 30: pauses grow up to a bound.
+        assert trio.current_time() == pytest.approx(1 + 0.25 + 0.5 + 1 + 2 + 4 + 8 + 16 + 30 + 30)
+
+
+async def test_one_that_served_in_between_begins_the_count_anew(autojump_clock: MockClock) -> None:
+    async with hands([serving_for(1), *[bad] * 9, serving_for(1), *[bad] * 9, good]) as its:
+        await its.start()
+        await its.lines.nth("serving again", 2)
+        assert its.worker_pool.failure is None
+
+
+async def test_while_another_serves_the_crew_does_not_give_up(autojump_clock: MockClock) -> None:
+    async with hands(good, [serving_for(1), bad]) as its:
+        await its.start(workers=2)
+        await its.lines.enough("worker ended", 1 + 2 * MOST_FAILED_STARTS)
+        assert its.worker_pool.failure is None
+        assert its.worker_pool.status()["not_serving"] is None
+
+
+async def test_while_a_draining_worker_has_sessions_the_crew_does_not_give_up(autojump_clock: MockClock) -> None:
+    async def drains(worker: Worker) -> int:
+        await worker.say("up")
+        while (order := await worker.order()) != "drain":
+            await worker.answer(order)
+        await trio.sleep(600)
+        return 0
+
+    async with hands([serving_for(100), bad], drains) as its:
+        await its.start(workers=2)
+        await its.worker_pool.change(generation(workers=1))
+        [drained] = [worker for worker in its.workers if worker.number == 2]
+        await drained.wait()
+        assert its.worker_pool.failure is None
+        assert len(its.lines.every("worker ended")) > MOST_FAILED_STARTS
+        await its.worker_pool.gone()
+        assert its.worker_pool.failure is not None
+
+
+# -- changes that not all take -----------------------------------------------------------------------------------
+
+NEW = configuration(9, path="/new")
+
+
+def reloading(*answers: str) -> Script:
+    """A worker that gives these answers to reloads: serving, refused, or none, since it dies."""
+
+    async def answers_so(worker: Worker) -> int:
+        left = list(answers)
+        await worker.say("up")
+        while (order := await worker.order()) != "end":
+            match left.pop(0) if order == "reload" else "":
+                case "refused":
+                    await worker.say("refused", why="no room")
+                case "dies":
+                    return 3
+                case _:
+                    await worker.answer(order)
+        return 0
+
+    return answers_so
+
+
+async def test_a_change_that_one_refuses_is_taken_back_by_those_that_took_it(autojump_clock: MockClock) -> None:
+    async with hands(reloading("serving", "serving"), reloading("refused"), reloading()) as its:
+        await its.start(workers=3)
+        with pytest.raises(StartError, match=r"^no room$"):
+            await its.worker_pool.change(generation(3, NEW))
+        heard = {worker.number: worker.heard for worker in its.workers}
+        assert heard == {1: ["serve", "reload", "reload"], 2: ["serve", "reload"], 3: ["serve"]}
+        assert not its.lines.every("reload not taken back")
+
+
+async def test_a_worker_that_does_not_take_a_change_back_is_told_of(autojump_clock: MockClock) -> None:
+    async with hands(reloading("serving", "refused"), reloading("refused")) as its:
+        await its.start(workers=2)
+        with pytest.raises(StartError, match=r"^no room$"):
+            await its.worker_pool.change(generation(2, NEW))
+        assert its.lines.every("reload not taken back") == [
+            {"level": "error", "event": "reload not taken back", "pid": its.pid(1), "why": "no room"}
+        ]
+
+
+async def test_who_dies_while_it_takes_a_change_back_is_started_with_what_was_before(
+    autojump_clock: MockClock,
+) -> None:
+    told: list[str] = []
+
+    async def fresh(worker: Worker) -> int:
+        await worker.say("up")
+        message = await worker.line.receive()
+        assert message is not None
+        told.append(message.said["text"])
+        await worker.say("serving")
+        return await good(worker)
+
+    async with hands([reloading("serving", "dies"), fresh], reloading("refused")) as its:
+        await its.start(workers=2)
+        with pytest.raises(StartError, match=r"^no room$"):
+            await its.worker_pool.change(generation(2, NEW))
+        assert not its.lines.every("reload not taken back")
+        await its.lines.line("worker ended", worker=1)
+        await its.lines.nth("worker serves", 3)
+        assert told == [configuration(9)]
+
+
+async def test_who_dies_while_it_takes_a_change_is_started_with_that(autojump_clock: MockClock) -> None:
+    async with hands([reloading("dies"), good], good) as its:
+        await its.start(workers=2)
+        await its.worker_pool.change(generation(2, NEW))
+        await its.lines.nth("worker serves", 3)
+        assert its.workers[-1].heard == ["serve"]
+
+
+async def test_who_still_starts_is_told_of_a_change_when_it_serves(autojump_clock: MockClock) -> None:
+    async with hands(good, [serving_for(1), after(5, good)]) as its:
+        await its.start(workers=2)
+        await its.lines.line("worker ended", worker=2)
+        await its.worker_pool.change(generation(2, NEW))
+        # Nobody waits for it.
+        assert trio.current_time() == 1
+        await its.lines.nth("worker serves", 3)
+        assert its.workers[-1].heard == ["serve"]

@@ -1,0 +1,315 @@
+"""Clients that leave while an upstream thinks: it is told soon, and their place is free.
+
+The clock jumps when everybody waits: what takes no time takes none.
+"""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from h2.events import DataReceived
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.net.certificates import Authority, authority
+from tests.openings import BY_DIALECT, OPENINGS, Opening
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, http_configuration, passed
+from tests.serve.http2 import CONNECT, GET, Client, listener
+from tests.support import Peer, Running, Upstream, head_of, serving, serving_text, switching
+from wsgateway.serve.disconnect import GRACE_SECONDS
+
+__all__ = ["authority"]
+
+MODERN = BY_DIALECT["rfc6455"].request
+ONE = "max_connections: 1"
+EVENTS = head_of("HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked") + b"5\r\nfirst\r\n"
+# In which the place of a client that has left must be free, and in which a page that leaves a poll is told.
+PLACE_SECONDS = 0.2
+POLL_SECONDS = 1.0
+
+Leave = Callable[[Peer], Awaitable[None]]
+
+
+async def close(peer: Peer) -> None:
+    await peer.close()
+
+
+async def half_close(peer: Peer) -> None:
+    await peer.send_eof()
+
+
+async def half_close_behind_bytes(peer: Peer) -> None:
+    await peer.send(b"\x81\x85" + bytes(9) + b"x" * 10_000)
+    await peer.send_eof()
+
+
+async def reset(peer: Peer) -> None:
+    peer.reset()
+
+
+WAYS: dict[str, tuple[Leave, float]] = {
+    # How a client leaves, and how long it may take until that is known.
+    "closes": (close, GRACE_SECONDS),
+    "half-closes": (half_close, GRACE_SECONDS),
+    "half-closes behind bytes": (half_close_behind_bytes, GRACE_SECONDS),
+    "resets": (reset, 0),
+}
+each_way = pytest.mark.parametrize(("leave", "seconds"), WAYS.values(), ids=WAYS)
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """The block takes so long, by the clock, and no longer."""
+    begun = trio.current_time()
+    yield
+    assert trio.current_time() - begun <= seconds + 0.001
+
+
+def test_the_grace_is_shorter_than_a_place_may_be_kept() -> None:
+    assert GRACE_SECONDS < PLACE_SECONDS
+
+
+# -- WebSocket -------------------------------------------------------------------------------------------------------
+
+
+@each_way
+async def test_a_client_that_leaves_while_the_upstream_thinks_frees_its_place(
+    leave: Leave, seconds: float, autojump_clock: MockClock
+) -> None:
+    async with Upstream() as upstream, serving(upstream.port, behind=ONE) as gateway:
+        client = await gateway.connect(MODERN)
+        behind = await upstream.accept()
+        await behind.head()
+        async with within(seconds):
+            await leave(client)
+            assert await behind.rest() == b""
+        line = await gateway.lines.line("left", client=client.name)
+        assert (line["level"], line["why"]) == ("debug", "while it waited for its upstream")
+        async with within(0):
+            client = await gateway.connect(MODERN)
+            await upstream.agree()
+            assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+        pool = gateway.service.status()["pools"]
+        assert isinstance(pool, dict)
+        assert (pool["behind"]["open"], pool["behind"]["failures"]) == (1, {})
+
+
+@pytest.mark.parametrize("opening", OPENINGS, ids=str)
+async def test_a_client_of_each_dialect_that_half_closes_has_left(opening: Opening, autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        client = await gateway.connect(opening.request)
+        behind = await upstream.accept()
+        await behind.head()
+        async with within(GRACE_SECONDS):
+            await client.send_eof()
+            assert await behind.rest() == b""
+        assert await client.rest() == b""
+
+
+async def test_a_program_that_sends_its_request_and_an_end_gets_an_answer_that_comes_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        client = await gateway.connect(MODERN)
+        await client.send_eof()
+        behind = await upstream.accept()
+        await behind.send(switching(await behind.head()))
+        assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_client_that_leaves_while_its_upstream_does_not_accept_is_given_up(autojump_clock: MockClock) -> None:
+    # Linux takes one connection more than the backlog, and then lets all others wait.
+    with socket.socket() as full, socket.socket() as first:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        first.connect(full.getsockname())
+        async with serving(full.getsockname()[1]) as gateway:
+            client = await gateway.connect(MODERN)
+            await wait_all_tasks_blocked()
+            async with within(GRACE_SECONDS):
+                await client.close()
+                await gateway.lines.line("left", client=client.name)
+            status = gateway.service.status()["pools"]
+            assert isinstance(status, dict)
+            assert status["behind"]["open"] == 0
+
+
+async def test_a_client_over_tls_that_leaves_frees_its_place(authority: Authority, autojump_clock: MockClock) -> None:
+    secure = listener(authority.issue("localhost"))
+    async with Upstream() as upstream, serving(upstream.port, listener=secure, behind=ONE) as gateway:
+        client = await gateway.connect_tls(authority.client(), MODERN)
+        behind = await upstream.accept()
+        await behind.head()
+        async with within(GRACE_SECONDS):
+            await client.close()
+            assert await behind.rest() == b""
+
+
+async def test_a_client_that_leaves_inside_a_refusal_frees_its_place(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port, behind=ONE) as gateway:
+        client = await gateway.connect(MODERN)
+        behind = await upstream.accept()
+        await behind.head()
+        await behind.send(head_of("HTTP/1.1 403 Forbidden", "Content-Length: 10") + b"first")
+        await client.until(b"first")
+        async with within(GRACE_SECONDS):
+            await client.close()
+            assert await behind.rest() == b""
+
+
+async def test_a_stream_of_http_2_that_is_reset_frees_its_place(
+    authority: Authority, autojump_clock: MockClock
+) -> None:
+    secure = listener(authority.issue("localhost"))
+    async with Upstream() as upstream, serving(upstream.port, listener=secure, behind=ONE) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        behind = await upstream.accept()
+        await behind.head()
+        async with within(0):
+            await client.reset(number)
+            assert await behind.rest() == b""
+        number = await client.ask(CONNECT, end=False)
+        behind = await upstream.accept()
+        await behind.head()
+        async with within(GRACE_SECONDS):
+            await client.say(number, b"", end=True)
+            assert await behind.rest() == b""
+
+
+# -- plain HTTP ------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def polled(upstream: Upstream, **options: str) -> AsyncIterator[Running]:
+    async with serving_text(http_configuration(upstream.port, site=ONE, **options)) as gateway:
+        yield gateway
+
+
+@each_way
+@pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
+async def test_a_page_that_leaves_is_told_to_the_upstream(
+    begun: bytes, leave: Leave, seconds: float, autojump_clock: MockClock
+) -> None:
+    assert seconds < POLL_SECONDS
+    async with Upstream() as upstream, polled(upstream) as gateway:
+        client, behind, _ = await passed(upstream, gateway, HTTP_GET)
+        if begun:
+            await behind.send(begun)
+            await client.until(b"first")
+        await wait_all_tasks_blocked()
+        async with within(seconds):
+            await leave(client)
+            assert await behind.rest() == b""
+        line = await gateway.lines.line("http", client=client.name)
+        assert (line["level"], line["why"]) == ("info", "while it waited for its upstream")
+        async with within(0):
+            client, behind, _ = await passed(upstream, gateway, HTTP_GET)
+            await behind.send(HTTP_OK)
+            await client.until(b"ok")
+
+
+async def test_a_client_that_leaves_a_body_that_nobody_takes_is_told_to_the_upstream(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, polled(upstream) as gateway:
+        client, behind, _ = await passed(upstream, gateway, head_of("PUT / HTTP/1.1", "Host: a", "Content-Length: 9"))
+        await client.send(b"12345678")
+        assert await behind.exactly(8) == b"12345678"
+        async with within(0):
+            client.reset()
+            assert await behind.rest() == b""
+
+
+async def test_a_client_that_has_ended_its_direction_gets_an_answer_that_keeps_coming(
+    autojump_clock: MockClock,
+) -> None:
+    async with Upstream() as upstream, polled(upstream) as gateway:
+        client, behind, _ = await passed(upstream, gateway, HTTP_GET)
+        await client.send_eof()
+        await behind.send(head_of("HTTP/1.1 200 OK", "Content-Length: 50"))
+        for _ in range(10):
+            await trio.sleep(GRACE_SECONDS * 0.9)
+            await behind.send(b"piece")
+        assert (await client.rest()).endswith(b"\r\n\r\n" + b"piece" * 10)
+
+
+async def test_a_client_that_is_gone_is_no_failure_of_its_target(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, polled(upstream) as gateway:
+        client, behind, _ = await passed(upstream, gateway, HTTP_GET)
+        await client.close()
+        await behind.rest()
+        pools = gateway.service.status()["pools"]
+        assert isinstance(pools, dict)
+        assert (pools["site"]["open"], pools["site"]["failures"], pools["site"]["served"]) == (0, {}, {})
+
+
+@pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
+async def test_a_stream_of_http_2_that_leaves_is_told_to_the_upstream(
+    begun: bytes, authority: Authority, autojump_clock: MockClock
+) -> None:
+    secure = listener(authority.issue("localhost"))
+    async with Upstream() as upstream, polled(upstream, listener=secure) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(GET)  # its END_STREAM comes with it, and is no sign that it has left
+        behind = await upstream.accept()
+        await behind.head()
+        await trio.sleep(2)
+        if begun:
+            await behind.send(begun)
+            await client.event(DataReceived, number)
+            await trio.sleep(2)
+        async with within(0):
+            await client.reset(number)
+            assert await behind.rest() == b""
+
+
+# -- polls and events that wait ----------------------------------------------------------------------------------------
+
+SHORT = "send: 1s, response: 5s"
+
+
+@pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
+async def test_an_upstream_may_think_longer_than_a_peer_may_keep_others_waiting(
+    begun: bytes, autojump_clock: MockClock
+) -> None:
+    async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
+        client, behind, _ = await passed(upstream, gateway, HTTP_GET)
+        if begun:
+            await behind.send(begun)
+            await client.until(b"first")
+        await trio.sleep(4.9)
+        await behind.send(b"6\r\nsecond\r\n0\r\n\r\n" if begun else head_of("HTTP/1.1 200 OK", "X: second") + b"second")
+        await client.until(b"second")
+
+
+@pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
+async def test_an_upstream_does_not_think_longer_than_it_may(begun: bytes, autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
+        client, behind, _ = await passed(upstream, gateway, HTTP_GET)
+        await behind.send(begun)
+        async with within(5):
+            assert await behind.rest() == b""
+        answer = await client.rest()
+        assert answer.startswith(b"HTTP/1.1 200 " if begun else b"HTTP/1.1 504 ")
+        assert (await gateway.lines.line("http"))["why"] == "the upstream is silent for 5 s"
+
+
+async def test_an_upstream_may_think_for_ever(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, polled(upstream, timeouts="send: 1s, response: none") as gateway:
+        client, behind, _ = await passed(upstream, gateway, HTTP_GET)
+        await trio.sleep(9)
+        await behind.send(HTTP_OK)
+        await client.until(b"ok")
+
+
+async def test_what_an_upstream_thinks_of_an_upload_counts_from_its_end(autojump_clock: MockClock) -> None:
+    async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
+        client, behind, _ = await passed(upstream, gateway, head_of("PUT / HTTP/1.1", "Host: a", "Content-Length: 2"))
+        await trio.sleep(0.9)
+        await client.send(b"1")
+        await trio.sleep(0.9)
+        await client.send(b"2")
+        assert await behind.exactly(2) == b"12"
+        await trio.sleep(4.9)
+        await behind.send(HTTP_OK)
+        await client.until(b"ok")

@@ -1,0 +1,42 @@
+"""What is told of targets that have left the configuration: for a while, and of a few."""
+
+from wsgateway.upstream.totals import KEPT_SECONDS, MOST_KEPT, TargetTotals
+
+
+def test_a_target_that_left_is_told_of_for_a_while() -> None:
+    record = TargetTotals()
+    record.take(["ws://a", "ws://b"])
+    record.served.update({"ws://a": 3, "ws://b": 4})
+    record.failures["ws://a"] = 1
+    record.forget(0.0)
+    record.take(["ws://b"])
+    record.forget(100.0)
+    record.forget(100.0 + KEPT_SECONDS - 1)
+    assert (record.served, record.failures) == ({"ws://a": 3, "ws://b": 4}, {"ws://a": 1})
+    record.forget(100.0 + KEPT_SECONDS)
+    assert (record.served, record.failures) == ({"ws://b": 4}, {})
+
+
+def test_a_target_that_comes_back_counts_on() -> None:
+    record = TargetTotals()
+    record.take(["ws://a"])
+    record.served["ws://a"] = 3
+    record.take([])
+    record.forget(0.0)
+    record.take(["ws://a"])
+    record.forget(KEPT_SECONDS + 1)
+    assert record.served == {"ws://a": 3}
+    # And when it leaves again, its time begins anew.
+    record.take([])
+    record.forget(KEPT_SECONDS + 2)
+    record.forget(KEPT_SECONDS + 3)
+    assert record.served == {"ws://a": 3}
+
+
+def test_of_many_targets_that_left_the_newest_are_told_of() -> None:
+    record = TargetTotals()
+    for number in range(40):
+        record.take([f"ws://{number}"])
+        record.failures[f"ws://{number}"] = 1
+        record.forget(float(number))
+    assert list(record.failures) == [f"ws://{number}" for number in range(39 - MOST_KEPT, 40)]

@@ -1,0 +1,135 @@
+"""What has happened since the start, in numbers: sessions, what has gone through them, and what did not become one.
+
+Nothing is counted here while a session runs: its own figures are added at its end, and to every snapshot until then,
+so that no number lags and none is counted twice.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from wsgateway.wire.oddities import Oddities, Oddity
+
+
+class Figures(NamedTuple):
+    """What has gone through a session; in is what came from the client."""
+
+    messages_in: int
+    messages_out: int
+    bytes_in: int
+    bytes_out: int
+
+
+class Live(Protocol):
+    """A session that runs."""
+
+    @property
+    def dialect(self) -> str:
+        """What its client speaks."""
+
+    @property
+    def route_name(self) -> str:
+        """Which route it took."""
+
+    @property
+    def oddities(self) -> Iterable[Oddities]:
+        """What its peers have done otherwise than the drafts say."""
+
+    def figures(self) -> Figures:
+        """What has gone through it so far."""
+
+
+class Counters:
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.live: set[Live] = set()
+        """the sessions that run"""
+        self.turned_away = 0
+        """clients for whom a listener had no room, with an answer or without"""
+        self.policies = 0
+        """questions for a policy that were answered"""
+        self.http: Counter[str] = Counter()
+        """exchanges of plain HTTP, by the class of the status that the client got: 2xx; none: it got no answer"""
+        self._opened: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
+        self._ended_by: Counter[str] = Counter()
+        self._refused: Counter[tuple[str, str]] = Counter()
+        self._left: Counter[str] = Counter()
+        self._through = Figures(0, 0, 0, 0)
+        self._odd: Counter[str] = Counter()
+        self._passed_over = 0
+
+    def opened(self, session: Live) -> None:
+        """A session begins."""
+        self.live.add(session)
+        self._opened[session.dialect] += 1
+
+    def ended(self, session: Live, by: str) -> Figures:
+        """A session is over. Returns what went through it."""
+        figures = session.figures()
+        self.live.remove(session)
+        self._ended[session.dialect] += 1
+        self._ended_by[by] += 1
+        self._through = Figures(*map(sum, zip(self._through, figures, strict=True)))
+        for each in session.oddities:
+            self.odd(each.needed)
+            self._passed_over += each.passed_over
+        return figures
+
+    def refused(self, status: int | None, kind: str) -> None:
+        """A client gets no session, and this status; None: it is not told why."""
+        self._refused[_named(status), kind] += 1
+
+    def left(self, kind: str) -> None:
+        """A client is gone before it had a session."""
+        self._left[kind] += 1
+
+    def exchange(self, status: int | None) -> None:
+        """An exchange of plain HTTP is over; None: the client got no status."""
+        self.http[_named(status) if status is None else f"{status // 100}xx"] += 1
+
+    def odd(self, oddities: Iterable[Oddity]) -> None:
+        """A request that is over has done these."""
+        self._odd.update(map(str, oddities))
+
+    @property
+    def sessions_ended(self) -> int:
+        """How many sessions are over."""
+        return self._ended.total()
+
+    def status(self) -> dict[str, object]:
+        """All of it, as plain data: maps of numbers."""
+        sessions: dict[str, Counter[str]] = {}
+        totals = list(self._through)
+        odd, passed_over = self._odd.copy(), self._passed_over
+        for session in self.live:
+            sessions.setdefault(session.dialect, Counter())[session.route_name] += 1
+            for at, figure in enumerate(session.figures()):
+                totals[at] += figure
+            for each in session.oddities:
+                odd.update(map(str, each.needed))
+                passed_over += each.passed_over
+        through = Figures(*totals)
+        refused: dict[str, dict[str, int]] = {}
+        for (status, kind), count in self._refused.items():
+            refused.setdefault(status, {})[kind] = count
+        return {
+            "sessions": {dialect: dict(by_route) for dialect, by_route in sessions.items()},
+            "opened": dict(self._opened),
+            "ended": dict(self._ended),
+            "ended_by": dict(self._ended_by),
+            "messages": {"in": through.messages_in, "out": through.messages_out},
+            "bytes": {"in": through.bytes_in, "out": through.bytes_out},
+            "oddities": dict(odd),
+            "passed_over": passed_over,
+            "refused": refused,
+            "left": dict(self._left),
+            "turned_away": self.turned_away,
+            "http": dict(self.http),
+            "policies": self.policies,
+        }
+
+
+def _named(status: int | None) -> str:
+    return "none" if status is None else str(status)

@@ -1,0 +1,118 @@
+"""The commands that ask a running gateway: how it is, and to read its file again."""
+
+import argparse
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from wsgateway.errors import SettingsError
+from wsgateway.observe.query import ask
+from wsgateway.observe.status import table
+from wsgateway.options import duration, parsed
+from wsgateway.run.requests import Answer, Request, ask_gateway, default_address
+from wsgateway.settings.addresses import admin_address, control_address
+from wsgateway.settings.basics import Address, UnixAddress
+from wsgateway.settings.document import read as read_yaml
+from wsgateway.settings.load import load, read
+
+GOOD, FAULT = 0, 1
+
+
+@dataclass
+class Said:
+    """What a command comes to: its exit status, and the lines for standard output and standard error."""
+
+    status: int
+    lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to those of the parser. Each has as `ask` what returns a `Said`."""
+    how = commands.add_parser("status", help="say how a running gateway is, by its admin pages")
+    how.add_argument("file", nargs="?", metavar="FILE", help="the configuration that it has")
+    how.add_argument("--admin", type=_admin, metavar="ADDRESS", help="without a file: HOST:PORT, or unix:/PATH")
+    how.add_argument("--json", action="store_true", help="print all that the gateway says, as JSON")
+    how.set_defaults(ask=_status, usage=how)
+
+    again = commands.add_parser(
+        "reload",
+        help="have a running gateway read its file again, and say how that went",
+        description="Has a running gateway read its own file again, waits for that, and prints what it finds. Exit"
+        " status 0: it serves what the file says. FILE tells where the control socket is, and nothing else of it is"
+        " used.",
+    )
+    again.add_argument("file", nargs="?", metavar="FILE", help="the configuration that the gateway has")
+    again.add_argument("--control", type=_control, metavar="unix:PATH", help="where the control socket is")
+    again.add_argument(
+        "--timeout", metavar="DURATION", type=duration, default=600.0, help="how long to wait; default: 10m"
+    )
+    again.set_defaults(ask=_reload)
+
+
+def _status(options: argparse.Namespace) -> Said:
+    if (options.file is None) is (options.admin is None):
+        options.usage.error("give either a FILE or --admin")
+    admin = None if options.file is None else load(options.file).admin
+    address: Address | UnixAddress | None = options.admin if admin is None else admin.bind
+    if address is None:
+        return Said(FAULT, errors=[f"{options.file}: admin.bind is missing, where a gateway would tell"])
+    try:
+        status = trio.run(partial(ask, address))
+    except OSError as error:
+        return Said(FAULT, errors=[f"{address}: {error.strerror or error}"])
+    return Said(GOOD, [json.dumps(status, indent=2) if options.json else table(status)])
+
+
+def _admin(text: str) -> Address | UnixAddress:
+    return parsed(admin_address, text)
+
+
+def _control(text: str) -> UnixAddress:
+    found = parsed(control_address, text)
+    if not isinstance(found, UnixAddress):
+        raise argparse.ArgumentTypeError(f"{text!r} is no control socket; write unix:PATH")
+    return found
+
+
+def _reload(options: argparse.Namespace) -> Said:
+    address = options.control or _control_socket(options.file)
+    if address is None:
+        why = f"{options.file}: control is none, so that nobody can ask the gateway; send it SIGHUP"
+        return Said(FAULT, errors=[why])
+    try:
+        answer = trio.run(_asked, address, options.timeout)
+    except OSError as error:
+        return Said(FAULT, errors=[f"{address}: {error.strerror or error}"])
+    if not answer.ok:
+        return Said(FAULT, errors=answer.findings)
+    facts = answer.facts
+    told = f"reloaded: {facts['file']}, sha256 {facts['sha256']}, routes {facts['routes']}, workers {facts['workers']}"
+    return Said(GOOD, [told], [f"warning: {each}" for each in answer.findings])
+
+
+async def _asked(address: UnixAddress, seconds: float) -> Answer:
+    with trio.move_on_after(seconds):
+        return await ask_gateway(address, Request(command="reload"))
+    raise TimeoutError(f"no answer within {seconds:g} s; the gateway may still be at it")
+
+
+def _control_socket(file: str | None) -> UnixAddress | None:
+    """Return where the control socket is that a file names. The file may be broken, as the gateway will say."""
+    written: object = "auto"
+    if file is not None:
+        try:
+            data = read_yaml(read(file).text, file).data
+            written = data.get("control", "auto") if isinstance(data, dict) else "auto"
+            found = control_address(written)
+        except (SettingsError, ValueError):
+            found = "auto"
+        if isinstance(found, UnixAddress):
+            return UnixAddress(str(Path(file).absolute().parent / found.path))
+        if found is None:
+            return None
+    return default_address()

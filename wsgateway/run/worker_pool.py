@@ -1,0 +1,387 @@
+"""The workers of a gateway: as many as are wanted, started again when they die, and all with one configuration."""
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from wsgateway.errors import WsgatewayError
+from wsgateway.observe.log import Log
+from wsgateway.observe.metrics import of_targets, rising
+from wsgateway.observe.status import Status, merged
+from wsgateway.run.listening import Listening
+from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
+from wsgateway.run.settings_transfer import VERSION
+from wsgateway.run.slot import State, WorkerSlot
+from wsgateway.settings.certificates import Known
+from wsgateway.settings.load import Source
+from wsgateway.settings.model import Settings
+
+# No turn of the relay loop takes a tenth of a second. Who answers nobody for so long makes none any more.
+HUNG_SECONDS = 20.0
+# A look at the workers that is so much too late says nothing of them: we ourselves, or the machine, stood still.
+LATE_SECONDS = 1.0
+# For all workers to say how they are, where somebody waits for it.
+REPORT_SECONDS = 1.0
+# A signal for all processes comes to all of them within this time.
+WORD_SECONDS = 0.5
+# Of one post, in a row, and no worker began to serve in between: whoever has started us should know.
+MOST_FAILED_STARTS = 10
+
+
+class StartError(WsgatewayError):
+    """The workers cannot come up, or cannot take a configuration."""
+
+
+@dataclass(frozen=True)
+class LoadedConfiguration:
+    """What was made of a configuration when it was read."""
+
+    source: Source
+    settings: Settings
+    certificates: tuple[Known, ...] = ()
+    """which the settings name, as they were then"""
+    packed: bytes = b""
+    """the settings, for workers that run the same code; empty: they read the text again"""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What workers serve."""
+
+    made: LoadedConfiguration
+    listening: Listening
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.made.settings
+
+    @property
+    def workers(self) -> int:
+        """How many there are to be."""
+        return self.settings.workers or len(os.sched_getaffinity(0))
+
+    def order(self, do: str) -> Order:
+        """As a worker is told it."""
+        told, sockets = self.listening.told(self.settings)
+        return Order(
+            {
+                "do": do,
+                "file": self.made.source.file,
+                "text": self.made.source.text,
+                "directory": self.made.source.directory,
+                "version": VERSION,
+                "workers": self.workers,
+                "sockets": told,
+            },
+            tuple(sockets),
+            self.made.packed,
+        )
+
+
+class WorkerPool:
+    """Keeps workers running, in the caller's nursery."""
+
+    def __init__(
+        self,
+        log: Log,
+        nursery: trio.Nursery,
+        hung_seconds: float = HUNG_SECONDS,
+        start: Callable[[int], Awaitable[WorkerProcess]] = WorkerProcess.start,
+    ) -> None:
+        """`start` starts a process that knows nothing yet, for the post with a number. It raises OSError if there can
+        be no more processes."""
+        self._log = log
+        self._nursery = nursery
+        self._hung_seconds = hung_seconds
+        self._start_process = start
+        self._slots: list[WorkerSlot] = []
+        self._changing = trio.Lock()  # nobody starts to serve while the configuration changes
+        self._generation: Generation | None = None
+        self._up = False
+        self._looked = trio.current_time()
+        self._not_serving = ""  # why, if that was told
+        self._news = trio.lowlevel.ParkingLot()  # of posts that are settled, or gone
+        self._restarts = 0
+        self._past: dict[str, Any] = {}  # what workers that are no more have counted
+        self.draining = False
+        """whether it is about to end, and not ready any more, though it may serve for a while"""
+        self.failure: StartError | None = None
+        """why it has given up"""
+
+    # -- the beginning ---------------------------------------------------------------------------------------------
+
+    async def start(self, generation: Generation) -> None:
+        """Start the workers and wait until they serve. Raise StartError as soon as one ends before all do; then none is
+        left.
+
+        Who drains the worker pool meanwhile has it return early.
+        """
+        self._generation = generation
+        self._add(generation.workers)
+        slots = list(self._slots)
+        while not all(slot.settled for slot in slots) and not any(slot.why for slot in slots):
+            await self._news.park()
+        failed = [slot.why for slot in slots if slot.why]
+        if failed and not self.draining:
+            self.end()
+            await self.gone()
+            raise StartError(failed[0])
+        self._up = True
+
+    def _add(self, count: int) -> None:
+        number = max((slot.number for slot in self._slots), default=0)
+        for each in range(number + 1, number + count + 1):
+            slot = WorkerSlot(each)
+            self._slots.append(slot)
+            self._nursery.start_soon(self._keep, slot)
+
+    async def _keep(self, slot: WorkerSlot) -> None:
+        """Live the life of a post: one process after the other."""
+        try:
+            while not slot.leaves:
+                await self._after(slot, await self._live(slot))
+        finally:
+            slot.settled = True
+            self._slots.remove(slot)
+            self._news.unpark_all()
+
+    async def _after(self, slot: WorkerSlot, how: str) -> None:
+        """Do what follows the end of a process: the next one is started, or the post ends."""
+        if slot.leaves:
+            return
+        if not self._up:
+            slot.state = State.LEAVING
+            who = "all workers" if slot.settled else "it"
+            slot.why = slot.why or f"worker {slot.number} ended before {who} served: {how}"
+            return
+        slot.died()
+        self._tell_of_death(slot, how)
+        if not self._give_up(slot):
+            await self._wait(slot)
+
+    def _tell_of_death(self, slot: WorkerSlot, how: str) -> None:
+        why = {"why": slot.why} if slot.why else {}
+        self._log.error("worker ended", worker=slot.number, how=how, **why, again_in_seconds=slot.pause_seconds)
+        slot.state = State.WAITING
+        slot.restarts += 1
+        self._restarts += 1
+        if not self.draining and not self._any_serves():
+            news = not self._not_serving
+            self._not_serving = slot.why or f"worker {slot.number} ended {how}"
+            if news:
+                self._log.error("not serving", why=self._not_serving)
+
+    def _give_up(self, slot: WorkerSlot) -> bool:
+        """End the worker pool if no worker serves, and this slot has failed too often to start.
+
+        While a worker that drains has sessions, it goes on: to end them would cost more than it could save.
+        """
+        if self.draining or slot.failed_starts < MOST_FAILED_STARTS or self._any_serves():
+            return False
+        if any(each.leaves and each.worker is not None for each in self._slots):
+            return False
+        self.failure = StartError(f"no worker serves, and {slot.failed_starts} starts failed: {self._not_serving}")
+        self._log.error("given up", why=str(self.failure))
+        self.end()
+        return True
+
+    async def _wait(self, slot: WorkerSlot) -> None:
+        with trio.CancelScope() as slot.pause:
+            await trio.sleep(slot.pause_seconds)
+        if slot.state is State.WAITING:
+            slot.state, slot.why = State.STARTING, ""
+
+    async def _live(self, slot: WorkerSlot) -> str:
+        """Live one process of it, from its start to its end. Return how it ended."""
+        try:
+            worker = await self._start_process(slot.number)
+        except OSError as error:
+            return f"it cannot be started: {error.strerror}"
+        slot.begin(worker)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._employ, slot, worker)
+                nursery.start_soon(self._give_word, worker)
+                how = await worker.listen()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._past = merged([self._past, rising(worker.status)])
+            slot.worker = None
+        slot.why = slot.why or (worker.why and f"worker {slot.number}: {worker.why}")
+        return how
+
+    async def _employ(self, slot: WorkerSlot, worker: WorkerProcess) -> None:
+        """Have a new process serve. If it does not, it ends."""
+        if await worker.answer() is None:
+            return
+        async with self._changing:
+            if slot.leaves or self._generation is None:
+                worker.kill()
+                return
+            answer = await worker.ask(self._generation.order("serve"))
+            if answer is None:
+                return
+            if answer["is"] != "serving":
+                slot.why = f"worker {slot.number}: {answer['why']}"
+                return
+            if not slot.leaves:
+                slot.state = State.SERVING
+        self._log.info("worker serves", worker=slot.number, pid=worker.pid)
+        slot.serving_since = trio.current_time()
+        slot.settled = True
+        self._news.unpark_all()
+        for each in self._slots:
+            each.failed_starts = 0
+        if self._not_serving:
+            self._not_serving = ""
+            self._log.info("serving again")
+
+    async def _give_word(self, worker: WorkerProcess) -> None:
+        """Tell a process that was told to end whether it alone is meant, or all are: then it ends when they do."""
+        while True:
+            await worker.told_to_end.wait()
+            worker.told_to_end = trio.Event()
+            await trio.sleep(WORD_SECONDS)  # until our own signal has been heard, if there is one
+            alone = {"do": "drain", "others_accept": True}  # for it there will be another worker
+            await worker.tell(Order({"do": "stay"} if self.draining else alone))
+
+    # -- changes -----------------------------------------------------------------------------------------------------
+
+    async def change(self, generation: Generation) -> None:
+        """Has all workers take another configuration, and makes them as many as it wants.
+
+        Raises StartError if one cannot take it: then all have the old one again.
+        """
+        async with self._changing:
+            taken: list[WorkerProcess] = []
+            for worker in self._serving():
+                answer = await worker.ask(generation.order("reload"))
+                if answer is not None and answer["is"] != "serving":
+                    assert self._generation is not None, "somebody serves"
+                    for each in taken:
+                        await self._take_back(each, self._generation)
+                    raise StartError(answer["why"])
+                taken.append(worker)
+            self._generation = generation
+            upstreams = generation.settings.upstreams
+            known = {name: {target.url for target in upstreams[name].targets} for name in upstreams}
+            self._past = of_targets(self._past, known)
+        staying = [slot for slot in self._slots if not slot.leaves]
+        self._add(max(0, generation.workers - len(staying)))
+        for slot in staying[generation.workers :]:
+            await self._leave(slot, others_accept=True)
+
+    async def _take_back(self, worker: WorkerProcess, generation: Generation) -> None:
+        answer = await worker.ask(generation.order("reload"))
+        if answer is not None and answer["is"] != "serving":
+            self._log.error("reload not taken back", pid=worker.pid, why=answer["why"])
+
+    async def drain(self, others_accept: bool) -> None:
+        """Has all workers drain. Whether others accept those who wait, as a successor does."""
+        self.draining = True
+        for slot in list(self._slots):
+            await self._leave(slot, others_accept)
+
+    async def _leave(self, slot: WorkerSlot, others_accept: bool) -> None:
+        before, slot.state = slot.state, State.LEAVING
+        slot.pause.cancel()
+        if slot.worker is not None:
+            if before is State.STARTING:
+                slot.worker.kill()
+            else:
+                await slot.worker.tell(Order({"do": "drain", "others_accept": others_accept}))
+
+    def end(self) -> None:
+        """Has all workers end at once."""
+        self.draining = True
+        for slot in list(self._slots):
+            slot.state = State.LEAVING
+            slot.pause.cancel()
+            if slot.worker is not None:
+                self._nursery.start_soon(self._end, slot.worker)
+
+    async def _end(self, worker: WorkerProcess) -> None:
+        with trio.move_on_after(KILL_SECONDS):
+            await worker.tell(Order({"do": "end"}))
+            await trio.sleep_forever()
+        worker.kill()
+
+    async def gone(self) -> None:
+        """Waits until no worker is left."""
+        while self._slots:
+            await self._news.park()
+
+    # -- how they are ------------------------------------------------------------------------------------------------
+
+    async def report(self) -> None:
+        """Ask all workers how they are, and wait for that a little."""
+        with trio.move_on_after(REPORT_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for worker in self._serving():
+                    nursery.start_soon(worker.report)
+
+    def look(self, due: float) -> float:
+        """Look whether all workers have answered since the last look, ask them again, and kill those that have not
+        answered for too long. `due` is when this look was to be made. Return for how many seconds one of them has been
+        silent, at most.
+
+        Only looks count that were made on time. After a late one all begin anew: a machine that was frozen, or has
+        no processor to give, is no reason to kill workers.
+        """
+        now = trio.current_time()
+        passed, self._looked = now - self._looked, now
+        late = now - due > LATE_SECONDS
+        longest = 0.0
+        for slot in self._slots:
+            worker = slot.worker
+            if worker is None or slot.state is State.STARTING:
+                continue
+            slot.silent_seconds = 0.0 if late or worker.answers else slot.silent_seconds + passed
+            longest = max(longest, slot.silent_seconds)
+            if slot.silent_seconds > self._hung_seconds:
+                seconds = round(slot.silent_seconds, 3)
+                self._log.error("worker hangs", worker=slot.number, pid=worker.pid, seconds=seconds)
+                worker.kill()
+            self._nursery.start_soon(worker.request)
+        return longest
+
+    def _serving(self) -> list[WorkerProcess]:
+        serve = (State.SERVING, State.LEAVING)
+        return [slot.worker for slot in self._slots if slot.worker is not None and slot.state in serve]
+
+    def _any_serves(self) -> bool:
+        return any(slot.state is State.SERVING for slot in self._slots)
+
+    @property
+    def ready(self) -> bool:
+        """Whether somebody serves, and will go on doing so."""
+        return not self.draining and self._any_serves()
+
+    def status(self) -> Status:
+        """How the worker pool is, as JSON may have it: all together, and each."""
+        workers = list(self._tell_of_each())
+        together = merged([self._past, *(each["status"] for each in workers)])
+        return {
+            "draining": self.draining,
+            "ready": self.ready,
+            "not_serving": self._not_serving or None,
+            "restarts": self._restarts,
+            "gateway": together,
+            "workers": workers,
+        }
+
+    def _tell_of_each(self) -> Iterator[dict[str, Any]]:
+        for slot in self._slots:
+            worker = slot.worker
+            yield {
+                "worker": slot.number,
+                "state": slot.state.value,
+                "pid": None if worker is None else worker.pid,
+                "age_seconds": 0.0 if worker is None else round(trio.current_time() - worker.begun, 3),
+                "restarts": slot.restarts,
+                "status": {} if worker is None else worker.status,
+            }
