@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 from tests.openings import BY_DIALECT, OPENINGS, Opening
 from tests.support import Peer, Running, Upstream, head_of, serving
 
-QUESTION = b"<policy-file-request/>\0"
+POLICY_REQUEST = b"<policy-file-request/>\0"
 # Whoever is not named is denied: so nobody may.
 DENIED = b'<?xml version="1.0"?><cross-domain-policy></cross-domain-policy>\0'
 INLINE, ONLY = "flash_policy: {mode: inline}", "flash_policy: {mode: only}"
@@ -39,7 +39,7 @@ async def denied(gateway: Running, *question: bytes) -> None:
 async def test_a_player_is_told_who_may_connect_and_the_connection_is_over(mode: str) -> None:
     allow = '[{domain: "*.example.com", ports: [8080]}, {domain: 192.0.2.7, ports: [80, 8080]}]'
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode, allow)) as gateway:
-        player = await gateway.connect(QUESTION)
+        player = await gateway.connect(POLICY_REQUEST)
         assert await player.rest() == (
             b'<?xml version="1.0"?>'
             b"<cross-domain-policy>"
@@ -58,14 +58,14 @@ async def test_a_player_is_told_who_may_connect_and_the_connection_is_over(mode:
 @both_modes
 async def test_nobody_may_connect_unless_the_configuration_says_so(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
-        await denied(gateway, QUESTION)
+        await denied(gateway, POLICY_REQUEST)
         assert (await gateway.lines.line("policy"))["why"] == "0 grants were told"
 
 
 async def test_everybody_may_connect_only_where_the_configuration_says_everybody() -> None:
     allow = '[{domain: "*", ports: [8080]}]'
     async with Upstream() as upstream, serving(upstream.port, listener=policy("inline", allow)) as gateway:
-        player = await gateway.connect(QUESTION)
+        player = await gateway.connect(POLICY_REQUEST)
         assert b'<allow-access-from domain="*" to-ports="8080"/>' in await player.rest()
 
 
@@ -75,35 +75,37 @@ async def test_everybody_may_connect_only_where_the_configuration_says_everybody
 @both_modes
 async def test_the_question_may_come_byte_by_byte(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
-        await denied(gateway, *(bytes([byte]) for byte in QUESTION))
+        await denied(gateway, *(bytes([byte]) for byte in POLICY_REQUEST))
 
 
 @both_modes
-@pytest.mark.parametrize("cut", [1, 11, len(QUESTION) - 1])
+@pytest.mark.parametrize("cut", [1, 11, len(POLICY_REQUEST) - 1])
 async def test_the_question_may_come_in_two_pieces_long_after_each_other(mode: str, cut: int) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
-        player = await gateway.connect(QUESTION[:cut])
+        player = await gateway.connect(POLICY_REQUEST[:cut])
         await wait_all_tasks_blocked()
         assert gateway.lines.entries == []
-        await player.send(QUESTION[cut:])
+        await player.send(POLICY_REQUEST[cut:])
         assert await player.rest() == DENIED
 
 
 @both_modes
-@pytest.mark.parametrize("behind", [b"\0", QUESTION, MODERN.request, bytes(100_000)], ids=["1", "more", "HTTP", "much"])
+@pytest.mark.parametrize(
+    "behind", [b"\0", POLICY_REQUEST, MODERN.request, bytes(100_000)], ids=["1", "more", "HTTP", "much"]
+)
 async def test_what_comes_behind_the_question_is_dropped(mode: str, behind: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
-        await denied(gateway, QUESTION + behind)
+        await denied(gateway, POLICY_REQUEST + behind)
         assert upstream.nobody_came()
 
 
 @both_modes
 async def test_players_do_not_wait_for_each_other(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
-        slow = [await gateway.connect(QUESTION[:-1]) for _ in range(20)]
-        await denied(gateway, QUESTION)
+        slow = [await gateway.connect(POLICY_REQUEST[:-1]) for _ in range(20)]
+        await denied(gateway, POLICY_REQUEST)
         for player in slow:
-            await player.send(QUESTION[-1:])
+            await player.send(POLICY_REQUEST[-1:])
             assert await player.rest() == DENIED
 
 
@@ -159,7 +161,7 @@ async def test_beside_http_every_dialect_is_served_as_ever(opening: Opening) -> 
         client = await gateway.connect(opening.request[:1], opening.request[1:])
         await upstream.agree()
         await opening.accepted(client)
-        await denied(gateway, QUESTION)
+        await denied(gateway, POLICY_REQUEST)
 
 
 async def test_beside_http_a_bad_request_is_refused_as_ever() -> None:
@@ -171,7 +173,7 @@ async def test_beside_http_a_bad_request_is_refused_as_ever() -> None:
 @pytest.mark.parametrize("listener", ["", "flash_policy: {mode: none}"], ids=["by default", "by name"])
 async def test_a_listener_without_a_policy_answers_as_to_any_other_noise(listener: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=listener) as gateway:
-        player = await gateway.connect(QUESTION)
+        player = await gateway.connect(POLICY_REQUEST)
         assert (await player.rest()).endswith(b"400 Bad Request: this is not HTTP\n")
         assert gateway.lines.every("policy") == []
 
@@ -179,7 +181,9 @@ async def test_a_listener_without_a_policy_answers_as_to_any_other_noise(listene
 # -- questions that never come -------------------------------------------------------------------------------------
 
 
-unfinished = pytest.mark.parametrize("part", [b"", b"<", QUESTION[:-1]], ids=["nothing", "a byte", "all but the NUL"])
+unfinished = pytest.mark.parametrize(
+    "part", [b"", b"<", POLICY_REQUEST[:-1]], ids=["nothing", "a byte", "all but the NUL"]
+)
 
 
 @unfinished
@@ -216,7 +220,7 @@ async def test_a_player_may_leave_inside_its_question(mode: str, part: bytes) ->
 @both_modes
 async def test_a_player_that_has_only_stopped_to_send_gets_its_answer(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
-        player = await gateway.connect(QUESTION)
+        player = await gateway.connect(POLICY_REQUEST)
         await player.send_eof()
         assert await player.rest() == DENIED
 
@@ -224,10 +228,10 @@ async def test_a_player_that_has_only_stopped_to_send_gets_its_answer(mode: str)
 @both_modes
 async def test_a_player_that_is_cut_off_costs_nothing(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
-        for said in QUESTION[:5], QUESTION:
+        for said in POLICY_REQUEST[:5], POLICY_REQUEST:
             player = await gateway.connect(said)
             player.reset()
-        await denied(gateway, QUESTION)
+        await denied(gateway, POLICY_REQUEST)
 
 
 @both_modes
@@ -236,7 +240,7 @@ async def test_a_player_that_does_not_hang_up_is_left_in_bounded_time(mode: str)
         Upstream() as upstream,
         serving(upstream.port, listener=policy(mode), timeouts="close: 100ms") as gateway,
     ):
-        player = await gateway.connect(QUESTION)
+        player = await gateway.connect(POLICY_REQUEST)
         assert await player.rest() == DENIED
         # The gateway has only stopped to send, so far; then it closes, and what is sent comes back as a reset.
         with pytest.raises(trio.BrokenResourceError):
@@ -244,7 +248,7 @@ async def test_a_player_that_does_not_hang_up_is_left_in_bounded_time(mode: str)
 
 
 @both_modes
-@pytest.mark.parametrize("part", [b"", QUESTION[:-1]], ids=["nothing", "all but the NUL"])
+@pytest.mark.parametrize("part", [b"", POLICY_REQUEST[:-1]], ids=["nothing", "all but the NUL"])
 async def test_a_gateway_that_stops_does_not_wait_for_a_question(mode: str, part: bytes) -> None:
     async with (
         Upstream() as upstream,
@@ -264,18 +268,18 @@ async def test_a_gateway_that_stops_does_not_wait_for_a_question(mode: str, part
 
 async def test_on_a_port_of_its_own_a_player_beyond_the_limit_hears_nothing() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=f"max_connections: 1, {ONLY}") as gateway:
-        player = await gateway.connect(QUESTION[:1])
+        player = await gateway.connect(POLICY_REQUEST[:1])
         for _ in range(3):
             beyond = await gateway.connect()
             assert await beyond.rest() == b""
-        await player.send(QUESTION[1:])
+        await player.send(POLICY_REQUEST[1:])
         assert await player.rest() == DENIED
 
 
 async def test_beside_http_a_player_beyond_the_limit_hears_what_all_others_do() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=f"max_connections: 1, {INLINE}") as gateway:
-        player = await gateway.connect(QUESTION[:1])
+        player = await gateway.connect(POLICY_REQUEST[:1])
         beyond = await gateway.connect()
         assert (await beyond.rest()).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-        await player.send(QUESTION[1:])
+        await player.send(POLICY_REQUEST[1:])
         assert await player.rest() == DENIED

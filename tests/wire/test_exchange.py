@@ -11,7 +11,7 @@ from wsgateway.wire.exchange import (
     passed_on,
     request_headers,
 )
-from wsgateway.wire.heads import Headers, Request, RequestHead, Response, asks_for_websocket
+from wsgateway.wire.heads import Headers, Request, RequestHead, Response, requests_websocket
 
 from .heads import head_of, pieces_of
 
@@ -48,7 +48,7 @@ def starting(start: bytes, *lines: bytes, host: bytes | None = b"Host: example.c
     ],
 )
 def test_a_request_asks_for_websocket_if_upgrade_names_it(upgrade: bytes, asks: bool) -> None:
-    assert asks_for_websocket(starting(b"GET / HTTP/1.1", b"Upgrade: " + upgrade)) is asks
+    assert requests_websocket(starting(b"GET / HTTP/1.1", b"Upgrade: " + upgrade)) is asks
 
 
 @cases(

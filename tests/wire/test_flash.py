@@ -5,25 +5,25 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from tests.dialects.vectors import vectors
-from wsgateway.wire.flash import Grant, asks_for_policy, policy
+from wsgateway.wire.flash import Grant, is_policy_request, policy
 
-QUESTION = b"<policy-file-request/>\0"
+POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
 def test_the_question_is_what_flash_player_asks() -> None:
     (recorded,) = vectors("policy_request", "ok")
-    assert recorded.wire == QUESTION
-    assert asks_for_policy(recorded.wire) is True
+    assert recorded.wire == POLICY_REQUEST
+    assert is_policy_request(recorded.wire) is True
 
 
-@pytest.mark.parametrize("size", range(len(QUESTION)))
+@pytest.mark.parametrize("size", range(len(POLICY_REQUEST)))
 def test_a_part_of_the_question_leaves_it_open(size: int) -> None:
     """It may come in pieces; no bytes at all say nothing either."""
-    assert asks_for_policy(QUESTION[:size]) is None
+    assert is_policy_request(POLICY_REQUEST[:size]) is None
 
 
 def test_what_follows_the_question_does_not_matter() -> None:
-    assert asks_for_policy(QUESTION + b"GET / HTTP/1.1\r\n") is True
+    assert is_policy_request(POLICY_REQUEST + b"GET / HTTP/1.1\r\n") is True
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_follows_the_question_does_not_matter() -> None:
     ],
 )
 def test_anything_else_is_no_question(data: bytes) -> None:
-    assert asks_for_policy(data) is False
+    assert is_policy_request(data) is False
 
 
 def test_a_grant_is_told_to_the_byte() -> None:

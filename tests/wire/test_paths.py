@@ -4,7 +4,7 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.paths import behind, check_path, normalised
+from wsgateway.wire.paths import check_path, normalised, rest_after
 
 # Each of them is /chat/../admin, or as bad, to some server.
 LEADING_OUT = [
@@ -95,4 +95,4 @@ def test_paths_are_compared_in_one_form(path: str, expected: str) -> None:
     ("/%2563hat", "/chat", None),
 ])  # fmt: skip
 def test_a_prefix_is_found_in_a_path_as_it_was_sent(path: str, prefix: str, rest: str | None) -> None:
-    assert behind(path, prefix) == rest
+    assert rest_after(path, prefix) == rest

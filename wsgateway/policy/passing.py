@@ -9,7 +9,7 @@ from wsgateway.policy.forwarded import Identity
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.settings.routing import HeaderRules, Rewrite
-from wsgateway.wire.paths import behind, normalised
+from wsgateway.wire.paths import normalised, rest_after
 
 # What says who the client is. Ours alone reaches an upstream, also where ours has none of a name.
 _OURS = frozenset(
@@ -119,7 +119,7 @@ def rewritten(rewrite: Rewrite, target: str) -> str:
     if rewrite.path == "normalised":
         path = normalised(path)
     stem = rewrite.strip_prefix.rstrip("/")
-    rest = behind(path, stem) if stem else None
+    rest = rest_after(path, stem) if stem else None
     if rest is not None:
         path = rest or "/"
     return rewrite.add_prefix.rstrip("/") + path + mark + query

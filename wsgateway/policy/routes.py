@@ -7,7 +7,7 @@ from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HttpRefusal
 from wsgateway.settings.model import Route
 from wsgateway.settings.routing import Match
-from wsgateway.wire.heads import asks_for_websocket
+from wsgateway.wire.heads import requests_websocket
 from wsgateway.wire.paths import normalised
 
 
@@ -40,7 +40,7 @@ class RouteQuery:
 def asked(request: Request, listener: str, host: str) -> RouteQuery:
     """What a request asks for; `host` is what counts as its Host."""
     path = normalised(request.target.partition("?")[0])
-    return RouteQuery(listener, host, path, asks_for_websocket(request), request.headers)
+    return RouteQuery(listener, host, path, requests_websocket(request), request.headers)
 
 
 def decide(routes: Iterable[Route], what: RouteQuery) -> Route:

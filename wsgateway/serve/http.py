@@ -48,7 +48,7 @@ from wsgateway.wire.exchange import (
     passed_on,
     request_headers,
 )
-from wsgateway.wire.heads import Headers, Request, Response, ResponseHead, asks_for_websocket
+from wsgateway.wire.heads import Headers, Request, Response, ResponseHead, requests_websocket
 from wsgateway.wire.incoming import MOST_EMPTY_LINES
 
 # As much as the relay reads at once.
@@ -69,7 +69,7 @@ def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
 
     Raises HttpRefusal (400, 404, 417, 501) for one that cannot be passed on.
     """
-    if asks_for_websocket(request):
+    if requests_websocket(request):
         return None
     request = checked(request)
     listener, identity = context.listener, context.identity

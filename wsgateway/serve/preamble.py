@@ -16,7 +16,7 @@ from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, Gateway, ListenerStat
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Listener, Timeouts
 from wsgateway.wire import proxy_protocol
-from wsgateway.wire.flash import asks_for_policy, policy
+from wsgateway.wire.flash import is_policy_request, policy
 from wsgateway.wire.heads import Request, RequestHead
 from wsgateway.wire.oddities import Oddity
 
@@ -143,7 +143,7 @@ async def _hear_proxy(listener: Listener, client: Client) -> None:
 async def _asks_policy(listener: Listener, client: Client) -> bool:
     """Whether it is a Flash Player's question that comes."""
     seen = b""
-    while (asks := asks_for_policy(seen)) is None:
+    while (asks := is_policy_request(seen)) is None:
         seen = await _peek(client, beyond=len(seen))
     if not asks and listener.flash_policy.mode == "only":
         raise ProtocolError(f"no question for a policy, and {listener.name} answers nothing else")

@@ -1,9 +1,9 @@
-"""Binary messages as text, for peers that have only text, and back: streamed, whichever way a message is cut.
+"""Binary messages as text, for peers that have only text, and back. A message may be cut into pieces anywhere.
 
-reject    there is no such text: whoever sends binary is told that it is unsupported
-base64    as websockify has it (RFC 4648, 4), padded
-latin-1   each byte as the character U+0000 to U+00FF, so that a script reads it by charCodeAt
-hex       two digits a byte, lower case; both cases are read
+reject    no text form: a binary message is refused with 1003 (unsupported data)
+base64    as in websockify (RFC 4648, 4), padded
+latin-1   each byte as the character U+0000 to U+00FF, which a script reads with charCodeAt
+hex       two digits for each byte, written in lower case; both cases are read
 """
 
 import binascii
@@ -20,28 +20,28 @@ Decode = Literal["none", "base64", "latin-1", "hex"]
 
 @dataclass(frozen=True, slots=True)
 class BinaryRule:
-    """What becomes of binary where one side has only text."""
+    """How binary messages are converted where one side has only text."""
 
     encode: Encode = "reject"
-    """of binary messages to that side"""
+    """the form of binary messages on their way to that side"""
     decode: Decode = "none"
-    """of text messages from that side, all of which are meant to be binary then; none: they stay text"""
+    """the form of text messages from that side, all of which then become binary; none: they stay text"""
 
 
 class Converter(Protocol):
-    """One direction's messages of one kind -> the other kind."""
+    """A converter of the messages of one direction: text to binary, or binary to text."""
 
     def feed(self, data: bytes, final: bool) -> bytes:
-        """Takes the next piece of a message; `final` ends the message.
+        """Return what can be converted so far, given the next piece of a message; `final` ends the message.
 
-        Return all that can be converted so far. Keeps at most 3 bytes. Raise ProtocolError for what cannot be
-        converted; after that the converter must not be used again.
+        Keep at most 3 bytes for the next call. Raise ProtocolError for what cannot be converted; the converter must
+        not be used after that.
         """
 
     def length(self, data_bytes: int, final: bool) -> int | None:
-        """Return how many bytes the converter will give for so many more, which end the message or do not.
+        """Return how many bytes `feed` will return for `data_bytes` more bytes; `final`: they end the message.
 
-        None: that depends on what they are.
+        Return None if that depends on the bytes.
         """
 
 
@@ -51,19 +51,19 @@ class _Form:
 
     to_text: Callable[[bytes], bytes]
     bytes_together: int
-    """how many bytes become text together"""
+    """how many bytes are converted together"""
     from_text: Callable[[bytes], bytes]
-    """raises ValueError for text that is not of this form"""
+    """raises ValueError for text that does not have this form"""
     characters_together: int
-    """how many characters become bytes together"""
+    """how many characters are converted together"""
     padding: bytes | None = None
-    """what may only stand at the end of a text"""
+    """the character that may stand only at the end of a text"""
     text_bytes: int | None = None
-    """how many bytes of text the bytes together become, the last of a message too; None: not always the same"""
+    """how many bytes of text one group of bytes becomes, the last group of a message too; None: it varies"""
     binary_bytes: int | None = None
-    """how many bytes the characters together become; None: not always the same"""
+    """how many bytes one group of characters becomes; None: it varies"""
     first_of_two: int = 256
-    """a byte of this value or above is not the last of a character"""
+    """a byte of this value or above begins a character of two bytes, so it is not the last byte of a character"""
 
 
 def _latin_1(text: bytes) -> bytes:
@@ -79,14 +79,14 @@ _FORMS = {
         padding=b"=",
         text_bytes=4,
     ),
-    # Of its characters those from U+0080 on have two bytes, the first of which is C2 or C3.
+    # In its text, characters from U+0080 on have two bytes; the first of them is C2 or C3.
     "latin-1": _Form(lambda data: data.decode("latin-1").encode(), 1, _latin_1, 1, first_of_two=0xC0),
     "hex": _Form(lambda data: data.hex().encode(), 1, binascii.unhexlify, 2, text_bytes=2, binary_bytes=1),
 }
 
 
 class _Encoding:
-    """Binary -> text."""
+    """A converter of binary to text."""
 
     __slots__ = ("_form", "_kept")
 
@@ -108,7 +108,7 @@ class _Encoding:
 
 
 class _Decoding:
-    """Text -> binary."""
+    """A converter of text to binary."""
 
     __slots__ = ("_form", "_kept", "_name", "_padded")
 
@@ -126,10 +126,10 @@ class _Decoding:
         self._kept, taken = data[cut:], data[:cut]
         padding = self._form.padding
         try:
-            # Padding ends a text, also where the rest of it comes later.
+            # Nothing may follow the padding, also where the padding came in an earlier piece.
             if self._padded and data:
                 raise ValueError
-            # Python lets padding pass behind a text that needs none.
+            # Python accepts padding after a text that needs none.
             if padding is not None and (len(taken) % self._form.characters_together or taken.endswith(3 * padding)):
                 raise ValueError
             binary = self._form.from_text(taken)
@@ -142,7 +142,7 @@ class _Decoding:
         return ProtocolError(f"text that is not {self._name}", INVALID_TEXT)
 
     def length(self, data_bytes: int, final: bool) -> int | None:
-        """As any converter. Raise ProtocolError (1007) for a length that no text of the form has."""
+        """Return the length as `Converter.length` does. Raise ProtocolError (1007) for a length that no text has."""
         if self._form.binary_bytes is None:
             return None
         together, rest = divmod(len(self._kept) + data_bytes, self._form.characters_together)
@@ -152,7 +152,7 @@ class _Decoding:
 
 
 class _Rejection:
-    """Binary -> nothing."""
+    """A converter that refuses every binary message."""
 
     def feed(self, data: bytes, final: bool) -> bytes:
         raise ProtocolError("binary message to a side that has only text", UNSUPPORTED_DATA)
@@ -162,10 +162,10 @@ class _Rejection:
 
 
 def to_text(encode: Encode) -> Converter:
-    """For binary messages to a peer that has only text."""
+    """Return the converter for binary messages to a peer that has only text."""
     return _Rejection() if encode == "reject" else _Encoding(_FORMS[encode])
 
 
 def from_text(decode: Decode) -> Converter | None:
-    """For text messages from a peer that has only text; None: they stay text."""
+    """Return the converter for text messages from a peer that has only text; None if they stay text."""
     return None if decode == "none" else _Decoding(decode)

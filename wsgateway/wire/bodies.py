@@ -1,4 +1,4 @@
-"""The bodies of HTTP/1.1 messages as h11 reads them, and what is said of what it refuses."""
+"""The bodies of HTTP/1.1 messages as h11 reads them, and the error texts for messages that h11 refuses."""
 
 import re
 
@@ -10,9 +10,10 @@ _BYTES_OF_H11 = re.compile(r": (?:bytearray\()?b['\"]")
 
 
 def read_body(http: h11.Connection, what: str, status: int) -> tuple[bytes, bool]:
-    """The body in what h11 has been given since the last time, and whether that was the end of it.
+    """Return the part of a body that h11 has read since the last call, and whether the body has ended.
 
-    Must not be called again then. Raises HttpRefusal with this status if it is malformed; `what` names it.
+    Must not be called again after the end. Raise HttpRefusal with `status` if the body is malformed; `what` names the
+    message in its text ("request" or "response").
     """
     pieces = []
     try:
@@ -24,5 +25,5 @@ def read_body(http: h11.Connection, what: str, status: int) -> tuple[bytes, bool
 
 
 def malformed(what: str, error: h11.RemoteProtocolError) -> str:
-    """What h11 says, without the bytes that it repeats."""
+    """Return the text of an error of h11 without the bytes of the peer that it repeats."""
     return f"malformed {what}: {_BYTES_OF_H11.split(str(error))[0]}"

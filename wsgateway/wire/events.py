@@ -1,65 +1,65 @@
-"""What travels through the gateway, whatever the dialect: fragments of messages, pings, pongs, closes.
+"""The events that pass through the gateway in every dialect: fragments of messages, pings, pongs, closes.
 
-Slotted dataclasses and not named tuples: a Ping and a Pong with the same payload must not be equal.
+They are slotted dataclasses, not named tuples, because a Ping and a Pong with the same payload must not be equal.
 """
 
 import enum
 from dataclasses import dataclass
 
 KEEPALIVE = b"wsgateway"
-"""what stands in pings of ours that only ask whether a peer is there, and so in the pongs that answer them"""
+"""the payload of the gateway's own pings, which check whether a peer is alive, and so of the pongs that answer them"""
 
 
 class Role(enum.Enum):
-    """The part that we play on a connection."""
+    """The part that the gateway plays on a connection."""
 
     CLIENT = "client"
     SERVER = "server"
 
 
 class Kind(enum.Enum):
-    """What a message is made of."""
+    """The type of a message."""
 
     TEXT = "text"
     BINARY = "binary"
 
-    # A member is only equal to itself, and Enum's own hash, in Python, would be called for every frame.
+    # Members compare by identity. The hash of Enum is written in Python and would be called for every frame.
     __hash__ = object.__hash__
 
 
 @dataclass(slots=True)
 class Fragment:
-    """A piece of a message, of any size, empty too. A message is one or more of them; the last is `final`.
+    """A piece of a message, of any size, also empty. A message is one or more of them; the last is `final`.
 
-    Text is UTF-8, and may be cut anywhere, inside a character too. A piece is a whole frame, or what is there of one.
+    Text is UTF-8 and may be cut anywhere, also inside a character. A piece is a whole frame or a part of one.
     """
 
     kind: Kind
     data: bytes
     final: bool = True
     left: int | None = 0
-    """how many bytes of its frame are still to come: 0, it ends here; None, its length is not known (hixie)"""
+    """how many bytes of its frame are still to come: 0 if it ends here, None if the length is not known (hixie)"""
     last: bool = False
-    """whether the frame of which bytes are still to come is the last of its message"""
+    """whether the frame that is still incomplete is the last frame of its message"""
 
 
 @dataclass(slots=True)
 class Ping:
-    """A question whether the peer is alive: 0 to 125 bytes that the answer repeats."""
+    """A check whether the peer is alive: 0 to 125 bytes that the Pong must repeat."""
 
     data: bytes = b""
 
 
 @dataclass(slots=True)
 class Pong:
-    """The answer to a `Ping`, or a sign of life that nobody asked for: 0 to 125 bytes."""
+    """The answer to a `Ping`, or one that no Ping preceded (a unidirectional heartbeat): 0 to 125 bytes."""
 
     data: bytes = b""
 
 
 @dataclass(slots=True)
 class Close:
-    """The end of a conversation. `code` is None where the peer gave none or its dialect has none."""
+    """The closing of a connection. `code` is None where the peer sent none or its dialect has no codes."""
 
     code: int | None = None
     reason: str = ""

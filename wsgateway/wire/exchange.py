@@ -1,8 +1,8 @@
-"""What is passed on of plain HTTP/1.1, beside WebSocket: which requests may be, which headers, and how a body is read.
+"""The rules for plain HTTP/1.1 that is passed on beside WebSocket: which requests, which headers, how a body is read.
 
-`heads` reads and writes the heads. Behind them a body loses its framing and gets a new one from h11: nothing of a
-client's chunk sizes, chunk extensions and trailers reaches an upstream, which cannot read them differently from us
-then (RFC 9112, 11.2).
+`heads` reads and writes the heads. A body loses its framing and gets a new one from h11: no chunk sizes, chunk
+extensions or trailers of a client reach an upstream. So an upstream cannot read them differently from the gateway (RFC
+9112, 11.2).
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from wsgateway.wire.heads import Headers, Request, RequestHead, Response
 from wsgateway.wire.paths import check_path
 from wsgateway.wire.repair import proper_host
 
-# RFC 9110, 7.6.1, and what says where the message ends: meant for the next hop alone, or written anew for it.
+# RFC 9110, 7.6.1, and the headers that tell where a body ends: meant for the next hop alone, or written anew for it.
 HOP_BY_HOP = frozenset(
     [
         "connection",
@@ -29,9 +29,9 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     ]
 )
-# Of a request: the gateway expects for itself, and has its own word on which host that is.
+# Of a request: the gateway answers Expect itself, and writes the Host itself.
 _REQUESTS_OWN = frozenset(["expect", "host"])
-# CONNECT would be a tunnel past all routes; TRACE would show a page what our headers say of its user.
+# CONNECT would be a tunnel past all routes. TRACE would show a page the headers that the gateway adds about its user.
 _NOT_PASSED = ("CONNECT", "TRACE")
 _CONTINUE = "100-continue"
 _NO_BODY = 204
@@ -41,10 +41,10 @@ Items = tuple[tuple[str, str], ...]
 
 
 def checked(request: Request) -> Request:
-    """Return a plain request that may be passed on.
+    """Return a plain request unchanged if it may be passed on.
 
-    What could make a server behind us read the request differently is refused and not mended: two ways to tell where
-    the body ends, a Host or a target that is not one. Raises HttpRefusal (400, 417, 501).
+    Raise HttpRefusal (400, 417, 501) for one that a server after the gateway could read differently: two lengths of
+    the body, a Host or a target that is not valid. Such a request is refused and not repaired.
     """
     headers = request.headers
     if request.method in _NOT_PASSED:
@@ -64,32 +64,32 @@ def checked(request: Request) -> Request:
 
 
 def check_target(target: str) -> None:
-    """Raises HttpRefusal (400) for a target that is no path, or whose path may lead out of a route."""
+    """Raise HttpRefusal (400) for a target that is not a path, or whose path may lead out of a route."""
     if not target.startswith("/") or "#" in target:
         raise HttpRefusal("the target is not a path with an optional query")
     check_path(target.partition("?")[0])
 
 
 def request_headers(headers: Headers) -> Items:
-    """The headers of a request that are meant for the upstream, as they came; not Host, and nothing of the body."""
+    """Return the headers of a request that go to the upstream unchanged: not Host, and none about the body."""
     return end_to_end(headers, HOP_BY_HOP | _REQUESTS_OWN)
 
 
 def body_headers(request: Request, body: "RequestBody") -> Items:
-    """What tells the upstream how the body comes, and that the client waits for its word, if it still does."""
+    """Return the headers about the body for the upstream, with Expect if the client still waits for a 100."""
     items = [("Expect", _CONTINUE)] if body.waits else []
     if "Transfer-Encoding" in request.headers:
         return ("Transfer-Encoding", "chunked"), *items
-    # One, where there are several that say the same, or one that says it several times (RFC 9112, 6.3).
+    # One header, also if the client sent several equal ones, or one with a list of equal lengths (RFC 9112, 6.3).
     lengths = request.headers.listed("Content-Length")
     return *(("Content-Length", str(int(length))) for length in lengths[:1]), *items
 
 
 def passed_on(response: Response, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """An upstream's response as the client gets it, with headers of our own behind those that are for it.
+    """Return an upstream's response for the client, with `headers` of the gateway after the upstream's own.
 
-    A length stays where it stood, unless it does not count: beside a transfer coding (RFC 9112, 6.3), in an interim
-    response or a 204 (RFC 9110, 8.6).
+    A length stays where it stood, unless it has no meaning: beside a transfer coding (RFC 9112, 6.3), in an interim
+    response or in a 204 (RFC 9110, 8.6).
     """
     dropped = HOP_BY_HOP
     if "Transfer-Encoding" not in response.headers and response.status >= 200 and response.status != _NO_BODY:
@@ -98,10 +98,10 @@ def passed_on(response: Response, headers: Iterable[tuple[str, str]] = ()) -> Re
 
 
 def end_to_end(headers: Headers, dropped: frozenset[str] = HOP_BY_HOP) -> Items:
-    """The headers that concern the other end: without those that are named, and those that Connection names."""
-    # What is always meant for one hop does not wait to be named, and a length cannot be called off.
+    """Return the end-to-end headers: without those in `dropped`, and without those that Connection names."""
+    # Hop-by-hop headers are dropped also if Connection does not name them, and Connection cannot remove a length.
     named = headers.tokens("Connection") - HOP_BY_HOP
-    # CGI and WSGI take Transfer_Encoding for Transfer-Encoding: what we drop goes in either spelling.
+    # CGI and WSGI read Transfer_Encoding as Transfer-Encoding: a dropped header is dropped in both spellings.
     return tuple(
         (name, value)
         for name, value in headers
@@ -110,40 +110,40 @@ def end_to_end(headers: Headers, dropped: frozenset[str] = HOP_BY_HOP) -> Items:
 
 
 class RequestBody:
-    """The body of a request that a `RequestHead` has read, and what comes behind it."""
+    """The body of a request that a `RequestHead` has read, and the bytes after it."""
 
     def __init__(self, head: RequestHead, request: Request) -> None:
-        """Takes what came with the head: the first of the body is in `first`."""
+        """Take the bytes that came with the head; `first` is the part of the body in them."""
         self._http = head.http
         self.chunked = "Transfer-Encoding" in request.headers
         self._last = b""  # three bytes at the most
         self.ended = False
-        """whether all of the body is read"""
+        """whether the whole body is read"""
         self.first = self._read(head.rest)
 
     def receive(self, data: bytes) -> bytes:
-        """Takes more bytes of the client, not none. Returns the body in them; nothing must come behind the last.
+        """Return the part of the body in more bytes of the client, at least one; none may come after the body.
 
-        Raises HttpRefusal (400) if the body is malformed.
+        Raise HttpRefusal (400) if the body is malformed.
         """
         return self._read(data)
 
     @property
     def waits(self) -> bool:
-        """Whether the client waits for a 100, and sends nothing before."""
+        """Whether the client waits for a 100 and sends no body before it."""
         return self._http.they_are_waiting_for_100_continue
 
     @property
     def rest(self) -> bytes:
-        """What came behind the body, once that has ended."""
+        """The bytes after the body, once the body has ended."""
         return self._http.trailing_data[0]
 
     def _read(self, data: bytes) -> bytes:
-        if data:  # none at all would say to h11 that the stream has ended
+        if data:  # to h11, no bytes mean the end of the stream
             self._http.receive_data(data)
         body, self.ended = read_body(self._http, "request", 400)
         if self.chunked:
-            # h11 takes line feeds alone for the blank line behind the trailers, and a proxy before us may not.
+            # h11 accepts a line feed alone as the blank line after the trailers; a proxy before the gateway may not.
             seen = self._last + data
             if self.ended and not seen[: len(seen) - len(self.rest)].endswith(_CHUNKS_END):
                 raise HttpRefusal("malformed request: no CR LF behind the last chunk")

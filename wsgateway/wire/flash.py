@@ -1,18 +1,18 @@
-"""The question of Flash Player, before it connects, which pages may: `<policy-file-request/>`, a NUL, and no HTTP.
+"""The policy request of Flash Player: which pages may connect? It is `<policy-file-request/>` and a NUL, not HTTP.
 
-It asks at port 843 first and then where it wants to connect; the answer is XML and a NUL, and the connection is over.
-Whoever is not granted anything is denied.
+Flash Player sends it to port 843 first, and then to the port where it wants to connect. The answer is XML and a NUL;
+then the connection is closed. A page that no grant names may not connect.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-QUESTION = b"<policy-file-request/>\0"
+POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Pages of a domain may connect to ports of this host."""
+    """A permission: pages of a domain may connect to ports of this host."""
 
     domain: str
     """a name, an address, *.NAME, or * for all"""
@@ -20,18 +20,18 @@ class Grant:
     """never empty"""
 
 
-def asks_for_policy(data: bytes) -> bool | None:
-    """Whether a connection begins with the question; None if what is here of it, perhaps nothing, is too little.
+def is_policy_request(data: bytes) -> bool | None:
+    """Return whether a connection begins with a policy request; None if more bytes are needed to tell.
 
-    No HTTP begins so: the first byte decides.
+    `data` is what the client has sent so far, perhaps nothing. No HTTP request begins with the first byte of it.
     """
-    if data.startswith(QUESTION):
+    if data.startswith(POLICY_REQUEST):
         return True
-    return None if QUESTION.startswith(data) else False
+    return None if POLICY_REQUEST.startswith(data) else False
 
 
 def policy(grants: Iterable[Grant]) -> bytes:
-    """The answer. Domains must be free of what XML would need escaped."""
+    """Return the answer to a policy request. Domains must not contain characters that XML would need escaped."""
     rows = "".join(
         f'<allow-access-from domain="{grant.domain}" to-ports="{",".join(map(str, grant.ports))}"/>' for grant in grants
     )

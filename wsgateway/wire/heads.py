@@ -1,10 +1,10 @@
 """The heads of HTTP/1.1 requests and responses, read and written by h11.
 
-Two things that h11 will not do are done beside it: a header's value is also kept as it stood after the colon
-and one space (a hixie-76 key may begin with a space that counts, and h11 trims), and bytes above 7F in a
-request target (WebKits of 2010 sent raw UTF-8) are percent-encoded before h11 sees them.
+Two things that h11 does not do are done here. A header's value is also kept as it stood after the colon and one space:
+a hixie-76 key may begin with a space that counts, and h11 trims it. Bytes above 7F in a request target (WebKits of
+2010 sent raw UTF-8) are percent-encoded before h11 sees them.
 
-What is odd in a request, and allowed, is mended here too (see `oddities` and `mending`): behind this its target is a
+Oddities of a request that are allowed are repaired here too (see `oddities` and `repair`): after this its target is a
 path, and its Host names the host that counts.
 """
 
@@ -17,16 +17,16 @@ from wsgateway.errors import HttpRefusal
 from wsgateway.wire.bodies import malformed, read_body
 from wsgateway.wire.incoming import IncomingHead, bare_line_feed
 from wsgateway.wire.oddities import Oddities, Oddity
-from wsgateway.wire.repair import authority_of, checked_lines, encoded_target, is_host, mended_host, origin_form
+from wsgateway.wire.repair import authority_of, checked_lines, encoded_target, is_host, origin_form, repaired_host
 
 _LINE_END = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class HeadLimits:
-    """Bounds on a head: its size with the blank line, and how many headers it has.
+    """The bounds of a head: its size in bytes with the blank line, and the number of its headers.
 
-    16 KiB is twice what Apache takes for one line, and what h11 allows; nobody's browser sends 100 headers.
+    16 KiB is twice what Apache accepts for one line, and what h11 allows. No browser sends 100 headers.
     """
 
     head_bytes: int = 16 * 1024
@@ -37,19 +37,19 @@ _LIMITS = HeadLimits()
 
 
 class Headers:
-    """Headers in the order of the wire. Names are found in any case; values are text of the bytes (Latin-1)."""
+    """Headers in the order of the wire. Names are found in any case; values are the bytes as text (Latin-1)."""
 
     __slots__ = ("_index", "_items", "_raw")
 
     def __init__(self, items: Iterable[tuple[str, str]], raw: Iterable[str] | None = None) -> None:
-        """Takes names and trimmed values, and for a head that was read its values as they stood, in the same order."""
+        """Take names and trimmed values; for a head that was read also its untrimmed values, in the same order."""
         self._items = tuple(items)
         self._raw = tuple(raw) if raw is not None else tuple(value for _, value in self._items)
         self._index: dict[str, list[int]] | None = None
 
     @property
     def _places(self) -> dict[str, list[int]]:
-        """Where headers of each name stand. Many are written, and never asked for one."""
+        """The positions of the headers by name, made on first use: most heads that are written need none."""
         if self._index is None:
             self._index = {}
             for at, (name, _) in enumerate(self._items):
@@ -66,44 +66,44 @@ class Headers:
         return name.lower() in self._places
 
     def index(self, name: str) -> int | None:
-        """Where the first header of this name stands."""
+        """Return the position of the first header of this name; None if there is none."""
         places = self._places.get(name.lower())
         return places[0] if places else None
 
     def every(self, name: str) -> list[str]:
-        """The trimmed values of all headers of this name."""
+        """Return the trimmed values of all headers of this name."""
         return [self._items[at][1] for at in self._places.get(name.lower(), ())]
 
     def one(self, name: str) -> str | None:
-        """The trimmed value, None if there is none. Raises HttpRefusal (400) if there are several."""
+        """Return the trimmed value, None if there is none. Raise HttpRefusal (400) if there are several headers."""
         values = self.every(name)
         if len(values) > 1:
             raise HttpRefusal(f"{len(values)} {name} headers, at most one is allowed")
         return values[0] if values else None
 
     def raw(self, name: str) -> str | None:
-        """As `one`, with all that stood after the colon and one space."""
+        """Return the value as `one` does, but with everything that stood after the colon and one space."""
         self.one(name)
         at = self.index(name)
         return None if at is None else self._raw[at]
 
     def sent(self, name: str) -> list[str]:
-        """As `every`, with control characters that were taken out of the values since."""
+        """Return the values as `every` does, but with the control characters that have been removed from them."""
         return [self._raw[at].strip(" \t") for at in self._places.get(name.lower(), ())]
 
     def replaced(self, name: str, value: str) -> "Headers":
-        """The same with another value for all headers of this name."""
+        """Return these headers with another value for every header of this name."""
         places = self._places.get(name.lower(), ())
         items = ((each, value) if at in places else (each, old) for at, (each, old) in enumerate(self._items))
         return Headers(items, (value if at in places else old for at, old in enumerate(self._raw)))
 
     def listed(self, name: str) -> list[str]:
-        """The members of a comma-separated list, which may be spread over several headers; empty ones do not count."""
+        """Return the members of a comma-separated list, which may span several headers; empty members do not count."""
         parts = (part.strip(" \t") for value in self.every(name) for part in value.split(","))
         return [part for part in parts if part]
 
     def tokens(self, name: str) -> set[str]:
-        """The members of a list in which case does not matter, in lower case."""
+        """Return the members of a list in lower case, for a list that is compared without regard to case."""
         return {part.lower() for part in self.listed(name)}
 
 
@@ -112,15 +112,15 @@ class Request:
     """The head of a request."""
 
     target: str
-    """as h11 saw it: percent-encoded, ASCII"""
+    """as h11 read it: percent-encoded, ASCII"""
     headers: Headers
     method: str = "GET"
     raw_target: bytes = b""
     """as the client sent it; empty if that is the same"""
     version: str = "1.1"
-    """of HTTP"""
+    """the version of HTTP"""
     oddities: Oddities = field(default_factory=Oddities, compare=False, repr=False)
-    """what its client may do, and has done"""
+    """the oddities that its client is allowed and has shown"""
 
     @property
     def sent_target(self) -> str:
@@ -136,14 +136,14 @@ class Response:
     reason: str
     headers: Headers = field(default_factory=lambda: Headers(()))
     oddities: Oddities = field(default_factory=Oddities, compare=False, repr=False)
-    """what its server may do, and has done"""
+    """the oddities that its server is allowed and has shown"""
 
 
 class RequestHead:
-    """The server's end of one HTTP/1.1 exchange: a request is read, one response is written.
+    """The server's end of one HTTP/1.1 exchange: it reads a request and writes one response.
 
-    What the client sends behind its head is kept in `rest`, byte for byte; `exchange` goes on with it, and with `http`,
-    if that is a body.
+    What the client sends after its head is kept in `rest`, byte for byte. If that is a body, `exchange` reads it with
+    the help of `http`.
     """
 
     def __init__(
@@ -153,10 +153,10 @@ class RequestHead:
         oddities: Oddities | None = None,
         own_host: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`plain`: HTTP/1.0 is read too, which cannot be upgraded, and is refused otherwise.
+        """Take the limits; `plain`: accept HTTP/1.0 too, which cannot be upgraded and is refused otherwise.
 
-        `oddities` is what the client may do otherwise than the RFCs say, by default what is allowed by default; what it
-        has done is noted there. `own_host` returns the Host for a client that may leave it out, None if there is none.
+        `oddities` holds the oddities that the client is allowed (default: the default of the table), and records those
+        that it shows. `own_host` returns the Host for a client that may send none; None if there is none.
         """
         self._limits = limits
         self._plain = plain
@@ -168,18 +168,18 @@ class RequestHead:
 
     @property
     def begun(self) -> bool:
-        """Whether any of the request has come."""
+        """Whether any byte of the request has come."""
         return self._incoming.begun
 
     @property
     def rest(self) -> bytes:
-        """What came behind the head, byte for byte."""
+        """The bytes after the head, byte for byte."""
         return self._incoming.rest
 
     def receive(self, data: bytes) -> Request | None:
-        """Takes bytes of the client until they are a whole head; then returns it.
+        """Return the request once bytes of the client complete its head; None until then.
 
-        Raises HttpRefusal (400 or 431) for one that is malformed or too large.
+        Raise HttpRefusal (400 or 431) for a head that is malformed or too large.
         """
         head = self._incoming.receive(data)
         if head is None:
@@ -190,7 +190,7 @@ class RequestHead:
         return request
 
     def _parse(self, head: bytes) -> Request:
-        """Takes the lines of a head, without the blank one."""
+        """Return the request of a head, which has no blank line at its end."""
         sent_lines = head.split(_LINE_END)
         if len(sent_lines) - 1 > self._limits.headers:
             raise HttpRefusal(f"{len(sent_lines) - 1} headers, at most {self._limits.headers} are allowed", 431)
@@ -220,8 +220,8 @@ class RequestHead:
         return self._settled(event.method.decode("ascii"), sent, headers, version)
 
     def _host_line(self, lines: list[bytes]) -> list[bytes]:
-        """The line that an upgrade without Host lacks. None for other requests, which HTTP/1.1 refuses."""
-        if not asks_for_websocket(Request("/", _headers(lines[1:]))):
+        """Return the Host line that an upgrade request lacks; no line for other requests, which HTTP/1.1 refuses."""
+        if not requests_websocket(Request("/", _headers(lines[1:]))):
             return []
         self.oddities.need(Oddity.NO_HOST, HttpRefusal("malformed request: no Host"))
         host = authority_of(lines[0]) or self._own_host()
@@ -230,10 +230,10 @@ class RequestHead:
         return [b"Host: " + host.encode("latin-1")]
 
     def _settled(self, method: str, sent: bytes, headers: Headers, version: str) -> Request:
-        """The request with a path for its target, and the Host that counts."""
+        """Return the request with a path as its target, and the Host that counts."""
         hosts = headers.every("Host")
         named = hosts[0] if len(hosts) == 1 else ""
-        host = named if is_host(named) else mended_host(named, self.oddities)
+        host = named if is_host(named) else repaired_host(named, self.oddities)
         if not sent.startswith(b"/") and (found := origin_form(sent, host, self.oddities)) is not None:
             sent, host = found
         if host != named:
@@ -242,82 +242,82 @@ class RequestHead:
         return Request(target, headers, method, b"" if sent.isascii() else sent, version, self.oddities)
 
     def switch(self, response: Response) -> bytes:
-        """The bytes of a 101, or of another interim response. Names, their spelling, order and the reason come out as
-        they are given."""
+        """Return the bytes of a 101, or of another interim response. The spelling and order of names and the reason
+        are kept."""
         event = h11.InformationalResponse(
             status_code=response.status, headers=_encoded(response.headers), reason=response.reason.encode("latin-1")
         )
         return self.http.send(event) or b""
 
     def respond(self, response: Response) -> bytes:
-        """The head of any other response; its body goes through `body` and must end with `end`."""
+        """Return the head of a final response; `body` writes its body, and `end` must end it."""
         event = h11.Response(
             status_code=response.status, headers=_encoded(response.headers), reason=response.reason.encode("latin-1")
         )
         return self.http.send(event) or b""
 
     def body(self, data: bytes) -> bytes:
-        """A piece of the response's body, framed as its head announced. The answer to a HEAD has none."""
+        """Return a piece of the response's body, framed as its head announced; nothing for the answer to a HEAD."""
         return b"" if self._bodiless else self.http.send(h11.Data(data=data)) or b""
 
     def end(self) -> bytes:
-        """The end of the response's body."""
+        """Return the end of the response's body."""
         return self.http.send(h11.EndOfMessage()) or b""
 
     @property
     def reusable(self) -> bool:
-        """Whether request and response are whole, and neither has said that there will be no other."""
+        """Whether request and response are complete, and neither has announced that it is the last."""
         return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
 
 
 class ResponseHead:
-    """The client's end of one HTTP/1.1 exchange: a request is written, its response is read.
+    """The client's end of one HTTP/1.1 exchange: it writes a request and reads its response.
 
-    What the server sends behind a 101 is kept in `rest`, byte for byte.
+    What the server sends after a 101 is kept in `rest`, byte for byte.
     """
 
     def __init__(self, limits: HeadLimits = _LIMITS, oddities: Oddities | None = None) -> None:
-        """`oddities` is what the server may do otherwise than the drafts say, as in `RequestHead`."""
+        """Take the limits, and the oddities that the server is allowed, as in `RequestHead`."""
         self._limits = limits
         self._oddities = Oddities() if oddities is None else oddities
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head_bytes)
-        self._taken = 0  # bytes of the server before its head was whole
+        self._taken = 0  # bytes of the server before its head was complete
         self.ended = False
 
     def request(self, request: Request) -> bytes:
-        """The bytes of a request without a body."""
+        """Return the bytes of a request without a body."""
         return self.head(request) + self.end()
 
     def head(self, request: Request) -> bytes:
-        """The head of a request, whose body goes through `send` and must end with `end`."""
+        """Return the head of a request; `send` writes its body, and `end` must end it."""
         headers = _encoded(request.headers)
         head = self._http.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
-        # h11 puts Host first. Servers of hixie-75 may compare the first lines as the draft has them.
+        # h11 writes Host first. Servers of hixie-75 may compare the first lines with those of the draft.
         lines = (name + b": " + value for name, value in headers)
         return b"\r\n".join([head.partition(b"\r\n")[0], *lines, b"", b""])
 
     def send(self, data: bytes) -> bytes:
-        """A piece of the request's body, framed as its head announced."""
+        """Return a piece of the request's body, framed as its head announced."""
         return self._http.send(h11.Data(data=data)) or b""
 
     def end(self) -> bytes:
-        """The end of the request's body."""
+        """Return the end of the request's body."""
         return self._http.send(h11.EndOfMessage()) or b""
 
     def receive(self, data: bytes) -> Response | None:
-        """As `responses`; other interim responses than 101 are passed over."""
+        """Return the final response or the 101, once its head is complete; skip other interim responses."""
         last = self.responses(data)[-1:]
         return last[0] if last and _is_last(last[0]) else None
 
     def responses(self, data: bytes) -> list[Response]:
-        """Takes bytes of the server (none: the end of its stream). Returns the heads that are whole, interim ones too.
+        """Return the heads that bytes of the server (none: the end of its stream) complete, interim ones too.
 
-        Behind a 101 and any that is not interim comes no other, and must not be asked for. The limit is one for all.
-        Raises HttpRefusal (502) if one is malformed, or they are too large.
+        After a 101 or a final response there is no other head: do not call this again. The limit is one for all heads.
+        Raise HttpRefusal (502) if one is malformed, or if they are too large.
         """
         room = self._limits.head_bytes - self._taken
         self._taken += len(data)
-        # No bytes at all would say to h11 that the stream has ended.
+        # To h11, no bytes mean the end of the stream.
         found = self._take(data[:room]) if room or not data else []
         if len(data) > room:
             if not found or not _is_last(found[-1]):
@@ -346,32 +346,32 @@ class ResponseHead:
 
     @property
     def rest(self) -> bytes:
-        """What came behind the head."""
+        """The bytes after the head."""
         return self._http.trailing_data[0]
 
     def body(self, data: bytes) -> bytes:
-        """Takes more bytes of the server (none: its stream has ended) once the head is read. Returns the body in them.
+        """Return the part of the body in more bytes of the server (none: the end of its stream), after the head.
 
-        `ended` turns true with the last piece. Call it with b"" only at the end of the stream: the head's own read may
-        have brought some of the body, which `first_body` gives. Raises HttpRefusal (502) if it is malformed.
+        `ended` becomes true with the last piece. Pass b"" only at the end of the stream: `first_body` returns what came
+        together with the head. Raise HttpRefusal (502) if the body is malformed.
         """
         self._http.receive_data(data)
         return self.first_body()
 
     def first_body(self) -> bytes:
-        """What of the body is here already."""
+        """Return the part of the body that came together with the head."""
         body, self.ended = read_body(self._http, "response", 502)
         return body
 
 
-def asks_for_websocket(request: Request) -> bool:
-    """Whether Upgrade names WebSocket, among whatever else. The dialects judge what becomes of that; an upgrade to
-    anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8)."""
+def requests_websocket(request: Request) -> bool:
+    """Return whether Upgrade names WebSocket, alone or in a list. The dialects decide what becomes of that. An upgrade
+    to anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8)."""
     return any(each.partition("/")[0].lower() == "websocket" for each in request.headers.listed("Upgrade"))
 
 
 def not_upgradable(version: str) -> HttpRefusal:
-    """What is said to an older HTTP (RFC 6455, 4.1: at least 1.1)."""
+    """Return the refusal of an older HTTP version (RFC 6455, 4.1: at least 1.1)."""
     return HttpRefusal(f"HTTP/{version} cannot be upgraded, HTTP/1.1 can")
 
 
@@ -380,16 +380,16 @@ def _is_last(response: Response) -> bool:
 
 
 def _is_bare_upgrade(request: Request) -> bool:
-    """Whether frames follow the head, and no body or other request. Another server could see those begin somewhere
-    else, where a line of the head ends in LF alone (RFC 9112, 11.2)."""
+    """Return whether frames follow the head, and no body or other request. If a line of the head ends in LF alone,
+    another server could see a body or request begin at another place (RFC 9112, 11.2)."""
     lengths = request.headers.every("Content-Length")
-    return asks_for_websocket(request) and "Transfer-Encoding" not in request.headers and set(lengths) <= {"0"}
+    return requests_websocket(request) and "Transfer-Encoding" not in request.headers and set(lengths) <= {"0"}
 
 
 def _headers(lines: list[bytes], sent: list[bytes] | None = None) -> Headers:
-    """The headers of a head that h11 found good. Its own list will not do: it joins what is repeated, and it trims.
+    """Return the headers of a head that h11 accepted. The list of h11 itself joins repeated headers and trims values.
 
-    `sent`: the lines as they were sent, where that differs.
+    `sent`: the lines as the client sent them, where they differ.
     """
     parts, raw = ([line.decode("latin-1").partition(":") for line in each] for each in (lines, sent or ()))
     items = ((name, value.strip(" \t")) for name, _, value in parts)

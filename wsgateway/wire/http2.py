@@ -1,7 +1,7 @@
-"""The header lists of HTTP/2, as requests of HTTP/1.1 and from responses of it (RFC 9113, 8.3; RFC 8441 for WebSocket).
+"""HTTP/2 header lists, converted to HTTP/1.1 requests and from responses (RFC 9113, 8.3; RFC 8441 for WebSocket).
 
-A request is refused here where it could not be written as HTTP/1.1, or would be read as another one there. What every
-header list must keep, h2 has seen to before: which pseudo-headers there are, and that they come first and once.
+A request is refused here if it cannot be written as HTTP/1.1, or would be read there as another request. h2 has already
+checked the rules for every header list: which pseudo-headers there are, and that they come first and once.
 """
 
 import base64
@@ -13,23 +13,23 @@ from wsgateway.errors import HttpRefusal, ProtocolError
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import Oddities, Oddity
-from wsgateway.wire.repair import clean_value, encoded_target, is_host, is_token, mended_host, proper_host
+from wsgateway.wire.repair import clean_value, encoded_target, is_host, is_token, proper_host, repaired_host
 
 HeaderList = list[tuple[bytes, bytes]]
 
-# RFC 9113: what stands before the first frame (3.4), what before each (4.1), and how large one may be by default (4.2).
+# RFC 9113: the bytes before the first frame (3.4), those before each payload (4.1), the default limit of one (4.2).
 _PREFACE_BYTES = 24
 _FRAME_HEAD_BYTES = 9
 _FRAME_BYTES = 16384
-# Flags of frames (RFC 9113, 6.1 and 6.5); the same bit means two things.
+# Flags of frames (RFC 9113, 6.1 and 6.5). END_STREAM and ACK are the same bit.
 _END_STREAM = _ACK = 0x01
-# How many WINDOW_UPDATE frames need no explanation, and how many bytes that we send explain one more.
+# How many WINDOW_UPDATE frames are always allowed, and for how many bytes sent to the client one more is allowed.
 _UPDATES = 100
 _BYTES_PER_UPDATE = 1024
 
 
 class FrameKind(enum.IntEnum):
-    """The kinds of frames that are not all counted alike (RFC 9113, 6)."""
+    """The kinds of frames that have counting rules of their own (RFC 9113, 6)."""
 
     DATA = 0
     HEADERS = 1
@@ -39,26 +39,26 @@ class FrameKind(enum.IntEnum):
     CONTINUATION = 9
 
 
-# What stands between two hops of HTTP/1.1, and nowhere here (RFC 9113, 8.2.2).
+# Headers between two hops of HTTP/1.1, which HTTP/2 forbids (RFC 9113, 8.2.2).
 _CONNECTION = frozenset(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
-# Made anew for a handshake of HTTP/1.1: RFC 8441, 5, has none of them.
+# Headers of the HTTP/1.1 handshake that RFC 8441, 5, does not have. The gateway makes its own.
 _HANDSHAKE = frozenset(["sec-websocket-key", "sec-websocket-accept"])
 _VERSION = "13"
-# As in a line of HTTP/1.1, where browsers percent-encode all else.
+# As in a request line of HTTP/1.1. Browsers percent-encode all other characters.
 _TARGET = re.compile(r"[!-~]+")
 _LENGTH = re.compile(r"[0-9]{1,19}")
 
 
 def is_websocket(headers: HeaderList) -> bool:
-    """Whether a request opens a WebSocket: all that comes and goes behind the heads are its frames then."""
+    """Return whether a request opens a WebSocket, so that only WebSocket frames follow its header list."""
     return (b":protocol", b"websocket") in headers and (b":method", b"CONNECT") in headers
 
 
 def request_of(headers: HeaderList, ended: bool, entropy: Entropy, oddities: Oddities) -> Request:
-    """The request as HTTP/1.1 has it, and the last on its connection; `ended` says that it has no body.
+    """Return the HTTP/1.1 form of a request, the last one on its connection; `ended` says that it has no body.
 
-    A WebSocket is an upgrade there, with a key of ours. `oddities` is what the client may do otherwise than the RFCs
-    say; what would not pass HTTP/1.1 is mended and noted there. Raises HttpRefusal (400, 501).
+    A WebSocket becomes an upgrade with a key that the gateway makes. `oddities` holds the oddities that the client is
+    allowed, and records those that it shows; they are repaired. Raise HttpRefusal (400, 501).
     """
     pseudo = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name.startswith(b":")}
     items = [_checked(name, value, oddities) for name, value in headers if not name.startswith(b":")]
@@ -72,7 +72,7 @@ def request_of(headers: HeaderList, ended: bool, entropy: Entropy, oddities: Odd
     kept = [(name, value) for name, value in items if name not in ("host", "te")]
     if websocket:
         if [value for name, value in kept if name == "sec-websocket-version"] != [_VERSION]:
-            # Whoever knows HTTP/2 knows no draft, and a 426 would need an Upgrade.
+            # A client with HTTP/2 speaks no draft, and a 426 would need an Upgrade header, which HTTP/2 forbids.
             versions = (("Sec-WebSocket-Version", _VERSION),)
             raise HttpRefusal(f"Sec-WebSocket-Version must be {_VERSION} over HTTP/2", 400, versions)
         if "content-length" in dict(kept):
@@ -86,15 +86,15 @@ def request_of(headers: HeaderList, ended: bool, entropy: Entropy, oddities: Odd
 
 
 def _host(authority: str | None, items: list[tuple[str, str]], oddities: Oddities) -> str:
-    """What either says; where both do, h2 has compared them."""
+    """Return the host from `:authority` or Host. If there are both, h2 has compared them."""
     host = authority if authority is not None else dict(items).get("host", "")
     if proper_host(host) is None:
         raise HttpRefusal("Host is not a host with an optional port")
-    return host if is_host(host) else mended_host(host, oddities)
+    return host if is_host(host) else repaired_host(host, oddities)
 
 
 def _target(path: str, oddities: Oddities) -> str:
-    """A target in ASCII, as a line of HTTP/1.1 must have it."""
+    """Return a target in ASCII, as a request line of HTTP/1.1 must have it."""
     sent = path.encode("latin-1")
     plain = encoded_target(sent)
     if plain != sent:
@@ -103,17 +103,17 @@ def _target(path: str, oddities: Oddities) -> str:
 
 
 def _checked(name: bytes, value: bytes, oddities: Oddities) -> tuple[str, str]:
-    text = name.decode("latin-1")
-    if not is_token(text):
+    field = name.decode("latin-1")
+    if not is_token(field):
         raise HttpRefusal("malformed request: a header without a proper name")
-    said = clean_value(name, value, oddities).decode("latin-1")
-    if text in _CONNECTION or (text == "te" and said.lower() != "trailers"):
-        raise HttpRefusal(f"{text} in a request of HTTP/2")
-    return text, said.strip(" \t")
+    sent = clean_value(name, value, oddities).decode("latin-1")
+    if field in _CONNECTION or (field == "te" and sent.lower() != "trailers"):
+        raise HttpRefusal(f"{field} in a request of HTTP/2")
+    return field, sent.strip(" \t")
 
 
 def _framing(items: list[tuple[str, str]], ended: bool) -> list[tuple[str, str]]:
-    """How the body is told from what follows."""
+    """Return the header that HTTP/1.1 needs to frame the body: Transfer-Encoding, or none."""
     lengths = {value for name, value in items if name == "content-length"}
     if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
         raise HttpRefusal("malformed request: Content-Length is not one number")
@@ -123,7 +123,7 @@ def _framing(items: list[tuple[str, str]], ended: bool) -> list[tuple[str, str]]
 
 
 def headers_of(response: Response) -> HeaderList:
-    """The header list of a response of HTTP/1.1. A 101 is the 200 of RFC 8441, without the proof that has no place."""
+    """Return the header list of an HTTP/1.1 response. A 101 becomes the 200 of RFC 8441, which has no accept key."""
     switched = response.status == 101
     dropped = _CONNECTION | response.headers.tokens("Connection") | (_HANDSHAKE if switched else frozenset())
     status = 200 if switched else response.status
@@ -139,31 +139,31 @@ def _lowered(headers: Headers, dropped: Iterable[str]) -> HeaderList:
 
 
 class FrameHeads:
-    """Reads the heads of a client's frames: how large each is, as h2 would wait for 16 MiB before it does, and how many
-    only make work.
+    """A reader of the heads of a client's frames, which checks their sizes and counts frames that only cost work.
 
-    A request explains its own frames, and what we sent explains that windows are opened again. All other frames that
-    carry nothing are counted: a client may send them at a bounded rate.
+    h2 alone would wait for up to 16 MiB of a frame before it refuses it. The frames of a request are not counted, nor
+    are WINDOW_UPDATE frames that match what the gateway has sent. All other frames without content are counted: a
+    client may send them at a bounded rate.
     """
 
     def __init__(self, settings_sent: int) -> None:
-        """Takes how many SETTINGS frames we send. The client acknowledges each of them once."""
-        self._ahead = _PREFACE_BYTES  # until the next frame begins
-        self._begun = b""  # of its head
+        """Take how many SETTINGS frames the gateway sends. The client acknowledges each of them once."""
+        self._ahead = _PREFACE_BYTES  # bytes until the next frame begins
+        self._begun = b""  # the first bytes of its head
         self._acknowledgements = settings_sent  # still to come
         self._updates = 0  # WINDOW_UPDATE frames so far
         self._frames_sent = 0
         self._bytes_sent = 0
 
     def sent(self, size: int) -> None:
-        """Notes a DATA frame of that many bytes that we send."""
+        """Note a DATA frame of that many bytes that the gateway sends."""
         self._frames_sent += 1
         self._bytes_sent += size
 
     def look(self, data: bytes) -> int:
-        """Takes any bytes of the client. Returns how many of the frames that begin in them only make work.
+        """Return how many of the frames that begin in these bytes of the client only cost work.
 
-        Raises ProtocolError as soon as a frame announces more than it may have.
+        Raise ProtocolError as soon as a frame announces more bytes than are allowed.
         """
         data = self._begun + data
         costly = 0
@@ -182,12 +182,12 @@ class FrameHeads:
             case FrameKind.DATA:
                 return not size and not flags & _END_STREAM
             case FrameKind.HEADERS | FrameKind.CONTINUATION | FrameKind.GOAWAY:
-                return False  # h2 bounds them by the streams, by 64 for each head, and by the end of the connection
+                return False  # h2 bounds them: by the streams, by 64 frames for each head, by the end of the connection
             case FrameKind.SETTINGS if flags & _ACK:
                 self._acknowledgements -= 1
                 return self._acknowledgements < 0
             case FrameKind.WINDOW_UPDATE:
-                # Some clients open the window of the stream and that of the connection again for each frame of data.
+                # Some clients send an update for the stream and one for the connection after each frame of data.
                 self._updates += 1
                 explained = _UPDATES + self._bytes_sent // _BYTES_PER_UPDATE + 2 * self._frames_sent
                 return self._updates > explained

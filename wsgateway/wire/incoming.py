@@ -1,4 +1,4 @@
-"""The bytes of a request until its head is whole: empty lines before it, where it ends, and how large it may be."""
+"""The bytes of a request until its head is complete: empty lines before it, its end, and its size limit."""
 
 import re
 
@@ -6,38 +6,38 @@ from wsgateway.errors import HttpRefusal
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.repair import is_token
 
-# More than any client is known to send; RFC 9112, 2.2, asks for one at least.
+# More than any known client sends; RFC 9112, 2.2, requires that at least one is accepted.
 MOST_EMPTY_LINES = 4
 _EMPTY_LINE = b"\r\n"
 _END = b"\r\n\r\n"
 # Where lines may end in LF alone.
 _LINE_END = re.compile(rb"\r?\n")
 _BARE_END = re.compile(rb"\r?\n\r?\n")
-# What else begins with a byte that no method begins with: TLS (RFC 8446, 5.1), and behind two empty lines version 2 of
-# the PROXY protocol.
+# What other protocols begin with, where a method cannot: TLS (RFC 8446, 5.1), and version 2 of the PROXY protocol
+# (after two empty lines).
 _OTHERS = {0x16: ": it looks like TLS", 0x00: ": it looks like the PROXY protocol, which is not taken here"}
 
 
 class IncomingHead:
-    """Collects the bytes of one request."""
+    """A buffer that collects the bytes of one request."""
 
     __slots__ = ("_buffer", "_empty_lines", "_most_bytes", "_oddities", "begun", "rest")
 
     def __init__(self, most_bytes: int, oddities: Oddities) -> None:
-        """Takes how many bytes the head may have, with the blank line behind it."""
+        """Take how many bytes the head may have, with the blank line after it."""
         self._most_bytes = most_bytes
         self._oddities = oddities
         self._buffer = b""
         self._empty_lines = 0
         self.begun = False
-        """whether any of the request has come; empty lines are none of it"""
+        """whether any byte of the request has come; empty lines before it do not count"""
         self.rest = b""
-        """what came behind the head"""
+        """the bytes after the head"""
 
     def receive(self, data: bytes) -> bytes | None:
-        """Return the head without the blank line behind it, once that is here; its lines end in CR LF.
+        """Return the head without its blank line, once that is here; its lines end in CR LF. Return None until then.
 
-        Takes any bytes. Raises HttpRefusal: 400 for what begins no request and for LF alone, 431 for a head that is
+        Take any bytes. Raise HttpRefusal: 400 for bytes that begin no request and for LF alone, 431 for a head that is
         too large.
         """
         before = len(self._buffer)
@@ -46,7 +46,7 @@ class IncomingHead:
             before = 0
             self._begin()
         end = self._buffer.find(_END, max(0, before - len(_END) + 1))
-        # What was here before has been looked at, but its last byte may be the CR of an LF that has just come.
+        # Earlier bytes have been checked already, except that the last may be the CR of an LF that has just come.
         fresh = self._buffer[max(0, before - 1) : end + len(_END) if end >= 0 else None].removeprefix(b"\n")
         if fresh.count(b"\n") != fresh.count(b"\r\n") or Oddity.BARE_LF in self._oddities.needed:
             return self._receive_bare()
@@ -56,7 +56,7 @@ class IncomingHead:
         return self._cut(end, end + len(_END))
 
     def _begin(self) -> None:
-        """Take away the empty lines in front of a request."""
+        """Remove the empty lines before a request."""
         while self._buffer.startswith(_EMPTY_LINE):
             self._empty_lines += 1
             if self._empty_lines > MOST_EMPTY_LINES:
@@ -70,7 +70,7 @@ class IncomingHead:
         self.begun = True
 
     def _receive_bare(self) -> bytes | None:
-        """Return the head as `receive` does, where a line of it ends in LF alone."""
+        """Return the head as `receive` does, for a head in which a line ends in LF alone."""
         self._oddities.need(Oddity.BARE_LF, bare_line_feed())
         found = _BARE_END.search(self._buffer)
         if found is None:
@@ -79,7 +79,7 @@ class IncomingHead:
         return _EMPTY_LINE.join(_LINE_END.split(self._cut(found.start(), found.end())))
 
     def _cut(self, end: int, behind: int) -> bytes:
-        """Return what stands before `end`; what comes from `behind` on is the rest."""
+        """Return the bytes before `end`, and keep those from `behind` on as the rest."""
         if behind > self._most_bytes:
             raise self._too_large()
         head, self.rest, self._buffer = self._buffer[:end], self._buffer[behind:], b""
@@ -94,5 +94,5 @@ class IncomingHead:
 
 
 def bare_line_feed() -> HttpRefusal:
-    """What is said of LF without CR before it, where that ends no line."""
+    """Return the refusal of an LF that has no CR before it, where LF may not end a line."""
     return HttpRefusal("malformed request: a line feed without a carriage return before it")

@@ -1,8 +1,8 @@
-"""What peers of the field do otherwise than the drafts and RFCs say, each with a name.
+"""The oddities: deviations from drafts and RFCs that peers in the field have, each with a name.
 
-This table is the one place that has the names: configuration, log, metrics, tests and documentation read it. An oddity
-is allowed or refused where it is seen. Whatever could make two hops disagree about where a message ends has no name:
-it is refused under every setting.
+This table is the only place with the names: configuration, log, metrics, tests and documentation read it. An oddity is
+allowed or refused where it is detected. A deviation that could make two hops disagree about where a message ends has no
+name: it is refused with every setting.
 """
 
 import enum
@@ -12,12 +12,12 @@ from typing import Literal, Self
 from wsgateway.errors import HttpRefusal
 
 Side = Literal["client", "upstream"]
-# The keys of the configuration that allow an oddity of either side.
+# The configuration keys that allow an oddity, for each side.
 KEYS: dict[Side, str] = {"client": "listeners[].tolerance", "upstream": "upstreams.X.tolerance"}
 
 
 class Oddity(enum.Enum):
-    """One of them: its name, who does it, whether it is allowed by default, and what it is."""
+    """One deviation: its name, the side that has it, whether it is allowed by default, and a description."""
 
     ABSOLUTE_TARGET = (
         "absolute-target", "client", True,
@@ -73,23 +73,23 @@ class Oddity(enum.Enum):
         self.label = label
         """the name, as the configuration, the log and the metrics have it"""
         self.side = side
-        """who does it"""
+        """the side that has it"""
         self.default = default
-        """whether it is allowed where nothing is said"""
+        """whether it is allowed where the configuration does not say"""
         self.what = what
-        """for people to read"""
+        """the description for people"""
 
     def __str__(self) -> str:
         return self.label
 
     @classmethod
     def of(cls, side: Side) -> dict[str, Self]:
-        """Return those of one side by their names, in the order of the table."""
+        """Return the oddities of one side by their names, in the order of the table."""
         return {each.label: each for each in cls if each.side == side}
 
 
 Tolerance = frozenset[Oddity]
-"""the oddities that are allowed to a peer"""
+"""the oddities that a peer is allowed"""
 
 EVERY: dict[Side, Tolerance] = {side: frozenset(Oddity.of(side).values()) for side in KEYS}
 DEFAULT: dict[Side, Tolerance] = {
@@ -98,21 +98,21 @@ DEFAULT: dict[Side, Tolerance] = {
 
 
 class Oddities:
-    """What one peer may do, and what of it it has done: in a request or response, and in the session behind that."""
+    """The oddities that one peer is allowed and those that it has shown, in its request or response and its session."""
 
     __slots__ = ("allowed", "needed", "passed_over")
 
     def __init__(self, allowed: Tolerance = DEFAULT["client"] | DEFAULT["upstream"], needed: tuple[Oddity, ...] = ()):
         self.allowed = allowed
         self.needed = needed
-        """each once, in the order in which they were seen"""
+        """the allowed oddities that the peer has shown, each once, in the order in which they were detected"""
         self.passed_over = 0
-        """how many frames had no meaning and were passed over, as the hixie drafts ask"""
+        """how many frames without a meaning were skipped, as the hixie drafts require"""
 
     def need(self, oddity: Oddity, refusal: HttpRefusal) -> None:
-        """Note that the peer has done this. Raise `refusal` if it may not.
+        """Note that the peer has shown this oddity. Raise `refusal` if it is not allowed.
 
-        The refusal then names the oddity and the key that would allow it, for the log alone.
+        The refusal then names, for the log alone, the oddity and the key that would allow it.
         """
         if oddity not in self.allowed:
             refusal.remark = f"{KEYS[oddity.side]}: {oddity} would allow it"
@@ -120,11 +120,11 @@ class Oddities:
         self.note(oddity)
 
     def note(self, oddity: Oddity) -> None:
-        """Note that the peer has done this, which it may."""
+        """Note an oddity that the peer is allowed and has shown."""
         if oddity not in self.needed:
             self.needed = (*self.needed, oddity)
 
 
 def names(oddities: Iterable[Oddity]) -> str:
-    """Return their names as one word of the log."""
+    """Return the names of oddities as one value of the log, separated by commas."""
     return ",".join(map(str, oddities))

@@ -1,23 +1,23 @@
-"""Paths of requests: which of them no server behind us may read in another way, and in which form they are compared."""
+"""The paths of requests: which ones a server could read in another way, and the form in which paths are compared."""
 
 import re
 from urllib.parse import unquote_to_bytes
 
 from wsgateway.errors import HttpRefusal
 
-# How often servers decode a path: once as they must, and some once more.
+# How often servers decode a path: once as they must, and some servers once more.
 _DECODINGS = 2
-# What a path needs to be more than it looks like. All others, nearly all of them, are good.
+# What a path must contain to be dangerous. Nearly all paths contain none of it and need no further check.
 _SUSPECT = re.compile(r"[%\\]|/\.")
 _SLASHES = re.compile(rb"[/\\]")
 _DOTS = (b".", b"..")
-# The overlong forms of ".", "/" and "\" in 2 to 6 bytes: C0 AE, C0 AF, C1 9C and so on. Decoders that check little read
-# them as these (RFC 3629, 10). C0 and C1 alone are letters of Latin-1.
+# The overlong forms of ".", "/" and "\" in 2 to 6 bytes: C0 AE, C0 AF, C1 9C and so on. Lenient decoders accept them
+# (RFC 3629, 10). C0 and C1 alone are letters of Latin-1.
 _OVERLONG = re.compile(
     rb"(?:\xc0|\xe0\x80|\xf0\x80{2}|\xf8\x80{3}|\xfc\x80{4})[\xae\xaf]"
     rb"|(?:\xc1|\xe0\x81|\xf0\x80\x81|\xf8\x80{2}\x81|\xfc\x80{3}\x81)\x9c"
 )
-# What one character stands for when paths are compared, and any other piece of a path.
+# The parts of a path that count as one character when paths are compared; and these or any other character.
 _FOLDED = re.compile(r"/+|%[0-9A-Fa-f]{2}")
 _PIECE = re.compile(rf"{_FOLDED.pattern}|.", re.DOTALL)
 # RFC 3986, 2.3.
@@ -27,9 +27,9 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 def check_path(path: str) -> None:
     """Raise HttpRefusal (400) for a path that may lead out of the route by which it was chosen.
 
-    Takes a path without its query, percent-encoded. Refused are segments that are `.` or `..`, as they stand or after
-    one or two decodings, with parameters behind a semicolon (as servers of Java read them) or without; overlong forms
-    of dots and slashes; and NUL, at which servers of C end a path.
+    Take a path without its query, percent-encoded. Refused are: segments that are `.` or `..`, as they stand or after
+    one or two decodings, with or without parameters after a semicolon (servers written in Java remove these);
+    overlong forms of dots and slashes; and NUL, where servers written in C end a path.
     """
     if _SUSPECT.search(path) is None:
         return
@@ -47,19 +47,19 @@ def check_path(path: str) -> None:
 def normalised(path: str) -> str:
     """Return the form in which paths are compared (RFC 3986, 6.2.2).
 
-    Unreserved characters are decoded, once; other escapes have digits in upper case; slashes in a row are one. Takes a
-    path without its query, percent-encoded.
+    Unreserved characters are decoded, once; other escapes have digits in upper case; several slashes in a row become
+    one. Take a path without its query, percent-encoded.
     """
     if "%" not in path and "//" not in path:
         return path
     return _FOLDED.sub(lambda found: _compared(found[0]), path)
 
 
-def behind(path: str, prefix: str) -> str | None:
-    """Return the rest of a path behind a prefix, as it stands; None if that is not there as whole segments.
+def rest_after(path: str, prefix: str) -> str | None:
+    """Return the rest of a path after a prefix, unchanged; None if the path does not have the prefix in whole segments.
 
-    Takes a path as it was sent, and a normalised prefix that has no slash at its end. The rest is empty, or begins with
-    a slash.
+    Take a path as it was sent, and a normalised prefix without a slash at its end. The rest is empty or begins with a
+    slash.
     """
     at, seen = 0, ""
     for piece in _PIECE.finditer(path):

@@ -1,7 +1,7 @@
-"""The PROXY protocol, versions 1 and 2: a proxy says in front of a connection for whom it made it.
+"""The PROXY protocol, versions 1 and 2: a proxy sends the addresses of its client before the client's own bytes.
 
-Numbers of sections are those of HAProxy's proxy-protocol.txt (2020/03/05). Whether a header has to come is a matter of
-configuration, and who may send one is, too: section 2 forbids to guess, since a header lets anybody be anybody.
+Section numbers are those of HAProxy's proxy-protocol.txt (2020/03/05). The configuration decides whether a header must
+come and who may send one. Section 2 forbids to guess this, because a header lets its sender claim any address.
 """
 
 import re
@@ -13,21 +13,21 @@ from wsgateway.errors import ProtocolError
 from wsgateway.wire.addresses import unmapped
 
 Endpoint = tuple[str, int]
-"""An IP address and a port."""
+"""an IP address and a port"""
 
-MAX_V1_BYTES = 107  # 2.1: the worst case, with CRLF
-# The length in a header could be 64 KiB. A sender shall stay below 536 bytes (2), and one that passes a client's whole
-# certificate on does not; nginx takes 4096, too.
+MAX_V1_BYTES = 107  # 2.1: the longest line, with CRLF
+# The length field allows 64 KiB. A sender should stay below 536 bytes (2); one that passes on a client's whole
+# certificate does not. nginx accepts 4096, too.
 MAX_V2_BYTES = 4096
 
 _V1_START = b"PROXY"
-_V1_UNKNOWN = b"PROXY UNKNOWN\r\n"  # the shortest that version 1 has
-# 2.1: no leading zeros, so that nobody reads octal numbers. ipaddress sees to that for addresses.
+_V1_UNKNOWN = b"PROXY UNKNOWN\r\n"  # the shortest line of version 1
+# 2.1: no leading zeros, so that no program reads a port as octal. `ipaddress` checks addresses for that.
 _PORT = re.compile(r"0|[1-9][0-9]{0,4}")
 _ADDRESSES: dict[str, type[IPv4Address] | type[IPv6Address]] = {"TCP4": IPv4Address, "TCP6": IPv6Address}
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-# Behind the signature: version and command, family and transport, how many bytes follow.
+# After the signature: version and command, family and transport, the number of bytes that follow.
 _HEAD = Struct("!BBH")
 _HEAD_BYTES = len(_SIGNATURE) + _HEAD.size
 _VERSION = 2
@@ -35,9 +35,9 @@ _LOCAL, _PROXY = 0, 1
 
 _INET = Struct("!4s4sHH")
 _INET6 = Struct("!16s16sHH")
-_UNIX = Struct("!216x")  # two paths that are of no use here
-# 2.2: family and transport, and what their addresses look like; None: there is nothing to rely on. That a client came
-# over UDP makes its address no other: a proxy that speaks HTTP/3 with it says so.
+_UNIX = Struct("!216x")  # two paths, which are not used here
+# 2.2: family and transport, and the layout of their addresses; None: the addresses cannot be used. UDP addresses are
+# accepted, because a proxy that speaks HTTP/3 with its client sends them.
 _BLOCKS: dict[int, Struct | None] = {
     0x00: None, 0x01: None, 0x02: None,
     0x10: None, 0x11: _INET, 0x12: _INET,
@@ -46,48 +46,47 @@ _BLOCKS: dict[int, Struct | None] = {
 }  # fmt: skip
 _TCP4, _TCP6 = 0x11, 0x21
 
-# 2.2: what may follow the addresses, each with its type and its length in front.
+# 2.2: TLVs may follow the addresses. Each begins with its type and its length.
 _TLV = Struct("!BH")
 _AUTHORITY = 0x02
 _CRC32C = 0x03
 _SSL = 0x20
-_SSL_VERSION = 0x21  # inside of the one before
-# The others are not looked at, and may be repeated; NOOP (0x04) is one of them.
+_SSL_VERSION = 0x21  # inside of _SSL
+# Other types are skipped and may be repeated; NOOP (0x04) is one of them.
 _AT_MOST_ONE = frozenset({_AUTHORITY, _CRC32C, _SSL, _SSL_VERSION})
 
-# 2.2.6: a bit field, and whether the certificate was good. More TLVs follow.
+# 2.2.6: a bit field, and the result of the certificate check. More TLVs follow.
 _CLIENT = Struct("!BI")
 _CLIENT_SSL = 0x01
-_CLIENT_CERTIFICATE = 0x02 | 0x04  # over this connection, or over another one of its TLS session
+_CLIENT_CERTIFICATE = 0x02 | 0x04  # on this connection, or on another connection of the same TLS session
 _VERIFIED, _NOT_VERIFIED = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """What a proxy says of the connection for which it made this one.
+    """A proxy's description of the client connection for which it made this connection.
 
-    Addresses are in their shortest form, IPv4 as IPv4 even if it was mapped to IPv6. Both are None if the proxy speaks
-    for itself (LOCAL, as in a health check) or knows none (UNKNOWN, UNSPEC, Unix sockets): then those of the
-    connection count.
+    Addresses are in their shortest form; IPv4 that was mapped to IPv6 becomes IPv4. Both are None if the proxy made the
+    connection for itself (LOCAL, as in a health check) or gives none (UNKNOWN, UNSPEC, Unix sockets): then the
+    addresses of the connection itself count.
     """
 
     source: Endpoint | None = None
     destination: Endpoint | None = None
     secure: bool | None = None
-    """whether the client came over TLS; None: not said"""
+    """whether the client came over TLS; None if the proxy does not say"""
     tls_version: str | None = None
     """for example TLSv1.3"""
     client_certificate: bool = False
-    """the client has shown a certificate, and the proxy found it good"""
+    """whether the client has shown a certificate and the proxy accepted it"""
     authority: str | None = None
-    """the name that the client asked for (SNI): any text, an empty one, too"""
+    """the host name in the client's TLS handshake (SNI): any text, also an empty one"""
 
 
 def begins(data: bytes) -> bool | None:
-    """Whether a connection begins with a header of either version; None if what is here, perhaps nothing, is too
-    little to say.
+    """Return whether a connection begins with a header of either version; None if more bytes are needed to tell.
 
-    At most 12 bytes are needed. No HTTP and no TLS begins so.
+    `data` is what has come so far, perhaps nothing. At most 12 bytes are needed. HTTP and TLS never begin like this.
     """
     if data.startswith((_V1_START, _SIGNATURE)):
         return True
@@ -95,10 +94,10 @@ def begins(data: bytes) -> bool | None:
 
 
 def read(data: bytes) -> tuple[Forwarded, int] | None:
-    """Takes a connection's first bytes; more of them may be here than the header has, and none is kept.
+    """Return the content of the header at the start of a connection, and its size in bytes; None if it is incomplete.
 
-    Returns what the header says and how many bytes it takes; None if it is not whole: call again with what was here
-    and more. Raises ProtocolError for anything else than a header of either version, if it can before that is whole.
+    Take all bytes of the connection so far, also bytes after the header; when it returns None, call it again with more.
+    Raise ProtocolError for anything but a header of either version, if possible before the header is complete.
     """
     begun = begins(data)
     if begun is None:
@@ -109,10 +108,10 @@ def read(data: bytes) -> tuple[Forwarded, int] | None:
 
 
 def needed(data: bytes) -> int:
-    """How many more bytes a header has at the least, when `read` said None to these.
+    """Return how many more bytes a header has at the least, after `read` returned None for these.
 
-    Who receives no more than that gets no byte from behind the header, where TLS may follow. Version 2 comes in three
-    pieces then; version 1, whose length nobody knows, in pieces of two bytes after the first.
+    A caller that receives no more than that gets no byte after the header, where TLS may follow. Version 2 then comes
+    in three pieces. Version 1, which states no length, comes in pieces of two bytes after the first.
     """
     if data.startswith(_SIGNATURE[:1]):
         if len(data) < _HEAD_BYTES:
@@ -124,11 +123,12 @@ def needed(data: bytes) -> int:
 
 
 def write_v1(source: Endpoint | None, destination: Endpoint | None) -> bytes:
-    """The line for a connection from a client to where it connected; UNKNOWN if one of them is None.
+    """Return the line of version 1 for a client's connection from source to destination; UNKNOWN if one is None.
 
-    Of an IPv4 and an IPv6 address the first is mapped; a zone (`%eth0`) means nothing to others, and is left out.
+    If one address is IPv4 and the other IPv6, the IPv4 address is mapped. A zone (`%eth0`) is dropped: it has a meaning
+    on this machine only.
     """
-    # 2.1: UNKNOWN is for what cannot be said, and a mapped address can. HAProxy does the same.
+    # 2.1: UNKNOWN is for what cannot be expressed, and a mapped address can. HAProxy does the same.
     if source is None or destination is None:
         return _V1_UNKNOWN
     sender, receiver = _alike(source, destination)
@@ -144,12 +144,12 @@ def write_v2(
     tls_version: str | None = None,
     authority: str | None = None,
 ) -> bytes:
-    """As `write_v1`; LOCAL, and nothing else, if an address is None.
+    """Return the header of version 2 for the same; a LOCAL header without addresses if one is None.
 
-    `tls_version` should be there with secure=True (2.2.6), and does not count without. An authority has 255 bytes at
-    most. That a client has shown a good certificate is never said.
+    `tls_version` should be given with secure=True (2.2.6), and is ignored otherwise. An authority has at most 255
+    bytes. The header never says that a client has shown a valid certificate.
     """
-    # 2.2: a LOCAL must be accepted, an UNSPEC may be rejected; and what follows a LOCAL is ignored.
+    # 2.2: a receiver must accept LOCAL, but may reject UNSPEC; and it ignores what follows LOCAL.
     if source is None or destination is None:
         return _SIGNATURE + _HEAD.pack(_VERSION << 4 | _LOCAL, 0, 0)
     sender, receiver = _alike(source, destination)
@@ -166,7 +166,7 @@ def write_v2(
 
 def _read_v1(data: bytes) -> tuple[Forwarded, int] | None:
     line, crlf, _ = data[:MAX_V1_BYTES].partition(b"\r\n")
-    # 2.1: CR or LF alone must not be tolerated. A CR at the end of what is here may be one half.
+    # 2.1: CR or LF alone must not be accepted. A CR at the end of the data may be the first half of CRLF.
     inner = line if crlf else line.removesuffix(b"\r")
     if b"\r" in inner or b"\n" in inner:
         raise ProtocolError("a CR or LF alone in a PROXY header, only CRLF together may end it")
@@ -179,7 +179,7 @@ def _read_v1(data: bytes) -> tuple[Forwarded, int] | None:
 
 def _v1_forwarded(line: str) -> Forwarded:
     match line.split(" "):
-        case ["PROXY", "UNKNOWN", *_]:  # 2.1: the rest is ignored
+        case ["PROXY", "UNKNOWN", *_]:  # 2.1: the rest of the line is ignored
             return Forwarded()
         case ["PROXY", ("TCP4" | "TCP6") as family, source, destination, source_port, destination_port]:
             return Forwarded(
@@ -194,7 +194,7 @@ def _v1_forwarded(line: str) -> Forwarded:
 def _v1_address(family: str, text: str) -> str:
     kind = _ADDRESSES[family]
     try:
-        if "%" in text:  # a zone, which only IPv6Address knows
+        if "%" in text:  # a zone, which IPv6Address would accept
             raise ValueError
         return str(unmapped(kind(text)))
     except ValueError:
@@ -208,7 +208,8 @@ def _v1_port(text: str) -> int:
 
 
 def _v1_text(address: IPv4Address | IPv6Address) -> str:
-    """As 2.1 has it, where IPv6 is hexadecimal digits only; `str` of a mapped one is not, since Python 3.13."""
+    """Return an address in the form of 2.1, where IPv6 is hexadecimal; since Python 3.13 `str` writes mapped ones
+    otherwise."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return f"::ffff:{int(address) >> 16 & 0xFFFF:x}:{int(address) & 0xFFFF:x}"
     return str(address)
@@ -226,7 +227,7 @@ def _read_v2(data: bytes) -> tuple[Forwarded, int] | None:
 
 
 def _v2_block(version_command: int, family: int, length: int) -> Struct | None:
-    """What the addresses look like; None if all that follows is to be skipped."""
+    """Return the layout of the addresses; None if everything after the head is to be skipped."""
     version, command = divmod(version_command, 16)
     if version != _VERSION:
         raise ProtocolError(f"binary PROXY header of version {version}, {_VERSION} is allowed")
@@ -234,7 +235,7 @@ def _v2_block(version_command: int, family: int, length: int) -> Struct | None:
         raise ProtocolError(f"PROXY command {command}, {_LOCAL} (LOCAL) and {_PROXY} (PROXY) are allowed")
     if _HEAD_BYTES + length > MAX_V2_BYTES:
         raise ProtocolError(f"PROXY header of {_HEAD_BYTES + length} bytes, at most {MAX_V2_BYTES} are allowed")
-    if command == _LOCAL:  # 2.2: the family is ignored, too, and nothing in it is wrong
+    if command == _LOCAL:  # 2.2: the family is ignored, whatever its value
         return None
     if family not in _BLOCKS:
         raise ProtocolError(f"family and transport {family:#04x} in a PROXY header, 0 to 3 and 0 to 2 are allowed")
@@ -263,13 +264,13 @@ def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
     client, verify = _CLIENT.unpack_from(header, ssl.start)
     version = _text(header, _tlvs(header, ssl.start + _CLIENT.size, ssl.stop).get(_SSL_VERSION), "ascii")
     secure = bool(client & _CLIENT_SSL)
-    # `verify` alone says nothing: HAProxy has 0 there for a client without a certificate, too.
+    # `verify` alone means nothing: HAProxy sends 0 there also for a client without a certificate.
     certificate = secure and bool(client & _CLIENT_CERTIFICATE) and verify == _VERIFIED
     return Forwarded(source, destination, secure, version if secure else None, certificate, authority)
 
 
 def _tlvs(header: bytes, start: int, stop: int) -> dict[int, slice]:
-    """Where the values of the TLVs between two places are, by type."""
+    """Return the positions of the values of the TLVs between two positions, by type."""
     found: dict[int, slice] = {}
     while start < stop:
         if stop - start < _TLV.size:
@@ -278,7 +279,7 @@ def _tlvs(header: bytes, start: int, stop: int) -> dict[int, slice]:
         start += _TLV.size
         if length > stop - start:
             raise ProtocolError(f"TLV {kind:#04x} of {length} bytes in a PROXY header, {stop - start} are left")
-        if kind in found and kind in _AT_MOST_ONE:  # whichever counts, another program may take the other
+        if kind in found and kind in _AT_MOST_ONE:  # another program could use the other one
             raise ProtocolError(f"TLV {kind:#04x} more than once in a PROXY header, at most one is allowed")
         found[kind] = slice(start, start + length)
         start += length
@@ -299,13 +300,13 @@ def _text(header: bytes, place: slice | None, encoding: str) -> str | None:
 
 
 def _check_crc32c(header: bytes, place: slice) -> None:
-    """2.2.3: of the whole header, with zeros for the checksum itself."""
-    said = header[place]
-    if len(said) != 4:
-        raise ProtocolError(f"checksum of {len(said)} bytes in a PROXY header, 4 are needed")
-    is_so = _crc32c(header[: place.start] + bytes(4) + header[place.stop :])
-    if int.from_bytes(said, "big") != is_so:
-        raise ProtocolError(f"the checksum of a PROXY header is {said.hex()}, its bytes have {is_so:08x}")
+    """Raise ProtocolError unless the checksum is right: over the whole header, with zeros in its own place (2.2.3)."""
+    checksum = header[place]
+    if len(checksum) != 4:
+        raise ProtocolError(f"checksum of {len(checksum)} bytes in a PROXY header, 4 are needed")
+    right = _crc32c(header[: place.start] + bytes(4) + header[place.stop :])
+    if int.from_bytes(checksum, "big") != right:
+        raise ProtocolError(f"the checksum of a PROXY header is {checksum.hex()}, its bytes have {right:08x}")
 
 
 def _crc32c_row(value: int) -> int:
@@ -314,7 +315,7 @@ def _crc32c_row(value: int) -> int:
     return value
 
 
-# RFC 4960, appendix B: Castagnoli's polynomial, the lowest bit first.
+# RFC 4960, appendix B: the polynomial of Castagnoli, lowest bit first.
 _CRC32C_ROWS = tuple(map(_crc32c_row, range(256)))
 
 
@@ -326,7 +327,7 @@ def _crc32c(data: bytes) -> int:
 
 
 def _alike(source: Endpoint, destination: Endpoint) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
-    """Both addresses in one family, which is all that a header can say: IPv4 if both are."""
+    """Return both addresses in one family, as a header needs: IPv4 if both are IPv4, otherwise IPv6."""
     sender, receiver = (unmapped(ip_address(ip.partition("%")[0])) for ip, _ in (source, destination))
     if sender.version == receiver.version:
         return sender, receiver

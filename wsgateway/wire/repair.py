@@ -1,6 +1,7 @@
-"""How odd heads of requests are brought into the form that everything behind them expects (see `oddities`).
+"""Repair of request heads with oddities: it gives them the form that all later code expects (see `oddities`).
 
-Bytes and text in, bytes and text out: `heads` decides when to ask for it. What cannot be mended raises HttpRefusal.
+The functions take and return bytes and text; `heads` decides when to call them. What cannot be repaired raises
+HttpRefusal.
 """
 
 import re
@@ -14,19 +15,19 @@ _NAME = r"((?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\]))"
 _HOST = re.compile(rf"{_NAME}(?::[0-9]{{1,5}})?")
 # RFC 3986, 3.2.3: the port may be empty behind its colon.
 _EMPTY_PORT = re.compile(rf"{_NAME}:")
-# RFC 9112, 3.2.2: what a client sends to a proxy, and every server must understand. ws and wss are what browsers call
-# the same addresses, and some clients send.
+# RFC 9112, 3.2.2: clients send this form to a proxy, and every server must accept it. Some clients send it with ws and
+# wss, the browsers' names for the same addresses.
 _ABSOLUTE = re.compile(rb"(?:https?|wss?)://([^/?#]*)([/?].*)?", re.IGNORECASE)
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 # The characters of a token (RFC 9110, 5.6.2).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
-# Of control characters these are refused everywhere: other servers end a line, a head or a value with them.
+# These control characters are refused in every header: for other servers they end a line, a head or a value.
 _NEVER = re.compile(rb"[\0\r\n]")
-# All but a tab, which may stand in a value (RFC 9110, 5.5).
+# All control characters except a tab, which may stand in a value (RFC 9110, 5.5).
 _CONTROLS = bytes((*range(9), *range(10, 32), 127))
-_NOT_CONTROLS = bytes(each for each in range(256) if each not in _CONTROLS)
-# Headers that the gateway itself reads or repeats. CGI and WSGI take an underscore for a hyphen.
+_NOT_CONTROLS = bytes(byte for byte in range(256) if byte not in _CONTROLS)
+# Headers that the gateway itself reads or repeats. CGI and WSGI read an underscore as a hyphen.
 _READ = re.compile(
     rb"content-length|transfer-encoding|connection|upgrade|host|origin|expect|te|trailer|forwarded|x-forwarded-.*"
     rb"|x-real-ip|x-websocket-.*|sec-.*|websocket-.*"
@@ -34,31 +35,31 @@ _READ = re.compile(
 
 
 def is_token(text: str) -> bool:
-    """Whether the text is an HTTP token, as a subprotocol or a header name must be."""
+    """Return whether the text is an HTTP token, as a subprotocol or a header name must be."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def is_host(text: str) -> bool:
-    """Whether the text is a host with or without a port."""
+    """Return whether the text is a host with or without a port."""
     return _HOST.fullmatch(text) is not None
 
 
 def proper_host(text: str) -> str | None:
-    """Return a Host as it goes on: an IPv6 address in brackets, everything else as it is. None: it is no host."""
+    """Return a Host in valid form: an IPv6 address gets brackets, all else stays. Return None if it is not a host."""
     if _HOST.fullmatch(text) or _EMPTY_PORT.fullmatch(text):
         return text
     try:
-        # A zone (%eth0) means something to its sender alone.
+        # A zone (%eth0) has a meaning on its sender's machine only.
         address = IPv6Address(text)
-        # As Python 3.13 and later write it, and RFC 5952, 5.
+        # The form of Python 3.13 and later, and of RFC 5952, 5.
         written = address if address.ipv4_mapped is None else f"::ffff:{address.ipv4_mapped}"
         return None if "%" in text else f"[{written}]"
     except ValueError:
         return None
 
 
-def mended_host(sent: str, oddities: Oddities) -> str:
-    """Return a Host that `is_host` does not know as it goes on; as it was sent, if that is no host at all."""
+def repaired_host(sent: str, oddities: Oddities) -> str:
+    """Return a valid form of a Host that `is_host` refuses; the Host as it was sent, if there is no valid form."""
     host = proper_host(sent)
     if host is None:
         return sent
@@ -67,10 +68,10 @@ def mended_host(sent: str, oddities: Oddities) -> str:
 
 
 def origin_form(target: bytes, host: str | None, oddities: Oddities) -> tuple[bytes, str] | None:
-    """Return path and query of an absolute target, and the Host that counts; None: the target is not absolute.
+    """Return path and query of an absolute target, and the Host that counts; None if the target is not absolute.
 
-    Takes the target as it was sent, and the Host as it goes on. The target's host and port count (RFC 9112, 3.2.2).
-    Raises HttpRefusal (400) if it has another name than Host, or a user.
+    Take the target as it was sent, and the repaired Host. The host and port of the target win (RFC 9112, 3.2.2). Raise
+    HttpRefusal (400) if the target names another host than Host, or contains a user.
     """
     found = _ABSOLUTE.fullmatch(target)
     if found is None:
@@ -87,26 +88,26 @@ def origin_form(target: bytes, host: str | None, oddities: Oddities) -> tuple[by
 
 
 def authority_of(line: bytes) -> str:
-    """Return the host and port that the target in a request's first line names; empty if it names none."""
+    """Return the host and port of the target in a request line; an empty text if it has none."""
     found = _ABSOLUTE.fullmatch(b"".join(line.split(b" ")[1:2]))
     return found[1].decode("latin-1") if found else ""
 
 
 def _name(host: str) -> str | None:
-    """The host without its port, in one spelling; None if it is none."""
+    """Return the host without its port, in lower case; None if the text is not a host."""
     found = _HOST.fullmatch(host) or _EMPTY_PORT.fullmatch(host)
     return found[1].lower() if found else None
 
 
 def encoded_target(target: bytes) -> bytes:
-    """Return a target in ASCII, its other bytes percent-encoded."""
+    """Return a target in ASCII: its other bytes are percent-encoded."""
     return target if target.isascii() else _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], target)
 
 
 def checked_lines(lines: list[bytes], oddities: Oddities) -> list[bytes]:
-    """Return the lines of a head without control characters, where these may be taken out.
+    """Return the lines of a head without those control characters that may be removed.
 
-    Refuses (400) what h11 would mend: line feeds alone, folded lines, spaces around a header's name.
+    Raise HttpRefusal (400) for what h11 would repair: line feeds alone, folded lines, spaces around a header's name.
     """
     if any(line.translate(None, _NOT_CONTROLS) for line in lines):
         if lines[0].translate(None, _NOT_CONTROLS):
@@ -122,7 +123,8 @@ def checked_lines(lines: list[bytes], oddities: Oddities) -> list[bytes]:
 def clean_value(name: bytes, value: bytes, oddities: Oddities) -> bytes:
     """Return the value of a header without its control characters.
 
-    Raises HttpRefusal (400) for those that are always refused, and in a header that the gateway reads or repeats.
+    Raise HttpRefusal (400) for CR, LF and NUL, and for control characters in a header that the gateway reads or
+    repeats.
     """
     if not value.translate(None, _NOT_CONTROLS):
         return value

@@ -1,4 +1,4 @@
-"""Text that arrives in pieces: checked as it passes, or repaired with at most an unfinished character kept."""
+"""Text that arrives in pieces: checked, or repaired with at most one unfinished character kept."""
 
 import codecs
 from typing import Literal
@@ -7,13 +7,13 @@ from wsgateway.errors import ProtocolError
 from wsgateway.wire.closecodes import INVALID_TEXT
 
 InvalidUtf8 = Literal["replace", "close"]
-"""What becomes of broken text from clients that send it in good faith."""
+"""how broken text is handled if it comes from a client whose dialect allows it to send some"""
 
 _DECODER = codecs.getincrementaldecoder("utf-8")
 
 
 class Utf8Check:
-    """Passes text on as it comes, and ends the message where it turns out not to be UTF-8."""
+    """A check that returns text unchanged, and raises an error where a message is not UTF-8."""
 
     __slots__ = ("_decoder",)
 
@@ -21,10 +21,10 @@ class Utf8Check:
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def feed(self, data: bytes, final: bool) -> bytes:
-        """Take the next piece of a message, cut anywhere; `final` ends the message.
+        """Return the next piece of a message unchanged; it may be cut anywhere. `final` ends the message.
 
-        Return the same bytes; a character that is cut passes in parts. Raise ProtocolError (1007) at the first byte
-        that no UTF-8 can have there; after that the check must not be used again.
+        A cut character is returned in parts. Raise ProtocolError (1007) at the first byte that UTF-8 cannot have at its
+        position; the check must not be used after that.
         """
         if self._decoder is None:
             if data.isascii():
@@ -39,15 +39,15 @@ class Utf8Check:
         return data
 
     def length(self, data_bytes: int, final: bool) -> int:
-        """Return how many bytes become of so many more."""
+        """Return how many bytes `feed` will return for so many more: the same number."""
         return data_bytes
 
 
 class Utf8Repair:
-    """Lets UTF-8 through, and writes U+FFFD in the place of what is none.
+    """A repair that returns UTF-8 unchanged, and writes U+FFFD in the place of bytes that are not UTF-8.
 
-    It is for dialects whose honest clients send broken text: a WebKit of 2011 sends a lone surrogate as three bytes,
-    ED A0 80.
+    Some dialects need it because their regular clients send broken text: a WebKit of 2011 sends a lone surrogate as
+    three bytes, ED A0 80.
     """
 
     __slots__ = ("_decoder",)
@@ -56,9 +56,9 @@ class Utf8Repair:
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def feed(self, data: bytes, final: bool) -> bytes:
-        """Take the next piece of a message, cut anywhere; `final` ends the message.
+        """Return all characters that are whole so far, given the next piece of a message, cut anywhere.
 
-        Return all whole characters so far. Keeps at most 3 bytes.
+        `final` ends the message. Keep at most 3 bytes for the next call.
         """
         if self._decoder is None:
             if data.isascii():
@@ -70,4 +70,4 @@ class Utf8Repair:
         return text.encode()
 
     def length(self, data_bytes: int, final: bool) -> None:
-        """Return None: how long broken text becomes is known when it is here."""
+        """Return None: the length of repaired text depends on its bytes."""

@@ -1,8 +1,8 @@
-"""Reads certificates (X.509 in DER, RFC 5280, 4.1): the public key in one, whose it is, who signed it, and for when.
+"""A reader of certificates (X.509 in DER, RFC 5280, 4.1): public key, subject, issuer, period of validity and names.
 
-Nothing is verified here: that is OpenSSL's part. A certificate is read so that it can be pinned and shown, also one
-that nobody trusts, of which Python's `ssl` gives nothing but the bytes. Every length is checked against what encloses
-it, and nothing is read deeper than the fields of `Certificate` lie.
+It verifies nothing: OpenSSL does that. It reads a certificate so that it can be pinned and shown, also if nobody trusts
+it; of such a certificate Python's `ssl` gives only the bytes. Every length is checked against the element around it,
+and nothing is read deeper than the fields of `Certificate` require.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _OCTET_STRING = 0x04
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
 _ALTERNATIVE_NAME = b"\x55\x1d\x11"
-# The parts of a name that people know (RFC 4514, 3), and the address that old tools put there. Others are left out.
+# The well-known attributes of a name (RFC 4514, 3), and the e-mail address that old tools write. Others are skipped.
 _KNOWN = {
     b"\x55\x04\x03": "CN",
     b"\x55\x04\x07": "L",
@@ -30,28 +30,28 @@ _CHARACTERS = {0x0C: "utf-8", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a certificate says. Names are as it has them: they may hold any character."""
+    """The fields of a certificate. Names are as the certificate has them and may hold any character."""
 
     subject: str
-    """as CN=appliance, O=Example; may be empty"""
+    """for example CN=appliance, O=Example; may be empty"""
     issuer: str
     begins: str
-    """2026-11-29 12:00:00, in UTC, as the two that follow"""
+    """for example 2026-11-29 12:00:00, in UTC"""
     ends: str
     names: tuple[str, ...]
-    """the hosts that it is for; their addresses, too"""
+    """the DNS names and IP addresses that it is valid for"""
 
 
 def public_key(der: bytes) -> bytes:
-    """Return the SubjectPublicKeyInfo of a certificate, in DER: what pins of the public key hash (RFC 7469, 2.4).
+    """Return the SubjectPublicKeyInfo of a certificate, in DER: the bytes that a public key pin hashes (RFC 7469, 2.4).
 
-    Raises ValueError if it is no certificate in DER.
+    Raise ValueError if the bytes are not a certificate in DER.
     """
     return _fields(der)[5][1]
 
 
 def read(der: bytes) -> Certificate:
-    """Read what people want to know of a certificate. Raises ValueError if it is none in DER."""
+    """Read the fields of a certificate. Raise ValueError if the bytes are not a certificate in DER."""
     fields = _fields(der)
     _, _, issuer, validity, subject, *_ = (content for _, _, content in fields)
     begins, ends = (_time(tag, content) for tag, _, content in _pair(validity))
@@ -64,7 +64,7 @@ Element = tuple[int, bytes, bytes]
 
 
 def _fields(der: bytes) -> list[Element]:
-    """The parts of a certificate from its serial number on: the sixth is the public key."""
+    """Return the elements of a certificate from its serial number on; the sixth is the public key."""
     tag, whole, certificate = next(_elements(der), (0, b"", b""))
     if tag != _SEQUENCE or len(whole) != len(der):
         raise ValueError("no certificate in DER")
@@ -78,7 +78,7 @@ def _fields(der: bytes) -> list[Element]:
 
 
 def _elements(data: bytes) -> Iterator[Element]:
-    """The elements of DER one after the other (X.690, 8.1, 10.1)."""
+    """Yield the elements of DER one after another (X.690, 8.1, 10.1)."""
     at = 0
     while at < len(data):
         tag = data[at]
@@ -92,7 +92,7 @@ def _elements(data: bytes) -> Iterator[Element]:
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """Where a content begins, and how many bytes it has."""
+    """Return the position of an element's content and its length in bytes."""
     if at >= len(data):
         raise ValueError(f"no length at {at}")
     first = data[at]
@@ -113,7 +113,7 @@ def _pair(content: bytes) -> tuple[Element, Element]:
 
 
 def _time(tag: int, content: bytes) -> str:
-    """A time as people read it. Two digits of a year are from 1950 to 2049 (RFC 5280, 4.1.2.5.1)."""
+    """Return a time in the form of `Certificate.begins`. Years of two digits are 1950 to 2049 (RFC 5280, 4.1.2.5.1)."""
     text = content.decode("ascii", "replace").removesuffix("Z")
     if tag == _UTC_TIME:
         text = ("19" if text >= "5" else "20") + text
@@ -123,7 +123,7 @@ def _time(tag: int, content: bytes) -> str:
 
 
 def _name(content: bytes) -> str:
-    """The known parts of a name, those last that stand first, as RFC 4514 has it."""
+    """Return the known attributes of a name as text, the last first (RFC 4514, 2.1)."""
     parts = []
     for _, _, several in _elements(content):
         for _, _, attribute in _elements(several):
@@ -134,7 +134,7 @@ def _name(content: bytes) -> str:
 
 
 def _alternative_names(content: bytes) -> Iterator[str]:
-    """The hosts of a certificate (RFC 5280, 4.2.1.6)."""
+    """Yield the DNS names and IP addresses of a certificate (RFC 5280, 4.2.1.6)."""
     for _, _, extensions in _elements(content):
         for _, _, extension in _elements(extensions):
             [(_, _, kind), *_, (tag, _, value)] = _elements(extension)
