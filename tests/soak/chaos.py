@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -20,6 +21,8 @@ LONGEST_OUTAGE_SECONDS = 2.0
 # A container that is paused while its machine is saved or moved.
 FREEZE_SECONDS = 25.0
 LOG_STALL_SECONDS = 5.0
+# For the lines that have waited to be written and read, on a busy machine.
+CATCH_UP_SECONDS = 3.0
 
 _CONFIGURATION = """\
 version: 1
@@ -203,14 +206,20 @@ class Chaos:
             self._judge.counts["workers killed"] += 1
             await self._see_gone(lost, "worker")
 
+    @asynccontextmanager
+    async def _steady(self) -> AsyncIterator[None]:
+        """Wait until nothing is under way by which a process ends, and let nothing of that kind begin."""
+        async with self._file, self._killing:
+            while self._judge.drains.since(trio.current_time()):  # noqa: ASYNC110  each of several may be the last
+                await trio.sleep(LOOK_SECONDS)
+            yield
+
     async def _freeze(self) -> None:
         """Stop all processes of the gateway for a while. No session is lost, and no worker is killed for it.
 
         Nothing else is done meanwhile: what has an end by which it must be done would be late by the time of the stop.
         """
-        async with self._file, self._killing, self._outage:
-            while self._judge.drains.since(trio.current_time()):  # noqa: ASYNC110  each of several may be the last
-                await trio.sleep(LOOK_SECONDS)
+        async with self._outage, self._steady():
             frozen = await self._gateway.processes()
             try:
                 for pid in frozen:
@@ -222,11 +231,16 @@ class Chaos:
             self._judge.counts["freezes"] += 1
 
     async def _stall_log(self) -> None:
-        """Read nothing of the gateway's log for a while, in which nothing is asked of it that the log would answer."""
-        async with self._file:
+        """Read nothing of the gateway's log for a while.
+
+        No process ends meanwhile, since the lines that it could not write would be lost with it, and nobody would be
+        told how many they were.
+        """
+        async with self._steady():
             self._gateway.log_flows = trio.Event()
             await trio.sleep(LOG_STALL_SECONDS)
             self._gateway.log_flows.set()
+            await trio.sleep(CATCH_UP_SECONDS)
             self._judge.counts["log stalls"] += 1
 
     async def _have_outage(self) -> None:

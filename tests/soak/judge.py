@@ -131,7 +131,7 @@ class Judge:
         elif close.code != restart_code(dialect):
             self.fault(f"{call}: told {close} by what was leaving")
         else:
-            self.counts["sent home"] += 1
+            self.counts["closed by a drain"] += 1
 
     def cut(self, call: Call, dialect: Dialect, inside: bool, why: object) -> None:
         """A session ended without a goodbye. `inside`: in a message."""
@@ -143,7 +143,7 @@ class Judge:
             self.counts["slow readers cut by a drain"] += 1
         elif inside and dialect.framing.delimits_text and self.drains.since(trio.current_time() - LATE_SECONDS):
             # Where a closing frame would become a part of the message.
-            self.counts["sent home inside a message"] += 1
+            self.counts["cut by a drain inside a message"] += 1
         else:
             self.fault(f"{call}: cut without a goodbye{' inside a message' if inside else ''}: {why}")
 
