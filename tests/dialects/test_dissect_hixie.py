@@ -65,7 +65,7 @@ def test_ff_00_is_the_closing_frame_of_76_alone(role: Role) -> None:
 
 def test_what_stands_behind_the_closing_frame_of_76_has_no_meaning() -> None:
     [*_, last] = lines(dissected("hixie-76", CLIENT, [b"\xff\x00", b"\x00hi\xff"]))
-    assert last == ("00 68 69 ff", "behind the closing frame")
+    assert last == ("00 68 69 ff", "after the closing frame")
 
 
 def test_a_text_of_hixie_that_comes_in_pieces_is_shown_in_pieces() -> None:

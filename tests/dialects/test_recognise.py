@@ -87,7 +87,7 @@ def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more:
 def test_a_draft_that_no_draft_with_two_keys_has_is_refused(value: str) -> None:
     with pytest.raises(HttpRefusal) as refused:
         recognise(request_of(*UPGRADE, draft(value), KEY1, KEY2))
-    assert str(refused.value) == f"Sec-WebSocket-Draft is {value!r}, which no draft with two keys has for a number"
+    assert str(refused.value) == f"Sec-WebSocket-Draft is {value!r}, which is not the number of a draft with two keys"
     assert refused.value.status == 400
 
 

@@ -61,11 +61,11 @@ def test_of_the_extensions_only_permessage_deflate_is_offered_on(lines: list[str
     [
         (("permessage-deflate",), "permessage-deflate", None),
         (("permessage-deflate",), "permessage-deflate; server_no_context_takeover", None),
-        (("permessage-deflate",), "x-webkit-deflate-frame", "which nobody offered"),
-        (("permessage-deflate",), "permessage-deflate, permessage-deflate", "which nobody offered"),
-        (("permessage-deflate",), "permessage-deflate, foo", "which nobody offered"),
-        ((), "permessage-deflate", "which nobody offered"),
-        ((), "foo", "which nobody offered"),
+        (("permessage-deflate",), "x-webkit-deflate-frame", "not offered"),
+        (("permessage-deflate",), "permessage-deflate, permessage-deflate", "not offered"),
+        (("permessage-deflate",), "permessage-deflate, foo", "not offered"),
+        ((), "permessage-deflate", "not offered"),
+        ((), "foo", "not offered"),
     ],
 )
 def test_only_an_extension_that_was_offered_may_be_agreed(

@@ -258,7 +258,7 @@ async def test_a_goodbye_that_is_not_answered_is_no_fault_but_said(mock_clock: M
 CHANGES = {
     "proof": ((PROOF, b"x" * 16), f"the 16 bytes {' '.join(['78'] * 16)} do not answer our challenge"),
     "origin": ((b"Sec-WebSocket-Origin", b"WebSocket-Origin"), "Sec-WebSocket-Origin None, ours is 'http://HOST'"),
-    "location": ((b"/\r\n\r\n", b"/b\r\n\r\n"), "Sec-WebSocket-Location 'ws://HOST/b', we asked 'ws://HOST/'"),
+    "location": ((b"/\r\n\r\n", b"/b\r\n\r\n"), "Sec-WebSocket-Location 'ws://HOST/b', we requested 'ws://HOST/'"),
 }
 
 

@@ -45,7 +45,7 @@ async def test_each_dialect_gets_its_echo_over_tls(authority: Authority, dialect
     assert any(line.text.endswith(f"Origin: https://localhost:{port}") for line in heads if line.direction == ">")
     if dialect in (*HIXIE, *MORE):
         prefix = "" if dialect == "hixie-75" else "Sec-"
-        shown = f"< {prefix}WebSocket-Location: {url} | the address that we asked for, repeated: {url} is right"
+        shown = f"< {prefix}WebSocket-Location: {url} | the address that we requested, repeated: {url} is right"
         assert shown in map(written, heads)
 
 
@@ -55,7 +55,7 @@ async def test_a_server_that_does_not_know_of_its_tls_gives_another_scheme_which
         report, lines = await ask(ProbeRequest(url, DIALECTS["hixie-76"], tls=authority.client()))
     assert report.error is None
     assert (
-        f"< Sec-WebSocket-Location: ws://localhost:{port}/ | the address that we asked for, repeated: {url} is right"
+        f"< Sec-WebSocket-Location: ws://localhost:{port}/ | the address that we requested, repeated: {url} is right"
     ) in map(written, lines)
 
 

@@ -48,7 +48,7 @@ TRANSCRIPTS = {
     < Upgrade: WebSocket
     < Connection: Upgrade
     < WebSocket-Origin: http://example.com | our Origin, repeated: http://example.com is right
-    < WebSocket-Location: ws://example.com/demo | the address that we asked for, repeated: ws://example.com/demo is
+    < WebSocket-Location: ws://example.com/demo | the address that we requested, repeated: ws://example.com/demo is
         ... right
     < WebSocket-Protocol: sample | what we offered, and one of it or all of it in the answer
     <
@@ -75,7 +75,7 @@ TRANSCRIPTS = {
     < Upgrade: WebSocket
     < Connection: Upgrade
     < Sec-WebSocket-Origin: http://example.com | our Origin, repeated: http://example.com is right
-    < Sec-WebSocket-Location: ws://example.com/demo | the address that we asked for, repeated: ws://example.com/demo
+    < Sec-WebSocket-Location: ws://example.com/demo | the address that we requested, repeated: ws://example.com/demo
         ... is right
     < Sec-WebSocket-Protocol: sample | what we offered, and one of it or all of it in the answer
     <
@@ -109,7 +109,7 @@ TRANSCRIPTS = {
     < Upgrade: WebSocket
     < Connection: Upgrade
     < Sec-WebSocket-Origin: http://example.com | our Origin, repeated: http://example.com is right
-    < Sec-WebSocket-Location: ws://example.com/demo | the address that we asked for, repeated: ws://example.com/demo
+    < Sec-WebSocket-Location: ws://example.com/demo | the address that we requested, repeated: ws://example.com/demo
         ... is right
     < Sec-WebSocket-Protocol: sample | what we offered, and one of it or all of it in the answer
     <

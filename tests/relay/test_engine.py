@@ -126,7 +126,7 @@ class Broken:
     """A translator with a bug."""
 
     messages = 0
-    signs = 0
+    heartbeats = 0
 
     def feed(self, data: bytes) -> Step:
         raise RuntimeError(f"a bug at {len(data)} bytes")

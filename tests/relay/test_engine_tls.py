@@ -182,7 +182,7 @@ async def test_a_bug_in_what_was_decrypted_before_the_relay_is_raised(authority:
             raise RuntimeError("a bug")
 
         class Broken:
-            messages = signs = 0
+            messages = heartbeats = 0
             feed = staticmethod(break_down)
 
         pair.client.translator = Broken()  # type: ignore[assignment]

@@ -20,7 +20,7 @@ class Swallower:
     """A translator that forwards nothing, takes as long as it is told, and knows what it was given."""
 
     def __init__(self) -> None:
-        self.messages = self.signs = 0
+        self.messages = self.heartbeats = 0
         self.now = 0.0
         self.seconds = 0.0
         self.sizes: list[int] = []

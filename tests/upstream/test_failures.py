@@ -144,15 +144,15 @@ WRONG = {
     "no Connection": (swapped(b"Connection: Upgrade\r\n", b""), "wrong handshake: 101 without 'Connection: Upgrade'"),
     "a subprotocol without an offer": (
         adding("Sec-WebSocket-Protocol: chat"),
-        "wrong handshake: subprotocol 'chat', which nobody offered",
+        "wrong handshake: subprotocol 'chat', which was not offered",
     ),
     "an extension without an offer": (
         adding("Sec-WebSocket-Extensions: permessage-deflate"),
-        "wrong handshake: extensions 'permessage-deflate', which nobody offered",
+        "wrong handshake: extensions 'permessage-deflate', which were not offered",
     ),
     "an old extension": (
         adding("Sec-WebSocket-Extensions: x-webkit-deflate-frame"),
-        "wrong handshake: extensions 'x-webkit-deflate-frame', which nobody offered",
+        "wrong handshake: extensions 'x-webkit-deflate-frame', which were not offered",
     ),
     "200": (saying(head_of("HTTP/1.1 200 OK", "Content-Length: 0")), "answered 200 to a WebSocket handshake"),
     "299": (saying(head_of("HTTP/1.1 299 X", "Content-Length: 0")), "answered 299 to a WebSocket handshake"),

@@ -55,7 +55,7 @@ WRONG: dict[str, tuple[str, Callable[[RouteQuery], bytes], str]] = {
     "another host": ("hixie-76", hixie76(b"ws://server.", b"ws://www."), "Sec-WebSocket-Location 'ws://www.example"),
     "another port": ("hixie-76", hixie76(b".com/chat", b".com:80/chat"), "Sec-WebSocket-Location 'ws://server.example"),
     "another path": ("hixie-75", hixie75(b"/chat", b"/"), "WebSocket-Location 'ws://server.example.com/', we"),
-    "no location": ("hixie-76", hixie76(b"Location", b"Place"), "Sec-WebSocket-Location None, we asked"),
+    "no location": ("hixie-76", hixie76(b"Location", b"Place"), "Sec-WebSocket-Location None, we requested"),
     "another origin": (
         "hixie-75",
         hixie75(b"http://example", b"http://other"),
@@ -86,7 +86,7 @@ WRONG: dict[str, tuple[str, Callable[[RouteQuery], bytes], str]] = {
     "compression of a draft": (
         "hybi-08",
         nonce("Sec-WebSocket-Extensions: permessage-deflate"),
-        "extensions 'permessage-deflate', which nobody offered",
+        "extensions 'permessage-deflate', which were not offered",
     ),
 }
 CHALLENGE_BYTES = {"hixie-76": 8, "hybi-01": 8, "hybi-03": 8}

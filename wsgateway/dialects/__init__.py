@@ -1,33 +1,33 @@
-"""Every dialect of WebSocket, without input or output: bytes in, bytes out.
+"""All dialects of WebSocket, without input or output: bytes in, bytes out.
 
     hixie75, hixie76    the drafts of Ian Hickson, on `delimited`
     hybi, rfc6455       the drafts of the IETF and the standard, on `accept`, `frames` and `framing`
-    base                what a dialect is made of
-    upgrade             what all handshakes share
-    dissect             frames explained, for people
+    base                the interfaces that a dialect implements
+    upgrade             the rules that all handshakes share
+    dissect             explanations of frames, for people
 
-`DIALECTS` is the one list of them: configuration, tests, documentation and `probe` read it, and nothing else knows it.
+`DIALECTS` is the only list of them: configuration, tests, documentation and `probe` read it, and no other list exists.
 All that a program needs can be imported from here. A client of a draft of spring 2011, and a server for it:
 
     >>> import os
     >>> from wsgateway.dialects import DIALECTS, Answer, Fragment, Kind, Offer, RequestHead, ResponseHead
     >>> from wsgateway.dialects import Role, mask_keys, recognise
     >>> client_handshake = DIALECTS["hybi-06"].handshake.client(Offer("/chat", "example.com"), os.urandom)
-    >>> ours, theirs = ResponseHead(), RequestHead()
-    >>> request = theirs.receive(ours.request(client_handshake.request) + client_handshake.challenge)
+    >>> client, server = ResponseHead(), RequestHead()
+    >>> request = server.receive(client.request(client_handshake.request) + client_handshake.challenge)
 
     >>> dialect = recognise(request)
     >>> dialect.name, dialect.spoken_by
     ('hybi-06', 'libwebsockets and Jetty of spring 2011')
     >>> server_handshake = dialect.handshake.server(request, os.urandom)
-    >>> reply = theirs.switch(server_handshake.accept(Answer())) + server_handshake.proof(b"")
+    >>> reply = server.switch(server_handshake.accept(Answer())) + server_handshake.proof(b"")
 
-    >>> client_handshake.check(ours.receive(reply), b"").subprotocol is None
+    >>> client_handshake.check(client.receive(reply), b"").subprotocol is None
     True
     >>> encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), client_handshake.secret)
     >>> decoder = dialect.framing.decoder(Role.SERVER, secret=server_handshake.secret)
     >>> list(decoder.receive(encoder.send(Fragment(Kind.TEXT, b"Hello"))))
-    [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True, left=0, last=False)]
+    [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True, remaining=0, last=False)]
 """
 
 from wsgateway.dialects.base import (
@@ -95,9 +95,9 @@ DIALECTS: dict[str, Dialect] = by_name([HIXIE75, HIXIE76, *DRAFTS, RFC6455])
 
 
 def recognise(request: Request) -> Dialect:
-    """The dialect of a request for an upgrade.
+    """Return the dialect of an upgrade request.
 
-    Raises HttpRefusal for a request that is none (400, 405, 426), or of a version that nobody speaks (426).
+    Raise HttpRefusal for a request that is no upgrade (400, 405, 426), or that has an unknown version (426).
     """
     check_upgrade(request)
     for dialect in DIALECTS.values():
@@ -115,7 +115,7 @@ def recognise(request: Request) -> Dialect:
     if draft is not None and not all(f"Sec-WebSocket-Key{number}" in request.headers for number in (1, 2)):
         raise HttpRefusal("Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2")
     if draft is not None:
-        raise HttpRefusal(f"Sec-WebSocket-Draft is {draft!r}, which no draft with two keys has for a number")
+        raise HttpRefusal(f"Sec-WebSocket-Draft is {draft!r}, which is not the number of a draft with two keys")
     raise HttpRefusal("a key without its other half: Sec-WebSocket-Key needs Sec-WebSocket-Version, Key1 needs Key2")
 
 

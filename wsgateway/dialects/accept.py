@@ -1,7 +1,7 @@
 """The handshake of the hybi drafts from 04 on, and of RFC 6455, 4: the server proves that it has read a random key.
 
-Accept = base64(SHA-1(key + GUID)). The drafts differ in a number, in what they call the origin, and in 04 by a nonce of
-the server: they are rows in `hybi`.
+Accept = base64(SHA-1(key + GUID)). The drafts differ in the version number and in the name of the origin header; in
+draft 04 the server also sends a nonce. Each is a row in `hybi`.
 """
 
 import base64
@@ -23,34 +23,34 @@ _OTHER_NAME = {"Origin": "Sec-WebSocket-Origin", "Sec-WebSocket-Origin": "Origin
 # Draft 04, 4.3.
 _MASKING_GUID = b"61AC5F19-FBBA-4540-B96F-6561F1AB40A8"
 _NONCE = "Sec-WebSocket-Nonce"
-# What proves anything is that the key comes back in the proof: its form does not matter to us.
+# The proof is that the server repeats the key in the accept value. The form of the key does not matter for that.
 _KEY = re.compile(r"[!-~]{1,256}")
 
 
 def accept_value(key: str) -> str:
-    """The Sec-WebSocket-Accept for a Sec-WebSocket-Key: both are base64 (draft 04, 1.3, to RFC 6455, 4.2.2)."""
+    """Return the Sec-WebSocket-Accept for a Sec-WebSocket-Key, both base64 (draft 04, 1.3, to RFC 6455, 4.2.2)."""
     return base64.b64encode(hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()).decode("ascii")
 
 
 def masking_secret(key: str, nonce: str) -> bytes:
-    """The 20 bytes from which draft 04 makes its masks (4.3): both values as they were sent, not decoded."""
+    """Return the 20 bytes from which draft 04 makes its masks (4.3). Both values are taken as sent, not decoded."""
     joined = key.encode("latin-1") + nonce.encode("latin-1") + _MASKING_GUID
     return hashlib.sha1(joined, usedforsecurity=False).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptHandshake:
-    """Sec-WebSocket-Key in, Sec-WebSocket-Accept out: hybi drafts from 04 on, and RFC 6455."""
+    """A handshake with Sec-WebSocket-Key and Sec-WebSocket-Accept: hybi drafts from 04 on, and RFC 6455."""
 
     version: int
     origin_header: str
-    """what the draft calls the origin; the other name counts when this one is missing"""
+    """the draft's name for the origin; the other name is used when this one is missing"""
     key_bytes: int | None
-    """how many bytes a key stands for; None: any number. ws 0.4 for Node, of 2011, makes keys of 15"""
+    """how many bytes a key encodes; None: any number, because ws 0.4 for Node, of 2011, makes keys of 15"""
     compression: bool
-    """whether permessage-deflate may be agreed (RFC 7692, on RFC 6455 alone)"""
+    """whether permessage-deflate may be agreed (RFC 7692, with RFC 6455 alone)"""
     nonce: bool = False
-    """whether the server adds 16 random bytes, for the masks (draft 04 alone)"""
+    """whether the server adds 16 random bytes for the masks (draft 04 alone)"""
 
     def recognises(self, request: Request) -> bool:
         return request.headers.one("Sec-WebSocket-Version") == str(self.version)
@@ -62,13 +62,13 @@ class AcceptHandshake:
         return _ClientHandshake(self, offer, _random(entropy))
 
     def origin(self, headers: Headers) -> str | None:
-        """The origin of a request. If both names stand there they may differ: ws 0.4 says Host in the other one."""
+        """Return the origin of a request. With both names the values may differ: ws 0.4 sends the host in the other."""
         named = headers.one(self.origin_header)
         return named if named is not None else headers.one(_OTHER_NAME[self.origin_header])
 
 
 class _ServerHandshake:
-    """The server's side of it."""
+    """The server's side of this handshake."""
 
     challenge_bytes = 0
 
@@ -98,7 +98,7 @@ class _ServerHandshake:
         items = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept_value(self._key))]
         if self._nonce:
             items.append((_NONCE, self._nonce))
-        # An empty Sec-WebSocket-Protocol or -Extensions breaks Safari: no answer, no header.
+        # An empty Sec-WebSocket-Protocol or -Extensions breaks Safari: without an answer there is no header.
         if answer.subprotocol is not None:
             items.append(("Sec-WebSocket-Protocol", answer.subprotocol))
         if answer.extensions:
@@ -110,7 +110,7 @@ class _ServerHandshake:
 
 
 class _ClientHandshake:
-    """The client's side of it."""
+    """The client's side of this handshake."""
 
     challenge = b""
     proof_bytes = 0
@@ -152,7 +152,7 @@ class _ClientHandshake:
         try:
             check_switch(headers)
             accept = headers.one("Sec-WebSocket-Accept")
-            # pywebsocket of draft 04 says an empty one for none.
+            # pywebsocket of draft 04 sends an empty one when there is none.
             subprotocol = headers.one("Sec-WebSocket-Protocol") or None
             nonce = headers.one(_NONCE)
         except HttpRefusal as error:
@@ -160,11 +160,11 @@ class _ClientHandshake:
         if accept != accept_value(self._key):
             raise HttpRefusal(f"Sec-WebSocket-Accept {accept!r} does not answer our key", 502)
         if subprotocol is not None and subprotocol not in self._subprotocols:
-            raise HttpRefusal(f"subprotocol {subprotocol!r}, which nobody offered", 502)
+            raise HttpRefusal(f"subprotocol {subprotocol!r}, which was not offered", 502)
         extensions = tuple(headers.listed("Sec-WebSocket-Extensions"))
         offered = bool(self._extensions)
         if len(extensions) > 1 or any(not offered or _token(each) != "permessage-deflate" for each in extensions):
-            raise HttpRefusal(f"extensions {', '.join(extensions)!r}, which nobody offered", 502)
+            raise HttpRefusal(f"extensions {', '.join(extensions)!r}, which were not offered", 502)
         if self._nonce:
             if not nonce:
                 raise HttpRefusal(f"no {_NONCE}, without which nothing can be masked", 502)
@@ -173,7 +173,7 @@ class _ClientHandshake:
 
 
 def _is_key(key: str, size: int | None) -> bool:
-    """Whether a key is base64 of so many bytes; None: of any number, but some."""
+    """Return whether a key is base64 of `size` bytes; with None, of any number of bytes but 0."""
     try:
         random = base64.b64decode(key, validate=True)
     except (binascii.Error, ValueError):
@@ -182,12 +182,12 @@ def _is_key(key: str, size: int | None) -> bool:
 
 
 def _random(entropy: Entropy) -> str:
-    """16 bytes, as keys and nonces are written."""
+    """Return 16 random bytes in base64, the form of keys and nonces."""
     return base64.b64encode(entropy(16)).decode("ascii")
 
 
 def _deflate_offers(headers: Headers) -> tuple[str, ...]:
-    """The offers of permessage-deflate. None of its parameters holds a comma, so a list is cut at each."""
+    """Return the offers of permessage-deflate. Its parameters contain no comma, so the list is cut at every comma."""
     return tuple(each for each in headers.listed("Sec-WebSocket-Extensions") if _token(each) == "permessage-deflate")
 
 

@@ -1,6 +1,6 @@
-"""The frames of both hixie drafts (75, section 4.2; 76, 5.3): text between 00 and FF, and what has no meaning.
+"""The frames of both hixie drafts (75, section 4.2; 76, 5.3): text between 00 and FF, and frames without a meaning.
 
-76 alone has a closing frame, FF 00.
+Only 76 has a closing frame, FF 00.
 """
 
 import enum
@@ -14,14 +14,14 @@ from wsgateway.wire.closecodes import ABNORMAL, TOO_BIG
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Role
 from wsgateway.wire.oddities import Oddities, Oddity
 
-# A length is a number in base 128; zeros may lead it (80 80 80 03 is 3). Ten groups hold 2^63 and more.
+# A length is a number in base 128; zeros may precede it (80 80 80 03 is 3). Ten groups hold 2^63 and more.
 MAX_LENGTH_BYTES = 10
 _CR, _LF = 0x0D, 0x0A
 
 
 class _State(enum.Enum):
-    FIRST = "in front of the first frame"
-    RETURN = "in a reserved frame, up to FF, or behind the CR of an empty line"
+    FIRST = "before the first frame"
+    RETURN = "in a reserved frame, up to FF, or after the CR of an empty line"
     BETWEEN = "between frames"
     TEXT = "in a text, up to FF"
     SKIPPED_TEXT = "in a reserved frame, up to FF"
@@ -29,12 +29,12 @@ class _State(enum.Enum):
     SKIPPED_BYTES = "in the bytes of such a frame"
 
 
-# A member of an Enum is looked up in Python each time; these are needed for every message.
+# Access to a member of an Enum runs Python code each time; these are needed for every message.
 _BETWEEN, _TEXT, _KIND = _State.BETWEEN, _State.TEXT, Kind.TEXT
 
 
 class DelimitedDecoder:
-    """Frames of both hixie drafts -> events. What has no meaning is passed over, as the drafts ask."""
+    """A decoder of both hixie drafts. Frames without a meaning are skipped, as the drafts require."""
 
     __slots__ = (
         "_closed", "_closing_frame", "_first", "_length", "_length_bytes", "_limit", "_oddities", "_seen", "_state",
@@ -44,18 +44,18 @@ class DelimitedDecoder:
         self._limit = limits.message_bytes
         self._closing_frame = closing_frame
         self._oddities = oddities
-        # CycloneServer 0.4 and others write CR LF behind their proof, as behind any body.
+        # CycloneServer 0.4 and others write CR LF after their proof, as after a body.
         skips = role is Role.CLIENT and Oddity.FRAMES_BEHIND_PROOF in oddities.allowed
         self._state = _State.FIRST if skips else _BETWEEN
-        self._first = 0  # the byte that began the frame
-        self._length = 0  # of a frame to be passed over: read so far, then left
+        self._first = 0  # the first byte of the frame
+        self._length = 0  # of a frame to skip: its length while it is read, then its remaining bytes
         self._length_bytes = 0
-        self._seen = 0  # bytes of the text so far
+        self._seen = 0  # bytes of the current text so far
         self._closed = False
 
     @property
     def state(self) -> _State:
-        """Where the next byte stands."""
+        """The state in which the next byte is read."""
         return self._state
 
     def receive(self, data: bytes) -> Iterator[Event]:
@@ -82,7 +82,7 @@ class DelimitedDecoder:
                     yield Close()
 
     def _begin(self, first: int) -> _State:
-        """Takes the first byte of a frame; returns what follows it."""
+        """Return the state after the first byte of a frame."""
         self._seen = 0
         if not first:
             return _TEXT
@@ -92,7 +92,7 @@ class DelimitedDecoder:
         return _State.LENGTH if first & 0x80 else _State.SKIPPED_TEXT
 
     def _pass_over(self, state: _State, data: bytes, at: int) -> tuple[int, bool]:
-        """Reads on in a frame without a meaning. Returns where it stopped, and whether that was a closing frame."""
+        """Read on in a frame without a meaning. Return the next position, and whether this was a closing frame."""
         if state is _State.FIRST or state is _State.RETURN:
             return self._pass_over_line(state, data[at], at), False
         if state is _State.LENGTH:
@@ -113,11 +113,11 @@ class DelimitedDecoder:
         return stop + 1, False
 
     def _pass_over_line(self, state: _State, byte: int, at: int) -> int:
-        """Reads CR LF in front of the first frame. Returns where reading goes on."""
+        """Read the CR LF before the first frame. Return the next position."""
         if state is _State.FIRST:
             self._state = _State.RETURN if byte == _CR else _BETWEEN
             return at + 1 if byte == _CR else at
-        if byte != _LF:  # then the CR began a reserved frame
+        if byte != _LF:  # so the CR was the first byte of a reserved frame
             self._state = self._begin(_CR)
             return at
         self._oddities.note(Oddity.FRAMES_BEHIND_PROOF)
@@ -138,13 +138,13 @@ class DelimitedDecoder:
         return data[1:end]
 
     def finish(self) -> Close:
-        # In 75 there is no other goodbye, and WebKits before mid 2011 know no other in 76.
+        # In 75 the end of the stream is the only close, and WebKits before mid 2011 have no other in 76 either.
         if self._state is not _BETWEEN and self._state is not _State.FIRST:
             raise ProtocolError(f"the connection ended {self._state.value}", ABNORMAL)
         return Close()
 
     def _read_length(self, byte: int) -> bool:
-        """Takes the next byte of a length. Whether it ends the closing frame."""
+        """Read the next byte of a length. Return whether it ends the closing frame."""
         self._length = self._length * 128 + (byte & 0x7F)
         self._length_bytes += 1
         if self._length > self._limit:
@@ -154,20 +154,20 @@ class DelimitedDecoder:
                 raise ProtocolError(f"frame length of more than {MAX_LENGTH_BYTES} bytes")
             return False
         self._state = _State.SKIPPED_BYTES if self._length else _BETWEEN
-        # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is one more frame to pass over.
+        # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is a frame without a meaning.
         closing = self._closing_frame and self._first == 0xFF and not self._length
         self._oddities.passed_over -= closing
         return closing
 
 
 class DelimitedDissector:
-    """Explains the frames of both hixie drafts, byte by byte."""
+    """A dissector of both hixie drafts, byte by byte."""
 
     __slots__ = ("_decoder", "_over")
 
     def __init__(self, closing_frame: bool, role: Role) -> None:
         self._decoder = DelimitedDecoder(Limits(), closing_frame, role, Oddities())
-        self._over = ""  # what is said of all that still comes: after a goodbye, or a fault
+        self._over = ""  # the meaning of all following bytes: they come after a closing frame, or a fault
 
     def feed(self, data: bytes) -> Iterator[Part]:
         for meaning, pieces in groupby(self._pieces(data), itemgetter(0)):
@@ -175,10 +175,10 @@ class DelimitedDissector:
             yield Part(same, f"text {same.decode(errors='replace')!r}" if meaning == "text" else meaning)
 
     def finish(self) -> Iterator[Part]:
-        return iter(())  # every byte has its meaning at once
+        return iter(())  # no byte is kept
 
     def _pieces(self, data: bytes) -> Iterator[tuple[str, bytes]]:
-        """The data byte by byte, or what stands before an FF where that is what ends it."""
+        """Yield each byte with its meaning; of a text or reserved frame, all bytes before its FF together."""
         at, have = 0, len(data)
         while at < have:
             end = data.find(0xFF, at) if self._decoder.state in _UP_TO_FF else at
@@ -197,14 +197,14 @@ class DelimitedDissector:
             self._over = str(fault)
             return self._over
         if events and isinstance(events[0], Close):
-            self._over = "behind the closing frame"
+            self._over = "after the closing frame"
             return "a length of 0: FF 00 is the closing frame"
         return _MEANINGS.get((before, self._decoder.state), before.value)
 
 
 _UP_TO_FF = (_State.TEXT, _State.SKIPPED_TEXT)
 _MEANINGS = {
-    (_State.FIRST, _State.RETURN): "an empty line behind the handshake, if LF follows; else a reserved frame begins",
+    (_State.FIRST, _State.RETURN): "an empty line after the handshake, if LF follows; else a reserved frame begins",
     (_State.RETURN, _State.BETWEEN): "the empty line ends",
     (_State.RETURN, _State.SKIPPED_TEXT): _State.SKIPPED_TEXT.value,
     (_State.FIRST, _State.TEXT): "a text begins",
@@ -223,7 +223,7 @@ _MEANINGS = {
 
 
 class DelimitedEncoder:
-    """Events -> frames of both hixie drafts: a message is one text frame, streamed."""
+    """An encoder of both hixie drafts: a message is one text frame, written piece by piece."""
 
     __slots__ = ("_closing_frame", "inside")
 
@@ -237,12 +237,14 @@ class DelimitedEncoder:
         return b"".join((b"\x00", text, b"\xff"))
 
     def send(self, event: Event, before: bytes | bytearray = b"") -> bytes:
-        """As any encoder. Raises ValueError for what the drafts cannot say, and for text with an FF byte: it would
-        end the frame, and what follows would be taken for a frame of its own."""
+        """Return the frame, as `Encoder.send` does. Raise ValueError for events that the drafts cannot express.
+
+        Raise it also for text with an FF byte, which would end the frame: the bytes after it would be read as frames.
+        """
         if isinstance(event, Close):
             return self._closing_frame
         if not isinstance(event, Fragment) or event.kind is not _KIND:
-            raise ValueError(f"no frame of hixie can say {type(event).__name__} or binary")
+            raise ValueError(f"hixie has no frame for {type(event).__name__} or binary")
         if 0xFF in event.data or 0xFF in before:
             raise ValueError("text with an FF byte")
         start = b"" if self.inside else b"\x00"
@@ -251,14 +253,14 @@ class DelimitedEncoder:
 
 
 def delimited_framing(name: str, closing_frame: bytes) -> Framing:
-    """The framing of both hixie drafts; the closing frame may be none."""
+    """Return the framing of both hixie drafts; an empty `closing_frame` means that there is none."""
     return Framing(
         name=name,
         carries_binary=False,
         carries_ping=False,
         close_codes=frozenset(),
         has_close=bool(closing_frame),
-        # WebKits before mid 2011 take the closing frame for one without a meaning.
+        # WebKits before mid 2011 read the closing frame as one without a meaning.
         answers_close=False,
         delimits_text=True,
         repairs_text=True,

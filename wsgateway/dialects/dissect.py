@@ -1,4 +1,4 @@
-"""The frames of `frames`, explained bit by bit for people who want to see them."""
+"""A dissector for the frames of `frames`, which explains them to people bit by bit."""
 
 from collections.abc import Iterator
 
@@ -21,9 +21,9 @@ from wsgateway.wire.oddities import Oddities
 
 
 class FrameDissector:
-    """Explains the frames that a peer sends to us, who play `role`."""
+    """A dissector of the frames that a peer sends; `role` is our role towards it."""
 
-    __slots__ = ("_compressed", "_fault", "_kept", "_kind", "_left", "_offset", "_reader", "_rules", "_secret")
+    __slots__ = ("_compressed", "_fault", "_kept", "_kind", "_offset", "_reader", "_remaining", "_rules", "_secret")
 
     def __init__(self, rules: FrameRules, role: Role, secret: bytes) -> None:
         self._rules = rules
@@ -32,10 +32,10 @@ class FrameDissector:
         self._reader = (
             CoveredReader(rules, Limits(), secret, Oddities())
             if covered
-            else FrameReader(rules, role, Limits(), True)  # what an extension has marked is shown, too
+            else FrameReader(rules, role, Limits(), True)  # so that frames with RSV1, marked by an extension, are shown
         )
         self._kept = b""
-        self._left = 0
+        self._remaining = 0
         self._offset = 0
         self._fault = ""
         self._kind: Kind | None = None
@@ -45,10 +45,10 @@ class FrameDissector:
         data, self._kept = self._kept + data, b""
         at, have = 0, len(data)
         while at < have:
-            if self._left:
-                stop = min(at + self._left, have)
-                if self._reader.control and stop - at < self._left:
-                    # A part of a Close says nothing, or something else.
+            if self._remaining:
+                stop = min(at + self._remaining, have)
+                if self._reader.control and stop - at < self._remaining:
+                    # The payload of a Close is explained only when it is complete.
                     self._kept = data[at:]
                     return
                 yield self._payload(data[at:stop])
@@ -65,7 +65,7 @@ class FrameDissector:
                 self._kept = data[at:]
                 return
             yield from self._head(data[at:body])
-            self._left, self._offset = self._reader.length, 0
+            self._remaining, self._offset = self._reader.length, 0
             self._kind = None if self._reader.control else self._reader.kind
             if self._reader.final and not self._reader.control:
                 self._reader.kind = None
@@ -76,7 +76,7 @@ class FrameDissector:
             yield Part(self._kept, "a frame that is not whole")
 
     def _head(self, wire: bytes) -> Iterator[Part]:
-        """The parts of the head that was read last."""
+        """Yield the parts of the head that was read last."""
         reader, plain, under = self._reader, wire, ""
         if isinstance(reader, CoveredReader):
             nonce, wire = wire[:COVER_BYTES], wire[COVER_BYTES:]
@@ -112,7 +112,7 @@ class FrameDissector:
         reader = self._reader
         plain = mask(wire, rotate(reader.key, self._offset)) if reader.key else wire
         self._offset += len(wire)
-        self._left -= len(wire)
+        self._remaining -= len(wire)
         return Part(wire, f"payload: {self._content(plain)}")
 
     def _content(self, plain: bytes) -> str:

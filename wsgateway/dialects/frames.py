@@ -3,9 +3,9 @@
      0                   1                   2                   3
     |FIN|RSV1-3|opcode 4|MASK|length 7|length 16 or 64, if 126 or 127 |mask key 32, if MASK|payload ...
 
-The first drafts differ in the meaning of the first bit, in the numbers, and in where a mask is and what it covers: each
-is a `FrameRules`, and `hybi` shows them side by side. This is about heads, which may follow which, and the payload of
-a Close; `framing` makes decoders, encoders and walkers of it.
+The first drafts differ in the meaning of the first bit, in the numbers of the opcodes, and in what the mask covers:
+each is a `FrameRules`, and `hybi` shows them side by side. This module reads heads, checks their order, and handles the
+payload of a Close; `framing` builds decoders, encoders and walkers on it.
 """
 
 import enum
@@ -27,7 +27,7 @@ _OPCODE = 0x0F
 MASK = 0x80
 _LENGTH = 0x7F
 MAX_CONTROL_BYTES = 125
-# A head without a mask key; and what says which mask covers a frame, in front of it.
+# A head without a mask key; and the bytes before a covered frame that select its mask.
 MAX_HEAD_BYTES = 10
 COVER_BYTES = 4
 
@@ -35,10 +35,10 @@ Opcode = Kind | type[Ping] | type[Pong] | type[Close] | None
 
 
 class Masking(enum.Enum):
-    """What the mask of a client's frame covers. A server masks nothing, in any draft."""
+    """The part of a client's frame that a mask covers. A server never masks, in any draft."""
 
     NOTHING = "there is no mask"
-    FRAME = "head and payload, behind 4 bytes that say which mask it is"
+    FRAME = "head and payload, after 4 bytes that select the mask"
     PAYLOAD = "the payload; the mask's key ends the head"
 
 
@@ -52,7 +52,7 @@ def _secret_itself(nonce: bytes, secret: bytes) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRules:
-    """What a draft may change."""
+    """The points in which drafts differ."""
 
     numbers: dict[Opcode, int]
     """the number of each opcode; None is a continuation"""
@@ -60,13 +60,13 @@ class FrameRules:
     """whether the first bit marks the last frame of a message (FIN), or all but the last (MORE, in 01 to 03)"""
     masking: Masking
     cover_key: Callable[[bytes, bytes], bytes] = _as_sent
-    """where a mask covers the frame: its key, from the 4 bytes in front of the frame and the handshake's secret"""
+    """where a mask covers the frame: makes its key from the 4 bytes before the frame and the secret of the handshake"""
     close_codes: frozenset[int]
-    """the codes that may be sent; all that RFC 6455 knows are understood. None: a Close has no code"""
+    """the codes that may be sent; all codes of RFC 6455 are understood. Empty: a Close has no code"""
     too_big: tuple[int, ...] = (TOO_BIG,)
     """the numbers of "message too big": the first is written, all are read"""
     close_bodies: dict[Role, bytes] = field(default_factory=dict)
-    """where a Close has no code: what it has instead, by who sends it"""
+    """the payload of a Close where it has no code, by the role that sends it"""
     minimal_lengths: bool
     """whether a length must be written in the shortest form (from RFC 6455 on)"""
     repairs_text: bool
@@ -78,33 +78,33 @@ class FrameRules:
         return self.cover_key is not _as_sent
 
     def first_bit(self, final: bool) -> int:
-        """The first bit of a frame that ends its message, or does not."""
+        """Return the first bit of a frame; `final` says whether the frame ends its message."""
         return FIRST_BIT if final is self.first_bit_ends else 0
 
     @cached_property
     def whole(self) -> dict[int, Kind]:
-        """The first bytes of frames that are whole messages."""
+        """The first bytes of frames that are whole messages, with the kind of each."""
         return {self.first_bit(True) | self.numbers[kind]: kind for kind in Kind}
 
     @cached_property
     def text_heads(self) -> list[bytes]:
-        """The heads of short, unmasked frames that are whole text messages, by their length."""
+        """The heads of short, unmasked frames that are whole text messages; the index is their length."""
         first = self.first_bit(True) | self.numbers[Kind.TEXT]
         return [bytes((first, length)) for length in range(MAX_CONTROL_BYTES + 1)]
 
     @cached_property
     def masked_text_heads(self) -> list[bytes]:
-        """As `text_heads`, of frames with a masked payload, without the key."""
+        """The same as `text_heads` for frames with a masked payload, without the key."""
         return [bytes((head[0], MASK | head[1])) for head in self.text_heads]
 
     @cached_property
     def opcodes(self) -> dict[int, Opcode]:
-        """What each number means."""
+        """The opcode of each number."""
         return {number: opcode for opcode, number in self.numbers.items()}
 
 
 class FrameReader:
-    """Reads heads of frames, and knows which may come next. Decoder and walker both stand on it."""
+    """A reader of frame heads, which also checks their order. Decoder and walker both use it."""
 
     __slots__ = (
         "_first_bit", "_fragments", "_limits", "_longest", "_mask", "_message_bytes", "_rsv", "_shortest",
@@ -114,17 +114,17 @@ class FrameReader:
     def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool = False) -> None:
         self.rules = rules
         self._limits = limits
-        # RFC 6455, 5.1: a client masks every frame, a server none.
+        # RFC 6455, 5.1: a client masks every frame, a server masks none.
         self._mask = MASK if role is Role.SERVER and rules.masking is Masking.PAYLOAD else 0
         self._first_bit = rules.first_bit(True)
-        # The sizes of a frame whose length is in its second byte.
+        # The sizes of a whole frame whose length is in its second byte.
         self._shortest = 6 if self._mask else 2
         self._longest = self._shortest + min(limits.message_bytes, MAX_CONTROL_BYTES)
         # RFC 7692, 6: RSV1 marks the first frame of a compressed message.
         self._rsv = RSV1 if compressed else 0
         self._message_bytes = 0
         self._fragments = 0
-        self.kind: Kind | None = None  # of the message that is under way
+        self.kind: Kind | None = None  # of the current message
         self.opcode: Opcode = None
         self.control = False
         self.final = False
@@ -132,7 +132,7 @@ class FrameReader:
         self.key = b""
 
     def whole(self, data: bytes) -> Kind | None:
-        """The kind of the message, if the data is one short frame that is a message, and none is under way."""
+        """Return the kind of the message if the data is exactly one short message, and no message is begun."""
         have = len(data)
         if (
             self.kind is None
@@ -143,14 +143,14 @@ class FrameReader:
         return None
 
     def payload(self, data: bytes) -> bytes:
-        """The payload, unmasked, of the frame that `whole` has just found."""
+        """Return the unmasked payload of the frame that `whole` has just found."""
         return apply_mask(data[6:], data[2:6]) if self._mask else data[2:]
 
     def head(self, data: bytes, at: int) -> int:
-        """Reads the head of the frame that begins at `data[at]` into the attributes.
+        """Read the head of the frame that begins at `data[at]` into the attributes.
 
-        Returns where its payload begins, or 0 if the head is not whole: nothing has changed then.
-        Raises ProtocolError (1002, or 1009 for a message beyond the limits).
+        Return the position of its payload, or 0 if the head is incomplete: then nothing has changed.
+        Raise ProtocolError (1002, or 1009 for a message that exceeds the limits).
         """
         have = len(data)
         if have < at + 2:
@@ -175,7 +175,7 @@ class FrameReader:
         self.length = length
         whole = self.rules.whole.get(first)
         if whole is not None and self.kind is None and length <= self._limits.message_bytes:
-            # A message in one frame, as most are: the rules about all others need not be asked.
+            # Most messages are one frame, to which the rules for fragments and control frames do not apply.
             self.kind = self.opcode = whole
             self.final, self.control = True, False
         else:
@@ -195,7 +195,7 @@ class FrameReader:
             raise ProtocolError(f"length {length} written in {size} bytes")
 
     def _accept(self, first: int, length: int) -> None:
-        """Checks the opcode against the message that is under way, and the message against the limits."""
+        """Check the opcode against the current message, and the message against the limits."""
         number = first & _OPCODE
         try:
             opcode = self.rules.opcodes[number]
@@ -234,7 +234,7 @@ class FrameReader:
             raise ProtocolError(f"message of more than {self._limits.fragments} fragments", TOO_BIG)
 
     def control_event(self, payload: bytes) -> Ping | Pong | Close:
-        """The control frame whose head was read last. Takes its payload, unmasked."""
+        """Return the control frame whose head was read last, given its unmasked payload."""
         if self.opcode is Ping:
             return Ping(payload)
         if self.opcode is Pong:
@@ -243,10 +243,11 @@ class FrameReader:
 
 
 class CoveredReader(FrameReader):
-    """Reads heads under a mask that covers them too, behind the 4 bytes that say which (drafts 04 to 06, 4.3).
+    """A reader of heads that a mask covers too, after the 4 bytes that select it (drafts 04 to 06, 4.3).
 
-    libwebsockets of April 2011 masks with the secret of draft 04 itself. Which way a client has is found out by its
-    first frame: the draft's, unless that gives no head that may begin a connection, and the other does.
+    libwebsockets of April 2011 masks with the secret of draft 04 itself. The client's first frame shows which of the
+    two masks it uses: that of the draft, unless the head under it cannot begin a connection and the head under the
+    other can.
     """
 
     __slots__ = ("_cover_key", "_oddities", "_secret", "_undecided")
@@ -286,7 +287,7 @@ class CoveredReader(FrameReader):
         return start + body
 
     def _decide(self, nonce: bytes, data: bytes) -> None:
-        """Takes what stands in front of the first frame, and two bytes or more from there on."""
+        """Choose the mask, given the 4 bytes before the first frame, and two or more bytes of the frame."""
         self._undecided = False
         head = data[:MAX_HEAD_BYTES]
         drafts = self._fit(mask(head, self._cover_key(nonce, self._secret)), len(data))
@@ -295,9 +296,9 @@ class CoveredReader(FrameReader):
             self._oddities.note(Oddity.KEY_MASK_04)
 
     def _fit(self, head: bytes, have: int) -> tuple[bool, bool]:
-        """Whether a connection may begin with a frame of this head, and whether it ends with the bytes that are here.
+        """Return whether a frame with this head may begin a connection, and whether it ends with the received bytes.
 
-        Of 70 heads under a wrong mask one may begin a connection, but hardly one ends where the first read does.
+        Of 70 heads under a wrong mask one may begin a connection, but hardly one ends where the first read ends.
         """
         first, second = head[:2]
         opcode = self.rules.opcodes.get(first & _OPCODE)
@@ -311,10 +312,10 @@ class CoveredReader(FrameReader):
 
 
 def read_close(payload: bytes, rules: FrameRules) -> Close:
-    """The payload of a Close (RFC 6455, 5.5.1): nothing, or a code in 2 bytes and a reason in UTF-8.
+    """Return the Close of a payload (RFC 6455, 5.5.1): nothing, or a code in 2 bytes and a reason in UTF-8.
 
-    Where the draft has no codes the payload has no meaning. Raises ProtocolError for half a code, a code that may not
-    be sent, or a reason that is not UTF-8 (1007).
+    Where the draft has no codes the payload is ignored. Raise ProtocolError for half a code, a code that may not be
+    sent, or a reason that is not UTF-8 (1007).
     """
     if not payload or not rules.close_codes:
         return Close()
@@ -332,7 +333,7 @@ def read_close(payload: bytes, rules: FrameRules) -> Close:
 
 
 def write_close(close: Close, rules: FrameRules, role: Role) -> bytes:
-    """The payload of a Close that `role` sends. A code that the draft does not have is left out, with its reason."""
+    """Return the payload of a Close that `role` sends. A code that the draft lacks is left out, with its reason."""
     if not rules.close_codes:
         return rules.close_bodies.get(role, b"")
     if close.code is None or close.code not in rules.close_codes:

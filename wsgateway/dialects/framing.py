@@ -1,7 +1,7 @@
 """Decoder, encoder and walker for the frames of RFC 6455 and of the hybi drafts (see `frames`).
 
-Data frames stream: what is there of a payload goes out as a fragment. Only control frames, 125 bytes at most, wait
-until they are whole.
+The payload of data frames is streamed: each received part becomes a fragment. Only control frames, at most 125 bytes,
+are kept until they are complete.
 """
 
 from collections.abc import Iterator
@@ -25,20 +25,20 @@ from wsgateway.wire.masking import apply_mask, mask, rotate
 from wsgateway.wire.oddities import Oddities
 
 NO_CLOSE = "the connection ended without a Close"
-# A member of an Enum is looked up in Python each time; this one is needed for every message.
+# Access to a member of an Enum runs Python code each time; this one is needed for every message.
 _TEXT = Kind.TEXT
 
 
 class FrameDecoder:
-    """Frames -> events."""
+    """A decoder of frames into events."""
 
-    __slots__ = ("_closed", "_kept", "_left", "_offset", "_reader")
+    __slots__ = ("_closed", "_kept", "_offset", "_reader", "_remaining")
 
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
         self._kept = b""  # an unfinished head, or an unfinished control frame
-        self._left = 0  # bytes of a data frame's payload still to come
-        self._offset = 0  # how many of them have been here
+        self._remaining = 0  # bytes of a data frame's payload still to come
+        self._offset = 0  # how many bytes of the payload have already come
         self._closed = False
 
     def receive(self, data: bytes) -> Iterator[Event]:
@@ -48,8 +48,8 @@ class FrameDecoder:
             self._kept = b""
         at, have = 0, len(data)
         while at < have and not self._closed:
-            if self._left:
-                stop = min(at + self._left, have)
+            if self._remaining:
+                stop = min(at + self._remaining, have)
                 yield self._fragment(data[at:stop])
                 at = stop
                 continue
@@ -65,14 +65,14 @@ class FrameDecoder:
                 yield event
                 at = stop
                 continue
-            self._left, self._offset = reader.length, 0
-            # Also of a head alone, so that the length is known before the payload comes.
+            self._remaining, self._offset = reader.length, 0
+            # Yield an empty fragment for a head alone, so that the length is known before the payload comes.
             stop = min(stop, have)
             yield self._fragment(data[body:stop])
             at = stop
 
     def whole(self, data: bytes) -> bytes | None:
-        if self._kept or self._left or self._closed or self._reader.whole(data) is not _TEXT:
+        if self._kept or self._remaining or self._closed or self._reader.whole(data) is not _TEXT:
             return None
         return self._reader.payload(data)
 
@@ -85,21 +85,30 @@ class FrameDecoder:
             key = rotate(reader.key, self._offset) if self._offset else reader.key
             self._offset += len(payload)
             payload = mask(payload, key)
-        left = self._left = self._left - len(payload)
+        remaining = self._remaining = self._remaining - len(payload)
         kind, final = reader.kind, reader.final
         assert kind is not None, "a data frame always belongs to a message"
-        if left:
-            return Fragment(kind, payload, False, left, final)
+        if remaining:
+            return Fragment(kind, payload, False, remaining, final)
         if final:
             reader.kind = None
         return Fragment(kind, payload, final)
 
 
 class FrameEncoder:
-    """Events -> frames, one for each event. A piece of a frame is written as one: the head with the first of them."""
+    """An encoder that writes one frame for each event; pieces of a frame become one, with the head at the first."""
 
     __slots__ = (
-        "_continuing", "_key", "_keys", "_last", "_left", "_mask", "_not_last", "_numbers", "_role", "_rules",
+        "_continuing",
+        "_key",
+        "_keys",
+        "_last",
+        "_mask",
+        "_not_last",
+        "_numbers",
+        "_remaining",
+        "_role",
+        "_rules",
     )  # fmt: skip
 
     def __init__(self, rules: FrameRules, role: Role, mask_keys: Iterator[bytes]) -> None:
@@ -110,12 +119,12 @@ class FrameEncoder:
         self._keys = mask_keys
         self._mask = MASK if role is Role.CLIENT and rules.masking is Masking.PAYLOAD else 0
         self._continuing = False
-        self._left = 0  # bytes of the payload that the head of the frame under way has promised
-        self._key = b""  # its mask, as it stands at the next of them
+        self._remaining = 0  # bytes of the current frame's payload that are still to be written
+        self._key = b""  # its mask key, rotated to the next of these bytes
 
     @property
     def inside(self) -> bool:
-        return self._left > 0
+        return self._remaining > 0
 
     def whole(self, text: bytes) -> bytes:
         if len(text) > MAX_CONTROL_BYTES:
@@ -126,46 +135,46 @@ class FrameEncoder:
         return self._rules.masked_text_heads[len(text)] + key + apply_mask(text, key)
 
     def send(self, event: Event, before: bytes | bytearray = b"") -> bytes:
-        """As any encoder. Raises ValueError for what does not fit into the frame that is under way."""
+        """Return the frame as `Encoder.send` does. Raise ValueError for an event outside the current frame."""
         if isinstance(event, Fragment):
-            if self._left:
+            if self._remaining:
                 return self._go_on(event)
             opcode: Opcode = None if self._continuing else event.kind
             self._continuing = not event.final
-            if event.left:
-                self._left = event.left
+            if event.remaining:
+                self._remaining = event.remaining
                 return self._frame(opcode, event.data, event.last, before)
             return self._frame(opcode, event.data, event.final, before)
-        if self._left:
-            raise ValueError(f"{type(event).__name__} inside a frame, of which {self._left} bytes are to come")
+        if self._remaining:
+            raise ValueError(f"{type(event).__name__} inside a frame, of which {self._remaining} bytes are to come")
         if isinstance(event, Close):
             return self._frame(Close, write_close(event, self._rules, self._role), True)
         return self._frame(Ping if isinstance(event, Ping) else Pong, event.data, True)
 
     def _go_on(self, piece: Fragment) -> bytes:
-        """Writes the next piece of the frame that is under way."""
-        left = self._left - len(piece.data)
-        if left != piece.left:
+        """Return the next piece of the current frame."""
+        remaining = self._remaining - len(piece.data)
+        if remaining != piece.remaining:
             raise ValueError(
-                f"a piece of {len(piece.data)} bytes that leaves {piece.left}, where {self._left} are left"
+                f"a piece of {len(piece.data)} bytes with {piece.remaining} to follow, {self._remaining} were announced"
             )
-        self._left = left
+        self._remaining = remaining
         self._continuing = not piece.final
         return self._masked(piece.data) if self._key else piece.data
 
     def _masked(self, payload: bytes) -> bytes:
         key = self._key
-        self._key = rotate(key, len(payload)) if self._left else b""
+        self._key = rotate(key, len(payload)) if self._remaining else b""
         return mask(payload, key)
 
     def _frame(self, opcode: Opcode, payload: bytes, final: bool, before: bytes | bytearray = b"") -> bytes:
-        """Write a frame, or its beginning if `_left` says that bytes of its payload are to come.
+        """Return a frame, or its beginning if `_remaining` says that more bytes of its payload will come.
 
-        `before` is in front of the payload, and a part of it.
+        `before` is the first part of the payload.
         """
         first = self._numbers[opcode] | (self._last if final else self._not_last)
         bit = self._mask
-        length = len(before) + len(payload) + self._left
+        length = len(before) + len(payload) + self._remaining
         if length <= MAX_CONTROL_BYTES:
             head = bytes((first, bit | length))
         elif length < 65536:
@@ -175,14 +184,14 @@ class FrameEncoder:
         if not bit:
             return b"".join((head, before, payload)) if before else head + payload
         key = next(self._keys)
-        if not (before or self._left):
+        if not (before or self._remaining):
             return head + key + apply_mask(payload, key)
         self._key = rotate(key, len(before))
         return b"".join((head, key, apply_mask(before, key), self._masked(payload)))
 
 
 class CoveredEncoder(FrameEncoder):
-    """Events -> frames under a mask that covers all of each, behind the 4 bytes that say which."""
+    """An encoder of frames that a mask covers whole, after the 4 bytes that select it."""
 
     __slots__ = ("_secret",)
 
@@ -200,33 +209,33 @@ class CoveredEncoder(FrameEncoder):
 
 
 class FrameWalker:
-    """Passes frames on as they came, masks too, and looks at their heads only: limits hold before bytes leave."""
+    """A walker that passes frames on unchanged, masks too, and reads only heads; limits hold before bytes are sent."""
 
-    __slots__ = ("_kept", "_left", "_reader", "messages", "signs")
+    __slots__ = ("_kept", "_reader", "_remaining", "heartbeats", "messages")
 
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
         self._kept = b""  # an unfinished head, or an unfinished control frame
-        self._left = 0  # bytes of a data frame's payload still to come
+        self._remaining = 0  # bytes of a data frame's payload still to come
         self.messages = 0
-        self.signs = 0
+        self.heartbeats = 0
 
     def feed(self, data: bytes) -> Step:
-        if not (self._kept or self._left or self._reader.whole(data) is None):
+        if not (self._kept or self._remaining or self._reader.whole(data) is None):
             self.messages += 1
             return Step(data)
         if self._kept:
             data = self._kept + data
             self._kept = b""
         have = len(data)
-        at = self._left
+        at = self._remaining
         if at > have:
-            self._left = at - have
+            self._remaining = at - have
             return Step(data)
         reader = self._reader
-        # A frame under way that is the last of its message has closed that for the reader.
+        # If the current frame is the last of its message, the reader has already ended that message.
         self.messages += bool(at) and reader.kind is None
-        self._left = 0
+        self._remaining = 0
         try:
             while at < have:
                 body = reader.head(data, at)
@@ -239,31 +248,31 @@ class FrameWalker:
                     event = reader.control_event(mask(payload, reader.key) if reader.key else payload)
                     if isinstance(event, Close):
                         return Step(data[:stop], ending=event, close_bytes=stop - at)
-                    self.signs += event.data != KEEPALIVE
+                    self.heartbeats += event.data != KEEPALIVE
                 elif reader.final:
                     reader.kind = None
                     self.messages += stop <= have
                 at = stop
         except ProtocolError as fault:
             return Step(data[:at], ending=fault)
-        self._left = at - have
+        self._remaining = at - have
         return Step(data)
 
     def finish(self) -> Step:
         return Step(b"", ending=ProtocolError(NO_CLOSE, ABNORMAL))
 
     def unfinished(self) -> int:
-        return self._left
+        return self._remaining
 
     def inside(self) -> bool:
-        return self._left > 0
+        return self._remaining > 0
 
     def release(self) -> bytes:
-        return b""  # nothing is held back of data frames
+        return b""  # no bytes of data frames are held back
 
 
 def framing(name: str, rules: FrameRules) -> Framing:
-    """The framing that follows these rules."""
+    """Return the framing that follows these rules."""
     covers = rules.masking is Masking.FRAME
 
     def decoder(role: Role, limits: Limits, secret: bytes, oddities: Oddities) -> FrameDecoder:
@@ -293,6 +302,6 @@ def framing(name: str, rules: FrameRules) -> Framing:
         decoding=decoder,
         encoding=encoder,
         dissecting=lambda role, secret: FrameDissector(rules, role, secret),
-        # A mask that needs the secret of its own connection cannot pass to another.
+        # A mask that depends on the secret of one connection is not valid on another.
         walker=None if rules.needs_secret else walker,
     )

@@ -1,7 +1,7 @@
 """draft-hixie-thewebsocketprotocol-75: no proof, text between 00 and FF, no closing frame.
 
-The reply's first three lines are exact to the byte, since WebKit compared them so; order, spelling and the reason
-matter. The client's Origin and the address that it asked for come back as they were sent.
+The first three lines of the reply are exact to the byte, because WebKit compared them so: order, spelling and the
+reason matter. The client's Origin and the requested address are repeated as they were sent.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from wsgateway.wire.oddities import Oddity
 
 @dataclass(frozen=True)
 class Names:
-    """What hixie-75 and -76 call the same things."""
+    """The names that differ between hixie-75 and -76."""
 
     reason: str
     prefix: str
 
     def header(self, name: str) -> str:
-        """The full name of a handshake header."""
+        """Return the full name of a handshake header."""
         return f"{self.prefix}WebSocket-{name}"
 
 
@@ -44,11 +44,11 @@ class HixieServerHandshake:
         self._names = names
         self._request = request
         self._origin = origin
-        # websocket-ruby's client says WebSocket-Protocol in 76 too.
-        self._asked = headers.one(names.header("Protocol")) or headers.one("WebSocket-Protocol") or None
-        if not is_plain(self._asked or ""):
+        # websocket-ruby's client sends WebSocket-Protocol in 76 too.
+        self._requested = headers.one(names.header("Protocol")) or headers.one("WebSocket-Protocol") or None
+        if not is_plain(self._requested or ""):
             raise HttpRefusal(f"{names.header('Protocol')} holds a control or a byte above 7E")
-        members = [name.strip(" \t") for name in (self._asked or "").split(",")]
+        members = [name.strip(" \t") for name in (self._requested or "").split(",")]
         self.offer = Offer(
             target=request.target,
             host=headers.one("Host") or "",
@@ -66,18 +66,18 @@ class HixieServerHandshake:
             if self._origin is not None:
                 items.append((each.header("Origin"), self._origin))
             items.append((each.header("Location"), location))
-        if self._asked is not None:
-            items.append((names.header("Protocol"), self._subprotocol(self._asked, answer)))
-        # These clients read a head with care and little else than cookies from it.
+        if self._requested is not None:
+            items.append((names.header("Protocol"), self._subprotocol(self._requested, answer)))
+        # These clients read the head strictly, and use hardly any other header of it but cookies.
         items += [(name, value) for name, value in answer.headers if name.lower() == "set-cookie"]
         return Response(101, names.reason, Headers(items))
 
-    def _subprotocol(self, asked: str, answer: Answer) -> str:
-        """What to answer a client that asked: it refuses any reply that it would not have given itself."""
+    def _subprotocol(self, requested: str, answer: Answer) -> str:
+        """Return the subprotocol header for a client that sent one: it refuses every reply that lacks its own."""
         if self.offer.subprotocols and answer.subprotocol is None:
-            raise HttpRefusal(f"none of the subprotocols {asked!r} was chosen, and the client insists on one", 502)
-        # WebKit joins a list by commas and wants all of it back; what is not a list comes back as it is, too.
-        return asked
+            raise HttpRefusal(f"none of the subprotocols {requested!r} was chosen, and the client insists on one", 502)
+        # WebKit joins its list with commas and expects all of it back. A value that is not a list is repeated as well.
+        return requested
 
     def proof(self, challenge: bytes) -> bytes:
         return b""
@@ -90,7 +90,7 @@ class HixieClientHandshake:
     proof_bytes = 0
     secret = b""
     is_hixie = True
-    """whether it is for hixie itself, and not for a draft of hybi, whose servers choose a subprotocol with more care"""
+    """whether this is hixie itself, and not a draft of hybi, whose servers choose a subprotocol more carefully"""
 
     def __init__(self, offer: Offer, names: Names) -> None:
         self._names = names
@@ -99,7 +99,7 @@ class HixieClientHandshake:
         self._subprotocols = offer.subprotocols
         self.notes = {
             names.header("Origin").lower(): f"our Origin, repeated: {self._origin} is right",
-            names.header("Location").lower(): f"the address that we asked for, repeated: {self._location} is right",
+            names.header("Location").lower(): f"the address that we requested, repeated: {self._location} is right",
             names.header("Protocol").lower(): "what we offered, and one of it or all of it in the answer",
         }
         items = [
@@ -113,7 +113,7 @@ class HixieClientHandshake:
         self.request = Request(offer.target, Headers([*items, *self.keys(), *offer.headers]))
 
     def keys(self) -> list[tuple[str, str]]:
-        """The headers that carry a challenge."""
+        """Return the headers that carry the keys of a challenge; none in 75."""
         return []
 
     def check(self, response: Response, proof: bytes) -> Answer:
@@ -127,10 +127,10 @@ class HixieClientHandshake:
             raise HttpRefusal(str(error), 502) from None
         if origin != self._origin:
             raise HttpRefusal(f"{names.header('Origin')} {origin!r}, ours is {self._origin!r}", 502)
-        # Perl's Protocol::WebSocket says wss to whoever sends X-Forwarded-Proto, whatever that says.
+        # Perl's Protocol::WebSocket repeats wss for any X-Forwarded-Proto, whatever its value.
         if location is None or _without_scheme(location) != _without_scheme(self._location):
-            raise HttpRefusal(f"{names.header('Location')} {location!r}, we asked {self._location!r}", 502)
-        # The drafts ask for an answer to every offer; em-websocket and faye's driver give none.
+            raise HttpRefusal(f"{names.header('Location')} {location!r}, we requested {self._location!r}", 502)
+        # The drafts require an answer to every offer; em-websocket and faye's driver give none.
         allowed = (None, *self._subprotocols, ",".join(self._subprotocols))
         if subprotocol not in allowed:
             wrong = HttpRefusal(f"subprotocol {subprotocol!r}, we offered {', '.join(self._subprotocols)!r}", 502)
@@ -138,7 +138,7 @@ class HixieClientHandshake:
                 raise wrong
             response.oddities.need(Oddity.UNASKED_SUBPROTOCOL, wrong)
             subprotocol = None
-        # A server that repeats a whole list means any of it; a client that wants one gets its first choice.
+        # A server that repeats a whole list accepts every member; the client then gets its first choice.
         repeated = subprotocol is not None and subprotocol not in self._subprotocols
         chosen = self._subprotocols[0] if repeated else subprotocol
         return Answer(chosen, (), end_to_end(headers))
@@ -153,7 +153,7 @@ def _scheme(secure: bool) -> str:
 
 
 class Hixie75Handshake:
-    """No key, no version: what is left when no other dialect knows the request."""
+    """The handshake without key and version: it recognises a request that no other dialect recognises."""
 
     version = None
 

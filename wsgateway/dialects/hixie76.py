@@ -1,7 +1,7 @@
 """draft-hixie-thewebsocketprotocol-76, the same as draft-ietf-hybi-thewebsocketprotocol-00.
 
-As hixie-75, but: two keys in the head and 8 bytes behind it are answered by an MD5, the names are prefixed by Sec-,
-and FF 00 closes.
+As hixie-75, but: an MD5 answers two keys in the head and 8 bytes after it, the names have the prefix Sec-, and FF 00
+closes.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ PROOF_BYTES = 16
 MAX_KEY_CHARACTERS = 256
 _MAX_NUMBER = 2**32 - 1
 _VISIBLE = range(0x21, 0x7F)
-# Section 4.1, step 17: what may stand between the digits of a key; neither a digit nor a space.
+# Section 4.1, step 17: the characters between the digits of a key; neither digits nor spaces.
 _NOISE = [chr(code) for code in (*range(0x21, 0x30), *range(0x3A, 0x7F))]
 
 
 def key_number(name: str, key: str) -> int:
-    """The number in a key (section 5.2, steps 4 to 6): its digits, divided by how many spaces it has.
+    """Return the number in a key: its digits, divided by the number of its spaces (section 5.2, steps 4 to 6).
 
-    Takes all that stood behind the colon and one space. Raises HttpRefusal (400) for a key that no client makes.
+    Take all that stood after the colon and one space. Raise HttpRefusal (400) for a key that no client makes.
     """
     if len(key) > MAX_KEY_CHARACTERS:
         raise HttpRefusal(f"{name} has {len(key)} characters, at most {MAX_KEY_CHARACTERS} are allowed")
@@ -47,7 +47,7 @@ def key_number(name: str, key: str) -> int:
 
 
 def proof_of(number1: int, number2: int, challenge: bytes) -> bytes:
-    """The 16 bytes that answer a challenge (section 5.2, steps 7 to 9)."""
+    """Return the 16 bytes that answer a challenge (section 5.2, steps 7 to 9)."""
     joined = number1.to_bytes(4, "big") + number2.to_bytes(4, "big") + challenge
     return hashlib.md5(joined, usedforsecurity=False).digest()
 
@@ -58,12 +58,12 @@ class _ServerHandshake(HixieServerHandshake):
     def __init__(self, request: Request) -> None:
         super().__init__(request, NAMES_76)
         self._numbers = [key_number(name, request.headers.raw(name) or "") for name in _KEYS]
-        # WebKit sends Protocol before the keys; web-socket-js (Flash) behind them, and wants one member of its list.
+        # WebKit sends Protocol before the keys. web-socket-js (Flash) sends it after them, and wants one member back.
         at, key2 = request.headers.index(NAMES_76.header("Protocol")), request.headers.index(_KEYS[1])
         self._wants_member = at is not None and key2 is not None and at > key2
 
-    def _subprotocol(self, asked: str, answer: Answer) -> str:
-        whole = super()._subprotocol(asked, answer)
+    def _subprotocol(self, requested: str, answer: Answer) -> str:
+        whole = super()._subprotocol(requested, answer)
         return answer.subprotocol if self._wants_member and answer.subprotocol is not None else whole
 
     def proof(self, challenge: bytes) -> bytes:
@@ -104,7 +104,7 @@ class _ClientHandshake(HixieClientHandshake):
 
 
 def make_key(entropy: Entropy) -> tuple[str, int]:
-    """A key and its number (section 4.1, steps 16 to 23)."""
+    """Return a key and its number (section 4.1, steps 16 to 23)."""
 
     def below(bound: int) -> int:
         return int.from_bytes(entropy(8), "big") % bound
@@ -115,15 +115,15 @@ def make_key(entropy: Entropy) -> tuple[str, int]:
     for _ in range(1 + below(12)):
         key.insert(below(len(key) + 1), _NOISE[below(len(_NOISE))])
     for _ in range(spaces):
-        key.insert(1 + below(len(key) - 1), " ")  # not at either end, where a parser of headers would trim it
+        key.insert(1 + below(len(key) - 1), " ")  # not at either end, where a header parser would trim it
     return "".join(key), number
 
 
 def make_challenge(entropy: Entropy) -> bytes:
-    """Return the 8 bytes behind the head of a request (section 4.1, step 26), each from 21 to 7E.
+    """Return the 8 bytes after the head of a request (section 4.1, step 26), each from 21 to 7E.
 
-    The draft lets them be any bytes, but has visible ASCII in all of its examples. Servers rely on that: some take them
-    for a line and strip white space, begin anew at LF, or end at NUL.
+    The draft allows any bytes, but has visible ASCII in all of its examples. Servers rely on that: some read them as a
+    line and strip white space, start again at LF, or end at NUL.
     """
     return bytes(_VISIBLE[(byte - _VISIBLE[0]) % len(_VISIBLE)] for byte in entropy(CHALLENGE_BYTES))
 
@@ -134,10 +134,10 @@ _DRAFT = "Sec-WebSocket-Draft"
 
 @dataclass(frozen=True)
 class KeysHandshake:
-    """Two keys, and no version: hixie-76, and the drafts 01 to 03 of hybi, which number themselves."""
+    """A handshake with two keys and no version: hixie-76, and the drafts 01 to 03 of hybi, which send their number."""
 
     draft: int
-    """in Sec-WebSocket-Draft; 0 is hixie-76, whose clients need not say so"""
+    """the number in Sec-WebSocket-Draft; 0 is hixie-76, whose clients need not send it"""
     version = None
 
     def recognises(self, request: Request) -> bool:

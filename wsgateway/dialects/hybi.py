@@ -3,14 +3,14 @@
     draft   handshake              announced by                first bit  clients mask       opcodes   Close says
     01-03   two keys, as hixie-76  Sec-WebSocket-Draft: 1-3    MORE       nothing            of 01     nothing
     04      key and nonce          Sec-WebSocket-Version: 4    FIN        head and payload   of 01     nothing
-    05      key                    Sec-WebSocket-Version: 5    FIN        head and payload   of 01     C or S: who began
+    05      key                    Sec-WebSocket-Version: 5    FIN        head and payload   of 01     C or S: closer
     06      key                    Sec-WebSocket-Version: 6    FIN        head and payload   of 01     a code
     07      key                    Sec-WebSocket-Version: 7    FIN        payload            of 07     a code
     08      key                    Sec-WebSocket-Version: 8    FIN        payload            of 07     a code, 1007 too
 
-Each row below says how it differs from the one before it. Draft 03 announced itself as 2, as 02 did, whose frames are
-the same; tools that mean 03 say 3. Drafts 09 to 12 announce themselves as version 8. A message that is too big has the
-code 1004 up to draft 10, and 1009 in 11 and 12: programs of versions 7 and 8 are told 1009, and may say either.
+Each row below states its differences from the row before it. Draft 03 announced itself as 2, like 02, and has the same
+frames; tools for 03 send 3. Drafts 09 to 12 announce themselves as version 8. A message that is too big has the code
+1004 up to draft 10, and 1009 in 11 and 12: the gateway sends 1009 to versions 7 and 8, and accepts both from them.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ OPCODES_07 = {None: 0x0, Kind.TEXT: 0x1, Kind.BINARY: 0x2, Close: 0x8, Ping: 0x9
 
 
 def cover_key_04(nonce: bytes, secret: bytes) -> bytes:
-    """The key of draft 04 for a frame (4.3): 20 bytes, from the 4 in front of it and the secret of the connection."""
+    """Return the key of draft 04 for a frame: 20 bytes from the 4 bytes before it and the connection's secret (4.3)."""
     return hashlib.sha1(nonce + secret, usedforsecurity=False).digest()
 
 

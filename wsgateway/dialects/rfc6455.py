@@ -1,7 +1,7 @@
-"""RFC 6455, the standard: as hybi-08, but version 13, the origin is called Origin, there are more close codes, and a
-length must be written in its shortest form. permessage-deflate (RFC 7692) can be agreed end to end.
+"""RFC 6455, the standard: hybi-08 with version 13, the header Origin, more close codes, and shortest lengths only.
 
-Some clients of version 13 say Sec-WebSocket-Origin all the same, as books print it; without an Origin it counts.
+permessage-deflate (RFC 7692) can be agreed end to end. Some clients of version 13 send Sec-WebSocket-Origin, as books
+print it; it counts if there is no Origin.
 """
 
 from dataclasses import replace

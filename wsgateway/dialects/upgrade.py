@@ -1,4 +1,4 @@
-"""What the handshakes of all dialects have in common: the rules of an upgrade, and which headers go end to end."""
+"""The rules that the handshakes of all dialects share: those of an upgrade, and which headers go end to end."""
 
 from wsgateway.errors import HttpRefusal
 from wsgateway.wire import exchange
@@ -7,19 +7,19 @@ from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.repair import is_token, proper_host
 
-# Host and Origin travel in the Offer, and what a body needs means nothing here.
+# Host and Origin are fields of the Offer. An upgrade has no body, so it needs no Expect.
 _DROPPED = HOP_BY_HOP | {"expect", "host", "origin"}
-# RFC 9110, 15.5.22: a 426 says what it needs.
+# RFC 9110, 15.5.22: a 426 names the protocol that it requires.
 UPGRADE_NEEDED = (("Upgrade", "websocket"),)
-# Made anew on each side of the gateway.
+# The prefixes of headers that are made anew on each side of the gateway.
 _HANDSHAKE = ("sec-websocket-", "websocket-")
 
 
 def check_upgrade(request: Request) -> None:
-    """Raises HttpRefusal for a request that is no upgrade to WebSocket, or that only pretends to be one.
+    """Raise HttpRefusal for a request that is no upgrade to WebSocket, or not a valid one.
 
-    What could make a server behind us read the request differently is refused and not mended: a body, a transfer
-    coding, a Host or a target that is not one (RFC 9112, 11.2, request smuggling).
+    What a server after the gateway could read differently is refused and not repaired: a body, a transfer coding, a
+    Host or a target that is not valid (RFC 9112, 11.2, request smuggling).
     """
     headers = request.headers
     upgrades = headers.listed("Upgrade")
@@ -37,7 +37,7 @@ def check_upgrade(request: Request) -> None:
     if "Transfer-Encoding" in headers:
         raise HttpRefusal("Transfer-Encoding with an upgrade")
     length = headers.one("Content-Length")
-    # Perl's Protocol::WebSocket announces the 8 bytes behind a hixie-76 head as a body.
+    # Perl's Protocol::WebSocket announces the 8 bytes after a hixie-76 head as a body.
     hixie76 = "Sec-WebSocket-Key1" in headers and "Sec-WebSocket-Version" not in headers
     if length not in (None, "0") and not (length == "8" and hixie76):
         raise HttpRefusal(f"a body of {length} bytes with an upgrade")
@@ -56,8 +56,8 @@ def check_upgrade(request: Request) -> None:
 
 
 def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """The headers that concern the other end: not this hop, not the handshake, not empty (an old Flash client
-    sends `Cookie:` with nothing behind it)."""
+    """Return the end-to-end headers: not those of this hop or of the handshake, and no empty ones (an old Flash client
+    sends `Cookie:` with no value)."""
     return tuple(
         (name, value)
         for name, value in exchange.end_to_end(headers, _DROPPED)
@@ -66,15 +66,15 @@ def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a value may be repeated in a reply as it is: printable ASCII, no control."""
+    """Return whether a value may be repeated unchanged in a reply: printable ASCII without control characters."""
     return text.isascii() and text.isprintable()
 
 
 def listed_subprotocols(headers: Headers, oddities: Oddities) -> tuple[str, ...]:
-    """Return the names that a client of version 4 to 13 offers, each once.
+    """Return the subprotocols that a client of version 4 to 13 offers, each once.
 
-    RFC 6455, 4.1, has tokens; the drafts before it had all from U+0021 to U+007E, and clients have spaces too. Raises
-    HttpRefusal (400) for other names.
+    RFC 6455, 4.1, allows tokens; the drafts before it allow all characters from U+0021 to U+007E, and clients also send
+    spaces. Raise HttpRefusal (400) for other names.
     """
     listed = headers.listed("Sec-WebSocket-Protocol")
     names = tuple(dict.fromkeys(listed))
@@ -87,15 +87,15 @@ def listed_subprotocols(headers: Headers, oddities: Oddities) -> tuple[str, ...]
 
 
 def visible_subprotocols(names: list[str]) -> tuple[str, ...]:
-    """Return those of a hixie client that its upstream is offered, each once.
+    """Return the subprotocols of a hixie client that are offered to the upstream, each once.
 
-    A name with a space is left out: the client wants it back as it is, and no server behind us may know it.
+    A name with a space is left out: the client wants it back unchanged, and an upstream may not know such names.
     """
     return tuple(dict.fromkeys(name for name in names if name and " " not in name and is_plain(name)))
 
 
 def check_switch(headers: Headers) -> None:
-    """Raises HttpRefusal (502) unless a server's 101 switches to WebSocket."""
+    """Raise HttpRefusal (502) unless a server's 101 switches to WebSocket."""
     if headers.tokens("Upgrade") != {"websocket"}:
         raise HttpRefusal(f"101 with Upgrade {', '.join(headers.every('Upgrade'))!r}, not 'websocket'", 502)
     if "upgrade" not in headers.tokens("Connection"):

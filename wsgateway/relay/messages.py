@@ -52,16 +52,16 @@ class MessageWriter:
         Return what leaves for it, perhaps nothing. Raise ProtocolError for what cannot be converted, or is longer than
         a message may be that has to leave as one frame (1009); then the writer must not be used again.
         """
-        taken, left = len(piece.data), piece.left
+        taken, remaining = len(piece.data), piece.remaining
         if converter is not None:
             piece.data = converter.feed(piece.data, piece.final)
-            if left:
-                left = converter.length(left, piece.last)
+            if remaining:
+                remaining = converter.length(remaining, piece.last)
         self.busy = self._joins or not piece.final
         self._kind = piece.kind
         if self.one_frame:
-            return self._write_message(piece, left)
-        return self._write_frame(piece, left, taken)
+            return self._write_message(piece, remaining)
+        return self._write_frame(piece, remaining, taken)
 
     def release(self) -> bytes | None:
         """Let go of what is held back, as there is no room for it: it leaves in fragments.
@@ -78,47 +78,47 @@ class MessageWriter:
         """Forget what is held back: its message will never be whole."""
         self._held = b""
 
-    def _write_message(self, piece: Fragment, left: int | None) -> bytes:
-        """Write a piece of a message that leaves as one frame; `left` bytes of its own frame will still leave."""
+    def _write_message(self, piece: Fragment, remaining: int | None) -> bytes:
+        """Write a piece of a message that leaves as one frame; `remaining` bytes of its own frame will still leave."""
         if self._encoder.inside:
-            piece.left = left
+            piece.remaining = remaining
             return self._encoder.send(piece)
         size = len(self._held) + len(piece.data)
-        if self._joins and size + (left or 0) > self._limit:
+        if self._joins and size + (remaining or 0) > self._limit:
             raise ProtocolError(
-                f"message of {size + (left or 0)} bytes or more, to leave as one frame of {self._limit} at most",
+                f"message of {size + (remaining or 0)} bytes or more, to leave as one frame of {self._limit} at most",
                 TOO_BIG,
             )
         if piece.final:
             return self._encoder.send(Fragment(piece.kind, piece.data), self._take())
-        if left and piece.last and not self._delimits:
-            return self._encoder.send(Fragment(piece.kind, piece.data, False, left, True), self._take())
+        if remaining and piece.last and not self._delimits:
+            return self._encoder.send(Fragment(piece.kind, piece.data, False, remaining, True), self._take())
         if size > self._limit:
             return self._encoder.send(Fragment(piece.kind, piece.data, False), self._take())
         self._hold(piece.data)
         return b""
 
-    def _write_frame(self, piece: Fragment, left: int | None, taken: int) -> bytes:
-        """Write a piece of a frame that keeps its boundaries; `left` as above, `taken` bytes came for the piece."""
-        ends = piece.left == 0
+    def _write_frame(self, piece: Fragment, remaining: int | None, taken: int) -> bytes:
+        """Write a piece of a frame that keeps its boundaries; `remaining` as above; `taken` bytes came for it."""
+        ends = piece.remaining == 0
         if self._begun:
             self._begun = not ends
-            piece.left = left
+            piece.remaining = remaining
             # Once its frame is whole, what still comes of the source's is for the next: the rest of a group of base64.
             return self._encoder.send(piece) if self._encoder.inside else b""
         self._taken += taken
         if ends:
             if not (self._held or piece.data) and self._taken and not piece.final:
-                return b""  # nothing is left of it: the next frame has its bytes
+                return b""  # nothing remains of it: the next frame has its bytes
             self._taken = 0
             self._parts = False
             return self._encoder.send(Fragment(piece.kind, piece.data, piece.final), self._take())
-        if left is not None:
-            if not piece.data and not left:
+        if remaining is not None:
+            if not piece.data and not remaining:
                 return b""
             self._taken = 0
             self._begun = True
-            return self._encoder.send(Fragment(piece.kind, piece.data, False, left, piece.last))
+            return self._encoder.send(Fragment(piece.kind, piece.data, False, remaining, piece.last))
         self._hold(piece.data)
         return self._write_part() if self._parts or len(self._held) > self._limit else b""
 

@@ -99,7 +99,7 @@ class _SideTimer:
 class SessionTimer:
     """Looks at one session."""
 
-    __slots__ = ("_began", "_client", "_relay_timeouts", "_said", "_signs", "_upstream", "client")
+    __slots__ = ("_activity", "_began", "_client", "_relay_timeouts", "_said", "_upstream", "client")
 
     def __init__(self, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts, now: float) -> None:
         self.client = client
@@ -107,7 +107,7 @@ class SessionTimer:
         self._upstream = _SideTimer(upstream, now)
         self._relay_timeouts = relay_timeouts
         self._began = self._said = now
-        self._signs = 0
+        self._activity = 0
 
     def look(self, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]) -> Ended | None:
         """Takes the time, in seconds of any clock; sends pings. Why the session is to end, if it is."""
@@ -121,16 +121,16 @@ class SessionTimer:
             fault = self._stuck(look, now, advanced) or self._silent(look, now, advanced, ping)
             if fault is not None:
                 return Ended(look.endpoint, fault)
-        signs = sum(
-            look.endpoint.translator.messages + look.endpoint.translator.signs
+        activity = sum(
+            look.endpoint.translator.messages + look.endpoint.translator.heartbeats
             for look in (self._client, self._upstream)
         )
         # A message that stands still is none; of one in hixie nobody knows how much is missing.
         under_way = any(
             look.heard == now and look.endpoint.translator.unfinished() != 0 for look in (self._client, self._upstream)
         )
-        if signs != self._signs or under_way:
-            self._signs, self._said = signs, now
+        if activity != self._activity or under_way:
+            self._activity, self._said = activity, now
         if relay_timeouts.idle is not None and now - self._said >= relay_timeouts.idle:
             return Ended(None, ServerClose(f"no message for {relay_timeouts.idle:g} s"))
         if relay_timeouts.lifetime is not None and now - self._began >= relay_timeouts.lifetime:

@@ -42,8 +42,20 @@ class EventTranslator:
     """Decodes the source's frames, and encodes the same events for the target."""
 
     __slots__ = (
-        "_binary", "_binary_becomes", "_decoder", "_encoder", "_owed", "_source_encoder", "_target", "_text",
-        "_text_becomes", "_whole", "_write_whole", "_writer", "messages", "signs",
+        "_binary",
+        "_binary_becomes",
+        "_decoder",
+        "_encoder",
+        "_owed",
+        "_source_encoder",
+        "_target",
+        "_text",
+        "_text_becomes",
+        "_whole",
+        "_write_whole",
+        "_writer",
+        "heartbeats",
+        "messages",
     )  # fmt: skip
 
     def __init__(self, source: Side, target: Side, options: TranslationOptions, mask_keys: Iterator[bytes]) -> None:
@@ -63,7 +75,7 @@ class EventTranslator:
         if reading is not None or target.joins:
             self._whole = _never_whole
         self._owed: int | None = 0
-        self.messages = self.signs = 0
+        self.messages = self.heartbeats = 0
 
     def feed(self, data: bytes) -> Step:
         text = self._whole(data)
@@ -99,7 +111,7 @@ class EventTranslator:
                     ending, goodbye = event, self._goodbye(event)
                     forward.append(goodbye)
                 else:
-                    self.signs += event.data != KEEPALIVE
+                    self.heartbeats += event.data != KEEPALIVE
                     if self._target.carries_ping:
                         forward.append(self._encoder.send(event))
                     elif isinstance(event, Ping):
@@ -128,7 +140,7 @@ class EventTranslator:
         if piece.final:
             return 0
         # Nobody knows how much of a message comes behind a frame that is not its last.
-        return None if self._writer.one_frame and not (piece.left and piece.last) else piece.left
+        return None if self._writer.one_frame and not (piece.remaining and piece.last) else piece.remaining
 
     def unfinished(self) -> int | None:
         return self._owed

@@ -26,12 +26,12 @@ class Throttle:
         self.inside = translator.inside
         self.release = translator.release
         self.messages = translator.messages
-        self.signs = translator.signs
+        self.heartbeats = translator.heartbeats
 
     def feed(self, data: bytes) -> Step:
         step = self._translator.feed(data)
         sent = self._translator.messages - self.messages
-        self.messages, self.signs = self._translator.messages, self._translator.signs
+        self.messages, self.heartbeats = self._translator.messages, self._translator.heartbeats
         ahead = self._bucket.take(self._clock(), sent) if sent else 0.0
         if ahead and step.ending is None:
             step.ending = self._over(ahead)

@@ -37,7 +37,7 @@ class Fragment:
     kind: Kind
     data: bytes
     final: bool = True
-    left: int | None = 0
+    remaining: int | None = 0
     """how many bytes of its frame are still to come: 0 if it ends here, None if the length is not known (hixie)"""
     last: bool = False
     """whether the frame that is still incomplete is the last frame of its message"""

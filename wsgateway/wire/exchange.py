@@ -146,6 +146,6 @@ class RequestBody:
             # h11 accepts a line feed alone as the blank line after the trailers; a proxy before the gateway may not.
             seen = self._last + data
             if self.ended and not seen[: len(seen) - len(self.rest)].endswith(_CHUNKS_END):
-                raise HttpRefusal("malformed request: no CR LF behind the last chunk")
+                raise HttpRefusal("malformed request: no CR LF after the last chunk")
             self._last = seen[-len(_CHUNKS_END) + 1 :]
         return body

@@ -78,11 +78,11 @@ class IncomingHead:
             return None
         return _EMPTY_LINE.join(_LINE_END.split(self._cut(found.start(), found.end())))
 
-    def _cut(self, end: int, behind: int) -> bytes:
-        """Return the bytes before `end`, and keep those from `behind` on as the rest."""
-        if behind > self._most_bytes:
+    def _cut(self, end: int, rest: int) -> bytes:
+        """Return the bytes before `end`, and keep those from `rest` on."""
+        if rest > self._most_bytes:
             raise self._too_large()
-        head, self.rest, self._buffer = self._buffer[:end], self._buffer[behind:], b""
+        head, self.rest, self._buffer = self._buffer[:end], self._buffer[rest:], b""
         return head
 
     def _check_size(self) -> None:

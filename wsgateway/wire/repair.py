@@ -13,7 +13,7 @@ from wsgateway.wire.oddities import Oddities, Oddity
 # A host: a name, an IPv4 address, or an IPv6 address in brackets (RFC 9110, 7.2). A port may follow it.
 _NAME = r"((?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\]))"
 _HOST = re.compile(rf"{_NAME}(?::[0-9]{{1,5}})?")
-# RFC 3986, 3.2.3: the port may be empty behind its colon.
+# RFC 3986, 3.2.3: the port may be empty after its colon.
 _EMPTY_PORT = re.compile(rf"{_NAME}:")
 # RFC 9112, 3.2.2: clients send this form to a proxy, and every server must accept it. Some clients send it with ws and
 # wss, the browsers' names for the same addresses.
