@@ -15,6 +15,10 @@ from tests.support import configuration
 from wsgateway.cli import main
 
 GOOD, FAULT, USAGE = 0, 1, 2
+NOT_RUNNING = (
+    "{address}: no gateway answers here: {why}; is it running? If it is, name its own file (wsgateway status FILE)"
+    " or the address of its admin pages (--admin ADDRESS)\n"
+)
 TABLE = """\
 serving 0 sessions with 1 worker
 /.+/gateway.yaml \\(sha256 [0-9a-f]{12}\\), since \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC
@@ -71,14 +75,29 @@ def test_a_file_without_admin_pages_is_told_what_is_missing(file: Path, capsys: 
     assert capsys.readouterr() == ("", f"{file}: admin.bind is missing, where a gateway would tell\n")
 
 
-def test_an_address_where_nobody_is_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_no_gateway_runs_the_command_says_so_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "admin.sock"
     assert main(["status", "--admin", f"unix:{path}"]) == FAULT
-    assert capsys.readouterr() == ("", f"unix:{path}: No such file or directory\n")
+    assert capsys.readouterr() == ("", NOT_RUNNING.format(address=f"unix:{path}", why="No such file or directory"))
     with socket.create_server(("127.0.0.1", 0)) as other:
-        address = f"127.0.0.1:{other.getsockname()[1]}"
-    assert main(["status", "--admin", address]) == FAULT
-    assert capsys.readouterr() == ("", f"{address}: Connection refused\n")
+        port = other.getsockname()[1]
+    # The name has addresses of both families, which refuse alike.
+    for address in (f"127.0.0.1:{port}", f"localhost:{port}"):
+        assert main(["status", "--admin", address]) == FAULT
+        assert capsys.readouterr() == ("", NOT_RUNNING.format(address=address, why="Connection refused"))
+
+
+def test_a_name_that_does_not_resolve_is_a_fault(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def getaddrinfo(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert main(["status", "--admin", "nobody.invalid:9901"]) == FAULT
+    assert capsys.readouterr() == ("", "nobody.invalid:9901: Name or service not known\n")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The commands that ask a running gateway: how it is, and to read its file again."""
 
 import argparse
+import errno
 import json
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,13 @@ from wsgateway.settings.document import read as read_yaml
 from wsgateway.settings.load import load, read
 
 GOOD, FAULT = 0, 1
+
+# What an operator can do about an address where no gateway answers.
+_NOT_RUNNING = "no gateway answers here: {why}; is it running? If it is, {elsewhere}"
+_NOT_ALLOWED = "{why}; root may connect, and the user who runs the gateway: try it with sudo, or as that user"
+_ADVICE = {errno.ENOENT: _NOT_RUNNING, errno.ECONNREFUSED: _NOT_RUNNING, errno.EACCES: _NOT_ALLOWED}
+_CONTROL = "name its own file (wsgateway reload FILE) or its control socket (--control unix:PATH), or send it SIGHUP"
+_ADMIN = "name its own file (wsgateway status FILE) or the address of its admin pages (--admin ADDRESS)"
 
 
 @dataclass
@@ -64,8 +72,15 @@ def _status(options: argparse.Namespace) -> Said:
     try:
         status = trio.run(partial(ask, address))
     except OSError as error:
-        return Said(FAULT, errors=[f"{address}: {error.strerror or error}"])
+        return _unanswered(address, error, _ADMIN)
     return Said(GOOD, [json.dumps(status, indent=2) if options.json else table(status)])
+
+
+def _unanswered(address: Address | UnixAddress, error: OSError, elsewhere: str) -> Said:
+    """Return a fault that says what happened at an address, and what there is to do about it, where that is known."""
+    advice = _ADVICE.get(error.errno or 0, "{why}")
+    said = advice.format(why=error.strerror or error, elsewhere=elsewhere)
+    return Said(FAULT, errors=[f"{address}: {said}"])
 
 
 def _admin(text: str) -> Address | UnixAddress:
@@ -87,7 +102,7 @@ def _reload(options: argparse.Namespace) -> Said:
     try:
         answer = trio.run(_asked, address, options.timeout)
     except OSError as error:
-        return Said(FAULT, errors=[f"{address}: {error.strerror or error}"])
+        return _unanswered(address, error, _CONTROL)
     if not answer.ok:
         return Said(FAULT, errors=answer.findings)
     facts = answer.facts

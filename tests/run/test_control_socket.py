@@ -1,5 +1,6 @@
 """The control socket of a gateway: what `wsgateway reload` asks there, who may ask, and what is no request."""
 
+import errno
 import json
 import os
 import re
@@ -25,6 +26,10 @@ from wsgateway.settings.basics import UnixAddress
 from .gateways import Gateway, end, started, supervised, whole
 
 GOOD, FAULT = 0, 1
+NOT_RUNNING = (
+    "unix:{path}: no gateway answers here: {why}; is it running? If it is, name its own file (wsgateway reload FILE)"
+    " or its control socket (--control unix:PATH), or send it SIGHUP\n"
+)
 RELOAD = Request(command="reload")
 
 
@@ -62,10 +67,31 @@ def test_a_reload_waits_and_tells_how_it_went(file: Path, capfd: pytest.CaptureF
         assert capfd.readouterr().err.startswith(f"{file}:1:10: version: ")
 
 
-def test_a_gateway_that_is_not_there_cannot_be_asked(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_where_no_gateway_runs_the_command_says_so_and_what_to_do(
+    file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     file.write_text(controlled())
+    path = file.with_name("control.sock")
     assert main(["reload", str(file)]) == FAULT
-    assert capfd.readouterr() == ("", f"unix:{file.with_name('control.sock')}: No such file or directory\n")
+    assert capfd.readouterr() == ("", NOT_RUNNING.format(path=path, why="No such file or directory"))
+    with listen(UnixAddress(str(path)))[0]:
+        pass  # a gateway that was killed has left it
+    assert main(["reload", str(file)]) == FAULT
+    assert capfd.readouterr() == ("", NOT_RUNNING.format(path=path, why="Connection refused"))
+
+
+async def _not_allowed(path: str) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_without_permission_the_command_says_who_may_connect(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root, as whom the tests may run, is refused nothing.
+    monkeypatch.setattr(trio, "open_unix_socket", _not_allowed)
+    assert main(["reload", "--control", f"unix:{tmp_path}/control.sock"]) == FAULT
+    who = "root may connect, and the user who runs the gateway: try it with sudo, or as that user"
+    assert capfd.readouterr() == ("", f"unix:{tmp_path}/control.sock: Permission denied; {who}\n")
 
 
 def test_a_gateway_without_a_control_socket_cannot_be_asked(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -81,7 +107,8 @@ def test_a_file_that_names_no_control_socket_stands_for_the_default(
     monkeypatch.setenv("RUNTIME_DIRECTORY", f"{file.parent}:/run/other")
     file.write_text(text)
     assert main(["reload", str(file)]) == FAULT
-    assert capfd.readouterr().err == f"unix:{file.with_name('control.sock')}: No such file or directory\n"
+    expected = NOT_RUNNING.format(path=file.with_name("control.sock"), why="No such file or directory")
+    assert capfd.readouterr().err == expected
 
 
 def test_who_does_not_answer_is_not_waited_for_longer_than_is_wanted(

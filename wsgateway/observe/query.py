@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 
 import h11
 import trio
@@ -30,12 +31,14 @@ async def _connect(where: Address | UnixAddress) -> trio.abc.Stream:
         return await trio.open_unix_socket(where.path)
     try:
         return await trio.open_tcp_stream(where.host, where.port)
+    except socket.gaierror as error:
+        raise OSError(error.strerror) from None  # its number is none of the system's
     except OSError as error:
         each = error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else [error]
-        why = dict.fromkeys(
-            os.strerror(one.errno) if isinstance(one, OSError) and one.errno else str(one) for one in each
-        )
-        raise OSError(", ".join(why)) from None
+        # A name has several addresses, which mostly fail in the same way.
+        numbers = list(dict.fromkeys(one.errno for one in each if isinstance(one, OSError) and one.errno))
+        why = ", ".join(map(os.strerror, numbers)) or str(error)
+        raise OSError(numbers[0] if len(numbers) == 1 else 0, why) from None
 
 
 async def _fetch(stream: trio.abc.Stream) -> Status:
