@@ -60,45 +60,45 @@ async def test_what_the_other_kernel_has_taken_is_counted_though_nobody_reads(
 ) -> None:
     ours, _ = pair
     found = told(ours)
-    before, queued = found.look()
+    before, queued = found.progress()
     assert not queued
-    assert found.end() == before
+    assert found.sent() == before
     ours.send(b"hello")
-    assert found.end() == before + 5
-    await until(lambda: found.look() == (before + 5, False))
+    assert found.sent() == before + 5
+    await until(lambda: found.progress() == (before + 5, False))
 
 
 async def test_what_it_has_not_taken_is_queued_until_somebody_reads(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     found = told(ours)
-    before, _ = found.look()
+    before, _ = found.progress()
     size = fill(ours)
     # TIOCOUTQ counts one byte more while all that was sent is queued, in some kernels.
-    assert found.end() - before in (size, size + 1)
-    taken, queued = found.look()
+    assert found.sent() - before in (size, size + 1)
+    taken, queued = found.progress()
     assert queued
     assert taken - before < size
     read = 0
     while read < size:
         read += drain(theirs, 65536)
         await trio.lowlevel.checkpoint()
-        now, _ = found.look()
+        now, _ = found.progress()
         assert now >= taken
         taken = now
-    await until(lambda: found.look() == (before + size, False))
+    await until(lambda: found.progress() == (before + size, False))
 
 
 async def test_it_grows_long_before_our_socket_is_writable_again(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     found = told(ours)
     fill(ours)
-    before, _ = found.look()
+    before, _ = found.progress()
     read = 0
     with trio.fail_after(PATIENCE_SECONDS):
         while read < MIB // 2:
             read += drain(theirs, 4096)
             await trio.lowlevel.checkpoint()
-    assert found.look()[0] > before
+    assert found.progress()[0] > before
 
 
 async def test_what_waits_to_be_read_is_counted(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -126,10 +126,10 @@ async def test_tls_is_counted_as_it_is_on_the_wire(
         sock = await encrypt(ours, authority.client(), "localhost")
     with sock:
         found = told(sock)
-        await until(lambda: not found.look()[1])
-        before = found.look()[0]
+        await until(lambda: not found.progress()[1])
+        before = found.progress()[0]
         await Channel(sock).send(b"hello")
-        await until(lambda: found.look()[0] > before + 5 and not found.look()[1])
+        await until(lambda: found.progress()[0] > before + 5 and not found.progress()[1])
 
 
 # -- sending to who is slow ----------------------------------------------------------------------------------------
@@ -140,10 +140,10 @@ class Told:
 
     taken = 0
 
-    def look(self) -> tuple[int, bool]:
+    def progress(self) -> tuple[int, bool]:
         return self.taken, True
 
-    def end(self) -> int:
+    def sent(self) -> int:
         raise AssertionError("nobody asks")
 
 

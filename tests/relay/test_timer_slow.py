@@ -31,11 +31,11 @@ class Sent:
     taken: int = 0
     looks: int = 0
 
-    def look(self) -> tuple[int, bool]:
+    def progress(self) -> tuple[int, bool]:
         self.looks += 1
         return self.taken, self.taken < self.sent
 
-    def end(self) -> int:
+    def sent(self) -> int:
         return self.sent
 
 

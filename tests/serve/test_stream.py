@@ -16,10 +16,10 @@ class Connection:
     sent: int = 0
     taken: int = 0
 
-    def look(self) -> tuple[int, bool]:
+    def progress(self) -> tuple[int, bool]:
         return self.taken, self.taken < self.sent
 
-    def end(self) -> int:
+    def sent(self) -> int:
         return self.sent
 
 
@@ -51,50 +51,50 @@ Fixture = tuple[Carried, StreamOutgoing, socket.socket]
 
 def test_nothing_is_on_its_way_at_first(carried: Fixture) -> None:
     _, found, _ = carried
-    assert (found.look(), found.end()) == ((0, False), 0)
+    assert (found.progress(), found.sent()) == ((0, False), 0)
 
 
 def test_what_the_session_has_said_is_on_its_way_and_ends_it(carried: Fixture) -> None:
     _, found, session = carried
     session.send(b"hello")
-    assert (found.look(), found.end()) == ((0, True), 5)
+    assert (found.progress(), found.sent()) == ((0, True), 5)
 
 
 def test_it_is_taken_as_the_client_takes_the_bytes_of_the_connection(carried: Fixture) -> None:
     stream, found, _ = carried
     stream.passes(1000, on_the_wire=1200)
-    assert found.look() == (0, True)
+    assert found.progress() == (0, True)
     stream.connection.taken = 600
-    assert found.look() == (500, True)
+    assert found.progress() == (500, True)
     stream.connection.taken = 1200
-    assert found.look() == (1000, False)
+    assert found.progress() == (1000, False)
 
 
 def test_what_comes_behind_a_mark_is_not_taken_before_it(carried: Fixture) -> None:
     stream, found, _ = carried
     stream.passes(1000, on_the_wire=1000)
-    found.look()
+    found.progress()
     stream.passes(1000, on_the_wire=1000)
     stream.connection.taken = 1000
-    assert found.look() == (1000, True)
+    assert found.progress() == (1000, True)
     stream.connection.taken = 1500
-    assert found.look() == (1500, True)
+    assert found.progress() == (1500, True)
     stream.connection.taken = 2000
-    assert found.look() == (2000, False)
+    assert found.progress() == (2000, False)
 
 
 def test_what_others_are_sent_on_the_connection_says_nothing_of_a_stream_without_a_window(carried: Fixture) -> None:
     stream, found, session = carried
     stream.passes(1000, on_the_wire=1000)
-    found.look()
+    found.progress()
     stream.connection.taken = 1000
     session.send(b"for which there is no window")
-    before = found.look()
+    before = found.progress()
     for _ in range(10):
         stream.connection.sent += 1000
-        found.look()
+        found.progress()
         stream.connection.taken += 900
-        assert found.look() == before == (1000, True)
+        assert found.progress() == before == (1000, True)
 
 
 def test_figures_only_grow(carried: Fixture) -> None:
@@ -104,8 +104,8 @@ def test_figures_only_grow(carried: Fixture) -> None:
         stream.passes(number % 7 * 100, on_the_wire=number % 5 * 130)
         session.send(b"x")
         stream.connection.taken = min(stream.connection.sent, stream.connection.taken + number % 11 * 40)
-        taken, queued = found.look()
-        assert last <= taken <= stream.passed <= found.end()
+        taken, queued = found.progress()
+        assert last <= taken <= stream.passed <= found.sent()
         assert queued
         last = taken
 
@@ -114,4 +114,4 @@ def test_a_stream_that_is_closed_can_be_asked(carried: Fixture) -> None:
     stream, found, session = carried
     session.send(b"hello")
     stream.ours.close()
-    assert (found.look(), found.end()) == ((0, False), 0)
+    assert (found.progress(), found.sent()) == ((0, False), 0)

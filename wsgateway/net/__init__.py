@@ -1,1 +1,1 @@
-"""One non-blocking socket."""
+"""Non-blocking sockets: reading and writing, errors, hang-ups, progress of what is sent, and TLS profiles."""

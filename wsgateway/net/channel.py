@@ -1,6 +1,6 @@
-"""One non-blocking socket, for the phases of a session in which a task waits for it: handshakes and goodbyes.
+"""A non-blocking socket for those phases of a session in which a task waits for it: opening and closing handshake.
 
-While a session is established its socket is in the hands of the relay engine, and no task waits for it.
+While a session is established, its sockets belong to the relay engine, and no task waits for them.
 """
 
 import errno
@@ -14,26 +14,29 @@ import trio
 from wsgateway.net.failure import gone, is_gone
 from wsgateway.net.outgoing import outgoing
 
-# Out of descriptors or memory.
+# The process has no free descriptors, or the system has no memory.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Channel:
-    """Reads and writes one connected socket, plain or TLS, which stays the caller's.
+    """A reader and writer of one connected socket, plain or TLS, which stays the caller's.
 
-    One task may receive while another sends. Over TLS a peer that is gone is the end for who receives, also if its
-    kernel has sent a reset (see `failure`); who sends gets the same ConnectionResetError, whatever OpenSSL calls it.
+    One task may receive while another one sends. Over TLS, a reader sees a disconnected peer as the end of the stream,
+    also after a reset (see `failure`); a writer always gets ConnectionResetError, whatever OpenSSL reports.
     """
 
     __slots__ = ("sock",)
 
     def __init__(self, sock: socket.socket) -> None:
-        """Takes a connected, non-blocking socket."""
+        """Take a connected, non-blocking socket."""
         self.sock = sock
 
     async def receive(self, limit: int) -> bytes:
-        """The next bytes, `limit` at most; none at the end of the stream. Raises OSError if the connection is lost."""
-        await trio.lowlevel.checkpoint()  # bytes that are always there must not hold the loop, nor any deadline
+        """Return the next bytes, at most `limit`; none at the end of the stream.
+
+        Raise OSError for a lost connection.
+        """
+        await trio.lowlevel.checkpoint()  # a socket that always has bytes must not block the loop or a deadline
         while True:
             try:
                 return self._receive_now(limit)
@@ -43,7 +46,7 @@ class Channel:
                 await trio.sleep(_LOOK_AGAIN_SECONDS)
 
     def ready(self, limit: int) -> bytes | None:
-        """As `receive`, of what is there already; None: nothing is."""
+        """Return the next bytes as `receive` does, without waiting; None if there are none yet."""
         try:
             return self._receive_now(limit)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -61,9 +64,10 @@ class Channel:
         return isinstance(self.sock, ssl.SSLSocket) and is_gone(error)
 
     async def peek(self, limit: int, beyond: int) -> bytes:
-        """What is there to be received, `limit` at most, as soon as it is more than `beyond` bytes, or will never be.
+        """Return the bytes that can be received, at most `limit`, as soon as there are more than `beyond`.
 
-        Nothing is taken. Not for TLS. Raises OSError if the connection is lost.
+        Return fewer if the peer will send no more. The bytes stay in the socket. Not for TLS. Raise OSError for a lost
+        connection.
         """
         await trio.lowlevel.checkpoint()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, beyond + 1)
@@ -75,7 +79,7 @@ class Channel:
                     data = None
                 if data is not None and (len(data) > beyond or self._ended()):
                     return data
-                if data and self.sock.family == socket.AF_UNIX:  # whose readiness knows nothing of SO_RCVLOWAT
+                if data and self.sock.family == socket.AF_UNIX:  # SO_RCVLOWAT does not affect its readiness
                     await trio.sleep(_LOOK_AGAIN_SECONDS)
                 else:
                     await trio.lowlevel.wait_readable(self.sock)
@@ -83,22 +87,23 @@ class Channel:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def _ended(self) -> bool:
-        """Whether the peer will send nothing more than what is there."""
+        """Return whether the peer will send no more bytes than those already here."""
         poll = select.poll()
         poll.register(self.sock, select.POLLRDHUP)
         return bool(poll.poll(0))
 
     async def send(self, data: bytes) -> None:
-        """Sends all of it. Raises OSError if the connection is lost."""
+        """Send all of the data. Raise OSError for a lost connection."""
         await trio.lowlevel.checkpoint()
         view = memoryview(data)
         while view:
             view = view[await self.send_some(view) :]
 
     async def send_steadily(self, data: bytes, moved: Callable[[], None]) -> None:
-        """Send all of it, as `send`; `moved` is called whenever the peer has taken some of what it was sent before.
+        """Send all of the data, as `send` does, and call `moved` whenever the peer has taken some of what was sent.
 
-        So a deadline can be for a peer that takes nothing, and a slow one has its time. It is looked at often.
+        With it a deadline can be set for a peer that takes nothing, without limiting a slow one. The progress is
+        checked every `_LOOK_SECONDS`.
         """
         await trio.lowlevel.checkpoint()
         before: int | None = None
@@ -110,14 +115,16 @@ class Channel:
             if not waiting.cancelled_caught:
                 moved()
             elif sending is not None:
-                taken, _ = sending.look()
+                taken, _ = sending.progress()
                 if before is not None and taken != before:
                     moved()
                 before = taken
 
     async def send_some(self, data: bytes | memoryview) -> int:
-        """Sends as much of it as can be sent now, and waits until that is something. Returns how much; if it is
-        cancelled, that is nothing. Raises OSError if the connection is lost."""
+        """Send as much of the data as possible, at least one byte, and return how many bytes were sent.
+
+        If it is cancelled, nothing was sent. Raise OSError for a lost connection.
+        """
         while True:
             try:
                 return self.sock.send(data)
@@ -131,9 +138,9 @@ class Channel:
                 raise
 
     def end(self) -> None:
-        """Says that nothing more will be sent. Raises OSError if the connection is lost."""
+        """Announce that no more will be sent. Raise OSError for a lost connection."""
         if isinstance(self.sock, ssl.SSLSocket):
-            # Our end is said then. Python asks for the peer's at once, and fails if it is not the next that comes.
+            # Our close_notify is sent even if this fails. Python expects the peer's next, and fails if other data comes.
             try:
                 self.sock.unwrap()
             except ssl.SSLError:
@@ -146,32 +153,32 @@ class Channel:
             self.sock.shutdown(socket.SHUT_WR)
 
     async def linger(self) -> None:
-        """Says that nothing more will be sent, and drops what still comes until the other end closes, too.
+        """Announce that no more will be sent, and drop what comes until the peer closes, too.
 
-        To close over unread bytes would be a reset, which takes back what was sent last. Needs a deadline.
+        Closing with unread bytes would send a reset, and the peer could lose the last bytes. Needs a deadline.
         """
         try:
             self.end()
             if isinstance(self.sock, ssl.SSLSocket):
-                # TLS ends here, too: it would take what still comes for a fault, and this only drops it.
+                # Close below TLS, too: TLS would treat further data as a fault, but it is only dropped.
                 self.sock.shutdown(socket.SHUT_WR)
             while await self.receive(_LINGER_BYTES):
                 continue
-        except OSError:  # gone: nobody is left to be polite to
+        except OSError:  # the peer is disconnected
             return
 
 
 async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLSocket:
-    """Makes TLS of a connected, non-blocking socket, as its client or as its server: the context is for one of them.
+    """Start TLS on a connected, non-blocking socket, as a client or as a server; the context is for one of them.
 
-    A client asks for the name of a server, or for none. The socket that was given must not be used any more. Needs a
-    deadline. Raises ssl.SSLError if the peer cannot be trusted or does not speak TLS, ConnectionResetError if it is
-    gone, and OSError for what we lack; the connection is closed then.
+    A client sends `server_name` (SNI), or no name if it is None. The given socket must not be used any more. Needs a
+    deadline. Raise ssl.SSLError if the peer is not trusted or does not speak TLS, ConnectionResetError if it is
+    disconnected, and OSError if this process lacks a resource; the connection is then closed.
     """
     server_side = context.protocol is ssl.PROTOCOL_TLS_SERVER
     ours = sock
     try:
-        # Raises if the peer has sent a reset already. `wrap_socket` has three ways to say so; one leaves a socket open.
+        # Raises if the peer has already sent a reset. `wrap_socket` reports it in three ways; one leaks a socket.
         sock.getpeername()
         ours = secure = context.wrap_socket(
             sock, server_side=server_side, server_hostname=server_name, do_handshake_on_connect=False
@@ -192,36 +199,36 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
         raise
 
 
-def watch_over(sock: socket.socket, silence_seconds: float | None, send_seconds: float) -> None:
-    """Has the kernel find out that a peer is gone that is sent nothing: by TCP's own questions after a silence, for
-    about `send_seconds` (None: by none).
+def enable_keepalive(sock: socket.socket, silence_seconds: float | None, send_seconds: float) -> None:
+    """Enable TCP keepalive: probes after `silence_seconds` of silence, for about `send_seconds` (None: no keepalive).
 
-    There is no TCP_USER_TIMEOUT: it ends connections to readers that are slow and steady, too, whose window opens by
-    less than a segment at a time. Who is sent something and takes nothing is for `relay.watch` to find.
+    It finds disconnected peers to which nothing is sent. TCP_USER_TIMEOUT is not used: it would also end connections to
+    peers that read slowly and steadily, if their window opens by less than a segment at a time. A peer that does not
+    take what it is sent is found by `relay.timer`.
     """
     if silence_seconds is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, min(_MOST_KEEPIDLE, max(1, round(silence_seconds))))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPINTVL_SECONDS)
-    questions = min(_MOST_KEEPCNT, max(1, round(send_seconds / _KEEPINTVL_SECONDS)))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, questions)
+    probes = min(_MOST_KEEPCNT, max(1, round(send_seconds / _KEEPINTVL_SECONDS)))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
 
 
-def bound_rest(sock: socket.socket, seconds: float) -> None:
-    """Bounds how long the kernel keeps what a peer does not take, also when the connection is closed by then."""
+def limit_unacknowledged(sock: socket.socket, seconds: float) -> None:
+    """Limit how long the kernel keeps bytes that the peer does not acknowledge, also after the socket is closed."""
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
 
 
-# What Linux takes for TCP_KEEPIDLE and TCP_KEEPCNT, and how long it waits between questions.
+# The largest values of TCP_KEEPIDLE and TCP_KEEPCNT in Linux, and the time between two probes.
 _MOST_KEEPIDLE = 32767
 _MOST_KEEPCNT = 127
 _KEEPINTVL_SECONDS = 10
-# How often a Unix socket is looked at that has something, and not enough; and one of TLS that has to send before it can
-# receive, or the other way round, as TLS 1.2 may in the middle: the task of that direction may be waiting for it, and
-# Trio lets one alone wait.
+# How often to check a Unix socket that has too few bytes; and a TLS socket that must send before it can receive, or the
+# other way round, as TLS 1.2 may require. Waiting for that direction is not possible: the other task may be waiting for
+# it, and Trio allows one task only.
 _LOOK_AGAIN_SECONDS = 0.01
-# How often a peer is looked at that takes nothing of what is sent.
+# How often to check the progress of a peer that takes nothing.
 _LOOK_SECONDS = 0.25
 _LINGER_BYTES = 16 * 1024

@@ -1,6 +1,6 @@
-"""Who leaves while others work for it: connections that nobody reads are watched for their end.
+"""A watcher for hang-ups of peers whose connections nobody reads at the time.
 
-One epoll object watches them all: what it costs to begin and to end a watch is one system call each.
+One epoll object watches all connections, so starting and ending a watch costs one system call each.
 """
 
 import select
@@ -11,41 +11,41 @@ from typing import NoReturn
 
 import trio
 
-# Once: that a peer has gone does not change.
+# One report is enough: a hang-up cannot be undone.
 _END = select.EPOLLRDHUP | select.EPOLLONESHOT
 _RESET = select.EPOLLERR | select.EPOLLHUP
 
-Left = Callable[[bool], None]
-"""what is called when a peer leaves. True: its connection is reset. False: it sends nothing more, and may still read"""
+OnHangup = Callable[[bool], None]
+"""called when a peer hangs up. True: the connection is reset. False: the peer sends no more, but may still read"""
 
 
 class HangupWatcher:
-    """Tells when peers leave."""
+    """A watcher that reports when peers hang up."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._watched: dict[int, Left] = {}
+        self._watched: dict[int, OnHangup] = {}
 
     async def run(self) -> NoReturn:
-        """Tell it, until this is cancelled."""
+        """Report hang-ups until this is cancelled."""
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             for fd, events in self._epoll.poll(0):
-                left = self._watched.get(fd)
-                if left is not None:
-                    left(bool(events & _RESET))
+                on_hangup = self._watched.get(fd)
+                if on_hangup is not None:
+                    on_hangup(bool(events & _RESET))
 
     @contextmanager
-    def watched(self, sock: socket.socket, left: Left) -> Iterator[None]:
-        """Call `left` once, if the peer of a connected socket leaves while the block runs.
+    def watched(self, sock: socket.socket, on_hangup: OnHangup) -> Iterator[None]:
+        """Call `on_hangup` once if the peer of a connected socket hangs up while the block runs.
 
-        Nothing is read: an end is seen behind bytes that wait, and of a connection with TLS, too. One that cannot be
-        watched, for lack of memory, is taken for one that stays.
+        No bytes are read: the end is seen also behind unread bytes and with TLS. A connection that cannot be watched,
+        because memory is short, is never reported.
         """
         fd = sock.fileno()
         with suppress(OSError):
             self._epoll.register(fd, _END)
-        self._watched[fd] = left
+        self._watched[fd] = on_hangup
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""A bound on how many connections are served at once, where the newest counts more than the oldest."""
+"""A limit on simultaneous connections: a new connection above the limit ends the oldest one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import trio
 
 
 class NewestFirst:
-    """Lets a number of blocks run at once. One that begins beyond that number ends the oldest."""
+    """A limit on how many blocks run at once. A block that begins above the limit cancels the oldest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -15,7 +15,7 @@ class NewestFirst:
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """Run a block to its end, or until that number of others have begun since."""
+        """Run a block until it ends, or until as many other blocks as the limit allows have begun after it."""
         if len(self._scopes) >= self._most:
             oldest = next(iter(self._scopes))
             del self._scopes[oldest]

@@ -1,9 +1,9 @@
-"""How far what a connection sends has got: what the kernel of its peer has acknowledged, and what is on its way.
+"""The progress of what a connection sends: what the peer's kernel has acknowledged, and what is still on its way.
 
-Whether a socket is writable says nothing of a slow reader: a kernel that holds megabytes for it calls the socket
-writable only when a third of them is gone, which may take minutes. What is acknowledged grows with each segment that
-the peer takes. Bytes are those on the wire, so TLS needs no other count. The kernel of a peer acknowledges until its
-buffer is full, whether its process reads or not.
+Whether a socket is writable does not show the progress of a slow reader: a kernel that holds megabytes for it reports
+the socket as writable only when a third of them is gone, which may take minutes. The acknowledged bytes grow with each
+segment that the peer takes. Bytes are counted on the wire, so TLS needs no count of its own. The peer's kernel
+acknowledges until its buffer is full, whether its process reads or not.
 """
 
 import fcntl
@@ -20,44 +20,46 @@ _INFO_BYTES = 148
 
 
 class Outgoing(Protocol):
-    """What a connection sends."""
+    """The progress of what a connection sends."""
 
-    def look(self) -> tuple[int, bool]:
-        """Return how much the peer has taken since the connection began, which only grows, and whether something is
-        still on its way to it."""
+    def progress(self) -> tuple[int, bool]:
+        """Return how much the peer has taken since the connection began, and whether more is on its way to it.
 
-    def end(self) -> int:
-        """Return the first of what `look` returns as it will be when the peer has taken all that was sent until now."""
+        The first figure never decreases.
+        """
+
+    def sent(self) -> int:
+        """Return the figure that `progress` will have when the peer has taken all that has been sent until now."""
 
 
 class TcpOutgoing:
-    """What one TCP connection sends, in bytes."""
+    """The progress of one TCP connection, in bytes."""
 
     __slots__ = ("_sock",)
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
 
-    def look(self) -> tuple[int, bool]:
+    def progress(self) -> tuple[int, bool]:
         info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
         acknowledged = int.from_bytes(info[_BYTES_ACKED], sys.byteorder)
         return acknowledged, any(info[_UNACKED]) or any(info[_NOT_SENT])
 
-    def end(self) -> int:
-        return self.look()[0] + _asked(self._sock, termios.TIOCOUTQ)
+    def sent(self) -> int:
+        return self.progress()[0] + _queue_bytes(self._sock, termios.TIOCOUTQ)
 
 
 def waiting(sock: socket.socket) -> int:
-    """Return how many bytes have come and wait to be read."""
-    return _asked(sock, termios.FIONREAD)
+    """Return how many received bytes wait to be read."""
+    return _queue_bytes(sock, termios.FIONREAD)
 
 
-def _asked(sock: socket.socket, question: int) -> int:
-    answer = bytearray(4)
-    fcntl.ioctl(sock.fileno(), question, answer)
-    return int.from_bytes(answer, sys.byteorder)
+def _queue_bytes(sock: socket.socket, request: int) -> int:
+    size = bytearray(4)
+    fcntl.ioctl(sock.fileno(), request, size)
+    return int.from_bytes(size, sys.byteorder)
 
 
 def outgoing(sock: socket.socket) -> Outgoing | None:
-    """Return what a socket sends, if it is one of TCP; a Unix socket has no such figures."""
+    """Return the progress of a TCP socket; None for a Unix socket, which has no such figures."""
     return TcpOutgoing(sock) if sock.family in (socket.AF_INET, socket.AF_INET6) else None

@@ -1,16 +1,15 @@
-"""Which versions and ciphers of TLS a profile allows, towards clients and towards targets."""
+"""The versions and ciphers of TLS that a profile allows, towards clients and towards targets."""
 
 import ssl
 import warnings
 from dataclasses import dataclass
 
-# What Mozilla calls intermediate: forward secrecy and authenticated encryption, for clients since about 2014.
+# Mozilla's profile "intermediate": forward secrecy and authenticated encryption, for clients since about 2014.
 _INTERMEDIATE = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
-# What Python offers by default since 3.10, written out: Debian's Python offers all that its OpenSSL has. A client that
-# offers more than it needs loses nothing: the server chooses. Servers of 2012 have CBC alone.
+# The ciphers that Python offers by default since 3.10, spelled out because Debian's Python offers all that its OpenSSL
+# has. More ciphers than needed do no harm in a client: the server chooses. Servers of 2012 have only CBC.
 _OFFERED = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
-# All that OpenSSL still has and that shows a certificate; at security level 0 it lets TLS 1.0 and 1.1 use SHA-1, and
-# keys be short.
+# All ciphers of OpenSSL that use a certificate. Security level 0 allows SHA-1 in TLS 1.0 and 1.1, and short keys.
 _LEGACY = "ALL:!aNULL:@SECLEVEL=0"
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
@@ -22,14 +21,14 @@ _VERSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is allowed. Ciphers are those for TLS up to 1.2, as OpenSSL writes them; None: Python's own choice."""
+    """The TLS that is allowed. Ciphers are for TLS up to 1.2, in OpenSSL's form; None: Python's default."""
 
     minimum: str
-    """the oldest version, "1.0" to "1.3"; the newest is always the newest that OpenSSL has"""
+    """the oldest version, "1.0" to "1.3"; the newest is always the newest version of OpenSSL"""
     accepted: str | None
-    """ciphers as a server"""
+    """the ciphers in the role of a server"""
     offered: str
-    """ciphers as a client"""
+    """the ciphers in the role of a client"""
 
 
 PROFILES = {
@@ -40,11 +39,11 @@ PROFILES = {
 
 
 def restrict(context: ssl.SSLContext, minimum: str, ciphers: str | None) -> None:
-    """Sets the oldest version of TLS and the ciphers. Raises ssl.SSLError for ciphers that OpenSSL does not know.
+    """Set the oldest version of TLS and the ciphers. Raise ssl.SSLError for ciphers that OpenSSL does not know.
 
-    Must come before certificates are loaded: how short a key may be depends on the ciphers' security level.
+    Must be called before certificates are loaded: the least length of a key depends on the ciphers' security level.
     """
-    with warnings.catch_warnings():  # that 1.0 and 1.1 are old is why they are asked for
+    with warnings.catch_warnings():  # Python warns that 1.0 and 1.1 are deprecated, and the profile wants them
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = _VERSIONS[minimum]
     if ciphers is not None:

@@ -70,7 +70,7 @@ class _SideTimer:
             # The other side is read on only when the backlog is out: one of the same length may be another one.
             self.taken, self.queued = (len(endpoint.backlog), self.others), bool(endpoint.backlog)
         else:
-            acknowledged, on_its_way = endpoint.outgoing.look()
+            acknowledged, on_its_way = endpoint.outgoing.progress()
             self.taken, self.queued = (acknowledged, 0), on_its_way or bool(endpoint.backlog)
         if self.behind and self.turn is None and self.others != others:
             self.find_listener_state()
@@ -86,7 +86,7 @@ class _SideTimer:
     def find_listener_state(self) -> None:
         """Note where the ping ends in what the side is sent. It has left our backlog."""
         outgoing = self.endpoint.outgoing
-        self.turn = 0 if outgoing is None else outgoing.end()
+        self.turn = 0 if outgoing is None else outgoing.sent()
 
     @property
     def has_ping(self) -> bool:

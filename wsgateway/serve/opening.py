@@ -18,7 +18,7 @@ import trio
 from wsgateway.dialects import Answer, Offer, ServerHandshake, Side, recognise
 from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HttpRefusal, ProtocolError, UpstreamError, WsgatewayError
-from wsgateway.net.channel import Channel, watch_over
+from wsgateway.net.channel import Channel, enable_keepalive
 from wsgateway.net.failure import in_words
 from wsgateway.observe.counters import Figures
 from wsgateway.policy.affinity import affinity
@@ -225,7 +225,7 @@ class Opening:
         upstream = Endpoint(sock, theirs, translator(theirs, ours, options, keys))
         client.outgoing = self._client.outgoing or client.outgoing
         for endpoint in (client, upstream):
-            watch_over(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
+            enable_keepalive(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
         if route.rates.messages is not None:
             self._hold_to_rate(client, route.rates.messages, route.rates.over_messages)
         client.early, upstream.early = self._early, agreement.early

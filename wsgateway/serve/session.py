@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from wsgateway.errors import HttpRefusal, ProtocolError
-from wsgateway.net.channel import bound_rest
+from wsgateway.net.channel import limit_unacknowledged
 from wsgateway.net.failure import in_words
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.relay.closing import ServerClose
@@ -164,7 +164,7 @@ async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
         ended = await gateway.engine.relay(opened.client, opened.upstream, _relay_timeouts(opened.route))
         timeouts = opened.route.timeouts
         for endpoint in (opened.client, opened.upstream):
-            bound_rest(endpoint.sock, timeouts.send_seconds)
+            limit_unacknowledged(endpoint.sock, timeouts.send_seconds)
         await ClosingHandshake(ended, gateway.mask_keys, timeouts.close_seconds).say(opened.client, opened.upstream)
     finally:
         by, how = _how(ended, opened)

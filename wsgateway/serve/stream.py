@@ -76,18 +76,18 @@ class StreamOutgoing:
         self._begin = self._end = 0
         """of the connection: when the mark was set, and when it is reached"""
 
-    def look(self) -> tuple[int, bool]:
-        acknowledged, _ = self._connection.look()
+    def progress(self) -> tuple[int, bool]:
+        acknowledged, _ = self._connection.progress()
         if acknowledged >= self._end:
             self._known, self._mark, self._begin = self._mark, self._stream.passed, acknowledged
-            self._end = acknowledged if self._mark == self._known else self._connection.end()
+            self._end = acknowledged if self._mark == self._known else self._connection.sent()
             if self._end <= acknowledged:
                 self._known = self._mark
         share = (acknowledged - self._begin) / max(1, self._end - self._begin)
         taken = self._known + int(share * (self._mark - self._known))
-        return taken, taken < self.end()
+        return taken, taken < self.sent()
 
-    def end(self) -> int:
+    def sent(self) -> int:
         ours = self._stream.ours
         return self._stream.heard + (waiting(ours) if ours.fileno() >= 0 else 0)
 
