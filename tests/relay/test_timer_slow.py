@@ -35,7 +35,7 @@ class Sent:
         self.looks += 1
         return self.taken, self.taken < self.sent
 
-    def sent(self) -> int:
+    def sent_total(self) -> int:
         return self.sent
 
 

@@ -19,7 +19,7 @@ class Connection:
     def progress(self) -> tuple[int, bool]:
         return self.taken, self.taken < self.sent
 
-    def sent(self) -> int:
+    def sent_total(self) -> int:
         return self.sent
 
 
@@ -51,13 +51,13 @@ Fixture = tuple[Carried, StreamOutgoing, socket.socket]
 
 def test_nothing_is_on_its_way_at_first(carried: Fixture) -> None:
     _, found, _ = carried
-    assert (found.progress(), found.sent()) == ((0, False), 0)
+    assert (found.progress(), found.sent_total()) == ((0, False), 0)
 
 
 def test_what_the_session_has_said_is_on_its_way_and_ends_it(carried: Fixture) -> None:
     _, found, session = carried
     session.send(b"hello")
-    assert (found.progress(), found.sent()) == ((0, True), 5)
+    assert (found.progress(), found.sent_total()) == ((0, True), 5)
 
 
 def test_it_is_taken_as_the_client_takes_the_bytes_of_the_connection(carried: Fixture) -> None:
@@ -105,7 +105,7 @@ def test_figures_only_grow(carried: Fixture) -> None:
         session.send(b"x")
         stream.connection.taken = min(stream.connection.sent, stream.connection.taken + number % 11 * 40)
         taken, queued = found.progress()
-        assert last <= taken <= stream.passed <= found.sent()
+        assert last <= taken <= stream.passed <= found.sent_total()
         assert queued
         last = taken
 
@@ -114,4 +114,4 @@ def test_a_stream_that_is_closed_can_be_asked(carried: Fixture) -> None:
     stream, found, session = carried
     session.send(b"hello")
     stream.ours.close()
-    assert (found.progress(), found.sent()) == ((0, False), 0)
+    assert (found.progress(), found.sent_total()) == ((0, False), 0)

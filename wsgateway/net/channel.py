@@ -140,7 +140,7 @@ class Channel:
     def end(self) -> None:
         """Announce that no more will be sent. Raise OSError for a lost connection."""
         if isinstance(self.sock, ssl.SSLSocket):
-            # Our close_notify is sent even if this fails. Python expects the peer's next, and fails if other data comes.
+            # Our close_notify is sent even if this fails. Python expects the peer's next, and no other data.
             try:
                 self.sock.unwrap()
             except ssl.SSLError:

@@ -28,7 +28,7 @@ class Outgoing(Protocol):
         The first figure never decreases.
         """
 
-    def sent(self) -> int:
+    def sent_total(self) -> int:
         """Return the figure that `progress` will have when the peer has taken all that has been sent until now."""
 
 
@@ -45,7 +45,7 @@ class TcpOutgoing:
         acknowledged = int.from_bytes(info[_BYTES_ACKED], sys.byteorder)
         return acknowledged, any(info[_UNACKED]) or any(info[_NOT_SENT])
 
-    def sent(self) -> int:
+    def sent_total(self) -> int:
         return self.progress()[0] + _queue_bytes(self._sock, termios.TIOCOUTQ)
 
 

@@ -86,7 +86,7 @@ class _SideTimer:
     def find_listener_state(self) -> None:
         """Note where the ping ends in what the side is sent. It has left our backlog."""
         outgoing = self.endpoint.outgoing
-        self.turn = 0 if outgoing is None else outgoing.sent()
+        self.turn = 0 if outgoing is None else outgoing.sent_total()
 
     @property
     def has_ping(self) -> bool:

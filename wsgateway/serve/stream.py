@@ -80,14 +80,14 @@ class StreamOutgoing:
         acknowledged, _ = self._connection.progress()
         if acknowledged >= self._end:
             self._known, self._mark, self._begin = self._mark, self._stream.passed, acknowledged
-            self._end = acknowledged if self._mark == self._known else self._connection.sent()
+            self._end = acknowledged if self._mark == self._known else self._connection.sent_total()
             if self._end <= acknowledged:
                 self._known = self._mark
         share = (acknowledged - self._begin) / max(1, self._end - self._begin)
         taken = self._known + int(share * (self._mark - self._known))
-        return taken, taken < self.sent()
+        return taken, taken < self.sent_total()
 
-    def sent(self) -> int:
+    def sent_total(self) -> int:
         ours = self._stream.ours
         return self._stream.heard + (waiting(ours) if ours.fileno() >= 0 else 0)
 
