@@ -5,6 +5,7 @@ import itertools
 import os
 import queue
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -29,6 +30,11 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__
 # A change is noticed, too, if a test does not end in this time: no test takes a tenth of it on an idle machine.
 STALL_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
+# A change may make a loop endless. So much a process of a copy may have, and write, before that is noticed: without
+# a bound the kernel would end this command, too.
+_MEMORY_BYTES = 8 * 1024**3
+_FILE_BYTES = 1024**3
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -63,13 +69,28 @@ def main() -> None:
     group = GROUPS[options.group]
     tests = [each for each in files_of(group) if not any(fnmatch(each, f"tests/{out}") for out in options.without)]
     mutants = sample(group, options.module, options.seed, options.count)
-    with tempfile.TemporaryDirectory() as folder:
+    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         survivors = tried(tests, mutants, [Path(folder, str(job)) for job in range(options.jobs)])
     noticed = len(mutants) - len(survivors)
     print(f"\n{noticed} of {len(mutants)} were noticed, {100 * noticed / max(1, len(mutants)):.1f} %; survivors:")
     for mutant in sorted(survivors, key=str):
         print(f"  {mutant}")
     sys.exit(1 if survivors else 0)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Have signals that end the command raise SystemExit, so that nothing is left behind: no process, and no copy."""
+
+    def end(number: int, _: object) -> None:
+        sys.exit(f"ended by {signal.Signals(number).name}")
+
+    before = [(each, signal.signal(each, end)) for each in _ENDING]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def files_of(group: Group) -> list[str]:
@@ -114,7 +135,7 @@ def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) 
     free: queue.Queue[Path] = queue.Queue()
     for folder in folders:
         free.put(folder)
-    numbers, lock = itertools.count(1), threading.Lock()
+    numbers, lock, stop = itertools.count(1), threading.Lock(), threading.Event()
     survivors: list[Mutant] = []
 
     def attempt(mutant: Mutant) -> None:
@@ -124,10 +145,12 @@ def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) 
         file.write_text(changed(source, mutant.number))
         try:
             stem = Path(mutant.module).stem
-            by = failed(folder, sorted(tests, key=lambda test: stem not in test))
+            by = failed(folder, sorted(tests, key=lambda test: stem not in test), stop)
         finally:
             file.write_text(source)
             free.put(folder)
+        if stop.is_set():
+            return
         with lock:
             if by is None:
                 survivors.append(mutant)
@@ -136,14 +159,18 @@ def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) 
                 print(f"     by {by}", flush=True)
 
     with ThreadPoolExecutor(len(folders)) as pool:
-        list(pool.map(attempt, mutants))
+        try:
+            list(pool.map(attempt, mutants))
+        except BaseException:
+            stop.set()
+            raise
     return survivors
 
 
-def failed(folder: Path, tests: list[str]) -> str | None:
+def failed(folder: Path, tests: list[str], stop: threading.Event | None = None) -> str | None:
     """Return what pytest says last of the first test of a copy that fails, or does not end. None: all pass.
 
-    What tests have started ends with them.
+    What tests have started ends with them. Once `stop` is set they are ended, and what is returned means nothing.
     """
     command = [sys.executable, "-m", "pytest", "-x", "-v", "--tb=line", "-p", "no:cacheprovider", *tests]
     with tempfile.TemporaryFile("w+") as output:
@@ -152,8 +179,10 @@ def failed(folder: Path, tests: list[str]) -> str | None:
         process = subprocess.Popen(
             command, cwd=folder, stdout=output, stderr=output, start_new_session=True, env=environment
         )
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
         try:
-            ended = _ends(process, output.fileno())
+            ended = _ends(process, output.fileno(), stop or threading.Event())
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -166,10 +195,10 @@ def failed(folder: Path, tests: list[str]) -> str | None:
     return next(named, "pytest said nothing of any test")
 
 
-def _ends(process: subprocess.Popen[bytes], output: int) -> bool:
-    """Wait until pytest ends, or has said nothing for too long: it says something of each test."""
+def _ends(process: subprocess.Popen[bytes], output: int, stop: threading.Event) -> bool:
+    """Wait until pytest ends, or has said nothing for too long (it says something of each test), or `stop` is set."""
     size, moved = 0, time.monotonic()
-    while time.monotonic() - moved < STALL_SECONDS:
+    while not stop.is_set() and time.monotonic() - moved < STALL_SECONDS:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_LOOK_SECONDS)
             return True

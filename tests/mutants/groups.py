@@ -22,7 +22,7 @@ GROUPS: dict[str, Group] = {
             *(f"upstream/test_{name}.py" for name in ("ejections", "failures", "targets", "appliances")),
             "serve/test_attempts.py",
             "upstream/test_*.py",
-            "serve/test_presence.py",
+            "serve/test_disconnect.py",
         ),
     ),
     "run": Group(

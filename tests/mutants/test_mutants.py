@@ -1,5 +1,9 @@
 """A sample of changes, and whether tests notice them: each is tried in a copy, and nothing is left of it."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,8 @@ def test_a_group_begins_with_its_quick_tests_and_has_each_once() -> None:
         tests = files_of(group)
         assert tests, name
         assert len(tests) == len(set(tests))
+        # A pattern without a test is one whose tests have another name now.
+        assert all(any((ROOT / "tests").glob(each)) for each in group.tests), name
     assert files_of(GROUPS["upstream"])[0] == "tests/upstream/test_balance.py"
 
 
@@ -53,10 +59,27 @@ def test_tests_that_fail_without_a_change_are_no_measure(tmp_path: Path) -> None
         tried(["tests/there_is_no_such_test.py"], [], [tmp_path / "copy"])
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_command_that_is_ended_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.mutants", "--group", "relay", "--without", "relay/test_[!c]*"]
+    with subprocess.Popen(
+        [*command, "--without", "serve/*"], cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)}
+    ) as process:
+        assert process.stdout is not None
+        assert b"changes are possible" in process.stdout.readline()
+        assert b"changes are tried" in process.stdout.readline()
+        assert len(list(tmp_path.glob("mutants-*/0/wsgateway"))) == 1
+        process.send_signal(number)
+        process.stdout.read()
+        assert process.wait() != 0
+    assert list(tmp_path.iterdir()) == []
+
+
 FAILING = {
     "passes": ("def test(): pass", None),
     "fails": ("def test_a(): pass\ndef test_b(): assert 0\ndef test_c(): assert 0", "FAILED tests/test_x.py::test_b"),
     "does not end": ("def test_a(): pass\ndef test_b():\n    while True: pass", "tests/test_x.py::test_b"),
+    "is too large": ("def test_a():\n    bytearray(9 * 1024**3)", "FAILED tests/test_x.py::test_a"),
     "is no Python": ("def", "ERROR tests/test_x.py"),
 }
 
