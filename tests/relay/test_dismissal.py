@@ -18,10 +18,10 @@ async def test_a_relay_that_is_dismissed_ends_and_the_others_go_on() -> None:
         for each in sessions:
             relays.append(stage.relay(each))
             await settled()
-        stage.engine.dismiss(sessions[1].client, STOPPED)
+        stage.engine.close(sessions[1].client, STOPPED)
         ended = await relays[1].ended()
         assert (ended.source, ended.ending) == (None, STOPPED)
-        stage.engine.dismiss(sessions[1].client, STOPPED)  # which changes nothing
+        stage.engine.close(sessions[1].client, STOPPED)  # which changes nothing
         assert len(stage.engine) == 2
         assert list(stage.engine.clients()) == [sessions[0].client, sessions[2].client]
         await sessions[2].at_upstream.send(HELLO)

@@ -211,7 +211,7 @@ async def test_a_relay_may_be_cancelled_before_we_stop() -> None:
         await settled()
         cancelled.scope.cancel()
         for client in list(stage.engine.clients()):
-            stage.engine.dismiss(client, ServerClose("stopped"))
+            stage.engine.close(client, ServerClose("stopped"))
         ended = await stopped.ended()
         assert (ended.source, ended.ending) == (None, ServerClose("stopped"))
         await settled()

@@ -321,17 +321,17 @@ async def test_without_any_bound_nobody_looks(autojump_clock: MockClock) -> None
     async with watched(RelayTimeouts(pong=20)) as watching:
         await trio.sleep(100)
         assert watching.ended is None
-        assert not watching.stage.engine._watches
+        assert not watching.stage.engine._timers
 
 
 async def test_who_has_ended_is_looked_at_no_more(autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         await trio.sleep(5)
-        assert len(watching.stage.engine._watches) == 1
+        assert len(watching.stage.engine._timers) == 1
         await watching.session.at_client.close()
         await watching.end()
         await trio.sleep(2)
-        assert not watching.stage.engine._watches
+        assert not watching.stage.engine._timers
 
 
 async def test_a_bug_in_a_look_ends_its_own_session_and_no_other(autojump_clock: MockClock) -> None:
@@ -356,4 +356,4 @@ async def test_each_of_many_sessions_is_looked_at(autojump_clock: MockClock) -> 
             assert (await each.end()).ending == ServerClose(f"older than {10 + number} s")
             assert 10 + number <= each.seconds <= 12 + number
         await trio.sleep(2)
-        assert not stage.engine._watches
+        assert not stage.engine._timers

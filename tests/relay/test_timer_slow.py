@@ -54,7 +54,7 @@ class Looking:
         self.now += 1
         # The other side is never silent.
         self.endpoint.peer.received += 1
-        return self.timer.look(self.now, iter([b"mask"] * 99), self._ping)
+        return self.timer.check(self.now, iter([b"mask"] * 99), self._ping)
 
     def _ping(self, endpoint: Endpoint, data: bytes) -> None:
         if endpoint is self.endpoint:

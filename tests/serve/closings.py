@@ -59,7 +59,7 @@ class Parting:
 
     def dismiss(self) -> None:
         """Ends it as a drain does."""
-        self.engine.dismiss(self.session.client, ServerClose("stopped", 1012))
+        self.engine.close(self.session.client, ServerClose("stopped", 1012))
 
     async def over(self) -> float:
         """Waits for the end of the closing handshake; returns how long it took."""

@@ -1,1 +1,1 @@
-"""What moves between the two sides of a session. `translate` and `closing` are pure; `engine` moves the bytes."""
+"""The relay between the two sides of a session. `translate` and `closing` are pure; `engine` moves the bytes."""

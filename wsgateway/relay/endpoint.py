@@ -12,12 +12,12 @@ from wsgateway.dialects.base import Side, Translator
 from wsgateway.net.outgoing import Outgoing, outgoing
 from wsgateway.relay.closing import Ending
 
-# A read this large carries a bulk transfer at the speed of the kernel, and bounds what one session can hold.
+# A read of this size moves large transfers at the speed of the kernel, and bounds what one session can hold.
 READ_BYTES = 64 * 1024
 
 
 class Endpoint:
-    """One side of an established session."""
+    """One side of an established session: its socket, its dialect, its translator and its buffers."""
 
     __slots__ = (
         "backlog", "early", "held", "interest", "outgoing", "paused", "peer", "read_bytes", "received", "reply", "run",
@@ -28,47 +28,47 @@ class Endpoint:
         self.sock = sock
         """non-blocking, connected, plain or TLS; it belongs to the caller, who closes it after the relay"""
         self.side = side
-        """what we speak to it"""
+        """the framing and our role towards it"""
         self.translator = translator
-        """for the bytes that come from it"""
+        """the translator of the bytes that come from it"""
         self.early = b""
-        """what came from it behind its handshake: the first bytes of the relay"""
+        """bytes that came after its handshake: the first bytes of the relay"""
         self.backlog = b""
-        """what could not be sent to it yet"""
+        """bytes that could not be sent to it yet"""
         self.held = 0
-        """bytes that have come from it, and are held back until their message is whole"""
+        """how many bytes from it are held back until their message is complete"""
         self.received = 0
-        """bytes that have come from it in the relay"""
+        """how many bytes have come from it in the relay"""
         self.peer = self
-        """the other side, from the start of the relay on"""
+        """the other side, set when the relay starts"""
         self.outgoing: Outgoing | None = outgoing(sock)
-        """how far what it is sent has got; None: that cannot be known beyond our socket"""
+        """the progress of what is sent to it; None: nothing is known beyond our own socket"""
         self.tls = sock if isinstance(sock, ssl.SSLSocket) else None
-        # The rest is the engine's.
-        self.reply = b""  # waits for the backlog, and for the end of the frame that is under way to it
-        self.interest: int | None = None  # what the epoll object watches it for; None: it is not registered
+        # The other attributes belong to the engine.
+        self.reply = b""  # waits for the backlog, and for the end of the frame that is being sent to this side
+        self.interest: int | None = None  # the events that the epoll object reports; None: it is not registered
         self.read_bytes = READ_BYTES
-        self.paused = False  # whether it is not read for a while
+        self.paused = False  # whether it is not read for some time
         self.run: Run | None = None
 
 
 @dataclass(slots=True)
 class Ended:
-    """Why a relay ended. Both endpoints' backlogs are still to be sent."""
+    """The end of a relay. The backlogs of both endpoints are still to be sent."""
 
     source: Endpoint | None
-    """the side that ended it; None if we did"""
+    """the side that ended it; None if the gateway did"""
     ending: Ending
 
 
 @dataclass(slots=True)
 class Run:
-    """A relay that is under way, and the task that waits for its end (none while it is set up)."""
+    """A running relay, and the task that waits for its end (none while it is being set up)."""
 
     task: trio.lowlevel.Task | None = None
     ended: Ended | None = None
 
     def abort(self, _: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
-        """Trio cancels the task, and wakes it itself: nobody else may."""
+        """Let Trio cancel and wake the task, which the engine must not reschedule after that."""
         self.task = None
         return trio.lowlevel.Abort.SUCCEEDED

@@ -1,11 +1,11 @@
 """The loop that moves the bytes of all established sessions of a process.
 
-One Trio task waits on an epoll object of its own, then serves every socket that is ready with plain function calls:
-a task and a wait for each would cost several times what the bytes cost. Registration is level-triggered.
+One Trio task waits on an epoll object of its own, then handles every ready socket by plain function calls. A task and a
+wait for each socket would cost several times as much as moving the bytes. Registration is level-triggered.
 
-Nothing is queued. What a send leaves over is the receiver's backlog, and its sender is not read until that is out; so
-a slow reader costs one read in its encoded form, and the kernel's buffers. Beside it there is room for one reply of
-ours, and the newest wins. What translators hold back of messages is counted, and bounded for all sessions together.
+There are no queues. What a send does not accept becomes the receiver's backlog, and the sender is not read until that
+is sent. So a slow reader costs one read in its encoded form, and the kernel's buffers. There is also room for one reply
+of the gateway; a newer reply replaces it. The bytes that translators hold are counted, with a limit for all sessions.
 """
 
 import os
@@ -31,22 +31,22 @@ from wsgateway.wire.closecodes import TRY_AGAIN_LATER
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
 
-# Sockets served between two of Trio's checkpoints: each gets one read a turn, so nobody waits long for anybody.
+# The most sockets handled between two checkpoints of Trio. Each gets one read in a turn, so no socket waits long.
 MAX_EVENTS = 64
-# 64 KiB can hold 32768 empty messages, which take a tenth of a second. A side whose reads take longer than this gets
-# smaller ones, until they do not.
+# 64 KiB can hold 32768 empty messages, which take a tenth of a second. A side whose reads take longer than SLOW_SECONDS
+# gets smaller reads, until they take less than FAST_SECONDS.
 SLOW_SECONDS = 0.001
 FAST_SECONDS = 0.0002
 LEAST_READ_BYTES = 512
-# Up to this size what a turn has read is sent at its end, in one go: receivers that are still awake from the send
-# before need not be woken again, which costs more than the bytes.
+# Data up to this size is sent together at the end of a turn. Receivers that are still awake from the send before then
+# need not be woken again, which would cost more than moving the bytes.
 SMALL_BYTES = 4096
 
-# Every session is looked at once in this time, some of them in each of so many parts of it.
+# Every session is checked once in this time. The time has this many parts, and some sessions are checked in each part.
 LOOK_SECONDS = 1.0
 LOOKS = 8
 
-# What a TLS socket says instead of EAGAIN.
+# The errors of a TLS socket in place of EAGAIN.
 _WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
@@ -55,33 +55,33 @@ _EDGE_TRIGGERED = select.EPOLLET
 
 
 class Engine:
-    """Moves bytes between pairs of endpoints until one of them ends it."""
+    """A relay of bytes between pairs of endpoints until one of them ends it."""
 
     def __init__(self) -> None:
         self._mask_keys = mask_keys(os.urandom)
         self._epoll = select.epoll()
-        self._watches: deque[SessionTimer] = deque()
-        self._decrypted: list[Endpoint] = []  # whose TLS holds bytes that the kernel knows nothing of
-        self._paused: list[tuple[float, Endpoint]] = []  # and until when
+        self._timers: deque[SessionTimer] = deque()
+        self._decrypted: list[Endpoint] = []  # whose TLS holds decrypted bytes, which epoll does not report
+        self._paused: list[tuple[float, Endpoint]] = []  # with the end of the pause
         self._endpoints: dict[int, Endpoint] = {}
-        self._small: list[tuple[Endpoint, bytes]] = []  # to be sent at the end of this turn
+        self._small: list[tuple[Endpoint, bytes]] = []  # data to send at the end of this turn
         self.join_memory = JoinMemory()
-        """what is held back of messages, in all sessions together"""
+        """the held bytes of messages in all sessions"""
         self.turned = 0.0
-        """when the loop has answered last; it is asked with every look"""
+        """when the loop has last run; every check wakes it to set this"""
 
     def __len__(self) -> int:
-        """How many relays are under way."""
+        """Return the number of running relays."""
         return len(self._endpoints) // 2
 
     async def run(self) -> NoReturn:
-        """Moves bytes for ever; cancel it to stop."""
+        """Move bytes until this is cancelled."""
         self.turned = trio.current_time()
         bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(bell, _IN | _EDGE_TRIGGERED)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._look, bell)
+                nursery.start_soon(self._check, bell)
                 await self._move(bell)
         finally:
             os.close(bell)
@@ -97,7 +97,7 @@ class Engine:
                 endpoint = endpoints.get(fd)
                 if endpoint is not None:
                     self._serve(endpoint, events)
-                elif fd == bell:  # else a session that has ended in this turn
+                elif fd == bell:  # any other is a session that has ended in this turn
                     self.turned = trio.current_time()
             if self._decrypted:
                 ready, self._decrypted = self._decrypted, []
@@ -116,24 +116,24 @@ class Engine:
         except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
             self._leave(endpoint, outcome.Error(bug))
 
-    async def _look(self, bell: int) -> NoReturn:
-        """Looks at some sessions at a time, for those in which nothing happens, and asks whether the loop turns."""
+    async def _check(self, bell: int) -> NoReturn:
+        """Check the timers of some sessions at a time, and whether the loop still runs."""
         while True:
             await trio.sleep(LOOK_SECONDS / LOOKS)
             os.eventfd_write(bell, 1)
             now = trio.current_time()
             self._end_pauses(now)
-            for _ in range(-(-len(self._watches) // LOOKS)):
-                timer = self._watches.popleft()
+            for _ in range(-(-len(self._timers) // LOOKS)):
+                timer = self._timers.popleft()
                 if timer.client.run is None:
                     continue
                 try:
-                    ended = timer.look(now, self._mask_keys, self._send)
+                    ended = timer.check(now, self._mask_keys, self._send)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
                     self._leave(timer.client, outcome.Error(bug))
                     continue
                 if ended is None:
-                    self._watches.append(timer)
+                    self._timers.append(timer)
                 else:
                     self._leave(timer.client, outcome.Value(ended))
 
@@ -143,17 +143,17 @@ class Engine:
         for endpoint in (endpoint for when, endpoint in relayed if when <= now):
             endpoint.paused = False
             if not endpoint.peer.backlog:
-                self._timer(endpoint, (endpoint.interest or 0) | _IN)
+                self._watch(endpoint, (endpoint.interest or 0) | _IN)
                 try:
                     self._drain(endpoint)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
                     self._leave(endpoint, outcome.Error(bug))
 
     async def relay(self, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts = FOR_EVER) -> Ended:
-        """Moves bytes between two sides until one of them ends it, the patience with them is over, or we `dismiss` it.
+        """Move bytes between two sides until one ends the session, a timeout passes, or `close` is called.
 
-        What came behind the handshakes goes first. When this returns or raises, cancelled or not, the engine has let
-        go of both sockets.
+        The bytes that came after the handshakes go first. When this returns or raises, cancelled or not, the engine no
+        longer uses the sockets.
         """
         client.peer, upstream.peer = upstream, client
         run = Run()
@@ -161,7 +161,7 @@ class Engine:
             for endpoint in (client, upstream):
                 endpoint.run = run
                 self._endpoints[endpoint.sock.fileno()] = endpoint
-                self._timer(endpoint, _IN)
+                self._watch(endpoint, _IN)
             for endpoint in (upstream, client):
                 if endpoint.early and run.ended is None:
                     endpoint.received += len(endpoint.early)
@@ -169,37 +169,37 @@ class Engine:
                     endpoint.early = b""
             self._send_small()
             if relay_timeouts != FOR_EVER:
-                self._watches.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
+                self._timers.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
             for endpoint in (client, upstream):
                 self._drain(endpoint)
             if run.ended is None:
                 run.task = trio.lowlevel.current_task()
                 run.ended = await trio.lowlevel.wait_task_rescheduled(run.abort)
-            assert run.ended is not None, "a task is only rescheduled with its end"
+            assert run.ended is not None, "the task is rescheduled only with the end of its relay"
             return run.ended
         finally:
             self._forget(client)
 
     def pause(self, endpoint: Endpoint, seconds: float) -> None:
-        """Leaves a side unread for so long, roughly."""
+        """Leave a side unread for about so many seconds."""
         endpoint.paused = True
         if endpoint.run is not None:
-            self._timer(endpoint, (endpoint.interest or 0) & ~_IN)
+            self._watch(endpoint, (endpoint.interest or 0) & ~_IN)
         self._paused.append((trio.current_time() + seconds, endpoint))
 
     def clients(self) -> Iterator[Endpoint]:
-        """The clients of all relays, the oldest first. No relay may begin or end until this is at its end."""
+        """Return the clients of all relays, the oldest first. No relay may begin or end before the iterator's end."""
         return (endpoint for endpoint in self._endpoints.values() if endpoint.side.role is Role.SERVER)
 
-    def dismiss(self, client: Endpoint, server_close: ServerClose) -> None:
-        """Ends a relay; nothing if it has ended."""
+    def close(self, client: Endpoint, server_close: ServerClose) -> None:
+        """End a relay by the gateway's decision; do nothing if it has ended already."""
         self._leave(client, outcome.Value(Ended(None, server_close)))
 
-    # -- what one socket's readiness leads to; none of this waits ----------------------------------------------
+    # -- handling of one ready socket; nothing here waits -------------------------------------------------------
 
     def _read(self, endpoint: Endpoint, events: int) -> None:
-        if endpoint.peer.backlog:  # read on when that is out
-            self._timer(endpoint, (endpoint.interest or 0) & _OUT)
+        if endpoint.peer.backlog:  # it is read again when that is sent
+            self._watch(endpoint, (endpoint.interest or 0) & _OUT)
             if events & _CUT:
                 self._end_if_silent(endpoint)
             return
@@ -231,8 +231,8 @@ class Engine:
         self._apply(endpoint, step)
 
     def _end_if_silent(self, endpoint: Endpoint) -> None:
-        """A side is cut while it is not read: the end, unless what it said before is still to be heard."""
-        if endpoint.tls is not None:  # there is no looking ahead in TLS
+        """End the relay if a side that is not read has no unread bytes, after its connection was cut."""
+        if endpoint.tls is not None:  # TLS has no way to look for unread bytes
             number = endpoint.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number:
                 self._end(endpoint, OSError(number, os.strerror(number)))
@@ -268,28 +268,28 @@ class Engine:
         self._small.clear()
 
     def _hold(self, endpoint: Endpoint, size: int) -> None:
-        """Counts what is held back of a side's message; what there is no room for leaves, the oldest first."""
+        """Count the held bytes of a side's message, and release messages, the oldest first, if memory is short."""
         join_memory = self.join_memory
         join_memory.hold(endpoint, size)
         if not join_memory.full:
             return
-        self._send_small()  # what has left before, in this turn
+        self._send_small()  # data of this turn that is older
         for oldest, data in join_memory.make_room():
             self._send(oldest.peer, data)
         if join_memory.full and endpoint.held:
             bound = f"{join_memory.held_bytes} bytes of messages are held back, the bound is {join_memory.most_bytes}"
-            self._end(endpoint, ProtocolError(f"no room for a message to be joined: {bound}", TRY_AGAIN_LATER))
+            self._end(endpoint, ProtocolError(f"no memory for a message that must be joined: {bound}", TRY_AGAIN_LATER))
 
     def _send_reply(self, endpoint: Endpoint) -> None:
-        """Sends the reply that waits for a side, once the frame that the side is getting has ended."""
+        """Send the reply that waits for a side, if no frame to that side is unfinished."""
         if not endpoint.peer.translator.inside():
-            self._send_small()  # what this turn has for it already comes before
+            self._send_small()  # data of this turn for this side comes first
             if not endpoint.backlog:
                 reply, endpoint.reply = endpoint.reply, b""
                 self._send(endpoint, reply)
 
     def _send(self, endpoint: Endpoint, data: bytes) -> None:
-        """Sends, or adds to the backlog. The relay may have ended in this turn: then its task sends the rest."""
+        """Send data, or add it to the backlog. If the relay has ended in this turn, its task sends the rest."""
         sent = 0
         if not endpoint.backlog:
             try:
@@ -298,38 +298,38 @@ class Engine:
                 pass
             except OSError as error:
                 if not isinstance(error, _WOULD_BLOCK):
-                    return  # it is gone; what it said before is still to be read, and tells how it ended
+                    return  # it is disconnected; its unread bytes are still to be read, and then its end is reported
         if sent < len(data):
             endpoint.backlog += data[sent:]
             if endpoint.run is not None:
-                self._timer(endpoint, (endpoint.interest or 0) | _OUT)
+                self._watch(endpoint, (endpoint.interest or 0) | _OUT)
 
     def _write(self, endpoint: Endpoint) -> None:
-        """Sends more of the backlog; when it is out, the reply; when that is out, the other side is read again."""
+        """Send more of the backlog; after it, the reply; after that, read the other side again."""
         backlog, endpoint.backlog = endpoint.backlog, b""
         self._send(endpoint, backlog)
         if endpoint.reply:
             self._send_reply(endpoint)
         if not endpoint.backlog:
-            self._timer(endpoint, (endpoint.interest or 0) & ~_OUT)
+            self._watch(endpoint, (endpoint.interest or 0) & ~_OUT)
             if not endpoint.peer.paused:
-                self._timer(endpoint.peer, (endpoint.peer.interest or 0) | _IN)
+                self._watch(endpoint.peer, (endpoint.peer.interest or 0) | _IN)
                 self._resume(endpoint.peer)
 
     def _resume(self, endpoint: Endpoint) -> None:
-        """Has what TLS has decrypted already read on: the kernel will not say that it is there."""
+        """Schedule a read of bytes that TLS has already decrypted, because epoll does not report them."""
         if endpoint.tls is not None and endpoint.tls.pending():
             self._decrypted.append(endpoint)
 
     def _drain(self, endpoint: Endpoint) -> None:
-        """Reads what TLS has decrypted already, outside of a turn: nothing would wake the loop for it."""
+        """Read bytes that TLS has already decrypted, outside of a turn, because nothing would wake the loop."""
         tls = endpoint.tls
         while tls is not None and endpoint.run and tls.pending() and not (endpoint.peer.backlog or endpoint.paused):
             self._read(endpoint, _IN)
             self._send_small()
 
-    def _timer(self, endpoint: Endpoint, interest: int) -> None:
-        """Sets what an endpoint is watched for. One that waits for nothing learns once that it is cut, not for ever."""
+    def _watch(self, endpoint: Endpoint, interest: int) -> None:
+        """Set the events that epoll reports for an endpoint. With no events, a cut connection is reported once."""
         fd, before = endpoint.sock.fileno(), endpoint.interest
         if before is None:
             self._epoll.register(fd, interest)
@@ -349,7 +349,7 @@ class Engine:
             run.ended = result.value
 
     def _forget(self, endpoint: Endpoint) -> None:
-        """Lets go of both sides; harmless if that has happened."""
+        """Stop using both sides; do nothing if that has been done."""
         for each in (endpoint, endpoint.peer):
             if each.held:
                 self.join_memory.hold(each, 0)

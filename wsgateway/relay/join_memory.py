@@ -1,7 +1,7 @@
-"""How much all sessions of a process hold back of messages, and which of it leaves when there is no room.
+"""The memory for held messages of all sessions of a process, and the choice of what is released when it is full.
 
-A message that has to be whole before it leaves is held by its translator (see `messages`). Here it is counted, and
-when all together are more than the bound, those that have been held longest leave in fragments.
+A message that must be complete before it is sent is held by its translator (see `messages`). Here the held bytes are
+counted. When all together exceed the limit, the messages that have been held longest are sent in fragments.
 """
 
 import sys
@@ -11,32 +11,32 @@ from wsgateway.relay.endpoint import Endpoint
 
 
 class JoinMemory:
-    """Counts what is held back."""
+    """A counter of held bytes, with a limit."""
 
     def __init__(self) -> None:
         self.most_bytes = sys.maxsize
-        """the bound, which the settings of a gateway say; a change counts from the next message on"""
+        """the limit, from the settings of the gateway; a change applies from the next message on"""
         self.held_bytes = 0
-        """of all sessions together"""
-        # Who may have to let go: the oldest first, and how many messages had gone through before the one that is held.
+        """the held bytes of all sessions"""
+        # The sides whose messages can be released, the oldest first, with the number of messages before the held one.
         self._oldest: dict[Endpoint, int] = {}
 
     def hold(self, endpoint: Endpoint, size: int) -> None:
-        """Take how many bytes are held back of a side's message now; 0: none."""
+        """Set how many bytes of a side's message are held now; 0 for none."""
         self.held_bytes += size - endpoint.held
         endpoint.held = size
         messages = endpoint.translator.messages
-        if self._oldest.get(endpoint) != messages:  # what was held before, if anything, was another message
+        if self._oldest.get(endpoint) != messages:  # earlier held bytes, if any, belonged to another message
             self._oldest.pop(endpoint, None)
             self._oldest[endpoint] = messages
         if not size:
             del self._oldest[endpoint]
 
     def make_room(self) -> Iterator[tuple[Endpoint, bytes]]:
-        """Let go of messages, the oldest first, while more is held than may be.
+        """Release messages, the oldest first, while the held bytes exceed the limit.
 
-        Yield the sides that they came from, and what leaves for their other sides. If more is held than may be after
-        this, too, all the rest may not leave in fragments.
+        Yield each side that a message came from, and the bytes to send to its other side. If the limit is exceeded even
+        after this, no remaining message can be sent in fragments.
         """
         while self.full and self._oldest:
             endpoint = next(iter(self._oldest))
@@ -49,5 +49,5 @@ class JoinMemory:
 
     @property
     def full(self) -> bool:
-        """Whether more is held than may be."""
+        """Whether the held bytes exceed the limit."""
         return self.held_bytes > self.most_bytes

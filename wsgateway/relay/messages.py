@@ -1,14 +1,14 @@
-"""Writes the messages of one direction as frames of the target: as many frames as came, wherever that can be.
+"""A writer of the messages of one direction as frames of the target: one frame for each frame, wherever possible.
 
     the length of the target's frame is known     its head is written as soon as the source's head is here, and the
-    from the source's head                        payload streams behind it: nothing is held back
-    it is not known                               the frame is held back until it is whole, up to `join_bytes`; what is
-                                                  longer leaves in fragments
-    a message has to be one frame, as in hixie,   the message is held back until it is whole, up to `join_bytes`;
-    or the target takes each frame for a message  what is longer streams in hixie, and is refused (1009) elsewhere
+    from the source's head                        payload is streamed after it: nothing is held
+    the length is not known                       the frame is held until it is complete, up to `join_bytes`; a longer
+                                                  one is sent in fragments
+    a message must be one frame, as in hixie,     the message is held until it is complete, up to `join_bytes`; a
+    or the target reads each frame as a message   longer one is streamed in hixie, and refused (1009) elsewhere
 
-What the source sent in fragments stays in fragments at the same boundaries. Where a conversion leaves nothing of a
-fragment, its bytes join the next: no frame is empty that did not come empty.
+A message in fragments keeps its fragments, with the same boundaries. If a conversion produces no bytes yet for a
+fragment, its bytes go into the next one: no frame is empty unless the source's frame was empty.
 """
 
 from wsgateway.dialects.base import Encoder, Side
@@ -19,7 +19,7 @@ from wsgateway.wire.events import Fragment, Kind
 
 
 class MessageWriter:
-    """Writes pieces of messages for one target."""
+    """A writer of pieces of messages for one target."""
 
     __slots__ = ("_begun", "_delimits", "_encoder", "_held", "_joins", "_kind", "_limit", "_parts", "_taken", "busy")
 
@@ -29,28 +29,29 @@ class MessageWriter:
         self._delimits = target.framing.delimits_text
         self._joins = target.joins
         self.busy = target.joins
-        """whether the next piece has to come here; if not, a message that is whole may go to the encoder directly"""
+        """whether the next piece must be given to this writer; otherwise a whole message may go to the encoder"""
         self._held: bytes | bytearray = b""
         self._kind = Kind.TEXT  # of what is held
         self._taken = 0  # bytes of the source for which no frame has been begun
-        self._begun = False  # whether the frame for the source's frame that is under way has been begun
-        self._parts = False  # whether the frame that is under way leaves in fragments
+        self._begun = False  # whether the target's frame for the current frame of the source has been begun
+        self._parts = False  # whether the current frame is sent in fragments
 
     @property
     def one_frame(self) -> bool:
-        """Whether each message leaves as one frame."""
+        """Whether each message is sent as one frame."""
         return self._delimits or self._joins
 
     @property
     def held(self) -> int:
-        """How many bytes are held back, and could leave if there were no room for them."""
+        """How many bytes are held that could be sent if memory were short."""
         return 0 if self._parts else len(self._held)
 
     def write(self, piece: Fragment, converter: Converter | None) -> bytes:
-        """Take the next piece, whose kind is the target's; the converter is what its bytes must go through.
+        """Return the bytes to send for the next piece of a message, perhaps none.
 
-        Return what leaves for it, perhaps nothing. Raise ProtocolError for what cannot be converted, or is longer than
-        a message may be that has to leave as one frame (1009); then the writer must not be used again.
+        The piece has the target's kind; `converter` converts its bytes. Raise ProtocolError for bytes that cannot be
+        converted, and (1009) for a message that exceeds the limit for one frame; the writer must not be used after
+        that.
         """
         taken, remaining = len(piece.data), piece.remaining
         if converter is not None:
@@ -64,9 +65,9 @@ class MessageWriter:
         return self._write_frame(piece, remaining, taken)
 
     def release(self) -> bytes | None:
-        """Let go of what is held back, as there is no room for it: it leaves in fragments.
+        """Return what is held, because memory is short, and hold it no longer: its message is sent in fragments.
 
-        Return what leaves. None: the message may not leave in fragments, and is still held.
+        Return None if the message must not be sent in fragments; it is then still held.
         """
         if self._joins:
             return None
@@ -75,18 +76,18 @@ class MessageWriter:
         return self._write_part()
 
     def drop(self) -> None:
-        """Forget what is held back: its message will never be whole."""
+        """Forget what is held: its message will never be complete."""
         self._held = b""
 
     def _write_message(self, piece: Fragment, remaining: int | None) -> bytes:
-        """Write a piece of a message that leaves as one frame; `remaining` bytes of its own frame will still leave."""
+        """Write a piece of a message that is sent as one frame; `remaining` bytes of its own frame will follow."""
         if self._encoder.inside:
             piece.remaining = remaining
             return self._encoder.send(piece)
         size = len(self._held) + len(piece.data)
         if self._joins and size + (remaining or 0) > self._limit:
             raise ProtocolError(
-                f"message of {size + (remaining or 0)} bytes or more, to leave as one frame of {self._limit} at most",
+                f"message of {size + (remaining or 0)} bytes or more, at most {self._limit} are possible as one frame",
                 TOO_BIG,
             )
         if piece.final:
@@ -104,12 +105,12 @@ class MessageWriter:
         if self._begun:
             self._begun = not ends
             piece.remaining = remaining
-            # Once its frame is whole, what still comes of the source's is for the next: the rest of a group of base64.
+            # If the target's frame is complete, further bytes of the source belong to the next: a rest of base64.
             return self._encoder.send(piece) if self._encoder.inside else b""
         self._taken += taken
         if ends:
             if not (self._held or piece.data) and self._taken and not piece.final:
-                return b""  # nothing remains of it: the next frame has its bytes
+                return b""  # no bytes for it yet: the next frame has them
             self._taken = 0
             self._parts = False
             return self._encoder.send(Fragment(piece.kind, piece.data, piece.final), self._take())
@@ -123,7 +124,7 @@ class MessageWriter:
         return self._write_part() if self._parts or len(self._held) > self._limit else b""
 
     def _write_part(self) -> bytes:
-        """Write what is held as a fragment, but for its last character: the last fragment may not be empty."""
+        """Write what is held as a fragment, without its last character: the last fragment must not be empty."""
         self._parts = True
         held = self._held
         cut = len(held) - 1
@@ -142,11 +143,11 @@ class MessageWriter:
             self._held = data
         elif isinstance(held, bytearray):
             held += data
-        else:  # one buffer from here on: as many small objects would take many times the bytes
+        else:  # one buffer, because many small objects would need a multiple of the memory
             self._held = bytearray(held)
             self._held += data
 
     def _take(self) -> bytes | bytearray:
-        """Return what is held. Nothing is held then."""
+        """Return what is held, and hold it no longer."""
         held, self._held = self._held, b""
         return held

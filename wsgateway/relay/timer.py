@@ -1,11 +1,11 @@
-"""What becomes of a session in which nothing happens: it is asked, and ended when it has been silent for too long.
+"""The timeouts of a session: it is checked by a ping when it is silent, and closed when that lasts too long.
 
-Nothing is noted when bytes move, as that would cost every message: each session is looked at now and then, and what
-has changed since the last look tells. So times are as coarse as the looks.
+Moving bytes records no time, because that would cost something for every message. Instead each session is checked
+regularly, and its counters are compared with those of the last check. So times are as coarse as the checks.
 
-    a side is silent     it is asked by a ping, where its dialect has one; without an answer it is gone
-    a side is stuck      its kernel acknowledges nothing of what it is sent: it is gone
-    a session is idle    no message has gone either way, and no ping of a side's own: both sides get a goodbye
+    a side is silent     it is sent a ping, if its dialect has one; without an answer it counts as disconnected
+    a side is stuck      its kernel acknowledges nothing of what it is sent: it counts as disconnected
+    a session is idle    no message in either direction, and no ping of a side's own: both sides are sent a Close
     a session is old     as if it were idle
 """
 
@@ -21,150 +21,150 @@ from wsgateway.wire.events import KEEPALIVE, Ping
 
 @dataclass(frozen=True, slots=True)
 class RelayTimeouts:
-    """How long each thing may last, in seconds; None: for ever."""
+    """The timeouts of a session in seconds; None: no timeout."""
 
     idle: float | None = None
-    """without a message or a ping, either way; what a keepalive asks and answers does not count"""
+    """the longest time without a message or ping in either direction; a keepalive's pings and pongs do not count"""
     lifetime: float | None = None
-    """altogether"""
+    """the longest time of a session"""
     send: float | None = None
-    """that a side takes nothing"""
+    """the longest time in which a side takes nothing of what it is sent"""
     ping: float | None = None
-    """of a side's silence, until it is asked"""
+    """the silence of a side after which it is sent a ping"""
     pong: float = 20.0
-    """until it has said anything then"""
+    """the longest time until it has sent anything after that ping"""
 
 
 FOR_EVER = RelayTimeouts()
 
 
 class _SideTimer:
-    """What was seen of one side."""
+    """The state of one side at the last check."""
 
-    __slots__ = ("asked", "behind", "endpoint", "heard", "moved", "others", "queued", "received", "taken", "turn")
+    __slots__ = ("behind", "endpoint", "heard", "moved", "others", "pinged", "queued", "received", "taken", "turn")
 
     def __init__(self, endpoint: Endpoint, now: float) -> None:
         self.endpoint = endpoint
         self.received = endpoint.received
         self.heard = self.moved = now
         self.taken = (0, 0)
-        """what the side had taken, in figures that differ when it has taken more"""
+        """how much the side had taken; two values differ if it has taken more"""
         self.queued = False
         """whether something was on its way to it"""
         self.others = 0
-        """bytes that had come from the other side"""
-        self.asked: float | None = None
-        """when the time for its answer began; None: it is not asked"""
+        """how many bytes had come from the other side"""
+        self.pinged: float | None = None
+        """when the time for its answer to a ping began; None: no ping waits for an answer"""
         self.behind = False
-        """whether our ping stands behind something that the side has not taken"""
+        """whether our ping comes after something that the side has not taken yet"""
         self.turn: int | None = None
-        """what it has taken when it has taken the ping; None: the ping has not left our backlog"""
+        """the progress of the side when it has taken the ping; None: the ping is still in our backlog"""
 
     def advanced(self) -> bool:
-        """Return whether the side has taken anything since the last look, or there is nothing for it to take."""
+        """Return whether the side has taken anything since the last check, or has nothing to take."""
         endpoint, taken, others = self.endpoint, self.taken, self.others
         self.others = endpoint.peer.received
         if not (self.queued or endpoint.backlog or self.others != others):
-            return True  # a session in which nothing happens costs no system call
+            return True  # no system call for a session in which nothing happens
         if endpoint.outgoing is None:
-            # The other side is read on only when the backlog is out: one of the same length may be another one.
+            # The other side is read only when the backlog is sent, so a backlog of equal length may be a new one.
             self.taken, self.queued = (len(endpoint.backlog), self.others), bool(endpoint.backlog)
         else:
             acknowledged, on_its_way = endpoint.outgoing.progress()
             self.taken, self.queued = (acknowledged, 0), on_its_way or bool(endpoint.backlog)
         if self.behind and self.turn is None and self.others != others:
-            self.find_listener_state()
+            self.note_ping_end()
         return self.taken != taken or not self.queued
 
-    def ask(self, now: float, ping: Callable[[Endpoint], None]) -> None:
-        """Send a ping."""
-        self.asked, self.behind, self.turn = now, self.queued, None
-        ping(self.endpoint)
+    def ping(self, now: float, send_ping: Callable[[Endpoint], None]) -> None:
+        """Send a ping, and start the time for its answer."""
+        self.pinged, self.behind, self.turn = now, self.queued, None
+        send_ping(self.endpoint)
         if self.behind and not self.endpoint.backlog:
-            self.find_listener_state()
+            self.note_ping_end()
 
-    def find_listener_state(self) -> None:
-        """Note where the ping ends in what the side is sent. It has left our backlog."""
+    def note_ping_end(self) -> None:
+        """Note the progress that the side will have when it has taken the ping, which is no longer in our backlog."""
         outgoing = self.endpoint.outgoing
         self.turn = 0 if outgoing is None else outgoing.sent_total()
 
     @property
     def has_ping(self) -> bool:
-        """Whether the side has taken the ping, as far as we can know."""
+        """Whether the side has taken the ping, as far as that can be known."""
         return not self.queued or (
             self.turn is not None and (self.endpoint.outgoing is None or self.taken[0] >= self.turn)
         )
 
 
 class SessionTimer:
-    """Looks at one session."""
+    """The timer of one session."""
 
-    __slots__ = ("_activity", "_began", "_client", "_relay_timeouts", "_said", "_upstream", "client")
+    __slots__ = ("_active", "_activity", "_began", "_client", "_relay_timeouts", "_upstream", "client")
 
     def __init__(self, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts, now: float) -> None:
         self.client = client
         self._client = _SideTimer(client, now)
         self._upstream = _SideTimer(upstream, now)
         self._relay_timeouts = relay_timeouts
-        self._began = self._said = now
+        self._began = self._active = now
         self._activity = 0
 
-    def look(self, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]) -> Ended | None:
-        """Takes the time, in seconds of any clock; sends pings. Why the session is to end, if it is."""
+    def check(self, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]) -> Ended | None:
+        """Send pings that are due, and return the end of the session if a timeout has passed; `now` is in seconds."""
         relay_timeouts = self._relay_timeouts
 
-        def ping(endpoint: Endpoint) -> None:
+        def send_ping(endpoint: Endpoint) -> None:
             send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(KEEPALIVE)))
 
-        for look in (self._client, self._upstream):
-            advanced = look.advanced()
-            fault = self._stuck(look, now, advanced) or self._silent(look, now, advanced, ping)
+        for side in (self._client, self._upstream):
+            advanced = side.advanced()
+            fault = self._stuck(side, now, advanced) or self._silent(side, now, advanced, send_ping)
             if fault is not None:
-                return Ended(look.endpoint, fault)
+                return Ended(side.endpoint, fault)
         activity = sum(
-            look.endpoint.translator.messages + look.endpoint.translator.heartbeats
-            for look in (self._client, self._upstream)
+            side.endpoint.translator.messages + side.endpoint.translator.heartbeats
+            for side in (self._client, self._upstream)
         )
-        # A message that stands still is none; of one in hixie nobody knows how much is missing.
+        # A message counts only while its bytes come. How much of a message in hixie is still to come is not known.
         under_way = any(
-            look.heard == now and look.endpoint.translator.unfinished() != 0 for look in (self._client, self._upstream)
+            side.heard == now and side.endpoint.translator.unfinished() != 0 for side in (self._client, self._upstream)
         )
         if activity != self._activity or under_way:
-            self._activity, self._said = activity, now
-        if relay_timeouts.idle is not None and now - self._said >= relay_timeouts.idle:
+            self._activity, self._active = activity, now
+        if relay_timeouts.idle is not None and now - self._active >= relay_timeouts.idle:
             return Ended(None, ServerClose(f"no message for {relay_timeouts.idle:g} s"))
         if relay_timeouts.lifetime is not None and now - self._began >= relay_timeouts.lifetime:
             return Ended(None, ServerClose(f"older than {relay_timeouts.lifetime:g} s"))
         return None
 
-    def _stuck(self, look: _SideTimer, now: float, advanced: bool) -> ProtocolError | None:
+    def _stuck(self, side: _SideTimer, now: float, advanced: bool) -> ProtocolError | None:
         send = self._relay_timeouts.send
         if advanced:
-            look.moved = now
-        elif send is not None and now - look.moved >= send:
+            side.moved = now
+        elif send is not None and now - side.moved >= send:
             return ProtocolError(f"takes nothing of what it is sent for {send:g} s", ABNORMAL)
         return None
 
     def _silent(
-        self, look: _SideTimer, now: float, advanced: bool, ping: Callable[[Endpoint], None]
+        self, side: _SideTimer, now: float, advanced: bool, send_ping: Callable[[Endpoint], None]
     ) -> ProtocolError | None:
-        endpoint, relay_timeouts = look.endpoint, self._relay_timeouts
-        # Who is not read, because the other side is slow or a rate is kept, cannot be heard.
-        if endpoint.received != look.received or endpoint.peer.backlog or endpoint.paused:
-            look.received, look.heard, look.asked, look.behind = endpoint.received, now, None, False
-        elif look.asked is not None:
-            if look.behind:
-                # Its time begins when it has the ping, and anew whenever it takes something of what stands before that.
+        endpoint, relay_timeouts = side.endpoint, self._relay_timeouts
+        # A side that is not read, because the other side is slow or a rate is limited, does not count as silent.
+        if endpoint.received != side.received or endpoint.peer.backlog or endpoint.paused:
+            side.received, side.heard, side.pinged, side.behind = endpoint.received, now, None, False
+        elif side.pinged is not None:
+            if side.behind:
+                # The time for an answer begins when the side has the ping, and again whenever it takes bytes before it.
                 if advanced:
-                    look.asked = now
-                look.behind = not look.has_ping
-            if now - look.asked >= relay_timeouts.pong:
+                    side.pinged = now
+                side.behind = not side.has_ping
+            if now - side.pinged >= relay_timeouts.pong:
                 return ProtocolError(f"no answer to a ping within {relay_timeouts.pong:g} s", ABNORMAL)
         elif (
             relay_timeouts.ping is not None
-            and now - look.heard >= relay_timeouts.ping
+            and now - side.heard >= relay_timeouts.ping
             and endpoint.side.framing.carries_ping
             and not endpoint.peer.translator.inside()
         ):
-            look.ask(now, ping)
+            side.ping(now, send_ping)
         return None

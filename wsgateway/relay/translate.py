@@ -1,14 +1,14 @@
-"""One direction of a session: the frames of one dialect become frames of another.
+"""A translator of one direction of a session: the frames of one dialect become frames of another.
 
-If both sides have the same framing its walker passes the frames on as they are, unless the target needs every message
-in one frame. Otherwise they are decoded and encoded, frame by frame (see `messages`), so that a message of any size
-passes in bounded memory. What the target cannot say:
+If both sides have the same framing, its walker passes the frames on unchanged, unless the target needs every message in
+one frame. Otherwise the frames are decoded and encoded one by one (see `messages`), so that a message of any size
+passes in bounded memory. What the target's dialect does not have:
 
-    ping, to a side without ping        answered by us; its pong is dropped
-    binary, to a side without binary    text, as the `BinaryRule` says, or the source is told: unsupported (1003)
+    ping, to a side without ping        answered by the gateway; a pong is dropped
+    binary, to a side without binary    converted to text by the `BinaryRule`, or refused (1003, unsupported data)
     broken text, to hixie               from RFC 6455: a fault (1007); from drafts whose clients send it: repaired
     a close code, to a side without it  a Close without a code
-    a Close inside a message            in a frame that is under way it would become a part of it: left out, and the
+    a Close inside a message            inside an unfinished frame it would become payload: it is not sent, and the
                                         connection is cut
 """
 
@@ -22,40 +22,28 @@ from wsgateway.wire.binary import BinaryRule, Converter, from_text, to_text
 from wsgateway.wire.events import KEEPALIVE, Close, Fragment, Kind, Ping, Pong
 from wsgateway.wire.utf8 import InvalidUtf8, Utf8Check, Utf8Repair
 
-# Members of an Enum are looked up in Python each time; these are needed for every message.
+# Access to a member of an Enum runs Python code each time; these are needed for every message.
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
 
 
 @dataclass(frozen=True, slots=True)
 class TranslationOptions:
-    """What a route says about the messages of a session."""
+    """The settings of a route for the messages of a session."""
 
     limits: Limits = field(default_factory=Limits)
     binary: BinaryRule = field(default_factory=BinaryRule)
     invalid_utf8: InvalidUtf8 = "replace"
-    """broken text from dialects whose honest clients send it: repaired, or a fault (1007) as in all others"""
+    """broken text from dialects whose regular clients send it: repaired, or a fault (1007) as in all others"""
     compressed: bool = False
-    """whether permessage-deflate was agreed between the two ends, which share a framing then"""
+    """whether both ends have agreed on permessage-deflate; they then share a framing"""
 
 
 class EventTranslator:
-    """Decodes the source's frames, and encodes the same events for the target."""
+    """A translator that decodes the source's frames and encodes the same events for the target."""
 
     __slots__ = (
-        "_binary",
-        "_binary_becomes",
-        "_decoder",
-        "_encoder",
-        "_owed",
-        "_source_encoder",
-        "_target",
-        "_text",
-        "_text_becomes",
-        "_whole",
-        "_write_whole",
-        "_writer",
-        "heartbeats",
-        "messages",
+        "_binary", "_binary_becomes", "_decoder", "_encoder", "_source_encoder", "_target", "_text",
+        "_text_becomes", "_unfinished", "_whole", "_write_whole", "_writer", "heartbeats", "messages",
     )  # fmt: skip
 
     def __init__(self, source: Side, target: Side, options: TranslationOptions, mask_keys: Iterator[bytes]) -> None:
@@ -68,27 +56,27 @@ class EventTranslator:
         self._binary_becomes = _BINARY if self._binary is None else _TEXT
         both_ways = source.text_only and not target.text_only
         reading = from_text(options.binary.decode) if both_ways else None
-        # What reads text as binary refuses broken text itself.
+        # The converter from text to binary refuses broken text itself.
         self._text = _text_filter(source, target, options) if reading is None else reading
         self._text_becomes = _TEXT if reading is None else _BINARY
         self._whole, self._write_whole = self._decoder.whole, self._encoder.whole
         if reading is not None or target.joins:
             self._whole = _never_whole
-        self._owed: int | None = 0
+        self._unfinished: int | None = 0
         self.messages = self.heartbeats = 0
 
     def feed(self, data: bytes) -> Step:
         text = self._whole(data)
-        if text is not None and text.isascii():  # so no rule about text is broken
+        if text is not None and text.isascii():  # ASCII breaks no rule about text
             self.messages += 1
             return Step(self._write_whole(text))
         return self._feed(data)
 
     def _feed(self, data: bytes) -> Step:
         forward = []
-        asked: Ping | None = None
+        ping: Ping | None = None
         ending: Close | ProtocolError | None = None
-        goodbye = b""
+        close_bytes = b""
         writer = self._writer
         try:
             for event in self._decoder.receive(data):
@@ -97,30 +85,30 @@ class EventTranslator:
                         converter, event.kind = self._text, self._text_becomes
                     else:
                         converter, event.kind = self._binary, self._binary_becomes
-                    if event.final and not writer.busy:  # a whole message, as most are
+                    if event.final and not writer.busy:  # most messages are one whole frame
                         content = event.data if converter is None else converter.feed(event.data, True)
                         if event.kind is _TEXT:
                             forward.append(self._write_whole(content))
                         else:
                             forward.append(self._encoder.send(Fragment(_BINARY, content)))
                     else:
-                        self._owed = self._still_owed(event)
+                        self._unfinished = self._unfinished_after(event)
                         forward.append(writer.write(event, converter))
                     self.messages += event.final
                 elif isinstance(event, Close):
-                    ending, goodbye = event, self._goodbye(event)
-                    forward.append(goodbye)
+                    ending, close_bytes = event, self._close(event)
+                    forward.append(close_bytes)
                 else:
                     self.heartbeats += event.data != KEEPALIVE
                     if self._target.carries_ping:
                         forward.append(self._encoder.send(event))
                     elif isinstance(event, Ping):
-                        asked = event  # the newest stands for all
+                        ping = event  # one pong answers the newest ping, and so all before it
         except ProtocolError as fault:
             ending = fault
             writer.drop()
-        reply = b"" if asked is None else self._source_encoder.send(Pong(asked.data))
-        return Step(b"".join(forward), reply, ending, len(goodbye), writer.held)
+        reply = b"" if ping is None else self._source_encoder.send(Pong(ping.data))
+        return Step(b"".join(forward), reply, ending, len(close_bytes), writer.held)
 
     def finish(self) -> Step:
         try:
@@ -128,22 +116,22 @@ class EventTranslator:
         except ProtocolError as fault:
             self._writer.drop()
             return Step(b"", ending=fault)
-        goodbye = self._goodbye(close)
-        return Step(goodbye, ending=close, close_bytes=len(goodbye))
+        close_bytes = self._close(close)
+        return Step(close_bytes, ending=close, close_bytes=len(close_bytes))
 
-    def _goodbye(self, close: Close) -> bytes:
+    def _close(self, close: Close) -> bytes:
         self._writer.drop()
         return b"" if self._encoder.inside else self._encoder.send(close)
 
-    def _still_owed(self, piece: Fragment) -> int | None:
-        """What `unfinished` is behind this piece."""
+    def _unfinished_after(self, piece: Fragment) -> int | None:
+        """Return the value of `unfinished` after this piece."""
         if piece.final:
             return 0
-        # Nobody knows how much of a message comes behind a frame that is not its last.
+        # If this frame is not the last of its message, the size of the following frames is not known.
         return None if self._writer.one_frame and not (piece.remaining and piece.last) else piece.remaining
 
     def unfinished(self) -> int | None:
-        return self._owed
+        return self._unfinished
 
     def inside(self) -> bool:
         return self._encoder.inside
@@ -153,18 +141,18 @@ class EventTranslator:
 
 
 def _text_filter(source: Side, target: Side, options: TranslationOptions) -> Converter | None:
-    """What text must go through."""
+    """Return the check or repair for text on its way to the target; None if it needs none."""
     if source.framing.repairs_text and options.invalid_utf8 == "replace":
         return Utf8Repair()
     return Utf8Check() if source.framing.repairs_text or target.framing.delimits_text else None
 
 
 def _never_whole(data: bytes) -> None:
-    """In the place of `Decoder.whole`, where no text goes on as it is."""
+    """Return None for all data, as `Decoder.whole` does for data that needs more than encoding."""
 
 
 def translator(source: Side, target: Side, options: TranslationOptions, mask_keys: Iterator[bytes]) -> Translator:
-    """The direction from `source` to `target`, towards whom we play the other role."""
+    """Return the translator from `source` to `target`; our role is another one towards each."""
     walker = source.framing.walker
     same = source.framing is target.framing and source.text_only == target.text_only
     if same and walker is not None and not target.joins:

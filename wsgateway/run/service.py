@@ -132,7 +132,7 @@ class Service:
             left = spread_until - now
             due = math.ceil(count * TURN_SECONDS / left) if left > TURN_SECONDS else count
             for client in list(islice(gateway.engine.clients(), due)):
-                gateway.engine.dismiss(client, server_close)
+                gateway.engine.close(client, server_close)
             if now >= drained_at:
                 break
             await trio.sleep(min(max(TURN_SECONDS, left / max(1, count)), drained_at - now))

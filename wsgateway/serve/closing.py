@@ -11,7 +11,7 @@ import trio
 
 from wsgateway.dialects.base import Step
 from wsgateway.net.channel import Channel
-from wsgateway.relay.closing import BRIEF_SECONDS, REPLIES_BYTES, REPLY_SECONDS, closing, has_left
+from wsgateway.relay.closing import BRIEF_SECONDS, REPLIES_BYTES, REPLY_SECONDS, closing, is_disconnected
 from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint
 from wsgateway.wire.events import Close, Role
 
@@ -45,7 +45,7 @@ class ClosingHandshake:
         elif isinstance(ending, Close):
             await self._pass_answer(source)
         else:
-            if source is client and not has_left(ending):
+            if source is client and not is_disconnected(ending):
                 await self._pass_replies(upstream)
             await self._break_off(source)
 
