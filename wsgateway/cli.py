@@ -25,7 +25,7 @@ from wsgateway.observe.writer import Writer
 from wsgateway.options import duration, header, parsed, port
 from wsgateway.policy.checks import ClientFacts
 from wsgateway.policy.explain import allowed, explain
-from wsgateway.policy.routes import asked
+from wsgateway.policy.routes import route_query
 from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import ProbeRequest, Report, probe
 from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
@@ -241,10 +241,10 @@ def _explain(options: argparse.Namespace) -> int:
     protocols = [("Sec-WebSocket-Protocol", ", ".join(options.subprotocol))] if options.subprotocol else []
     upgrade = [("Upgrade", "websocket")] if url.scheme in ("ws", "wss") else []
     headers = Headers([*options.header, *protocols, *upgrade])
-    what = asked(Request(url.path or "/", headers), listener, url.netloc.rpartition("@")[2])
+    query = route_query(Request(url.path or "/", headers), listener, url.netloc.rpartition("@")[2])
     facts = ClientFacts(DIALECTS[options.dialect], options.origin)
-    print(*explain(settings, what, facts), sep="\n")
-    return GOOD if allowed(settings, what, facts) else FAULT
+    print(*explain(settings, query, facts), sep="\n")
+    return GOOD if allowed(settings, query, facts) else FAULT
 
 
 def _ask_gateway(options: argparse.Namespace) -> int:

@@ -40,10 +40,10 @@ def said(path: str, host: str, upgrade: bool, dialect: str = "rfc6455", origin: 
 
 def test_a_request_that_is_good_leads_to_its_upstream() -> None:
     assert said("/chat", "A.example:80", True, origin="https://a.example") == [
-        "routes[0] chat: yes",
-        "  upstream: good",
-        "  dialect: good",
-        "  origin: good",
+        "routes[0] chat: match",
+        "  upstream: ok",
+        "  dialect: ok",
+        "  origin: ok",
         "  upstream chat: ws://127.0.0.1:9000 in hixie-76",
         "True",
     ]
@@ -51,8 +51,8 @@ def test_a_request_that_is_good_leads_to_its_upstream() -> None:
 
 def test_every_refusal_is_told_with_its_status() -> None:
     assert said("/chat", "a.example", True, "hixie-75", "http://b.example") == [
-        "routes[0] chat: yes",
-        "  upstream: good",
+        "routes[0] chat: match",
+        "  upstream: ok",
         "  dialect: 400, hixie-75 is not accepted here, only hybi-08, rfc6455",
         "  origin: 403, the Origin 'http://b.example' is not allowed here",
         "  upstream chat: ws://127.0.0.1:9000 in hixie-76",
@@ -62,23 +62,23 @@ def test_every_refusal_is_told_with_its_status() -> None:
 
 def test_a_page_without_an_origin_is_told_of_its_key() -> None:
     assert said("/chat", "a.example", True, origin="null")[3] == (
-        "  origin: 403, the Origin 'null' is not allowed here; pages from file://, as those of kiosks, need"
-        " origins.opaque: allow, which also lets every page in, by a sandboxed frame"
+        "  origin: 403, the Origin 'null' is not allowed here; pages from file://, as in kiosks, need"
+        " origins.opaque: allow, which also allows every page in a sandboxed frame"
     )
     [chat, *_] = SETTINGS.routes
     open_ = replace(SETTINGS, routes=(replace(chat, origins=replace(chat.origins, opaque="allow")),))
     what = RouteQuery("public", "a.example", "/chat", upgrade=True, headers=Headers([]))
     assert [*explain(open_, what, ClientFacts(DIALECTS["rfc6455"], "null"))][3] == (
-        "  origin: good; so may every page, by a sandboxed frame: see origins.opaque"
+        "  origin: ok; every page may do the same in a sandboxed frame: see origins.opaque"
     )
     # Where every page is welcome there is nothing to say.
-    assert said("/rest", "a.example", True, origin="null")[5] == "  origin: good"
+    assert said("/rest", "a.example", True, origin="null")[5] == "  origin: ok"
 
 
 def test_a_route_that_does_not_take_a_request_says_why() -> None:
     assert said("/", "b.example", False) == [
-        "routes[0] chat: no, it does not take the path /, nor the host b.example, nor no upgrade",
-        "routes[1] pages: yes",
+        "routes[0] chat: no match for the path /, the host b.example, a request without an upgrade",
+        "routes[1] pages: match",
         "  upstream web: http://127.0.0.1:8000",
         "True",
     ]
@@ -86,18 +86,18 @@ def test_a_route_that_does_not_take_a_request_says_why() -> None:
 
 def test_websocket_where_there_is_plain_http_alone_is_404() -> None:
     assert said("/", "a.example", True) == [
-        "routes[0] chat: no, it does not take the path /",
-        "routes[1] pages: yes",
+        "routes[0] chat: no match for the path /",
+        "routes[1] pages: match",
         "  upstream: 404, there is no WebSocket under this address",
-        "  dialect: good",
-        "  origin: good",
+        "  dialect: ok",
+        "  origin: ok",
         "False",
     ]
 
 
 def test_plain_http_where_there_is_websocket_alone_is_426() -> None:
     assert said("/rest", "a.example", False)[-3:] == [
-        "routes[2] rest: yes",
+        "routes[2] rest: match",
         "  plain HTTP: 426, there is no http_upstream",
         "False",
     ]
@@ -105,17 +105,17 @@ def test_plain_http_where_there_is_websocket_alone_is_426() -> None:
 
 def test_a_path_that_may_lead_out_of_a_route_is_400() -> None:
     assert said("/chat/..;/admin", "a.example", True) == [
-        "no route is asked: 400, the path has a segment that is . or .., which may lead out of a route",
+        "refused before any route: 400, the path has a segment that is . or .., which may lead out of a route",
         "False",
     ]
 
 
 def test_what_no_route_takes_is_404() -> None:
     assert said("/x", "a.example", True) == [
-        "routes[0] chat: no, it does not take the path /x",
-        "routes[1] pages: no, it does not take the path /x",
-        "routes[2] rest: no, it does not take the path /x",
-        "no route takes it: 404",
+        "routes[0] chat: no match for the path /x",
+        "routes[1] pages: no match for the path /x",
+        "routes[2] rest: no match for the path /x",
+        "no route matches: 404",
         "False",
     ]
 
@@ -157,5 +157,5 @@ upstreams:
     )
     what = RouteQuery("public", "a.example", "/", upgrade=True, headers=Headers([]))
     assert [*explain(settings, what, ClientFacts(DIALECTS["rfc6455"], None))][-1] == (
-        "  upstream chat: wss://a (TLS profile legacy, known by its pin, asked for by no name) in rfc6455"
+        "  upstream chat: wss://a (TLS profile legacy, verified by its pin, no server name) in rfc6455"
     )

@@ -43,7 +43,7 @@ def test_what_did_not_happen_is_given_back() -> None:
     assert bucket.take(0.0) == 0.0
     for _ in range(5):
         assert bucket.take(0.0) == 1.0
-        bucket.untake()
+        bucket.give_back()
     assert bucket.take(1.0) == 0.0
 
 

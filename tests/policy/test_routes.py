@@ -7,7 +7,7 @@ import pytest
 
 from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HttpRefusal
-from wsgateway.policy.routes import RouteQuery, asked, decide, host_matches, mismatches
+from wsgateway.policy.routes import RouteQuery, decide, host_matches, mismatches, route_query
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.settings.routing import Match, PathMatch
 
@@ -17,7 +17,7 @@ UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
 def what(target: str = "/", host: str = "example.com", listener: str = "public", **headers: str) -> RouteQuery:
     """What a client asks for WebSocket; underscores in names of headers are hyphens."""
     items = [("Upgrade", "websocket"), *((name.replace("_", "-"), value) for name, value in headers.items())]
-    return asked(Request(target, Headers(items)), listener, host)
+    return route_query(Request(target, Headers(items)), listener, host)
 
 
 ROUTES = (
@@ -177,11 +177,11 @@ def test_one_of_the_listeners_must_be_the_one_by_which_it_came() -> None:
 
 
 def test_a_route_may_be_for_websocket_alone_or_for_plain_http_alone() -> None:
-    plain = asked(Request("/", Headers([])), "public", "h")
+    plain = route_query(Request("/", Headers([])), "public", "h")
     assert wrong(what(), upgrade=True) == wrong(plain, upgrade=False) == []
     assert wrong(what()) == wrong(plain) == []
-    assert wrong(plain, upgrade=True) == ["no upgrade"]
-    assert wrong(what(), upgrade=False) == ["the upgrade"]
+    assert wrong(plain, upgrade=True) == ["a request without an upgrade"]
+    assert wrong(what(), upgrade=False) == ["a request with an upgrade"]
 
 
 def test_all_that_is_wrong_is_named() -> None:
@@ -197,7 +197,7 @@ def test_all_that_is_wrong_is_named() -> None:
         "the path /x",
         "the host example.com",
         "the listener public",
-        "the upgrade",
+        "a request with an upgrade",
         "the subprotocols none",
         "the header A",
     ]

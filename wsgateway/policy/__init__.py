@@ -1,1 +1,1 @@
-"""Which route an offer takes, and whether it may."""
+"""The rules of a request: its route, whether it is allowed, and how it is changed on its way."""

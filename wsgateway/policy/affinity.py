@@ -1,4 +1,4 @@
-"""What makes two requests come to the same target, where an upstream balances by a hash."""
+"""The hash key of a request, by which an upstream sends related requests to the same target."""
 
 from collections.abc import Callable
 from urllib.parse import parse_qsl
@@ -9,7 +9,7 @@ from wsgateway.settings.pooling import Balance, HashSource
 
 
 def affinity(balance: Balance, request: Request, ip: str) -> str | None:
-    """The key of a request from this address. None: the balance is by no hash, or the request does not have it."""
+    """Return the hash key of a request from this address; None if no hash is used, or the request has no key."""
     if balance.method != "hash":
         return None
     if balance.path is not None:

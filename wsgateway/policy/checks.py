@@ -1,4 +1,4 @@
-"""Whether a route lets a client in, and what it is told if not: `CHECKS`, in their order."""
+"""The checks of a route: whether it accepts a client, and the refusal if it does not. `CHECKS` has them in order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from wsgateway.settings.model import Route
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """A client that asks for WebSocket, as checks see it."""
+    """The facts about a client that the checks use."""
 
     dialect: Dialect
     origin: str | None
@@ -22,14 +22,14 @@ Check = Callable[[Route, ClientFacts], HttpRefusal | None]
 
 
 def admit(route: Route, facts: ClientFacts) -> None:
-    """Raises HttpRefusal with what the first check says that lets the client not in."""
+    """Raise the HttpRefusal of the first check that the client does not pass."""
     for _, error in results(route, facts):
         if error is not None:
             raise error
 
 
 def results(route: Route, facts: ClientFacts) -> Iterator[tuple[str, HttpRefusal | None]]:
-    """Every check by its name, and what the client would be told; None: it passes."""
+    """Yield the name of every check with its refusal; None if the client passes it."""
     for name, check in CHECKS.items():
         yield name, check(route, facts)
 
@@ -41,8 +41,11 @@ def _leads_to_websocket(route: Route, facts: ClientFacts) -> HttpRefusal | None:
 
 
 def _dialect(route: Route, facts: ClientFacts) -> HttpRefusal | None:
-    """A client that named a version is told which would do (426; RFC 6455, 4.4); one of a dialect without versions
-    knows no such answer (400)."""
+    """Return the refusal of a dialect that is not accepted.
+
+    A client that sent a version is told the accepted versions (426; RFC 6455, 4.4). A dialect without versions has no
+    such answer (400).
+    """
     dialect = facts.dialect
     if dialect in route.dialects:
         return None
@@ -58,8 +61,8 @@ def _dialect(route: Route, facts: ClientFacts) -> HttpRefusal | None:
 def _origin(route: Route, facts: ClientFacts) -> HttpRefusal | None:
     if origin_allowed(route.origins, facts.origin):
         return None
-    said = "a client without Origin" if facts.origin is None else f"the Origin {facts.origin!r}"
-    return HttpRefusal(f"{said} is not allowed here", 403, kind="origin")
+    seen = "a client without Origin" if facts.origin is None else f"the Origin {facts.origin!r}"
+    return HttpRefusal(f"{seen} is not allowed here", 403, kind="origin")
 
 
 CHECKS: dict[str, Check] = {"upstream": _leads_to_websocket, "dialect": _dialect, "origin": _origin}

@@ -1,4 +1,4 @@
-"""Why a request would go where it would go, in words."""
+"""Explanations for people: which route a request takes, and why."""
 
 from collections.abc import Iterator
 
@@ -9,38 +9,38 @@ from wsgateway.settings.model import Route, Settings, Target, Upstream
 from wsgateway.wire.paths import check_path
 
 
-def explain(settings: Settings, what: RouteQuery, facts: ClientFacts) -> Iterator[str]:
-    """The routes in their order up to the one that takes the request, what its checks say, and where it leads."""
-    refusal = _refusal(what)
+def explain(settings: Settings, query: RouteQuery, facts: ClientFacts) -> Iterator[str]:
+    """Yield lines about the routes in order, up to the one that matches: its checks, and its destination."""
+    refusal = _refusal(query)
     if refusal is not None:
-        yield f"no route is asked: {refusal.status}, {refusal}"
+        yield f"refused before any route: {refusal.status}, {refusal}"
         return
     for number, route in enumerate(settings.routes):
-        wrong = list(mismatches(route.match, what))
+        wrong = list(mismatches(route.match, query))
         if wrong:
-            yield f"routes[{number}] {route.name}: no, it does not take {', nor '.join(wrong)}"
+            yield f"routes[{number}] {route.name}: no match for {', '.join(wrong)}"
             continue
-        yield f"routes[{number}] {route.name}: yes"
-        yield from _websocket(route, facts) if what.upgrade else _http(route)
+        yield f"routes[{number}] {route.name}: match"
+        yield from _websocket(route, facts) if query.upgrade else _http(route)
         return
-    yield "no route takes it: 404"
+    yield "no route matches: 404"
 
 
-def allowed(settings: Settings, what: RouteQuery, facts: ClientFacts) -> bool:
-    """Whether the request would reach an upstream."""
-    if _refusal(what) is not None:
+def allowed(settings: Settings, query: RouteQuery, facts: ClientFacts) -> bool:
+    """Return whether the request would reach an upstream."""
+    if _refusal(query) is not None:
         return False
     for route in settings.routes:
-        if not any(mismatches(route.match, what)):
+        if not any(mismatches(route.match, query)):
             passed = all(error is None for _, error in results(route, facts))
-            return passed if what.upgrade else route.http_upstream is not None
+            return passed if query.upgrade else route.http_upstream is not None
     return False
 
 
-def _refusal(what: RouteQuery) -> HttpRefusal | None:
-    """What a request is told before any route is asked."""
+def _refusal(query: RouteQuery) -> HttpRefusal | None:
+    """Return the refusal of a request before any route is tried; None if there is none."""
     try:
-        check_path(what.path)
+        check_path(query.path)
     except HttpRefusal as error:
         return error
     return None
@@ -49,20 +49,20 @@ def _refusal(what: RouteQuery) -> HttpRefusal | None:
 def _websocket(route: Route, facts: ClientFacts) -> Iterator[str]:
     for name, error in results(route, facts):
         more = _of_null(route, facts, error is None) if name == "origin" else ""
-        yield f"  {name}: {'good' if error is None else f'{error.status}, {error}'}{more}"
+        yield f"  {name}: {'ok' if error is None else f'{error.status}, {error}'}{more}"
     if route.upstream is not None:
         yield _destination(route.upstream, f" in {route.upstream.dialect.name}")
 
 
 def _of_null(route: Route, facts: ClientFacts, good: bool) -> str:
-    """What to think of for a page whose Origin is null, if there is anything."""
+    """Return a hint for a page whose Origin is null; an empty text if there is nothing to say."""
     if facts.origin != "null" or "*" in route.origins.allow:
         return ""
     if good:
-        return "; so may every page, by a sandboxed frame: see origins.opaque"
+        return "; every page may do the same in a sandboxed frame: see origins.opaque"
     return (
-        "; pages from file://, as those of kiosks, need origins.opaque: allow, which also lets every page in, by a"
-        " sandboxed frame"
+        "; pages from file://, as in kiosks, need origins.opaque: allow, which also allows every page in a sandboxed"
+        " frame"
     )
 
 
@@ -74,19 +74,19 @@ def _http(route: Route) -> Iterator[str]:
 
 
 def _destination(upstream: Upstream, how: str) -> str:
-    targets = ", ".join(map(_told, upstream.targets))
+    targets = ", ".join(map(_described, upstream.targets))
     balanced = f", by {upstream.balance}" if len(upstream.targets) > 1 else ""
     return f"  upstream {upstream.name}: {targets}{how}{balanced}"
 
 
-def _told(target: Target) -> str:
-    """A target, and what is not usual about it."""
+def _described(target: Target) -> str:
+    """Return a target's URL with its unusual settings."""
     facts = [
         *(["backup"] if target.backup else []),
         *(["by SRV records"] if target.srv else []),
         *([f"weight {target.weight}"] if target.weight != 1 else []),
         *([f"TLS profile {target.tls.profile}"] if target.tls.profile != "intermediate" else []),
-        *(["known by its pin"] if target.tls.pins else []),
-        *(["asked for by no name"] if target.tls.nameless else []),
+        *(["verified by its pin"] if target.tls.pins else []),
+        *(["no server name"] if target.tls.nameless else []),
     ]
     return target.url + (f" ({', '.join(facts)})" if facts else "")

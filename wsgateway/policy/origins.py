@@ -1,4 +1,4 @@
-"""Whether a page may connect: by the Origin that its browser says."""
+"""The check of Origin: whether the page that a browser names there may connect."""
 
 import re
 from urllib.parse import urlsplit
@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 from wsgateway.policy.routes import host_matches
 from wsgateway.settings.routing import Origins
 
-# What stands in no origin, but would let the end of one look like a host that is allowed.
+# Characters that no origin contains, but with which its end could look like an allowed host.
 _JUNK = re.compile(r"[^!-~]|[@,\\]")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def origin_allowed(origins: Origins, origin: str | None) -> bool:
-    """Takes the value of Origin as it was sent, None if there was none."""
+    """Return whether the value of Origin, as it was sent, is allowed; None if there was no Origin."""
     if origin is None:
         return origins.missing == "allow"
     if origin == "null":
@@ -31,7 +31,7 @@ def _matches(pattern: str, origin: str) -> bool:
 
 
 def _split(origin: str) -> tuple[str, str, int | None] | None:
-    """Scheme, host and port, in lower case; the port of the scheme if none is said. None: it is no such thing."""
+    """Return scheme, host and port, in lower case, with the default port of the scheme; None if it is no origin."""
     try:
         parts = urlsplit(origin.lower())
         port = parts.port

@@ -1,5 +1,4 @@
-"""What passes a gateway beside the messages: a client's request as an upstream gets it, and the answer to it as the
-client gets it."""
+"""The changes to requests and answers on their way: the request for an upstream, and the answer for the client."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,20 +10,20 @@ from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.settings.routing import HeaderRules, Rewrite
 from wsgateway.wire.paths import normalised, rest_after
 
-# What says who the client is. Ours alone reaches an upstream, also where ours has none of a name.
+# Headers that identify the client. An upstream gets only the gateway's own, also for names that the gateway leaves out.
 _OURS = frozenset(
     ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-websocket-dialect"]
 )
-# What else proxies say of a client: who has logged in, and where it asked.
+# Other headers of proxies about a client: its user, and the address that it requested.
 _OF_PROXIES = "x-forwarded-"
-# CGI makes HTTP_PROXY of it, which programs take for their own setting (httpoxy, CVE-2016-5385).
+# CGI turns this header into HTTP_PROXY, which programs read as a setting of their own (httpoxy, CVE-2016-5385).
 _HTTPOXY = "proxy"
 
-# RFC 7239, 6: for an address that nobody knows.
+# RFC 7239, 6: for an address that is not known.
 _UNKNOWN = "unknown"
 
-# Text-only clients of websockify, as noVNC of 2011 to 2015, call their messages base64. Those who convert that know
-# binary alone.
+# Text-only clients of websockify, such as noVNC of 2011 to 2015, offer base64. Servers that get their messages
+# converted know only binary.
 _BASE64 = {"base64": "binary"}
 
 Items = tuple[tuple[str, str], ...]
@@ -32,14 +31,14 @@ Items = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class HeaderContext:
-    """A client on its way to an upstream."""
+    """The facts about a client that the headers for an upstream contain."""
 
     identity: Identity
     dialect: str
-    """http, for plain requests"""
+    """the name of its dialect; http for plain requests"""
     listener: str
     text_only: bool = False
-    """whether its messages are text alone, in both directions"""
+    """whether only text is possible in its messages, in both directions"""
 
 
 def upstream_offer(
@@ -47,7 +46,7 @@ def upstream_offer(
 ) -> Offer:
     """Return the client's offer as a target of an upstream gets it.
 
-    No extension is offered where messages are translated or joined, and where a route keeps but the handshake.
+    No extension is offered if messages are translated or joined, or if the route has `keep`.
     """
     joined = route.joins or upstream.joins
     whole = route.extensions == "forward" and not (header_context.text_only or joined) and route.headers.keep is None
@@ -69,10 +68,10 @@ def upstream_offer(
 def client_answer(
     route: Route, upstream: Upstream, answer: Answer, offer: Offer, header_context: HeaderContext
 ) -> Answer:
-    """Return an upstream's answer to a client's offer as the client gets it.
+    """Return an upstream's answer to an offer as the client gets it.
 
-    The subprotocol bears the name that the client offered. The address that the oldest dialects repeat is the client's
-    own: scheme, host and port as it used them, in front of all proxies that are trusted.
+    The subprotocol has the name that the client offered. The address that the oldest dialects repeat is the client's
+    own: scheme, host and port as the client used them, outside of all trusted proxies.
     """
     secure = location_secure(route, header_context.identity)
     return replace(
@@ -85,7 +84,7 @@ def client_answer(
 
 
 def _renames(route: Route, upstream: Upstream, header_context: HeaderContext) -> Mapping[str, str]:
-    """Return what subprotocols are called towards an upstream, by the client's names for them."""
+    """Return the upstream's names of subprotocols, by the client's names."""
     if route.subprotocols is not None:
         return dict(route.subprotocols)
     converted = header_context.text_only and upstream.dialect.framing.carries_binary
@@ -98,14 +97,14 @@ def _offered_name(
 ) -> str | None:
     """Return the client's name for the subprotocol that an upstream chose; None if it chose none."""
     names = [name for name in offer.subprotocols if renames.get(name, name) == chosen]
-    # Whoever offers both names gets the one that the upstream said, but a client with text alone is not told binary.
+    # A client that offers both names gets the upstream's name. A client with only text never gets the name binary.
     if chosen in names and not header_context.text_only:
         return chosen
     return next((name for name in names if name != chosen), chosen)
 
 
 def _origin(route: Route, origin: str | None, header_context: HeaderContext) -> str | None:
-    """Return the Origin as an upstream gets it. It belongs to the handshake: no `keep` leaves it out."""
+    """Return the Origin as an upstream gets it. It is a part of the handshake, which `keep` does not remove."""
     rules = route.headers
     own = [value for name, value in rules.set if _plain(name) == "origin"]
     if own:
@@ -114,7 +113,7 @@ def _origin(route: Route, origin: str | None, header_context: HeaderContext) -> 
 
 
 def rewritten(rewrite: Rewrite, target: str) -> str:
-    """Return a path and query as the upstream gets it. A prefix that is not there is not taken away."""
+    """Return a path and query as the upstream gets it. A prefix is removed only if the path has it."""
     path, mark, query = target.partition("?")
     if rewrite.path == "normalised":
         path = normalised(path)
@@ -126,29 +125,29 @@ def rewritten(rewrite: Rewrite, target: str) -> str:
 
 
 def upstream_host(upstream: Upstream, target: Target, host: str) -> str:
-    """The Host that an upstream gets for the one that the client has sent."""
+    """Return the Host for an upstream, given the Host that the client sent."""
     return {"preserve": host, "target": target.authority}.get(upstream.host, upstream.host)
 
 
 def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], header_context: HeaderContext) -> Items:
-    """Return the client's end-to-end headers as an upstream gets them: who connected, and as what, and the route's own.
+    """Return the headers for an upstream: the client's end-to-end headers, those about the client, and the route's own.
 
-    Where the route has `keep`, nothing but what that names, and the route's own.
+    With `keep`, the first two are reduced to the names in it.
     """
     identity, rules = header_context.identity, route.headers
-    told = [
+    forwarded = [
         ("X-Forwarded-For", ", ".join((_ip(identity), *(proxy for proxy in identity.chain if proxy != UNIX)))),
         ("X-Forwarded-Proto", "https" if identity.secure else "http"),
         ("X-Forwarded-Host", identity.host),
     ]
     if header_context.dialect != "http":
-        told.append(("X-WebSocket-Dialect", header_context.dialect))
+        forwarded.append(("X-WebSocket-Dialect", header_context.dialect))
     own = [(name, _filled(value, route, header_context)) for name, value in rules.set]
     replaced = {_plain(name) for name, _ in own}
     sent = [(name, value) for name, value in headers if _is_passed(name, rules, identity)]
     passed = [
         (name, value)
-        for name, value in (*sent, *told)
+        for name, value in (*sent, *forwarded)
         if (plain := _plain(name)) not in replaced
         and not _is_named(plain, rules.remove)
         and (rules.keep is None or _is_named(plain, rules.keep))
@@ -157,9 +156,9 @@ def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], header_co
 
 
 def _is_passed(name: str, rules: HeaderRules, identity: Identity) -> bool:
-    """Whether a header of a client may go on at all. What `keep` and `remove` say is another question.
+    """Return whether a header of a client may be passed on at all; `keep` and `remove` are checked elsewhere.
 
-    Names with underscores may not: CGI and WSGI take X_User for X-User, which a proxy may have checked.
+    Names with underscores may not: CGI and WSGI read X_User as X-User, which a proxy may have checked.
     """
     plain = _plain(name)
     if ("_" in name or plain == _HTTPOXY) and name.lower() not in rules.underscores:
@@ -168,7 +167,7 @@ def _is_passed(name: str, rules: HeaderRules, identity: Identity) -> bool:
 
 
 def _filled(value: str, route: Route, header_context: HeaderContext) -> str:
-    """Return the value of a header that a route sets, its placeholders filled in."""
+    """Return the value of a header that a route sets, with its placeholders filled in."""
     return value.format_map(
         {
             "dialect": header_context.dialect,
@@ -184,17 +183,17 @@ def _ip(identity: Identity) -> str:
 
 
 def _is_named(plain: str, patterns: Iterable[str]) -> bool:
-    """Whether a header, as `_plain` gives it, is one of those named, or begins as one of them that ends in a star."""
+    """Return whether a header, in the form of `_plain`, equals a name, or begins with a name that ends in a star."""
     return any(
         plain.startswith(_plain(each)[:-1]) if each.endswith("*") else plain == _plain(each) for each in patterns
     )
 
 
 def _plain(name: str) -> str:
-    """The name of a header in the one spelling in which names are compared."""
+    """Return the name of a header in the form in which names are compared."""
     return name.lower().replace("_", "-")
 
 
 def location_secure(route: Route, identity: Identity) -> bool:
-    """Whether the address that the oldest dialects repeat begins with wss."""
+    """Return whether the address that the oldest dialects repeat begins with wss."""
     return identity.secure if route.location_scheme == "auto" else route.location_scheme == "wss"

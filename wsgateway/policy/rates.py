@@ -1,10 +1,10 @@
-"""How often somebody may do something: a bucket of tokens, one for each time, that fills again."""
+"""A token bucket, which limits how often something may happen."""
 
 from wsgateway.settings.basics import Rate
 
 
 class Bucket:
-    """Holds as many tokens as the rate allows at once, and gets them back at its pace."""
+    """A token bucket: it holds as many tokens as the rate allows at once, and is refilled at the pace of the rate."""
 
     __slots__ = ("_tokens", "_when", "rate")
 
@@ -14,17 +14,17 @@ class Bucket:
         self._when = now
 
     def take(self, now: float, count: int = 1) -> float:
-        """Takes tokens, also such that are not there. Returns for how many seconds they will be missing: 0 is good."""
+        """Take tokens, even if there are too few. Return for how many seconds tokens will be missing; 0 if none are."""
         rate = self.rate
         pace = rate.count / rate.seconds
         self._tokens = min(rate.count, self._tokens + (now - self._when) * pace) - count
         self._when = now
         return max(0.0, -self._tokens / pace)
 
-    def untake(self) -> None:
-        """Gives a token back that was not there, as what it was for did not happen."""
+    def give_back(self) -> None:
+        """Return a token to the bucket, because the action for it did not happen."""
         self._tokens += 1
 
     def full(self, now: float) -> bool:
-        """Whether all tokens are back, so that a new bucket would be the same."""
+        """Return whether all tokens are back, so that a new bucket would be equal."""
         return self._tokens + (now - self._when) * self.rate.count / self.rate.seconds >= self.rate.count

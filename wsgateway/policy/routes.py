@@ -1,4 +1,4 @@
-"""Which route a request takes: the first of which all is true."""
+"""The choice of a route: a request takes the first one whose conditions are all true."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from wsgateway.wire.paths import normalised
 
 @dataclass(frozen=True, slots=True)
 class RouteQuery:
-    """What a route looks at."""
+    """The properties of a request by which a route is chosen."""
 
     listener: str
-    """by which the client came"""
+    """the listener of the connection"""
     host: str
-    """for which it asked, with a port or without"""
+    """the requested host, with or without a port"""
     path: str
-    """without the query, normalised: see `wsgateway.wire.paths`"""
+    """the path without the query, normalised: see `wsgateway.wire.paths`"""
     upgrade: bool
-    """whether it asks for WebSocket"""
+    """whether the request is for WebSocket"""
     headers: Headers
 
     @property
@@ -33,42 +33,42 @@ class RouteQuery:
 
     @property
     def subprotocols(self) -> list[str]:
-        """What the client offers, whatever its dialect calls it."""
+        """The subprotocols that the client offers, with the header of any dialect."""
         return [*self.headers.listed("Sec-WebSocket-Protocol"), *self.headers.listed("WebSocket-Protocol")]
 
 
-def asked(request: Request, listener: str, host: str) -> RouteQuery:
-    """What a request asks for; `host` is what counts as its Host."""
+def route_query(request: Request, listener: str, host: str) -> RouteQuery:
+    """Return the properties of a request for the choice of a route; `host` is what counts as its Host."""
     path = normalised(request.target.partition("?")[0])
     return RouteQuery(listener, host, path, requests_websocket(request), request.headers)
 
 
-def decide(routes: Iterable[Route], what: RouteQuery) -> Route:
-    """The first route that matches. Raises HttpRefusal (404) if none does."""
+def decide(routes: Iterable[Route], query: RouteQuery) -> Route:
+    """Return the first route that matches. Raise HttpRefusal (404) if none does."""
     for route in routes:
-        if next(mismatches(route.match, what), None) is None:
+        if next(mismatches(route.match, query), None) is None:
             return route
     raise HttpRefusal("nothing is served under this address", 404, kind="route")
 
 
-def mismatches(match: Match, what: RouteQuery) -> Iterator[str]:
-    """Why a route does not take a request: nothing, if it does."""
-    if not match.path.matches(what.path):
-        yield f"the path {what.path}"
-    if match.hosts and not any(host_matches(pattern, what.hostname) for pattern in match.hosts):
-        yield f"the host {what.hostname}"
-    if match.listeners and what.listener not in match.listeners:
-        yield f"the listener {what.listener}"
-    if match.upgrade is not None and match.upgrade is not what.upgrade:
-        yield "the upgrade" if what.upgrade else "no upgrade"
-    if match.subprotocols and not set(match.subprotocols) & set(what.subprotocols):
-        yield f"the subprotocols {', '.join(what.subprotocols) or 'none'}"
+def mismatches(match: Match, query: RouteQuery) -> Iterator[str]:
+    """Yield the properties of a request that a route does not match; nothing if it matches."""
+    if not match.path.matches(query.path):
+        yield f"the path {query.path}"
+    if match.hosts and not any(host_matches(pattern, query.hostname) for pattern in match.hosts):
+        yield f"the host {query.hostname}"
+    if match.listeners and query.listener not in match.listeners:
+        yield f"the listener {query.listener}"
+    if match.upgrade is not None and match.upgrade is not query.upgrade:
+        yield "a request with an upgrade" if query.upgrade else "a request without an upgrade"
+    if match.subprotocols and not set(match.subprotocols) & set(query.subprotocols):
+        yield f"the subprotocols {', '.join(query.subprotocols) or 'none'}"
     for name, value in match.headers:
-        values = what.headers.sent(name)  # with control characters: X-Role: ad\x01min is not admin
+        values = query.headers.sent(name)  # with control characters: X-Role: ad\x01min is not admin
         if not values or (value != "*" and value not in values):
             yield f"the header {name}"
 
 
 def host_matches(pattern: str, host: str) -> bool:
-    """Whether a host is the pattern, or below it if that is *.NAME. Both in lower case."""
+    """Return whether a host equals the pattern, or is below it if the pattern is *.NAME. Both are in lower case."""
     return host.endswith(pattern[1:]) and len(host) >= len(pattern) if pattern.startswith("*.") else host == pattern

@@ -30,7 +30,7 @@ from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
-from wsgateway.policy.routes import asked, decide
+from wsgateway.policy.routes import decide, route_query
 from wsgateway.serve.attempts import served
 from wsgateway.serve.disconnect import DisconnectWatch, present
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
@@ -73,7 +73,7 @@ def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
         return None
     request = checked(request)
     listener, identity = context.listener, context.identity
-    route = decide(context.settings.routes, asked(request, listener.name, identity.host))
+    route = decide(context.settings.routes, route_query(request, listener.name, identity.host))
     if route.http_upstream is None:
         return None
     return Exchange(context, request, HeaderContext(identity, "http", listener.name), route)

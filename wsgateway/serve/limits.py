@@ -77,5 +77,5 @@ class RateLimiter:
         self._buckets[key] = bucket  # behind all others: the first is that which was used least recently
         seconds = bucket.take(now)
         if seconds:
-            bucket.untake()
+            bucket.give_back()
         return seconds

@@ -26,7 +26,7 @@ from wsgateway.policy.checks import ClientFacts, admit
 from wsgateway.policy.forwarded import Identity
 from wsgateway.policy.passing import HeaderContext, client_answer, upstream_offer
 from wsgateway.policy.rates import Bucket
-from wsgateway.policy.routes import asked, decide
+from wsgateway.policy.routes import decide, route_query
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.serve.attempts import served
@@ -106,11 +106,11 @@ class Opening:
         if request.version != "1.1":
             request.oddities.need(Oddity.HTTP_1_0, not_upgradable(request.version))
         identity = self._context.identity
-        what = asked(request, self._listener.name, identity.host)
+        query = route_query(request, self._listener.name, identity.host)
         dialect = recognise(request)
         self._facts["dialect"] = dialect.name
         server_handshake = dialect.handshake.server(request, os.urandom)
-        route = decide(self._context.settings.routes, what)
+        route = decide(self._context.settings.routes, query)
         self._facts["route"] = route.name
         admit(route, ClientFacts(dialect, server_handshake.offer.origin))
         self._meter(route, identity)
