@@ -27,9 +27,8 @@ import trio
 
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
-from wsgateway.run.listening import Listening
+from wsgateway.run.listening import Listening, shares
 from wsgateway.run.service import Service
-from wsgateway.run.sockets import shares
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.

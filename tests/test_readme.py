@@ -3,11 +3,9 @@
 import doctest
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
-
-import trio
-import trio.testing
 
 import wsgateway.dialects
 from tests.support import PATIENCE_SECONDS, configuration, head_of
@@ -23,6 +21,11 @@ README = (ROOT / "README.md").read_text()
 def section(heading: str) -> str:
     """What stands below a heading."""
     return README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def snippets() -> list[str]:
+    """What stands in the blocks of Python."""
+    return re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
 def test_the_table_of_dialects_is_the_one_that_the_gateway_has() -> None:
@@ -59,31 +62,43 @@ def test_each_file_of_the_configuration_is_named() -> None:
 
 
 def test_the_library_does_what_the_readme_says() -> None:
-    block = re.search(r"^```python\n(>>> .*?)^```$", README, re.DOTALL | re.MULTILINE)
-    assert block is not None
-    examples = doctest.DocTestParser().get_doctest(block[1], {}, "README.md", "README.md", 0)
+    [block] = [each for each in snippets() if each.startswith(">>> ")]
+    examples = doctest.DocTestParser().get_doctest(block, {}, "README.md", "README.md", 0)
     said: list[str] = []
     result = doctest.DocTestRunner().run(examples, out=said.append)
     assert result.attempted > 10
     assert not result.failed, "".join(said)
 
 
-async def test_a_whole_gateway_runs_in_a_program_of_somebody_else(tmp_path: Path) -> None:
-    block = re.search(r"^```python\n(from .*?)^```$", README, re.DOTALL | re.MULTILINE)
-    assert block is not None
-    program: dict[str, Any] = {}
-    exec(block[1], program)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        (tmp_path / "gateway.yaml").write_text(configuration(9).replace("127.0.0.1:0", f"127.0.0.2:{port}"))
-        with trio.fail_after(PATIENCE_SECONDS):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(program["serve"], tmp_path / "gateway.yaml")
-                await trio.testing.wait_all_tasks_blocked()
-                async with await trio.open_tcp_stream("127.0.0.2", port) as client:
-                    await client.send_all(head_of("GET / HTTP/1.1", "Host: example.com"))
-                    assert (await client.receive_some()).startswith(b"HTTP/1.1 426 ")
-                nursery.cancel_scope.cancel()
+def test_a_whole_gateway_runs_in_a_program_of_somebody_else(tmp_path: Path) -> None:
+    [program] = [block for block in snippets() if "trio.run(main)" in block]
+    text = configuration(9).replace("name: public, ", "")
+    (tmp_path / "wsgateway.yaml").write_text(f'{text}admin: {{bind: "127.0.0.1:0"}}\n')
+    command = [sys.executable, "-W", "error", "-u", "-c", program]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        try:
+            assert process.stdout is not None, "it was opened as a pipe"
+            found = re.fullmatch(
+                r"{'listener-1': \[Address\(host='127.0.0.1', port=(\d+)\)\]}\n", process.stdout.readline()
+            )
+            assert found is not None
+            with socket.create_connection(("127.0.0.1", int(found[1])), PATIENCE_SECONDS) as client:
+                client.sendall(head_of("GET / HTTP/1.1", "Host: example.com"))
+                assert client.recv(4096).startswith(b"HTTP/1.1 426 ")
+        finally:
+            process.kill()
+
+
+def test_a_type_checker_finds_nothing_wrong_with_the_snippets(tmp_path: Path) -> None:
+    files = []
+    for number, block in enumerate(snippets()):
+        examples = doctest.DocTestParser().get_examples(block)
+        files.append(tmp_path / f"snippet_{number}.py")
+        files[-1].write_text("".join(each.source for each in examples) or block)
+    assert len(files) == 2
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", *map(str, files)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
 def test_the_library_does_what_its_own_docstring_says() -> None:

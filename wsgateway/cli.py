@@ -319,6 +319,5 @@ def _pin(text: str) -> str:
 def _demo(options: argparse.Namespace) -> int:
     demo = Demo(options.port, options.page_port, make_log(Logging("warning"), options.writer))
     with _good_end():
-        print(demo, flush=True)
-        trio.run(demo.run)
+        trio.run(demo.run, partial(print, flush=True))
     return GOOD

@@ -56,6 +56,8 @@ async def demo(log: Log) -> AsyncIterator[Demo]:
     demo = Demo(0, 0, log)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(relay_timeouts)
-        nursery.start_soon(demo.run)
+        serves = trio.Event()
+        nursery.start_soon(demo.run, lambda _: serves.set())
+        await serves.wait()
         yield demo
         nursery.cancel_scope.cancel()

@@ -30,7 +30,7 @@ GROUPS: dict[str, Group] = {
         (
             *(
                 f"run/test_{name}.py"
-                for name in ("worker_pool_time", "settings_transfer", "control", "sockets", "limits", "command")
+                for name in ("worker_pool_time", "settings_transfer", "control", "listening", "limits", "command")
             ),
             "run/test_*.py",
             "test_cli*.py",

@@ -4,64 +4,89 @@ The gateway is the one that `wsgateway run` starts, between two addresses. It st
 still has its upstream to say goodbye to.
 """
 
+import signal
 import socket
-from contextlib import ExitStack, closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from typing import Self
 
 import trio
 
 from wsgateway.demo.site import Site
 from wsgateway.demo.upstream import Upstream
+from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
-from wsgateway.run.alone import serve_until_signalled
-from wsgateway.run.listening import Listening
-from wsgateway.run.service import Service
+from wsgateway.run.gateway import Addresses, Gateway
+from wsgateway.run.supervisor import STOP_SIGNALS
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import single
+from wsgateway.settings.model import Settings
 from wsgateway.settings.process import Shutdown
 from wsgateway.settings.routing import Origins
 
 HOST = "127.0.0.1"
+# With an upstream for each, these need fewer descriptors than the 1024 that a process usually has.
+MAX_CONNECTIONS = 400
 
 
 class Demo:
-    """Listens from the moment it is made. Must be run then."""
+    """The three servers. Upstream and page listen from the moment it is made, and it must be run then."""
 
     def __init__(self, port: int, page_port: int, log: Log) -> None:
-        """Takes the ports of the gateway and of the page; 0: the system chooses. Raises SettingsError for one that is
-        taken; then nothing listens."""
+        """Take the ports of the gateway and of the page; 0: the system chooses. Raise SettingsError if that of the page
+        is taken; then nothing listens."""
         self._log = log
         with ExitStack() as opened:
             self._upstream_listener = opened.enter_context(_listen(0))
             self._page_listener = opened.enter_context(_listen(page_port))
-            settings = single(str(Address(HOST, port)), f"ws://{_address(self._upstream_listener)}").settings()
-            self._listening = Listening({}).fitted(settings)
             opened.pop_all()
-        self.gateway = _address(self._listening.every()[0][1])
-        """the gateway's address"""
         self.page = _address(self._page_listener)
         """the page's address"""
-        self._settings = replace(
+        self._bind = self.gateway = Address(HOST, port)
+        """the gateway's address; port 0 becomes another when it serves"""
+
+    async def run(self, show: Callable[[Self], object]) -> None:
+        """Serve until SIGTERM or SIGINT; a second one ends it at once. Call `show` as soon as all of it serves.
+
+        Raise SettingsError if the port of the gateway is taken.
+        """
+        gateway, failure = Gateway(self._settings(), self._log), None
+        with self._upstream_listener, self._page_listener, trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope, self._log)
+                nursery.start_soon(Upstream(self._log).serve, self._upstream_listener)
+                try:
+                    [[self.gateway]] = (await nursery.start(_serve, gateway, nursery.cancel_scope)).values()
+                except SettingsError as error:
+                    failure = error
+                    nursery.cancel_scope.cancel()
+                else:
+                    with suppress(SettingsError):  # a signal has come already, and it drains
+                        await gateway.reload(self._settings())  # now that the port is known
+                    nursery.start_soon(Site(self.gateway, self._log).serve, self._page_listener)
+                    show(self)
+        if failure is not None:
+            raise failure
+
+    def _settings(self) -> Settings:
+        """Return the settings of the gateway, whose port is part of them."""
+        upstream = _address(self._upstream_listener)
+        settings = single(str(self._bind), f"ws://{upstream}").settings()
+        return replace(
             settings,
+            listeners=tuple(replace(each, max_connections=MAX_CONNECTIONS) for each in settings.listeners),
             routes=tuple(replace(each, origins=self._origins()) for each in settings.routes),
             shutdown=Shutdown(spread_seconds=None),  # whoever presses Ctrl-C waits for it
         )
 
-    async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT. A second one ends it at once."""
-        upstream, site = Upstream(self._log), Site(self.gateway, self._log)
-        with self._upstream_listener, self._page_listener, closing(self._listening):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(upstream.serve, self._upstream_listener)
-                nursery.start_soon(site.serve, self._page_listener)
-                await serve_until_signalled(Service(self._settings, self._log, self._listening.shared()), self._log)
-                nursery.cancel_scope.cancel()
-
     def _origins(self) -> Origins:
-        """No other page in the visitor's browser may join the chat. Probes say that they come from the gateway."""
+        """Allow the pages of the demo, and no other that the same browser shows. Probes name the gateway as theirs."""
         ports = (self.page.port, self.gateway.port)
-        return Origins(tuple(f"http://{host}:{port}" for host in (HOST, "localhost") for port in ports))
+        return Origins(
+            tuple(f"http://{host}:{port}" for host in (HOST, "localhost") for port in ports), opaque="refuse"
+        )
 
     def __str__(self) -> str:
         return (
@@ -70,6 +95,20 @@ class Demo:
             f"Another client: wsgateway probe ws://{self.gateway}/echo --dialect hixie-76 --send hello --trace\n"
             "Ctrl-C ends it. Warnings follow, if there are any."
         )
+
+
+async def _serve(gateway: Gateway, everything: trio.CancelScope, *, task_status: trio.TaskStatus[Addresses]) -> None:
+    """Serve until the gateway has drained, and end everything then."""
+    await gateway.serve(task_status=task_status)
+    everything.cancel()
+
+
+async def _watch(signals: AsyncIterator[int], gateway: Gateway, everything: trio.CancelScope, log: Log) -> None:
+    """Drain the gateway at the first signal, and end everything at the second."""
+    log.info("stopping", why=signal.Signals(await anext(signals)).name)
+    gateway.drain()
+    log.warning("ended at once", why=signal.Signals(await anext(signals)).name)
+    everything.cancel()
 
 
 def _listen(port: int) -> socket.socket:

@@ -47,6 +47,7 @@ class Writer(io.TextIOBase):
         self._told = 0  # of the dropped lines
         self._broken = False  # whether the last thing that was written is half a line
         self._thread: threading.Thread | None = None
+        self._stopping = False
 
     @classmethod
     @contextmanager
@@ -109,6 +110,13 @@ class Writer(io.TextIOBase):
             self._put_unfinished()
             return self._news.wait_for(lambda: not self._waiting_bytes, seconds)
 
+    def stop(self) -> None:
+        """Wait as `drain` does, and end the thread. What is written later starts another one."""
+        self.drain()
+        with self._news:
+            self._stopping = True
+            self._news.notify_all()
+
     def _put_unfinished(self) -> None:
         text, self._unfinished = self._unfinished, ""
         if text:
@@ -133,7 +141,10 @@ class Writer(io.TextIOBase):
     def _run(self) -> None:
         while True:
             with self._news:
-                self._news.wait_for(lambda: self._queue)
+                self._news.wait_for(lambda: self._queue or self._stopping)
+                if not self._queue:
+                    self._thread, self._stopping = None, False
+                    return
                 lines = self._take()
             written = self._written(b"".join(lines))
             with self._news:

@@ -6,25 +6,27 @@ from collections.abc import Callable
 from wsgateway.observe.status import Status
 from wsgateway.settings.load import Source
 
+NO_FILE = "settings of a program"
+
 
 class ConfigurationState:
     """The configuration that serves. The start counts as a reload that went well."""
 
-    def __init__(self, source: Source, clock: Callable[[], float]) -> None:
-        """`clock` tells the time in seconds since 1970."""
+    def __init__(self, source: Source | None, clock: Callable[[], float]) -> None:
+        """Take what was read first; None for settings that a program has made. `clock` returns seconds since 1970."""
         self._clock = clock
         self._why: list[str] = []
         self.serves(source)
 
-    def serves(self, source: Source) -> None:
-        """Have another configuration that serves."""
+    def serves(self, source: Source | None) -> None:
+        """Record that another configuration serves."""
         self._at = self._since = self._clock()
         self._why = []
-        self.file = source.file
-        self.sha256 = hashlib.sha256(source.text.encode()).hexdigest()
+        self.file = NO_FILE if source is None else source.file
+        self.sha256 = "" if source is None else hashlib.sha256(source.text.encode()).hexdigest()
 
     def refused(self, why: list[str]) -> None:
-        """Have a reload that was refused, for these reasons, the first of them first."""
+        """Record that a reload was refused, for these reasons, in their order."""
         self._at, self._why = self._clock(), why
 
     def status(self) -> Status:

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -10,11 +11,14 @@ from typing import Literal
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.run.requests import default_address
-from wsgateway.run.sockets import Sockets
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.addresses import admin_address, bind_address
 from wsgateway.settings.basics import Address, Bind, SystemdSocket, UnixAddress
-from wsgateway.settings.model import Settings
+from wsgateway.settings.model import Listener, Settings
+
+Sockets = Mapping[Bind, list[socket.socket]]
+"""Listening sockets by their address in the configuration: several for a name that has several addresses, and for port
+0, which may be bound many times."""
 
 # Our user alone may connect to the control socket; SO_PEERCRED says the same once more.
 CONTROL_MODE = 0o600
@@ -37,6 +41,26 @@ Groups = Mapping[Where, list[list[socket.socket]]]
 another one each time."""
 
 
+def shares(settings: Settings, sockets: Sockets) -> Iterator[tuple[Listener, socket.socket]]:
+    """Return each listener with each of its sockets. Where an address stands several times, as with port 0, each gets
+    as many of its sockets."""
+    times = Counter(address for listener in settings.listeners for address in listener.bind)
+    begun: Counter[Bind] = Counter()
+    for listener in settings.listeners:
+        for address in listener.bind:
+            there, at = sockets[address], begun[address]
+            begun[address] += 1
+            for sock in there[len(there) * at // times[address] : len(there) * (at + 1) // times[address]]:
+                yield listener, sock
+
+
+def close(sockets: Sockets) -> None:
+    """Close all sockets."""
+    for each in sockets.values():
+        for sock in each:
+            sock.close()
+
+
 class Listening:
     """The sockets that are open for a configuration. One of them may be shared with another configuration's.
 
@@ -47,6 +71,7 @@ class Listening:
         self._groups = dict(groups)
         self.owns_files = owns_files
         """whether closing removes the files of Unix sockets; false while another process serves at them"""
+        self._removed: set[Where] = set()  # whose files are not ours any more: another process may use their names
 
     def fitted(self, settings: Settings) -> "Listening":
         """What a configuration needs: what there is already, and else opened now. Closes nothing.
@@ -54,7 +79,7 @@ class Listening:
         What systemd has passed on stays, needed or not. Raises SettingsError if one cannot be had; then what was
         opened is closed again.
         """
-        opened: list[socket.socket] = []
+        opened: list[tuple[Where, socket.socket]] = []
         groups: dict[Where, list[list[socket.socket]]]
         groups = {where: group for where, group in self._groups.items() if isinstance(where, SystemdSocket)}
         try:
@@ -66,11 +91,11 @@ class Listening:
                     mine.append(self._groups[where][len(mine)])
                 else:
                     mine.append(_listen(where))
-                    opened += mine[-1]
+                    opened += [(where, sock) for sock in mine[-1]]
             self._add_default_control(settings, groups)
         except SettingsError:
-            for sock in opened:
-                _remove_file(sock)
+            for where, sock in opened:
+                _remove_file(where)
                 sock.close()
             raise
         return Listening(groups, self.owns_files)
@@ -95,27 +120,38 @@ class Listening:
             raise SettingsError([Problem(str(where), 0, 0, f"systemd has no socket of this name for us; {passed}")])
 
     def close_what_is_not_in(self, other: "Listening") -> None:
-        """Closes the sockets that another configuration does not share."""
+        """Close the sockets that another configuration does not share."""
         kept = {sock for _, sock in other.every()}
         self._close((where, sock) for where, sock in self.every() if sock not in kept)
 
     def close(self) -> None:
-        """Closes all."""
+        """Close all."""
         self._close(self.every())
 
     def _close(self, sockets: Iterable[tuple[Where, socket.socket]]) -> None:
         for where, sock in sockets:
-            if self.owns_files and not isinstance(where, SystemdSocket):
-                _remove_file(sock)
+            self._remove_file(where)
             sock.close()
+
+    def _remove_file(self, where: Where) -> None:
+        """Remove the file of a Unix socket, once, whether it is closed already or not."""
+        if self.owns_files and where not in self._removed:
+            self._removed.add(where)
+            _remove_file(where)
 
     def every(self) -> list[tuple[Where, socket.socket]]:
         """All sockets, with their addresses in the configuration."""
         return [(where, sock) for where, groups in self._groups.items() for group in groups for sock in group]
 
     def close_listeners(self) -> None:
-        """Closes those of listeners."""
+        """Close those of listeners."""
         self._close((where, sock) for where, sock in self.every() if not isinstance(where, Own))
+
+    def remove_listener_files(self) -> None:
+        """Remove the files of the listeners' Unix sockets, which stay open: nobody else connects."""
+        for where in self._groups:
+            if not isinstance(where, Own):
+                self._remove_file(where)
 
     def own(self, kind: Literal["admin", "control"]) -> list[socket.socket]:
         """The sockets of the admin pages, or of control."""
@@ -185,8 +221,9 @@ def _listen(where: Address | UnixAddress | Own) -> list[socket.socket]:
     return listen(where.bind, CONTROL_MODE) if where.kind == "control" else listen(where.bind)
 
 
-def _remove_file(sock: socket.socket) -> None:
-    """Remove the file of a Unix socket. Nothing happens for any other socket, a closed one, or if the file is gone."""
-    with suppress(OSError):
-        if sock.family == socket.AF_UNIX and sock.getsockname():
-            os.unlink(sock.getsockname())
+def _remove_file(where: Where) -> None:
+    """Remove the file of a Unix socket. Do nothing for any other address, or if there is no file."""
+    address = where.bind if isinstance(where, Own) else where
+    if isinstance(address, UnixAddress):
+        with suppress(OSError):
+            os.unlink(address.path)

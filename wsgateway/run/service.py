@@ -13,8 +13,9 @@ import trio
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.observe.log import Log
+from wsgateway.observe.status import Status
 from wsgateway.relay.closing import ServerClose
-from wsgateway.run.sockets import Sockets, close, shares
+from wsgateway.run.listening import Sockets, close, shares
 from wsgateway.serve.gateway import Gateway, TlsContexts
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.settings.basics import SystemdSocket
@@ -95,7 +96,7 @@ class Service:
             acceptor.retire(others_accept or sock in kept)
         self._drain.set()
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> Status:
         """What is there now, and what has been since the start, as plain data for JSON."""
         return self._gateway.status()
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import trio
 
-import wsgateway
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.settings.model import Route, Settings
 from wsgateway.settings.regexes import compiled, re2
@@ -28,16 +27,16 @@ from wsgateway.settings.regexes import compiled, re2
 ROUTES_AT_ONCE = 10
 
 
-def _code() -> str:
-    """Return what differs if the code does, and with it the shape of settings: a hash of all files of the package."""
+def version_of(package: Path) -> str:
+    """Return what differs if the code of a package does, and with it the shape of settings: a hash of all its files."""
     whole = hashlib.sha256(sys.version.encode())
-    for file in sorted(Path(wsgateway.__file__).parent.rglob("*.py")):
+    for file in sorted(package.rglob("*.py")):
         whole.update(file.read_bytes())
-    return f"{wsgateway.__version__} {whole.hexdigest()}"
+    return whole.hexdigest()
 
 
 # As the files are when the process starts. It runs this code also when others have taken their place.
-VERSION = _code()
+VERSION = version_of(Path(__file__).parent.parent)
 
 
 def _dialect(name: str) -> Dialect:

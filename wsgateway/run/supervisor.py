@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import trio
 
 from wsgateway.errors import BrokenFileError, SettingsError
-from wsgateway.observe.admin import Admin
 from wsgateway.observe.log import Log, Whole
-from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence
-from wsgateway.run.certificates import told, warn_daily, warn_of_certificates
+from wsgateway.run.admin_pages import AdminPages
+from wsgateway.run.announcements import log_advice, log_listening
+from wsgateway.run.certificates import told, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
 from wsgateway.run.hot_restart import HotRestartError, OldSupervisor, start_new_supervisor
@@ -26,7 +26,6 @@ from wsgateway.run.listening import Listening
 from wsgateway.run.requests import Answer, Fact, Request
 from wsgateway.run.service import differences
 from wsgateway.run.settings_transfer import packed
-from wsgateway.run.sockets import shares
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
 from wsgateway.run.worker_pool import HUNG_SECONDS, Generation, LoadedConfiguration, StartError, WorkerPool
 from wsgateway.serve.listeners import address_of
@@ -67,7 +66,6 @@ class Supervisor:
         self._hung_seconds = hung_seconds
         self._now = now
         self._changes = trio.CancelScope()
-        self._admin = trio.CancelScope()
         self._control = trio.CancelScope()
         self._stopping = False
         self._waiting: set[trio.Event] = set()  # of those who have asked for a change
@@ -131,25 +129,17 @@ class Supervisor:
             self._generation.listening.owns_files = old_supervisor.listening.owns_files = True
             old_supervisor.listening.close_what_is_not_in(self._generation.listening)
         self._tell_of(self._generation)
-        self._tell_listening(self._generation, Listening({}))
-        self._start_admin()
+        log_listening(self._generation.settings, self._generation.listening, Listening({}), self._log)
+        self._admin = AdminPages(self._status, self._nursery, self._log)
+        self._admin.serve(self._generation.settings, self._generation.listening)
         self._start_control()
         self._manager.tell("READY=1")
         self._nursery.start_soon(self._watch_workers)
         self._nursery.start_soon(self._change)
         self._nursery.start_soon(warn_daily, lambda: self._generation.made.certificates, self._log, self._now)
 
-    def _tell_listening(self, generation: Generation, before: Listening) -> None:
-        """Logs where it listens that it did not before."""
-        known = {sock for _, sock in before.every()}
-        for listener, sock in shares(generation.settings, generation.listening.shared()):
-            if sock not in known:
-                self._log.info("listening", listener=listener.name, address=str(address_of(sock)))
-
     def _tell_of(self, generation: Generation) -> None:
-        for sentence_ in advice(generation.settings):
-            self._log.warning("advice", why=Whole(sentence_))
-        warn_of_certificates(generation.made.certificates, self._log, self._now())
+        log_advice(generation.settings, generation.made.certificates, self._log, self._now())
         warn_of_few(share(generation.settings, generation.workers), self._limit, self._log)
 
     # -- signals ---------------------------------------------------------------------------------------------------
@@ -268,7 +258,7 @@ class Supervisor:
             raise
         self._generation = new
         if new.settings.admin != old.settings.admin:
-            self._start_admin()
+            self._admin.serve(new.settings, new.listening)
         if new.settings.control != old.settings.control:
             self._start_control()
         old.listening.close_what_is_not_in(new.listening)
@@ -277,7 +267,7 @@ class Supervisor:
             self._log.warning("logging not reloaded", why="it stays as it is until a hand-over or a new start")
         told = differences(old.settings, new.settings)
         self._log.info("reloaded", **told, routes=len(new.settings.routes), workers=new.workers)
-        self._tell_listening(new, old.listening)
+        log_listening(new.settings, new.listening, old.listening, self._log)
 
     async def _hand_over(self) -> None:
         if os.getpid() == 1:
@@ -291,7 +281,7 @@ class Supervisor:
             self._log.error("not handed over", why=str(error))
             return
         self._generation.listening.owns_files = False
-        self._admin.cancel()
+        self._admin.stop()
         self._control.cancel()
         self._manager.tell(f"MAINPID={pid}")
         self._manager.leave_to_another()
@@ -317,17 +307,6 @@ class Supervisor:
                 self._manager.tell(*news)
             due = trio.current_time() + pause
             await trio.sleep_until(due)
-
-    def _start_admin(self) -> None:
-        self._admin.cancel()
-        settings = self._generation.settings.admin
-        if settings is None:
-            return
-        socks = self._generation.listening.own("admin")
-        for sock in socks:
-            self._log.info("admin pages", address=str(address_of(sock)))
-        self._admin = trio.CancelScope()
-        self._nursery.start_soon(Admin(pages(self._status), settings, self._log).run, socks, self._admin)
 
     def _start_control(self) -> None:
         self._control.cancel()

@@ -7,8 +7,7 @@ import pytest
 
 from tests.settings.files import LISTENERS, SMALL
 from wsgateway.errors import SettingsError
-from wsgateway.run.listening import Listening
-from wsgateway.run.sockets import Sockets, close, shares
+from wsgateway.run.listening import Listening, Sockets, close, shares
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
 from wsgateway.settings.model import Settings

@@ -1,0 +1,26 @@
+"""What a gateway says in its log when it starts and when it is reloaded: where it listens, and what to think about."""
+
+from collections.abc import Iterable
+
+from wsgateway.observe.log import Log, Whole
+from wsgateway.run.certificates import warn_of_certificates
+from wsgateway.run.listening import Listening, shares
+from wsgateway.serve.listeners import address_of
+from wsgateway.settings.advice import advice
+from wsgateway.settings.certificates import Known
+from wsgateway.settings.model import Settings
+
+
+def log_listening(settings: Settings, listening: Listening, before: Listening, log: Log) -> None:
+    """Log each address of a listener that was not open before."""
+    known = {sock for _, sock in before.every()}
+    for listener, sock in shares(settings, listening.shared()):
+        if sock not in known:
+            log.info("listening", listener=listener.name, address=str(address_of(sock)))
+
+
+def log_advice(settings: Settings, certificates: Iterable[Known], log: Log, now: float) -> None:
+    """Log advice about settings and about their certificates. `now` is in seconds since 1970."""
+    for sentence in advice(settings):
+        log.warning("advice", why=Whole(sentence))
+    warn_of_certificates(certificates, log, now)
