@@ -18,7 +18,7 @@ async def test_reloads_a_hand_over_and_a_kill_cost_only_the_sessions_of_what_lea
     assert (judge.counts["reloads"], judge.counts["refused reloads"]) == (6, 1)
     assert (judge.counts["hand-overs"], judge.counts["workers killed"]) == (1, 1)
     assert judge.counts["messages"] > SESSIONS
-    assert judge.counts["sent home"] > 0
+    assert judge.counts["closed by a drain"] > 0
 
 
 async def test_upstreams_that_restart_cost_their_own_sessions_alone_and_serve_again(tmp_path: Path) -> None:
