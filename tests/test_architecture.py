@@ -94,6 +94,18 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, node.module
 
 
+# The packages whose docstrings say what is done.
+PLAIN = ("wire", "dialects", "net", "relay", "policy")
+# Words that begin a sentence about something, and none that says what to do.
+NOT_VERBS = {
+    "A", "All", "Also", "An", "And", "Another", "Any", "Anything", "As", "At", "Be", "Before", "Both", "But", "By",
+    "Each", "Either", "Every", "Everything", "For", "From", "How", "If", "In", "Is", "It", "Its", "More", "Most",
+    "Neither", "No", "None", "Not", "Nothing", "Of", "On", "One", "Only", "Or", "Our", "Same", "Some", "Such",
+    "That", "The", "Their", "Then", "There", "These", "They", "This", "Those", "Till", "To", "Until", "What",
+    "Whatever", "When", "Whenever", "Where", "Whether", "Which", "Who", "Whoever", "Whose", "Why", "With",
+    "Without",
+}  # fmt: skip
+
 PURE_MODULES = [file for file in MODULES if part_of(name_of(file)) in PURE]
 
 
@@ -143,3 +155,48 @@ def test_a_module_fits_into_a_head() -> None:
 
 def test_a_module_says_what_it_is() -> None:
     refuse([f"{file} has no docstring" for file in MODULES if not ast.get_docstring(ast.parse(file.read_text()))])
+
+
+def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield every function and method of a file, but for properties, which are described as attributes are."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = {ast.unparse(each) for each in node.decorator_list}
+            if not decorators & {"property", "cached_property"}:
+                yield node
+
+
+def is_command(docstring: str) -> bool:
+    """Return whether a docstring begins with a verb in the imperative, as far as its first word shows."""
+    word = docstring.split()[0].rstrip(",;:.")
+    third_person = word.endswith("s") and not word.endswith("ss")
+    return word.isalpha() and word.istitle() and word not in NOT_VERBS and not third_person
+
+
+def test_a_docstring_of_a_function_says_what_to_do() -> None:
+    faults = []
+    for file in MODULES:
+        if name_of(file).split(".")[0] in PLAIN:
+            for node in functions(file):
+                docstring = ast.get_docstring(node)
+                if docstring and not is_command(docstring):
+                    faults.append(f"{file}:{node.lineno}: {node.name}: {docstring.splitlines()[0]}")
+    refuse(faults)
+
+
+def test_a_docstring_begins_with_one_sentence_of_its_own() -> None:
+    faults = []
+    for file in MODULES:
+        if name_of(file).split(".")[0] in PLAIN:
+            for node in functions(file):
+                first, *rest = (ast.get_docstring(node) or ".").splitlines()
+                if not first.endswith((".", "?")) or (rest and rest[0]):
+                    faults.append(f"{file}:{node.lineno}: {node.name}: {first}")
+    refuse(faults)
+
+
+def test_a_word_that_is_no_command_is_found() -> None:
+    assert is_command("Return the key.")
+    assert is_command("Pass it on.")
+    for docstring in ("Returns the key.", "The key.", "What is said.", "`key` is taken.", "Whether it is one."):
+        assert not is_command(docstring)

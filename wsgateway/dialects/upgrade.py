@@ -56,8 +56,10 @@ def check_upgrade(request: Request) -> None:
 
 
 def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Return the end-to-end headers: not those of this hop or of the handshake, and no empty ones (an old Flash client
-    sends `Cookie:` with no value)."""
+    """Return the end-to-end headers: not those of this hop or of the handshake, and no empty ones.
+
+    An old Flash client sends `Cookie:` without a value.
+    """
     return tuple(
         (name, value)
         for name, value in exchange.end_to_end(headers, _DROPPED)

@@ -142,8 +142,7 @@ class Response:
 class RequestHead:
     """The server's end of one HTTP/1.1 exchange: it reads a request and writes one response.
 
-    What the client sends after its head is kept in `rest`, byte for byte. If that is a body, `exchange` reads it with
-    the help of `http`.
+    `rest` is what the client sends after its head, byte for byte. `exchange` reads a body from it, by means of `http`.
     """
 
     def __init__(
@@ -242,8 +241,7 @@ class RequestHead:
         return Request(target, headers, method, b"" if sent.isascii() else sent, version, self.oddities)
 
     def switch(self, response: Response) -> bytes:
-        """Return the bytes of a 101, or of another interim response. The spelling and order of names and the reason
-        are kept."""
+        """Return the bytes of a 101 or another interim response. Names, their order and the reason stay as given."""
         event = h11.InformationalResponse(
             status_code=response.status, headers=_encoded(response.headers), reason=response.reason.encode("latin-1")
         )
@@ -365,8 +363,10 @@ class ResponseHead:
 
 
 def requests_websocket(request: Request) -> bool:
-    """Return whether Upgrade names WebSocket, alone or in a list. The dialects decide what becomes of that. An upgrade
-    to anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8)."""
+    """Return whether Upgrade names WebSocket, alone or in a list, which the dialects judge.
+
+    An upgrade to anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8).
+    """
     return any(each.partition("/")[0].lower() == "websocket" for each in request.headers.listed("Upgrade"))
 
 
@@ -380,8 +380,7 @@ def _is_last(response: Response) -> bool:
 
 
 def _is_bare_upgrade(request: Request) -> bool:
-    """Return whether frames follow the head, and no body or other request. If a line of the head ends in LF alone,
-    another server could see a body or request begin at another place (RFC 9112, 11.2)."""
+    """Return whether only frames follow. After LF alone, others may see a body begin elsewhere (RFC 9112, 11.2)."""
     lengths = request.headers.every("Content-Length")
     return requests_websocket(request) and "Transfer-Encoding" not in request.headers and set(lengths) <= {"0"}
 

@@ -208,8 +208,10 @@ def _v1_port(text: str) -> int:
 
 
 def _v1_text(address: IPv4Address | IPv6Address) -> str:
-    """Return an address in the form of 2.1, where IPv6 is hexadecimal; since Python 3.13 `str` writes mapped ones
-    otherwise."""
+    """Return an address in the form of 2.1, where IPv6 is hexadecimal.
+
+    `str` writes mapped addresses in another form since Python 3.13.
+    """
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return f"::ffff:{int(address) >> 16 & 0xFFFF:x}:{int(address) & 0xFFFF:x}"
     return str(address)
