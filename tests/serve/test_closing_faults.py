@@ -120,6 +120,29 @@ async def test_the_reply_comes_before_the_close_whatever_the_fault(
         assert await end.both_close() == REPLY_SECONDS
 
 
+async def test_a_message_that_is_held_back_for_a_client_is_still_finished_when_the_client_breaks_the_rules(
+    autojump_clock: MockClock,
+) -> None:
+    async with parting("rfc6455", "hixie-76") as end:
+        await end.upstream.send(b"\x00Hel")
+        await settled()
+        await end.client.send(MASKED_HELLO + FAULT)
+        assert await end.upstream.exactly(9) == HIXIE_HELLO + b"\xff\x00"
+        await end.upstream.send(b"lo\xff\xff\x00")
+        assert await end.client.rest() == HELLO + CLOSE_1002
+
+
+async def test_what_is_held_back_of_a_client_that_breaks_the_rules_never_leaves(autojump_clock: MockClock) -> None:
+    async with parting("hixie-76", options=SMALL) as end:
+        await end.client.send(HIXIE_HELLO + b"\x00Hel")
+        await settled()
+        assert end.session.client.held == 3
+        await end.client.send(b"lo all\xff")
+        assert await end.upstream.exactly(19) == MASKED_HELLO + MASKED_CLOSE_1001
+        await end.upstream.send(HELLO + CLOSE_1001)
+        assert await end.client.rest() == HIXIE_HELLO + b"\xff\x00"
+
+
 # -- how the upstream is told -----------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import pytest
 from trio.testing import wait_all_tasks_blocked
 
 from tests.openings import BY_DIALECT, Session, opened
-from tests.support import Peer, Running, Upstream, head_of, serving, values
+from tests.support import Peer, Running, Upstream, configuration, head_of, serving, serving_text, values
 
 # RFC 6455, 5.7: a fragmented unmasked text, and a ping between its fragments.
 HEL, LO, PING = b"\x01\x03Hel", b"\x80\x02lo", b"\x89\x05Hello"
@@ -153,3 +153,24 @@ async def test_nobody_is_offered_an_extension_where_frames_are_joined(where: str
             await gateway.connect(head)
             _, request = await upstream.agree()
             assert values(request, "sec-websocket-extensions") == offered
+
+
+MIB = 1024 * 1024
+
+
+async def test_what_is_held_back_in_all_sessions_is_bounded_as_the_file_says_and_a_reload_changes_that() -> None:
+    async with Upstream() as upstream:
+        text = configuration(upstream.port, dialect="hixie-75", limits="join: 16MiB")
+        async with serving_text(f"{text}join_memory: 16MiB\n") as gateway:
+            for most, first_frame in [("16MiB", 0x01), ("20MiB", 0x81)]:
+                gateway.reload(f"{text}join_memory: {most}\n")
+                sessions = [await behind_hixie_75(upstream, gateway, "rfc6455") for _ in range(2)]
+                for session in sessions:
+                    await in_pieces(session.behind, b"\x00" + bytes(9 * MIB))
+                for session in sessions:
+                    await session.behind.send(b"\xff")
+                # Of two messages of 9 MiB the older one leaves in fragments where 16 MiB may be held.
+                heads = [await session.client.exactly(2) for session in sessions]
+                assert heads == [bytes([first_frame, 0x7F]), b"\x81\x7f"]
+                for session in sessions:
+                    await session.behind.close()
