@@ -42,9 +42,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probe": {"errors", "wire", "dialects", "net", "upstream"},
     "demo": {"errors", "wire", "dialects", "net", "settings", "observe", "serve", "run", "probe"},
     "options": {"settings"},
+    "units": {"errors"},
     "remote": {"errors", "settings", "observe", "run", "options"},
     "cli": {
         "wsgateway", "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "remote", "options",
+        "units",
     },
     "__main__": {"cli"},
     "wsgateway": {"errors", "dialects", "run"},

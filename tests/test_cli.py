@@ -108,7 +108,7 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == GOOD
     said = capfd.readouterr().out
-    assert all(f"\n    {command} " in said for command in ("run", "check", "probe", "demo"))
+    assert all(f"\n    {command} " in said for command in ("run", "check", "probe", "demo", "units"))
 
 
 # -- check -----------------------------------------------------------------------------------------------------

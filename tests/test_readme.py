@@ -1,79 +1,62 @@
-"""What the README claims, held against the code."""
+"""What the documents say, held against the code. Their commands have tests of their own."""
 
+import ast
 import doctest
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import yaml
+
 import wsgateway.dialects
+from tests.documents import GUIDE, MANUAL, NAMES, README, ROOT, TABLES, blocks, rows, text, with_table
 from tests.support import PATIENCE_SECONDS, configuration, head_of
 from wsgateway.dialects import DIALECTS
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
+from wsgateway.settings.load import parse
 from wsgateway.wire.oddities import Oddity
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+MOST_LINES_OF_THE_README = 150
+SOURCES = {file: file.read_text("utf-8") for file in (ROOT / "wsgateway").rglob("*.py")}
 
 
-def section(heading: str) -> str:
-    """What stands below a heading."""
-    return README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+def names_in(cell: str) -> list[str]:
+    """What stands between backticks in a cell of a table."""
+    return re.findall(r"`([^`]+)`", cell)
 
 
-def snippets() -> list[str]:
-    """What stands in the blocks of Python."""
-    return re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+# -- the README ------------------------------------------------------------------------------------------------
 
 
-def test_the_table_of_dialects_is_the_one_that_the_gateway_has() -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", section("Who speaks what"), re.MULTILINE)
-    assert rows == [(dialect.name, dialect.spoken_by) for dialect in DIALECTS.values()]
-
-
-def test_the_table_of_oddities_is_the_one_that_the_gateway_has() -> None:
-    rows = re.findall(
-        r"^\| `([^`]+)` \| .+ \| .+ \| (on|off) \|$", section("What old programs do otherwise"), re.MULTILINE
-    )
-    assert rows == [(each.label, "on" if each.default else "off") for each in Oddity]
-
-
-async def test_the_table_of_pages_is_what_a_gateway_has() -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| .+ \|$", section("How it is"), re.MULTILINE)
-
-    async def status() -> Status:
-        return {}
-
-    assert rows == list(pages(status))
+def test_the_readme_is_short() -> None:
+    assert len(text(README).splitlines()) <= MOST_LINES_OF_THE_README
 
 
 def test_the_two_commands_are_one_line_each() -> None:
     for mark in ("demo", "test"):
-        block = re.search(rf"<!-- {mark} -->\n```sh\n(.+)\n```", README)
+        block = re.search(rf"<!-- {mark} -->\n```sh\n(.+)\n```", text(README))
         assert block is not None, mark
         assert block[1].startswith("python3 -m venv .venv && ")
 
 
-def test_each_file_of_the_configuration_is_named() -> None:
-    names = {path.name for path in (ROOT / "config").iterdir()}
-    assert {name for name in names if f"(config/{name})" not in README} == set()
+def test_the_whole_configuration_of_the_readme_is_the_smallest_example() -> None:
+    [block] = [each for each in blocks("yaml") if each.document == README]
+    assert block.text == (ROOT / "config" / "minimal.yaml").read_text()
 
 
-def test_the_library_does_what_the_readme_says() -> None:
-    [block] = [each for each in snippets() if each.startswith(">>> ")]
-    examples = doctest.DocTestParser().get_doctest(block, {}, "README.md", "README.md", 0)
-    said: list[str] = []
-    result = doctest.DocTestRunner().run(examples, out=said.append)
-    assert result.attempted > 10
-    assert not result.failed, "".join(said)
+def test_the_table_of_dialects_is_the_one_that_the_gateway_has() -> None:
+    assert rows(README, "Who speaks what") == [(f"`{each.name}`", each.spoken_by) for each in DIALECTS.values()]
 
 
 def test_a_whole_gateway_runs_in_a_program_of_somebody_else(tmp_path: Path) -> None:
-    [program] = [block for block in snippets() if "trio.run(main)" in block]
-    text = configuration(9).replace("name: public, ", "")
-    (tmp_path / "wsgateway.yaml").write_text(f'{text}admin: {{bind: "127.0.0.1:0"}}\n')
+    [program] = [each.text for each in blocks("python") if each.document == README]
+    file = configuration(9).replace("name: public, ", "")
+    (tmp_path / "wsgateway.yaml").write_text(f'{file}admin: {{bind: "127.0.0.1:0"}}\n')
     command = [sys.executable, "-W", "error", "-u", "-c", program]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
@@ -89,19 +72,139 @@ def test_a_whole_gateway_runs_in_a_program_of_somebody_else(tmp_path: Path) -> N
             process.kill()
 
 
-def test_a_type_checker_finds_nothing_wrong_with_the_snippets(tmp_path: Path) -> None:
-    files = []
-    for number, block in enumerate(snippets()):
-        examples = doctest.DocTestParser().get_examples(block)
-        files.append(tmp_path / f"snippet_{number}.py")
-        files[-1].write_text("".join(each.source for each in examples) or block)
-    assert len(files) == 2
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", *map(str, files)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+# -- the manual ------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_oddities_is_the_one_that_the_gateway_has() -> None:
+    table = rows(MANUAL, "What old programs do otherwise")
+    assert [(name, default) for name, _, _, default in table] == [
+        (f"`{each.label}`", "on" if each.default else "off") for each in Oddity
+    ]
+
+
+async def test_the_table_of_pages_is_what_a_gateway_has() -> None:
+    async def status() -> Status:
+        return {}
+
+    assert [page for page, _ in rows(MANUAL, "Watch it")] == [f"`{page}`" for page in pages(status)]
+
+
+def test_each_file_for_operators_is_in_the_list() -> None:
+    listed = re.findall(r"\[[^]]+\]\(([^)/]+)\)", " ".join(cell for cell, _ in rows(MANUAL, "The operator's manual")))
+    assert sorted([*listed, "README.md"]) == sorted(path.name for path in (ROOT / "config").iterdir())
+
+
+@pytest.mark.parametrize(("document", "mark"), TABLES)
+def test_a_table_that_is_made_from_the_code_is_up_to_date(document: str, mark: str) -> None:
+    assert with_table(document, mark, TABLES[document, mark]()) == text(document), "run python -m tests.documents"
+
+
+def logged() -> Iterator[tuple[str, set[str]]]:
+    """Yield the events that a log is told in so many words, and the fields that go with each."""
+    for source in SOURCES.values():
+        for node in ast.walk(ast.parse(source)):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            of, event = ast.unparse(node.func.value), node.args[0]
+            if of.endswith("log") and isinstance(event, ast.Constant) and isinstance(event.value, str):
+                yield event.value, {keyword.arg for keyword in node.keywords if keyword.arg is not None}
+
+
+def test_every_event_of_the_log_is_in_the_manual_with_its_fields() -> None:
+    table = rows(MANUAL, "Every event of the log")
+    listed = {name for first, *_ in table for name in names_in(first)}
+    for event, fields in logged():
+        assert {event, *fields} <= listed, f"config/README.md does not have all of {event}: {fields}"
+    # And nothing is listed that no line has. A target is up, down, ejected or draining.
+    everything = "\n".join(SOURCES.values())
+    for name in listed:
+        begin = re.sub(r"^target (up|down|ejected|draining)$", "target {state}", name)
+        assert re.search(rf"\"{re.escape(begin)}\"|\b{re.escape(name)}(: \w+)?=|^    {name}: int$", everything, re.M), (
+            name
+        )
+
+
+# -- the guide -------------------------------------------------------------------------------------------------
+
+
+def test_the_map_says_of_each_part_what_it_does() -> None:
+    for part, does, _ in rows(GUIDE, "The map"):
+        assert does, part
+
+
+@pytest.mark.parametrize("heading", ["WebSocket", "A session", "Configuration and upstreams", "Processes"])
+def test_each_term_of_the_glossary_is_in_its_module(heading: str) -> None:
+    table = rows(GUIDE, heading)
+    assert len(table) > 5
+    for term, _, where in table:
+        path, *names = names_in(where)
+        source = (ROOT / "wsgateway" / path).read_text()
+        for name in names:
+            assert re.search(rf"^(class|def|async def) {name}\b|^{name}\b.* = ", source, re.MULTILINE), (
+                f"{term}: {name}"
+            )
+
+
+def test_every_module_and_function_that_the_guide_names_is_there() -> None:
+    for path in re.findall(r"`(\w+/\w+\.py)`", text(GUIDE)):
+        assert (ROOT / "wsgateway" / path).exists() or (ROOT / path).exists(), path
+    life = text(GUIDE).partition("## The life of a connection")[2].partition("\n## ")[0]
+    for step in re.split(r"^\d+\. ", life, flags=re.MULTILINE)[1:]:
+        for path, name in re.findall(r"\(`([\w/]+\.py)`, `([\w.]+)`\)", step):
+            assert name.rpartition(".")[2] in (ROOT / "wsgateway" / path).read_text(), (path, name)
+
+
+def test_the_library_does_what_the_guide_says() -> None:
+    [block] = [each for each in blocks("python") if each.document == GUIDE]
+    examples = doctest.DocTestParser().get_doctest(block.text, {}, GUIDE, GUIDE, 0)
+    said: list[str] = []
+    result = doctest.DocTestRunner().run(examples, out=said.append)
+    assert result.attempted > 10
+    assert not result.failed, "".join(said)
 
 
 def test_the_library_does_what_its_own_docstring_says() -> None:
     result = doctest.testmod(wsgateway.dialects)
     assert result.attempted > 10
     assert not result.failed
+
+
+def test_a_type_checker_finds_nothing_wrong_with_the_snippets(tmp_path: Path) -> None:
+    files = []
+    for number, block in enumerate(blocks("python")):
+        examples = doctest.DocTestParser().get_examples(block.text)
+        files.append(tmp_path / f"snippet_{number}.py")
+        files[-1].write_text("".join(each.source for each in examples) or block.text)
+    assert len(files) == 2
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", *map(str, files)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+# -- all of them -----------------------------------------------------------------------------------------------
+
+
+def test_every_configuration_is_good() -> None:
+    for block in blocks("yaml"):
+        if block.text.startswith("version:"):
+            parse(block.text, block.document)
+        else:
+            assert yaml.safe_load(block.text), block
+
+
+def anchors(document: str) -> set[str]:
+    """The anchors that the headings of a document get, as GitHub and others make them."""
+    prose = re.sub(r"^```.*?^```$", "", text(document), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", NAMES)
+def test_every_link_leads_to_a_file_of_the_repository_and_to_a_heading_of_it(document: str) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", text(document)):
+        path, _, anchor = link.partition("#")
+        assert "://" not in path, f"{link}: who knows for how long that is there?"
+        file = ((ROOT / document).parent / path).resolve() if path else ROOT / document
+        assert file.is_file(), link
+        if anchor:
+            assert anchor in anchors(str(file.relative_to(ROOT))), link

@@ -1,11 +1,14 @@
 """The units for systemd, held against what systemd itself thinks of them, and what the rest of the project says."""
 
 import re
+import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.programs import PATIENCE_SECONDS, tool
-from wsgateway.cli import BROKEN_FILE
+from wsgateway.cli import BROKEN_FILE, main
 from wsgateway.run.requests import DIRECTORY
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.load import parse
@@ -50,3 +53,32 @@ def test_the_socket_has_the_name_by_which_the_example_of_its_comment_binds_it() 
     small = (ROOT / "config" / "minimal.yaml").read_text()
     [listener] = parse(re.sub(r"bind: .+", bind, small), "f.yaml").listeners
     assert listener.bind == (SystemdSocket(name),)
+
+
+def test_the_command_writes_the_files_of_the_repository_and_says_what_it_did(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = ["wsgateway.service", "wsgateway.socket", "certbot-deploy"]
+    for before, did in ((None, "written"), ("", "unchanged"), ("an older version", "replaced")):
+        for name in names:
+            if before:
+                (tmp_path / name).write_text(before)
+        assert main(["units", str(tmp_path)]) == 0
+        assert capfd.readouterr() == ("".join(f"{tmp_path / name}: {did}\n" for name in names), "")
+        assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
+        for name in names:
+            assert (tmp_path / name).read_bytes() == (ROOT / "config" / name).read_bytes()
+            modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / name, ROOT / "config" / name)]
+            assert modes[0] == (0o755 if name == "certbot-deploy" else 0o644)
+            assert modes[0] & 0o100 == modes[1] & 0o100  # of the rest Git keeps nothing
+
+
+def test_a_directory_that_is_missing_is_a_fault_with_its_name(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "none"
+    assert main(["units", str(missing)]) == 1
+    assert capfd.readouterr() == (
+        "",
+        f"{missing}/wsgateway.service: cannot be written: No such file or directory\n",
+    )

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import trio
 
 from wsgateway import __version__
+from wsgateway.demo.echo import Echo
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS, Dialect, Headers, Request
 from wsgateway.errors import BrokenFileError, SettingsError
@@ -44,6 +45,7 @@ from wsgateway.settings.load import Source, load, read, single
 from wsgateway.settings.patterns import pin
 from wsgateway.settings.pooling import TargetProfile
 from wsgateway.settings.process import Logging
+from wsgateway.units import write as write_units
 
 GOOD, FAULT, BROKEN_FILE = 0, 1, 78
 # What shells say of a program that Ctrl-C has ended.
@@ -182,7 +184,22 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("demo", help="start a gateway, a server behind it and a page to look at")
     show.add_argument("--port", type=port, default=8080, help="the gateway's, default: %(default)s")
     show.add_argument("--page-port", type=port, default=8081, help="the page's, default: %(default)s", metavar="PORT")
+    show.add_argument(
+        "--echo",
+        type=port,
+        metavar="PORT",
+        help="start nothing but a server of RFC 6455 there, which echoes everything",
+    )
     show.set_defaults(command=_demo, lasts=True)
+
+    units = commands.add_parser(
+        "units",
+        help="write the units for systemd, and a hook for certbot, into a directory",
+        description="Writes wsgateway.service, wsgateway.socket and certbot-deploy into a directory, and says of each"
+        " whether it was written, replaced or unchanged. The units expect wsgateway in /opt/wsgateway.",
+    )
+    units.add_argument("directory", metavar="DIR", help="as /etc/systemd/system")
+    units.set_defaults(command=_units)
     return parser
 
 
@@ -316,8 +333,23 @@ def _pin(text: str) -> str:
     return parsed(pin, text)
 
 
+def _units(options: argparse.Namespace) -> int:
+    print(*write_units(options.directory), sep="\n")
+    return GOOD
+
+
 def _demo(options: argparse.Namespace) -> int:
+    if options.echo is not None:
+        return _echo(options)
     demo = Demo(options.port, options.page_port, make_log(Logging("warning"), options.writer))
     with _good_end():
         trio.run(demo.run, partial(print, flush=True))
+    return GOOD
+
+
+def _echo(options: argparse.Namespace) -> int:
+    echo = Echo(options.echo, make_log(Logging("warning"), options.writer))
+    with _good_end():
+        print(echo, flush=True)
+        trio.run(echo.run)
     return GOOD

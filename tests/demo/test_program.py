@@ -63,6 +63,14 @@ def test_a_port_that_is_taken_is_one_line_and_a_fault(option: str, capfd: pytest
     assert capfd.readouterr().err == f"127.0.0.1:{port}: cannot listen: Address already in use\n"
 
 
+def test_the_port_of_an_echo_that_is_taken_is_one_line_and_a_fault(capfd: pytest.CaptureFixture[str]) -> None:
+    (listener,) = listen(LOOPBACK)
+    with listener:
+        port = listener.getsockname()[1]
+        assert main(["demo", "--echo", str(port)]) == 1
+    assert capfd.readouterr() == ("", f"127.0.0.1:{port}: cannot listen: Address already in use\n")
+
+
 @pytest.mark.parametrize("port", ["65536", "-1", "http", ""])
 def test_what_is_no_port_is_wrong_usage(port: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -1,4 +1,4 @@
-"""Proxies that others wrote, as processes in front of a gateway; their settings are those that the README gives."""
+"""Proxies that others wrote, as processes in front of a gateway; their settings are those that the manual gives."""
 
 import grp
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from .programs import Program, tool
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+MANUAL = (Path(__file__).parents[2] / "config" / "README.md").read_text("utf-8")
 
-# Where the README's settings say that the proxy listens, and that the gateway does: by the PROXY protocol, by HTTP.
+# Where the manual's settings say that the proxy listens, and that the gateway does: by the PROXY protocol, by HTTP.
 _FRONT = {"haproxy": "bind :80", "nginx": "listen 80;", "caddy": "http://:80 {"}
 _BY_PROXY_PROTOCOL, _BY_HTTP = "127.0.0.1:8081", "127.0.0.1:8082"
 
-# Which the README mentions, and does not recommend.
+# Which the manual mentions, and does not recommend.
 _HAPROXY_HTTP = """\
 defaults
     mode http
@@ -60,8 +60,8 @@ _UNIX = {"haproxy": "unix@{path}", "nginx": "unix:{path}", "caddy": "unix/{path}
 
 
 def table() -> dict[str, list[str]]:
-    """What the README says of each proxy: one word for each group of dialects."""
-    rows = re.findall(r"^\| ((?:HAProxy|nginx|Caddy)[^|]*) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", README, re.MULTILINE)
+    """What the manual says of each proxy: one word for each group of dialects."""
+    rows = re.findall(r"^\| ((?:HAProxy|nginx|Caddy)[^|]*) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", MANUAL, re.MULTILINE)
     return {row[0].replace("`", ""): [re.split("[:,]", cell)[0] for cell in row[1:]] for row in rows}
 
 
@@ -69,8 +69,8 @@ def settings(proxy: str) -> tuple[str, str]:
     """The program of a row of the table, and its settings."""
     if proxy == "HAProxy, mode http":
         return "haproxy", _HAPROXY_HTTP
-    found = re.search(rf"^```(\w+)\n(# {proxy}, before.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    assert found is not None, f"no settings for {proxy} in the README"
+    found = re.search(rf"^```(\w+)\n(# {proxy}, before.*?)^```$", MANUAL, re.DOTALL | re.MULTILINE)
+    assert found is not None, f"no settings for {proxy} in config/README.md"
     return found[1], found[2]
 
 

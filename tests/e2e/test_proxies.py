@@ -1,4 +1,4 @@
-"""Behind proxies that others wrote: what the README says of each is so, and the client's address arrives."""
+"""Behind proxies that others wrote: what the manual says of each is so, and the client's address arrives."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from .proxies import in_front, table
 
 # Not the address from which the proxies come.
 CLIENT = "127.0.0.9"
-# The columns of the README's table.
+# The columns of the manual's table.
 COLUMNS = {"hixie-75": 0, **dict.fromkeys(("hixie-76", "hybi-01", "hybi-02", "hybi-03"), 1)}
 LAST_COLUMN = 2
 PROXIES = ["HAProxy, mode tcp", "HAProxy, mode http", "HAProxy, both on one port", "nginx", "Caddy"]
@@ -45,7 +45,7 @@ class Stage:
     """of the clients, by dialect, as the upstream heard them: the first of X-Forwarded-For"""
 
     async def outcome(self, opening: Opening) -> str:
-        """What the README's table says of it: yes, no, or for programs."""
+        """What the manual's table says of it: yes, no, or for programs."""
         client = Peer(await trio.open_tcp_stream("127.0.0.1", self.port, local_address=CLIENT))
         try:
             await client.send(opening.request)

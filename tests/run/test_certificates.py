@@ -217,8 +217,8 @@ def test_the_hook_that_cannot_read_what_was_renewed_fails_and_changes_nothing(tm
     assert [file.read_bytes() for file in (tmp_path / "keys").iterdir()] == [before]
 
 
-def test_the_unit_the_readme_and_the_hook_name_one_group_and_one_directory() -> None:
-    texts = [file.read_text() for file in (HOOK, CONFIG / "wsgateway.service", CONFIG.parent / "README.md")]
+def test_the_unit_the_manual_and_the_hook_name_one_group_and_one_directory() -> None:
+    texts = [file.read_text() for file in (HOOK, CONFIG / "wsgateway.service", CONFIG / "README.md")]
     for text in texts:
         assert re.findall(r"SupplementaryGroups=(.+)", text) == ["wsgateway-keys"]
     assert "group=${WSGATEWAY_GROUP:-wsgateway-keys}" in texts[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgateway.settings.load import load, parse
+from wsgateway.settings.load import load
 from wsgateway.settings.model import Route
 from wsgateway.settings.schema import known_keys
 
@@ -15,11 +15,6 @@ from .test_sections import sections
 ROOT = Path(__file__).parents[2]
 # The one for Kubernetes has a gateway's inside, and tests of its own.
 FILES = sorted(file for file in (ROOT / "config").glob("*.yaml") if file.name != "kubernetes.yaml")
-BLOCKS = [
-    block
-    for block in re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    if block.startswith("version:")
-]
 
 
 def test_there_are_example_files() -> None:
@@ -29,11 +24,6 @@ def test_there_are_example_files() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_an_example_file_is_good(file: Path) -> None:
     load(file)
-
-
-def test_the_examples_of_the_readme_are_good() -> None:
-    for number, block in enumerate(BLOCKS, 1):
-        parse(block, f"example {number} of README.md")
 
 
 def test_the_complete_example_names_every_key() -> None:

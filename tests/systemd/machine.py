@@ -30,7 +30,7 @@ rm -rf /opt/wsgateway && python3 -m venv /opt/wsgateway && /opt/wsgateway/bin/pi
 FSTAB = "/dev/vda / ext4 defaults 0 1\n"
 # An emulated processor needs its time to start Python; the units themselves stay as they are.
 SLOW = "[Manager]\nDefaultTimeoutStartSec=300s\n"
-# What README.md says of private keys.
+# What config/README.md says of private keys.
 KEYS = """\
 [Service]
 SupplementaryGroups=wsgateway-keys

@@ -39,8 +39,12 @@ Talk = Callable[[Peer], Awaitable[None]]
 class Upstream:
     """The server."""
 
-    def __init__(self, log: Log, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(
+        self, log: Log, heartbeat_seconds: float = HEARTBEAT_SECONDS, *, echo_everywhere: bool = False
+    ) -> None:
+        """`echo_everywhere`: every path is an echo, and there is no room."""
         self._log = log
+        self._echo_everywhere = echo_everywhere
         self._room = Room(log, heartbeat_seconds)
 
     async def serve(self, listener: socket.socket) -> None:
@@ -67,6 +71,8 @@ class Upstream:
 
     def _talk(self, server_handshake: ServerHandshake) -> Talk:
         """What a path is for. Raises HttpRefusal (404)."""
+        if self._echo_everywhere:
+            return echo
         match server_handshake.offer.target.partition("?")[0]:
             case "/echo":
                 return echo

@@ -1,0 +1,26 @@
+"""The echo of the demo's upstream as a program of its own: a server for the first gateway that somebody configures."""
+
+from wsgateway.demo.upstream import Upstream
+from wsgateway.observe.log import Log
+from wsgateway.serve.listeners import listen
+from wsgateway.settings.basics import Address
+
+HOST = "127.0.0.1"
+
+
+class Echo:
+    """A server of RFC 6455 on loopback that sends every message back, on every path."""
+
+    def __init__(self, port: int, log: Log) -> None:
+        """Listen on the port; 0: the system chooses. Raise SettingsError if it is taken."""
+        [self._listener] = listen(Address(HOST, port))
+        self._upstream = Upstream(log, echo_everywhere=True)
+
+    async def run(self) -> None:
+        """Serve until it is cancelled."""
+        with self._listener:
+            await self._upstream.serve(self._listener)
+
+    def __str__(self) -> str:
+        address = Address(HOST, self._listener.getsockname()[1])
+        return f"An echo of RFC 6455: ws://{address}/, on every path. Ctrl-C ends it."
