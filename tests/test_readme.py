@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,21 @@ def test_a_whole_gateway_runs_in_a_program_of_somebody_else(tmp_path: Path) -> N
                 assert client.recv(4096).startswith(b"HTTP/1.1 426 ")
         finally:
             process.kill()
+
+
+def test_no_link_of_the_readme_is_broken_on_a_package_index() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    hook = project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    assert project["project"]["dynamic"] == ["readme"]
+    assert hook["fragments"] == [{"path": README}]
+    shown = text(README)
+    for substitution in hook["substitutions"]:
+        shown = re.sub(substitution["pattern"], substitution["replacement"], shown)
+    assert "](" not in shown
+    assert "HAProxy, nginx or Caddy (config/README.md)" in shown
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    for link in re.findall(r"\]\(([^)#]+)", text(README)):
+        assert link.split("/")[0] in included, link
 
 
 # -- the manual ------------------------------------------------------------------------------------------------
