@@ -1,4 +1,4 @@
-"""How tests feed bytes to a decoder or a walker, and what they compare: whole messages, not how they were cut."""
+"""Functions that feed bytes to a decoder or a walker; results are compared as whole messages, however they were cut."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -24,14 +24,14 @@ def byte_by_byte(data: bytes) -> list[bytes]:
 
 
 def cut_at_random(data: bytes, seed: int = 1) -> list[bytes]:
-    """Pieces of all sizes, some of them empty; the same for the same seed."""
+    """Return pieces of all sizes, some of them empty; the same for the same seed."""
     chance = random.Random(seed)
     marks = sorted(chance.randint(0, len(data)) for _ in range(2 + min(len(data), 40) // 2))
     return [data[start:stop] for start, stop in zip([0, *marks], [*marks, len(data)], strict=True)]
 
 
 def pieces_of(data: bytes, marks: list[int]) -> list[bytes]:
-    """The data, cut at the marks (modulo its length)."""
+    """Return the data, cut at the marks (modulo its length)."""
     places = sorted(mark % (len(data) + 1) for mark in marks)
     return [data[start:stop] for start, stop in zip([0, *places], [*places, len(data)], strict=True)]
 
@@ -41,7 +41,7 @@ CUTS: list[Callable[[bytes], list[bytes]]] = [whole, byte_by_byte, cut_at_random
 
 @dataclass
 class Heard:
-    """What a decoder made of some bytes: a message stands where it ended."""
+    """The events of a decoder; a message stands where it ended."""
 
     events: list[Event] = field(default_factory=list)
     unfinished: Fragment | None = None
@@ -50,7 +50,7 @@ class Heard:
 
 
 def hear(decoder: Decoder, pieces: Iterable[bytes]) -> Heard:
-    """Feeds the pieces one by one, up to the first fault."""
+    """Feed the pieces one by one, up to the first fault."""
     heard = Heard()
     for piece in pieces:
         try:
@@ -77,17 +77,17 @@ def _add(heard: Heard, event: Event) -> None:
 
 @dataclass
 class Passed:
-    """What a walker made of some bytes."""
+    """The results of a walker."""
 
     forward: bytes = b""
     ending: Close | int | None = None
-    """a goodbye, or the close code of a fault"""
+    """a Close, or the close code of a fault"""
     messages: int = 0
     unfinished: int | None = 0
 
 
 def walk(walker: Translator, pieces: Iterable[bytes]) -> Passed:
-    """Feeds the pieces one by one, up to the ending."""
+    """Feed the pieces one by one, up to the ending."""
     passed = Passed()
     for piece in pieces:
         step = walker.feed(piece)
@@ -102,17 +102,17 @@ def walk(walker: Translator, pieces: Iterable[bytes]) -> Passed:
 
 
 def decoder_of(dialect: str, role: Role, limits: Limits = GENEROUS, secret: bytes = SECRET) -> Decoder:
-    """For the frames that a peer sends to us, who play that role; who needs no secret takes no notice of it."""
+    """Return a decoder for the frames that a peer sends; `role` is ours. Most dialects ignore the secret."""
     return DIALECTS[dialect].framing.decoder(role, limits, secret)
 
 
 def encoder_of(dialect: str, role: Role, mask_keys: Iterator[bytes] | None = None, secret: bytes = SECRET) -> Encoder:
-    """For the frames that we send in that role, with the mask key of the vectors."""
+    """Return an encoder for the frames that we send in that role, with the mask key of the vectors."""
     return DIALECTS[dialect].framing.encoder(role, repeat(MASK_KEY) if mask_keys is None else mask_keys, secret)
 
 
 def walker_of(dialect: str, role: Role, limits: Limits = GENEROUS, compressed: bool = False) -> Translator:
-    """For the frames that a peer sends to us, who play that role, and that go on as they are."""
+    """Return a walker for the frames that a peer sends; `role` is ours."""
     walker = DIALECTS[dialect].framing.walker
     assert walker is not None
     return walker(role, limits, compressed)
@@ -131,7 +131,7 @@ def binary(data: bytes, final: bool = True) -> Fragment:
 
 
 def frame(first: int, payload: bytes = b"", masked: bool = False, size: int = 0) -> bytes:
-    """A frame of RFC 6455, 5.2, made here and not by the code under test.
+    """Return a frame of RFC 6455, 5.2, made here and not by the code under test.
 
     `first` is its first byte; `size` (2 or 8) writes the length in that many bytes, also where fewer would do.
     """

@@ -1,6 +1,6 @@
-"""How each draft writes frames, read off the bytes that others wrote, so that tests can write them without our code.
+"""The form of each draft's frames, derived from bytes of other implementations: tests write frames without our code.
 
-A draft is known by its vectors alone: which number each opcode has, what the first bit means, and what a client masks.
+A draft is known by its vectors alone: the number of each opcode, the meaning of the first bit, and what a client masks.
 """
 
 import enum
@@ -14,12 +14,12 @@ from wsgateway.wire.events import Role
 from .feeding import frame
 from .vectors import MASK_KEY, SECRET, vectors
 
-# The vectors that show a number; all drafts continue with 0.
+# The vectors that show the number of an opcode; in all drafts a continuation is 0.
 _SHOWN = {"text": "text_hello", "binary": "binary", "ping": "ping_hello", "pong": "pong_hello", "close": "close_empty"}
 
 
 class Masked(enum.Enum):
-    """What a client masks; a server masks nothing, in any draft."""
+    """The part of a frame that a client masks; a server masks nothing, in any draft."""
 
     NOTHING = "nothing"
     PAYLOAD = "the payload, behind a head with the key at its end"
@@ -28,34 +28,34 @@ class Masked(enum.Enum):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a draft writes frames."""
+    """The form of a draft's frames."""
 
     numbers: dict[str, int]
-    """of text, binary, ping, pong, close, and more (a continuation)"""
+    """the opcodes of text, binary, ping, pong, close, and more (a continuation)"""
     first_bit_ends: bool
     masked: Masked
     needs_secret: bool
-    """whether the mask of a frame is made of the handshake's secret, too"""
+    """whether the mask of a frame also depends on the handshake's secret"""
 
     def first(self, opcode: str | int, final: bool = True, reserved: int = 0) -> int:
-        """The first byte of a frame."""
+        """Return the first byte of a frame."""
         number = self.numbers[opcode] if isinstance(opcode, str) else opcode
         return number | reserved | (0x80 if final is self.first_bit_ends else 0)
 
     def to(self, role: Role, first: int, payload: bytes = b"", size: int = 0) -> bytes:
-        """A frame as it comes to us, who play that role; `size` is as for `frame`."""
+        """Return a frame as a peer sends it; `role` is ours, `size` is as for `frame`."""
         masks = role is Role.SERVER
         if masks and self.masked is Masked.FRAME:
             return self.cover(frame(first, payload, False, size))
         return frame(first, payload, masks and self.masked is Masked.PAYLOAD, size)
 
     def cover(self, data: bytes) -> bytes:
-        """The data behind the key and under the mask of a draft that masks all of a frame."""
+        """Return the data after the key and under the mask of a draft that masks whole frames."""
         key = hashlib.sha1(MASK_KEY + SECRET).digest() if self.needs_secret else MASK_KEY
         return MASK_KEY + _xor(data, key)
 
     def said(self, role: Role, *frames: tuple[str, bool, bytes]) -> bytes:
-        """Several frames one behind the other: of which opcode, whether it ends its message, and the payload."""
+        """Return several frames in a row, each given as its opcode, whether it ends its message, and its payload."""
         return b"".join(self.to(role, self.first(opcode, final), payload) for opcode, final, payload in frames)
 
 
@@ -72,7 +72,7 @@ def _read_off(dialect: str) -> Layout | None:
 
     plain, masked = wire("text_hello", "s2c"), wire("text_hello", "c2s")
     if plain[0] == 0 and plain[-1] == 0xFF:
-        return None  # between 00 and FF, as hixie has it
+        return None  # between 00 and FF, as in hixie
     numbers = {opcode: wire(name, "s2c")[0] & 0x0F for opcode, name in _SHOWN.items()}
     kind = Masked.NOTHING if masked == plain else Masked.PAYLOAD if masked[0] == plain[0] else Masked.FRAME
     needs_secret = kind is Masked.FRAME and _xor(masked[4:], masked[:4]) != plain
@@ -81,14 +81,14 @@ def _read_off(dialect: str) -> Layout | None:
 
 _EVERY = {name: _read_off(name) for name in DIALECTS}
 LAYOUTS = {name: layout for name, layout in _EVERY.items() if layout is not None}
-"""Of the dialects that have frames with a head."""
+"""the layouts of the dialects that have frames with a head"""
 
 
 def with_layout(wanted: Callable[[str], bool] = lambda name: True) -> list[tuple[str, Role]]:
-    """Those dialects, in both roles, to parametrize a test with."""
+    """Return a mark that runs a test with those dialects, in both roles."""
     return [(name, role) for name in LAYOUTS if wanted(name) for role in Role]
 
 
 def has_walker(name: str) -> bool:
-    """Whether a dialect's frames can be passed on as they are."""
+    """Return whether a dialect's frames can be passed on unchanged."""
     return DIALECTS[name].framing.walker is not None

@@ -1,4 +1,4 @@
-"""How tests open a connection: heads through the same steps that a session takes, one after the other."""
+"""The steps of opening a connection, in the order in which a session takes them, for tests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ STRICT: Tolerance = frozenset()
 
 @dataclass
 class Opened:
-    """A client's handshake that got as far as its Offer."""
+    """A client's handshake up to its Offer."""
 
     head: RequestHead
     request: Request
@@ -24,20 +24,20 @@ class Opened:
     server_handshake: ServerHandshake
 
     def reply(self, answer: Answer) -> bytes:
-        """Our whole answer: the head, and the proof where there is one."""
+        """Return our whole answer: the head, and the proof if there is one."""
         head = self.head.switch(self.server_handshake.accept(answer))
         return head + self.server_handshake.proof(self.head.rest[: self.server_handshake.challenge_bytes])
 
 
 def read_request(data: bytes, limits: HeadLimits = LIMITS) -> Request:
-    """The request that is whole in `data`."""
+    """Return the request in `data`, which contains all of it."""
     request = RequestHead(limits).receive(data)
     assert request is not None, "the head is not whole"
     return request
 
 
 def open_up(data: bytes, entropy: Entropy | None = None, tolerance: Tolerance = DEFAULT["client"]) -> Opened:
-    """Takes a client's whole handshake. Raises HttpRefusal wherever one of the steps does."""
+    """Read a client's whole handshake. Raise HttpRefusal if one of the steps does."""
     head = RequestHead(LIMITS, oddities=Oddities(tolerance))
     request = head.receive(data)
     assert request is not None, "the head is not whole"
@@ -46,7 +46,7 @@ def open_up(data: bytes, entropy: Entropy | None = None, tolerance: Tolerance = 
 
 
 def refusal(data: bytes, tolerance: Tolerance = DEFAULT["client"]) -> HttpRefusal | None:
-    """Why a client's whole handshake is refused; None if it is not."""
+    """Return the text of the refusal of a client's whole handshake; None if it is accepted."""
     try:
         open_up(data, tolerance=tolerance)
     except HttpRefusal as error:
@@ -55,7 +55,7 @@ def refusal(data: bytes, tolerance: Tolerance = DEFAULT["client"]) -> HttpRefusa
 
 
 def head_of(*lines: str, start: str = "GET /chat HTTP/1.1") -> bytes:
-    """A head of these header lines, text of bytes (Latin-1)."""
+    """Return a head of these header lines, text of bytes (Latin-1)."""
     return "".join(f"{line}\r\n" for line in [start, *lines, ""]).encode("latin-1")
 
 
@@ -64,12 +64,12 @@ def request_of(*headers: tuple[str, str], target: str = "/chat", method: str = "
 
 
 def seeded(seed: int = 1) -> Entropy:
-    """Entropy that is the same every time."""
+    """Return entropy that is the same every time."""
     return Random(seed).randbytes
 
 
 def scripted(*draws: int | bytes) -> Entropy:
-    """Entropy that gives these, one a call; a number in as many bytes as are asked for."""
+    """Return entropy that gives these values, one for each call; a number in as many bytes as are requested."""
     script: Iterator[int | bytes] = iter(draws)
 
     def draw(size: int) -> bytes:
@@ -82,10 +82,10 @@ def scripted(*draws: int | bytes) -> Entropy:
 
 
 def challenge_draws(*keys: str, challenge: bytes) -> Entropy:
-    """Entropy that makes hixie-76 keys of the same numbers as these keys, and this challenge.
+    """Return entropy that makes hixie-76 keys with the numbers of these keys, and this challenge.
 
-    A key is drawn as section 4.1 has it: how many spaces, the number, how much noise (one character here, at the
-    front), where the spaces go (behind the first character).
+    A key is drawn as in section 4.1: the number of spaces, the number, the amount of noise (one character here, in
+    front), the positions of the spaces (after the first character).
     """
     draws: list[int | bytes] = []
     for key in keys:

@@ -1,4 +1,4 @@
-"""A key and its Accept, in the hybi drafts from 04 on and in RFC 6455; the origin, which has two names; 04's nonce."""
+"""A key and its Accept, in hybi drafts from 04 on and in RFC 6455; the origin with its two names; the nonce of 04."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ VERSIONS = {
 EVERY = cases("name", VERSIONS)
 # RFC 6455, 1.3.
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-# As the draft prints it: its last letter holds bits that base64 leaves open.
+# As printed in the draft: the last letter has bits that base64 does not define.
 NONCE_04 = "AQIDBAUGBwgJCgsMDQ4PEC=="
 
 
@@ -53,7 +53,7 @@ def test_known_keys_have_known_answers(key: str, accept: str) -> None:
 
 
 def without_nonce(reply: bytes) -> bytes:
-    """A reply without the line that draft 04 alone has."""
+    """Return a reply without the line that only draft 04 has."""
     return b"".join(line for line in reply.splitlines(keepends=True) if not line.startswith(b"Sec-WebSocket-Nonce: "))
 
 
@@ -70,7 +70,7 @@ def test_a_key_is_answered(name: str, key: str, accept: str) -> None:
 
 
 def reply_with(accept: str) -> Response:
-    """A good reply. All but 04 take no notice of a nonce."""
+    """Return a valid reply. All drafts but 04 ignore a nonce."""
     headers = [("Upgrade", "WebSocket"), ("Connection", "keep-alive, Upgrade"), ("Sec-WebSocket-Accept", accept)]
     return Response(101, "OK", Headers([*headers, ("Sec-WebSocket-Nonce", NONCE_04)]))
 
@@ -89,7 +89,7 @@ def test_the_answer_to_our_key_is_accepted(name: str, key: str, accept: str) -> 
 
 
 def test_both_ends_make_the_secret_of_draft_04_from_what_was_sent() -> None:
-    """The text of both values, not what it stands for. Made with `printf %s%s%s KEY NONCE GUID | sha1sum`."""
+    """Both values are used as text, not decoded. Made with `printf %s%s%s KEY NONCE GUID | sha1sum`."""
     assert masking_secret(KEY, NONCE_04).hex() == "41e14f78311e4c34283e6d8b363b8848d58591a7"
     client_handshake = DIALECTS["hybi-04"].handshake.client(Offer("/", "example.com"), scripted(base64.b64decode(KEY)))
     assert client_handshake.check(reply_with(ACCEPT), b"") == Answer()
@@ -97,7 +97,7 @@ def test_both_ends_make_the_secret_of_draft_04_from_what_was_sent() -> None:
 
 
 def test_our_nonce_is_the_base64_of_16_random_bytes() -> None:
-    """As pywebsocket writes the same 16 bytes: its last letter differs from the draft's, and so does the secret."""
+    """pywebsocket writes the same 16 bytes so: its last letter differs from the draft's, and so does the secret."""
     opened = open_up(head_of(*lines_of("hybi-04")), scripted(bytes(range(1, 17))))
     assert opened.reply(Answer("chat")) == (
         b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -143,7 +143,7 @@ def test_a_request_without_a_proper_key_is_refused(name: str, key: str | None, s
     assert refused.status == 400
 
 
-# Clients of the field, by the reports about them.
+# Clients in the field, from reports about them.
 KEY_FORMS = {
     "a key of 15 bytes (ws 0.4 for Node, of 2011)": base64.b64encode(bytes(15)).decode(),
     "21 characters (uNetworking/bindings#15, ArduinoHttpClient)": "5RdYWpPZNAdmqOTGyeq7o",
@@ -194,15 +194,15 @@ def test_a_key_and_a_version_stand_once(name: str, again: str) -> None:
 
 
 ORIGINS: list[tuple[str, list[str], str | None]] = [
-    ("hybi-04", ["Sec-WebSocket-Origin: 127.0.0.1"], "127.0.0.1"),  # libwebsockets says a bare host
+    ("hybi-04", ["Sec-WebSocket-Origin: 127.0.0.1"], "127.0.0.1"),  # libwebsockets sends a host alone
     ("hybi-05", ["Origin: http://a"], "http://a"),
     ("hybi-06", [], None),
     ("hybi-07", [], None),
     ("hybi-07", ["Sec-WebSocket-Origin: http://a"], "http://a"),
-    # Drafts 11 and 12, which are version 8 too, say Origin.
+    # Drafts 11 and 12, which are version 8 too, use Origin.
     ("hybi-08", ["Origin: http://a"], "http://a"),
     ("hybi-08", ["Origin: http://a", "Sec-WebSocket-Origin: http://a"], "http://a"),
-    # ws 0.4 for Node, of 2011, says the host in the other one.
+    # ws 0.4 for Node, of 2011, sends the host in the other header.
     ("hybi-08", ["Origin: http://b", "Sec-WebSocket-Origin: http://a"], "http://a"),
     ("rfc6455", [], None),
     ("rfc6455", ["Origin: null"], "null"),
@@ -245,7 +245,7 @@ def test_subprotocols_are_a_list(name: str, lines: list[str], subprotocols: tupl
     assert open_up(head_of(*lines_of(name, *lines))).server_handshake.offer.subprotocols == subprotocols
 
 
-# Clients of the field, by the reports about them.
+# Clients in the field, from reports about them.
 ODD_LISTS = {
     "a slash (EarthScope/ringserver#1)": ("seedlink/3.1", ("seedlink/3.1",)),
     "slashes (solid/specification#163)": ("solid/0.1.0-alpha", ("solid/0.1.0-alpha",)),
@@ -292,7 +292,7 @@ def test_a_name_that_is_not_ascii_is_refused_whatever_is_allowed(name: str, valu
 
 @EVERY
 def test_a_target_above_7f_is_encoded_where_that_is_allowed(name: str) -> None:
-    """gimite/web-socket-js, 2012 to 2015: Flash sends the address of the page unescaped in version 13, too."""
+    """gimite/web-socket-js, 2012 to 2015: Flash sends the page's address unescaped in version 13, too."""
     data = head_of(*lines_of(name), start="GET /caf\xc3\xa9?n=Jos\xc3\xa9 HTTP/1.1")
     opened = open_up(data)
     assert opened.server_handshake.offer.target == "/caf%C3%A9?n=Jos%C3%A9"

@@ -1,4 +1,4 @@
-"""What the framing of every dialect does, in both roles, seen through the interfaces of `dialects.base` alone."""
+"""Tests for the framing of every dialect, in both roles, through the interfaces of `dialects.base` alone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from .vectors import SECRET
 
 
 def keys() -> Iterator[bytes]:
-    """Mask keys, each another one."""
+    """Yield mask keys, each different from the others."""
     return ((number % 2**32).to_bytes(4, "big") for number in count(0x37FA213D, 0x01030507))
 
 
 @dataclass(frozen=True)
 class Wire:
-    """One direction of a connection: what we write as `sender` comes to us as the other role."""
+    """One direction of a connection: what we write as `sender`, we read in the other role."""
 
     framing: Framing
     sender: Role
@@ -44,7 +44,7 @@ class Wire:
         return hear(self.decoder(limits), cut(data))
 
     def message(self, data: bytes) -> Fragment:
-        """A message of the kind that needs no UTF-8, where there is one."""
+        """Return a message of the kind that needs no UTF-8, if the dialect has that kind."""
         return binary(data) if self.framing.carries_binary else text(data)
 
 
@@ -52,8 +52,10 @@ MASK_IN_PYTHON = "masks in Python"
 
 
 def directions() -> Iterator[tuple[str, Role, str]]:
-    """Every dialect in both roles. Masks are made by `websockets.speedups`, and once more by the fallback for hosts
-    that do not have it."""
+    """Return every dialect in both roles.
+
+    Masks are made by `websockets.speedups`, and also by the code for hosts that do not have it.
+    """
     for name in DIALECTS:
         yield from ((name, role, "") for role in Role)
         if name in LAYOUTS and LAYOUTS[name].masked is not Masked.NOTHING:
@@ -102,7 +104,7 @@ def test_a_binary_message_arrives_as_it_was_sent(wire: Wire, size: int) -> None:
 
 @cases("cut", CUTS)
 def test_fragments_arrive_as_one_message(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
-    # The euro sign is cut in two, and a fragment may be empty, the last one too.
+    # The euro sign is cut in two, and a fragment may be empty, also the last one.
     sent = [
         text(b"", False),
         text(b"10 \xe2", False),
@@ -146,7 +148,7 @@ def test_what_was_held_back_stands_in_front_of_a_fragment(wire: Wire, before: by
     whole = before.decode() + data
     for final in (True, False):
         assert wire.encoder().send(text(data, final), before) == wire.write(text(whole, final))
-    # The frame goes on behind it, where its length is known.
+    # If the frame's length is known, the frame goes on after it.
     rest = Fragment(text("").kind, b"rest")
     begun = Fragment(rest.kind, data.encode(), False, 4, True)
     encoder = wire.encoder()
@@ -259,13 +261,13 @@ def test_codes_that_are_not_for_the_wire_are_in_no_dialect(wire: Wire) -> None:
 def test_a_long_reason_is_cut_between_characters(wire: Wire) -> None:
     if not wire.framing.close_codes:
         return
-    # 41 euro signs are 123 bytes, all that there is room for; a letter in front of them leaves room for 40.
+    # 41 euro signs are 123 bytes, the longest reason; with one letter before them there is room for 40.
     assert wire.read(wire.write(Close(1000, "\u20ac" * 41))).events == [Close(1000, "\u20ac" * 41)]
     assert wire.read(wire.write(Close(1000, "x" + "\u20ac" * 41))).events == [Close(1000, "x" + "\u20ac" * 40)]
 
 
 def test_a_stream_that_ends_without_a_close(wire: Wire) -> None:
-    """Is a goodbye in the dialects whose clients know no other; in the others never."""
+    """It is a close in dialects whose clients have no other; in the others it never is."""
     decoder = wire.decoder()
     hear(decoder, [wire.write(text("last"))])
     if not wire.framing.answers_close:
@@ -351,7 +353,7 @@ def test_a_message_may_have_as_many_fragments_as_the_limit(wire: Wire, cut: Call
     limits = Limits(fragments=5)
     assert wire.read(in_pieces(5), cut, limits) == Heard([text("-----"), text("next")])
     heard = wire.read(in_pieces(6), cut, limits)
-    if wire.framing.delimits_text:  # where a message is one frame, however it was sent
+    if wire.framing.delimits_text:  # a message is one frame there, however it was sent
         assert heard == Heard([text("------"), text("next")])
     else:
         assert heard == Heard([], text("-----", False), 1009)

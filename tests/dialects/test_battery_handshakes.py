@@ -1,4 +1,4 @@
-"""What the handshake of every dialect does, in both roles, seen through the interfaces of `dialects.base` alone."""
+"""Tests for the handshake of every dialect, in both roles, through the interfaces of `dialects.base` alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ from .feeding import GENEROUS, Heard, hear, text
 from .opening import LIMITS, seeded
 from .vectors import MASK_KEY
 
-# What the dialects cannot say of an Offer and an Answer: permessage-deflate is RFC 7692, on RFC 6455; a hixie reply
-# takes no headers but cookies, and repeats a list of subprotocols whole, which leaves open which one was chosen. The
-# first drafts of hybi open as hixie-76 does; all that have a version prove by Sec-WebSocket-Accept.
+# What dialects cannot express of an Offer and an Answer: permessage-deflate is RFC 7692, for RFC 6455 only. A hixie
+# reply has no end-to-end headers but cookies, and repeats a list of subprotocols whole, so that it does not show the
+# choice. The first drafts of hybi open as hixie-76 does; all drafts with a version use Sec-WebSocket-Accept as proof.
 HAVE_EXTENSIONS = {"rfc6455"}
 HAVE_NO_PROOF = {"hixie-75"}
 ACCEPT = {name for name, dialect in DIALECTS.items() if dialect.handshake.version is not None}
@@ -55,7 +55,7 @@ class Shaken:
 
 
 def shake_hands(dialect: Dialect, offer: Offer, answer: Answer, seed: int = 1) -> Shaken:
-    """Asks and answers over bytes."""
+    """Do both sides of a handshake, over bytes."""
     client_handshake = dialect.handshake.client(offer, seeded(seed))
     client, server = ResponseHead(LIMITS), RequestHead(LIMITS)
     request = server.receive(client.request(client_handshake.request) + client_handshake.challenge)
@@ -94,7 +94,7 @@ def test_an_answer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, of
     )
     expected = answer
     if len(offer.subprotocols) > 1 and dialect.name in REPEAT_LISTS:
-        expected = replace(answer, subprotocol=offer.subprotocols[0])  # who repeats all means the first, too
+        expected = replace(answer, subprotocol=offer.subprotocols[0])  # a repeated list means its first member
     for seed in range(20):
         assert shake_hands(dialect, offer, answer, seed).check() == expected, seed
 
@@ -116,7 +116,7 @@ def test_two_requests_never_have_the_same_secrets(dialect: Dialect) -> None:
 
 
 def test_both_ends_take_what_their_frames_need_from_the_handshake(dialect: Dialect) -> None:
-    """Nothing, in nearly all dialects."""
+    """In nearly all dialects they need nothing."""
     secrets = set()
     for seed in range(3):
         shaken = shake_hands(dialect, OFFER, Answer(), seed)
@@ -131,7 +131,7 @@ def test_both_ends_take_what_their_frames_need_from_the_handshake(dialect: Diale
 
 
 def test_an_address_that_is_repeated_says_whether_the_connection_is_encrypted(dialect: Dialect) -> None:
-    """Nobody is refused who takes one for the other: Perl's Protocol::WebSocket does."""
+    """A wrong scheme is not refused: Perl's Protocol::WebSocket sends it."""
     for secure, scheme in ((False, "ws"), (True, "wss")):
         shaken = shake_hands(dialect, replace(OFFER, secure=secure), Answer(secure=secure))
         assert shaken.check() == Answer()
@@ -154,7 +154,7 @@ def twice(name: str) -> Callable[[Headers], list[tuple[str, str]]]:
 
 
 FALSE_ORIGIN = "http://evil.example.com"
-# What is done to a good reply, to which dialects, and what is said of it.
+# A change to a valid reply, the dialects that it concerns, and a part of the resulting error text.
 WRONG_REPLIES: list[tuple[set[str], Callable[[Headers], list[tuple[str, str]]], str]] = [
     (set(DIALECTS), without("Upgrade"), "Upgrade"),
     (set(DIALECTS), without("Connection"), "Connection: Upgrade"),
@@ -163,7 +163,7 @@ WRONG_REPLIES: list[tuple[set[str], Callable[[Headers], list[tuple[str, str]]], 
     (set(DIALECTS), with_value("Connection", "close"), "Connection: Upgrade"),
     (ACCEPT, without("Sec-WebSocket-Accept"), "Accept None"),
     (ACCEPT, with_value("Sec-WebSocket-Accept", ""), "Accept ''"),
-    # The RFC's own sample, which answers the RFC's own key and no other.
+    # The sample of the RFC, which is right for the RFC's own key only.
     (ACCEPT, with_value("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "does not answer our key"),
     (ACCEPT, twice("Sec-WebSocket-Accept"), "2 Sec-WebSocket-Accept headers"),
     (ACCEPT, with_value("Sec-WebSocket-Protocol", "other"), "'other', which was not offered"),
@@ -208,7 +208,7 @@ def test_a_wrong_reply_is_refused(name: str, damage: Callable[[Headers], list[tu
 def test_a_reply_without_a_subprotocol_chooses_none(
     dialect: Dialect, damage: Callable[[str], Callable[[Headers], list[tuple[str, str]]]]
 ) -> None:
-    """Not even where a draft has the client refuse it: em-websocket and faye's driver answer so."""
+    """This holds even where a draft requires the client to refuse it: em-websocket and faye's driver answer so."""
     name = "WebSocket-Protocol" if dialect.name == "hixie-75" else "Sec-WebSocket-Protocol"
     for offer in ("with a subprotocol", "with several subprotocols"):
         shaken = shake_hands(dialect, OFFERS[offer], Answer("chat"))
@@ -221,7 +221,7 @@ def test_a_reply_without_a_subprotocol_chooses_none(
 def test_a_subprotocol_that_nobody_asked_for_is_none_from_hixie_and_refused_from_others(
     dialect: Dialect, chosen: str, tolerance: Tolerance
 ) -> None:
-    """gimite/web-socket-ruby of 2010 says the name of its example, others a star or null, to whoever comes."""
+    """gimite/web-socket-ruby of 2010 sends the name of its example, others a star or null, to every client."""
     shaken = shake_hands(dialect, OFFER, Answer())
     name = "WebSocket-Protocol" if dialect.name == "hixie-75" else "Sec-WebSocket-Protocol"
     oddities = Oddities(tolerance)

@@ -1,4 +1,4 @@
-"""What a Close carries (RFC 6455, 5.5.1 and 7.4): before draft 06 nothing, or a letter; then a code and a reason."""
+"""The payload of a Close (RFC 6455, 5.5.1 and 7.4): before draft 06 none or a letter; then a code and a reason."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ ORDER = list(LAYOUTS)
 
 
 def since(name: str, first: str) -> bool:
-    """Whether a draft is this one or came later."""
+    """Return whether a draft is this one or a later one."""
     return ORDER.index(name) >= ORDER.index(first)
 
 
@@ -23,13 +23,13 @@ WITHOUT_CODES = cases(("name", "role"), with_layout(lambda name: not since(name,
 
 
 def closing(name: str, role: Role, payload: bytes) -> bytes:
-    """A Close with this payload, as it comes to us who play that role."""
+    """Return a Close with this payload, as a peer sends it; `role` is ours."""
     layout = LAYOUTS[name]
     return layout.to(role, layout.first("close"), payload)
 
 
 def check(name: str, role: Role, payload: bytes, cut: Callable[[bytes], list[bytes]], outcome: Close | int) -> None:
-    """What we make of a Close behind a text, with more behind it: a goodbye, or the code of a fault."""
+    """Check what we read from a Close between a text and more bytes: a Close, or the code of a fault."""
     layout = LAYOUTS[name]
     before, close = layout.said(role, ("text", True, b"last")), closing(name, role, payload)
     heard = hear(decoder_of(name, role), cut(before + close + b"\xff\x00"))
@@ -55,7 +55,7 @@ def test_codes_came_with_draft_06() -> None:
 def test_before_draft_06_the_payload_of_a_close_has_no_meaning(
     name: str, role: Role, payload: bytes, cut: Callable[[bytes], list[bytes]]
 ) -> None:
-    """In 05 it says who began to close; peers leave it out, or repeat ours."""
+    """In 05 it names the side that closes first; peers leave it out, or repeat ours."""
     check(name, role, payload, cut, Close())
 
 
@@ -63,7 +63,7 @@ READ = {
     b"": Close(),
     b"\x03\xe8": Close(1000),
     b"\x03\xe9bye": Close(1001, "bye"),
-    # Codes of the standard are understood in the drafts, too: their last programs knew them.
+    # Codes of the standard are accepted in the drafts, too: their last programs had them.
     b"\x03\xef\xe2\x82\xac": Close(1007, "\u20ac"),
     b"\x03\xf1": Close(1009),
     b"\x03\xf3oops": Close(1011, "oops"),
@@ -107,7 +107,7 @@ def test_a_close_against_the_rules_is_a_fault(name: str, role: Role, payload: by
 
 @WITH_CODES
 def test_a_message_that_was_too_big_had_another_number_up_to_draft_10(name: str, role: Role) -> None:
-    """1004. Draft 11 took it back, which is of version 8, so that peers of that version say either."""
+    """It was 1004. Draft 11, which is version 8 too, replaced it, so peers of that version send either."""
     for cut in CUTS:
         check(name, role, b"\x03\xecbig", cut, 1002 if name == "rfc6455" else Close(1009, "big"))
 
@@ -116,14 +116,14 @@ def test_a_message_that_was_too_big_had_another_number_up_to_draft_10(name: str,
 
 
 def written(name: str, close: Close) -> bytes:
-    """The payload of the Close that a server writes."""
+    """Return the payload of the Close that a server writes."""
     data = encoder_of(name, Role.SERVER).send(close)
     assert data[0] == LAYOUTS[name].first("close")
     assert data[1] == len(data) - 2
     return data[2:]
 
 
-# Which draft was the first to have a code, and how it is written in all that have it.
+# The first draft that has a code, and the bytes of it in all drafts that have it.
 SINCE: list[tuple[Close, str, bytes]] = [
     (Close(1000), "hybi-06", b"\x03\xe8"),
     (Close(1001, "bye"), "hybi-06", b"\x03\xe9bye"),

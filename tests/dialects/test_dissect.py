@@ -1,4 +1,4 @@
-"""Every byte of a peer has a meaning: what dissectors of frames with a head say, literally, and whatever comes in."""
+"""Dissectors of frames with a head: every byte of any input has a meaning, and some meanings are compared literally."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from .vectors import distinct, vectors
 QUICK = settings(max_examples=60, deadline=None, database=None)
 CLIENT, SERVER = Role.CLIENT, Role.SERVER
 EVERY = pytest.mark.parametrize(("name", "role"), [(name, role) for name in DIALECTS for role in Role])
-# Longer ones are not fed byte by byte: it says no more, and takes seconds.
+# Longer vectors are not fed byte by byte: it would show no more, and take seconds.
 SHORT_BYTES = 1024
 
 
@@ -58,12 +58,12 @@ def test_noise_comes_out_once_and_in_order_and_nothing_is_raised(name: str, role
     for pieces in ([data], byte_by_byte(data), cut_at_random(data, seed)):
         said = joined(dissected(name, role, pieces))
         assert data.startswith(said)
-        # Of a frame at the end that is not whole.
+        # Bytes of an incomplete frame at the end.
         assert len(data) - len(said) < 139
 
 
 def fault_of(name: str, role: Role, data: bytes) -> str:
-    """Why a decoder of this dialect refuses the data; nothing if it does not."""
+    """Return the fault that a decoder of this dialect finds in the data; an empty text if it finds none."""
     decoder = decoder_of(name, role)
     try:
         list(decoder.receive(data))
@@ -81,7 +81,7 @@ def fault_of(name: str, role: Role, data: bytes) -> str:
 @example(data=b"\x80\xff\xff\xff\xff\xff\x00")
 def test_what_a_decoder_refuses_is_said_of_all_bytes_from_there_to_the_end(name: str, role: Role, data: bytes) -> None:
     fault = fault_of(name, role, data)
-    # A dissector shows what RSV1 marks, whether or not a compression was agreed.
+    # A dissector explains RSV1 also if no compression was agreed.
     if fault and fault != "reserved bits 0x40 that no extension uses":
         for pieces in ([data], byte_by_byte(data)):
             assert dissected(name, role, pieces)[-1].meaning in (fault, f"payload: {fault}")
@@ -89,7 +89,7 @@ def test_what_a_decoder_refuses_is_said_of_all_bytes_from_there_to_the_end(name:
 
 # -- frames with a head, literally -------------------------------------------------------------------------------
 
-# By the dialect, the role that we play, and what it shows.
+# The expected lines by dialect and our role.
 HEADS = {
     "rfc6455 client: a text from a server": """
         81              FIN, opcode 1: text, the last frame of its message

@@ -1,4 +1,4 @@
-"""Every byte between 00 and FF has a meaning, and those around them: what the dissectors of hixie say, literally."""
+"""Dissectors of hixie: every byte has a meaning, in texts and outside of them; the meanings are compared literally."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Frames with a head, in all drafts that have them: what is refused, with which code, and how long a frame may be."""
+"""Frames with a head, in all drafts that have them: what is refused with which code, and the limits of a frame."""
 
 from collections.abc import Callable
 
@@ -15,14 +15,14 @@ OPCODES = ["text", "binary", "more", "ping", "pong", "close"]
 
 
 def check(name: str, role: Role, pieces: list[bytes], heard: Heard, passed: Passed, limits: Limits = GENEROUS) -> None:
-    """A decoder hears this, and a walker, where frames are passed on, passes that on."""
+    """Check the events of a decoder, and that a walker, if the dialect has one, passes the same bytes on."""
     assert hear(decoder_of(name, role, limits), pieces) == heard
     if has_walker(name):
         assert walk(walker_of(name, role, limits), pieces) == passed
 
 
-# What is wrong with a frame (the section is of RFC 6455): its opcode, whether it ends its message, its reserved bits,
-# and its payload.
+# Faults of a frame (with the section of RFC 6455): its opcode, whether it ends its message, its reserved bits, and its
+# payload.
 FAULTS: dict[str, tuple[str, bool, int, bytes]] = {
     "RSV1 (5.2)": ("text", True, 0x40, b"x"),
     "RSV2 (5.2)": ("text", True, 0x20, b"x"),
@@ -72,7 +72,7 @@ def test_an_opcode_that_is_reserved_is_a_fault(name: str, role: Role, final: boo
 def test_a_client_masks_the_payload_and_a_server_does_not(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], opcode: str
 ) -> None:
-    """In drafts where a bit says whether there is a mask (5.1). In the others the same bit is reserved."""
+    """In drafts with a bit for the mask (5.1). In the others the same bit is reserved."""
     layout = LAYOUTS[name]
     if layout.masked is Masked.PAYLOAD:
         data = layout.to(Role.CLIENT if role is Role.SERVER else Role.SERVER, layout.first(opcode))
@@ -114,13 +114,13 @@ def test_a_message_may_follow_another_that_was_in_fragments(name: str, role: Rol
 
 @EVERY
 def test_broken_text_comes_out_as_it_came(name: str, role: Role) -> None:
-    """It is repaired or refused by whoever passes it on."""
+    """The translator repairs or refuses it."""
     data = LAYOUTS[name].said(role, ("text", True, b"\xed\xa0\x80x"))
     check(name, role, [data], Heard([text(b"\xed\xa0\x80x")]), Passed(data, messages=1))
 
 
 def test_before_draft_07_broken_text_is_repaired_and_from_then_on_refused() -> None:
-    """pywebsocket of the time replaced it; 07 says that it fails the connection."""
+    """pywebsocket of that time repaired it; 07 requires that the connection fails."""
     order = list(DIALECTS)
     repairing = [name for name in order if DIALECTS[name].framing.repairs_text]
     assert repairing == order[: order.index("hybi-07")]
@@ -156,7 +156,7 @@ def test_a_control_frame_may_have_a_long_length_in_the_drafts(name: str, role: R
 
 
 def long_head(name: str, role: Role, length: int) -> tuple[bytes, bytes]:
-    """The head of a binary frame with its length in 8 bytes; and 55 bytes of payload, as they stand behind it."""
+    """Return the head of a binary frame with its length in 8 bytes, and 55 bytes of its payload."""
     layout = LAYOUTS[name]
     masks = role is Role.SERVER
     bit = 0x80 if masks and layout.masked is Masked.PAYLOAD else 0
@@ -180,7 +180,7 @@ def test_a_length_with_its_top_bit_set_is_a_fault(name: str, role: Role, length:
 def test_a_length_of_2_to_the_32_is_not_cut_short(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], length: int
 ) -> None:
-    """websocket-ruby kept the low 4 bytes of 8; what followed was taken for frames."""
+    """websocket-ruby kept only the low 4 bytes of 8, and read the rest of the payload as frames."""
     head, payload = long_head(name, role, length)
     heard = Heard([], binary(b"not a frame" * 5, final=False))
     passed = Passed(head + payload, unfinished=length - 55)

@@ -1,4 +1,4 @@
-"""draft-hixie-thewebsocketprotocol-75: frames between 00 and FF, and a reply that is exact to the byte."""
+"""draft-hixie-thewebsocketprotocol-75: frames between 00 and FF, and a reply whose bytes are exact."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ PLAIN = SAMPLE[:-1]
 
 # -- frames (4.2) ----------------------------------------------------------------------------------------------
 
-# What both drafts make of some bytes; F and T are experiments with WebKit 534.34.
+# What both drafts read from some bytes; F and T are experiments with WebKit 534.34.
 FRAMES: dict[str, tuple[bytes, list[str]]] = {
     "an empty text": (b"\x00\xff", [""]),
     "a text (T1)": (b"\x00Hello\xff", ["Hello"]),
@@ -63,7 +63,7 @@ def test_texts_are_read_and_all_else_is_passed_over(
 
 @HIXIE
 def test_broken_text_comes_out_as_it_came(name: str) -> None:
-    """A lone surrogate, which a WebKit sends as three bytes (T4): to be repaired by whoever passes it on."""
+    """A WebKit sends a lone surrogate as three bytes (T4); the translator repairs it."""
     assert hear(decoder_of(name, Role.SERVER), [b"\x00\xed\xa0\x80x\xff"]) == Heard([text(b"\xed\xa0\x80x")])
 
 
@@ -82,8 +82,8 @@ def test_a_text_that_is_not_finished_comes_out_as_far_as_it_is_here(
     assert hear(decoder_of(name, Role.SERVER), cut(b"\x00abc")) == Heard([], text("abc", final=False))
 
 
-# A length is cut off above the limit, whatever is still to come of it (F14); the limit counts for frames without a
-# meaning as for texts.
+# A length above the limit is refused as soon as it is known (F14); the limit holds for frames without a meaning as for
+# texts.
 TOO_BIG = {
     "a text": b"\x00" + b"a" * 101,
     "a reserved frame": b"\x01" + b"a" * 101,
@@ -136,7 +136,7 @@ def test_a_length_of_2_to_the_32_is_not_cut_short(cut: Callable[[bytes], list[by
 @HIXIE
 @cases("data", [b"", b"\x00a\xff", b"\x80\x01a", b"\x01a\xff", b"\x80\x00"])
 def test_the_end_of_the_stream_between_frames_is_a_goodbye(name: str, data: bytes) -> None:
-    """A WebKit up to mid 2011 says none other (C5, C6)."""
+    """A WebKit up to mid 2011 sends no other close (C5, C6)."""
     decoder = decoder_of(name, Role.SERVER)
     hear(decoder, [data])
     assert decoder.finish() == Close()
@@ -165,7 +165,7 @@ def test_the_end_of_the_stream_inside_a_frame_is_a_loss(name: str, data: bytes, 
 @HIXIE
 @cases("event", [Ping(b""), Pong(b""), binary(b"x"), text(b"a\xffb"), text(b"\xff", final=False)])
 def test_what_a_frame_cannot_say_is_not_written(name: str, event: Event) -> None:
-    """Text with an FF byte would end its frame, and what follows be a frame that a client has forged."""
+    """An FF byte in text would end its frame, and the rest could be frames that a client has forged."""
     with pytest.raises(ValueError, match=r"hixie|FF byte"):
         encoder_of(name, Role.SERVER).send(event)
 
@@ -207,7 +207,7 @@ def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
         ("GET /a?b=%20 HTTP/1.1", "example.com:8080", False, "ws://example.com:8080/a?b=%20"),
         ("GET /a HTTP/1.1", "[::1]:8443", True, "wss://[::1]:8443/a"),
         ("GET /caf\xc3\xa9 HTTP/1.1", "example.com", False, "ws://example.com/caf\xc3\xa9"),
-        # H14 to H17: WebKit compares it byte by byte, so nothing is put right
+        # H14 to H17: WebKit compares it byte by byte, so nothing is corrected
         ("GET /A?B HTTP/1.1", "Example.COM", False, "ws://Example.COM/A?B"),
     ],
 )
@@ -225,7 +225,7 @@ def test_the_origin_comes_back_as_it_was_sent(origin: str) -> None:
 
 
 def test_without_an_origin_the_reply_has_none_where_that_is_allowed() -> None:
-    """vti/protocol-websocket#10 and ninenines/cowboy#76: programs that are no browsers send none."""
+    """vti/protocol-websocket#10 and ninenines/cowboy#76: programs that are not browsers send none."""
     data = head_of(*SAMPLE[:3])
     opened = open_up(data)
     assert opened.server_handshake.offer.origin is None
@@ -243,7 +243,7 @@ def test_without_an_origin_the_reply_has_none_where_that_is_allowed() -> None:
         ("chat", ("chat",), "chat"),
         ("chat,superchat", ("chat", "superchat"), "superchat"),
         ("chat, chat", ("chat",), "chat"),
-        # P5: a string with a space is one name, and none that a server of today could choose
+        # P5: a string with a space is one name, and a modern server cannot choose it
         ("chat superchat", (), None),
         ("/", ("/",), "/"),
         ("/,chat", ("/", "chat"), "chat"),
@@ -274,7 +274,7 @@ def test_a_client_that_asked_for_none_gets_none(lines: tuple[str, ...]) -> None:
 
 @cases("control", ["\x01", "\x1b", "\x7f", "\t"])
 def test_no_control_comes_back_in_a_subprotocol(control: str) -> None:
-    """What is echoed is refused and not mended."""
+    """A value that is repeated in the reply is refused and not repaired."""
     data = head_of(*PLAIN, f"WebSocket-Protocol: ch{control}at")
     refused = refusal(data)
     assert refused is not None

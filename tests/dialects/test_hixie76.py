@@ -1,4 +1,4 @@
-"""draft-hixie-thewebsocketprotocol-76: keys with spaces that count, 8 bytes behind the head, and FF 00."""
+"""draft-hixie-thewebsocketprotocol-76: keys with spaces that count, 8 bytes after the head, and FF 00."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +35,7 @@ NUMBERS = {
     "the draft's second": (KEY2, NUMBER2),
     "the draft's third (4.1)": ("18x 6]8vM;54 *(5:  {   U1]8  z [  8", 155712099),
     "the draft's fourth (4.1)": ("1_ tx7X d  <  nw  334J702) 7]o}` 0", 173347027),
-    # Chrome 6 on Windows sent two spaces after the colon: the second one is the key's, and its only one.
+    # Chrome 6 on Windows sent two spaces after the colon: the second is the key's only space.
     "a space in front": (" !0", 0),
     "a space at the end": ("8 ", 8),
     "spaces alone around": ("   6   ", 1),
@@ -79,7 +79,7 @@ def test_a_key_that_no_client_makes_is_refused(key: str, said: str) -> None:
 @cases(("key", "said"), WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
 @cases("number", [1, 2])
 def test_a_request_with_a_wrong_key_is_refused(number: int, key: str, said: str) -> None:
-    # A space that the client puts behind the key would count, too.
+    # A space that the client puts after the key would count, too.
     refused = refusal(request(key, KEY2) if number == 1 else request(KEY1, key))
     assert refused is not None
     assert said in str(refused)
@@ -102,7 +102,7 @@ def test_there_are_two_keys(lines: tuple[str, ...], said: str) -> None:
 
 
 def test_a_space_behind_the_colon_and_one_space_belongs_to_the_key() -> None:
-    """As Chrome 6 on Windows sent it. The MD5 of 0, 829309203 and the challenge was made with md5sum."""
+    """Chrome 6 on Windows sent it. The MD5 of 0, 829309203 and the challenge was made with md5sum."""
     data = head_of(*BASE, "Sec-WebSocket-Key1:  !0", f"Sec-WebSocket-Key2: {KEY1}") + CHALLENGE
     assert open_up(data).reply(Answer())[-16:].hex() == "80da7541de592d3ee4c6770ca2f44a4a"
 
@@ -127,13 +127,13 @@ def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
 
 
 def test_the_names_are_not_without_sec() -> None:
-    """H8: a WebKit refuses the unprefixed ones."""
+    """H8: a WebKit refuses the names without prefix."""
     reply = open_up(request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat")).reply(Answer("chat"))
     assert b"\r\nWebSocket-" not in reply
 
 
 def test_the_names_are_there_without_sec_too_if_that_is_asked_for() -> None:
-    """H9: a WebKit takes no notice of them. There were clients that were written after such a print."""
+    """H9: a WebKit ignores them. Some clients were written after a text with these names."""
     data = request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat")
     assert open_up(data).reply(Answer("chat", unprefixed=True, secure=True)) == (
         b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
@@ -149,7 +149,7 @@ def test_the_names_are_there_without_sec_too_if_that_is_asked_for() -> None:
 
 
 def test_the_challenge_is_any_8_bytes() -> None:
-    """Also white space and NULs at its ends, which websocket-ruby strips; the MD5s were made with md5sum."""
+    """Also with white space and NULs at its ends, which websocket-ruby strips; the MD5s were made with md5sum."""
     server_handshake = open_up(request()).server_handshake
     assert server_handshake.challenge_bytes == 8
     assert server_handshake.proof(b"\r\n\r\n\r\n\r\n").hex() == "fbfe51467eeb432cd8579391dfbe2996"
@@ -175,7 +175,7 @@ def test_the_drafts_own_proof_is_accepted_if_we_asked_so() -> None:
 
 
 def test_our_keys_are_such_as_the_draft_describes() -> None:
-    """Section 4.1, steps 16 to 23; and no space at either end, where a parser of headers would trim it."""
+    """Section 4.1, steps 16 to 23; and no space at either end, where a header parser would trim it."""
     entropy = seeded()
     counts = set()
     for _ in range(1000):
@@ -218,7 +218,7 @@ def test_an_offer_without_an_origin_is_made_as_from_the_host_itself() -> None:
     [("chat", "chat", "chat"), ("chat,superchat", "superchat", "superchat"), ("chat, superchat", "chat", "chat")],
 )
 def test_web_socket_js_gets_one_member_of_its_list(asked: str, chosen: str, answered: str) -> None:
-    """It sends Protocol behind the keys, and wants one of the list; a WebKit sends it before them, and wants it all."""
+    """It sends Protocol after the keys and wants one member back; a WebKit sends it before them and wants all of it."""
     reply = open_up(request(KEY1, KEY2, f"Sec-WebSocket-Protocol: {asked}")).reply(Answer(chosen))
     assert f"\r\nSec-WebSocket-Protocol: {answered}\r\n".encode() in reply
 
@@ -255,7 +255,7 @@ def test_ff_and_a_length_of_0_closes(role: Role, closing: bytes, cut: Callable[[
 @EVERY_CUT
 @cases("data", [b"\x80\x00", b"\xfe\x00", b"\xff\x01\x00", b"\x01\xff\x00\xff", b"\x00\xff"])
 def test_nothing_else_closes(data: bytes, cut: Callable[[bytes], list[bytes]]) -> None:
-    """An empty text ends in FF, and the 00 of the next one stands behind it."""
+    """The FF 00 of an empty text and of the next text is no closing frame."""
     heard = hear(decoder_of("hixie-76", Role.SERVER), cut(data + b"\x00ok\xff"))
     assert Close() not in heard.events
     assert heard.events[-1] == text("ok")
@@ -268,7 +268,7 @@ def test_a_close_has_no_code(role: Role, close: Close) -> None:
 
 
 def test_the_challenge_that_we_send_is_visible() -> None:
-    """As in the drafts' examples. Servers strip white space from it (websocket-ruby), or read a line of it."""
+    """The drafts' examples are visible. Servers strip white space from it (websocket-ruby), or read it as a line."""
     entropy = seeded()
     drawn = [make_challenge(entropy) for _ in range(4000)]
     assert {len(each) for each in drawn} == {8}

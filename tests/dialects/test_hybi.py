@@ -1,4 +1,4 @@
-"""The frames of the hybi drafts 01 to 06, to the byte: the drafts' own examples, and pywebsocket's of the time."""
+"""The frames of the hybi drafts 01 to 06, byte by byte: the drafts' own examples, and pywebsocket's of that time."""
 
 from itertools import repeat
 
@@ -13,9 +13,9 @@ from .opening import challenge_draws, head_of, open_up
 from .vectors import MASK_KEY, SECRET
 
 HEL, LO = text("Hel", final=False), text("lo")
-# What is said, by a server and by a client, whose mask key is 37FA213D.
+# The same messages from a server and from a client, whose mask key is 37FA213D.
 SAID: dict[str, list[tuple[list[Event], str, str]]] = {
-    # Nothing is masked, and the first bit means that more will come.
+    # There are no masks, and the first bit means that more frames follow.
     "hybi-01 hybi-02 hybi-03": [
         ([text("Hello")], "04 05 48656c6c6f", "04 05 48656c6c6f"),
         ([HEL, LO], "84 03 48656c  00 02 6c6f", "84 03 48656c  00 02 6c6f"),
@@ -25,7 +25,7 @@ SAID: dict[str, list[tuple[list[Event], str, str]]] = {
         ([HEL, Ping(b""), LO], "84 03 48656c  02 00  00 02 6c6f", "84 03 48656c  02 00  00 02 6c6f"),
         ([Close()], "01 00", "01 00"),
     ],
-    # A client's frame lies under SHA-1(37FA213D + secret), which is 824035ac 55463da6 ...
+    # A client's frame is masked by SHA-1(37FA213D + secret), which is 824035ac 55463da6 ...
     "hybi-04": [
         ([text("Hello")], "84 05 48656c6c6f", "37fa213d 06457dc9392a52"),
         ([HEL, LO], "04 03 48656c  80 02 6c6f", "37fa213d 86437dc939  37fa213d 024259c3"),
@@ -34,7 +34,7 @@ SAID: dict[str, list[tuple[list[Event], str, str]]] = {
         ([Pong(b"Hello")], "83 05 48656c6c6f", "37fa213d 01457dc9392a52"),
         ([Close()], "81 00", "37fa213d 0340"),
     ],
-    # A client's frame lies under the key itself.
+    # A client's frame is masked by the key itself.
     "hybi-05 hybi-06": [
         ([text("Hello")], "84 05 48656c6c6f", "37fa213d b3ff69585b964e"),
         ([HEL, LO], "04 03 48656c  80 02 6c6f", "37fa213d 33f969585b  37fa213d b7f84d52"),
@@ -64,7 +64,7 @@ EVERY = cases(
 
 
 def joined(events: list[Event]) -> list[Event]:
-    """The same, with the message that was in two fragments whole where it ends."""
+    """Return the same events, with the message in two fragments as one event, where it ends."""
     if HEL not in events:
         return events
     return [*[event for event in events if not isinstance(event, Fragment)], text("Hello")]
@@ -86,13 +86,13 @@ def test_a_frame_is_read(name: str, sender: Role, events: list[Event], wire: byt
 
 
 def test_the_mask_of_draft_04_is_made_of_the_frames_nonce_and_of_the_secret() -> None:
-    """20 bytes, made with `xxd -r -p | sha1sum`. libwebsockets, for a while, took the secret itself."""
+    """It has 20 bytes, made with `xxd -r -p | sha1sum`. libwebsockets once used the secret itself."""
     assert cover_key_04(MASK_KEY, SECRET).hex() == "824035ac55463da62257d6fb167d1cdc73da0f8e"
 
 
 @cases("name", ["hybi-05", "hybi-06"])
 def test_the_mask_of_drafts_05_and_06_is_the_frames_key_itself(name: str) -> None:
-    """The fixture of an EventMachine server, whose key makes it easy to see."""
+    """The example is from the tests of an EventMachine server, with a key that makes it easy to see."""
     wire = bytes.fromhex("00000100 84 05 49656c6c6e")
     assert hear(decoder_of(name, Role.SERVER), [wire]) == Heard([text("Hello")])
     assert encoder_of(name, Role.CLIENT, repeat(wire[:4])).send(text("Hello")) == wire
@@ -116,7 +116,7 @@ def test_every_frame_has_a_mask_of_its_own(name: str, wire: str) -> None:
 
 @cases("name", ["hybi-04", "hybi-05", "hybi-06"])
 def test_a_mask_goes_on_where_a_read_ended(name: str) -> None:
-    """Its period is 20 in 04 and 4 in the others, and the head is under it, too."""
+    """The mask repeats after 20 bytes in 04 and after 4 in the others, and covers the head, too."""
     message = bytes(range(256)) * 2
     wire = encoder_of(name, Role.CLIENT).send(binary(message))
     for size in (1, 3, 19, 20, 21, 100):
@@ -155,7 +155,7 @@ NUMBERED = cases(("name", "number"), [("hixie-76", "0"), ("hybi-01", "1"), ("hyb
 
 @NUMBERED
 def test_a_draft_with_two_keys_is_answered_as_hixie_76_is(name: str, number: str) -> None:
-    """Nobody's reply repeats the number."""
+    """No server's reply repeats the number."""
     head = head_of(*SAMPLE, f"Sec-WebSocket-Draft: {number}", start="GET /demo HTTP/1.1")
     opened = open_up(head + CHALLENGE)
     assert opened.dialect.name == name
@@ -172,7 +172,7 @@ def test_a_draft_with_two_keys_is_answered_as_hixie_76_is(name: str, number: str
 
 @NUMBERED
 def test_a_draft_with_two_keys_is_asked_for_by_its_number(name: str, number: str) -> None:
-    """Hixie-76 itself by none, as its browsers did it."""
+    """Hixie-76 itself sends no number, as its browsers did not."""
     offer = Offer("/demo", "example.com", "http://example.com", ("sample",), headers=(("Cookie", "c=1"),))
     keys = [line.partition(": ")[2] for line in SAMPLE[-2:]]
     client_handshake = DIALECTS[name].handshake.client(offer, challenge_draws(*keys, challenge=CHALLENGE))

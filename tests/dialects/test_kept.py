@@ -1,4 +1,4 @@
-"""What decoders and walkers keep of a peer: an unfinished head, an unfinished control frame, and no more than that."""
+"""The bytes that decoders and walkers keep: an incomplete head, an incomplete control frame, and no more than that."""
 
 import sys
 
@@ -19,27 +19,30 @@ ENDLESS = Limits(2**60, 2**60)
 
 
 def most_kept(name: str) -> int:
-    """A frame's head and a control frame's payload; the key of the frame that is under way; and where all of a frame
-    is masked the secret, of which, in draft 04, the key is made."""
+    """Return the largest number of bytes that may be kept.
+
+    They are a frame's head and a control frame's payload; the key of the current frame; and for drafts that mask whole
+    frames the secret, from which draft 04 makes the key.
+    """
     covers = name in LAYOUTS and LAYOUTS[name].masked is Masked.FRAME
     return 139 + (20 + len(SECRET) if covers else 4)
 
 
 def kept_bytes(thing: object) -> int:
-    """How many bytes of a peer an object of ours holds on to, and those that it is made of."""
+    """Return how many bytes of a peer an object of ours keeps, in itself and in its attributes."""
     if isinstance(thing, bytes | bytearray | memoryview):
         return len(thing)
     if isinstance(thing, list | tuple | set | dict):
         assert sys.getsizeof(thing) < 1000, "a container that grows"
         return sum(map(kept_bytes, thing))
     if isinstance(thing, FrameRules | Limits) or not type(thing).__module__.startswith("wsgateway.dialects"):
-        return 0  # what all connections share, and what is not ours
+        return 0  # shared by all connections, or not ours
     names = [name for each in type(thing).__mro__ for name in getattr(each, "__slots__", ())]
     return sum(kept_bytes(getattr(thing, name, None)) for name in [*names, *getattr(thing, "__dict__", {})])
 
 
 LONG = b"x" * 10_000
-# What never ends, between 00 and FF; for frames with a head it is noise.
+# Frames of hixie that never end; for frames with a head they are noise.
 DELIMITED: dict[str, list[bytes]] = {
     "text without an end": [b"\0", *[LONG] * 20],
     "a reserved frame without an end": [b"\x01", *[LONG] * 20],
@@ -51,7 +54,7 @@ DELIMITED: dict[str, list[bytes]] = {
 
 
 def never_filled(name: str, role: Role) -> bytes:
-    """The head of a frame of 2^40 bytes."""
+    """Return the head of a frame of 2^40 bytes."""
     layout = LAYOUTS[name]
     masked = role is Role.SERVER
     bit = 0x80 if masked and layout.masked is Masked.PAYLOAD else 0
@@ -60,7 +63,7 @@ def never_filled(name: str, role: Role) -> bytes:
 
 
 def framed(name: str, role: Role) -> dict[str, list[bytes]]:
-    """What never ends, in frames that come to us in that role."""
+    """Return the same input in the frames of a peer; `role` is ours."""
     layout = LAYOUTS[name]
     ping = layout.said(role, ("ping", True, b"p" * 125))
     long_ping = layout.to(role, layout.first("ping"), b"p" * 125, 8)
@@ -121,7 +124,7 @@ def test_a_decoder_keeps_little_of_any_bytes(name: str, role: Role, source: st.D
 
 @EVERY_WALKER
 def test_what_is_kept_is_counted(name: str, role: Role) -> None:
-    """So that the tests above cannot pass by finding nothing."""
+    """Without this, the tests above could pass because nothing is counted."""
     ping = LAYOUTS[name].said(role, ("ping", True, b"p" * 125))[:-1]
     decoder, walker = decoder_of(name, role), walker_of(name, role)
     assert hear(decoder, [ping]) == Heard()

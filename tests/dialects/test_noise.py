@@ -1,4 +1,4 @@
-"""Any frames may come in: what comes out are events and documented errors, the same however the bytes were cut."""
+"""Any frames as input: the output is events and documented errors, the same however the bytes were cut."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -47,7 +47,7 @@ DELIMITED = st.sampled_from(
 
 @cache
 def frames(name: str, role: Role) -> st.SearchStrategy[bytes]:
-    """Frames of all kinds that come to us in that role, right ones and nearly right ones; for hixie, of RFC 6455."""
+    """Draw valid and nearly valid frames of all kinds from a peer; `role` is ours. For hixie they are of RFC 6455."""
     layout = LAYOUTS.get(name, LAYOUTS["rfc6455"])
     known = st.sampled_from([layout.first(opcode, final) for opcode in layout.numbers for final in (True, False)])
     firsts = st.one_of(known, known, known, st.integers(0, 255))
@@ -57,7 +57,7 @@ def frames(name: str, role: Role) -> st.SearchStrategy[bytes]:
 
 @cache
 def noise(name: str, role: Role) -> st.SearchStrategy[bytes]:
-    """Such frames one behind the other, and now and then something else between them."""
+    """Draw several such frames in a row, with some other bytes between them."""
     some, rest = frames(name, role), st.one_of(DELIMITED, st.binary(max_size=12))
     mixed = st.one_of(DELIMITED, DELIMITED, some, rest) if name not in LAYOUTS else st.one_of(some, some, some, rest)
     return st.lists(mixed, max_size=12).map(b"".join)
@@ -68,7 +68,7 @@ def one_frame(name: str, role: Role) -> st.SearchStrategy[bytes]:
     return frames(name, role) | st.just(b"\x00hello\xff")
 
 
-# A run of hypothesis over every dialect in both roles; `source` draws what that one is fed.
+# hypothesis runs over every dialect in both roles; `source` draws the input for each.
 
 
 @EVERY_DECODER
@@ -119,7 +119,7 @@ def test_a_whole_message_is_what_would_have_been_heard(
     payload = decoder.whole(data)
     if payload is not None:
         assert hear(twin, [data]) == Heard([text(payload)])
-    # Either nothing was taken, or all of it: from here on both say the same.
+    # Either nothing was taken or all of it, so both agree from here on.
     again = [data, data] if payload is None else [data]
     assert hear(decoder, again) == hear(twin, [data] if payload is not None else again)
 
@@ -146,7 +146,7 @@ def test_a_walker_and_a_decoder_agree(name: str, role: Role, source: st.DataObje
     heard = hear(decoder_of(name, role, limits), [data])
     closes = [event for event in heard.events if isinstance(event, Close)]
     assert passed.ending == (closes[0] if closes else heard.fault)
-    # What went on is what was good: a decoder behind the walker hears the same, and no fault.
+    # Only valid bytes were passed on: a decoder after the walker yields the same events, and no fault.
     assert hear(decoder_of(name, role, limits), [passed.forward]) == Heard(heard.events, heard.unfinished)
 
 
@@ -157,7 +157,7 @@ CONTROLS = st.builds(Ping, st.binary(max_size=125)) | st.builds(Pong, st.binary(
 
 @st.composite
 def messages(draw: st.DrawFn, with_binary: bool, with_ping: bool) -> list[Event]:
-    """The events of one message, with control frames between its fragments."""
+    """Draw the events of one message, with control frames between its fragments."""
     kind = draw(st.sampled_from(list(Kind))) if with_binary else Kind.TEXT
     data = draw(st.binary(max_size=300)) if kind is Kind.BINARY else draw(st.text(max_size=150)).encode()
     pieces = pieces_of(data, draw(st.lists(st.integers(0, 400), max_size=3)))
@@ -169,7 +169,7 @@ def messages(draw: st.DrawFn, with_binary: bool, with_ping: bool) -> list[Event]
 
 
 def joined(events: list[Event]) -> list[Event]:
-    """The same with every message whole, where it ends."""
+    """Return the same with every message whole, where it ends."""
     result: list[Event] = []
     data = b""
     for event in events:
@@ -210,7 +210,7 @@ def test_any_valid_conversation_arrives(
 
 @EVERY_DECODER
 def test_the_noise_is_not_all_refused(name: str, role: Role) -> None:
-    """So that the tests above cannot pass by never getting far."""
+    """Without this, the tests above could pass because all input fails early."""
     layout = LAYOUTS.get(name)
     if layout is None:
         assert hear(decoder_of(name, role), [b"\x00hello\xff"]) == Heard([text("hello")])

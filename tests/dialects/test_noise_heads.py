@@ -1,4 +1,4 @@
-"""Any head may come in: what comes out is an offer and an answer, or a documented error, however it was cut."""
+"""Any head as input: the result is an offer and an answer, or a documented error, however it was cut."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -44,7 +44,7 @@ VALUES = st.sampled_from(
 )  # fmt: skip
 ANY_TEXT = st.text(st.characters(max_codepoint=255), max_size=20)
 HEADERS = st.builds("{}: {}".format, NAMES, VALUES | ANY_TEXT) | ANY_TEXT
-# The requests of other implementations, one of each dialect; and one without a line that some need.
+# The requests of other implementations, one for each dialect; and one without a line that some dialects need.
 FIRST = {request.dialect: request.wire for request in reversed(vectors("handshake_request", "ok"))}
 BASES = [
     *[data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:] for data in FIRST.values()],
@@ -66,7 +66,7 @@ def heads(draw: st.DrawFn) -> bytes:
 
 
 class Read(NamedTuple):
-    """What came of a head, to compare."""
+    """The result of a head, in a form that can be compared."""
 
     request: tuple[object, ...] | None
     refused: tuple[str, int] | None
@@ -98,7 +98,7 @@ def test_any_head_of_a_request_is_read_the_same_however_it_is_cut(data: bytes, m
 
 
 def answer_to(data: bytes, subprotocol: str | None) -> tuple[Offer, bytes] | HttpRefusal:
-    """What a request offers and the head that answers it, or why it is refused."""
+    """Return the offer of a request and the head of the answer, or the text of the refusal."""
     try:
         opened = open_up(data)
         return opened.server_handshake.offer, opened.head.switch(opened.server_handshake.accept(Answer(subprotocol)))
@@ -113,7 +113,7 @@ def answer_to(data: bytes, subprotocol: str | None) -> tuple[Offer, bytes] | Htt
 @example(data=head_of(*BARE, "Origin: null", "WebSocket-Protocol: chat "), offered="chat")
 @example(data=head_of(*BARE, "Origin: null", *TWO_KEYS, "Sec-WebSocket-Protocol:  chat"), offered="chat")
 def test_any_request_is_answered_or_refused(data: bytes, offered: str | None) -> None:
-    """Also when another server is asked the same: nothing escapes but HttpRefusal."""
+    """Only HttpRefusal is raised, also if another server's handshake reads the same request."""
     answered = answer_to(data, offered)
     if isinstance(answered, HttpRefusal):
         assert answered.status in (400, 405, 426, 431, 502)
@@ -137,7 +137,7 @@ class Replied:
 
 
 def asked() -> ResponseHead:
-    """A head that waits for the response to its request."""
+    """Return a head that waits for the response to its request."""
     head = ResponseHead(HeadLimits(head_bytes=2000))
     head.request(read_request(A_REQUEST))
     return head
@@ -146,7 +146,7 @@ def asked() -> ResponseHead:
 def reply_in(pieces: list[bytes]) -> Replied:
     head = asked()
     try:
-        for piece in filter(None, pieces):  # no bytes are the end of the stream
+        for piece in filter(None, pieces):  # no bytes mean the end of the stream
             if (response := head.receive(piece)) is not None:
                 return Replied(parts(response), None)
     except HttpRefusal as error:
@@ -189,5 +189,5 @@ def test_any_response_is_an_answer_or_refused(data: bytes, proof: bytes, name: s
 
 
 def test_the_noise_is_not_all_refused() -> None:
-    """So that the tests above cannot pass by never getting far."""
+    """Without this, the tests above could pass because all input fails early."""
     assert {open_up(head_of(*base)).dialect.name for base in BASES[:-2]} == set(DIALECTS)

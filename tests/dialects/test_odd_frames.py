@@ -1,4 +1,4 @@
-"""What old programs do otherwise in their frames: served where it is allowed, and counted."""
+"""Oddities in the frames of old programs: served if they are allowed, and counted."""
 
 from collections.abc import Callable
 
@@ -21,12 +21,12 @@ EVERY_CUT = cases("cut", CUTS)
 
 # -- frames-behind-proof -----------------------------------------------------------------------------------------
 
-# CycloneServer 0.4 behind its 16 bytes (liris/websocket-client#3, fiorix/cyclone#111), and its first two texts.
+# CycloneServer 0.4 after its 16 bytes (liris/websocket-client#3, fiorix/cyclone#111), and its first two texts.
 CYCLONE = b"\r\n\x00welcome\xff\x00second\xff"
 
 
 def behind(name: str, oddities: Oddities, role: Role = Role.CLIENT) -> Decoder:
-    """Reads what comes behind a handshake of hixie."""
+    """Return a decoder for what follows a handshake of hixie."""
     return DIALECTS[name].framing.decoder(role, GENEROUS, oddities=oddities)
 
 
@@ -108,13 +108,13 @@ LWS = [
     ("e3d434c8695c04f05c47e2245ba25806bcf7d38ebebfcd23da73", "c #5558EC 386 85 17;"),
     ("c6eb814d695c04f05c45925554a65906bcf9d78eb7bddc32d473", "c #7ED7AB 362 171 9;"),
 ]
-# Draft 04, 4.3: Hello, by the key and the nonce of the draft's own example.
+# Draft 04, 4.3: Hello, masked by the key and the nonce of the draft's own example.
 SAMPLE = "dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEC=="
 HELLO = bytes.fromhex("37fa213d 06457dc9392a52")
 
 
 def covered(key: str, nonce: str, oddities: Oddities) -> Decoder:
-    """Reads the frames of a client of hybi-04."""
+    """Return a decoder for the frames of a client of hybi-04."""
     secret = masking_secret(key, nonce)
     return DIALECTS["hybi-04"].framing.decoder(Role.SERVER, GENEROUS, secret, oddities)
 

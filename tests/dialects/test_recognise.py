@@ -1,4 +1,4 @@
-"""Which dialect a request is of, by its headers alone."""
+"""The dialect of a request, by its headers alone."""
 
 import pytest
 
@@ -24,21 +24,21 @@ def draft(value: str) -> tuple[str, str]:
 
 
 RECOGNISED: list[tuple[list[tuple[str, str]], str]] = [
-    # A version decides before all else,
+    # First, a version decides,
     ([version("4"), KEY], "hybi-04"),
     ([version("5"), KEY], "hybi-05"),
     ([version("6"), KEY], "hybi-06"),
     ([version("7"), KEY], "hybi-07"),
     ([version("8"), KEY], "hybi-08"),
     ([version("13"), KEY], "rfc6455"),
-    ([version("13")], "rfc6455"),  # and refused for its missing key
+    ([version("13")], "rfc6455"),  # which then refuses it for its missing key
     ([KEY1, version("13"), KEY, KEY2], "rfc6455"),
     ([draft("2"), version("6"), KEY], "hybi-06"),
     ([draft("3"), KEY1, KEY2, version("8"), KEY], "hybi-08"),
     ([draft("x"), version("4"), KEY], "hybi-04"),
     ([draft("1"), draft("2"), version("13"), KEY], "rfc6455"),
     # then a draft with two keys,
-    ([draft("0"), KEY1, KEY2], "hixie-76"),  # as pywebsocket's client says
+    ([draft("0"), KEY1, KEY2], "hixie-76"),  # as pywebsocket's client sends it
     ([draft("1"), KEY1, KEY2], "hybi-01"),
     ([draft("2"), KEY1, KEY2], "hybi-02"),
     ([draft("3"), KEY1, KEY2], "hybi-03"),
@@ -47,11 +47,11 @@ RECOGNISED: list[tuple[list[tuple[str, str]], str]] = [
     ([KEY1, KEY2], "hixie-76"),
     ([KEY2, CHROME, KEY1], "hixie-76"),
     ([("sec-websocket-key1", "1 "), ("SEC-WEBSOCKET-KEY2", "1 ")], "hixie-76"),
-    # and what has none of these is hixie-75.
+    # and a request without any of these is hixie-75.
     ([], "hixie-75"),
     ([("Origin", "http://a"), ("WebSocket-Protocol", "chat")], "hixie-75"),
     ([("Sec-WebSocket-Protocol", "chat")], "hixie-75"),
-    ([CHROME], "hixie-75"),  # never by User-Agent
+    ([CHROME], "hixie-75"),  # User-Agent never decides
 ]
 
 
@@ -68,14 +68,14 @@ def test_one_dialect_recognises_it_and_no_other(headers: list[tuple[str, str]]) 
 
 VERSIONS = [dialect.handshake.version for dialect in DIALECTS.values() if dialect.handshake.version is not None]
 POSSIBLE = ", ".join(map(str, sorted(VERSIONS, reverse=True)))
-# Drafts 09 to 12 say 8, and no program but websocket-ruby ever said anything else.
+# Drafts 09 to 12 send 8; of all programs only websocket-ruby sends another number.
 STRANGE = ["9", "10", "11", "12", "14", "0", "1", "-1", "013", "13.0", "", "13, 8", "8, 13", "13,13", "x", "8;", "\xb2"]
 
 
 @cases("more", [[], [draft("1"), KEY1, KEY2]])
 @cases("value", STRANGE)
 def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more: list[tuple[str, str]]) -> None:
-    """RFC 6455, 4.2.2 and 4.4. It does not fall back to what else there is."""
+    """RFC 6455, 4.2.2 and 4.4. Other headers are not tried then."""
     with pytest.raises(HttpRefusal) as refused:
         recognise(request_of(*UPGRADE, version(value), KEY, *more))
     assert str(refused.value) == f"Sec-WebSocket-Version is {value!r}, possible are {POSSIBLE}"
@@ -109,7 +109,7 @@ def test_a_draft_that_no_draft_with_two_keys_has_is_refused(value: str) -> None:
     ],
 )
 def test_a_request_of_no_dialect_is_refused(headers: list[tuple[str, str]], said: str) -> None:
-    """None of them falls back to hixie-75, which proves nothing."""
+    """None of them becomes hixie-75, which has no proof."""
     with pytest.raises(HttpRefusal) as refused:
         recognise(request_of(*UPGRADE, *headers))
     assert said in str(refused.value)

@@ -1,4 +1,4 @@
-"""RFC 6455: the extension that may pass, and two independent implementations as peers in both roles."""
+"""RFC 6455: the extension that may be agreed, and two independent implementations as peers in both roles."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def test_only_an_extension_that_was_offered_may_be_agreed(
 
 
 def conversation(cut: Callable[[bytes], list[bytes]], ending: Close) -> list[Event]:
-    """Messages of all sizes, with control frames between and inside them; byte by byte only the short ones."""
+    """Draw messages of all sizes, with control frames between and inside them; only short ones are fed byte by byte."""
     chance = random.Random(6455)
     sizes = [0, 1, 5, 125, 126, 127, 1000, *([65535, 65536, 70_001] if cut is not byte_by_byte else [])]
     events: list[Event] = []
@@ -101,7 +101,7 @@ ENDINGS = cases("ending", [Close(), Close(1000), Close(4999, "\u20ac" * 41)], id
 
 
 def joined(events: list[Event]) -> list[Event]:
-    """With whole messages, each where it ends."""
+    """Return the events with whole messages, each where it ends."""
     return hear(decoder_of("rfc6455", Role.CLIENT), [written(Role.SERVER, events)]).events
 
 
@@ -113,7 +113,7 @@ def written(role: Role, events: list[Event]) -> bytes:
 
 
 def websockets_peer(role: Role) -> Protocol:
-    """Someone else in that role."""
+    """Another implementation in that role."""
     return Protocol(Side.CLIENT if role is Role.CLIENT else Side.SERVER, state=State.OPEN, max_size=None)
 
 
@@ -121,7 +121,7 @@ OPCODES = {Opcode.TEXT: Kind.TEXT, Opcode.BINARY: Kind.BINARY}
 
 
 def heard_by_websockets(role: Role, pieces: list[bytes]) -> list[Event]:
-    """What `websockets` makes of our bytes, every frame as it stands."""
+    """Return what `websockets` reads from our bytes, every frame as it stands."""
     peer = websockets_peer(role)
     for piece in pieces:
         peer.receive_data(piece)
@@ -186,7 +186,7 @@ def wsproto_peer(role: Role) -> Connection:
 
 
 def heard_by_wsproto(role: Role, pieces: list[bytes]) -> list[Event]:
-    """What `wsproto` makes of our bytes, messages whole."""
+    """Return what `wsproto` reads from our bytes, in whole messages."""
     peer = wsproto_peer(role)
     events: list[Event] = []
     message = b""

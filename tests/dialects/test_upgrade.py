@@ -1,4 +1,4 @@
-"""What every upgrade must have, what it must not have, and which headers go end to end."""
+"""The headers that every upgrade must have or must not have, and those that go end to end."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ GOOD = {"Host": "example.com", "Upgrade": "websocket", "Connection": "Upgrade"}
 
 
 def changed(target: str = "/chat", method: str = "GET", **headers: str | None) -> Request:
-    """A good request but for these; an underscore stands for a hyphen, None for nothing."""
+    """Return a valid request with changes; an underscore stands for a hyphen, None removes a header."""
     new = {name.replace("_", "-"): value for name, value in headers.items()}
     items = [(name, value) for name, value in (GOOD | new).items() if value is not None]
     return request_of(*items, target=target, method=method)
@@ -74,19 +74,19 @@ REFUSED: list[tuple[Request, int, str]] = [
     (changed(Host="example.com::"), 400, "Host"),
     (changed(Host="example.com:80:"), 400, "Host"),
     (changed(Host=":80"), 400, "Host"),
-    (changed(Host="fe80::1%eth0"), 400, "Host"),  # a zone means something to its sender alone
+    (changed(Host="fe80::1%eth0"), 400, "Host"),  # a zone has a meaning on its sender's machine only
     (changed(Origin="http://a http://b"), 400, "Origin"),
     (changed(Origin="http://caf\xe9"), 400, "Origin"),
     (changed(Origin="http://a\x01"), 400, "Origin"),
     (changed(Origin="http://a\tb"), 400, "Origin"),
-    # Where absolute-form would name another authority than Host, the two ends could disagree about it.
+    # If an absolute-form target named another authority than Host, the two ends could disagree about it.
     (changed("http://example.com/chat"), 400, "target"),
     (changed("ws://other.example.com/chat"), 400, "target"),
     (changed("example.com:80"), 400, "target"),
     (changed("*"), 400, "target"),
     (changed(""), 400, "target"),
     (changed("/chat#top"), 400, "target"),
-    # Whoever takes the dots away behind us may come out of the path that a route was chosen by.
+    # A server that resolves the dots could leave the path by which the route was chosen.
     (changed("/.."), 400, "a segment that is . or .."),
     (changed("/chat/../admin"), 400, "a segment that is . or .."),
     (changed("/chat/./x"), 400, "a segment that is . or .."),
@@ -144,7 +144,7 @@ def test_who_is_refused_learns_what_is_needed() -> None:
 
 @cases(("sent", "good"), [("/caf\xc3\xa9", True), ("/\xff", False), ("/\xed\xa0\x80", False), ("/\xc3", False)])
 def test_a_target_that_is_not_ascii_is_utf_8(sent: str, good: bool) -> None:
-    """A WebKit compares the Location that it gets back as text; what is not UTF-8 it could not read (H27)."""
+    """A WebKit compares the returned Location as text, and could not read one that is not UTF-8 (H27)."""
     data = head_of(*[f"{name}: {value}" for name, value in GOOD.items()], "Origin: null", start=f"GET {sent} HTTP/1.1")
     refused = refusal(data)
     if good:
@@ -159,7 +159,7 @@ VERSIONS = [dialect.handshake.version for dialect in DIALECTS.values() if dialec
 
 @cases("version", VERSIONS)
 def test_only_dialects_with_two_keys_have_8_bytes_behind_their_head(version: int) -> None:
-    """A body that a server behind us sees and we do not is how requests are smuggled."""
+    """Requests are smuggled in a body that the upstream sees and the gateway does not."""
     lines = [*[f"{name}: {value}" for name, value in GOOD.items()], f"Sec-WebSocket-Version: {version}"]
     lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key1: 1 ", "Sec-WebSocket-Key2: 1 "]
     assert open_up(head_of(*lines)).dialect.handshake.version == version

@@ -1,4 +1,4 @@
-"""Frames that other implementations wrote: read in four ways, written to the byte, and what becomes of wrong ones."""
+"""Frames of other implementations: read in four ways, written byte for byte, and wrong ones refused."""
 
 from collections.abc import Callable
 from itertools import repeat
@@ -11,9 +11,9 @@ from .feeding import Heard, binary, byte_by_byte, cut_at_random, decoder_of, enc
 from .layouts import LAYOUTS, Masked
 from .vectors import MASK_KEY, Vector, distinct, vectors
 
-# What a Close means stands in its name; some producers do not say what they put into it.
+# The meaning of a Close is in its name, because some producers do not say what they put into it.
 CLOSES = {"close_empty": Close(), "close_1000": Close(1000), "close_1001_bye": Close(1001, "bye")}
-# Unless the producer left out or put in what was not asked for.
+# Except where the producer left something out or added something.
 OTHER_CLOSES: dict[str, list[Event]] = {
     "draft 75 has no closing handshake": [],
     "no close codes before draft 06": [Close()],
@@ -27,7 +27,7 @@ FRAGMENTED: dict[str, list[Event]] = {
 
 
 def expected(vector: Vector) -> list[Event]:
-    """The events in a vector, messages whole."""
+    """Return the events in a vector, in whole messages."""
     match vector.type:
         case "close" if vector.status_reason:
             return next(events for why, events in OTHER_CLOSES.items() if vector.status_reason.startswith(why))
@@ -64,7 +64,7 @@ def test_a_frame_is_understood_whole(vector: Vector) -> None:
 
 @UNDERSTOOD
 def test_a_frame_is_understood_byte_by_byte(vector: Vector) -> None:
-    # Of a long one the middle comes in one piece: its bytes say no more alone, and take seconds.
+    # The middle of a long vector comes in one piece: single bytes would show no more, and take seconds.
     begin, middle, end = vector.wire[:300], vector.wire[300:-300], vector.wire[300:][-300:]
     pieces = [*byte_by_byte(begin), *filter(None, [middle]), *byte_by_byte(end)]
     assert b"".join(pieces) == vector.wire
@@ -80,7 +80,7 @@ def test_a_frame_is_understood_cut_at_random(vector: Vector) -> None:
 
 
 def more(vector: Vector) -> bytes:
-    """A text that comes behind."""
+    """Return a text that follows the vector."""
     layout = LAYOUTS.get(vector.dialect)
     return b"\x00more\xff" if layout is None else layout.to(vector.receiver, layout.first("text"), b"more")
 
@@ -94,7 +94,7 @@ def test_a_frame_is_understood_with_another_behind_it(vector: Vector) -> None:
 
 
 def mask_key(vector: Vector) -> bytes:
-    """The key that the producer used: its own, in front of the frame, if all of it is masked."""
+    """Return the key that the producer used; if all of the frame is masked, the key in front of it."""
     layout = LAYOUTS.get(vector.dialect)
     return vector.wire[:4] if layout is not None and layout.masked is Masked.FRAME else MASK_KEY
 
@@ -108,13 +108,13 @@ def test_our_frame_is_the_same_to_the_byte(vector: Vector) -> None:
 
 @cases("vector", [each for each in distinct(vectors("frame", "ok")) if each.dialect in LAYOUTS], ids=str)
 def test_the_frames_that_other_tests_make_are_the_same_to_the_byte(vector: Vector) -> None:
-    """So that those tests cannot pass on frames that nobody else would write."""
+    """Without this, those tests could pass on frames that only we would write."""
     if vector.name in FRAGMENTED or mask_key(vector) != MASK_KEY:
         return
     layout = LAYOUTS[vector.dialect]
     close = expected(vector)[0]
     payload = vector.payload
-    if isinstance(close, Close):  # whose vectors do not all say what they carry
+    if isinstance(close, Close):  # some of the vectors do not say what they carry
         payload = b"" if close.code is None else close.code.to_bytes(2, "big") + close.reason.encode()
         if vector.dialect == "hybi-05":
             payload = b"S"
@@ -123,8 +123,8 @@ def test_the_frames_that_other_tests_make_are_the_same_to_the_byte(vector: Vecto
 
 # -- wrong ones ------------------------------------------------------------------------------------------------
 
-# Protocol::WebSocket writes what hixie cannot say as if it were text. The bytes are what counts: where the payload has
-# an FF the text ends, and the rest is a frame that begins with 80 and announces 127 bytes.
+# Protocol::WebSocket writes what hixie cannot express as if it were text. The bytes decide: an FF in the payload ends
+# the text, and the rest is a frame that begins with 80 and announces 127 bytes.
 AS_TEXT = {
     "binary": ("0000ff 80 7f ff", text(b"\0")),
     "ping_empty": ("00ff", text("")),
@@ -140,7 +140,7 @@ def as_text(vector: Vector) -> Heard:
 
 
 def as_its_payload(vector: Vector) -> Heard:
-    """key-mask-04: the frame is read all the same."""
+    """key-mask-04: the frame is read although its mask is wrong."""
     return Heard([Pong(vector.payload) if vector.name.startswith("lws_pong") else text(vector.payload.decode())])
 
 
@@ -148,8 +148,8 @@ def is_a_fault(vector: Vector) -> Heard:
     return Heard(fault=1002)
 
 
-# websocket-ruby leaves a code out and its reason in. Where a Close has no code the payload has no meaning; in 06 the
-# first two letters of the reason are the code 25209.
+# websocket-ruby leaves the code out and keeps the reason. Where a Close has no code the payload has no meaning; in 06
+# the first two letters of the reason are the code 25209.
 WITHOUT_CODE = {
     ("close_1000", "hybi-06"): Heard([Close()]),
     ("close_1001_bye", "hybi-06"): Heard(fault=1002),
@@ -160,14 +160,14 @@ def without_code(vector: Vector) -> Heard:
     return WITHOUT_CODE.get((vector.name, vector.dialect), Heard([Close()]))
 
 
-# What we make of a frame, by why it is wrong.
+# What we read from a frame, by the reason why it is wrong.
 WRONG: dict[str, Callable[[Vector], Heard]] = {
     "not representable in hixie framing": as_text,
-    # A continuation of nothing; a reserved bit before the length; an opcode F.
+    # A continuation without a message; a reserved bit before the length; an opcode F.
     "library keeps hixie 00..FF framing": is_a_fault,
     "library ignores Sec-WebSocket-Draft and keeps hixie framing": is_a_fault,
     "library drops the 2-byte code": without_code,
-    # What the mask is taken off, though it does not lie there or is another one, is noise.
+    # If the frame has no mask, or another one, unmasking makes noise of it.
     "library does not mask client frames in draft 04": is_a_fault,
     "this libwebsockets revision XORs with the 20-byte connection key itself": as_its_payload,
     "library uses the draft-07 layout": is_a_fault,
@@ -182,7 +182,7 @@ def test_a_wrong_frame_is_a_fault_or_is_read_as_what_its_bytes_say(
     said = [outcome for why, outcome in WRONG.items() if vector.status_reason.startswith(why)]
     assert len(said) == 1, f"no word, or two, on what to make of this: {vector.status_reason}"
     outcome = said[0](vector)
-    # A fault may need more than one of the shortest frames to show: a masked head, a long length.
+    # Some faults only show after more than one short frame: a masked head, a long length.
     times = 8 if outcome.fault else 1
     decoder = decoder_of(vector.dialect, vector.receiver, secret=vector.secret)
     assert hear(decoder, cut(vector.wire * times)) == outcome, vector.status_reason
@@ -190,7 +190,7 @@ def test_a_wrong_frame_is_a_fault_or_is_read_as_what_its_bytes_say(
 
 @cases("vector", [each for each in vectors("frame", "wrong") if each.wire[-3:] == b"\x80\x7f\xff"], ids=str)
 def test_the_end_of_a_binary_frame_that_was_written_as_text_is_passed_over(vector: Vector) -> None:
-    """One of the 127 bytes that it announces has come; with the other 126 the frame is over."""
+    """One of the 127 announced bytes has come; the frame ends with the other 126."""
     decoder = decoder_of(vector.dialect, vector.receiver)
     assert hear(decoder, [vector.wire]) == Heard([text(b"\0")])
     assert hear(decoder, [b"\xff" * 126 + b"\x00more\xff"]) == Heard([text("more")])

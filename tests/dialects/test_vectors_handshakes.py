@@ -1,4 +1,4 @@
-"""Requests and replies that other implementations wrote: requests recognised and answered, replies checked."""
+"""Requests and replies of other implementations: requests recognised and answered, replies checked."""
 
 import base64
 
@@ -15,7 +15,7 @@ from .vectors import Vector, by_id, vectors
 
 
 def fields(head: bytes) -> dict[str, str]:
-    """The headers of a head, cut by hand."""
+    """Return the headers of a head, cut by hand."""
     lines = head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
     return dict(line.split(": ", 1) for line in lines)
 
@@ -31,7 +31,7 @@ def test_every_dialect_has_requests_of_others() -> None:
 
 @cases("request_vector", REQUESTS, ids=str)
 def test_a_request_is_recognised_and_understood(request_vector: Vector) -> None:
-    """Those that are wrong too: websocket-ruby's two-key drafts name the subprotocol as 75 does."""
+    """Return the wrong ones too: websocket-ruby's drafts with two keys name the subprotocol as 75 does."""
     opened = open_up(request_vector.wire)
     sent = fields(request_vector.wire)
     offer = opened.server_handshake.offer
@@ -45,7 +45,7 @@ def test_a_request_is_recognised_and_understood(request_vector: Vector) -> None:
     assert opened.head.rest == request_vector.wire.partition(b"\r\n\r\n")[2]
 
 
-# The values below were read off the recorded requests.
+# The values below were copied from the recorded requests.
 @cases(
     ("name", "target", "location"),
     [
@@ -72,39 +72,39 @@ def test_a_webkit_gets_back_the_whole_string_that_it_asked_with(name: str, asked
 
 # -- replies, in the server role -------------------------------------------------------------------------------
 
-# A header without a value, which pywebsocket wrote before it had subprotocols, and which breaks Safari.
+# A header without a value, which pywebsocket sent before it had subprotocols, and which breaks Safari.
 NO_PROTOCOL = b"Sec-WebSocket-Protocol: \r\n"
 
 
 def split_reply(data: bytes) -> tuple[list[str], bytes]:
-    """The lines of a reply's head, and what follows it."""
+    """Return the lines of a reply's head, and what follows it."""
     head, _, rest = data.partition(b"\r\n\r\n")
     return head.decode("latin-1").split("\r\n"), rest
 
 
 def subprotocol_of(data: bytes) -> str | None:
-    """The one that a reply names, if it does."""
+    """Return the subprotocol that a reply names, if it names one."""
     lines, _ = split_reply(data)
     return next((line.partition(": ")[2] for line in lines if "WebSocket-Protocol: " in line), None) or None
 
 
 def insists(reply: Vector) -> bool:
-    """Whether the client must have a subprotocol back if it asked for one: without a version it must (P2)."""
+    """Return whether a client that offered a subprotocol must get one back: it must if it has no version (P2)."""
     return "Sec-WebSocket-Version" not in fields(by_id(reply.request_id).wire)
 
 
 def nonce_of(reply: Vector) -> Entropy | None:
-    """Entropy that makes the nonce of this reply, if it has one."""
+    """Return entropy that makes the nonce of this reply, if it has one."""
     nonce = fields(reply.wire).get("Sec-WebSocket-Nonce")
     return None if nonce is None else scripted(base64.b64decode(nonce))
 
 
 def our_reply(reply: Vector) -> bytes:
-    """What we answer to the same request, with the subprotocol that this reply has."""
+    """Return our answer to the same request, with the subprotocol that this reply has."""
     opened = open_up(by_id(reply.request_id).wire, nonce_of(reply))
     chosen = subprotocol_of(reply.wire)
     if chosen is None and insists(reply):
-        # Not echoed by em-websocket and faye, nor to websocket-ruby's odd request. A WebKit insists on it, so do we.
+        # em-websocket and faye send none, nor does websocket-ruby for its odd request. WebKit needs one, so we send it.
         chosen = next(iter(opened.server_handshake.offer.subprotocols), None)
     return opened.reply(Answer(chosen))
 
@@ -152,7 +152,7 @@ def test_the_first_three_lines_of_hixie_75_are_those_that_webkit_compares(reques
 
 
 def draws(opened: Opened, sent: dict[str, str]) -> Entropy:
-    """Entropy that makes the keys of a request again."""
+    """Return entropy that makes the keys of a request again."""
     if "Sec-WebSocket-Key1" in sent:
         keys = (sent["Sec-WebSocket-Key1"], sent["Sec-WebSocket-Key2"])
         return challenge_draws(*keys, challenge=opened.head.rest[:8])
@@ -160,12 +160,12 @@ def draws(opened: Opened, sent: dict[str, str]) -> Entropy:
 
 
 def checked_by_us(reply: Vector) -> Answer:
-    """What we make of a reply when we made the same request: the same keys and challenge, the same offer."""
+    """Check a reply against the same request of ours: the same keys and challenge, the same offer."""
     request = by_id(reply.request_id).wire
     opened = open_up(request)
     client_handshake = opened.dialect.handshake.client(opened.server_handshake.offer, draws(opened, fields(request)))
     if client_handshake.challenge:
-        # These programs draw from all bytes, and we from the visible ones alone.
+        # These programs draw from all bytes; we draw only visible ones.
         client_handshake.challenge = opened.head.rest[:8]
     head = ResponseHead(LIMITS)
     head.request(client_handshake.request)
@@ -175,8 +175,8 @@ def checked_by_us(reply: Vector) -> Answer:
     return client_handshake.check(response, head.rest[: client_handshake.proof_bytes])
 
 
-# What we say of a reply that cannot be used, by why it is wrong; None: it can. A browser compared the whole of the
-# status line, and insisted on a subprotocol; we read the number alone, and take no answer for none.
+# Our error text for a reply that cannot be used, by the reason why it is wrong; None: it can be used. A browser
+# compared the whole status line, and required a subprotocol; we read only the status, and accept a missing subprotocol.
 WRONG = {
     "status line must be": None,
     "requested subprotocol is not echoed": None,
@@ -185,7 +185,7 @@ WRONG = {
 
 
 def fault_in(reply: Vector) -> str | None:
-    """What we say of a reply, None if it is good."""
+    """Return our error text for a reply; None if it is valid."""
     if reply.status != "wrong":
         return None
     said = [text for why, text in WRONG.items() if reply.status_reason.startswith(why)]
@@ -211,7 +211,7 @@ def test_a_reply_to_us_that_lacks_something_is_refused(reply: Vector) -> None:
 
 @cases("reply", vectors("handshake_response", "refusal"), ids=str)
 def test_a_refusal_is_read_as_one(reply: Vector) -> None:
-    """faye's answer to versions that it does not know."""
+    """faye sends this answer to versions that it does not know."""
     ours = DIALECTS[reply.dialect].handshake
     request = next(each for each in vectors("handshake_request", "ok") if each.dialect == reply.dialect)
     head = ResponseHead(LIMITS)

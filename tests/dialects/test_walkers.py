@@ -1,4 +1,4 @@
-"""Frames that are passed on as they are: the same bytes, within the limits, and no more of them than is good."""
+"""Frames that are passed on unchanged: the same bytes, within the limits, and no bytes after a fault."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ EVERY_CUT = cases("cut", CUTS)
 
 
 def conversation(name: str, role: Role) -> bytes:
-    """Messages of all lengths, whole and in fragments, with control frames between."""
+    """Draw messages of all lengths, whole and in fragments, with control frames between."""
     return LAYOUTS[name].said(
         role,
         ("text", True, b""),
@@ -31,7 +31,7 @@ def conversation(name: str, role: Role) -> bytes:
 
 
 def goodbye(name: str, role: Role) -> tuple[bytes, Close]:
-    """A Close with a code and a reason, where it may have them."""
+    """Return a Close with a code and a reason, if the dialect has them."""
     payload, close = (b"\x03\xe9bye", Close(1001, "bye")) if DIALECTS[name].framing.close_codes else (b"", Close())
     return LAYOUTS[name].said(role, ("close", True, payload)), close
 
@@ -121,12 +121,12 @@ def test_limits_hold_before_bytes_leave(name: str, role: Role, cut: Callable[[by
 
 # -- compression (RFC 7692, 6) ---------------------------------------------------------------------------------
 
-# The only dialect in which one can be agreed.
+# The only dialect in which compression can be agreed.
 BOTH = cases("role", Role)
 
 
 def reserving(role: Role, *frames: tuple[str, bool, int, bytes]) -> bytes:
-    """Frames with reserved bits."""
+    """Return frames with reserved bits."""
     layout = LAYOUTS["rfc6455"]
     return b"".join(
         layout.to(role, layout.first(opcode, final, reserved), payload) for opcode, final, reserved, payload in frames
@@ -136,7 +136,7 @@ def reserving(role: Role, *frames: tuple[str, bool, int, bytes]) -> bytes:
 @EVERY_CUT
 @BOTH
 def test_rsv1_is_passed_on_where_a_compression_was_agreed(role: Role, cut: Callable[[bytes], list[bytes]]) -> None:
-    """On the first frame of a message; a message without it is not compressed."""
+    """It stands on the first frame of a message; a message without it is not compressed."""
     data = reserving(
         role,
         ("text", True, 0x40, b"whole"),
@@ -192,7 +192,7 @@ def test_a_stream_that_ends_without_a_close_is_a_loss(name: str, role: Role, cut
 
 
 def test_frames_are_passed_on_unless_they_need_another_look() -> None:
-    """Those of hixie, which have no length; and those whose masks are of one connection alone, as in draft 04."""
+    """Frames of hixie, which state no length, and frames with masks of one connection alone, as in draft 04."""
     assert {name for name in DIALECTS if not has_walker(name)} == {
         name for name in DIALECTS if name not in LAYOUTS or LAYOUTS[name].needs_secret
     }

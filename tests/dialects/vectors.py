@@ -1,17 +1,17 @@
 """The bytes that other implementations wrote, from `vectors.json`: one vector a line.
 
     status      ok          right by the draft
-                deviation   legal or harmless: to be understood, not to be written
+                deviation   legal or harmless: to be read, never to be written
                 wrong       against the draft, for the reason in `status_reason`
                 refusal     an HTTP error
-    wire        the bytes: hex strings and {"repeat": hex, "count": n}, one behind the other
-    payload     what the frame carries, unmasked; in the same form
+    wire        the bytes: hex strings and {"repeat": hex, "count": n}, in a row
+    payload     the unmasked payload of the frame; in the same form
     request_id  the request that a response answers
-    producer    who wrote it: an implementation and its version, a draft, or a browser that was recorded
-    secret      what the handshake left for the frames; in hybi-04 alone
+    producer    the author: an implementation and its version, a draft, or a browser that was recorded
+    secret      the secret that the handshake made for the frames; in hybi-04 alone
 
-Client frames of the masking dialects have the mask key 37FA213D, that of the drafts' own example. Where nobody wrote
-down what a draft has, it borrows from another one that has the same (`_LOANS`).
+Client frames of the masking dialects have the mask key 37FA213D, that of the drafts' own example. If no implementation
+of a draft is recorded, the draft borrows vectors from another one with the same frames (`_LOANS`).
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import Any
 from wsgateway.wire.events import Role
 
 MASK_KEY = bytes.fromhex("37fa213d")
-# What hybi-04 makes its masks of, in all its vectors: the SHA-1 of the draft's own key and nonce (4.3).
+# The secret from which hybi-04 makes its masks, in all its vectors: SHA-1 of the draft's own key and nonce (4.3).
 SECRET = bytes.fromhex("41e14f78311e4c34283e6d8b363b8848d58591a7")
 
 
@@ -43,7 +43,7 @@ class Vector:
     status_reason: str = ""
     request_id: str = ""
     secret: bytes = SECRET
-    """what the handshake left for the frames; dialects that need nothing of it take no notice"""
+    """the secret that the handshake made for the frames; most dialects ignore it"""
 
     @property
     def sender(self) -> Role:
@@ -59,22 +59,22 @@ class Vector:
 
 @cache
 def vectors(kind: str, *statuses: str) -> tuple[Vector, ...]:
-    """The vectors of a kind (frame, handshake_request, handshake_response) that have one of the statuses."""
+    """Return the vectors of a kind (frame, handshake_request, handshake_response) that have one of the statuses."""
     return tuple(each for each in _every() if each.kind == kind and each.status in statuses)
 
 
 def distinct(several: Iterable[Vector]) -> list[Vector]:
-    """One vector for each name and bytes: several producers wrote the same."""
+    """Return one vector for each name and bytes: several producers wrote the same."""
     return list({(each.dialect, each.direction, each.name, each.wire): each for each in several}.values())
 
 
 def by_id(name: str) -> Vector:
-    """The vector of this id."""
+    """Return the vector of this id."""
     return next(each for each in _every() if each.id == name)
 
 
-# Who borrows from whom, and what. Of draft 02 no right frame was found; its frames are those of 01 and 03. Of the
-# masked ones of 05 there are few; they are those of 06, but for what a Close carries.
+# The borrower, the lender and the vectors. For draft 02 no valid frame was found; its frames are those of 01 and 03.
+# For 05 there are few masked ones; they equal those of 06, except for the payload of a Close.
 _LOANS: list[tuple[str, str, Callable[[Vector], bool]]] = [
     ("hybi-02", "hybi-01", lambda each: True),
     ("hybi-02", "hybi-03", lambda each: True),

@@ -1,4 +1,4 @@
-"""Certificates for tests of TLS: an authority that nobody knows, and those whom it knows."""
+"""Certificates for tests of TLS: an authority that no client trusts by default, and certificates that it signs."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """Vouches for `localhost` by name; 127.0.0.1 is not in the certificate."""
+    """A certificate authority that signs for `localhost` by name; 127.0.0.1 is not in the certificates."""
 
     file: Path
     """its own certificate, which a client may trust"""
@@ -30,20 +30,20 @@ class Authority:
     _ca: trustme.CA
 
     def issue(self, *names: str, key: trustme.KeyType = trustme.KeyType.ECDSA) -> Path:
-        """A certificate for these names and its key, in one file of PEM."""
+        """Return a certificate for these names and its key, in one PEM file."""
         file = self.file.with_name(f"{'-'.join(names).replace('*', 'any')}-{key.name}.pem")
         self._ca.issue_cert(*names, key_type=key).private_key_and_cert_chain_pem.write_to_path(file)
         return file
 
     @property
     def server(self) -> ssl.SSLContext:
-        """For a server called localhost."""
+        """Return the context of a server called localhost."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._leaf.configure_cert(context)
         return context
 
     def client(self) -> ssl.SSLContext:
-        """For a client that trusts nobody else."""
+        """Return the context of a client that trusts only this authority."""
         return ssl.create_default_context(cafile=self.file)
 
 
@@ -56,7 +56,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def fingerprint(file: Path) -> str:
-    """What Chromium knows the key of a certificate by."""
+    """Return the hash by which Chromium identifies the key of a certificate."""
     pem = file.read_bytes()
     certificate = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE-----") :])
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -73,7 +73,7 @@ KEYS: dict[str, Callable[[], Key]] = {
 
 @dataclass(frozen=True)
 class Appliance:
-    """A certificate that nobody has signed but its own key, as devices make them when they start first."""
+    """A self-signed certificate, as devices make at their first start."""
 
     key: Key
     certificate: x509.Certificate
@@ -82,7 +82,7 @@ class Appliance:
     def make(
         cls, *names: str, key: Key | None = None, subject: str = "appliance", days: tuple[int, int] = (-1, 30)
     ) -> Self:
-        """For these names, or for none; good from and until these days from now."""
+        """Make one for these names, or for none, valid from and until so many days from now."""
         key = key or KEYS["EC"]()
         own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)] if subject else [])
         begins, ends = (datetime.now(UTC) + timedelta(days=each) for each in days)
@@ -106,7 +106,7 @@ class Appliance:
         return f"sha256:{hashlib.sha256(key).hexdigest()}"
 
     def server(self, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-        """For a server that shows it, of this version alone if one is given."""
+        """Return the context of a server with it; with a version, for that version of TLS only."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if version is not None:
             with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""What tests of connections share."""
+"""Fixtures that tests of connections share."""
 
 from .certificates import authority
 

@@ -1,4 +1,4 @@
-"""A peer of TLS that ends its connection in every way there is, without reading what it is told."""
+"""A TLS peer that can end its connection in every possible way, without reading what it is sent."""
 
 import socket
 import ssl
@@ -29,7 +29,7 @@ def connected(kind: str) -> Iterator[Pair]:
 
 @dataclass
 class Peer:
-    """Speaks TLS by two buffers, so that it reads from its socket when it is told to, and never by the way."""
+    """A TLS peer with two buffers: it reads from its socket only when a test calls for it."""
 
     sock: socket.socket
     tls: ssl.SSLObject
@@ -41,7 +41,7 @@ class Peer:
             self.incoming.write(self.sock.recv(65536))
 
     def flush(self, size: int | None = None) -> None:
-        """Sends what is to be sent, or so many bytes of it."""
+        """Send what is to be sent, or so many bytes of it."""
         self.sock.send(self.outgoing.read()[:size])
 
     def reset(self) -> None:
@@ -49,7 +49,7 @@ class Peer:
         self.sock.close()
 
     def end(self) -> None:
-        """Sends a close_notify, and closes."""
+        """Send a close_notify, and close."""
         with suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
         self.flush()
@@ -73,7 +73,7 @@ ENDS: dict[str, Callable[[Peer], None]] = {
 
 
 def shaken(authority: Authority, pair: Pair, role: str, version: ssl.TLSVersion) -> tuple[ssl.SSLSocket, Peer]:
-    """Our end and the peer's behind their handshake, in which we play this role. Tickets are left unread by us."""
+    """Return our end and the peer's after their handshake; `role` is ours. We have not read the session tickets."""
     client, server = authority.client(), authority.server
     server.minimum_version = server.maximum_version = version
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

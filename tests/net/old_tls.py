@@ -1,6 +1,6 @@
-"""A server of TLS 1.2 as it was before RFC 5746 (2010): it does not say that it renegotiates securely.
+"""A server of TLS 1.2 as before RFC 5746 (2010), which does not announce secure renegotiation.
 
-OpenSSL always says it, so this is made by hand from RFC 5246, 5288 and 8422, for one cipher:
+OpenSSL always announces it, so this is written by hand after RFC 5246, 5288 and 8422, for one cipher:
 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256.
 """
 
@@ -21,7 +21,7 @@ _CIPHER = b"\xc0\x2f"
 
 
 def _prf(secret: bytes, label: bytes, seed: bytes, size: int) -> bytes:
-    """RFC 5246, 5."""
+    """Return the key material of RFC 5246, 5."""
     whole, chain = b"", label + seed
     while len(whole) < size:
         chain = hmac.digest(secret, chain, "sha256")
@@ -44,7 +44,7 @@ class OldServer:
         self._sent = self._received = 0
 
     async def shake_hands(self) -> None:
-        """RFC 5246, 7.3."""
+        """Do the handshake of RFC 5246, 7.3."""
         client_random = (await self._message())[6:38]
         server_random = os.urandom(32)
         await self._say(_SERVER_HELLO, _VERSION + server_random + b"\0" + _CIPHER + b"\0")  # and no extensions
@@ -69,7 +69,7 @@ class OldServer:
         await self._say(_FINISHED, _prf(master, b"server finished", hashlib.sha256(self._said).digest(), 12))
 
     async def receive(self) -> bytes:
-        """What the client says; nothing at its end."""
+        """Return the data that the client sends; nothing at the end of the stream."""
         kind, data = await self._record()
         return data if kind == _DATA else b""
 

@@ -1,4 +1,4 @@
-"""One socket, read and written by a task: what comes, what ends, and a deadline that holds whatever happens."""
+"""A channel over one socket: received bytes, ends, and deadlines that hold in all cases."""
 
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -50,7 +50,7 @@ async def test_all_bytes_are_sent_however_slowly_they_are_read(pair: tuple[socke
 async def test_a_deadline_holds_also_where_nothing_must_be_waited_for(
     act: Callable[[Channel], Awaitable[object]], pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    # Who always has bytes for us, or always takes ours, would hold the loop, and all other connections with it.
+    # A peer that always sends, or always reads, would block the loop, and so all other connections.
     ours, theirs = pair
     theirs.send(b"more than is asked for")
     with trio.CancelScope() as scope:

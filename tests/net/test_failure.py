@@ -1,4 +1,4 @@
-"""What errors of a connection mean: all spellings of a peer that is gone are one thing, whatever Python and OpenSSL."""
+"""The meaning of connection errors: every report of a disconnected peer means the same, with any Python and OpenSSL."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ GONE = "the peer closed the connection$"
 
 
 def by_openssl(error: ssl.SSLError, reason: str | None) -> ssl.SSLError:
-    """An error as the ssl module makes it."""
+    """Return an error as the ssl module makes it."""
     error.reason = reason  # type: ignore[assignment]  # there need not be one
     return error
 
@@ -31,7 +31,7 @@ def of_kernel(number: int) -> OSError:
 
 # -- what is said of a peer that is gone -------------------------------------------------------------------------
 
-# As Python 3.11 to 3.14 said them with OpenSSL 3.0 to 3.6, in a handshake, to a reader and to a writer.
+# As raised by Python 3.11 to 3.14 with OpenSSL 3.0 to 3.6, in a handshake, to a reader and to a writer.
 SPELLINGS = {
     "a close_notify": by_openssl(
         ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed (EOF) (_ssl.c:992)"), None
@@ -105,7 +105,7 @@ UNTRUSTED.verify_message = "certificate has expired"  # type: ignore[attr-define
     [
         (OTHERS["no TLS"], "WRONG_VERSION_NUMBER"),
         (UNTRUSTED, "certificate has expired"),
-        # A reason that is newer than this Python has no name in it.
+        # A reason that is newer than this Python, so that it has no name.
         (by_openssl(ssl.SSLError(1, "unknown error (_ssl.c:1006)"), None), "unknown error"),
         (of_kernel(errno.ECONNRESET), "Connection reset by peer"),
         (OSError("the service is not offered there"), "the service is not offered there"),
@@ -144,7 +144,7 @@ async def test_whoever_receives_from_a_peer_that_is_gone_is_at_the_end(
                 await channel.send(unread)
             end(peer)
             assert await channel.receive(100) == b""
-            # And for ever: what OpenSSL says the second time is another error.
+            # Every later call says the same, although OpenSSL then raises another error.
             assert await channel.receive(100) == b""
             assert channel.ready(100) == b""
 
@@ -176,7 +176,7 @@ async def test_whoever_sends_to_a_peer_that_is_gone_is_told_in_one_way(
     authority: Authority, role: str, kind: str, version: ssl.TLSVersion, unread: bytes, end: Callable[[Peer], None]
 ) -> None:
     async def send_on(channel: Channel) -> None:
-        while True:  # the kernel may take something before it knows
+        while True:  # the kernel may accept some data before it knows
             await channel.send(b"news")
 
     with connected(kind) as pair:
@@ -205,7 +205,7 @@ def test_nothing_but_that_comes_of_saying_our_end_to_a_peer_that_is_gone(
             try:
                 Channel(ours).end()
             except ConnectionResetError as error:
-                assert in_words(error) == "the peer closed the connection"  # noqa: PT017  it need not be known yet
+                assert in_words(error) == "the peer closed the connection"  # noqa: PT017  it may raise nothing, too
 
 
 @roles

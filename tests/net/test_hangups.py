@@ -1,4 +1,4 @@
-"""Peers that leave: when that is told, and what it is called."""
+"""Hang-ups of peers: when they are reported, and as what."""
 
 import errno
 import os
@@ -128,7 +128,7 @@ async def test_each_of_many_is_told_of_itself() -> None:
 
 
 class Exhausted:
-    """An epoll object of a machine on which nobody may watch anything more (epoll_ctl(2): ENOSPC)."""
+    """Return an epoll object with no room for more watches, as when the machine's limit is reached (ENOSPC)."""
 
     def register(self, fd: int, events: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,4 +1,4 @@
-"""So many of a kind may go on: who comes beyond that ends the oldest, and who ends makes room."""
+"""The limit on simultaneous blocks: a new block above the limit ends the oldest; a block that ends makes room."""
 
 import trio
 from trio.testing import wait_all_tasks_blocked

@@ -1,4 +1,4 @@
-"""What the kernel of the other end of a TCP connection has taken, plain and in TLS."""
+"""The bytes that the other end's kernel has acknowledged, over TCP and over TLS."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def told(sock: socket.socket) -> Outgoing:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Waits for kernels, which have clocks of their own."""
+    """Wait for the kernel, which does not follow the test's clock."""
     with trio.fail_after(PATIENCE_SECONDS):
         while not true():
             await trio.lowlevel.checkpoint()
@@ -73,7 +73,7 @@ async def test_what_it_has_not_taken_is_queued_until_somebody_reads(pair: tuple[
     found = told(ours)
     before, _ = found.progress()
     size = fill(ours)
-    # TIOCOUTQ counts one byte more while all that was sent is queued, in some kernels.
+    # Some kernels count one byte more in TIOCOUTQ while all that was sent is queued.
     assert found.sent_total() - before in (size, size + 1)
     taken, queued = found.progress()
     assert queued
@@ -136,7 +136,7 @@ async def test_tls_is_counted_as_it_is_on_the_wire(
 
 
 class Told:
-    """What a kernel says, as the test has it."""
+    """The figures of a kernel, set by the test."""
 
     taken = 0
 

@@ -1,4 +1,4 @@
-"""One socket that speaks TLS: the handshake as a client, what must be waited for, and how it ends."""
+"""A channel over TLS: the handshake as a client, what must be waited for, and how it ends."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ def pair() -> Iterator[Pair]:
 
 
 def server_of(authority: Authority, sock: socket.socket) -> trio.SSLStream[trio.SocketStream]:
-    """The server's end, by somebody else's TLS, which wants to be told of an end, and tells of its own."""
+    """Run the server's end by another TLS implementation, which sends a close_notify and expects one."""
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     return trio.SSLStream(stream, authority.server, server_side=True)
 
@@ -37,7 +37,7 @@ def server_of(authority: Authority, sock: socket.socket) -> trio.SSLStream[trio.
 async def encrypted(
     authority: Authority, pair: Pair
 ) -> AsyncIterator[tuple[Channel, trio.SSLStream[trio.SocketStream]]]:
-    """Both ends of a connection, their handshake done."""
+    """Return both ends of a connection after their handshake."""
     ours, theirs = pair
     server = server_of(authority, theirs)
     with trio.fail_after(PATIENCE_SECONDS):
@@ -54,7 +54,7 @@ async def test_bytes_pass_both_ways(authority: Authority, pair: Pair) -> None:
         assert await server.receive_some() == b"hello"
         await server.send_all(b"hello yourself")
         assert await channel.receive(5) == b"hello"
-        # The rest has been read and decrypted, and the socket has nothing more.
+        # The rest has been read and decrypted, so the socket has no more bytes.
         assert await channel.receive(100) == b" yourself"
 
 
@@ -88,7 +88,7 @@ async def test_all_bytes_are_sent_however_slowly_they_are_read(authority: Author
 
 
 def fill(sock: socket.socket) -> int:
-    """Sends until nothing more fits; returns how many bytes that was."""
+    """Send until the connection takes no more, and return how many bytes were sent."""
     sent = 0
     while True:
         try:
@@ -166,7 +166,7 @@ async def test_a_server_that_speaks_no_tls_is_an_error(authority: Authority, pai
 
 
 class Renegotiating(socket.socket):
-    """A socket that wants the opposite first, as TLS 1.2 does when a peer asks for new keys. Python cannot ask so."""
+    """A socket that first wants the opposite direction, as TLS 1.2 does for new keys, which Python cannot trigger."""
 
     wanted = 0
 
@@ -203,7 +203,7 @@ async def test_two_tasks_may_wait_for_the_same_direction_of_one_socket(pair: Pai
             nursery.start_soon(channel.receive, 100)
             await trio.testing.wait_all_tasks_blocked()
             sock.wanted = 0
-            await channel.send(b"x")  # wants to read, as the other does
+            await channel.send(b"x")  # it wants to read, as the receiving task does
             theirs.send(b"hello")
         assert theirs.recv(100) == b"x"
         filled = fill(sock)
@@ -212,7 +212,7 @@ async def test_two_tasks_may_wait_for_the_same_direction_of_one_socket(pair: Pai
             await trio.testing.wait_all_tasks_blocked()
             theirs.send(b"hello")
             sock.wanted = 0
-            assert await channel.receive(100) == b"hello"  # wants to write, as the other does
+            assert await channel.receive(100) == b"hello"  # it wants to write, as the sending task does
             while filled > 0:
                 filled -= len(theirs.recv(1 << 20))
 
@@ -226,7 +226,7 @@ async def test_the_end_of_the_peer_is_the_end(authority: Authority, pair: Pair) 
         nursery.start_soon(server.unwrap)
         assert await channel.receive(100) == b"bye"
         assert await channel.receive(100) == b""
-        # Without ours theirs is not over.
+        # The other side's end needs ours.
         channel.end()
 
 
@@ -269,7 +269,7 @@ async def test_a_peer_is_lingered_over_until_it_closes(authority: Authority, pai
 
 
 async def test_a_peer_that_still_talks_is_lingered_over_until_it_closes(authority: Authority, pair: Pair) -> None:
-    # To close over what it says would take back what it was sent last.
+    # Closing with unread bytes would send a reset, and the last bytes could be lost.
     async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
         await channel.send(b"bye")
         await server.send_all(b"news")

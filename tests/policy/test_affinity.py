@@ -1,4 +1,4 @@
-"""What makes two requests come to the same target."""
+"""The hash key that sends related requests to the same target."""
 
 import re
 
@@ -33,7 +33,7 @@ REQUEST = Request(
         (Balance("hash", "path", path=re.compile("/chat()")), ""),
         (Balance("hash", "path", path=re.compile("/chat/(.*)")), None),
         (Balance("hash", "path", path=re.compile("/(x)?chat")), None),
-        (Balance("hash", "path", path=re.compile("(user)")), None),  # which is in the query alone
+        (Balance("hash", "path", path=re.compile("(user)")), None),  # it stands in the query alone
     ],
     ids=str,
 )

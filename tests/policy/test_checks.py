@@ -1,4 +1,4 @@
-"""Whom a route lets in, and what the others are told: with dialects, the versions that would do, if there are any."""
+"""The clients that a route accepts, and the refusals of others: with the accepted versions, if there are any."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_every_dialect_stands_in_one_of_the_two_lists() -> None:
     assert [*WITHOUT_VERSION, *WITH_VERSION] == list(DIALECTS)
 
 
-# RFC 6455, 4.4: the numbers from the one that we would like best.
+# RFC 6455, 4.4: the versions, the best first.
 @pytest.mark.parametrize(
     ("dialect", "accepted", "versions"),
     [
@@ -96,7 +96,7 @@ STRICT = Origins(("https://app.example.com",), missing="refuse", opaque="refuse"
 
 
 def checked(origin: str | None, upstream: Upstream | None = UPSTREAM, **differs: Any) -> list[tuple[str, Any, Any]]:
-    """Each check for a client of RFC 6455, with the status and the message of a refusal."""
+    """Return the result of each check for a client of RFC 6455: status and text of a refusal."""
     facts = ClientFacts(DIALECTS["rfc6455"], origin)
     return [
         (name, error and error.status, error and str(error))

@@ -1,4 +1,4 @@
-"""Why a request would go where it would go, in words."""
+"""Explanations of which route a request takes, and why."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ upstreams:
 
 
 def said(path: str, host: str, upgrade: bool, dialect: str = "rfc6455", origin: str | None = None) -> list[str]:
-    """What is said of a request, and at last whether it would reach an upstream."""
+    """Return the lines about a request, and at last whether it would reach an upstream."""
     asked, facts = RouteQuery("public", host, path, upgrade, Headers([])), ClientFacts(DIALECTS[dialect], origin)
     return [*explain(SETTINGS, asked, facts), str(allowed(SETTINGS, asked, facts))]
 
@@ -71,7 +71,7 @@ def test_a_page_without_an_origin_is_told_of_its_key() -> None:
     assert [*explain(open_, what, ClientFacts(DIALECTS["rfc6455"], "null"))][3] == (
         "  origin: ok; every page may do the same in a sandboxed frame: see origins.opaque"
     )
-    # Where every page is welcome there is nothing to say.
+    # Where every page is allowed there is no hint.
     assert said("/rest", "a.example", True, origin="null")[5] == "  origin: ok"
 
 

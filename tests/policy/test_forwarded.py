@@ -1,4 +1,4 @@
-"""Who a client is: what a trusted proxy says of it, and never what it says of itself."""
+"""The identity of a client: what a trusted proxy says about it counts, what it says itself does not."""
 
 from ipaddress import ip_network
 
@@ -13,7 +13,7 @@ PROXY = "10.0.0.1"
 
 
 def of(*headers: tuple[str, str], peer: str = PROXY, secure: bool = False) -> Identity:
-    """Who sent these headers beside Host: ws.example.com."""
+    """Return the identity of the sender of these headers and Host: ws.example.com."""
     return identify(peer, secure, Headers([("Host", "ws.example.com"), *headers]), TRUSTED)
 
 
@@ -93,7 +93,7 @@ def test_trust_is_a_matter_of_networks(address: str, expected: bool) -> None:
         ("2001:DB8::1", known("2001:db8::1", PROXY)),
         ("[2001:db8::1]", known("2001:db8::1", PROXY)),
         ("[2001:db8::1]:4711", known("2001:db8::1", PROXY)),
-        # What stands before the last address that is not trusted is what that client said of itself.
+        # What stands before the last untrusted address was written by that client itself.
         ("198.51.100.7, 192.0.2.1", known("192.0.2.1", PROXY)),
         ("10.9.9.9, 192.0.2.1", known("192.0.2.1", PROXY)),
         ("192.0.2.1, 10.0.0.2", known("192.0.2.1", "10.0.0.2", PROXY)),
@@ -175,14 +175,14 @@ def test_what_is_no_host_is_not_believed_even_of_a_proxy(host: str) -> None:
         ('for="_gazonk:80"', known(PROXY)),
         ("for=192.0.2.1, for=unknown", known(PROXY)),
         ("for=192.0.2.1, for=unknown, for=10.0.0.2", known("10.0.0.2", PROXY)),
-        # Who hides its client may still say how it came.
+        # A proxy that hides its client's address may still give the scheme and the host.
         ("for=unknown;proto=https;host=chat.example.com", known(PROXY, secure=True, host="chat.example.com")),
         ("proto=https", known(PROXY, secure=True)),
         ("for=192.0.2.1;proto=https, for=unknown;proto=http", known(PROXY)),
         ("for=192.0.2.1, ,", known("192.0.2.1", PROXY)),
         (" , for=192.0.2.1;;", known("192.0.2.1", PROXY)),
         ("", known(PROXY)),
-        # Of what is no list of parameters nothing is believed, as the quotes of two may be mixed up in it.
+        # A malformed list of parameters is ignored, because quotes of two authors may be mixed up in it.
         (",,;;==", known(PROXY)),
         ("192.0.2.1", known(PROXY)),
         ('for="192.0.2.1', known(PROXY)),
@@ -218,22 +218,22 @@ def test_where_there_is_forwarded_the_others_say_nothing() -> None:
 @pytest.mark.parametrize(
     ("headers", "plain", "encrypted"),
     [
-        # What is said of the host, and how the client wrote it in its address.
+        # The host that a proxy gives, and the host in the client's own address.
         ([], "ws.example.com", "ws.example.com"),
         ([("X-Forwarded-Host", "public.example:8443")], "public.example:8443", "public.example:8443"),
         ([("X-Forwarded-Port", "8443")], "ws.example.com:8443", "ws.example.com:8443"),
         ([("X-Forwarded-Host", "a"), ("X-Forwarded-Port", "8443")], "a:8443", "a:8443"),
         ([("Forwarded", "host=public.example")], "public.example", "public.example"),
         ([("Forwarded", 'for=192.0.2.1;host="public.example:8443"')], "public.example:8443", "public.example:8443"),
-        # A browser leaves the port of the scheme out.
+        # A browser leaves the default port of the scheme out.
         ([("X-Forwarded-Port", "443")], "ws.example.com:443", "ws.example.com"),
         ([("X-Forwarded-Port", "80")], "ws.example.com", "ws.example.com:80"),
         ([("X-Forwarded-Host", "a:443")], "a:443", "a"),
         ([("X-Forwarded-Host", "a:80")], "a", "a:80"),
         ([("X-Forwarded-Host", "a"), ("X-Forwarded-Port", "443")], "a:443", "a"),
-        # The client wrote the port that stands in the host; a proxy behind a mapped port knows but its own.
+        # The client wrote the port in the host; a proxy behind a mapped port knows only its own port.
         ([("X-Forwarded-Host", "a:30443"), ("X-Forwarded-Port", "443")], "a:30443", "a:30443"),
-        # The nearest proxy wrote the last entry; what stands before it may be from anybody.
+        # The nearest proxy wrote the last entry; anybody may have written those before it.
         ([("X-Forwarded-Port", "1, 8443")], "ws.example.com:8443", "ws.example.com:8443"),
         ([("X-Forwarded-Port", "1"), ("X-Forwarded-Port", "8443")], "ws.example.com:8443", "ws.example.com:8443"),
         ([("X-Forwarded-Host", "evil, a:1"), ("X-Forwarded-Port", "2")], "a:1", "a:1"),
@@ -241,7 +241,7 @@ def test_where_there_is_forwarded_the_others_say_nothing() -> None:
         ([("X-Forwarded-Host", "[2001:db8::1]")], "[2001:db8::1]", "[2001:db8::1]"),
         ([("X-Forwarded-Host", "[2001:db8::1]:443")], "[2001:db8::1]:443", "[2001:db8::1]"),
         ([("X-Forwarded-Host", "[2001:db8::1]"), ("X-Forwarded-Port", "8443")],) + ("[2001:db8::1]:8443",) * 2,
-        # Forwarded has no word for the port alone, and where it stands the others say nothing.
+        # Forwarded has no parameter for the port alone, and where it stands the other headers are ignored.
         ([("Forwarded", "for=192.0.2.1"), ("X-Forwarded-Port", "8443")], "ws.example.com", "ws.example.com"),
         *(
             ([("X-Forwarded-Port", port)], "ws.example.com", "ws.example.com")

@@ -1,4 +1,4 @@
-"""From which pages a client may come."""
+"""The origins that may connect."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from wsgateway.settings.routing import Origins
         ("*", "what a browser never says"),
         ("https://app.example.com", "https://app.example.com"),
         ("https://app.example.com", "HTTPS://App.Example.COM"),
-        # The port of a scheme may be said or not.
+        # The default port of a scheme may be given or not.
         ("https://app.example.com", "https://app.example.com:443"),
         ("https://app.example.com:443", "https://app.example.com"),
         ("http://app.example.com:80", "http://app.example.com"),

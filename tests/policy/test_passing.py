@@ -1,4 +1,4 @@
-"""What an upstream is told: the request as the route rewrites it, and who the client is."""
+"""The request for an upstream: rewritten by the route, with headers about the client."""
 
 from dataclasses import replace
 from typing import Any
@@ -57,7 +57,7 @@ TOLD = [
         ("/chat", "/v1", "/chat/room?x", "/v1/room?x"),
         ("/chat", "/v1", "/chat", "/v1/"),
         ("/chat", "/v1", "/news", "/v1/news"),
-        # The rest goes on as it was sent.
+        # The rest stays as it was sent.
         ("/chat", "", "/%63hat/r%6Fom", "/r%6Fom"),
         ("/chat", "", "//chat//room?//", "//room?//"),
         ("/chat", "/v1", "//ch%61t", "/v1/"),
@@ -206,7 +206,7 @@ def test_what_only_resembles_it_passes(name: str) -> None:
 
 
 def ruled(*headers: tuple[str, str], **rules: Any) -> list[tuple[str, str]]:
-    """What a route with rules makes of headers, without what each upstream is told."""
+    """Return the headers that result from a route with rules, without those about the client."""
     made = upstream_headers(replace(ROUTE, headers=HeaderRules(**rules)), headers, VISIT)
     return [item for item in made if item not in TOLD]
 
@@ -246,7 +246,7 @@ def test_a_name_that_ends_in_a_star_removes_all_that_begin_so(remove: tuple[str,
 
 
 def passed(*headers: tuple[str, str], **rules: Any) -> tuple[tuple[str, str], ...]:
-    """What a route with rules makes of headers, with what each upstream is told."""
+    """Return the headers that result from a route with rules, with those about the client."""
     return upstream_headers(replace(ROUTE, headers=HeaderRules(**rules)), headers, VISIT)
 
 
@@ -333,7 +333,7 @@ def test_what_is_joined_cannot_be_compressed() -> None:
         (HeaderRules(remove=("origin",)), "http://page", None),
         (HeaderRules(set=(("ORIGIN", "http://{client_ip}"),)), "http://page", "http://192.0.2.1"),
         (HeaderRules(set=(("Origin", "http://ours"),), remove=("origin",)), None, "http://ours"),
-        # It belongs to the handshake.
+        # Origin is a part of the handshake.
         (HeaderRules(keep=()), "http://page", "http://page"),
     ],
 )
@@ -368,7 +368,7 @@ TEXT_ONLY = replace(VISIT, text_only=True)
 def named(
     route: Route, offered: str, chosen: str | None, header_context: HeaderContext = VISIT
 ) -> tuple[str, str | None]:
-    """What the upstream is offered for what a client offers, and what the client is told when that chooses one."""
+    """Return the names offered to the upstream, and the name sent to the client when the upstream chooses one."""
     offer = replace(OFFER, subprotocols=tuple(offered.split()))
     told = client_answer(route, UPSTREAM, Answer(chosen), offer, header_context)
     return " ".join(
@@ -386,12 +386,12 @@ def named(
         ((("a", "x"),), "a b", "x b", None, None),
         ((("a", "x"),), "b", "b", "b", "b"),
         ((("a", "x"),), "", "", None, None),
-        # Onto a name that is offered as well: that is said once, where it first stood, and answered as it is.
+        # Renamed to a name that is offered too: it is offered once, in the first place, and answered by that name.
         ((("a", "x"),), "a b x", "x b", "x", "x"),
         ((("a", "x"),), "x b a", "x b", "x", "x"),
-        # Two onto one: the one that the client would rather have.
+        # Two names become one: the client gets the one that it prefers.
         ((("a", "x"), ("b", "x")), "b a", "x", "x", "b"),
-        # Two change places.
+        # Two names are swapped.
         ((("a", "b"), ("b", "a")), "a b", "b a", "a", "b"),
         # No name is renamed twice.
         ((("a", "b"), ("b", "c")), "a", "b", "b", "a"),

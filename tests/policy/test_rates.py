@@ -1,4 +1,4 @@
-"""How often something may be done: the time is whatever the caller says."""
+"""The token bucket; the test passes the time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which route a request takes: the first of which all is true, whichever way the client spells its path."""
+"""The choice of a route: the first whose conditions are all true, in whatever form the client writes its path."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
 
 
 def what(target: str = "/", host: str = "example.com", listener: str = "public", **headers: str) -> RouteQuery:
-    """What a client asks for WebSocket; underscores in names of headers are hyphens."""
+    """Return the query of a client's WebSocket request; underscores in names of headers are hyphens."""
     items = [("Upgrade", "websocket"), *((name.replace("_", "-"), value) for name, value in headers.items())]
     return route_query(Request(target, Headers(items)), listener, host)
 
@@ -45,7 +45,7 @@ ROUTES = (
         ("/news/", "slash"),
         ("/news/today", "slash"),
         ("/caf%C3%A9/x", "encoded"),
-        # As servers read them, so that no spelling of a path slips past its route into one that takes all.
+        # In the form in which servers read them, so that no other spelling of a path avoids its route.
         ("/caf%c3%a9", "encoded"),
         ("/%63hat", "exact"),
         ("//chat", "exact"),
@@ -68,7 +68,7 @@ def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
         "/newspaper",
         "/?/chat",
         "/%2563hat",  # no character is decoded twice
-        "/chat%2Froom",  # a slash that is encoded is none
+        "/chat%2Froom",  # an encoded slash is not a slash
     ],
 )
 def test_a_target_that_no_route_takes_is_404(target: str) -> None:
@@ -88,7 +88,7 @@ def test_a_route_for_the_root_takes_everything() -> None:
 
 
 def wrong(request: RouteQuery, path: PathMatch | None = None, **match: Any) -> list[str]:
-    """Why a match does not take a request."""
+    """Return the properties of a request that a match does not accept."""
     return list(mismatches(Match(path=path or PathMatch(prefix="/"), **match), request))
 
 

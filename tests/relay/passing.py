@@ -1,4 +1,4 @@
-"""How tests feed bytes to one direction of a session, and what they compare."""
+"""Functions that feed bytes to one direction of a session, and results that can be compared."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.events import Close, Role
 
 Ending = Close | int | None
-"""A goodbye, or the close code of a fault."""
+"""a Close, or the close code of a fault"""
 
 CLIENT, UPSTREAM = Role.SERVER, Role.CLIENT
-"""Whom the bytes come from, said by the part that we play towards it."""
+"""the source of the bytes, as the role that we play towards it"""
 
 HIXIE = ("hixie-75", "hixie-76")
 MORE = ("hybi-01", "hybi-02", "hybi-03")
@@ -26,19 +26,19 @@ RFC = ("rfc6455",)
 FRAMES = (*LATER, *RFC)
 
 USUAL = TranslationOptions()
-"""What holds where a test says nothing else."""
+"""the options unless a test gives others"""
 
-# What the two handshakes of a session leave for the frames of hybi-04; all other dialects make nothing of it. The
+# The secrets that the two handshakes of a session make for the frames of hybi-04; all other dialects ignore them. The
 # client's is that of the vectors.
 SECRETS = {CLIENT: SECRET, UPSTREAM: bytes.fromhex("000102030405060708090a0b0c0d0e0f10111213")}
 
 
 @dataclass
 class Passed:
-    """What came out of a translator."""
+    """The results of a translator."""
 
     steps: list[bytes] = field(default_factory=list)
-    """for the other side, of each feeding"""
+    """for the other side, one for each call"""
     reply: bytes = b""
     """for the side that the bytes came from"""
     ending: Ending = None
@@ -49,17 +49,17 @@ class Passed:
 
 
 def side(dialect: str, role: Role, takes_binary: bool = True, joins: bool = False) -> Side:
-    """What we speak, in that role: to the client if we are the server."""
+    """Return a side for our role: the client's side if we are the server."""
     return Side(DIALECTS[dialect].framing, role, SECRETS[role], takes_binary, joins=joins)
 
 
 def direction(source: str, target: str, role: Role, options: TranslationOptions = USUAL) -> Translator:
-    """From one dialect, towards which we play the role, to another; masks have the key of the drafts' example."""
+    """Return a translator between two dialects; `role` is ours towards the source. Masks use the key of the drafts."""
     return translator(side(source, role), side(target, other(role)), options, repeat(MASK_KEY))
 
 
 def put_through(translator: Translator, pieces: Iterable[bytes]) -> Passed:
-    """Feeds the pieces one by one, up to the ending."""
+    """Feed the pieces one by one, up to the ending."""
     passed = Passed()
     for piece in pieces:
         step = translator.feed(piece)
@@ -72,5 +72,5 @@ def put_through(translator: Translator, pieces: Iterable[bytes]) -> Passed:
 
 
 def ending_of(ending: Close | ProtocolError | None) -> Ending:
-    """The ending as it can be compared."""
+    """Return the ending in a form that can be compared."""
     return ending.close_code if isinstance(ending, ProtocolError) else ending

@@ -1,5 +1,5 @@
-"""Reads the frames that leave for a target, without our code: by what the vectors show of a draft, and for RFC 6455 by
-the library websockets."""
+"""A reader of the frames that are sent to a target, without our code: it uses the layouts of the vectors, and for RFC
+6455 the library websockets."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ class Frame(NamedTuple):
 
 
 def frames_of(dialect: str, role: Role, data: bytes) -> tuple[list[Frame], bytes]:
-    """The frames that a target gets from us, who play that role to it, and what there is of one that is not whole."""
+    """The frames that a target gets from us, and the beginning of an incomplete one; `role` is ours towards it."""
     if dialect in HIXIE:
         return _texts(data)
     if dialect == "rfc6455":
@@ -64,7 +64,7 @@ def _read_by_websockets(data: bytes, *, masked: bool) -> tuple[list[Frame], byte
 
 
 def _frame(dialect: str, role: Role, data: bytes) -> tuple[Frame, int] | None:
-    """The first frame and its size in bytes; None if it is not whole."""
+    """Return the first frame and its size in bytes; None if it is incomplete."""
     layout = LAYOUTS[dialect]
     masks = role is Role.CLIENT
     covered = masks and layout.masked is Masked.FRAME
@@ -101,11 +101,11 @@ def _unmasked(data: bytes, key: bytes) -> bytes:
 # -- what becomes of the bytes of a message, by Python's own means -----------------------------------------------------
 
 Convert = Callable[[bytes, bool], bytes]
-"""Takes the bytes of a message that are here, and whether that is all; returns what they become."""
+"""takes the received bytes of a message, and whether they are all of it; returns the converted bytes"""
 
 
 def expected_frames(kind: str, fragments: list[bytes], convert: Convert) -> Iterator[Frame]:
-    """The frames of a message that keeps its fragments: none is empty that did not come empty."""
+    """Return the frames of a message that keeps its fragments: none is empty unless it came empty."""
     came = left = b""
     written = 0
     opcode = kind

@@ -1,4 +1,4 @@
-"""Rows of bytes: what arrives in one read, and what leaves for it."""
+"""Rows of bytes: what arrives in one read, and what is sent for it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from .passing import CLIENT, USUAL, Ending, Passed, direction, put_through
 
 @dataclass(frozen=True)
 class Row:
-    """One read from each of some dialects, on its way to each of others that have other frames."""
+    """One read from each of some dialects, towards each of other dialects that have other frames."""
 
     why: str
     role: Role
@@ -23,13 +23,13 @@ class Row:
     ending: Ending = None
 
     def check(self, source: str, target: str, options: TranslationOptions = USUAL) -> None:
-        """One read leaves in one write."""
+        """Check that the read is sent on in one write."""
         passed = put_through(direction(source, target, self.role, options), [bytes.fromhex(self.received)])
         assert passed == Passed([bytes.fromhex(self.forward)], bytes.fromhex(self.reply), self.ending)
 
 
 def each_of(rows: list[Row], targets: tuple[str, ...] = ()) -> Decorator:
-    """Each row and its dialects; only those of some targets, if any are given."""
+    """Return each row with its dialects; if targets are given, only those with these."""
     tried = [
         (row, source, target)
         for row in rows

@@ -2,8 +2,8 @@
 
     peer of the client <-> session.client | the relay | session.upstream <-> peer of the upstream
 
-Over a socket pair all that was sent can be read at once, so that `settled` tells when everything has happened that
-will. Over TCP there are resets.
+Over a socket pair all that was sent can be read at once, so `settled` can tell when nothing more will happen. Over TCP
+there are resets.
 """
 
 import select
@@ -24,12 +24,12 @@ from .passing import CLIENT, UPSTREAM, USUAL, side
 
 Pair = tuple[socket.socket, socket.socket]
 
-# More than anything here needs on a busy machine with two cores.
+# More time than any step needs on a busy machine with two cores.
 PATIENCE_SECONDS = 20.0
 
 
 class Peer:
-    """Who is behind one side of a session. A reset is an error; an end is where it ends."""
+    """The peer at one side of a session. A reset raises an error; an end of the stream is returned as such."""
 
     def __init__(self, far: socket.socket) -> None:
         self.stream = trio.SocketStream(trio.socket.from_stdlib_socket(far))
@@ -40,7 +40,7 @@ class Peer:
             await self.stream.send_all(each)
 
     async def once(self) -> bytes:
-        """What one read gives."""
+        """Return the bytes of one read."""
         kept, self._kept = self._kept, b""
         return kept or await self.stream.receive_some(1 << 20)
 
@@ -54,21 +54,21 @@ class Peer:
         return data[:count]
 
     async def until(self, end: bytes) -> bytes:
-        """All up to these bytes, which are the end of it."""
+        """Return all bytes up to and including these."""
         data = b""
         while not data.endswith(end):
             data += await self.exactly(1)
         return data
 
     async def rest(self) -> bytes:
-        """All up to the end of the stream."""
+        """Return all bytes up to the end of the stream."""
         data = b""
         while more := await self.once():
             data += more
         return data
 
     async def frame(self) -> tuple[int, bytes]:
-        """The first byte and the payload of a frame of RFC 6455, of less than 64 KiB; a mask is taken off."""
+        """Return first byte and unmasked payload of a frame of RFC 6455 of less than 64 KiB."""
         first, second = await self.exactly(2)
         size = second & 0x7F
         if size == 126:
@@ -84,13 +84,13 @@ class Peer:
         await self.stream.aclose()
 
     def reset(self) -> None:
-        """Cuts the connection, over TCP."""
+        """Reset the connection, over TCP."""
         self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.stream.socket.close()
 
 
 def tcp_pair() -> Pair:
-    """Two ends of a connection over loopback."""
+    """Return two ends of a connection over loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         near = socket.create_connection(listener.getsockname())
         far, _ = listener.accept()
@@ -98,7 +98,7 @@ def tcp_pair() -> Pair:
 
 
 class Session:
-    """Both sides of a session, and who is behind each of them."""
+    """Both sides of a session, and the peers at them."""
 
     def __init__(
         self, client: str, upstream: str, options: TranslationOptions, pairs: tuple[Pair, Pair], joins: bool
@@ -118,7 +118,7 @@ class Session:
         return self.at_client if endpoint is self.client else self.at_upstream
 
     def close(self) -> None:
-        """Closes all that is still open."""
+        """Close all sockets that are still open."""
         for endpoint in (self.client, self.upstream):
             endpoint.sock.close()
             self.peer_of(endpoint).stream.socket.close()
@@ -134,8 +134,10 @@ def session(
     tcp_to_upstream: bool = False,
     joins: bool = False,
 ) -> Iterator[Session]:
-    """A session between a client and an upstream of these dialects, which nothing moves yet; over TCP if it must be,
-    and with sides that take each frame for a message if they do."""
+    """Return a session between a client and an upstream of these dialects, which no engine moves yet.
+
+    It is over TCP if `tcp`; its sides read each frame as a message if `joins`.
+    """
     with ExitStack() as stack:
         pairs = (
             (tcp_pair if tcp else socket.socketpair)(),
@@ -147,13 +149,13 @@ def session(
 
 
 async def settled() -> None:
-    """Waits until everybody waits for something that nobody does. A loop that spins never lets that be."""
+    """Wait until every task waits for something that no other will do. With a loop that spins this never returns."""
     with trio.fail_after(PATIENCE_SECONDS):
         await wait_all_tasks_blocked()
 
 
 def wait_until_gone(endpoint: Endpoint) -> None:
-    """Waits until the kernel knows that the peer has gone, without giving the relay a turn."""
+    """Wait until the kernel knows that the peer is disconnected, without letting the relay run."""
     poll = select.poll()
     poll.register(endpoint.sock, select.POLLRDHUP)
     assert poll.poll(PATIENCE_SECONDS * 1000), "the end of the connection never came"

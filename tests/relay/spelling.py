@@ -1,7 +1,7 @@
-"""What the peers of a session say, in the bytes of their dialects, written by tests and not by the code under test.
+"""The bytes that peers send in their dialects, written by tests and not by the code under test.
 
-A word is what it is and its payload: a whole text or binary message, the parts of a text in fragments (begin, more,
-end), ping, pong, close. Every mask has the key of the drafts' example, 37 FA 21 3D.
+A word is a kind and its payload: a whole text or binary message, the parts of a text in fragments (begin, more, end),
+ping, pong, close. Every mask has the key of the drafts' example, 37 FA 21 3D.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ from .passing import HIXIE, SECRETS
 
 Word = tuple[str, bytes]
 
-# The codes that each dialect may hear (06: 7.4.1; 07 and 08: those of draft 12, which is still version 8, without 1007
-# for 07; RFC 6455: 7.4.1 and what was registered since). What 06 calls 1004, for a message that is too big, stands here
-# as 1009, which it became.
+# The codes that each dialect accepts (06: 7.4.1; 07 and 08: those of draft 12, which is still version 8, without 1007
+# for 07; RFC 6455: 7.4.1 and those registered later). The 1004 of draft 06, for a message that is too big, is listed as
+# 1009, which replaced it.
 KNOWN: dict[str, set[int]] = {
     "hixie-75": set(),
     "hixie-76": set(),
@@ -33,9 +33,9 @@ KNOWN: dict[str, set[int]] = {
 }
 
 _CLOSING_FRAMES = {"hixie-75": b"", "hixie-76": b"\xff\x00"}
-# What begins and ends the parts of a text, between 00 and FF.
+# The bytes that begin and end the parts of a text, between 00 and FF.
 _AROUND = {"text": (b"\0", b"\xff"), "begin": (b"\0", b""), "more": (b"", b""), "end": (b"", b"\xff")}
-# Of which opcode a frame is, and whether it ends its message.
+# The opcode of a frame, and whether the frame ends its message.
 _FRAMES = {
     "begin": ("text", False), "more": ("more", False), "end": ("more", True), "text": ("text", True),
     "begin binary": ("binary", False), "binary": ("binary", True),
@@ -44,12 +44,12 @@ _FRAMES = {
 
 
 def said(dialect: str, role: Role, *words: Word) -> bytes:
-    """What comes from a peer, towards whom we play the role."""
+    """Return what a peer sends; `role` is ours towards it."""
     return _spelt(dialect, role is Role.SERVER, SECRETS[role], words)
 
 
 def told(dialect: str, role: Role, *words: Word) -> bytes:
-    """What we say to a peer, towards whom we play the role."""
+    """Return what we send to a peer; `role` is ours towards it."""
     return _spelt(dialect, role is Role.CLIENT, SECRETS[role], words)
 
 

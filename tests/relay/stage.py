@@ -1,4 +1,4 @@
-"""An engine that runs, sessions on it, and peers that say too much or take too little."""
+"""A running engine with sessions, and peers that send too much or read too little."""
 
 import os
 import random
@@ -19,7 +19,7 @@ from wsgateway.relay.engine import Ended, Endpoint, Engine
 from .sessions import PATIENCE_SECONDS, Peer, Session, session, settled
 
 KIB, MIB = 1024, 1024 * 1024
-# What one read of 64 KiB may become: `00 80 ff` of hixie is a masked frame of 9 bytes with a U+FFFD in it.
+# The most bytes that one read of 64 KiB may become: `00 80 ff` of hixie is a masked frame of 9 bytes with U+FFFD.
 MOST_BACKLOG = 256 * KIB
 
 MASKED_HELLO = bytes.fromhex("81 85 37fa213d 7f9f4d5158")
@@ -29,7 +29,7 @@ both_sides = pytest.mark.parametrize("side", ["client", "upstream"])
 
 @dataclass
 class Relay:
-    """A relay that runs in a task of its own, and what came of it."""
+    """A relay that runs in a task of its own, and its result."""
 
     session: Session
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -45,7 +45,7 @@ class Relay:
         self._over.set()
 
     async def ended(self) -> Ended:
-        """Waits for its end; raises what it raised."""
+        """Wait for its end; raise its error."""
         await self._over.wait()
         assert self._result is not None
         return self._result.unwrap()
@@ -56,7 +56,7 @@ class Relay:
 
 
 class Stage:
-    """An engine that runs, and sessions that are closed at the end."""
+    """A running engine, and sessions that are closed at the end."""
 
     def __init__(self, nursery: trio.Nursery, sessions: ExitStack) -> None:
         self.nursery = nursery
@@ -73,7 +73,7 @@ class Stage:
         return relay
 
     async def stall(self, peer: Peer, message: bytes) -> int:
-        """Has a peer say the same until nobody takes any more, or all of 64. Returns how many bytes were taken."""
+        """Let a peer send the same 64 times, or until no more is taken. Return how many bytes were taken."""
         taken = 0
 
         async def say() -> None:
@@ -94,7 +94,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged() -> AsyncIterator[Stage]:
-    """A stage for one test, which may not hang."""
+    """Run a stage for one test, with a time limit."""
     with ExitStack() as sessions, trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             yield Stage(nursery, sessions)
@@ -102,19 +102,19 @@ async def staged() -> AsyncIterator[Stage]:
 
 
 def chosen(session: Session, side: str) -> tuple[Endpoint, Peer, Peer]:
-    """A side of a session, who is behind it, and who is behind the other."""
+    """A side of a session, its peer, and the peer of the other side."""
     if side == "client":
         return session.client, session.at_client, session.at_upstream
     return session.upstream, session.at_upstream, session.at_client
 
 
 def say_at_once(peer: Peer, data: bytes) -> None:
-    """Sends without giving the relay a turn."""
+    """Send without letting the relay run."""
     assert os.write(peer.stream.socket.fileno(), data) == len(data)
 
 
 def clog(sock: socket.socket) -> None:
-    """Fills what the kernel takes for the other end, with NULs."""
+    """Fill the kernel's buffers towards the other end with NULs."""
     try:
         while True:
             sock.send(bytes(64))
@@ -123,7 +123,7 @@ def clog(sock: socket.socket) -> None:
 
 
 async def unclog(peer: Peer, count: int) -> bytes:
-    """Reads the NULs of `clog`, and so many bytes behind them."""
+    """Read the NULs of `clog`, and so many bytes after them."""
     data = b""
     while len(data) < count:
         data = (data + await peer.once()).lstrip(b"\0")
@@ -131,14 +131,14 @@ async def unclog(peer: Peer, count: int) -> bytes:
 
 
 def masked_zeros(size: int) -> bytes:
-    """A frame of so many zeros from a client: masked, they are the key."""
+    """Return a frame of so many zeros from a client: masked, they are the key."""
     plain = frame(0x82, bytes(size))
     head = plain[: len(plain) - size]
     return head[:1] + bytes([head[1] | 0x80]) + head[2:] + MASK_KEY + (MASK_KEY * (size // 4 + 1))[:size]
 
 
 def assorted(seed: int, total: int) -> list[bytes]:
-    """Texts of all sizes, some of which go out at once and some at the end of a turn."""
+    """Return texts of all sizes: some are sent at once, and some at the end of a turn."""
     chance = random.Random(seed)
     texts: list[bytes] = []
     while sum(map(len, texts)) < total:
@@ -149,7 +149,7 @@ def assorted(seed: int, total: int) -> list[bytes]:
 
 @dataclass
 class Flood:
-    """Says more than anybody takes, and counts it."""
+    """Send more than the other side takes, and count the bytes."""
 
     sent: int = 0
 

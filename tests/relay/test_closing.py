@@ -1,4 +1,4 @@
-"""Who is told what when a session ends: the table of `relay.closing`, for every dialect."""
+"""The Close that each side gets when a session ends: the table of `relay.closing`, for every dialect."""
 
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS
@@ -11,11 +11,11 @@ from .passing import CLIENT, UPSTREAM, side
 # 1014 is a code of the IANA registry for RFC 6455; the drafts end before it.
 KNOW_1014 = {"rfc6455"}
 
-# How a session ended: what its source is told.
+# How a session ended, and the Close for its source.
 GOODBYES: dict[str, tuple[Ending, Close | None]] = {
     "a Close": (Close(), Close()),
     "a Close with a code": (Close(1000), Close(1000)),
-    # RFC 6455, 5.5.1: the answer typically echoes the code; the reason is for who was told it.
+    # RFC 6455, 5.5.1: the answer repeats the code; the reason is only for its receiver.
     "a Close with a code and a reason": (Close(4999, "bye"), Close(4999)),
 }
 FAULTS: dict[str, tuple[Ending, Close | None]] = {
@@ -28,7 +28,7 @@ FAULTS: dict[str, tuple[Ending, Close | None]] = {
     "a time that ran out": (TimeoutError("Connection timed out"), None),
 }
 ENDINGS = {**GOODBYES, **FAULTS}
-# By whether the side that ended it is still there to be told.
+# By whether the side that ended the session is still connected.
 BROKEN = {name: ending for name, (ending, told) in FAULTS.items() if told is not None}
 GONE = {name: ending for name, (ending, told) in FAULTS.items() if told is None}
 
@@ -69,7 +69,7 @@ def test_an_upstream_is_told_no_code_where_its_client_is_gone(ending: Ending, di
     assert closing(ending, False, side(dialect, UPSTREAM)) is None
 
 
-# Which dialects have 1012 (IANA's registry for RFC 6455), and which have ranges of their own alone.
+# The dialects with 1012 (IANA's registry for RFC 6455), and those with codes of their own ranges alone.
 CODES = {"rfc6455": {1012: 1012, 4000: 4000}, "hybi-08": {4000: 4000}, "hybi-07": {4000: 4000}}
 
 

@@ -1,4 +1,4 @@
-"""Relays that we end, and a loop that is asked whether it turns."""
+"""Relays that the gateway closes, and the check that the loop runs."""
 
 import trio
 from trio.testing import MockClock
@@ -21,7 +21,7 @@ async def test_a_relay_that_is_dismissed_ends_and_the_others_go_on() -> None:
         stage.engine.close(sessions[1].client, STOPPED)
         ended = await relays[1].ended()
         assert (ended.source, ended.ending) == (None, STOPPED)
-        stage.engine.close(sessions[1].client, STOPPED)  # which changes nothing
+        stage.engine.close(sessions[1].client, STOPPED)  # it changes nothing
         assert len(stage.engine) == 2
         assert list(stage.engine.clients()) == [sessions[0].client, sessions[2].client]
         await sessions[2].at_upstream.send(HELLO)

@@ -1,7 +1,7 @@
 """The relay engine over real sockets: bytes that pass, and bugs of ours.
 
-Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D. How relays end is in
-`test_engine_endings`, where somebody does not read in `test_engine_pressure`.
+Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D. The ends of relays are in `test_engine_endings`, peers
+that do not read in `test_engine_pressure`.
 """
 
 import socket
@@ -63,7 +63,7 @@ async def test_what_came_behind_both_handshakes_goes_first_even_if_there_is_no_r
     async with staged() as stage:
         pair = stage.session("hixie-76", "rfc6455")
         clog(pair.upstream.sock)
-        pair.upstream.early = b"\x89\x05Hello"  # whose answer goes to the upstream, as the client's text does
+        pair.upstream.early = b"\x89\x05Hello"  # its answer goes to the upstream, as the client's text does
         pair.client.early = b"\x00Hello\xff"
         relay = stage.relay(pair)
         await settled()

@@ -1,4 +1,4 @@
-"""How relays end over real sockets, and who is blamed for it.
+"""The ends of relays over real sockets, and the side that caused them.
 
 Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
 """
@@ -14,7 +14,8 @@ from wsgateway.wire.events import Close
 from .sessions import settled
 from .stage import HELLO, MASKED_HELLO, both_sides, chosen, clog, say_at_once, staged, unclog
 
-# Who ended it and how: the dialects of both sides, the side, what it says last, what the other side hears; the ending.
+# Ends of relays: the dialects of both sides, the side that ends it, its last bytes, what the other side gets; the
+# ending.
 ENDINGS = {
     "a client's Close": (
         ("rfc6455", "rfc6455", "client"),
@@ -130,7 +131,7 @@ async def test_a_goodbye_behind_the_handshake_ends_a_relay_that_has_not_begun(si
 
 
 async def test_what_could_not_be_sent_when_a_relay_ends_is_still_there() -> None:
-    """The last text and the Close come in one read for which there is no room: nobody reads until the relay is over."""
+    """The last text and the Close come in one read, which the other side takes only after the relay's end."""
     async with staged() as stage:
         pair = stage.session()
         clog(pair.client.sock)
@@ -168,7 +169,7 @@ async def test_a_relay_that_is_cancelled_lets_go_of_both_sockets() -> None:
         await settled()
         assert pair.upstream.received == 0
 
-        # Neither is watched any more: they can begin again.
+        # Neither socket is watched any more: they can be relayed again.
         stage.relay(pair)
         assert await pair.at_client.exactly(len(HELLO)) == HELLO
 
@@ -190,7 +191,7 @@ async def test_a_relay_that_is_cancelled_while_it_waits_to_send_lets_go_of_both_
 
 
 async def test_a_relay_may_be_cancelled_and_ended_at_the_same_time() -> None:
-    """Trio wakes the task then, and nobody else may; whether it or the engine has the next turn is left to chance."""
+    """Trio then wakes the task, and the engine must not; whether it or the engine runs first is random."""
     async with staged() as stage:
         cancelled = [stage.relay(stage.session()) for _ in range(20)]
         pair = stage.session()

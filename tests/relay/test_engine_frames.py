@@ -1,4 +1,4 @@
-"""What is ours stays out of the frames of a side, and what is held back of messages is bounded for all sessions."""
+"""The gateway's own frames stay out of unfinished frames; held messages are limited for all sessions together."""
 
 import random
 
@@ -12,16 +12,16 @@ from wsgateway.relay.translate import TranslationOptions
 from .sessions import settled
 from .stage import KIB, staged
 
-# "p" behind the key of the drafts' example: a ping from a client, and the pong that an upstream is sent.
+# "p" with the key of the drafts' example: a ping from a client, and the pong for an upstream.
 PING = bytes.fromhex("89 81 37fa213d 47")
 PONG = b"\x8a\x01p"
 
 
 async def test_a_reply_waits_until_the_frame_that_is_under_way_has_ended() -> None:
-    """The client's ping is answered by us, as its upstream has none; the upstream is inside a text that streams."""
+    """The gateway answers the client's ping, because its upstream has none; a text to the upstream is unfinished."""
     async with staged() as stage:
         session = stage.session("rfc6455", "hixie-76", options=TranslationOptions(Limits(join_bytes=0)))
-        # A text that hixie sends leaves in fragments here, so that nothing is under way between two of them.
+        # A text of hixie is sent in fragments here, so that no frame is unfinished between two of them.
         stage.relay(session)
         await session.at_upstream.send(b"\x00Hello")
         await settled()
@@ -36,8 +36,8 @@ async def test_a_reply_does_not_enter_a_frame_that_comes_in_pieces() -> None:
     async with staged() as stage:
         session = stage.session("hixie-76", "rfc6455", options=TranslationOptions(Limits(join_bytes=0)))
         stage.relay(session)
-        # The upstream asks while it is inside a fragmented text, which streams to the client as one frame. Its answer
-        # goes to the upstream at once: the client says nothing, so no frame is under way to it.
+        # The upstream sends a ping inside a fragmented text, which is streamed to the client as one frame. The answer
+        # goes to the upstream at once: the client sends nothing, so no frame to the upstream is unfinished.
         await session.at_upstream.send(b"\x01\x03Hel", b"\x89\x01p")
         assert await session.at_client.exactly(4) == b"\x00Hel"
         assert await session.at_upstream.exactly(7) == bytes.fromhex("8a 81 37fa213d 47")
@@ -114,7 +114,7 @@ async def test_who_can_let_go_is_not_ended_for_what_others_hold() -> None:
         relay = stage.relay(other)
         await joined.at_upstream.send(b"\x01\x04Hell")
         await settled()
-        stage.engine.join_memory.most_bytes = 3  # a reload has made it less
+        stage.engine.join_memory.most_bytes = 3  # as after a reload with a lower limit
         await other.at_upstream.send(b"\x00Hello")
         assert await other.at_client.exactly(6) == b"\x01\x04Hell"
         await other.at_upstream.send(b"\xff")
@@ -138,7 +138,7 @@ async def test_what_a_session_held_counts_no_more_when_it_has_ended() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_nothing_is_counted_of_sessions_that_have_ended_however_they_did(seed: int) -> None:
-    """Sessions that say pieces of messages at random, and end in the middle of them."""
+    """Let sessions send pieces of messages at random, and end in the middle of them."""
     chance = random.Random(seed)
     pieces = [b"\x00", b"x" * 40, b"\xff", b"\xe2\x82", b"\xff\x00yy", b"\xff\x00"]
     frames = [b"\x01\x03abc", b"\x00\x02de", b"\x89\x00", b"\x80\x01f", b"\x82\x02gh", b"\x81\x7e\x00\x7fij"]

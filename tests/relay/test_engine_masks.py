@@ -14,7 +14,7 @@ from .sessions import settled
 from .spelling import Word, said, told
 from .stage import MIB, MOST_BACKLOG, Flood, assorted, staged
 
-# The masks of 04 are made of a secret that each connection has of its own.
+# The masks of 04 depend on a secret of each connection.
 PAIRS = [
     ("hybi-04", "hybi-04"),
     ("hybi-05", "hybi-05"),
@@ -65,7 +65,7 @@ async def test_a_frame_under_a_mask_that_came_in_part_behind_the_handshake_is_re
     ("client", "upstream"), [("hybi-04", "hybi-04"), ("hybi-05", "hybi-04"), ("rfc6455", "hybi-05")]
 )
 async def test_a_reader_that_stalls_loses_nothing_of_frames_under_masks_of_our_own(client: str, upstream: str) -> None:
-    """Long messages leave in fragments, so that what is compared is what the upstream reads in them."""
+    """Long messages are sent in fragments, so the comparison is of what the upstream reads from them."""
     async with staged() as stage:
         pair = stage.session(client, upstream)
         stage.relay(pair)

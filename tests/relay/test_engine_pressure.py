@@ -1,4 +1,4 @@
-"""The relay engine over real sockets, where somebody does not read, or hangs up: back-pressure, and what still arrives.
+"""The relay engine over real sockets, with peers that do not read or that hang up: back-pressure, and last bytes.
 
 Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
 """
@@ -34,7 +34,7 @@ from .stage import (
 
 
 class Digest:
-    """What a peer reads, not kept."""
+    """Read from a peer and drop the bytes."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -79,7 +79,7 @@ async def test_readers_that_stall_stall_their_senders_and_lose_nothing(client: s
             readers.start_soon(digests[1].read, pair.at_client, sum(map(len, down)))
         assert digests[0].is_of(up)
         assert digests[1].is_of(down)
-        await settled()  # which a loop that spins never is: nobody waits to send any more
+        await settled()  # a loop that spins would never settle: no task waits to send
         assert pair.client.backlog == pair.upstream.backlog == b""
         assert not relay.over
 
@@ -116,7 +116,7 @@ async def test_a_reader_that_stalls_does_not_stall_the_other_direction() -> None
 
 
 async def test_of_the_answers_that_must_wait_the_newest_leaves_between_whole_frames() -> None:
-    """The upstream does not read, and asks all the same; it reads on, and finds one answer in its place."""
+    """The upstream does not read and sends pings; when it reads again, it finds one answer, in the right place."""
     async with staged() as stage:
         pair = stage.session("hixie-76", "rfc6455")
         stage.relay(pair)
@@ -161,9 +161,9 @@ async def test_a_side_that_closes_while_it_is_not_read_does_not_keep_the_loop_bu
         assert pair.client.backlog
         await pair.at_upstream.close()
         wait_until_gone(pair.upstream)
-        await settled()  # which a loop that spins never is
+        await settled()  # a loop that spins would never settle
 
-        # It closed as anybody may, and all that it said is still to be heard.
+        # It closed properly, and all that it sent is still to be read.
         await pair.at_client.exactly(said)
         ended = await relay.ended()
         assert ended.source is pair.upstream
@@ -177,7 +177,7 @@ async def test_a_side_that_is_reset_while_it_is_not_read_does_not_keep_the_loop_
         await pair.at_client.send(MASKED_HELLO)
         await stage.stall(pair.at_upstream, frame(0x82, bytes(MIB)))
         assert pair.client.backlog
-        await pair.at_upstream.close()  # over what it has not read, which is a reset
+        await pair.at_upstream.close()  # with unread bytes, which is a reset
         wait_until_gone(pair.upstream)
         await settled()
 
@@ -188,8 +188,8 @@ async def test_a_side_that_is_reset_while_it_is_not_read_does_not_keep_the_loop_
 
 
 async def test_a_slow_client_hears_its_upstreams_last_words_though_its_own_reset_the_connection() -> None:
-    """The upstream says goodbye and closes, as it should; what the client says then is answered by a reset, while we
-    still hold what the client has no room for."""
+    """The upstream sends a Close and closes, as it should. What the client sends then is answered by a reset, while the
+    gateway still holds bytes that the client has not taken."""
     async with staged() as stage:
         pair = stage.session(tcp_to_upstream=True)
         clog(pair.client.sock)
@@ -244,7 +244,7 @@ async def test_a_reader_that_stalls_and_goes_ends_the_session(side: str) -> None
 @pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
 @pytest.mark.parametrize("tcp", [False, True], ids=["over a socket pair", "over TCP"])
 async def test_what_a_side_said_before_it_went_still_arrives(tcp: bool, reset: bool) -> None:
-    """All of it has happened before the loop looks: a send to the side fails before its last words are read."""
+    """All of it has happened before the loop runs: a send to the side fails before its last bytes are read."""
     async with staged() as stage:
         pair = stage.session(tcp=tcp)
         relay = stage.relay(pair)
@@ -264,7 +264,7 @@ async def test_what_a_side_said_before_it_went_still_arrives(tcp: bool, reset: b
 
 
 async def test_what_a_side_said_before_it_went_arrives_though_it_takes_several_reads() -> None:
-    """The client's words are the first to be read, and nobody is there to be told them."""
+    """The client's bytes are read first, and cannot be sent to the other side."""
     async with staged() as stage:
         pair = stage.session()
         relay = stage.relay(pair)

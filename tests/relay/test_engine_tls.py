@@ -1,4 +1,4 @@
-"""The relay engine over TLS: what is decrypted but not read yet, slow readers, and how a connection ends."""
+"""The relay engine over TLS: bytes that are decrypted but not yet read, slow readers, and how a connection ends."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ both_sides = pytest.mark.parametrize("side", ["client", "upstream"])
 
 
 class Secure(Peer):
-    """Who is behind a side, over TLS by another implementation."""
+    """The peer at a side, over TLS by another implementation."""
 
     def __init__(self, peer: Peer, tls: trio.SSLStream[trio.SocketStream]) -> None:
         self.stream = peer.stream
@@ -46,7 +46,7 @@ class Secure(Peer):
 
 
 async def secured(authority: Authority, endpoint: Endpoint, peer: Peer) -> Secure:
-    """Makes TLS of one side of a session: its end is our server, as that of a client is; which makes no difference."""
+    """Start TLS at one side of a session. Our end is the TLS server on both sides, which makes no difference here."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.issue("localhost"))
     tls = trio.SSLStream(peer.stream, authority.client(), server_hostname="localhost", https_compatible=True)
@@ -61,7 +61,7 @@ async def secured(authority: Authority, endpoint: Endpoint, peer: Peer) -> Secur
 async def secure(
     authority: Authority, *sides: str, client: str = "rfc6455", upstream: str = "rfc6455", **options: Any
 ) -> AsyncIterator[tuple[Stage, Session]]:
-    """A stage, and a session of which these sides have TLS."""
+    """Run a stage with a session in which these sides have TLS."""
     async with staged() as stage:
         pair = stage.session(client, upstream, **options)
         if "client" in sides:
@@ -72,7 +72,7 @@ async def secure(
 
 
 def said_by(side: str, data: bytes) -> bytes:
-    """What a side says to be `data` with a frame of RFC 6455 around it; only clients mask, with zeros."""
+    """Return what a side sends to say `data` in a frame of RFC 6455; only clients mask, with zeros."""
     plain = frame(0x82, data)
     if side == "upstream":
         return plain
@@ -132,7 +132,7 @@ async def test_many_records_in_one_go_arrive_in_their_order(side: str, authority
 @both_sides
 @pytest.mark.parametrize("read_bytes", [512, 2048, 4096, 5000])
 async def test_a_record_that_is_read_in_pieces_stays_in_order(side: str, read_bytes: int, authority: Authority) -> None:
-    # A piece of 4 KiB waits for the end of the turn, and a larger one does not: it must not come before the other.
+    # A piece of 4 KiB waits for the end of the turn, and a larger one does not: it must not overtake the other.
     async with secure(authority, "client", "upstream") as (stage, pair):
         endpoint, peer, other = chosen(pair, side)
         endpoint.read_bytes = read_bytes
@@ -144,7 +144,7 @@ async def test_a_record_that_is_read_in_pieces_stays_in_order(side: str, read_by
 
 
 def spilled(endpoint: Endpoint, size: int) -> bytes:
-    """Reads a few bytes, as a handshake does; the rest of the record is decrypted then, and the kernel has nothing."""
+    """Read a few bytes, as a handshake does; then the rest of the record is decrypted, and the kernel has no bytes."""
     endpoint.sock.setblocking(True)
     data = endpoint.sock.recv(size)
     endpoint.sock.setblocking(False)
@@ -160,7 +160,7 @@ async def test_what_is_decrypted_before_the_relay_is_relayed_at_once(side: str, 
         endpoint, peer, other = chosen(pair, side)
         await peer.send(hello * 3)
         endpoint.early = spilled(endpoint, 4)
-        await settled()  # the engine waits already
+        await settled()  # the engine is waiting
         stage.relay(pair)
         assert await other.exactly(3 * len(hello)) == hello * 3
 
@@ -233,7 +233,7 @@ async def test_a_slow_reader_holds_the_other_side_back(side: str, sides: tuple[s
 
 @both_sides
 async def test_what_waits_in_openssl_while_a_backlog_clears_is_read_then(side: str, authority: Authority) -> None:
-    # One record, of which a part is read before the other side takes no more: the kernel has nothing of the rest.
+    # One record, read in part before the other side takes no more: the kernel has none of the rest.
     async with secure(authority, side) as (stage, pair):
         endpoint, peer, other = chosen(pair, side)
         endpoint.read_bytes = 512
@@ -264,7 +264,7 @@ async def test_the_end_of_a_connection_ends_the_relay(side: str, polite: bool, a
         ended = await relay.ended()
         assert await other.exactly(len(hello)) == hello
         assert ended.source is endpoint
-        # Also where its kernel makes a reset of that, as it has not read its tickets of TLS 1.3.
+        # Also if its kernel makes a reset of it, because it has not read its session tickets of TLS 1.3.
         assert isinstance(ended.ending, ProtocolError)
         assert ended.ending.close_code == 1006
 
@@ -278,7 +278,7 @@ async def test_a_connection_that_is_cut_ends_the_relay(side: str, authority: Aut
         peer.reset()
         ended = await relay.ended()
         assert ended.source is endpoint
-        # Over TLS a reset is an end: no Python tells the one from the other in all cases.
+        # Over TLS a reset counts as an end: no version of Python can tell them apart in all cases.
         assert isinstance(ended.ending, ProtocolError)
         assert ended.ending.close_code == 1006
 

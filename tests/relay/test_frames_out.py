@@ -1,5 +1,7 @@
-"""For any message, any cut and any pair of dialects: as many frames leave as came, and none that is empty and did not
-come empty. What leaves is read without our code (see `reading`)."""
+"""The frames of any message between any two dialects: as many as came, and empty only if they came empty.
+
+The frames are read without our code (see `reading`).
+"""
 
 import base64
 import codecs
@@ -27,17 +29,17 @@ JOIN_BYTES = [0, 1, 16, 65536]
 
 @dataclass(frozen=True)
 class Message:
-    """What a source sends: the fragments of one message. In hixie they are no more than places to cut it."""
+    """The fragments of one message that a source sends. In hixie they are only places to cut it."""
 
     kind: str
     fragments: list[bytes]
     pings: bool
-    """whether a ping stands between each two fragments"""
+    """whether there is a ping between each two fragments"""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A pair of dialects, in one direction, and the options that matter."""
+    """A pair of dialects, in one direction, and the relevant options."""
 
     source: str
     target: str
@@ -64,7 +66,7 @@ class Setting:
         return self.decode != "none" and self.source_text_only and not self.target_text_only
 
     def conversion(self, kind: str) -> tuple[str, Convert, bool]:
-        """What a message becomes, how, and whether its length is known from that of the source."""
+        """Return the conversion of a message, and whether its length is known from the source's length."""
         length_known = self.source not in HIXIE
         if self.walks:
             return kind, lambda data, _: data, length_known
@@ -79,7 +81,7 @@ class Setting:
 
     @property
     def walks(self) -> bool:
-        """Whether frames pass as they are."""
+        """Whether frames are passed on unchanged."""
         source, target = DIALECTS[self.source].framing, DIALECTS[self.target].framing
         same = source is target and self.source_text_only == self.target_text_only
         return same and source.walker is not None and not self.joins
@@ -130,7 +132,7 @@ PAYLOADS = st.text("a\u00e9\u20ac\U0001f600", max_size=12).map(str.encode) | st.
 
 @st.composite
 def messages(draw: st.DrawFn, setting: Setting) -> Message:
-    """A message that the source may send, and that can be converted."""
+    """Draw a message that the source may send, and that can be converted."""
     kind = "text" if setting.source in HIXIE else draw(st.sampled_from(["text", "binary"]))
     if kind == "binary":
         data = draw(st.binary(max_size=40))
@@ -145,7 +147,7 @@ def messages(draw: st.DrawFn, setting: Setting) -> Message:
 
 
 def words(setting: Setting, message: Message) -> Iterator[Word]:
-    """What the source says."""
+    """Return what the source sends."""
     if setting.source in HIXIE:
         yield "text", b"".join(message.fragments)
         return
@@ -159,7 +161,7 @@ def words(setting: Setting, message: Message) -> Iterator[Word]:
 
 
 def check(setting: Setting, message: Message, frames: list[Frame], refused: bool) -> None:
-    """Compares the frames of one message, pings taken away, with what the rules say."""
+    """Compare the frames of one message, without the pings, with the rules."""
     kind, convert, length_known = setting.conversion(message.kind)
     whole = convert(b"".join(message.fragments), True)
     if setting.joins:

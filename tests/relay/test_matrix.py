@@ -1,6 +1,6 @@
 """Every dialect of a client with every dialect of an upstream: the same texts arrive, and pings are answered.
 
-What is binary, and how sessions end, is in `test_matrix_binary` and `test_matrix_endings`.
+Binary messages are in `test_matrix_binary`, the ends of sessions in `test_matrix_endings`.
 """
 
 from itertools import cycle, product
@@ -59,7 +59,7 @@ def test_a_short_text_arrives_wherever_it_is_cut(way: Way) -> None:
 
 @every_way_of_framings
 def test_a_text_of_a_mib_arrives(way: Way) -> None:
-    # Of 3 bytes a character and 1 over, so that reads cut it inside characters.
+    # Characters of 3 bytes, and 1 byte more, so that reads cut it inside characters.
     message = text("\u20ac" * (MIB // 3) + "!")
     assert len(message.data) == MIB
     assert way.pass_on(read_by_read(way.write(message))) == arrived(message)

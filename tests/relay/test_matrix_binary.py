@@ -1,7 +1,7 @@
-"""Binary messages between every two dialects, by every rule: as they are, as text, as binary again, or refused.
+"""Binary messages between every two dialects, by every rule: unchanged, as text, as binary again, or refused.
 
-A side has text alone if its dialect has, or if its clients are said to be without binary messages. What a message
-becomes is written here by Python's own base64, chr and hex.
+A side has only text if its dialect has no binary, or if its clients are configured to have none. The expected messages
+are made here with Python's own base64, chr and hex.
 """
 
 import base64
@@ -36,7 +36,7 @@ WAYS = [
 
 
 def has_binary(way: Way) -> tuple[bool, bool]:
-    """Whether the source has binary messages, and the target."""
+    """Return whether the source and the target have binary messages."""
     return (
         way.source_takes_binary and way.source.framing.carries_binary,
         way.target_takes_binary and way.target.framing.carries_binary,
@@ -55,11 +55,11 @@ def by(encode: Encode = "reject", decode: Decode = "none") -> TranslationOptions
 
 
 def some(size: int) -> bytes:
-    """So many bytes, of all values."""
+    """Return so many bytes, of all values."""
     return (bytes(range(256)) * (size // 256 + 1))[:size]
 
 
-# Around the groups of base64, the forms of a length, and what they are as text.
+# Sizes around the groups of base64, around the forms of a length, and their sizes as text.
 SIZES = [0, 1, 2, 3, 4, 62, 63, 93, 94, 95, 125, 126, 127, 256, 65536]
 ALL_BYTES = some(256)
 
@@ -135,7 +135,7 @@ def test_binary_in_fragments_arrives_as_one_text(way: Way, form: Encode) -> None
 @where_the_target_has_text_alone
 @every_form
 def test_a_fragment_leaves_when_it_is_whole(way: Way, form: Encode) -> None:
-    """Two of three bytes are the most that is kept back then, unless the message leaves as one frame."""
+    """Then at most two of three bytes are kept back, unless the message is sent as one frame."""
     begun = way.translator(by(form)).feed(way.write(binary(ALL_BYTES, final=False)))
     heard = way.read([begun.forward])
     assert heard.events == []

@@ -1,4 +1,4 @@
-"""How sessions end between every two dialects: with a Close, without one, and over text that is broken."""
+"""The ends of sessions between every two dialects: with a Close, without one, and with broken text."""
 
 from itertools import product
 from typing import get_args
@@ -22,7 +22,7 @@ CODES = sorted(KNOWN["rfc6455"])
 
 
 def as_heard(close: Close, framing: Framing, known: set[int]) -> list[Event]:
-    """A Close once such a side has heard it: nothing, or with its code only if the side knows it."""
+    """Return a Close as such a side reads it: without a code, unless the side has this code."""
     if not framing.has_close:
         return []
     return [close if close.code in known else Close()]
@@ -52,7 +52,7 @@ def test_a_close_keeps_its_code_where_both_know_it(way: Way) -> None:
 
 @where_the_source_has_codes
 def test_too_big_is_said_wherever_it_can_be(way: Way) -> None:
-    """1009, or 1004 as it is called in draft 06, in all dialects that have any codes."""
+    """1009, or 1004 as draft 06 calls it, in all dialects with codes."""
     passed = way.pass_on([way.write(Close(1009, "too big"))])
     assert passed.ending == Close(1009, "too big")
     if way.target.name in {"hybi-06", "hybi-07", "hybi-08", "rfc6455"}:
@@ -67,7 +67,7 @@ def test_a_close_inside_a_message_passes_where_it_would_not_be_taken_for_text(wa
     for cut in CUTS:
         passed = way.pass_on(cut(received))
         assert passed.ending == Close()
-        if way.target.framing.delimits_text:  # the beginning of the message is held back
+        if way.target.framing.delimits_text:  # the beginning of the message is held
             assert passed.heard == Heard(as_heard(Close(), way.target.framing, set()))
         else:
             assert passed.heard == Heard([Close()], text("Hel", final=False))
@@ -78,7 +78,7 @@ def test_a_close_inside_a_message_passes_where_it_would_not_be_taken_for_text(wa
 
 @every_way
 def test_a_stream_that_ends_between_messages(way: Way) -> None:
-    """Is a goodbye of dialects whose clients know no other (they are those that do not answer one either)."""
+    """It is a close in dialects whose clients have no other (the same that do not answer one)."""
     for before in ([], [text("last")]):
         ended = way.translator()
         begun = ended.feed(way.write(*before))
@@ -118,8 +118,8 @@ def test_a_stream_that_ends_between_fragments_leaves_their_message_unfinished(wa
 
 # -- broken text ------------------------------------------------------------------------------------------------
 
-# What is no UTF-8, and what it is once it is repaired: a U+FFFD for each longest part of a character, or else for each
-# byte (the Unicode standard, 3.9).
+# Broken UTF-8, and its repaired form: a U+FFFD for each longest part of a character, or else for each byte (the Unicode
+# standard, 3.9).
 BROKEN = {
     "FF alone": (b"a\xff\xfeb", "a\ufffd\ufffdb"),
     "a lone surrogate of WebKit": (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),
@@ -132,10 +132,10 @@ BROKEN = {
 
 
 def messages_with(fault: str, way: Way) -> tuple[list[Event], bytes, str]:
-    """Texts of which one is broken; the broken one; and the same, repaired."""
+    """Return texts of which one is broken; the broken one; and the same texts, repaired."""
     broken, repaired = BROKEN[fault]
     if way.source.framing.delimits_text:
-        broken = broken.replace(b"\xff", b"\xfe")  # the first would be the end of the text
+        broken = broken.replace(b"\xff", b"\xfe")  # FF would end the text
     return [text("before"), text(broken), text("behind")], broken, repaired
 
 
@@ -143,7 +143,7 @@ def messages_with(fault: str, way: Way) -> tuple[list[Event], bytes, str]:
 def test_broken_text_is_repaired_from_dialects_whose_clients_send_it(way: Way) -> None:
     for fault, cut in product(BROKEN, CUTS):
         events, broken, repaired = messages_with(fault, way)
-        # Frames that pass as they are leave it to who reads them, which such dialects do as well as we.
+        # Frames that pass unchanged are checked by their reader, which such dialects require.
         expected = broken if way.is_walked else repaired.encode()
         passed = way.pass_on(cut(way.write(*events)))
         assert passed == arrived(text("before"), text(expected), text("behind")), fault
@@ -162,7 +162,7 @@ def test_broken_text_ends_a_session_that_may_not_repair_it(way: Way) -> None:
 
 @where_text_may_not_be_broken
 def test_broken_text_of_later_dialects_is_never_repaired(way: Way) -> None:
-    """Those who read such frames refuse it themselves; in hixie it might look like the end of a text."""
+    """The readers of such frames refuse it themselves; in hixie it could look like the end of a text."""
     for fault, cut, invalid_utf8 in product(BROKEN, CUTS, get_args(InvalidUtf8)):
         events, broken, _ = messages_with(fault, way)
         passed = way.pass_on(cut(way.write(*events)), TranslationOptions(invalid_utf8=invalid_utf8))

@@ -1,10 +1,10 @@
 """A message of any size passes in bounded memory, through every pair of framings and in both directions.
 
-In reads of about 64 KiB, and the memory of the process grows by less than GROWTH_BYTES. 1 GiB passes from each framing
-and to each; SOME_BYTES, which is several times what may grow, through all pairs of them.
+It comes in reads of about 64 KiB, and the memory of the process grows by less than GROWTH_BYTES. 1 GiB passes from and
+to each framing; SOME_BYTES, several times the allowed growth, pass through all pairs of framings.
 
-That a decoder keeps next to nothing of hostile input is in `tests.dialects.test_noise`; here it is what the whole
-translator keeps, with its encoder and its filters.
+`tests.dialects.test_noise` tests how little a decoder keeps of hostile input; here it is the whole translator, with its
+encoder and its filters.
 """
 
 import resource
@@ -38,8 +38,8 @@ UNLIMITED = Limits(message_bytes=2**40, fragments=2**40)
 # One dialect for each framing.
 FRAMINGS = [dialect.name for dialect in DISTINCT]
 PAIRS = list(product(FRAMINGS, FRAMINGS, Role))
-# In a ring, each stands once in front of another and once behind one. Frames of 04 are masked in Python alone, which
-# takes a second for 256 MiB: they come from an upstream and go to a client here, unmasked.
+# In a ring, each framing is a target once and a source once. Masks of 04 are made in Python alone, which takes a second
+# for 256 MiB: such frames come from an upstream and go to a client here, unmasked.
 RING = [
     (source, target, UPSTREAM if "hybi-04" in (source, target) else role)
     for source, target, role in zip(FRAMINGS, [*FRAMINGS[1:], FRAMINGS[0]], [CLIENT, UPSTREAM] * 5, strict=False)
@@ -47,7 +47,7 @@ RING = [
 
 
 def on_each(pairs: Iterable[tuple[str, str, Role]]) -> pytest.MarkDecorator:
-    """From a source to a target, playing that role towards the source."""
+    """Return a translator from a source to a target; `role` is ours towards the source."""
     return pytest.mark.parametrize(
         ("source", "target", "role"),
         [pytest.param(s, t, r, id=f"{s} {'client' if r is CLIENT else 'upstream'} to {t}") for s, t, r in pairs],
@@ -58,7 +58,7 @@ ASCII = b"0123456789abcdef" * (READ_BYTES // 16)
 
 
 class Writer:
-    """What a peer sends to us, who play the role; every frame with the same mask."""
+    """Return what a peer sends; `role` is ours. Every frame has the same mask."""
 
     def __init__(self, source: str, role: Role) -> None:
         self._encoder = DIALECTS[source].framing.encoder(other(role), repeat(MASK_KEY), SECRETS[role])
@@ -68,12 +68,12 @@ class Writer:
 
 
 def resident_bytes() -> int:
-    """The memory of this process, as it is now."""
+    """Return the memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def growth(translator: Translator, reads: Iterable[bytes]) -> tuple[int, int]:
-    """By how many bytes the process grew, at most, and how many left."""
+    """Return by how many bytes the process grew, at most, and how many bytes were sent."""
     before = most = resident_bytes()
     left = 0
     for number, read in enumerate(reads):
@@ -86,7 +86,7 @@ def growth(translator: Translator, reads: Iterable[bytes]) -> tuple[int, int]:
 
 
 def check_growth(passing: Translator, reads: Iterable[bytes], size: int) -> None:
-    """Passes one message on, of so many bytes or more once it has left."""
+    """Pass one message on until so many bytes or more have been sent."""
     grown, left = growth(passing, reads)
     assert grown < GROWTH_BYTES
     assert left >= size
@@ -118,7 +118,7 @@ def test_a_frame_of_a_gib_passes_in_bounded_memory(target: str, role: Role) -> N
     passing = direction("rfc6455", target, role, TranslationOptions(UNLIMITED))
     masked = role is CLIENT
     head = bytes([0x81, 0xFF if masked else 0x7F]) + size.to_bytes(8) + (MASK_KEY if masked else b"")
-    # Its key divides the size of the reads, so that they are all the same.
+    # Its key divides the size of the reads, so that all reads are equal.
     read = xor_mask(ASCII, MASK_KEY) if masked else ASCII
     check_growth(passing, chain([head], repeat(read, size // READ_BYTES)), size)
 
@@ -127,7 +127,7 @@ def test_a_frame_of_a_gib_passes_in_bounded_memory(target: str, role: Role) -> N
 def test_text_that_is_cut_inside_characters_passes_in_bounded_memory(source: str, target: str, role: Role) -> None:
     passing = direction(source, target, role, TranslationOptions(UNLIMITED))
     write = Writer(source, role)
-    # Of 2 bytes a character, each fragment ends inside one, and the next begins with the rest of it.
+    # Characters of 2 bytes; each fragment ends inside one, and the next begins with the rest of it.
     first = write(text(b"\xd1".rjust(READ_BYTES), final=False))
     between = write(text(b"\x80" + b"\xd1\x80" * (READ_BYTES // 2 - 1) + b"\xd1", final=False))
     reads = chain([first], repeat(between, SOME_BYTES // READ_BYTES), [write(text(b"\x80"))])
@@ -137,7 +137,7 @@ def test_text_that_is_cut_inside_characters_passes_in_bounded_memory(source: str
 @pytest.mark.parametrize("encode", ["base64", "latin-1", "hex"])
 def test_binary_becomes_text_in_bounded_memory(encode: Encode) -> None:
     passing = direction("rfc6455", "hixie-76", UPSTREAM, TranslationOptions(UNLIMITED, BinaryRule(encode)))
-    # A size that base64 does not divide evenly.
+    # A size that is not a multiple of base64's groups.
     write = Writer("rfc6455", UPSTREAM)
     first, between = (write(binary(bytes(range(256)) * 256 + b"!", final=False)) for _ in range(2))
     reads = chain([first], repeat(between, SOME_BYTES // READ_BYTES), [write(binary(b""))])
@@ -156,7 +156,7 @@ def test_text_becomes_binary_in_bounded_memory(decode: Decode, piece: bytes) -> 
 
 # -- hostile input ----------------------------------------------------------------------------------------------
 
-# What is said once, what is said then in each read, and how many reads there are.
+# The first bytes, the bytes of each following read, and the number of reads.
 ENDLESS: dict[str, tuple[list[Event], list[Event], int]] = {
     "a text": ([text(ASCII, final=False)], [text(ASCII, final=False)], 8),
     "text that is always cut": ([text(b"\xf0", final=False)], [text(b"\x9f\x98\x80\xf0", final=False)] * 1200, 4),
@@ -165,12 +165,12 @@ ENDLESS: dict[str, tuple[list[Event], list[Event], int]] = {
     "empty texts": ([], [text(b"")] * 1200, 4),
     "pings": ([], [Ping(bytes(125))] * 200, 4),
 }
-# The frame that never comes to its last byte.
+# A frame whose last byte never comes.
 UNFINISHED: dict[str, Event] = {
     "a text byte by byte": text(b"x" * 6 * KIB),
     "a ping byte by byte": Ping(bytes(125)),
 }
-# hixie-75, 4.2: frames without a meaning are passed over; and what no encoder writes.
+# hixie-75, 4.2: frames without a meaning are skipped; and bytes that no encoder writes.
 OF_HIXIE = {
     "a reserved text": [b"\x01", *[ASCII] * 8],
     "a reserved frame": [b"\xfe\xff\xff\xff\xff\x7f", *[ASCII] * 8],
@@ -180,7 +180,7 @@ OF_HIXIE = {
 
 
 def hostile(source: str, role: Role) -> dict[str, list[bytes]]:
-    """What a peer may send for ever, towards whom we play the role."""
+    """Return what a peer may send without end; `role` is ours."""
     framing = DIALECTS[source].framing
     found: dict[str, list[bytes]] = dict(OF_HIXIE) if framing.delimits_text else {}
     for what, (once, again, times) in ENDLESS.items():
@@ -193,8 +193,8 @@ def hostile(source: str, role: Role) -> dict[str, list[bytes]]:
     return found
 
 
-# Each to itself, which is to pass on as it is where that is done, and to the next. Masks that cover heads are a
-# client's.
+# Each framing to itself, which passes frames unchanged where possible, and to the next. Only clients have masks that
+# cover heads.
 HOSTILE = [
     pytest.param(source, target, role, reads, id=f"{what} from {source} to {target}")
     for source, target in [*zip(FRAMINGS, FRAMINGS, strict=True), *((source, target) for source, target, _ in RING)]
@@ -203,15 +203,15 @@ HOSTILE = [
 ]
 
 
-# How often it is measured, until it is little enough.
+# How often to measure until the result is small enough.
 LOOKS = 3
 
 
 def kept_bytes(make: Callable[[], Callable[[bytes], object]], reads: Iterable[bytes]) -> int:
-    """Return how many bytes are still allocated after what was made has got all reads: the least of several looks.
+    """Return how many bytes are still allocated after a new object has got all reads: the lowest of several.
 
-    Each look is at one that is new, so what it keeps is in all of them. What is in some of them is somebody else's: the
-    thread in which pytest-xdist hears which tests are next takes some KiB for a list of them.
+    Each measurement is of a new object, so what the object keeps is in all of them. What is in some of them belongs to
+    others: the thread in which pytest-xdist learns which tests are next takes some KiB for a list of them.
     """
     found: list[int] = []
     while len(found) < LOOKS and min(found, default=KEPT_BYTES) >= KEPT_BYTES:

@@ -1,5 +1,5 @@
-"""How much is read from one side at a time: less where it takes long, so that thousands of empty messages do not keep
-everybody else waiting, and more again when it does not. The clock is the test's own.
+"""The size of reads: smaller if they take long, so that thousands of empty messages do not make other sessions wait,
+and larger again if they do not. The test sets the clock.
 """
 
 import socket
@@ -17,7 +17,7 @@ from .sessions import PATIENCE_SECONDS
 
 
 class Swallower:
-    """A translator that forwards nothing, takes as long as it is told, and knows what it was given."""
+    """A translator that forwards nothing, takes a given time, and records its input."""
 
     def __init__(self) -> None:
         self.messages = self.heartbeats = 0
@@ -53,7 +53,7 @@ async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pyt
         engine = Engine()
 
         async def give(count: int) -> list[int]:
-            """What the translator is given, read by read, when so many bytes come."""
+            """Return the translator's input, read by read, when so many bytes come."""
             swallower.sizes.clear()
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(client.dup()))
             async with stream:

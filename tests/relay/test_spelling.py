@@ -1,4 +1,4 @@
-"""The frames that these tests write are those of the vectors, which other implementations wrote."""
+"""The frames that these tests write equal those of the vectors, which other implementations wrote."""
 
 from tests.cases import cases
 from tests.dialects.vectors import Vector, distinct, vectors

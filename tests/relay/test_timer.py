@@ -1,7 +1,7 @@
-"""Sessions in which nothing happens: who is asked, who is ended, and after which time.
+"""Sessions in which nothing happens: which side is pinged, which session is ended, and after which time.
 
-The clock jumps when everybody waits, so that a minute costs nothing. The engine looks at a session once a second: what
-is due is done within that, and no test says more of when.
+The clock jumps when every task waits, so that a minute takes no time. The engine checks a session once a second: due
+actions happen within that time, and no test requires a more precise time.
 """
 
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from .sessions import Peer, Session, settled
 from .stage import HELLO, MASKED_HELLO, Stage, both_sides, chosen, clog
 
 PINGING = RelayTimeouts(ping=30, pong=20)
-# What each side is asked, and answers; the key of the masks is 37 FA 21 3D.
+# The ping to each side, and its answer; the key of the masks is 37 FA 21 3D.
 TO_CLIENT = b"\x89\x09wsgateway"
 FROM_CLIENT = bytes.fromhex("8a 89 37fa213d 4089465c439f565c4e")
 TO_UPSTREAM_HEAD = b"\x89\x89"
@@ -30,7 +30,7 @@ FROM_UPSTREAM = b"\x8a\x09wsgateway"
 
 
 class Watched:
-    """A session that the engine looks at, and how it ended."""
+    """A session that the engine checks, and how it ended."""
 
     def __init__(self, stage: Stage, session: Session, relay_timeouts: RelayTimeouts) -> None:
         self.stage = stage
@@ -54,7 +54,7 @@ class Watched:
 
 @asynccontextmanager
 async def patiently() -> AsyncIterator[Stage]:
-    """A stage whose test may take hours, which take no time."""
+    """Run a stage for a test that may take hours of the test's clock."""
     with ExitStack() as sessions, trio.fail_after(10_000):
         async with trio.open_nursery() as nursery:
             yield Stage(nursery, sessions)
@@ -72,7 +72,7 @@ async def watched(
 
 
 def fault(ended: Ended, source: Endpoint) -> str:
-    """What a side is said to have done; it is gone, as if its connection had been cut."""
+    """Return the recorded fault of a side; it counts as disconnected, as if its connection had been cut."""
     assert ended.source is source
     assert isinstance(ended.ending, ProtocolError)
     assert ended.ending.close_code == 1006
@@ -80,7 +80,7 @@ def fault(ended: Ended, source: Endpoint) -> str:
 
 
 async def ponging(peer: Peer, answer: bytes, size: int) -> None:
-    """Answers all pings, which have that size as pongs have; those of the other side are passed on, too."""
+    """Answer all pings, which have the same size as pongs; pings of the other side are passed on, too."""
     while True:
         if (await peer.exactly(size))[0] == 0x89:
             await peer.send(answer)
@@ -126,7 +126,7 @@ async def test_a_dialect_without_pings_is_not_asked_and_not_ended(dialect: str, 
         await trio.sleep(200)
         assert watching.ended is None
         await watching.session.at_client.send(b"\x00Hello\xff")
-        # The first that either side hears.
+        # The first bytes that each side gets.
         assert await watching.session.at_upstream.once() == b"\x00Hello\xff"
         await watching.session.at_upstream.send(b"\x00back\xff")
         assert await watching.session.at_client.once() == b"\x00back\xff"
@@ -179,7 +179,7 @@ async def test_nobody_is_asked_inside_a_frame_that_is_passed_through(autojump_cl
         pair = watching.session
         await pair.at_upstream.send(HELLO[:4])
         await trio.sleep(100)
-        # A ping would become part of the text.
+        # A ping would become a part of the text.
         assert await pair.at_client.once() == HELLO[:4]
 
 
@@ -274,7 +274,7 @@ async def test_pings_and_pongs_are_no_messages(autojump_clock: MockClock) -> Non
         assert 60 <= watching.seconds <= 62
 
 
-# RFC 6455, 5.5.2: a ping "app" with the mask key of 5.7, and without; and a pong that nobody asked for.
+# RFC 6455, 5.5.2: a ping "app" with the mask key of 5.7, and without; and a pong without a ping before it.
 @pytest.mark.parametrize("upstream", ["rfc6455", "hixie-76", "hybi-06"])
 @pytest.mark.parametrize("sign", ["89 83 37fa213d 568a51", "8a 83 37fa213d 568a51"], ids=["ping", "pong"])
 async def test_a_ping_of_an_application_keeps_a_session(sign: str, upstream: str, autojump_clock: MockClock) -> None:

@@ -1,7 +1,7 @@
-"""Sessions with readers that are slow: who takes something now and then stays, and who takes nothing does not.
+"""Sessions with slow readers: a reader that takes something from time to time stays, one that takes nothing does not.
 
-What the kernel of a reader says is said here by the test, second by second: how much it has taken, and how much it was
-sent. What a real kernel says is for the tests of `net.outgoing`.
+The test sets the figures of the reader's kernel, second by second: how much it has taken, and how much was sent. A real
+kernel is in the tests of `net.outgoing`.
 """
 
 import socket
@@ -25,7 +25,7 @@ PING_BYTES = 11
 
 @dataclass
 class Sent:
-    """What a connection sends: a count of bytes, and how many of them its peer has taken."""
+    """The progress of a connection: how many bytes were sent, and how many of them its peer has taken."""
 
     sent: int = 0
     taken: int = 0
@@ -41,7 +41,7 @@ class Sent:
 
 @dataclass
 class Looking:
-    """A watch, looked through once a second, at a session that no engine moves."""
+    """A session timer that is called once a second, for a session that no engine moves."""
 
     timer: SessionTimer
     endpoint: Endpoint
@@ -107,7 +107,7 @@ async def test_who_takes_something_now_and_then_has_time_to_come_to_its_ping(loo
             assert looking.second() is None
         looking.figures.taken += 90_000
     assert looking.now > 200
-    # It has the ping now, and 20 s for an answer, wherever more stands behind it.
+    # It has the ping now, and 20 s for an answer, whatever comes after the ping.
     looking.figures.taken = 1_000_000 + PING_BYTES
     looking.figures.sent += 1_000_000
     assert looking.second() is None
@@ -134,7 +134,7 @@ async def test_a_ping_may_wait_in_our_backlog_first(looking: Looking) -> None:
         assert looking.second() is None
     for _ in range(100):
         looking.figures.taken += 1000
-        # What is sent on from the backlog of the other side is the newest of it: nobody was read.
+        # The newest bytes in the backlog were read after the ping: the other side is read only when it is sent.
         looking.endpoint.peer.received -= 1
         assert looking.second() is None
     looking.endpoint.backlog = b""
@@ -163,7 +163,7 @@ async def test_any_answer_is_one_wherever_the_ping_stands(looking: Looking) -> N
 async def test_who_takes_nothing_is_gone_in_time(looking: Looking, backlog: bytes) -> None:
     looking.figures.sent, looking.endpoint.backlog = 1000, backlog
     while looking.second() is None:
-        looking.endpoint.received += 1  # it talks meanwhile
+        looking.endpoint.received += 1  # it still sends
     assert looking.now == 30
 
 
@@ -192,7 +192,7 @@ async def test_what_our_socket_takes_counts_where_nobody_says_more(looking: Look
     looking.endpoint.backlog = b"x" * 1000
     while looking.endpoint.backlog:
         for _ in range(19):
-            looking.endpoint.peer.received -= 1  # not read while there is a backlog
+            looking.endpoint.peer.received -= 1  # it is not read while there is a backlog
             assert looking.second() is None
         looking.endpoint.backlog = looking.endpoint.backlog[100:]
     assert looking.pinged == [30.0]
@@ -211,7 +211,7 @@ async def test_a_session_in_which_nothing_happens_costs_no_look_at_the_kernel(lo
         looking.endpoint.peer.received -= 1
         looking.second()
     assert figures.looks == 0
-    looking.second()  # something has come for it
+    looking.second()  # some bytes have come for it
     assert figures.looks == 1
     looking.endpoint.peer.received -= 1
     looking.second()
@@ -236,7 +236,7 @@ async def test_the_engine_looks_too(side: str, autojump_clock: MockClock) -> Non
 async def test_a_process_that_stands_still_is_gone_though_its_kernel_acknowledges_the_ping(
     side: str, autojump_clock: MockClock
 ) -> None:
-    # The other side has no pings, and says nothing.
+    # The other side has no pings, and sends nothing.
     other = {"upstream": "hixie-76"} if side == "client" else {"client": "hixie-76"}
     async with patiently() as stage:
         pair = stage.session(tcp=True, **other)

@@ -1,4 +1,4 @@
-"""One direction of a session, in the bytes of the drafts: text and control frames, and how they stream.
+"""One direction of a session, in the bytes of the drafts: text and control frames, and how they are streamed.
 
 Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D. "Hello" is 48 65 6C 6C 6F, and masked 7F 9F 4D 51 58.
 """
@@ -28,7 +28,7 @@ ROWS = [
     Row("the beginning of a text", CLIENT, HIXIE, FRAMES, "00 48656c", ""),
     Row("a text and the beginning of one", UPSTREAM, HIXIE, FRAMES, "00 6f6e65 ff 00 7477", "81 03 6f6e65"),
     Row("several scripts", UPSTREAM, HIXIE, FRAMES, "00 c3bc e282ac f09f9880 ff", "81 09 c3bc e282ac f09f9880"),
-    # WebKit of 2011 sends the lone surrogate U+D800 so: one U+FFFD for each byte that is not UTF-8.
+    # A WebKit of 2011 sends the lone surrogate U+D800 so: a U+FFFD for each byte that is not UTF-8.
     Row("a lone surrogate", CLIENT, HIXIE, FRAMES, "00 eda080 ff", "81 89 37fa213d d8459cd28847ce828a"),
     Row("a lone surrogate", UPSTREAM, HIXIE, FRAMES, "00 61 eda080 62 ff", "81 0b 61 efbfbd efbfbd efbfbd 62"),
     Row("Latin-1", UPSTREAM, HIXIE, FRAMES, "00 63 e9 ff", "81 04 63 efbfbd"),
@@ -65,7 +65,7 @@ ROWS = [
     Row("a ping", CLIENT, FRAMES, HIXIE, "89 85 37fa213d 7f9f4d5158", "", reply="8a 05 48656c6c6f"),
     Row("a ping", UPSTREAM, FRAMES, HIXIE, "89 05 48656c6c6f", "", reply="8a 85 37fa213d 7f9f4d5158"),
     Row("an empty ping", UPSTREAM, FRAMES, HIXIE, "89 00", "", reply="8a 80 37fa213d"),
-    # RFC 6455, 5.5.3: of several pings the newest may be the only one that is answered.
+    # RFC 6455, 5.5.3: of several pings only the newest needs an answer.
     Row("two pings in one read", CLIENT, FRAMES, HIXIE, "89 83 37fa213d 589444  89 83 37fa213d 438d4e", "",
         reply="8a 03 74776f"),
     Row("a ping between fragments", UPSTREAM, FRAMES, HIXIE, "01 03 48656c  89 01 70  80 02 6c6f", "00 48656c6c6f ff",
@@ -118,7 +118,7 @@ ROWS = [
     Row("the beginning of a frame", UPSTREAM, RFC, LATER, "82 05 48656c", "82 05 48656c"),
     Row("the head of a frame", UPSTREAM, RFC, LATER, "82 05", "82 05"),
     Row("the head of a frame that others follow", UPSTREAM, RFC, LATER, "02 05 48", "02 05 48"),
-    # RFC 6455, 5.2: the drafts do not say that a length is written in its shortest form.
+    # RFC 6455, 5.2: the drafts do not require that a length is written in its shortest form.
     Row("a long length", UPSTREAM, LATER, RFC, "81 7e 0005 48656c6c6f", "81 05 48656c6c6f"),
     Row("a very long length", CLIENT, LATER, RFC, "81 ff 0000000000000005 37fa213d 7f9f4d5158",
         "81 85 37fa213d 7f9f4d5158"),
@@ -131,7 +131,7 @@ def test_one_read_leaves_in_one_write(row: Row, source: str, target: str) -> Non
     row.check(source, target)
 
 
-# Where a message is one frame, however many pieces it came in, the cuts cannot be seen.
+# Where a message is one frame, however many pieces it came in, the cuts are not visible.
 JOINED = [row for row in ROWS if not isinstance(row.ending, int) and row.why != "two pings in one read"]
 
 
@@ -174,7 +174,7 @@ def test_a_text_of_hixie_has_one_mask_towards_an_upstream(target: str) -> None:
 
 @cases(("source", "target"), [("rfc6455", "hybi-08"), ("hybi-07", "rfc6455")])
 def test_a_frame_that_comes_in_pieces_leaves_in_pieces_of_one(source: str, target: str) -> None:
-    # The pieces are unmasked, and masked again, in step.
+    # Each piece is unmasked and masked again.
     received = bytes.fromhex("82 85 37fa213d 7f9f4d5158")
     pieces = [received[:7], received[7:9], received[9:]]
     passed = put_through(direction(source, target, CLIENT), pieces)
@@ -190,7 +190,7 @@ def test_a_text_is_held_back_towards_hixie_until_it_is_whole() -> None:
     assert passed.steps == [*[b""] * 5, b"\x00a\xe2\x82\xac\xff"]
 
 
-# Reads that would be whole messages if nothing had come before, and what comes of both.
+# Reads that would be whole messages if nothing had come before, and the result of both.
 LOOK_WHOLE = [
     (UPSTREAM, "hixie-76", "00 48", "00 61 ff", "81 03 48 00 61", None),  # a NUL in a text
     (UPSTREAM, "hixie-76", "80", "00 61 ff", "", None),  # a frame without a meaning, of 0 bytes; the rest of one

@@ -1,4 +1,4 @@
-"""Binary messages to and from a side with text alone, in bytes: what leaves for each read."""
+"""Binary messages to and from a side that has only text, in bytes: what is sent for each read."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def by(encode: Encode = "reject", decode: Decode = "none") -> TranslationOptions
 
 # -- binary as text ---------------------------------------------------------------------------------------------
 
-# Of each rule: the text of a message of 4 bytes, 00 7F 80 FF.
+# The text of a message of 4 bytes, 00 7F 80 FF, for each rule.
 WRITTEN: dict[Encode, str] = {
     "base64": "00 41482b412f773d3d ff",  # AH+A/w==
     "latin-1": "00 00 7f c280 c3bf ff",
@@ -89,7 +89,7 @@ def test_base64_becomes_one_binary_frame() -> None:
     assert streamed.messages == 2
 
 
-# Python's own base64 reads these, if they come in one piece.
+# Python's own base64 accepts these, if they come in one piece.
 TOO_MUCH_PADDING = [b"QUJD=", b"QUJD==", b"QUJD====", b"QQ==="]
 
 
@@ -113,7 +113,7 @@ def test_text_that_is_repaired_is_no_binary_message() -> None:
 @cases("dialect", ["hybi-01", "hybi-04", "hybi-05", "hybi-07", "hybi-08", "rfc6455"])
 @cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 def test_frames_of_the_same_kind_are_translated_where_one_side_takes_no_binary(dialect: str, role: Role) -> None:
-    """In one direction binary becomes text, in the other text becomes binary; pings and the rest pass."""
+    """In one direction binary becomes text, in the other text becomes binary; pings and all else pass unchanged."""
     options = by("hex", "hex")
     keys = iter([bytes.fromhex("37fa213d")] * 10)
     words: list[Word] = [("ping", b"p"), ("text", b"00fF"), ("pong", b"")]

@@ -1,7 +1,7 @@
-"""The hybi drafts 01 to 06 in bytes, as other implementations wrote them, and every dialect on its way to every other.
+"""The hybi drafts 01 to 06 in bytes of other implementations, and every dialect on its way to every other.
 
-Frames with a mask have the key 37 FA 21 3D. In draft 04 it is made of that key and of a secret of the connection, by
-SHA-1: what our upstream's frames are masked with, for its own secret, begins with 6A 03 16 92 D7 9F A3.
+Frames with a mask have the key 37 FA 21 3D. In draft 04 the mask is made of that key and a secret of the connection, by
+SHA-1: the mask of our upstream's frames, for its own secret, begins with 6A 03 16 92 D7 9F A3.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from .passing import CLIENT, COVERED, FRAMES, HIXIE, LATER, MORE, RFC, UPSTREAM,
 from .rows import Row, each_of
 from .spelling import Word, said, told
 
-# Whose mask is the key itself.
+# The drafts whose mask is the key itself.
 SAME_KEY = ("hybi-05", "hybi-06")
 
 ROWS = [
@@ -119,7 +119,7 @@ ROWS = [
     Row("a rule of the server", UPSTREAM, RFC, LATER, "88 02 03f0", "88 02 03f0", ending=Close(1008)),
     Row("a restart", UPSTREAM, RFC, LATER, "88 02 03f4", "88 00", ending=Close(1012)),
     Row("a Close of an application", UPSTREAM, RFC, ("hybi-06",), "88 02 0fa0", "81 00", ending=Close(4000)),
-    # A draft that lists fewer codes is no reason to refuse those that it could not foresee.
+    # A draft that lists fewer codes is no reason to refuse codes that were defined later.
     Row("a code of the standard", UPSTREAM, ("hybi-06",), RFC, "81 02 03f3", "88 02 03f3", ending=Close(1011)),
     Row("a code that is none", UPSTREAM, ("hybi-06",), RFC, "81 02 03ed", "", ending=1002),
     Row("half a code", UPSTREAM, ("hybi-06",), RFC, "81 01 03", "", ending=1002),
@@ -154,7 +154,7 @@ both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an up
 
 
 def pairs(sources: Iterable[str]) -> Decorator:
-    """Each of these with every dialect, in both directions."""
+    """Return each of these with every dialect, in both directions."""
     return cases(("source", "target"), list(product(sources, DIALECTS)))
 
 

@@ -1,4 +1,4 @@
-"""How one direction of a session ends, in the bytes of the drafts: faults, a Close, the end of the stream, limits."""
+"""The ends of one direction of a session, in bytes of the drafts: faults, a Close, the end of the stream, limits."""
 
 from collections.abc import Callable
 from itertools import product
@@ -19,7 +19,7 @@ both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an up
 
 
 def from_each_of(sources: tuple[str, ...]) -> Decorator:
-    """From each of these to every dialect."""
+    """Return ways from each of these to every dialect."""
     return cases(("source", "target"), list(product(sources, DIALECTS)))
 
 
@@ -47,7 +47,7 @@ def test_text_that_breaks_in_a_later_fragment_is_never_finished(
     unheld = direction(source, target, UPSTREAM, TranslationOptions(Limits(join_bytes=0)))
     passed = put_through(unheld, cut(bytes.fromhex(received)))
     assert passed.ending == 1007
-    # As far as it may still become UTF-8.
+    # Only as far as it may still become UTF-8.
     assert passed.forward in (b"\x00", b"\x00\xe2", b"\x00\xed", b"\x00\xed\xa0", b"\x00A", b"\x00A\xe2")
     assert unheld.inside()
 
@@ -70,7 +70,7 @@ def test_a_lone_surrogate_is_repaired_byte_by_byte_too(target: str) -> None:
 @cases("source", FRAMES)
 @cases("target", HIXIE)
 def test_a_close_inside_a_frame_of_hixie_is_not_sent(source: str, target: str) -> None:
-    # In hixie FF 00 would end the text, and leave a stray 00 behind it.
+    # In hixie FF 00 would end the text, and its 00 would begin another.
     inside = direction(source, target, UPSTREAM, TranslationOptions(Limits(join_bytes=0)))
     passed = put_through(inside, [bytes.fromhex("01 03 48656c 88 02 03e8")])
     assert passed == Passed([b"\x00Hel"], ending=Close(1000))
@@ -94,7 +94,7 @@ def test_a_close_may_stand_between_fragments(source: str, target: str) -> None:
     assert not between.inside()
 
 
-# RFC 6455, 7.4.1 and 7.4.2. Drafts 06 to 10 say 1004 for what 1009 became.
+# RFC 6455, 7.4.1 and 7.4.2. Drafts 06 to 10 use 1004 for what became 1009.
 UNSENDABLE = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]
 
 
@@ -116,7 +116,7 @@ def test_what_stands_before_a_bad_close_is_passed_on(source: str, target: str) -
 
 
 def close_of(dialect: str, role: Role, code: int, reason: bytes) -> bytes:
-    """The payload of a Close that somebody who plays this role sends to say that, as far as the dialect can."""
+    """Return the payload of this Close from a side with this role, as far as the dialect can express it."""
     if dialect == "hybi-05":
         return b"C" if role is Role.CLIENT else b"S"
     if code not in KNOWN[dialect]:
@@ -154,7 +154,7 @@ def test_a_close_of_drafts_without_codes_has_none_elsewhere(source: str, target:
 
 # -- the end of the stream --------------------------------------------------------------------------------------
 
-# What the target gets for an end between frames: the goodbye of hixie clients that know no other.
+# What the target gets for an end between frames: the close of hixie clients, which have no other.
 GOODBYES = [
     (CLIENT, "hixie-75", "hixie-76", "ff00"),
     (CLIENT, "hixie-75", "hixie-75", ""),
@@ -207,7 +207,7 @@ def test_the_end_of_a_stream_of_frames_is_a_fault_wherever_it_is(source: str, ta
 
 
 def head_of(dialect: str, size: int) -> bytes:
-    """The head of a whole text, from an upstream, without its payload."""
+    """Return the head of a whole text, from an upstream, without its payload."""
     return told(dialect, CLIENT, ("text", bytes(size)))[:-size]
 
 
@@ -216,7 +216,7 @@ TOO_BIG_HIXIE: list[tuple[str, bytes, list[Word]]] = [
     ("hixie-76", b"\x00one\xff\x00five", [("text", b"one")]),
     ("hixie-75", b"\x00one\xff\x80\x04", [("text", b"one")]),
 ]
-# The head of a frame that goes too far may be all that is here of it.
+# Even if only the head of a frame that exceeds a limit has come.
 TOO_BIG: list[tuple[Limits, list[Word], int, list[Word]]] = [
     (Limits(message_bytes=3), [("text", b"one"), ("text", b"five")], 0, [("text", b"one")]),
     (Limits(message_bytes=3), [("text", b"one")], 4, [("text", b"one")]),
@@ -234,7 +234,7 @@ def test_a_message_beyond_the_limits_leaves_only_as_far_as_it_is_within(source: 
     for limits, words, size, within in TOO_BIG:
         received = said(source, UPSTREAM, *words) + (head_of(source, size) if size else b"")
         passed = put_through(direction(source, target, UPSTREAM, TranslationOptions(limits)), [received])
-        # In hixie a message is one frame, which is held back until it is whole.
+        # In hixie a message is one frame, which is held until it is complete.
         whole = [word for word in within if target not in HIXIE or word[0] == "text"]
         assert (passed.forward, passed.ending) == (told(target, CLIENT, *whole), 1009), words
 

@@ -1,4 +1,4 @@
-"""Frames that pass as they are, since both sides have the same; and what a target still lacks of its frames."""
+"""Frames that pass unchanged, because both sides have the same; and the bytes of a frame that are still to come."""
 
 from collections.abc import Callable
 from itertools import product
@@ -13,7 +13,7 @@ from wsgateway.wire.events import Close, Role
 from .passing import CLIENT, HIXIE, UPSTREAM, Passed, direction, put_through
 from .spelling import Word, said
 
-# The drafts 01 to 03 have the same frames; a mask of 04 is made for its own connection.
+# The drafts 01 to 03 have the same frames; a mask of 04 is valid on its own connection only.
 SAME_FRAMES = [
     *product(("hybi-01", "hybi-02", "hybi-03"), repeat=2),
     *((name, name) for name in ("hybi-05", "hybi-06", "hybi-07", "hybi-08", "rfc6455")),
@@ -22,7 +22,7 @@ same_frames = cases(("source", "target"), SAME_FRAMES)
 every_cut = cases("cut", CUTS)
 both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 
-# Every frame with a key of its own; ours would all be 37 FA 21 3D.
+# Every frame has another key; the gateway's would all be 37 FA 21 3D.
 CONVERSATION = bytes.fromhex(
     "81 85 01020304 49676f686e"  # "Hello"
     "01 83 ffffffff b79a93"  # "Hel"
@@ -32,7 +32,7 @@ CONVERSATION = bytes.fromhex(
     "82 84 37fa213d 37fa213d"  # four zeros
     "82 fe 0080 00000000" + "ff" * 128 + "88 85 0a0b0c0d 09e3 6e746f"  # 1000 "bye"
 )
-# The same beginning for 06, where a mask covers the head, too.
+# The same bytes for 06, where a mask also covers the head.
 COVERED_CONVERSATION = bytes.fromhex(
     "01020304 8507 4b616d6e6c"  # "Hello", of which 84 05 is masked by 01 02
     "ffffffff fbfc b79a93"  # "Hel"
@@ -65,7 +65,7 @@ def test_masks_that_cover_all_of_a_frame_pass_as_they_are_too(cut: Callable[[byt
     assert same.unfinished() == 0
 
 
-# libwebsockets takes another key for each frame.
+# libwebsockets uses another key for each frame.
 LIBWEBSOCKETS = [each for each in vectors("frame", "ok") if each.name.startswith("lws_text")]
 
 
@@ -122,7 +122,7 @@ def test_frames_that_pass_as_they_are_lack_the_rest_of_the_last(source: str, tar
     for byte in byte_by_byte(said(source, UPSTREAM, *words)):
         same.feed(byte)
         lacking.append(same.unfinished())
-    # A control frame is passed on whole, and a head is not passed on before it is whole.
+    # A control frame is passed on whole, and no part of a head before the whole head is here.
     assert lacking == [0, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]
 
 
@@ -138,7 +138,7 @@ def test_frames_under_a_mask_lack_the_rest_of_the_last(dialect: str) -> None:
 
 # -- what the source owes ----------------------------------------------------------------------------------------
 
-# All whose source has frames with a length.
+# All ways whose source has frames with a length.
 MEASURED = [(source, target) for source, target in product(DIALECTS, DIALECTS) if source not in HIXIE]
 
 
@@ -176,7 +176,7 @@ def test_nobody_knows_what_is_owed_of_a_text_of_hixie(source: str, target: str, 
     for byte in byte_by_byte(b"\x00on\xff\x00\xff\x80\x01a"):
         owing.feed(byte)
         owed.append(owing.unfinished())
-    # A frame without a meaning goes nowhere.
+    # A frame without a meaning is not passed on.
     assert owed == [None, None, None, 0, None, 0, 0, 0, 0]
 
 

@@ -1,8 +1,8 @@
 """The ways through the gateway: every dialect of a client with every dialect of an upstream, in both directions.
 
-A side says something in its own frames, the translator passes it on in the other's, and what leaves is read by that
-side's own decoder. The bytes themselves are compared in `test_translate` and its neighbours and, for each dialect, in
-`tests.dialects`.
+The source sends something in its own frames, the translator passes it on in the target's frames, and the target's own
+decoder reads the result. The bytes themselves are compared in `test_translate` and its neighbours and, for each
+dialect, in `tests.dialects`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ READ_BYTES = 64 * 1024
 
 
 def keys() -> Iterator[bytes]:
-    """Mask keys, each another one."""
+    """Yield mask keys, each different from the others."""
     return ((number & 0xFFFFFFFF).to_bytes(4, "big") for number in count(0x37FA213D, 0x01030507))
 
 
@@ -34,7 +34,7 @@ class Way:
     source: Dialect
     target: Dialect
     role: Role
-    """what we play towards the source; its own role is the other one, which we play towards the target"""
+    """our role towards the source; the source has the other role, which is ours towards the target"""
     source_takes_binary: bool = True
     target_takes_binary: bool = True
 
@@ -45,13 +45,13 @@ class Way:
 
     @property
     def is_walked(self) -> bool:
-        """Whether frames pass as they are: both sides have the same, whose masks are no secret of one connection."""
+        """Whether frames pass unchanged: both sides have the same, with masks that are valid on other connections."""
         framing = self.source.framing
         same = framing is self.target.framing and self.source_takes_binary == self.target_takes_binary
         return same and framing.walker is not None
 
     def write(self, *events: Event) -> bytes:
-        """What the source sends to say this."""
+        """Return what the source sends for this."""
         encoder = self.source.framing.encoder(other(self.role), keys(), SECRETS[self.role])
         return b"".join(map(encoder.send, events))
 
@@ -63,19 +63,19 @@ class Way:
 
     def pass_on(self, pieces: Iterable[bytes], options: TranslationOptions = USUAL) -> "Arrived":
         passed = put_through(self.translator(options), pieces)
-        # The answer comes back to the source, from us.
+        # The gateway answers the source.
         decoder = self.source.framing.decoder(other(self.role), GENEROUS, SECRETS[self.role])
         answer = hear(decoder, [passed.reply])
         return Arrived(self.read(passed.steps), answer.events, passed.ending)
 
     def read(self, steps: Iterable[bytes]) -> Heard:
-        """What the target makes of our bytes."""
+        """Return what the target reads from our bytes."""
         return hear(self.target.framing.decoder(self.role, GENEROUS, SECRETS[other(self.role)]), steps)
 
 
 @dataclass
 class Arrived:
-    """What became of some bytes."""
+    """The results of some bytes."""
 
     heard: Heard
     """by the target"""
@@ -85,22 +85,22 @@ class Arrived:
 
 
 def arrived(*events: Event) -> Arrived:
-    """All is well: the target heard this, and nothing else happened."""
+    """Return the result if the target got this and nothing else happened."""
     return Arrived(Heard(list(events)), [], None)
 
 
 WAYS = [Way(source, target, role) for source, target, role in product(DIALECTS.values(), DIALECTS.values(), Role)]
-# One dialect for each framing: those that share one are the same to a translator.
+# One dialect for each framing: to a translator, those that share one are equal.
 DISTINCT = list({id(dialect.framing): dialect for dialect in reversed(DIALECTS.values())}.values())[::-1]
 
 
 def ways(condition: Callable[[Framing, Framing], bool] = lambda source, target: True) -> Decorator:
-    """All directions between dialects for whose framings this holds."""
+    """Return all directions between dialects for whose framings this is true."""
     return parametrized([way for way in WAYS if condition(way.source.framing, way.target.framing)])
 
 
 def parametrized(several: Iterable[Way]) -> Decorator:
-    """Each of these."""
+    """Return a mark that runs a test with each of these."""
     return cases("way", several)
 
 
@@ -109,16 +109,16 @@ every_way_of_framings = parametrized(way for way in WAYS if way.source in DISTIN
 
 
 def read_by_read(data: bytes) -> list[bytes]:
-    """As the engine reads what comes fast."""
+    """Return the bytes cut as the engine reads them when they come fast."""
     return [data[at : at + READ_BYTES] for at in range(0, len(data), READ_BYTES)]
 
 
 def cuts(data: bytes) -> list[list[bytes]]:
-    """Whole, byte by byte, and cut at random."""
+    """Return the bytes whole, one by one, and cut at random."""
     return [cut(data) for cut in CUTS]
 
 
 def everywhere(data: bytes) -> Iterator[list[bytes]]:
-    """Cut once, at each place in turn."""
+    """Return the bytes cut once, at each place in turn."""
     for at in range(1, len(data)):
         yield [data[:at], data[at:]]

@@ -1,4 +1,4 @@
-"""The heads that the tests of them share, and how these are fed."""
+"""Heads that several tests share, and functions that feed them."""
 
 import random
 
@@ -36,7 +36,7 @@ def read(data: bytes, limits: HeadLimits = LIMITS) -> Request:
 
 
 def feed(head: RequestHead | ResponseHead, pieces: list[bytes]) -> None:
-    """Feeds pieces none of which ends the head."""
+    """Feed pieces of which none completes the head."""
     for piece in pieces:
         assert head.receive(piece) is None
 
@@ -52,7 +52,7 @@ def refused(data: bytes, limits: HeadLimits = LIMITS) -> HttpRefusal:
 
 
 def padded(size: int) -> bytes:
-    """A head of that many bytes, with the blank line."""
+    """Return a head of that many bytes, with the blank line."""
     empty = head_of(b"X: ")
     return head_of(b"X: " + b"x" * (size - len(empty)))
 

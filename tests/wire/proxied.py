@@ -1,4 +1,4 @@
-"""Headers of the PROXY protocol, of the specification and of programs that speak it, and what they say."""
+"""Headers of the PROXY protocol from the specification and from real programs, with their meanings."""
 
 from wsgateway.wire.proxy_protocol import (
     Forwarded,
@@ -10,11 +10,11 @@ HERE4, HERE6 = "127.0.0.1", "::1"
 
 
 def v2(hexadecimal: str) -> bytes:
-    """A binary header, without its signature."""
+    """Return a binary header without its signature."""
     return SIGNATURE + bytes.fromhex(hexadecimal)
 
 
-# proxy-protocol.txt, 2.1: its example, and the lines of which it says how long they are.
+# proxy-protocol.txt, 2.1: its example, and its lines of the stated lengths.
 SPECIFICATION = {
     "the example of 2.1": (
         b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n",
@@ -38,7 +38,7 @@ SPECIFICATION = {
     ),
 }
 
-# What HAProxy 2.6.12 really sends: as a proxy for TCP, its backend a socket that only listens, its client a script.
+# Recorded from HAProxy 2.6.12: a proxy for TCP, its backend a socket that only listens, its client a script.
 HAPROXY = {
     "send-proxy, IPv4": (
         b"PROXY TCP4 127.0.0.1 127.0.0.1 35596 21001\r\n",
@@ -139,7 +139,7 @@ OTHERS = {
     ),
 }  # fmt: skip
 
-# What no program above sends, and the specification has.
+# Cases of the specification that no program above sends.
 ALLOWED = {
     "port 0": (b"PROXY TCP4 0.0.0.0 192.0.2.7 0 0\r\n", Forwarded(("0.0.0.0", 0), ("192.0.2.7", 0))),
     "IPv6 in upper case": (
@@ -147,7 +147,7 @@ ALLOWED = {
         Forwarded(("2001:db8::a", 1), ("2001:db8::b", 2)),
     ),
     "anything behind unknown": (b"PROXY UNKNOWN \xff\0 PROXY TCP4\r\n", Forwarded()),
-    # 2.2: a LOCAL's family is ignored, its bytes are skipped.
+    # 2.2: the family of a LOCAL is ignored, its bytes are skipped.
     "LOCAL with an unknown family": (v2("20ff000568656c6c6f"), Forwarded()),
     "LOCAL with addresses": (v2("2011000cc0000207c633640114e901bb"), Forwarded()),
     "UNSPEC with bytes": (v2("210000056868686868"), Forwarded()),

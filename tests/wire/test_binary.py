@@ -1,4 +1,4 @@
-"""Binary messages as text and back, whichever way a message is cut."""
+"""Binary messages as text and back, cut in any way."""
 
 import base64
 import binascii
@@ -17,18 +17,18 @@ EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 
 
 def cut(data: bytes, marks: list[int]) -> list[bytes]:
-    """The data in pieces, some of them empty."""
+    """Return the data in pieces, some of them empty."""
     places = sorted(mark % (len(data) + 1) for mark in marks)
     return [data[start:stop] for start, stop in pairwise([0, *places, len(data)])]
 
 
 def through(converter: Converter, pieces: list[bytes]) -> bytes:
-    """One message."""
+    """Feed one message to a converter, and return the result."""
     return b"".join([converter.feed(piece, at == len(pieces) - 1) for at, piece in enumerate(pieces)])
 
 
 def outcome(form: Decode, pieces: list[bytes]) -> bytes | int:
-    """What a text is in binary, or the close code of the fault in it."""
+    """Return the binary form of a text, or the close code of its fault."""
     try:
         return through(decoding(form), pieces)
     except ProtocolError as fault:
@@ -64,7 +64,7 @@ PAIRS = [
 
 
 def every_cut(data: bytes) -> list[list[bytes]]:
-    """Whole, byte by byte, in two at each place, and with empty pieces around."""
+    """Return the data whole, byte by byte, in two pieces at each place, and with empty pieces around it."""
     single = [data[at : at + 1] for at in range(len(data))]
     halves = [[data[:at], data[at:]] for at in range(len(data) + 1)]
     return [[data], [*single, b""], [b"", *single], *halves, [b"", data, b"", b""]]
@@ -87,7 +87,7 @@ MARKS = st.lists(st.integers(0, 500), max_size=8)
 
 
 def written(form: Decode, data: bytes) -> bytes:
-    """As Python's other modules write it."""
+    """Return the text that other modules of Python write for the data."""
     if form == "base64":
         return base64.b64encode(data)
     return binascii.hexlify(data) if form == "hex" else "".join(map(chr, data)).encode()
@@ -150,7 +150,7 @@ def test_a_digit_may_be_of_either_case(data: bytes) -> None:
     assert through(decoding("hex"), [binascii.hexlify(data).upper()]) == data
 
 
-# Nearly text of the forms, and no text of any.
+# Texts that nearly have one of the forms, and texts that have none.
 NEARLY = st.lists(
     st.sampled_from(
         [b"QQ==", b"QUI=", b"QUJD", b"=", b"==", b"A", b"4", b"41", b"\n", b" ", b"-", b"\xc3\xa9", b"\xe2\x82\xac"]
@@ -209,7 +209,7 @@ WRONG: list[tuple[Decode, str, bytes]] = [
 
 @pytest.mark.parametrize(("form", "text"), [pytest.param(form, text, id=f"{form}-{why}") for form, why, text in WRONG])
 def test_text_that_is_not_of_its_form_is_a_fault(form: Decode, text: bytes) -> None:
-    """1007: it is not what the type of the message was agreed to be (RFC 6455, 7.4.1)."""
+    """1007: the data does not fit the agreed type of the message (RFC 6455, 7.4.1)."""
     for pieces in ([text], [text, b""], [text[:4], text[4:]], [text[at : at + 1] for at in range(len(text))] + [b""]):
         with pytest.raises(ProtocolError, match=f"text that is not {form}") as fault:
             through(decoding(form), pieces)
@@ -228,7 +228,7 @@ def test_padding_ends_a_text_also_where_the_rest_of_it_comes_later(rest: bytes) 
 
 @EVERY_FORM
 def test_a_fault_is_told_without_the_text(form: Decode) -> None:
-    """It may be a secret, and the log is told what the error says."""
+    """The text may be secret, and the error's text is logged."""
     with pytest.raises(ProtocolError) as fault:
         through(decoding(form), ["pass\u0100word".encode()])
     assert str(fault.value) == f"text that is not {form}"
@@ -240,7 +240,7 @@ def test_a_fault_is_told_without_the_text(form: Decode) -> None:
 
 @EVERY_FORM
 def test_one_message_has_no_effect_on_the_next(form: Decode) -> None:
-    """Also after padding, and after a message whose last bytes stood alone."""
+    """Also after padding, and after a message that ended with an incomplete group."""
     there, back = to_text(form), decoding(form)  # type: ignore[arg-type]
     for message in (b"f", b"", b"fo", b"foo", b"\xff", b"foob"):
         text = written(form, message)

@@ -1,4 +1,4 @@
-"""Which close codes may travel (RFC 6455, 7.4), and how a reason is cut."""
+"""The close codes that may be sent (RFC 6455, 7.4), and how a reason is cut."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from wsgateway.wire.closecodes import (
 )
 
 SETS = [CODES_06, CODES_07, CODES_08, RFC6455_CODES]
-# A code, and the first of these sets that has it.
+# A code, and the first of these sets that contains it.
 CODES: list[tuple[int, frozenset[int] | None]] = [
     (0, None),
     (999, None),
@@ -20,7 +20,7 @@ CODES: list[tuple[int, frozenset[int] | None]] = [
     (1001, CODES_06),
     (1002, CODES_06),
     (1003, CODES_06),
-    (1004, None),  # reserved; in draft 06 the number of what is 1009 here
+    (1004, None),  # reserved; draft 06 uses it for what is 1009 here
     (1005, None),  # 7.4.1: means that there was no code
     (1006, None),  # 7.4.1: means that there was no Close
     (1007, CODES_08),
@@ -43,7 +43,7 @@ CODES: list[tuple[int, frozenset[int] | None]] = [
 
 @pytest.mark.parametrize(("code", "first"), CODES)
 def test_only_codes_that_are_for_the_wire_may_travel(code: int, first: frozenset[int] | None) -> None:
-    """What one draft has all later ones have, too."""
+    """A later draft has all codes of an earlier one."""
     since = len(SETS) if first is None else SETS.index(first)
     assert [code in codes for codes in SETS] == [at >= since for at in range(len(SETS))]
 

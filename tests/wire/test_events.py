@@ -1,4 +1,4 @@
-"""What travels through the gateway."""
+"""The events that pass through the gateway."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_what_is_left_out_is_empty() -> None:
         (Close(), "no code"),
         (Close(1000), "1000"),
         (Close(1001, "bye"), "1001 'bye'"),
-        # What a peer says cannot break out of a line of the log.
+        # A reason of the peer cannot break out of its line of the log.
         (Close(1001, "a\nb"), "1001 'a\\nb'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is passed on of plain HTTP: which requests may be, which headers go with them, and how a body is read."""
+"""Plain HTTP that is passed on: which requests, with which headers, and how a body is read."""
 
 import pytest
 
@@ -182,7 +182,7 @@ def test_a_client_whose_body_is_here_waits_for_nothing() -> None:
 
 
 def test_a_response_loses_what_is_of_one_hop_and_gets_headers_of_ours() -> None:
-    # A length that counts stays where it stood, also if Connection calls it off.
+    # A length that counts stays where it stood, also if Connection names it.
     some = [*OF_ONE_HOP[:7], *OF_ONE_HOP[9:]]
     response = Response(200, "OK", Headers([FOR_ALL[0], *some, ("Content-Length", "5"), *FOR_ALL[1:]]))
     passed = passed_on(response, [("Connection", "close")])
@@ -224,7 +224,7 @@ BODIES = {
 
 
 def read_body(pieces: list[bytes]) -> tuple[bytes, RequestBody]:
-    """All of the body in these pieces, the first of which has all of the head."""
+    """Return all of the body in these pieces; the first piece contains the whole head."""
     body = RequestBody(*opened(pieces[0]))
     return body.first + b"".join(body.receive(piece) for piece in pieces[1:] if not body.ended), body
 

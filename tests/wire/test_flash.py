@@ -1,4 +1,4 @@
-"""The question of Flash Player, and what it is told."""
+"""The policy request of Flash Player, and the answer."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -18,7 +18,7 @@ def test_the_question_is_what_flash_player_asks() -> None:
 
 @pytest.mark.parametrize("size", range(len(POLICY_REQUEST)))
 def test_a_part_of_the_question_leaves_it_open(size: int) -> None:
-    """It may come in pieces; no bytes at all say nothing either."""
+    """The request may come in pieces; no bytes at all decide nothing either."""
     assert is_policy_request(POLICY_REQUEST[:size]) is None
 
 
@@ -47,7 +47,7 @@ def test_anything_else_is_no_question(data: bytes) -> None:
 
 
 def test_a_grant_is_told_to_the_byte() -> None:
-    """With the NUL that the player waits for."""
+    """The answer ends with the NUL that the player waits for."""
     assert policy([Grant("example.com", (8080,))]) == (
         b'<?xml version="1.0"?><cross-domain-policy>'
         b'<allow-access-from domain="example.com" to-ports="8080"/>'
@@ -70,7 +70,7 @@ def test_whoever_is_granted_nothing_is_told_so() -> None:
 
 
 def test_a_policy_is_xml_of_the_same_form_as_that_of_websockify() -> None:
-    """Which leaves out the NUL, and opens all ports."""
+    """That of websockify leaves the NUL out, and opens all ports."""
     (theirs,) = vectors("policy_response", "deviation")
     ours = policy([Grant("*", (8080,))])
     assert theirs.status_reason == "no trailing NUL"

@@ -1,4 +1,4 @@
-"""The heads of HTTP/1.1: what names, hosts and headers are, and what we answer."""
+"""The heads of HTTP/1.1: valid names and hosts, headers, and our responses."""
 
 import pytest
 

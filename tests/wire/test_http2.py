@@ -1,4 +1,4 @@
-"""Header lists of HTTP/2 as requests of HTTP/1.1, and responses of that as header lists."""
+"""HTTP/2 header lists, converted to HTTP/1.1 requests and from HTTP/1.1 responses."""
 
 from itertools import pairwise
 
@@ -35,7 +35,7 @@ CONNECT: HeaderList = [
 
 
 def with_value(name: bytes, value: bytes) -> HeaderList:
-    """The usual request, but for this pseudo-header."""
+    """Return the usual request with another value of this pseudo-header."""
     return [(each, value if each == name else usual) for each, usual in PSEUDO]
 
 
@@ -176,7 +176,7 @@ def test_a_client_of_another_version_is_told_ours() -> None:
 
 
 def some(characters: str) -> st.SearchStrategy[bytes]:
-    """Mostly good."""
+    """Return header lists of which most are valid."""
     return st.text(characters, min_size=1, max_size=5).map(lambda text: text.encode("latin-1"))
 
 
@@ -252,7 +252,7 @@ def test_a_frame_that_is_too_large_is_known_by_its_head_wherever_it_is_cut(cuts:
 
 
 def costly(*frames: Frame, sent: tuple[int, ...] = ()) -> int:
-    """How many of these frames are counted, if they come behind the preface; `sent` are sizes of our DATA frames."""
+    """Return how many of these frames are counted after the preface; `sent` are the sizes of our DATA frames."""
     heads = FrameHeads(settings_sent=1)
     for size in sent:
         heads.sent(size)
@@ -288,6 +288,6 @@ def test_each_of_our_settings_is_acknowledged_once() -> None:
 def test_window_updates_are_explained_by_what_was_sent() -> None:
     updates = [WindowUpdateFrame(1, window_increment=1)] * 350
     assert costly(*updates) == 250
-    # One frame explains two, for its stream and its connection; and each 1024 bytes explain one.
+    # Each DATA frame allows two, for its stream and for the connection; and each 1024 bytes allow one.
     assert costly(*updates, sent=(10,)) == 248
     assert costly(*updates, sent=(16384,) * 10) == 70

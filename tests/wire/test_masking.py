@@ -1,4 +1,4 @@
-"""Masks, in C and in Python."""
+"""Masks, by code in C and in Python."""
 
 import importlib.util
 import random
@@ -17,7 +17,7 @@ from wsgateway.wire import masking
 from wsgateway.wire.masking import KEYS_PER_CALL, Entropy, apply_mask, mask, mask_keys, rotate, xor_mask
 
 KEYS = st.binary(min_size=4, max_size=4)
-# Those of hybi-04 have 20 bytes.
+# The keys of hybi-04 have 20 bytes.
 LONG_KEYS = st.binary(min_size=20, max_size=20)
 # hybi-04's own example: SHA-1(nonce + secret).
 KEY_04 = "824035ac55463da62257d6fb167d1cdc73da0f8e"
@@ -104,7 +104,7 @@ def test_a_long_key_is_rotated_by_any_offset() -> None:
 
 
 def fresh_masking(monkeypatch: pytest.MonkeyPatch, speedups: ModuleType | None) -> ModuleType:
-    """The module, imported once more beside the one in use; None: without `websockets.speedups`."""
+    """Return the module, imported a second time; None: without `websockets.speedups`."""
     monkeypatch.setitem(sys.modules, "websockets.speedups", speedups)
     spec = importlib.util.spec_from_file_location("fresh_masking", masking.__file__)
     assert spec is not None
@@ -125,7 +125,7 @@ def test_masks_are_made_in_python_where_it_is_not(monkeypatch: pytest.MonkeyPatc
 
 
 def counted() -> tuple[Entropy, list[int]]:
-    """Entropy that counts: 00000000, 00000001 and so on; and how much was asked for in each call."""
+    """Return entropy that counts (00000000, 00000001 and so on), and the list of the sizes that were requested."""
     calls: list[int] = []
 
     def entropy(size: int) -> bytes:

@@ -1,6 +1,6 @@
-"""What is odd in the head of a request: served where it is allowed, refused where it is not, however the bytes are cut.
+"""The oddities of request heads: each is served if it is allowed and refused if it is not, in any pieces.
 
-Which clients sent it stands beside it.
+Each case names the clients that sent it.
 """
 
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ def read(data: bytes, tolerance: Tolerance = ALL) -> Request:
 
 
 def refusal_of(head: RequestHead, pieces: list[bytes]) -> HttpRefusal:
-    """Why one of the pieces is refused."""
+    """Return the text of the refusal of one of the pieces."""
     try:
         for piece in pieces:
             assert head.receive(piece) is None
@@ -48,7 +48,7 @@ def refusal_of(head: RequestHead, pieces: list[bytes]) -> HttpRefusal:
 
 @dataclass(frozen=True)
 class Odd:
-    """A head, and what it is read as where it is allowed."""
+    """A head, and the request that is read from it if its oddities are allowed."""
 
     data: bytes
     needed: tuple[Oddity, ...]
@@ -248,7 +248,7 @@ def test_it_is_refused_whatever_is_allowed(data: bytes, size: int) -> None:
 
 @cases("at", range(1, 4))
 def test_a_line_feed_alone_is_refused_as_soon_as_it_is_seen(at: int) -> None:
-    """Whoever waits for CR LF CR LF waits until the time is over."""
+    """A server that waited for CR LF CR LF would wait until its timeout."""
     data = b"GET / HTTP/1.1\r\nHost: example.com\n"
     head = reading(ALL - {Oddity.BARE_LF})
     assert head.receive(data[:-at]) is None

@@ -1,4 +1,4 @@
-"""The names of what peers do otherwise than the drafts say, and what is noted of each peer."""
+"""The names of oddities, and the record of those that a peer has shown."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which paths may lead out of a route, and in which form paths are compared."""
+"""The paths that may lead out of a route, and the form in which paths are compared."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from tests.cases import cases
 from wsgateway.errors import HttpRefusal
 from wsgateway.wire.paths import check_path, normalised, rest_after
 
-# Each of them is /chat/../admin, or as bad, to some server.
+# To some server each of them is /chat/../admin, or something as bad.
 LEADING_OUT = [
     "/chat/../admin", "/chat/..", "/..", "/.", "/./x", "/chat/./x", "/chat/.", "//..//x",
-    # By the other slash (IIS), and in escapes.
+    # With a backslash (IIS), and in escapes.
     "/chat/..\\admin", "/chat\\..\\admin", "/chat%5c..%5Cadmin", "/chat/..%2fadmin", "/chat%2F..",
     "/chat/%2e%2e/admin", "/chat/.%2E/admin", "/chat/%2e/x", "%2f..",
-    # With parameters: Tomcat, Jetty and Spring take them away first, or last.
+    # With parameters, which Tomcat, Jetty and Spring remove before or after they resolve the dots.
     "/chat/..;/admin", "/chat/..;x=1/admin", "/chat/..;x=1;y", "/chat/.;/x", "/chat/%2e%2e;/admin", "/chat/..%3b/admin",
     "/chat/..%3bx/admin", "/chat/a;x=%2f..%2fadmin", "/;/../x", "/chat/..%253bx",
     # Decoded twice.
@@ -66,7 +66,7 @@ def test_a_path_that_only_resembles_one_passes(path: str) -> None:
     ("//admin", "/admin"),
     ("/a///b//", "/a/b/"),
     ("/%7Euser/%2D%5F%2e%30%5A", "/~user/-_.0Z"),
-    # What is reserved keeps its meaning, and no character is decoded twice.
+    # Reserved characters keep their meaning, and no character is decoded twice.
     ("/a%2fb%3b%3F%23", "/a%2Fb%3B%3F%23"),
     ("/%2561dmin", "/%2561dmin"),
     ("/%2%361", "/%261"),

@@ -1,4 +1,4 @@
-"""The PROXY protocol, from clients: what is read, and what is refused."""
+"""The PROXY protocol from clients: what is read, and what is refused."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -100,7 +100,7 @@ BAD = {
     "TLS": (b"\x16\x03\x01", "no PROXY header"),
     "lower case": (b"proxy TCP4 192.0.2.7 192.0.2.8 1 2\r\n", "no PROXY header"),
     "a space in front": (b" PROXY", "no PROXY header"),
-    # 2.1: exactly one space between, and nothing else.
+    # 2.1: exactly one space between the words, and nothing else.
     "no space": (b"PROXYTCP4 192.0.2.7 192.0.2.8 1 2\r\n", "allowed is"),
     "a tab": (b"PROXY\tTCP4 192.0.2.7 192.0.2.8 1 2\r\n", "allowed is"),
     "two spaces": (b"PROXY TCP4  192.0.2.7 192.0.2.8 1 2\r\n", "allowed is"),
@@ -148,7 +148,7 @@ BAD = {
     "107 bytes without an end": (b"PROXY UNKNOWN ".ljust(107), "first 107 bytes"),
     "107 bytes with half of an end": (b"PROXY UNKNOWN ".ljust(106) + b"\r", "first 107 bytes"),
     "108 bytes": (b"PROXY UNKNOWN ".ljust(106) + b"\r\n", "first 107 bytes"),
-    # 2.2: the signature, then one version, two commands, and the families and transports that there are.
+    # 2.2: the signature, then one version, two commands, and the known families and transports.
     "version 1 in binary": (v2("11110000"), "version 1, 2 is allowed"),
     "version 3": (v2("31110000"), "version 3"),
     "command 2": (v2("22110000"), "command 2, 0 .* 1 .* are allowed"),
@@ -228,7 +228,7 @@ def test_the_limits_are_those_of_the_specification_and_of_nginx() -> None:
     assert (MAX_V1_BYTES, MAX_V2_BYTES) == (107, 4096)
 
 
-# Noise: bytes, words of a line, and headers in which something was changed.
+# Noise: bytes, words of a line, and headers with changes.
 WORDS = st.sampled_from(b"PROXY|TCP4|TCP6|UNKNOWN| |  |\r\n|\r|\n|192.0.2.7|192.0.2.|::1|::|1|00|\xff".split(b"|"))
 LINES = st.lists(WORDS | st.binary(max_size=3), max_size=14).map(lambda words: b"PROXY " + b"".join(words))
 TLV_BYTES = st.sampled_from([b"\x02", b"\x03", b"\x04", b"\x20", b"\x21", b"\0", b"\1", b"\0\4", b"\0\5"])
@@ -277,7 +277,7 @@ def test_noise_is_read_or_refused_and_nothing_else(data: bytes) -> None:
 def test_noise_is_judged_the_same_byte_by_byte(data: bytes) -> None:
     first = next((seen for at in range(len(data) + 1) if (seen := outcome(data[:at])) is not None), None)
     whole = outcome(data)
-    if isinstance(whole, ProtocolError):  # with which words depends on how much is here
+    if isinstance(whole, ProtocolError):  # its text depends on how much has come
         assert isinstance(first, ProtocolError)
     else:
         assert first == whole

@@ -1,4 +1,4 @@
-"""The PROXY protocol, towards upstreams: what is written, to the byte and read again."""
+"""The PROXY protocol towards upstreams: the bytes that are written, and the same read again."""
 
 from ipaddress import IPv6Address, ip_address
 
@@ -22,7 +22,7 @@ QUICK = settings(max_examples=300, deadline=None, database=None, derandomize=Tru
 
 A6, B6 = ("2001:db8::1", 40000), ("2001:db8::2", 443)
 
-# HAProxy 2.6.12 with accept-proxy takes all of them.
+# HAProxy 2.6.12 with accept-proxy accepts all of them.
 WRITTEN_V1: list[tuple[Endpoint | None, Endpoint | None, bytes]] = [
     (("192.168.0.1", 56324), ("192.168.0.11", 443), b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n"),
     (A6, B6, b"PROXY TCP6 2001:db8::1 2001:db8::2 40000 443\r\n"),
@@ -73,7 +73,7 @@ def test_a_binary_header_is_written(source: Endpoint | None, destination: Endpoi
     assert write_v2(source, destination) == header
 
 
-# As HAProxy has them, but for `verify`: without a good certificate it is not zero (2.2.6).
+# The same as from HAProxy, except for `verify`: it is not zero without a valid certificate (2.2.6).
 @cases(
     ("secure", "tls_version", "authority", "rest"),
     [
@@ -103,7 +103,7 @@ ENDPOINTS = st.tuples(ADDRESSES, st.integers(0, 65535)) | st.none()
 
 
 def as_one(endpoint: Endpoint) -> Endpoint:
-    """An IPv4 address that was mapped comes back as such; hypothesis has some of these among its own."""
+    """Return an address as it is read again: mapped IPv4 becomes IPv4. hypothesis draws mapped ones, too."""
     address = ip_address(endpoint[0])
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or address), endpoint[1]

@@ -1,4 +1,4 @@
-"""Requests of HTTP/1.1: what is read, however it is cut, and what is refused."""
+"""HTTP/1.1 requests: what is read in any pieces, and what is refused."""
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_a_value_may_be_nothing(value: bytes) -> None:
         (b"/a%20b?q=%C3%A9", "/a%20b?q=%C3%A9"),
         (b"/chat#top", "/chat#top"),
         (b"*", "*"),
-        # experiment T10: a WebKit of 2010 sends UTF-8 as it is
+        # experiment T10: a WebKit of 2010 sends UTF-8 unencoded
         (b"/caf\xc3\xa9/\xc3\xa9?q=a%20b", "/caf%C3%A9/%C3%A9?q=a%20b"),
         (b"/\xff\xfe", "/%FF%FE"),
     ],
@@ -187,7 +187,7 @@ def test_a_refusal_repeats_nothing_that_the_client_sent() -> None:
 
 @cases("lines", [[b"Content-Length: 8"] * 2, [b"Content-Length: 8", b"X: 1", b"content-length: 8"]])
 def test_a_header_that_is_repeated_moves_no_other_value(lines: list[bytes]) -> None:
-    """h11 leaves the second of two equal lengths out: refused, or both there, but never one value for another."""
+    """h11 removes the second of two equal lengths: such a head is refused, or both stay, with their own values."""
     try:
         headers = read(head_of(*lines, b"Sec-WebSocket-Key1:  !0", b"Origin: null")).headers
     except HttpRefusal:

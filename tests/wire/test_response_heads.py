@@ -1,4 +1,4 @@
-"""Requests that we make, and responses: what is read, however it is cut, and what is refused."""
+"""Requests of ours, and their responses: what is read in any pieces, and what is refused."""
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_the_reason_is_read_and_matters_not(start: bytes) -> None:
 
 
 def body_of(head: ResponseHead, pieces: list[bytes]) -> bytes:
-    """The body, piece by piece until it has ended."""
+    """Return the body, read piece by piece until it has ended."""
     body = head.first_body()
     for piece in pieces:
         assert not head.ended
@@ -147,7 +147,7 @@ MALFORMED_RESPONSES = {
 def test_a_malformed_response_is_a_fault(data: bytes) -> None:
     head = asked()
     with pytest.raises(HttpRefusal, match="malformed response") as fault:
-        feed(head, [data, b""])  # if it was not enough to tell, the end of the stream is
+        feed(head, [data, b""])  # if the bytes are too few to decide, the end of the stream decides
     assert fault.value.status == 502
 
 
@@ -178,7 +178,7 @@ def test_a_response_may_have_100_headers_and_no_more() -> None:
 
 
 def long_switch(size: int) -> bytes:
-    """A 101 of that many bytes, with the blank line."""
+    """Return a 101 of that many bytes, with the blank line."""
     return SWITCH.replace(b"a=1", b"a=1" + b"x" * (size - len(SWITCH)))
 
 
@@ -193,7 +193,7 @@ def test_the_head_of_a_response_may_have_16_kib_however_it_comes(pieces: int) ->
     assert response.status == 101
 
 
-@cases("pieces", [1, 2, 7, 17, 1000])  # 17: the first 16 are just what is allowed
+@cases("pieces", [1, 2, 7, 17, 1000])  # with 17 the first 16 pieces have exactly the allowed size
 def test_the_head_of_a_response_is_too_large_beyond_that_however_it_comes(pieces: int) -> None:
     data = long_switch(17 * 1024)
     with pytest.raises(HttpRefusal, match="larger than 16384 bytes") as fault:

@@ -13,7 +13,7 @@ QUICK = settings(max_examples=200, deadline=None, database=None)
 
 
 def through(text: Utf8Check | Utf8Repair, pieces: list[bytes]) -> bytes:
-    """One message."""
+    """Feed one message, and return the result."""
     return b"".join([text.feed(piece, at == len(pieces) - 1) for at, piece in enumerate(pieces)])
 
 
@@ -32,7 +32,7 @@ GOOD = {
     "a byte order mark": "efbbbf 61",
     "noncharacters": "efbfbe efbfbf",
 }
-# The right column is what WHATWG and Unicode (3.9, U+FFFD for each maximal subpart) make of it.
+# The right column follows WHATWG and Unicode (3.9: a U+FFFD for each maximal subpart).
 BAD = {
     "a byte that is never there": ("61 ff 62", "a\ufffdb"),
     "a continuation alone": ("61 80 62", "a\ufffdb"),

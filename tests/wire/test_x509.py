@@ -1,4 +1,4 @@
-"""Certificates, read: compared with what the library `cryptography` makes of them."""
+"""Certificates, read and compared with the results of the library `cryptography`."""
 
 import random
 
@@ -25,8 +25,8 @@ def test_the_public_key_is_found_in_a_certificate_of_each_kind(kind: str) -> Non
 
 
 def test_the_public_key_is_found_in_a_certificate_of_version_1() -> None:
-    # It has neither a version nor extensions: `openssl req -x509` of an old device. Taken from RFC 5280's grammar by
-    # cutting both out of one of version 3.
+    # Without version and extensions, as from `openssl req -x509` on an old device. It was made from a certificate of
+    # version 3 by removing both, by the grammar of RFC 5280.
     whole = Appliance.make(key=KEYS["EC"]())
     signed = whole.certificate.tbs_certificate_bytes
     assert signed[:2] == b"\x30\x81"
@@ -56,7 +56,7 @@ def test_addresses_are_among_the_names(authority: Authority) -> None:
     found = read(certificate.public_bytes(Encoding.DER))
     assert found.names == ("localhost", "192.0.2.7", "2001:db8::1")
     assert found.issuer == certificate.issuer.rfc4514_string().replace(",O=", ", O=")
-    # RFC 5280, 4.1.2.5: what is from 2050 on has four digits.
+    # RFC 5280, 4.1.2.5: years from 2050 on have four digits.
     assert (found.begins, found.ends) == ("2000-01-01 00:00:00", "3000-01-01 00:00:00")
 
 
@@ -76,7 +76,7 @@ def test_parts_of_a_name_stand_in_the_order_of_rfc_4514() -> None:
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example"),
-            x509.NameAttribute(NameOID.SERIAL_NUMBER, "7"),  # nobody asks for it
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, "7"),  # an attribute that is not shown
             x509.NameAttribute(NameOID.COMMON_NAME, "a"),
         ]
     )
