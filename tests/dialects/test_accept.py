@@ -112,7 +112,7 @@ def test_our_nonce_is_the_base64_of_16_random_bytes() -> None:
 
 
 @cases("name", [name for name in VERSIONS if name != "hybi-04"])
-def test_nobody_else_has_a_nonce(name: str) -> None:
+def test_no_other_dialect_has_a_nonce(name: str) -> None:
     opened = open_up(head_of(*lines_of(name)))
     assert b"Nonce" not in opened.reply(Answer())
     assert opened.server_handshake.secret == b""
@@ -160,7 +160,7 @@ KEY_FORMS = {
 
 @EVERY
 @cases("key", KEY_FORMS.values(), KEY_FORMS)
-def test_a_key_of_another_form_is_answered_as_it_was_sent_where_that_is_allowed(name: str, key: str) -> None:
+def test_a_key_of_another_form_is_answered_as_it_was_sent_if_allowed(name: str, key: str) -> None:
     data = head_of(*lines_of(name, key=key))
     opened = open_up(data)
     # RFC 6455, 4.2.2, item 5.4.
@@ -178,7 +178,7 @@ def test_a_key_of_another_form_is_answered_as_it_was_sent_where_that_is_allowed(
 
 @EVERY
 @cases("key", ["", "a b", "caf\xe9", "~" * 257])
-def test_a_key_that_is_no_visible_text_is_refused_whatever_is_allowed(name: str, key: str) -> None:
+def test_a_key_with_invisible_characters_is_always_refused(name: str, key: str) -> None:
     refused = refusal(head_of(*lines_of(name, key=key)), ALLOWED["client"])
     assert refused is not None
     assert "1 to 256 that are visible" in str(refused)
@@ -186,7 +186,7 @@ def test_a_key_that_is_no_visible_text_is_refused_whatever_is_allowed(name: str,
 
 @EVERY
 @cases("again", [f"Sec-WebSocket-Key: {KEY}", "sec-websocket-key: x", "Sec-WebSocket-Version: 13"])
-def test_a_key_and_a_version_stand_once(name: str, again: str) -> None:
+def test_a_second_key_or_version_is_refused(name: str, again: str) -> None:
     refused = refusal(head_of(*lines_of(name, again)))
     assert refused is not None
     assert "2 Sec-WebSocket-" in str(refused)
@@ -212,7 +212,7 @@ ORIGINS: list[tuple[str, list[str], str | None]] = [
 
 
 @cases(("name", "lines", "origin"), ORIGINS)
-def test_the_origin_is_read_under_the_drafts_name_and_else_under_the_other(
+def test_the_origin_is_read_from_the_drafts_header_or_else_from_the_other(
     name: str, lines: list[str], origin: str | None
 ) -> None:
     offer = open_up(head_of(*lines_of(name, *lines))).server_handshake.offer
@@ -261,9 +261,7 @@ ODD_LISTS = {
 
 @EVERY
 @cases(("value", "names"), ODD_LISTS.values(), ODD_LISTS)
-def test_names_that_are_no_tokens_are_offered_where_that_is_allowed(
-    name: str, value: str, names: tuple[str, ...]
-) -> None:
+def test_names_that_are_no_tokens_are_offered_if_allowed(name: str, value: str, names: tuple[str, ...]) -> None:
     data = head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}"))
     opened = open_up(data)
     assert opened.server_handshake.offer.subprotocols == names
@@ -283,7 +281,7 @@ def test_a_name_twice_over_two_headers_counts_once(name: str) -> None:
 
 @EVERY
 @cases("value", ["caf\xe9", "chat, \xff"])
-def test_a_name_that_is_not_ascii_is_refused_whatever_is_allowed(name: str, value: str) -> None:
+def test_a_name_that_is_not_ascii_is_always_refused(name: str, value: str) -> None:
     refused = refusal(head_of(*lines_of(name, f"Sec-WebSocket-Protocol: {value}")), ALLOWED["client"])
     assert refused is not None
     assert "a control or a byte above 7E" in str(refused)
@@ -291,7 +289,7 @@ def test_a_name_that_is_not_ascii_is_refused_whatever_is_allowed(name: str, valu
 
 
 @EVERY
-def test_a_target_above_7f_is_encoded_where_that_is_allowed(name: str) -> None:
+def test_bytes_above_7f_in_a_target_are_encoded_if_allowed(name: str) -> None:
     """gimite/web-socket-js, 2012 to 2015: Flash sends the page's address unescaped in version 13, too."""
     data = head_of(*lines_of(name), start="GET /caf\xc3\xa9?n=Jos\xc3\xa9 HTTP/1.1")
     opened = open_up(data)
@@ -308,7 +306,7 @@ def test_a_target_above_7f_is_encoded_where_that_is_allowed(name: str) -> None:
 
 
 @EVERY
-def test_what_was_not_agreed_is_not_mentioned(name: str) -> None:
+def test_headers_without_an_agreed_value_are_left_out(name: str) -> None:
     """Safari breaks on an empty Sec-WebSocket-Protocol or -Extensions."""
     lines = lines_of(name, "Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Extensions: permessage-deflate")
     reply = open_up(head_of(*lines)).reply(Answer())
@@ -317,7 +315,7 @@ def test_what_was_not_agreed_is_not_mentioned(name: str) -> None:
 
 
 @EVERY
-def test_what_was_agreed_stands_behind_the_accept(name: str) -> None:
+def test_agreed_values_follow_the_accept(name: str) -> None:
     answer = Answer("chat", ("permessage-deflate",), (("Set-Cookie", "a=1"), ("Server", "x")))
     reply = open_up(head_of(*lines_of(name, "Sec-WebSocket-Protocol: chat"))).reply(answer)
     assert without_nonce(reply).partition(ACCEPT.encode())[2] == (
@@ -337,7 +335,7 @@ def test_the_drafts_have_no_extension_that_passes_a_gateway(name: str, extension
 
 
 @EVERY
-def test_there_is_nothing_behind_a_head(name: str) -> None:
+def test_no_bytes_follow_a_head(name: str) -> None:
     opened = open_up(head_of(*lines_of(name)) + b"\x81\x80key!")
     assert opened.head.rest == b"\x81\x80key!"
     assert (opened.server_handshake.challenge_bytes, opened.server_handshake.proof(b"")) == (0, b"")

@@ -121,7 +121,7 @@ def test_many_messages_arrive_in_their_order(wire: Wire, cut: Callable[[bytes], 
     assert wire.read(wire.write(*sent), cut) == Heard(sent)
 
 
-def test_an_unfinished_message_comes_out_as_far_as_it_is_here(wire: Wire) -> None:
+def test_the_received_part_of_an_unfinished_message_comes_out(wire: Wire) -> None:
     unfinished = wire.read(wire.write(text("a" * 1000))[:500]).unfinished
     assert unfinished is not None
     assert 500 - 14 <= len(unfinished.data) < 500  # a head takes 14 bytes at most
@@ -144,7 +144,7 @@ def test_a_whole_text_is_written_and_read_as_any_other(wire: Wire, message: str)
 
 @cases("before", [b"", b"x", bytearray(b"held"), bytearray(200), b"y" * 65535], ids=len)
 @cases("data", ["", "z", "a" * 70000], ids=len)
-def test_what_was_held_back_stands_in_front_of_a_fragment(wire: Wire, before: bytes, data: str) -> None:
+def test_held_bytes_come_before_the_data_of_a_fragment(wire: Wire, before: bytes, data: str) -> None:
     whole = before.decode() + data
     for final in (True, False):
         assert wire.encoder().send(text(data, final), before) == wire.write(text(whole, final))
@@ -155,7 +155,7 @@ def test_what_was_held_back_stands_in_front_of_a_fragment(wire: Wire, before: by
     assert encoder.send(begun, before) + encoder.send(rest) == wire.write(text(whole + "rest"))
 
 
-def test_what_was_held_back_may_not_end_a_text_either(wire: Wire) -> None:
+def test_held_bytes_must_not_end_a_text_either(wire: Wire) -> None:
     if not wire.framing.delimits_text:
         return
     with pytest.raises(ValueError, match="FF byte"):
@@ -173,7 +173,7 @@ def test_only_one_whole_text_is_a_whole_text(wire: Wire) -> None:
         assert decoder.whole(one) == b"one", "nothing was taken"
 
 
-def test_a_whole_text_is_none_while_something_else_is_under_way(wire: Wire) -> None:
+def test_a_text_inside_another_message_or_frame_is_not_whole(wire: Wire) -> None:
     one = wire.write(text("one"))
     for before in (one[:-1], one[:1], wire.write(text("begun", False))):
         decoder = wire.decoder()
@@ -201,7 +201,7 @@ def test_after_a_close_no_text_is_whole(wire: Wire) -> None:
     assert decoder.whole(wire.write(text("late"))) is None
 
 
-def test_a_whole_text_with_what_would_end_it_is_not_written(wire: Wire) -> None:
+def test_a_whole_text_with_an_ff_byte_is_not_written(wire: Wire) -> None:
     if not wire.framing.delimits_text:
         return
     with pytest.raises(ValueError, match="FF byte"):
@@ -222,7 +222,7 @@ def test_a_control_frame_arrives_between_fragments(
 
 
 @cases("cut", CUTS)
-def test_after_a_close_nothing_is_heard(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
+def test_after_a_close_no_event_is_read(wire: Wire, cut: Callable[[bytes], list[bytes]]) -> None:
     behind = [b"", wire.write(text("late"), Close()), b"\xff" * 300, b"\0" * 300, bytes(range(256))]
     for rest in behind:
         heard = wire.read(wire.write(text("last"), Close()) + rest, cut)
@@ -254,7 +254,7 @@ def test_a_close_code_travels_where_the_dialect_has_it(wire: Wire, code: int) ->
         assert wire.read(data) == Heard([Close()])
 
 
-def test_codes_that_are_not_for_the_wire_are_in_no_dialect(wire: Wire) -> None:
+def test_codes_that_must_not_be_sent_are_in_no_dialect(wire: Wire) -> None:
     assert wire.framing.close_codes.isdisjoint({*range(1000), 1004, 1005, 1006, 1015, *range(1016, 3000), 5000})
 
 
@@ -320,7 +320,7 @@ def test_a_message_beyond_the_limit_is_too_big(wire: Wire, limit: int, cut: Call
 
 
 @cases("limit", [65535, 65536, 1024 * 1024])
-def test_nothing_of_a_message_that_is_too_long_comes_out_if_it_comes_in_one_read(wire: Wire, limit: int) -> None:
+def test_a_message_that_is_too_long_yields_nothing_if_it_comes_in_one_read(wire: Wire, limit: int) -> None:
     good, bad = wire.message(b"a" * limit), wire.message(b"b" * (limit + 1))
     assert wire.read(wire.write(good, good), limits=Limits(message_bytes=limit)) == Heard([good, good])
     assert wire.read(wire.write(good, bad), limits=Limits(message_bytes=limit)) == Heard([good], fault=1009)
@@ -359,7 +359,7 @@ def test_a_message_may_have_as_many_fragments_as_the_limit(wire: Wire, cut: Call
         assert heard == Heard([], text("-----", False), 1009)
 
 
-def test_events_come_out_before_the_fault_behind_them(wire: Wire) -> None:
+def test_events_before_a_fault_come_out(wire: Wire) -> None:
     limits = Limits(message_bytes=10)
     decoder = wire.decoder(limits)
     arriving = decoder.receive(wire.write(text("one"), text("two"), text("b" * 11)))

@@ -77,14 +77,14 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 
 @cases("offer", OFFERS.values(), ids=OFFERS.keys())
-def test_an_offer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, offer: Offer) -> None:
+def test_an_offer_arrives_as_far_as_the_dialect_can_express_it(dialect: Dialect, offer: Offer) -> None:
     answer = Answer(offer.subprotocols[-1] if offer.subprotocols else None)
     arrived = shake_hands(dialect, offer, answer).server_handshake.offer
     assert arrived == (offer if dialect.name in HAVE_EXTENSIONS else replace(offer, extensions=()))
 
 
 @cases("offer", OFFERS.values(), ids=OFFERS.keys())
-def test_an_answer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, offer: Offer) -> None:
+def test_an_answer_arrives_as_far_as_the_dialect_can_express_it(dialect: Dialect, offer: Offer) -> None:
     answer = Answer(
         subprotocol=offer.subprotocols[-1] if offer.subprotocols else None,
         extensions=("permessage-deflate; server_no_context_takeover",)
@@ -99,7 +99,7 @@ def test_an_answer_arrives_as_far_as_the_dialect_can_say_it(dialect: Dialect, of
         assert shake_hands(dialect, offer, answer, seed).check() == expected, seed
 
 
-def test_an_offer_may_be_declined_where_the_client_can_live_with_it(dialect: Dialect) -> None:
+def test_an_offer_may_be_declined_if_the_client_accepts_that(dialect: Dialect) -> None:
     offer = OFFERS["with several subprotocols"]
     if dialect.name in REPEAT_LISTS:
         with pytest.raises(HttpRefusal, match="the client insists") as refused:
@@ -218,7 +218,7 @@ def test_a_reply_without_a_subprotocol_chooses_none(
 
 @cases("tolerance", [DEFAULT["upstream"], frozenset()], ["default", "none"])
 @cases("chosen", ["*", "sample", "null"])
-def test_a_subprotocol_that_nobody_asked_for_is_none_from_hixie_and_refused_from_others(
+def test_a_subprotocol_that_was_not_offered_is_ignored_from_hixie_and_refused_from_others(
     dialect: Dialect, chosen: str, tolerance: Tolerance
 ) -> None:
     """gimite/web-socket-ruby of 2010 sends the name of its example, others a star or null, to every client."""
@@ -238,7 +238,7 @@ def test_a_subprotocol_that_nobody_asked_for_is_none_from_hixie_and_refused_from
     assert bool(refused.value.remark) is (dialect.name in ("hixie-75", "hixie-76"))
 
 
-def test_the_answer_to_another_request_is_refused_by_all_who_prove_anything(dialect: Dialect) -> None:
+def test_the_answer_to_another_request_is_refused_by_all_dialects_with_a_proof(dialect: Dialect) -> None:
     client_handshake = dialect.handshake.client(OFFER, seeded(2))
     answered = shake_hands(dialect, OFFER, Answer(), seed=1)
     if dialect.name in HAVE_NO_PROOF:
@@ -271,7 +271,7 @@ def test_the_same_name_twice_is_an_error(dialect: Dialect) -> None:
         by_name([dialect, dialect])
 
 
-def test_a_framing_says_what_it_can_say_without_contradiction(dialect: Dialect) -> None:
+def test_the_abilities_of_a_framing_do_not_contradict_each_other(dialect: Dialect) -> None:
     framing = dialect.framing
     assert framing.has_close or not framing.close_codes
     assert framing.has_close or not framing.answers_close

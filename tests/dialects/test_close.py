@@ -155,7 +155,7 @@ def test_too_big_is_written_with_the_number_of_its_draft(name: str, number: int)
 
 @cases("name", ORDER)
 @cases("close", [Close(1004), Close(1005), Close(1006, "gone"), Close(1015), Close(None, "a reason")])
-def test_what_is_not_for_the_wire_is_never_written(name: str, close: Close) -> None:
+def test_codes_that_must_not_be_sent_are_never_written(name: str, close: Close) -> None:
     assert written(name, close) == written(name, Close())
 
 
@@ -172,5 +172,5 @@ def test_a_close_without_a_code_is_empty(name: str) -> None:
     ],
 )
 @cases("close", [Close(), Close(1001, "bye")])
-def test_a_close_of_draft_05_says_who_sends_it(role: Role, wire: str, close: Close) -> None:
+def test_a_close_of_draft_05_names_the_role_of_its_sender(role: Role, wire: str, close: Close) -> None:
     assert encoder_of("hybi-05", role).send(close) == bytes.fromhex(wire)

@@ -35,7 +35,7 @@ def test_the_bytes_of_every_vector_come_out_once_and_in_order_however_they_are_c
 
 
 @EVERY
-def test_also_of_frames_that_break_the_rules_no_more_than_a_head_waits(name: str, role: Role) -> None:
+def test_frames_that_break_the_rules_keep_no_more_than_a_head(name: str, role: Role) -> None:
     for each in vectors("frame", "wrong"):
         if (each.dialect, each.receiver) == (name, role):
             said = joined(dissected(name, role, [each.wire], each.secret))
@@ -79,7 +79,7 @@ def fault_of(name: str, role: Role, data: bytes) -> str:
 @example(data=frame(0x88, b"\x03") + frame(0x81, b"Hello"))
 @example(data=frame(0x81, b"\x03") + frame(0x84, b"Hello"))
 @example(data=b"\x80\xff\xff\xff\xff\xff\x00")
-def test_what_a_decoder_refuses_is_said_of_all_bytes_from_there_to_the_end(name: str, role: Role, data: bytes) -> None:
+def test_the_fault_of_a_decoder_is_the_meaning_of_all_following_bytes(name: str, role: Role, data: bytes) -> None:
     fault = fault_of(name, role, data)
     # A dissector explains RSV1 also if no compression was agreed.
     if fault and fault != "reserved bits 0x40 that no extension uses":
@@ -256,14 +256,14 @@ def test_a_head_is_explained_in_the_same_way_however_it_is_cut(name: str, role: 
         assert heads == wanted
 
 
-def test_a_head_that_is_not_whole_waits_for_its_rest() -> None:
+def test_an_incomplete_head_waits_for_its_rest() -> None:
     dissector = DIALECTS["hybi-07"].framing.dissector(SERVER)
     for byte in bytes.fromhex("82 ff 0000000000000001 37fa21"):
         assert list(dissector.feed(bytes([byte]))) == []
     assert joined(list(dissector.feed(b"\x3d"))) == bytes.fromhex("82 ff 0000000000000001 37fa213d")
 
 
-def test_what_waits_when_a_stream_ends_is_said_to_be_no_frame() -> None:
+def test_bytes_that_wait_at_the_end_of_a_stream_are_an_incomplete_frame() -> None:
     dissector = DIALECTS["rfc6455"].framing.dissector(CLIENT)
     assert list(dissector.feed(b"\x81\x7e\x00")) == []
     assert lines(list(dissector.finish())) == [("81 7e 00", "a frame that is not whole")]
@@ -317,7 +317,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "role", "wire", "fault"), FAULTS)
-def test_what_breaks_the_rules_says_so_and_all_that_follows_belongs_to_it(
+def test_a_fault_is_explained_and_all_following_bytes_belong_to_it(
     name: str, role: Role, wire: str, fault: str
 ) -> None:
     bad = bytes.fromhex(wire)
@@ -327,7 +327,7 @@ def test_what_breaks_the_rules_says_so_and_all_that_follows_belongs_to_it(
     ]
 
 
-def test_what_was_good_before_a_fault_keeps_its_meaning() -> None:
+def test_valid_bytes_before_a_fault_keep_their_meaning() -> None:
     said = """
         89        FIN, opcode 9: ping
         00        length 0

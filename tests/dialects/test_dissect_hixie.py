@@ -63,7 +63,7 @@ def test_ff_00_is_the_closing_frame_of_76_alone(role: Role) -> None:
     ]
 
 
-def test_what_stands_behind_the_closing_frame_of_76_has_no_meaning() -> None:
+def test_bytes_after_the_closing_frame_of_76_have_no_meaning() -> None:
     [*_, last] = lines(dissected("hixie-76", CLIENT, [b"\xff\x00", b"\x00hi\xff"]))
     assert last == ("00 68 69 ff", "after the closing frame")
 
@@ -88,7 +88,7 @@ def test_a_length_without_an_end_says_so_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["hixie-75", "hixie-76"])
-def test_when_a_stream_of_hixie_ends_all_has_been_said(name: str) -> None:
+def test_the_end_of_a_stream_of_hixie_adds_no_part(name: str) -> None:
     for begun in (b"\x00Hel", b"\xff", b"\x80\x05"):
         dissector = DIALECTS[name].framing.dissector(SERVER)
         assert b"".join(part.data for part in dissector.feed(begun)) == begun

@@ -55,7 +55,7 @@ FRAMES: dict[str, tuple[bytes, list[str]]] = {
 @HIXIE
 @cases("role", Role)
 @cases(("data", "texts"), FRAMES.values(), ids=FRAMES.keys())
-def test_texts_are_read_and_all_else_is_passed_over(
+def test_texts_are_read_and_all_else_is_skipped(
     name: str, role: Role, cut: Callable[[bytes], list[bytes]], data: bytes, texts: list[str]
 ) -> None:
     assert hear(decoder_of(name, role), cut(data)) == Heard([text(each) for each in texts])
@@ -76,9 +76,7 @@ def test_75_has_no_closing_frame(cut: Callable[[bytes], list[bytes]]) -> None:
 
 @HIXIE
 @EVERY_CUT
-def test_a_text_that_is_not_finished_comes_out_as_far_as_it_is_here(
-    name: str, cut: Callable[[bytes], list[bytes]]
-) -> None:
+def test_the_received_part_of_an_unfinished_text_comes_out(name: str, cut: Callable[[bytes], list[bytes]]) -> None:
     assert hear(decoder_of(name, Role.SERVER), cut(b"\x00abc")) == Heard([], text("abc", final=False))
 
 
@@ -135,7 +133,7 @@ def test_a_length_of_2_to_the_32_is_not_cut_short(cut: Callable[[bytes], list[by
 
 @HIXIE
 @cases("data", [b"", b"\x00a\xff", b"\x80\x01a", b"\x01a\xff", b"\x80\x00"])
-def test_the_end_of_the_stream_between_frames_is_a_goodbye(name: str, data: bytes) -> None:
+def test_the_end_of_the_stream_between_frames_is_a_close(name: str, data: bytes) -> None:
     """A WebKit up to mid 2011 sends no other close (C5, C6)."""
     decoder = decoder_of(name, Role.SERVER)
     hear(decoder, [data])
@@ -154,7 +152,7 @@ def test_the_end_of_the_stream_between_frames_is_a_goodbye(name: str, data: byte
         (b"\x80\x02a", "in the bytes"),
     ],
 )
-def test_the_end_of_the_stream_inside_a_frame_is_a_loss(name: str, data: bytes, where: str) -> None:
+def test_the_end_of_the_stream_inside_a_frame_is_a_fault(name: str, data: bytes, where: str) -> None:
     decoder = decoder_of(name, Role.SERVER)
     hear(decoder, [data])
     with pytest.raises(ProtocolError, match=where) as lost:
@@ -164,7 +162,7 @@ def test_the_end_of_the_stream_inside_a_frame_is_a_loss(name: str, data: bytes, 
 
 @HIXIE
 @cases("event", [Ping(b""), Pong(b""), binary(b"x"), text(b"a\xffb"), text(b"\xff", final=False)])
-def test_what_a_frame_cannot_say_is_not_written(name: str, event: Event) -> None:
+def test_events_that_have_no_frame_are_not_written(name: str, event: Event) -> None:
     """An FF byte in text would end its frame, and the rest could be frames that a client has forged."""
     with pytest.raises(ValueError, match=r"hixie|FF byte"):
         encoder_of(name, Role.SERVER).send(event)
@@ -211,7 +209,7 @@ def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
         ("GET /A?B HTTP/1.1", "Example.COM", False, "ws://Example.COM/A?B"),
     ],
 )
-def test_the_location_is_what_the_client_asked_for(start: str, host: str, secure: bool, location: str) -> None:
+def test_the_location_is_the_one_that_the_client_requested(start: str, host: str, secure: bool, location: str) -> None:
     lines = ["Upgrade: WebSocket", "Connection: Upgrade", f"Host: {host}", "Origin: http://example.com"]
     reply = open_up(head_of(*lines, start=start)).reply(Answer(secure=secure))
     assert f"\r\nWebSocket-Location: {location}\r\n".encode("latin-1") in reply
@@ -224,7 +222,7 @@ def test_the_origin_comes_back_as_it_was_sent(origin: str) -> None:
     assert f"\r\nWebSocket-Origin: {origin}\r\n".encode() in opened.reply(Answer())
 
 
-def test_without_an_origin_the_reply_has_none_where_that_is_allowed() -> None:
+def test_a_request_without_an_origin_gets_a_reply_without_one_if_allowed() -> None:
     """vti/protocol-websocket#10 and ninenines/cowboy#76: programs that are not browsers send none."""
     data = head_of(*SAMPLE[:3])
     opened = open_up(data)
@@ -249,7 +247,7 @@ def test_without_an_origin_the_reply_has_none_where_that_is_allowed() -> None:
         ("/,chat", ("/", "chat"), "chat"),
     ],
 )
-def test_a_subprotocol_is_offered_as_far_as_it_is_one_and_comes_back_whole(
+def test_valid_names_of_a_subprotocol_are_offered_and_the_whole_value_comes_back(
     asked: str, offered: tuple[str, ...], chosen: str | None
 ) -> None:
     opened = open_up(head_of(*PLAIN, f"WebSocket-Protocol: {asked}"))
@@ -257,7 +255,7 @@ def test_a_subprotocol_is_offered_as_far_as_it_is_one_and_comes_back_whole(
     assert f"\r\nWebSocket-Protocol: {asked}\r\n".encode() in opened.reply(Answer(chosen))
 
 
-def test_a_client_that_asked_for_a_subprotocol_insists_on_one() -> None:
+def test_a_client_that_offered_a_subprotocol_needs_one() -> None:
     """P2: a WebKit refuses a reply without it."""
     opened = open_up(head_of(*SAMPLE))
     with pytest.raises(HttpRefusal, match="none of the subprotocols 'sample' was chosen") as refused:
@@ -266,14 +264,14 @@ def test_a_client_that_asked_for_a_subprotocol_insists_on_one() -> None:
 
 
 @cases("lines", [PLAIN, (*PLAIN, "WebSocket-Protocol:")])
-def test_a_client_that_asked_for_none_gets_none(lines: tuple[str, ...]) -> None:
+def test_a_client_that_offered_no_subprotocol_gets_none(lines: tuple[str, ...]) -> None:
     opened = open_up(head_of(*lines))
     assert opened.server_handshake.offer.subprotocols == ()
     assert b"WebSocket-Protocol" not in opened.reply(Answer("chat"))
 
 
 @cases("control", ["\x01", "\x1b", "\x7f", "\t"])
-def test_no_control_comes_back_in_a_subprotocol(control: str) -> None:
+def test_a_control_character_in_a_subprotocol_is_refused(control: str) -> None:
     """A value that is repeated in the reply is refused and not repaired."""
     data = head_of(*PLAIN, f"WebSocket-Protocol: ch{control}at")
     refused = refusal(data)
@@ -281,7 +279,7 @@ def test_no_control_comes_back_in_a_subprotocol(control: str) -> None:
     assert refused.status == 400
 
 
-def test_of_an_answers_headers_only_cookies_are_passed_on() -> None:
+def test_only_the_cookies_of_an_answer_are_passed_on() -> None:
     answer = Answer(headers=(("Server", "x"), ("Set-Cookie", "a=1"), ("X-Y", "z"), ("set-cookie", "b=2")))
     reply = open_up(head_of(*PLAIN)).reply(answer)
     assert reply.endswith(b"WebSocket-Location: ws://example.com/chat\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n\r\n")
@@ -293,11 +291,11 @@ def test_an_empty_cookie_of_web_socket_js_is_not_passed_on() -> None:
     assert opened.server_handshake.offer.headers == (("User-Agent", "x"),)
 
 
-def test_there_is_nothing_to_prove() -> None:
+def test_there_is_no_challenge_and_no_proof() -> None:
     server_handshake = open_up(head_of(*PLAIN)).server_handshake
     assert (server_handshake.challenge_bytes, server_handshake.proof(b"")) == (0, b"")
 
 
-def test_the_names_stand_once_also_where_those_of_hixie_76_stand_twice() -> None:
+def test_the_names_are_written_once_even_if_those_of_hixie_76_are_written_twice() -> None:
     opened = open_up(head_of(*SAMPLE))
     assert opened.reply(Answer("sample", unprefixed=True)) == open_up(head_of(*SAMPLE)).reply(Answer("sample"))

@@ -51,7 +51,7 @@ NUMBERS = {
 
 
 @cases(("key", "number"), NUMBERS.values(), ids=NUMBERS.keys())
-def test_a_key_stands_for_its_digits_divided_by_its_spaces(key: str, number: int) -> None:
+def test_the_number_of_a_key_is_its_digits_divided_by_its_spaces(key: str, number: int) -> None:
     assert key_number("Key1", key) == number
 
 
@@ -126,13 +126,13 @@ def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
     )
 
 
-def test_the_names_are_not_without_sec() -> None:
+def test_the_names_have_the_prefix_sec() -> None:
     """H8: a WebKit refuses the names without prefix."""
     reply = open_up(request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat")).reply(Answer("chat"))
     assert b"\r\nWebSocket-" not in reply
 
 
-def test_the_names_are_there_without_sec_too_if_that_is_asked_for() -> None:
+def test_the_names_are_also_sent_without_sec_if_the_answer_has_unprefixed() -> None:
     """H9: a WebKit ignores them. Some clients were written after a text with these names."""
     data = request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat")
     assert open_up(data).reply(Answer("chat", unprefixed=True, secure=True)) == (
@@ -156,7 +156,7 @@ def test_the_challenge_is_any_8_bytes() -> None:
     assert server_handshake.proof(b"\0 a\t\n\r \0").hex() == "83110d5ee0e1236c33fe06aa61006f1a"
 
 
-def test_the_drafts_own_proof_is_accepted_if_we_asked_so() -> None:
+def test_the_drafts_own_proof_is_accepted_for_the_drafts_own_request() -> None:
     offer = Offer("/demo", "example.com", "http://example.com", ("sample",))
     client_handshake = DIALECTS["hixie-76"].handshake.client(offer, challenge_draws(KEY1, KEY2, challenge=CHALLENGE))
     assert client_handshake.challenge == CHALLENGE
@@ -174,7 +174,7 @@ def test_the_drafts_own_proof_is_accepted_if_we_asked_so() -> None:
         client_handshake.check(response, PROOF[::-1])
 
 
-def test_our_keys_are_such_as_the_draft_describes() -> None:
+def test_our_keys_have_the_form_of_the_draft() -> None:
     """Section 4.1, steps 16 to 23; and no space at either end, where a header parser would trim it."""
     entropy = seeded()
     counts = set()
@@ -189,7 +189,7 @@ def test_our_keys_are_such_as_the_draft_describes() -> None:
     assert counts == {(spaces, noise) for spaces in range(1, 13) for noise in range(1, 13)}
 
 
-def test_a_request_has_its_keys_behind_all_that_a_webkit_puts_before_them() -> None:
+def test_a_request_has_its_keys_after_the_headers_that_webkit_sends_before_them() -> None:
     offer = Offer("/", "example.com", "http://example.com", ("a", "b"), headers=(("Cookie", "c=1"),))
     client_handshake = DIALECTS["hixie-76"].handshake.client(offer, seeded())
     assert [name for name, _ in client_handshake.request.headers] == [
@@ -223,12 +223,12 @@ def test_web_socket_js_gets_one_member_of_its_list(asked: str, chosen: str, answ
     assert f"\r\nSec-WebSocket-Protocol: {answered}\r\n".encode() in reply
 
 
-def test_web_socket_js_gets_back_what_is_no_list() -> None:
+def test_web_socket_js_gets_back_a_value_that_is_no_list() -> None:
     reply = open_up(request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat superchat")).reply(Answer())
     assert b"\r\nSec-WebSocket-Protocol: chat superchat\r\n" in reply
 
 
-def test_a_client_that_asked_for_a_subprotocol_insists_on_one() -> None:
+def test_a_client_that_offered_a_subprotocol_needs_one() -> None:
     opened = open_up(request(KEY1, KEY2, "Sec-WebSocket-Protocol: chat"))
     with pytest.raises(HttpRefusal, match="the client insists") as refused:
         opened.server_handshake.accept(Answer())
@@ -278,6 +278,6 @@ def test_the_challenge_that_we_send_is_visible() -> None:
 
 @pytest.mark.parametrize("name", ["hixie-76", "hybi-01", "hybi-02", "hybi-03"])
 @pytest.mark.parametrize("byte", range(0x100))
-def test_no_byte_of_chance_becomes_one_that_servers_trip_over(name: str, byte: int) -> None:
+def test_a_challenge_has_no_byte_that_confuses_servers(name: str, byte: int) -> None:
     client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com"), lambda count: bytes([byte] * count))
     assert all(0x21 <= each <= 0x7E for each in client_handshake.challenge)

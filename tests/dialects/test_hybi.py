@@ -133,7 +133,7 @@ def test_frames_of_draft_04_mean_nothing_without_the_secret_of_their_connection(
 
 
 @cases("name", ["hybi-04", "hybi-05", "hybi-06"])
-def test_a_server_masks_nothing_and_asks_for_no_key(name: str) -> None:
+def test_a_server_masks_nothing_and_takes_no_key(name: str) -> None:
     assert encoder_of(name, Role.SERVER, iter(())).send(text("Hello")) == bytes.fromhex("84 05 48656c6c6f")
 
 
@@ -171,7 +171,7 @@ def test_a_draft_with_two_keys_is_answered_as_hixie_76_is(name: str, number: str
 
 
 @NUMBERED
-def test_a_draft_with_two_keys_is_asked_for_by_its_number(name: str, number: str) -> None:
+def test_a_request_of_a_draft_with_two_keys_has_its_number(name: str, number: str) -> None:
     """Hixie-76 itself sends no number, as its browsers did not."""
     offer = Offer("/demo", "example.com", "http://example.com", ("sample",), headers=(("Cookie", "c=1"),))
     keys = [line.partition(": ")[2] for line in SAMPLE[-2:]]

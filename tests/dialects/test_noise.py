@@ -92,7 +92,7 @@ def test_any_bytes_give_the_same_events_and_the_same_fault_however_they_are_cut(
 @EVERY_DECODER
 @QUICK
 @given(source=st.data())
-def test_the_end_of_any_stream_is_a_goodbye_or_a_loss(name: str, role: Role, source: st.DataObject) -> None:
+def test_the_end_of_any_stream_is_a_close_or_a_fault(name: str, role: Role, source: st.DataObject) -> None:
     decoder = decoder_of(name, role)
     heard = hear(decoder, [source.draw(noise(name, role))])
     if heard.fault is not None or any(isinstance(event, Close) for event in heard.events):
@@ -107,7 +107,7 @@ def test_the_end_of_any_stream_is_a_goodbye_or_a_loss(name: str, role: Role, sou
 @EVERY_DECODER
 @QUICK
 @given(source=st.data(), limits=LIMITS)
-def test_a_whole_message_is_what_would_have_been_heard(
+def test_a_whole_message_is_the_one_that_a_decoder_yields(
     name: str, role: Role, source: st.DataObject, limits: Limits
 ) -> None:
     decoder, twin = decoder_of(name, role, limits), decoder_of(name, role, limits)

@@ -40,14 +40,14 @@ def test_an_empty_line_behind_the_proof_costs_no_text(name: str, cut: Cut) -> No
 
 
 @HIXIE
-def test_it_may_come_alone(name: str) -> None:
+def test_an_empty_line_may_come_in_a_read_of_its_own(name: str) -> None:
     decoder = behind(name, Oddities(DEFAULT["upstream"]))
     assert hear(decoder, [b"\r", b"\n", b"", b"\x00welcome\xff"]) == Heard([text("welcome")])
     assert decoder.whole(b"\x00second\xff") == b"second"
 
 
 @HIXIE
-def test_where_it_is_not_allowed_it_is_a_reserved_frame_that_counts(name: str) -> None:
+def test_an_empty_line_that_is_not_allowed_counts_as_a_reserved_frame(name: str) -> None:
     oddities = Oddities(NONE)
     assert hear(behind(name, oddities), [CYCLONE]) == Heard([text("second")])
     assert (oddities.needed, oddities.passed_over) == ((), 1)
@@ -74,14 +74,14 @@ def test_nothing_else_is_taken_for_it(name: str, cut: Cut, data: bytes, events: 
 
 
 @HIXIE
-def test_no_client_is_allowed_it(name: str) -> None:
+def test_an_empty_line_of_a_client_is_a_reserved_frame(name: str) -> None:
     oddities = Oddities()
     assert hear(behind(name, oddities, Role.SERVER), [CYCLONE]) == Heard([text("second")])
     assert (oddities.needed, oddities.passed_over) == ((), 1)
 
 
 @HIXIE
-def test_a_server_that_says_nothing_may_leave(name: str) -> None:
+def test_a_server_may_close_without_sending_anything(name: str) -> None:
     assert behind(name, Oddities()).finish() == Close()
     decoder = behind(name, Oddities())
     assert hear(decoder, [b"\r\n"]) == Heard([])
@@ -92,7 +92,7 @@ def test_a_server_that_says_nothing_may_leave(name: str) -> None:
         decoder.finish()
 
 
-def test_a_closing_frame_is_not_passed_over_but_where_there_is_none() -> None:
+def test_a_closing_frame_is_skipped_only_by_a_dialect_without_one() -> None:
     for name, passed_over in (("hixie-76", 0), ("hixie-75", 1)):
         oddities = Oddities()
         hear(behind(name, oddities), [b"\x00a\xff\xff\x00"])
@@ -120,7 +120,7 @@ def covered(key: str, nonce: str, oddities: Oddities) -> Decoder:
 
 
 @EVERY_CUT
-def test_frames_under_the_key_of_the_connection_are_read(cut: Cut) -> None:
+def test_frames_masked_with_the_key_of_the_connection_are_read(cut: Cut) -> None:
     oddities = Oddities(DEFAULT["client"])
     data = b"".join(bytes.fromhex(frame) for frame, _ in LWS)
     assert hear(covered(KEY, NONCE, oddities), cut(data)) == Heard([text(said) for _, said in LWS])
@@ -128,24 +128,24 @@ def test_frames_under_the_key_of_the_connection_are_read(cut: Cut) -> None:
 
 
 @cases(("frame", "said"), LWS)
-def test_a_first_frame_that_is_whole_is_read_so_too(frame: str, said: str) -> None:
+def test_a_whole_first_frame_masked_with_that_key_is_read_too(frame: str, said: str) -> None:
     assert covered(KEY, NONCE, Oddities(DEFAULT["client"])).whole(bytes.fromhex(frame)) == said.encode()
 
 
-def test_they_are_a_fault_where_they_are_not_allowed() -> None:
+def test_frames_masked_with_that_key_are_a_fault_if_not_allowed() -> None:
     oddities = Oddities(NONE)
     heard = hear(covered(KEY, NONCE, oddities), [b"".join(bytes.fromhex(frame) for frame, _ in LWS)])
     assert (heard.fault, heard.events, oddities.needed) == (1002, [], ())
 
 
 @EVERY_CUT
-def test_a_client_that_masks_as_the_draft_has_it_is_read_as_ever(cut: Cut) -> None:
+def test_a_client_that_masks_as_in_the_draft_is_read_as_usual(cut: Cut) -> None:
     oddities = Oddities(DEFAULT["client"])
     assert hear(covered(*SAMPLE, oddities), cut(HELLO * 2)) == Heard([text("Hello")] * 2)
     assert oddities.needed == ()
 
 
-def test_who_has_begun_as_the_draft_has_it_cannot_change() -> None:
+def test_a_client_that_began_as_in_the_draft_cannot_change_its_masks() -> None:
     secret = masking_secret(*SAMPLE)
     other = b"\x00\x00\x00\x00" + bytes(byte ^ key for byte, key in zip(b"\x84\x02hi", secret, strict=False))
     oddities = Oddities(DEFAULT["client"])

@@ -74,7 +74,7 @@ STRANGE = ["9", "10", "11", "12", "14", "0", "1", "-1", "013", "13.0", "", "13, 
 
 @cases("more", [[], [draft("1"), KEY1, KEY2]])
 @cases("value", STRANGE)
-def test_a_version_that_nobody_speaks_is_told_which_ones_we_do(value: str, more: list[tuple[str, str]]) -> None:
+def test_the_refusal_of_an_unknown_version_lists_the_known_ones(value: str, more: list[tuple[str, str]]) -> None:
     """RFC 6455, 4.2.2 and 4.4. Other headers are not tried then."""
     with pytest.raises(HttpRefusal) as refused:
         recognise(request_of(*UPGRADE, version(value), KEY, *more))
@@ -116,13 +116,13 @@ def test_a_request_of_no_dialect_is_refused(headers: list[tuple[str, str]], said
     assert refused.value.status == 400
 
 
-def test_what_is_no_upgrade_is_refused_before_anything_else() -> None:
+def test_a_request_that_is_no_upgrade_is_refused_before_all_other_checks() -> None:
     with pytest.raises(HttpRefusal, match="no Upgrade") as refused:
         recognise(request_of(("Host", "example.com"), version("99")))
     assert refused.value.status == 426
 
 
-def test_the_versions_that_are_possible_are_told_the_newest_first() -> None:
+def test_the_known_versions_are_listed_newest_first() -> None:
     assert "13, 8, 7, 6, 5, 4" in POSSIBLE
 
 

@@ -148,7 +148,7 @@ def heard_by_websockets(role: Role, pieces: list[bytes]) -> list[Event]:
 @ENDINGS
 @EVERY_CUT
 @BOTH
-def test_websockets_hears_what_we_say(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
+def test_websockets_reads_our_frames(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
     said = conversation(cut, ending)
     assert heard_by_websockets(other(role), cut(written(role, said))) == said
 
@@ -156,7 +156,7 @@ def test_websockets_hears_what_we_say(role: Role, cut: Callable[[bytes], list[by
 @ENDINGS
 @EVERY_CUT
 @BOTH
-def test_we_hear_what_websockets_says(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
+def test_we_read_the_frames_of_websockets(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
     peer = websockets_peer(role)
     continuing = False
     for event in conversation(cut, ending):
@@ -212,7 +212,7 @@ def heard_by_wsproto(role: Role, pieces: list[bytes]) -> list[Event]:
 @ENDINGS
 @EVERY_CUT
 @BOTH
-def test_wsproto_hears_what_we_say(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
+def test_wsproto_reads_our_frames(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
     said = conversation(cut, ending)
     assert heard_by_wsproto(other(role), cut(written(role, said))) == joined(said)
 
@@ -220,7 +220,7 @@ def test_wsproto_hears_what_we_say(role: Role, cut: Callable[[bytes], list[bytes
 @ENDINGS
 @EVERY_CUT
 @BOTH
-def test_we_hear_what_wsproto_says(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
+def test_we_read_the_frames_of_wsproto(role: Role, cut: Callable[[bytes], list[bytes]], ending: Close) -> None:
     peer = wsproto_peer(role)
     wire = b""
     for event in conversation(cut, ending):

@@ -131,7 +131,7 @@ def test_websocket_may_stand_in_a_list_where_that_is_allowed(lines: list[tuple[s
     assert (refused.value.status, "upgrade-list" in refused.value.remark) == (426, True)
 
 
-def test_who_is_refused_learns_what_is_needed() -> None:
+def test_a_refusal_says_what_is_needed() -> None:
     for request, header in (
         (changed(Upgrade=None), "Upgrade"),
         (changed(Upgrade="x"), "Upgrade"),

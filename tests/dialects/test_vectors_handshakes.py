@@ -55,7 +55,7 @@ def test_a_request_is_recognised_and_understood(request_vector: Vector) -> None:
         ("phantomjs_S1", "/demo?x=1", "ws://127.0.0.1:34829/demo?x=1"),
     ],
 )
-def test_the_location_that_a_webkit_asked_for_comes_back_as_it_sent_it(name: str, target: str, location: str) -> None:
+def test_the_location_that_a_webkit_requested_comes_back_as_it_was_sent(name: str, target: str, location: str) -> None:
     opened = open_up(by_id(f"hixie-76/handshake_request/c2s/{name}#1").wire)
     assert opened.server_handshake.offer.target == target
     assert f"\r\nSec-WebSocket-Location: {location}\r\n".encode("latin-1") in opened.reply(Answer())
@@ -65,7 +65,7 @@ def test_the_location_that_a_webkit_asked_for_comes_back_as_it_sent_it(name: str
     ("name", "asked", "chosen"),
     [("P1", "chat", "chat"), ("P5", "chat superchat", None), ("P6", "chat,superchat", "superchat")],
 )
-def test_a_webkit_gets_back_the_whole_string_that_it_asked_with(name: str, asked: str, chosen: str | None) -> None:
+def test_a_webkit_gets_back_its_whole_subprotocol_string(name: str, asked: str, chosen: str | None) -> None:
     opened = open_up(by_id(f"hixie-76/handshake_request/c2s/phantomjs_{name}#1").wire)
     assert f"\r\nSec-WebSocket-Protocol: {asked}\r\n".encode() in opened.reply(Answer(chosen))
 
@@ -210,7 +210,7 @@ def test_a_reply_to_us_that_lacks_something_is_refused(reply: Vector) -> None:
 
 
 @cases("reply", vectors("handshake_response", "refusal"), ids=str)
-def test_a_refusal_is_read_as_one(reply: Vector) -> None:
+def test_a_refusal_is_read_as_a_refusal(reply: Vector) -> None:
     """faye sends this answer to versions that it does not know."""
     ours = DIALECTS[reply.dialect].handshake
     request = next(each for each in vectors("handshake_request", "ok") if each.dialect == reply.dialect)

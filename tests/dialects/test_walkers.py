@@ -78,7 +78,7 @@ def test_payload_is_passed_on_as_soon_as_it_is_here(name: str, role: Role) -> No
 
 
 @EVERY
-def test_a_message_counts_once_it_has_gone_through_whole(name: str, role: Role) -> None:
+def test_a_message_counts_when_all_of_it_has_been_passed_on(name: str, role: Role) -> None:
     walker = walker_of(name, role)
     data = framed(name, role, "binary", b"x" * 1000)
     walker.feed(data[:500])
@@ -105,7 +105,7 @@ def test_a_control_frame_is_held_back_until_it_is_whole(name: str, role: Role, o
 
 @EVERY_CUT
 @EVERY
-def test_limits_hold_before_bytes_leave(name: str, role: Role, cut: Callable[[bytes], list[bytes]]) -> None:
+def test_limits_hold_before_bytes_are_sent(name: str, role: Role, cut: Callable[[bytes], list[bytes]]) -> None:
     def walked(data: bytes) -> Passed:
         return walk(walker_of(name, role, Limits(message_bytes=100, fragments=2)), cut(data))
 
@@ -135,7 +135,7 @@ def reserving(role: Role, *frames: tuple[str, bool, int, bytes]) -> bytes:
 
 @EVERY_CUT
 @BOTH
-def test_rsv1_is_passed_on_where_a_compression_was_agreed(role: Role, cut: Callable[[bytes], list[bytes]]) -> None:
+def test_rsv1_is_passed_on_if_compression_was_agreed(role: Role, cut: Callable[[bytes], list[bytes]]) -> None:
     """It stands on the first frame of a message; a message without it is not compressed."""
     data = reserving(
         role,
@@ -164,7 +164,7 @@ def test_rsv1_is_passed_on_where_a_compression_was_agreed(role: Role, cut: Calla
         ("more", True, 0x10),
     ],
 )
-def test_rsv1_stands_on_no_other_frame(role: Role, opcode: str, final: bool, reserved: int) -> None:
+def test_rsv1_is_refused_on_other_frames(role: Role, opcode: str, final: bool, reserved: int) -> None:
     good = reserving(role, ("text", False, 0x40, b"be"))
     data = good + reserving(role, (opcode, final, reserved, b""))
     assert walk(walker_of("rfc6455", role, compressed=True), [data]) == Passed(good, 1002)
@@ -172,7 +172,7 @@ def test_rsv1_stands_on_no_other_frame(role: Role, opcode: str, final: bool, res
 
 @BOTH
 @cases("reserved", [0x20, 0x10, 0x60, 0x70])
-def test_other_reserved_bits_are_passed_on_never(role: Role, reserved: int) -> None:
+def test_other_reserved_bits_are_always_refused(role: Role, reserved: int) -> None:
     data = reserving(role, ("text", True, reserved, b"x"))
     assert walk(walker_of("rfc6455", role, compressed=True), [data]) == Passed(ending=1002)
 
@@ -182,7 +182,7 @@ def test_other_reserved_bits_are_passed_on_never(role: Role, reserved: int) -> N
 
 @EVERY
 @cases("cut_at", [0, 1, 20])
-def test_a_stream_that_ends_without_a_close_is_a_loss(name: str, role: Role, cut_at: int) -> None:
+def test_a_stream_that_ends_without_a_close_is_a_fault(name: str, role: Role, cut_at: int) -> None:
     walker = walker_of(name, role)
     walker.feed(framed(name, role, "binary", b"x" * 100)[:cut_at])
     step = walker.finish()
@@ -191,7 +191,7 @@ def test_a_stream_that_ends_without_a_close_is_a_loss(name: str, role: Role, cut
     assert step.ending.close_code == 1006
 
 
-def test_frames_are_passed_on_unless_they_need_another_look() -> None:
+def test_frames_are_walked_unless_they_must_be_decoded() -> None:
     """Frames of hixie, which state no length, and frames with masks of one connection alone, as in draft 04."""
     assert {name for name in DIALECTS if not has_walker(name)} == {
         name for name in DIALECTS if name not in LAYOUTS or LAYOUTS[name].needs_secret

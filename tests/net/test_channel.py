@@ -18,7 +18,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-async def test_bytes_come_as_they_are_there(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_bytes_are_received_as_they_come(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     theirs.send(b"hello")
     assert await Channel(ours).receive(3) == b"hel"
@@ -47,7 +47,7 @@ async def test_all_bytes_are_sent_however_slowly_they_are_read(pair: tuple[socke
     [lambda channel: channel.receive(1), lambda channel: channel.send(b"x"), lambda channel: channel.linger()],
     ids=["receive", "send", "linger"],
 )
-async def test_a_deadline_holds_also_where_nothing_must_be_waited_for(
+async def test_a_deadline_holds_even_if_no_call_has_to_wait(
     act: Callable[[Channel], Awaitable[object]], pair: tuple[socket.socket, socket.socket]
 ) -> None:
     # A peer that always sends, or always reads, would block the loop, and so all other connections.
@@ -59,7 +59,7 @@ async def test_a_deadline_holds_also_where_nothing_must_be_waited_for(
     assert scope.cancelled_caught
 
 
-async def test_a_connection_that_is_gone_is_lingered_over_by_nobody(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_linger_returns_at_once_for_a_lost_connection(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     theirs.close()
     await Channel(ours).linger()
@@ -67,7 +67,7 @@ async def test_a_connection_that_is_gone_is_lingered_over_by_nobody(pair: tuple[
     await Channel(ours).linger()
 
 
-async def test_what_still_comes_is_dropped_until_the_other_end_closes(
+async def test_linger_drops_bytes_until_the_other_end_closes(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = pair

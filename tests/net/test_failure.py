@@ -65,7 +65,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("error", SPELLINGS.values(), ids=SPELLINGS)
-def test_every_spelling_of_a_peer_that_is_gone_is_known(error: OSError) -> None:
+def test_every_error_of_a_disconnected_peer_is_recognised(error: OSError) -> None:
     assert is_gone(error)
 
 
@@ -92,7 +92,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("error", OTHERS.values(), ids=OTHERS)
-def test_whatever_else_fails_is_no_peer_that_is_gone(error: OSError) -> None:
+def test_no_other_error_counts_as_a_disconnected_peer(error: OSError) -> None:
     assert not is_gone(error)
 
 
@@ -113,7 +113,7 @@ UNTRUSTED.verify_message = "certificate has expired"  # type: ignore[attr-define
     ],
     ids=["by its name", "a certificate", "without a name", "the kernel's", "words alone", "gone"],
 )
-def test_an_error_in_words_has_nothing_of_python_in_it(error: OSError, words: str) -> None:
+def test_the_text_of_an_error_contains_no_detail_of_python(error: OSError, words: str) -> None:
     assert in_words(error) == words
 
 
@@ -133,7 +133,7 @@ ends = pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 @versions
 @unread
 @ends
-async def test_whoever_receives_from_a_peer_that_is_gone_is_at_the_end(
+async def test_receiving_from_a_disconnected_peer_returns_the_end_of_the_stream(
     authority: Authority, role: str, kind: str, version: ssl.TLSVersion, unread: bytes, end: Callable[[Peer], None]
 ) -> None:
     with connected(kind) as pair:
@@ -152,7 +152,7 @@ async def test_whoever_receives_from_a_peer_that_is_gone_is_at_the_end(
 @kinds
 @versions
 @ends
-async def test_what_a_peer_has_said_comes_before_its_end(
+async def test_data_of_a_peer_comes_before_its_end(
     authority: Authority, kind: str, version: ssl.TLSVersion, end: Callable[[Peer], None]
 ) -> None:
     with connected(kind) as pair:
@@ -172,7 +172,7 @@ async def test_what_a_peer_has_said_comes_before_its_end(
 @versions
 @unread
 @ends
-async def test_whoever_sends_to_a_peer_that_is_gone_is_told_in_one_way(
+async def test_sending_to_a_disconnected_peer_always_raises_the_same_error(
     authority: Authority, role: str, kind: str, version: ssl.TLSVersion, unread: bytes, end: Callable[[Peer], None]
 ) -> None:
     async def send_on(channel: Channel) -> None:
@@ -195,7 +195,7 @@ async def test_whoever_sends_to_a_peer_that_is_gone_is_told_in_one_way(
 @kinds
 @versions
 @ends
-def test_nothing_but_that_comes_of_saying_our_end_to_a_peer_that_is_gone(
+def test_ending_towards_a_disconnected_peer_raises_only_that_error(
     authority: Authority, role: str, kind: str, version: ssl.TLSVersion, end: Callable[[Peer], None]
 ) -> None:
     with connected(kind) as pair:
@@ -214,7 +214,7 @@ def test_nothing_but_that_comes_of_saying_our_end_to_a_peer_that_is_gone(
 @pytest.mark.parametrize("reads", [True, False], ids=["all read", "not all read"])
 @pytest.mark.parametrize("way", [Peer.close, Peer.reset], ids=["closed", "reset"])
 @pytest.mark.parametrize("early", [True, False], ids=["before it begins", "inside"])
-async def test_a_peer_that_goes_before_the_handshake_is_done_is_gone(
+async def test_a_peer_that_disconnects_in_the_handshake_is_recognised(
     authority: Authority, role: str, kind: str, said: bytes, reads: bool, way: Callable[[Peer], None], early: bool
 ) -> None:
     with connected(kind) as (ours, theirs):

@@ -60,7 +60,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("way", "is_reset"), WAYS.values(), ids=WAYS)
-async def test_each_way_to_leave_is_told_once_and_nothing_is_read(way: object, is_reset: bool) -> None:
+async def test_each_way_to_hang_up_is_reported_once_and_nothing_is_read(way: object, is_reset: bool) -> None:
     assert callable(way)
     hangups, told = HangupWatcher(), []
     with connected(socket.AF_INET) as (ours, theirs):
@@ -81,7 +81,7 @@ async def test_each_way_to_leave_is_told_once_and_nothing_is_read(way: object, i
             nursery.cancel_scope.cancel()
 
 
-async def test_the_end_of_a_unix_socket_is_told_too() -> None:
+async def test_the_end_of_a_unix_socket_is_reported_too() -> None:
     hangups, told = HangupWatcher(), []
     with connected(socket.AF_UNIX) as (ours, theirs):
         async with trio.open_nursery() as nursery:
@@ -94,7 +94,7 @@ async def test_the_end_of_a_unix_socket_is_told_too() -> None:
     assert told == [False]
 
 
-async def test_who_leaves_before_or_behind_a_watch_is_told_in_the_next() -> None:
+async def test_a_hangup_before_or_after_a_watch_is_reported_in_the_next_one() -> None:
     hangups, first, second = HangupWatcher(), [], []
     with connected(socket.AF_INET) as (ours, theirs):
         async with trio.open_nursery() as nursery:
@@ -110,7 +110,7 @@ async def test_who_leaves_before_or_behind_a_watch_is_told_in_the_next() -> None
     assert (first, second) == ([], [False])
 
 
-async def test_each_of_many_is_told_of_itself() -> None:
+async def test_each_of_many_hangups_is_reported_for_its_own_connection() -> None:
     hangups, told = HangupWatcher(), []
     with connected(socket.AF_INET) as one, connected(socket.AF_INET) as two:
         async with trio.open_nursery() as nursery:
@@ -137,7 +137,7 @@ class Exhausted:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
-async def test_what_cannot_be_watched_is_taken_for_one_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_cannot_be_watched_is_never_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(select, "epoll", Exhausted)
     hangups, told = HangupWatcher(), []
     with connected(socket.AF_INET) as (ours, theirs), hangups.watched(ours, told.append):

@@ -6,7 +6,7 @@ from trio.testing import wait_all_tasks_blocked
 from wsgateway.net.newest_first import NewestFirst
 
 
-async def test_one_beyond_the_most_ends_the_oldest() -> None:
+async def test_a_new_block_above_the_limit_ends_the_oldest() -> None:
     newest, ended = NewestFirst(2), list[str]()
 
     async def stay(name: str) -> None:
@@ -22,7 +22,7 @@ async def test_one_beyond_the_most_ends_the_oldest() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_one_that_has_ended_makes_room() -> None:
+async def test_a_block_that_has_ended_makes_room() -> None:
     newest, ended = NewestFirst(1), list[str]()
 
     async def stay(name: str, until: trio.Event) -> None:

@@ -55,7 +55,7 @@ def drain(sock: socket.socket, most: int) -> int:
         return 0
 
 
-async def test_what_the_other_kernel_has_taken_is_counted_though_nobody_reads(
+async def test_bytes_that_the_other_kernel_has_taken_count_though_nobody_reads(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, _ = pair
@@ -68,7 +68,9 @@ async def test_what_the_other_kernel_has_taken_is_counted_though_nobody_reads(
     await until(lambda: found.progress() == (before + 5, False))
 
 
-async def test_what_it_has_not_taken_is_queued_until_somebody_reads(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_bytes_that_it_has_not_taken_are_queued_until_somebody_reads(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     found = told(ours)
     before, _ = found.progress()
@@ -88,7 +90,9 @@ async def test_what_it_has_not_taken_is_queued_until_somebody_reads(pair: tuple[
     await until(lambda: found.progress() == (before + size, False))
 
 
-async def test_it_grows_long_before_our_socket_is_writable_again(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_the_count_grows_long_before_our_socket_is_writable_again(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     found = told(ours)
     fill(ours)
@@ -101,14 +105,14 @@ async def test_it_grows_long_before_our_socket_is_writable_again(pair: tuple[soc
     assert found.progress()[0] > before
 
 
-async def test_what_waits_to_be_read_is_counted(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_received_bytes_that_wait_to_be_read_are_counted(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     assert waiting(theirs) == 0
     ours.send(b"hello")
     await until(lambda: waiting(theirs) == 5)
 
 
-def test_a_unix_socket_does_not_tell() -> None:
+def test_a_unix_socket_has_no_progress() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert outgoing(ours) is None
@@ -147,7 +151,7 @@ class Told:
         raise AssertionError("nobody asks")
 
 
-async def test_a_slow_reader_is_seen_to_move_though_our_socket_takes_nothing(
+async def test_the_progress_of_a_slow_reader_is_seen_though_our_socket_takes_nothing(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
     ours, theirs = socket.socketpair()

@@ -58,7 +58,7 @@ async def test_bytes_pass_both_ways(authority: Authority, pair: Pair) -> None:
         assert await channel.receive(100) == b" yourself"
 
 
-async def test_bytes_are_waited_for(authority: Authority, pair: Pair) -> None:
+async def test_receive_waits_for_bytes(authority: Authority, pair: Pair) -> None:
     async with encrypted(authority, pair) as (channel, server):
         heard: list[bytes] = []
 
@@ -125,7 +125,7 @@ async def test_a_handshake_waits_until_it_can_write(authority: Authority, pair: 
     ],
     ids=["unknown authority", "other name", "address"],
 )
-async def test_a_server_that_cannot_be_trusted_is_an_error_and_is_left(
+async def test_an_untrusted_server_is_an_error_and_the_connection_is_closed(
     authority: Authority, pair: Pair, name: str, trusting: bool, said: str
 ) -> None:
     ours, theirs = pair
@@ -144,7 +144,7 @@ async def test_a_server_that_cannot_be_trusted_is_an_error_and_is_left(
     assert caught.value.verify_message == said
 
 
-async def test_a_handshake_that_is_given_up_closes_the_socket(authority: Authority, pair: Pair) -> None:
+async def test_a_cancelled_handshake_closes_the_socket(authority: Authority, pair: Pair) -> None:
     ours, theirs = pair
     async with trio.open_nursery() as nursery:
         nursery.start_soon(encrypt, ours, authority.client(), "localhost")
@@ -220,7 +220,7 @@ async def test_two_tasks_may_wait_for_the_same_direction_of_one_socket(pair: Pai
 # -- the end -----------------------------------------------------------------------------------------------------
 
 
-async def test_the_end_of_the_peer_is_the_end(authority: Authority, pair: Pair) -> None:
+async def test_the_peers_close_notify_is_the_end_of_the_stream(authority: Authority, pair: Pair) -> None:
     async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
         await server.send_all(b"bye")
         nursery.start_soon(server.unwrap)
@@ -230,19 +230,19 @@ async def test_the_end_of_the_peer_is_the_end(authority: Authority, pair: Pair) 
         channel.end()
 
 
-async def test_a_peer_that_goes_without_a_word_is_the_end_too(authority: Authority, pair: Pair) -> None:
+async def test_a_disconnect_without_close_notify_is_the_end_of_the_stream_too(authority: Authority, pair: Pair) -> None:
     async with encrypted(authority, pair) as (channel, server):
         await server.transport_stream.aclose()
         assert await channel.receive(100) == b""
 
 
-async def test_our_end_is_said_before_the_socket_closes(authority: Authority, pair: Pair) -> None:
+async def test_our_close_notify_is_sent_before_the_socket_closes(authority: Authority, pair: Pair) -> None:
     async with encrypted(authority, pair) as (channel, server):
         channel.end()
         assert await server.receive_some() == b""
 
 
-async def test_behind_our_end_that_of_the_peer_is_awaited(authority: Authority, pair: Pair) -> None:
+async def test_after_our_close_notify_the_peers_is_awaited(authority: Authority, pair: Pair) -> None:
     async with encrypted(authority, pair) as (channel, server):
         channel.end()
         assert await server.receive_some() == b""
@@ -251,7 +251,9 @@ async def test_behind_our_end_that_of_the_peer_is_awaited(authority: Authority, 
 
 
 @pytest.mark.parametrize("says", [b"\x00news\xff", b""], ids=["something", "nothing"])
-async def test_our_end_may_cross_what_the_peer_says_or_its_leave(authority: Authority, pair: Pair, says: bytes) -> None:
+async def test_our_close_notify_may_cross_data_or_the_end_of_the_peer(
+    authority: Authority, pair: Pair, says: bytes
+) -> None:
     async with encrypted(authority, pair) as (channel, server):
         if says:
             await server.send_all(says)
@@ -261,14 +263,14 @@ async def test_our_end_may_cross_what_the_peer_says_or_its_leave(authority: Auth
 
 
 @pytest.mark.parametrize("polite", [True, False], ids=["polite", "gone"])
-async def test_a_peer_is_lingered_over_until_it_closes(authority: Authority, pair: Pair, polite: bool) -> None:
+async def test_linger_lasts_until_the_peer_closes(authority: Authority, pair: Pair, polite: bool) -> None:
     async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
         nursery.start_soon(channel.linger)
         assert await server.receive_some() == b""
         await (server if polite else server.transport_stream).aclose()
 
 
-async def test_a_peer_that_still_talks_is_lingered_over_until_it_closes(authority: Authority, pair: Pair) -> None:
+async def test_linger_drops_data_until_the_peer_closes(authority: Authority, pair: Pair) -> None:
     # Closing with unread bytes would send a reset, and the last bytes could be lost.
     async with encrypted(authority, pair) as (channel, server), trio.open_nursery() as nursery:
         await channel.send(b"bye")
@@ -293,7 +295,7 @@ async def test_a_peer_that_still_talks_is_lingered_over_until_it_closes(authorit
     [lambda channel: channel.receive(1), lambda channel: channel.send(b"x")],
     ids=["receive", "send"],
 )
-async def test_a_deadline_holds_also_where_nothing_must_be_waited_for(
+async def test_a_deadline_holds_even_if_no_call_has_to_wait(
     act: Callable[[Channel], Awaitable[object]], authority: Authority, pair: Pair
 ) -> None:
     async with encrypted(authority, pair) as (channel, server):

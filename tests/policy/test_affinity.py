@@ -37,7 +37,7 @@ REQUEST = Request(
     ],
     ids=str,
 )
-def test_the_key_is_what_the_balance_names(balance: Balance, key: str | None) -> None:
+def test_the_hash_key_is_the_property_that_the_balance_names(balance: Balance, key: str | None) -> None:
     assert affinity(balance, REQUEST, "192.0.2.7") == key
 
 

@@ -54,20 +54,20 @@ def test_every_dialect_stands_in_one_of_the_two_lists() -> None:
         ("rfc6455", ["hybi-01", "hybi-02", "hybi-03", "hybi-08"], "8"),
     ],
 )
-def test_who_named_a_version_is_told_which_would_do(dialect: str, accepted: list[str], versions: str) -> None:
+def test_the_refusal_of_a_version_lists_the_accepted_ones(dialect: str, accepted: list[str], versions: str) -> None:
     error = refusal(accepted, dialect)
     assert (error.status, error.headers) == (426, (("Upgrade", "websocket"), ("Sec-WebSocket-Version", versions)))
 
 
 @pytest.mark.parametrize("dialect", WITHOUT_VERSION)
-def test_who_named_no_version_is_told_none(dialect: str) -> None:
+def test_the_refusal_of_a_request_without_version_lists_none(dialect: str) -> None:
     for accepted in (["rfc6455"], WITH_VERSION, [name for name in DIALECTS if name != dialect]):
         error = refusal(accepted, dialect)
         assert (error.status, error.headers) == (400, ())
 
 
 @pytest.mark.parametrize("dialect", WITH_VERSION)
-def test_a_route_that_accepts_no_version_has_none_to_tell(dialect: str) -> None:
+def test_a_route_that_accepts_no_version_lists_none(dialect: str) -> None:
     for accepted in (["hixie-76"], WITHOUT_VERSION):
         error = refusal(accepted, dialect)
         assert (error.status, error.headers) == (400, ())
@@ -85,7 +85,7 @@ def test_a_route_that_accepts_no_version_has_none_to_tell(dialect: str) -> None:
         ("rfc6455", ["hixie-75", "hixie-76"], "rfc6455 is not accepted here, only hixie-75, hixie-76"),
     ],
 )
-def test_the_message_names_what_came_and_what_would_do(dialect: str, accepted: list[str], message: str) -> None:
+def test_the_text_names_the_dialect_and_the_accepted_ones(dialect: str, accepted: list[str], message: str) -> None:
     assert str(refusal(accepted, dialect)) == message
 
 
@@ -104,12 +104,12 @@ def checked(origin: str | None, upstream: Upstream | None = UPSTREAM, **differs:
     ]
 
 
-def test_a_client_that_may_come_in_passes_every_check() -> None:
+def test_an_allowed_client_passes_every_check() -> None:
     passed = [("upstream", None, None), ("dialect", None, None), ("origin", None, None)]
     assert checked("https://app.example.com", origins=STRICT) == passed
 
 
-def test_every_check_speaks_though_the_first_has_refused() -> None:
+def test_every_check_has_a_result_even_if_the_first_refuses() -> None:
     assert checked("http://evil.example", None, origins=STRICT, dialects=(DIALECTS["hixie-76"],)) == [
         ("upstream", 404, "there is no WebSocket under this address"),
         ("dialect", 400, "rfc6455 is not accepted here, only hixie-76"),
@@ -117,7 +117,7 @@ def test_every_check_speaks_though_the_first_has_refused() -> None:
     ]
 
 
-def test_the_first_check_that_refuses_is_what_a_client_hears() -> None:
+def test_the_first_refusal_is_raised() -> None:
     strict = Route("r", EVERYWHERE, None, http_upstream=UPSTREAM, origins=STRICT, dialects=(DIALECTS["hixie-76"],))
     with pytest.raises(HttpRefusal) as caught:
         admit(strict, ClientFacts(DIALECTS["rfc6455"], "http://evil.example"))
@@ -133,7 +133,7 @@ def test_the_first_check_that_refuses_is_what_a_client_hears() -> None:
         ("a\tb", "the Origin 'a\\tb' is not allowed here"),
     ],
 )
-def test_an_origin_that_may_not_connect_is_403(origin: str | None, message: str) -> None:
+def test_an_origin_that_is_not_allowed_gets_403(origin: str | None, message: str) -> None:
     with pytest.raises(HttpRefusal) as caught:
         admit(Route("r", EVERYWHERE, UPSTREAM, origins=STRICT), ClientFacts(DIALECTS["rfc6455"], origin))
     assert (caught.value.status, str(caught.value), caught.value.headers) == (403, message, ())

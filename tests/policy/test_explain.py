@@ -38,7 +38,7 @@ def said(path: str, host: str, upgrade: bool, dialect: str = "rfc6455", origin: 
     return [*explain(SETTINGS, asked, facts), str(allowed(SETTINGS, asked, facts))]
 
 
-def test_a_request_that_is_good_leads_to_its_upstream() -> None:
+def test_an_allowed_request_leads_to_its_upstream() -> None:
     assert said("/chat", "A.example:80", True, origin="https://a.example") == [
         "routes[0] chat: match",
         "  upstream: ok",
@@ -49,7 +49,7 @@ def test_a_request_that_is_good_leads_to_its_upstream() -> None:
     ]
 
 
-def test_every_refusal_is_told_with_its_status() -> None:
+def test_every_refusal_is_shown_with_its_status() -> None:
     assert said("/chat", "a.example", True, "hixie-75", "http://b.example") == [
         "routes[0] chat: match",
         "  upstream: ok",
@@ -60,7 +60,7 @@ def test_every_refusal_is_told_with_its_status() -> None:
     ]
 
 
-def test_a_page_without_an_origin_is_told_of_its_key() -> None:
+def test_the_key_for_the_origin_null_is_shown() -> None:
     assert said("/chat", "a.example", True, origin="null")[3] == (
         "  origin: 403, the Origin 'null' is not allowed here; pages from file://, as in kiosks, need"
         " origins.opaque: allow, which also allows every page in a sandboxed frame"
@@ -75,7 +75,7 @@ def test_a_page_without_an_origin_is_told_of_its_key() -> None:
     assert said("/rest", "a.example", True, origin="null")[5] == "  origin: ok"
 
 
-def test_a_route_that_does_not_take_a_request_says_why() -> None:
+def test_a_route_that_does_not_match_is_shown_with_the_reasons() -> None:
     assert said("/", "b.example", False) == [
         "routes[0] chat: no match for the path /, the host b.example, a request without an upgrade",
         "routes[1] pages: match",
@@ -110,7 +110,7 @@ def test_a_path_that_may_lead_out_of_a_route_is_400() -> None:
     ]
 
 
-def test_what_no_route_takes_is_404() -> None:
+def test_a_request_that_no_route_matches_is_404() -> None:
     assert said("/x", "a.example", True) == [
         "routes[0] chat: no match for the path /x",
         "routes[1] pages: no match for the path /x",
@@ -120,7 +120,7 @@ def test_what_no_route_takes_is_404() -> None:
     ]
 
 
-def test_several_targets_are_named_with_what_is_not_usual_about_them_and_how_they_are_balanced() -> None:
+def test_several_targets_are_shown_with_their_unusual_settings_and_the_balance() -> None:
     settings = parse(
         """\
 version: 1
@@ -143,7 +143,7 @@ upstreams:
     )
 
 
-def test_a_target_with_old_tls_or_a_pin_is_told_to_be_one() -> None:
+def test_a_target_with_old_tls_or_a_pin_is_marked() -> None:
     pin = f"sha256:{'0' * 64}"
     settings = parse(
         f"""\

@@ -33,22 +33,22 @@ def known(ip: str, *chain: str, secure: bool = False, host: str = "ws.example.co
         ("Forwarded", "for=192.0.2.1;proto=https;host=admin.example.com"),
     ],
 )
-def test_what_a_client_says_of_itself_is_nothing(header: tuple[str, str]) -> None:
+def test_forwarded_headers_of_an_untrusted_client_are_ignored(header: tuple[str, str]) -> None:
     assert of(header, peer="203.0.113.9") == known("203.0.113.9")
     assert of(header, peer="2001:db8::9", secure=True) == known("2001:db8::9", secure=True)
 
 
-def test_without_networks_nobody_is_trusted() -> None:
+def test_no_peer_is_trusted_without_networks() -> None:
     headers = Headers([("Host", "h"), ("X-Forwarded-For", "192.0.2.1")])
     assert identify(PROXY, False, headers, ()) == Identity(PROXY, False, "h")
 
 
-def test_a_trusted_peer_that_says_nothing_is_the_client() -> None:
+def test_a_trusted_peer_without_forwarded_headers_is_the_client() -> None:
     assert of() == known(PROXY)
     assert of(secure=True) == known(PROXY, secure=True)
 
 
-def test_a_request_without_host_asks_for_none() -> None:
+def test_a_request_without_host_has_an_empty_one() -> None:
     assert identify(PROXY, False, Headers([]), TRUSTED) == Identity(PROXY, False, "", trusted=True)
 
 
@@ -110,9 +110,7 @@ def test_trust_is_a_matter_of_networks(address: str, expected: bool) -> None:
         ("localhost", known(PROXY)),
     ],
 )
-def test_the_addresses_are_believed_from_the_last_to_the_first_that_is_not_trusted(
-    value: str, expected: Identity
-) -> None:
+def test_addresses_are_used_from_the_last_to_the_first_untrusted_one(value: str, expected: Identity) -> None:
     assert of(("X-Forwarded-For", value)) == expected
 
 
@@ -135,20 +133,20 @@ def test_several_headers_are_one_list() -> None:
     ],
 )
 @pytest.mark.parametrize("address", [[("X-Forwarded-For", "192.0.2.1")], []])
-def test_the_proxy_says_whether_its_client_came_by_tls(
+def test_a_proxy_gives_the_scheme_of_its_client(
     address: list[tuple[str, str]], proto: str, behind_plain: bool, behind_tls: bool
 ) -> None:
     for secure, expected in (False, behind_plain), (True, behind_tls):
         assert of(*address, ("X-Forwarded-Proto", proto), secure=secure).secure is expected
 
 
-def test_the_proxy_says_for_which_host_its_client_asked() -> None:
+def test_a_proxy_gives_the_host_that_its_client_requested() -> None:
     headers = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Host", "evil.example, chat.example.com:8443")]
     assert of(*headers) == known("192.0.2.1", PROXY, host="chat.example.com:8443")
 
 
 @pytest.mark.parametrize("host", ["", "a b", "chat.example.com/x", "\x85", "chat.example.com:port", '"'])
-def test_what_is_no_host_is_not_believed_even_of_a_proxy(host: str) -> None:
+def test_an_invalid_host_is_ignored_even_from_a_proxy(host: str) -> None:
     headers = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Host", host)]
     assert of(*headers) == known("192.0.2.1", PROXY)
 
@@ -192,7 +190,7 @@ def test_what_is_no_host_is_not_believed_even_of_a_proxy(host: str) -> None:
         ('"for=192.0.2.1"', known(PROXY)),
     ],
 )
-def test_an_element_of_forwarded_is_what_one_proxy_says(value: str, expected: Identity) -> None:
+def test_an_element_of_forwarded_comes_from_one_proxy(value: str, expected: Identity) -> None:
     assert of(("Forwarded", value)) == expected
 
 
@@ -201,13 +199,13 @@ def test_several_headers_forwarded_are_one_list() -> None:
     assert of(*headers) == known("192.0.2.1", "10.0.0.2", PROXY)
 
 
-def test_a_header_that_is_broken_hides_those_before_it_alone() -> None:
+def test_a_malformed_header_hides_only_those_before_it() -> None:
     broken = ("Forwarded", 'for=198.51.100.7;host="')
     assert of(broken, ("Forwarded", 'for="[2001:db8::1]"')) == known("2001:db8::1", PROXY)
     assert of(broken, ("Forwarded", "for=10.0.0.2")) == known("10.0.0.2", PROXY)
 
 
-def test_where_there_is_forwarded_the_others_say_nothing() -> None:
+def test_forwarded_takes_the_place_of_all_other_headers() -> None:
     headers = [("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil")]
     assert of(*headers, ("Forwarded", "for=192.0.2.1")) == known("192.0.2.1", PROXY)
 
@@ -253,7 +251,7 @@ def test_where_there_is_forwarded_the_others_say_nothing() -> None:
         ),
     ],
 )
-def test_a_client_has_the_host_and_the_port_in_its_address_that_its_proxy_says(
+def test_the_address_of_a_client_has_the_host_and_port_that_its_proxy_gives(
     headers: list[tuple[str, str]], plain: str, encrypted: str
 ) -> None:
     identity = of(*headers)
@@ -263,12 +261,12 @@ def test_a_client_has_the_host_and_the_port_in_its_address_that_its_proxy_says(
 
 
 @pytest.mark.parametrize("host", ["h:80", "h:443", "h:", "h", "[::1]:443", ""])
-def test_a_host_is_told_back_to_a_client_as_it_sent_it_itself(host: str) -> None:
+def test_a_host_that_the_client_sent_is_repeated_unchanged(host: str) -> None:
     identity = identify("203.0.113.9", True, Headers([("Host", host)]), TRUSTED)
     assert identity.authority(True) == identity.authority(False) == host
 
 
-def test_a_proxy_that_adds_the_port_of_the_scheme_to_the_host_is_understood() -> None:
+def test_a_proxy_may_add_the_default_port_to_the_host() -> None:
     identity = identify(PROXY, False, Headers([("Host", "h:443"), ("X-Forwarded-Proto", "https")]), TRUSTED)
     assert identity.authority(identity.secure) == "h"
 

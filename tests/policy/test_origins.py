@@ -67,16 +67,16 @@ def test_an_origin_that_is_not_allowed(pattern: str, origin: str) -> None:
     assert not origin_allowed(Origins((pattern,)), origin)
 
 
-def test_where_no_origin_is_allowed_none_is() -> None:
+def test_an_empty_list_allows_no_origin() -> None:
     assert not origin_allowed(Origins(()), "https://app.example.com")
 
 
-def test_a_client_without_an_origin_is_judged_by_that_alone() -> None:
+def test_a_client_without_an_origin_is_decided_by_missing_alone() -> None:
     assert origin_allowed(Origins((), missing="allow", opaque="refuse"), None)
     assert not origin_allowed(Origins(("*",), missing="refuse"), None)
 
 
-def test_the_origin_null_is_judged_by_that_alone() -> None:
+def test_the_origin_null_is_decided_by_opaque_alone() -> None:
     assert origin_allowed(Origins((), missing="refuse", opaque="allow"), "null")
     assert not origin_allowed(Origins(("*",), opaque="refuse"), "null")
 

@@ -78,7 +78,7 @@ def test_a_path_is_rewritten_by_whole_segments_and_keeps_its_query(
         ("/chat", "/v1", "//%63hat", "/v1/"),
     ],
 )
-def test_a_path_may_go_on_as_it_was_compared_with_the_routes(strip: str, add: str, target: str, expected: str) -> None:
+def test_a_path_may_be_passed_on_in_normalised_form(strip: str, add: str, target: str, expected: str) -> None:
     assert rewritten(Rewrite(strip, add, "normalised"), target) == expected
 
 
@@ -100,7 +100,7 @@ def test_a_path_may_go_on_as_it_was_compared_with_the_routes(strip: str, add: st
         ("inner.example:81", Target("a", 9000, ""), "inner.example:81"),
     ],
 )
-def test_the_host_is_the_clients_or_the_targets_or_what_the_operator_says(
+def test_the_host_is_that_of_the_client_of_the_target_or_of_the_settings(
     host: str, target: Target, expected: str
 ) -> None:
     assert upstream_host(replace(UPSTREAM, host=host), target, "ws.example.com:8443") == expected
@@ -109,11 +109,11 @@ def test_the_host_is_the_clients_or_the_targets_or_what_the_operator_says(
 # -- headers ---------------------------------------------------------------------------------------------------
 
 
-def test_an_upstream_is_told_who_connected_and_as_what() -> None:
+def test_an_upstream_gets_the_address_and_the_dialect_of_the_client() -> None:
     assert upstream_headers(ROUTE, [("Cookie", "a=b")], VISIT) == (("Cookie", "a=b"), *TOLD)
 
 
-def test_an_upstream_is_told_of_the_proxies_in_between() -> None:
+def test_an_upstream_gets_the_addresses_of_the_proxies_in_between() -> None:
     header_context = replace(VISIT, identity=Identity("192.0.2.1", False, "h", ("10.0.0.2", "10.0.0.1")))
     assert upstream_headers(ROUTE, [], header_context)[:3] == (
         ("X-Forwarded-For", "192.0.2.1, 10.0.0.2, 10.0.0.1"),
@@ -143,7 +143,7 @@ def test_plain_http_has_no_dialect() -> None:
         "x_websocket_dialect",
     ],
 )
-def test_what_we_say_ourselves_passes_from_nobody_however_it_is_spelt(name: str, trusted: bool) -> None:
+def test_the_gateways_own_headers_pass_from_no_client_however_they_are_spelt(name: str, trusted: bool) -> None:
     header_context = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
     listed = replace(ROUTE, headers=HeaderRules(underscores=(name.lower(),)))
     for route in (ROUTE, listed):
@@ -165,7 +165,7 @@ def test_what_we_say_ourselves_passes_from_nobody_however_it_is_spelt(name: str,
         "X-Forwarded-",
     ],
 )
-def test_what_else_a_trusted_proxy_says_of_a_client_passes_and_from_strangers_it_does_not(name: str) -> None:
+def test_other_headers_about_a_client_pass_from_trusted_proxies_only(name: str) -> None:
     trusted = replace(VISIT, identity=replace(IDENTITY, trusted=True))
     assert upstream_headers(ROUTE, [(name, "x"), (name, "y")], trusted) == ((name, "x"), (name, "y"), *TOLD)
     assert upstream_headers(ROUTE, [(name, "evil"), ("A", "b")], VISIT) == (("A", "b"), *TOLD)
@@ -178,7 +178,7 @@ UNDERSCORES = ["Sec_WebSocket_Key", "Sec_WebSocket-Origin", "WebSocket_Protocol"
 
 @pytest.mark.parametrize("name", UNDERSCORES)
 @pytest.mark.parametrize("trusted", [False, True])
-def test_a_name_with_an_underscore_passes_where_a_route_names_it(name: str, trusted: bool) -> None:
+def test_a_name_with_an_underscore_passes_if_the_route_names_it(name: str, trusted: bool) -> None:
     header_context = replace(VISIT, identity=replace(IDENTITY, trusted=trusted))
     sent = [(name, "a"), ("B", "c")]
     for listed in ((), ("x_other", "sec-websocket-key", "x-user")):
@@ -188,20 +188,20 @@ def test_a_name_with_an_underscore_passes_where_a_route_names_it(name: str, trus
     assert upstream_headers(route, sent, header_context) == ((name, "a"), ("B", "c"), *TOLD)
 
 
-def test_an_underscore_that_a_route_names_makes_nobody_trusted() -> None:
+def test_naming_an_underscore_header_does_not_make_its_sender_trusted() -> None:
     route = replace(ROUTE, headers=HeaderRules(underscores=("x_forwarded_user",)))
     assert upstream_headers(route, [("X_Forwarded_User", "evil")], VISIT) == tuple(TOLD)
     trusted = replace(VISIT, identity=replace(IDENTITY, trusted=True))
     assert upstream_headers(route, [("X_Forwarded_User", "u")], trusted) == (("X_Forwarded_User", "u"), *TOLD)
 
 
-def test_a_route_may_set_any_of_them() -> None:
+def test_a_route_may_set_any_header() -> None:
     rules = (("Proxy", "a"), ("X_User", "b"), ("X-Forwarded-User", "c"))
     assert ruled(("X_User", "evil"), ("X-Forwarded-User", "evil"), set=rules) == [*rules]
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded", "X-Forward-For", "X-Real-IPs", "Not-Forwarded", "Forwarded-By"])
-def test_what_only_resembles_it_passes(name: str) -> None:
+def test_a_header_that_only_resembles_one_passes(name: str) -> None:
     assert upstream_headers(ROUTE, [(name, "x")], VISIT) == ((name, "x"), *TOLD)
 
 
@@ -211,7 +211,7 @@ def ruled(*headers: tuple[str, str], **rules: Any) -> list[tuple[str, str]]:
     return [item for item in made if item not in TOLD]
 
 
-def test_a_header_that_is_set_stands_in_the_place_of_the_clients() -> None:
+def test_a_header_that_is_set_replaces_the_clients() -> None:
     sent = [("X-A", "1"), ("x-a", "2"), ("X_A", "3"), ("X-B", "4")]
     assert ruled(*sent, set=(("X-A", "ours"),)) == [("X-B", "4"), ("X-A", "ours")]
 
@@ -262,14 +262,14 @@ def passed(*headers: tuple[str, str], **rules: Any) -> tuple[tuple[str, str], ..
         (("x-nobody",), ()),
     ],
 )
-def test_a_route_that_keeps_passes_nothing_but_what_it_names(
+def test_a_route_with_keep_passes_only_the_headers_that_it_names(
     keep: tuple[str, ...], expected: tuple[tuple[str, str], ...]
 ) -> None:
     sent = [("COOKIE", "a"), ("Cookie", "b"), ("Authorization", "c"), ("Sec-Fetch-Mode", "d"), ("User-Agent", "e")]
     assert passed(*sent, ("X-Forwarded-For", "evil"), keep=keep) == tuple(expected)
 
 
-def test_what_is_set_goes_on_though_it_is_not_kept_and_what_is_removed_does_not_though_it_is() -> None:
+def test_keep_does_not_affect_headers_that_are_set_and_remove_wins_over_keep() -> None:
     rules = {"set": (("X-A", "ours"),), "remove": ("cookie",), "keep": ("x-a", "cookie", "user-agent")}
     assert passed(("X-A", "theirs"), ("Cookie", "c"), ("User-Agent", "u"), **rules) == (
         ("User-Agent", "u"),
@@ -277,12 +277,12 @@ def test_what_is_set_goes_on_though_it_is_not_kept_and_what_is_removed_does_not_
     )
 
 
-def test_the_facts_are_filled_in() -> None:
+def test_the_placeholders_are_filled_in() -> None:
     value = "{client_ip} by {listener} and {route} in {dialect}{dialect}"
     assert ruled(set=(("X-A", value),)) == [("X-A", "192.0.2.1 by public and chat in hixie-76hixie-76")]
 
 
-def test_a_route_has_the_last_word_on_what_upstreams_are_told() -> None:
+def test_the_rules_of_a_route_also_change_the_headers_of_the_gateway() -> None:
     route = replace(ROUTE, headers=HeaderRules((("X-Forwarded-For", "hidden"),), ("x-websocket-dialect",)))
     assert upstream_headers(route, [], VISIT) == (*TOLD[1:3], ("X-Forwarded-For", "hidden"))
 
@@ -308,7 +308,7 @@ def test_an_offer_is_rewritten_and_all_else_of_it_stays() -> None:
     )
 
 
-def test_what_is_translated_cannot_be_compressed() -> None:
+def test_translated_messages_cannot_be_compressed() -> None:
     target = UPSTREAM.targets[0]
     assert upstream_offer(ROUTE, UPSTREAM, target, OFFER, VISIT).extensions == ("permessage-deflate",)
     assert upstream_offer(ROUTE, UPSTREAM, target, OFFER, replace(VISIT, text_only=True)).extensions == ()
@@ -316,7 +316,7 @@ def test_what_is_translated_cannot_be_compressed() -> None:
     assert upstream_offer(none, UPSTREAM, target, OFFER, VISIT).extensions == ()
 
 
-def test_what_is_joined_cannot_be_compressed() -> None:
+def test_joined_messages_cannot_be_compressed() -> None:
     target = UPSTREAM.targets[0]
     for route, upstream in [
         (replace(ROUTE, fragments="join"), UPSTREAM),
@@ -414,7 +414,7 @@ def test_a_subprotocol_is_renamed_on_its_way_and_back(
         ("chat base64", "chat binary", "base64"),
     ],
 )
-def test_base64_is_binary_behind_a_route_that_converts_it(offered: str, asked: str, told: str) -> None:
+def test_base64_is_offered_as_binary_by_a_route_that_converts_it(offered: str, asked: str, told: str) -> None:
     assert named(replace(ROUTE, binary=BASE64), offered, "binary", TEXT_ONLY) == (asked, told)
 
 
@@ -434,7 +434,7 @@ def test_a_client_with_binary_messages_keeps_both_names() -> None:
         replace(ROUTE, binary=BASE64, subprotocols=(("chat", "binary"),)),
     ],
 )
-def test_base64_stays_base64_elsewhere_and_where_a_route_says_what_is_renamed(route: Route) -> None:
+def test_base64_stays_base64_elsewhere_and_with_names_of_the_routes_own(route: Route) -> None:
     assert named(route, "base64", "base64", TEXT_ONLY) == ("base64", "base64")
 
 
@@ -458,7 +458,7 @@ def test_an_answer_names_the_address_that_the_client_used() -> None:
     assert client_answer(replace(ROUTE, unprefixed_headers=True), UPSTREAM, answer, OFFER, header_context).unprefixed
 
 
-def test_the_port_that_is_left_out_is_the_one_of_the_scheme_that_is_repeated() -> None:
+def test_the_default_port_of_the_repeated_scheme_is_left_out() -> None:
     header_context = replace(VISIT, identity=replace(IDENTITY, trusted=True, secure=False, port=443))
     for scheme, host in (("auto", "ws.example.com:443"), ("wss", "ws.example.com")):
         route = replace(ROUTE, location_scheme=scheme)
@@ -468,7 +468,7 @@ def test_the_port_that_is_left_out_is_the_one_of_the_scheme_that_is_repeated() -
 @pytest.mark.parametrize(
     ("scheme", "plain", "encrypted"), [("auto", False, True), ("ws", False, False), ("wss", True, True)]
 )
-def test_the_address_that_is_repeated_is_as_the_client_came_unless_the_route_knows_better(
+def test_the_repeated_address_has_the_clients_scheme_unless_the_route_sets_it(
     scheme: LocationScheme, plain: bool, encrypted: bool
 ) -> None:
     route = replace(ROUTE, location_scheme=scheme)

@@ -6,19 +6,19 @@ from wsgateway.policy.rates import Bucket
 from wsgateway.settings.basics import Rate
 
 
-def test_as_many_as_the_rate_allows_may_come_at_once() -> None:
+def test_as_many_tokens_as_the_rate_allows_can_be_taken_at_once() -> None:
     bucket = Bucket(Rate(3, 1.0), 100.0)
     assert [bucket.take(100.0) for _ in range(3)] == [0.0, 0.0, 0.0]
     assert bucket.take(100.0) == pytest.approx(1 / 3)
 
 
-def test_a_rate_is_kept_up_for_ever_by_who_keeps_its_pace() -> None:
+def test_tokens_taken_at_the_pace_of_the_rate_never_run_out() -> None:
     bucket = Bucket(Rate(2, 1.0), 0.0)
     bucket.take(0.0, 2)
     assert [bucket.take(step / 2) for step in range(1, 100)] == [0.0] * 99
 
 
-def test_what_was_taken_too_early_is_missing_later() -> None:
+def test_tokens_taken_too_early_are_missing_later() -> None:
     bucket = Bucket(Rate(60, 60.0), 0.0)
     assert bucket.take(0.0, 60) == 0.0
     assert [bucket.take(0.0) for _ in range(3)] == [1.0, 2.0, 3.0]
@@ -31,14 +31,14 @@ def test_many_may_be_taken_at_once() -> None:
     assert bucket.take(0.0, 25) == 1.5
 
 
-def test_rest_fills_a_bucket_to_its_brim_and_not_over_it() -> None:
+def test_time_fills_a_bucket_to_its_size_and_not_further() -> None:
     bucket = Bucket(Rate(2, 1.0), 0.0)
     assert bucket.take(0.0, 2) == 0.0
     assert bucket.take(1000.0, 2) == 0.0
     assert bucket.take(1000.0) == 0.5
 
 
-def test_what_did_not_happen_is_given_back() -> None:
+def test_a_token_can_be_given_back() -> None:
     bucket = Bucket(Rate(1, 1.0), 0.0)
     assert bucket.take(0.0) == 0.0
     for _ in range(5):
@@ -47,7 +47,7 @@ def test_what_did_not_happen_is_given_back() -> None:
     assert bucket.take(1.0) == 0.0
 
 
-def test_a_bucket_is_full_when_nothing_is_left_of_what_was_taken() -> None:
+def test_a_bucket_is_full_when_all_tokens_are_back() -> None:
     bucket = Bucket(Rate(2, 60.0), 0.0)
     assert bucket.full(0.0)
     bucket.take(0.0)

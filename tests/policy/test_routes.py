@@ -71,14 +71,14 @@ def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
         "/chat%2Froom",  # an encoded slash is not a slash
     ],
 )
-def test_a_target_that_no_route_takes_is_404(target: str) -> None:
+def test_a_target_that_no_route_matches_is_404(target: str) -> None:
     with pytest.raises(HttpRefusal) as caught:
         decide(ROUTES, what(target))
     assert caught.value.status == 404
     assert str(caught.value) == "nothing is served under this address"
 
 
-def test_a_route_for_the_root_takes_everything() -> None:
+def test_a_route_for_the_root_matches_everything() -> None:
     routes = [*ROUTES, Route("rest", Match(path=PathMatch(prefix="/")), UPSTREAM)]
     for target in "/", "/chatter", "//", "/?x":
         assert decide(routes, what(target)).name == "rest"
@@ -93,12 +93,12 @@ def wrong(request: RouteQuery, path: PathMatch | None = None, **match: Any) -> l
 
 
 @pytest.mark.parametrize("target", ["/room/1", "/room/42", "/room/42?x=/y"])
-def test_a_regular_expression_takes_a_path_that_it_matches_as_a_whole(target: str) -> None:
+def test_a_regular_expression_must_match_the_whole_path(target: str) -> None:
     assert wrong(what(target), PathMatch(regex=re.compile("/room/[0-9]+"))) == []
 
 
 @pytest.mark.parametrize("target", ["/room/", "/room/1/", "/room/1x", "/x/room/1", "/Room/1", "/room/1%0A"])
-def test_a_regular_expression_does_not_take_a_path_of_which_it_matches_a_part(target: str) -> None:
+def test_a_regular_expression_that_matches_a_part_of_a_path_is_no_match(target: str) -> None:
     assert wrong(what(target), PathMatch(regex=re.compile("/room/[0-9]+"))) == [f"the path {target}"]
     assert wrong(what("/ab"), PathMatch(regex=re.compile("/a|/b"))) == ["the path /ab"]
 
@@ -165,13 +165,13 @@ def test_every_header_must_be_there_with_its_value() -> None:
     assert wrong(what(), **wanted) == ["the header X-A", "the header x-b"]
 
 
-def test_a_header_that_stands_twice_has_both_values() -> None:
+def test_a_repeated_header_has_both_values() -> None:
     request = RouteQuery("public", "h", "/", True, Headers([("X-A", "2"), ("X-A", "1")]))
     assert wrong(request, headers=(("X-A", "1"),)) == []
     assert wrong(request, headers=(("X-A", "2, 1"),)) == ["the header X-A"]
 
 
-def test_one_of_the_listeners_must_be_the_one_by_which_it_came() -> None:
+def test_the_listener_of_the_connection_must_be_one_of_those_named() -> None:
     assert wrong(what(listener="inner"), listeners=("public", "inner")) == []
     assert wrong(what(listener="other"), listeners=("public", "inner")) == ["the listener other"]
 
@@ -184,7 +184,7 @@ def test_a_route_may_be_for_websocket_alone_or_for_plain_http_alone() -> None:
     assert wrong(what(), upgrade=False) == ["a request with an upgrade"]
 
 
-def test_all_that_is_wrong_is_named() -> None:
+def test_every_mismatch_is_named() -> None:
     assert wrong(
         what("/x"),
         PathMatch(exact="/"),

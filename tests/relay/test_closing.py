@@ -39,33 +39,33 @@ both_sides = cases("role", [CLIENT, UPSTREAM], ids=["a client", "an upstream"])
 @every_dialect
 @both_sides
 @cases(("ending", "told"), ENDINGS.values(), ids=ENDINGS.keys())
-def test_the_source_is_told_its_own_code(ending: Ending, told: Close | None, role: Role, dialect: str) -> None:
+def test_the_source_is_sent_its_own_code(ending: Ending, told: Close | None, role: Role, dialect: str) -> None:
     assert closing(ending, True, side(dialect, role)) == told
 
 
 @every_dialect
 @both_sides
 @cases("ending", [ending for ending, _ in GOODBYES.values()], ids=GOODBYES.keys())
-def test_the_other_side_has_heard_a_close_already(ending: Ending, role: Role, dialect: str) -> None:
+def test_the_other_side_has_already_been_sent_the_close(ending: Ending, role: Role, dialect: str) -> None:
     assert closing(ending, False, side(dialect, role)) is None
 
 
 @every_dialect
 @cases("ending", [ending for ending, _ in FAULTS.values()], ids=FAULTS.keys())
-def test_a_client_that_knows_the_code_is_told_of_a_bad_upstream(ending: Ending, dialect: str) -> None:
+def test_a_client_whose_dialect_has_1014_is_sent_it_for_a_bad_upstream(ending: Ending, dialect: str) -> None:
     expected = Close(1014) if dialect in KNOW_1014 else None
     assert closing(ending, False, side(dialect, CLIENT)) == expected
 
 
 @every_dialect
 @cases("ending", BROKEN.values(), ids=BROKEN.keys())
-def test_an_upstream_is_told_that_a_client_goes_away_which_broke_the_rules(ending: Ending, dialect: str) -> None:
+def test_an_upstream_is_sent_1001_if_its_client_broke_the_rules(ending: Ending, dialect: str) -> None:
     assert closing(ending, False, side(dialect, UPSTREAM)) == Close(1001)
 
 
 @every_dialect
 @cases("ending", GONE.values(), ids=GONE.keys())
-def test_an_upstream_is_told_no_code_where_its_client_is_gone(ending: Ending, dialect: str) -> None:
+def test_an_upstream_is_sent_no_code_if_its_client_is_disconnected(ending: Ending, dialect: str) -> None:
     assert closing(ending, False, side(dialect, UPSTREAM)) is None
 
 
@@ -76,6 +76,8 @@ CODES = {"rfc6455": {1012: 1012, 4000: 4000}, "hybi-08": {4000: 4000}, "hybi-07"
 @every_dialect
 @both_sides
 @cases("code", [1012, 4000, 1001])
-def test_when_we_end_it_both_sides_are_told_our_code_or_that_we_go_away(code: int, role: Role, dialect: str) -> None:
+def test_when_the_gateway_ends_a_session_both_sides_are_sent_its_code_or_1001(
+    code: int, role: Role, dialect: str
+) -> None:
     expected = Close(CODES.get(dialect, {}).get(code, 1001))
     assert closing(ServerClose("stopped", code), False, side(dialect, role)) == expected

@@ -11,7 +11,7 @@ from .stage import HELLO, staged
 STOPPED = ServerClose("stopped", 1012)
 
 
-async def test_a_relay_that_is_dismissed_ends_and_the_others_go_on() -> None:
+async def test_a_relay_that_the_gateway_closes_ends_and_the_others_go_on() -> None:
     async with staged() as stage:
         sessions = [stage.session() for _ in range(3)]
         relays = []
@@ -28,7 +28,7 @@ async def test_a_relay_that_is_dismissed_ends_and_the_others_go_on() -> None:
         assert await sessions[2].at_client.exactly(len(HELLO)) == HELLO
 
 
-async def test_the_oldest_relay_comes_first_whatever_its_sockets_are_numbered() -> None:
+async def test_the_oldest_relay_comes_first_whatever_the_numbers_of_its_sockets() -> None:
     async with staged() as stage:
         first, second, third = stage.session(), stage.session(), stage.session()
         for each in (second, third, first):
@@ -37,7 +37,7 @@ async def test_the_oldest_relay_comes_first_whatever_its_sockets_are_numbered() 
         assert list(stage.engine.clients()) == [second.client, third.client, first.client]
 
 
-async def test_the_loop_says_that_it_turns_also_where_nothing_is_to_be_moved(autojump_clock: MockClock) -> None:
+async def test_the_loop_reports_that_it_runs_even_if_no_bytes_come(autojump_clock: MockClock) -> None:
     async with staged() as stage:
         await trio.sleep(5.0)
         assert trio.current_time() - stage.engine.turned < 0.2

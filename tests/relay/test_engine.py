@@ -39,7 +39,7 @@ async def test_bytes_are_translated_both_ways() -> None:
         assert await pair.at_client.exactly(7) == b"\x00Hello\xff"
 
 
-async def test_a_ping_is_answered_to_who_asked() -> None:
+async def test_a_ping_is_answered_to_its_sender() -> None:
     async with staged() as stage:
         pair = stage.session("hixie-76", "rfc6455")
         stage.relay(pair)
@@ -48,7 +48,7 @@ async def test_a_ping_is_answered_to_who_asked() -> None:
 
 
 @both_sides
-async def test_what_came_behind_the_handshake_goes_first(side: str) -> None:
+async def test_bytes_that_came_with_the_handshake_go_first(side: str) -> None:
     async with staged() as stage:
         pair = stage.session("hixie-76", "hixie-76")
         endpoint, peer, other = chosen(pair, side)
@@ -59,7 +59,7 @@ async def test_what_came_behind_the_handshake_goes_first(side: str) -> None:
         assert endpoint.received == len(b"\x00one\xff\x00two\xff")
 
 
-async def test_what_came_behind_both_handshakes_goes_first_even_if_there_is_no_room_yet() -> None:
+async def test_bytes_that_came_with_both_handshakes_go_first_even_if_they_cannot_be_sent_yet() -> None:
     async with staged() as stage:
         pair = stage.session("hixie-76", "rfc6455")
         clog(pair.upstream.sock)

@@ -59,7 +59,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize(("where", "said", "ending"), ENDINGS.values(), ids=ENDINGS.keys())
-async def test_a_relay_ends_with_what_was_said(
+async def test_a_relay_ends_with_the_close_or_fault_of_a_side(
     where: tuple[str, str, str],
     said: tuple[bytes, bytes],
     ending: Close | int,
@@ -119,7 +119,7 @@ async def test_a_reset_is_the_end_of_the_relay(side: str, dialect: str) -> None:
 
 
 @both_sides
-async def test_a_goodbye_behind_the_handshake_ends_a_relay_that_has_not_begun(side: str) -> None:
+async def test_a_close_right_after_the_handshake_ends_a_relay_that_has_not_begun(side: str) -> None:
     async with staged() as stage:
         pair = stage.session("hixie-76", "hixie-76")
         endpoint, _, other = chosen(pair, side)
@@ -130,7 +130,7 @@ async def test_a_goodbye_behind_the_handshake_ends_a_relay_that_has_not_begun(si
         assert len(stage.engine) == 0
 
 
-async def test_what_could_not_be_sent_when_a_relay_ends_is_still_there() -> None:
+async def test_unsent_bytes_are_kept_when_a_relay_ends() -> None:
     """The last text and the Close come in one read, which the other side takes only after the relay's end."""
     async with staged() as stage:
         pair = stage.session()
@@ -142,7 +142,7 @@ async def test_what_could_not_be_sent_when_a_relay_ends_is_still_there() -> None
         assert pair.client.backlog == HELLO + b"\x88\x00"
 
 
-async def test_an_end_of_one_relay_is_nothing_to_another() -> None:
+async def test_the_end_of_one_relay_does_not_end_another() -> None:
     async with staged() as stage:
         first, second = stage.session(), stage.session()
         ending, going_on = stage.relay(first), stage.relay(second)
@@ -156,7 +156,7 @@ async def test_an_end_of_one_relay_is_nothing_to_another() -> None:
         assert not going_on.over
 
 
-async def test_a_relay_that_is_cancelled_lets_go_of_both_sockets() -> None:
+async def test_a_cancelled_relay_stops_using_both_sockets() -> None:
     async with staged() as stage:
         pair = stage.session()
         cancelled = stage.relay(pair)
@@ -174,7 +174,7 @@ async def test_a_relay_that_is_cancelled_lets_go_of_both_sockets() -> None:
         assert await pair.at_client.exactly(len(HELLO)) == HELLO
 
 
-async def test_a_relay_that_is_cancelled_while_it_waits_to_send_lets_go_of_both_sockets() -> None:
+async def test_a_relay_cancelled_while_it_waits_to_send_stops_using_both_sockets() -> None:
     async with staged() as stage:
         pair = stage.session()
         clog(pair.client.sock)

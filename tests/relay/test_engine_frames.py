@@ -17,7 +17,7 @@ PING = bytes.fromhex("89 81 37fa213d 47")
 PONG = b"\x8a\x01p"
 
 
-async def test_a_reply_waits_until_the_frame_that_is_under_way_has_ended() -> None:
+async def test_a_reply_waits_until_the_current_frame_has_ended() -> None:
     """The gateway answers the client's ping, because its upstream has none; a text to the upstream is unfinished."""
     async with staged() as stage:
         session = stage.session("rfc6455", "hixie-76", options=TranslationOptions(Limits(join_bytes=0)))
@@ -48,7 +48,7 @@ async def test_a_reply_does_not_enter_a_frame_that_comes_in_pieces() -> None:
 # -- all sessions together -----------------------------------------------------------------------------------------
 
 
-async def test_when_there_is_no_room_what_has_been_held_longest_leaves_in_fragments() -> None:
+async def test_when_memory_is_full_the_message_held_longest_is_sent_in_fragments() -> None:
     async with staged() as stage:
         stage.engine.join_memory.most_bytes = 25
         sessions = [stage.session("rfc6455", "hixie-76") for _ in range(3)]
@@ -67,7 +67,7 @@ async def test_when_there_is_no_room_what_has_been_held_longest_leaves_in_fragme
         assert stage.engine.join_memory.held_bytes == 0
 
 
-async def test_who_holds_a_new_message_is_not_the_oldest_any_more() -> None:
+async def test_a_side_with_a_new_held_message_is_no_longer_the_oldest() -> None:
     async with staged() as stage:
         stage.engine.join_memory.most_bytes = 25
         first, second, third = (stage.session("rfc6455", "hixie-76") for _ in range(3))
@@ -82,7 +82,7 @@ async def test_who_holds_a_new_message_is_not_the_oldest_any_more() -> None:
         assert await second.at_client.exactly(11) == b"\x01\x09" + b"x" * 9
 
 
-async def test_a_text_for_hixie_streams_when_there_is_no_room() -> None:
+async def test_a_text_for_hixie_is_streamed_when_memory_is_full() -> None:
     async with staged() as stage:
         stage.engine.join_memory.most_bytes = 3
         session = stage.session("hixie-76", "rfc6455")
@@ -93,7 +93,7 @@ async def test_a_text_for_hixie_streams_when_there_is_no_room() -> None:
         assert await session.at_client.exactly(3) == b"o!\xff"
 
 
-async def test_a_message_that_may_not_leave_in_fragments_is_refused_when_there_is_no_room() -> None:
+async def test_a_message_that_must_be_one_frame_is_refused_when_memory_is_full() -> None:
     async with staged() as stage:
         stage.engine.join_memory.most_bytes = 3
         session = stage.session(joins=True)
@@ -107,7 +107,7 @@ async def test_a_message_that_may_not_leave_in_fragments_is_refused_when_there_i
         assert "4 bytes of messages are held back, the bound is 3" in str(ended.ending)
 
 
-async def test_who_can_let_go_is_not_ended_for_what_others_hold() -> None:
+async def test_a_side_that_can_release_bytes_is_not_ended_for_those_of_others() -> None:
     async with staged() as stage:
         joined, other = stage.session(joins=True), stage.session("rfc6455", "hixie-76")
         stage.relay(joined)
@@ -124,7 +124,7 @@ async def test_who_can_let_go_is_not_ended_for_what_others_hold() -> None:
         assert await joined.at_client.exactly(7) == b"\x81\x05Hello"
 
 
-async def test_what_a_session_held_counts_no_more_when_it_has_ended() -> None:
+async def test_held_bytes_of_an_ended_session_do_not_count() -> None:
     async with staged() as stage:
         session = stage.session("rfc6455", "hixie-76")
         relay = stage.relay(session)
@@ -137,7 +137,7 @@ async def test_what_a_session_held_counts_no_more_when_it_has_ended() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_nothing_is_counted_of_sessions_that_have_ended_however_they_did(seed: int) -> None:
+async def test_no_held_bytes_are_counted_after_any_end_of_sessions(seed: int) -> None:
     """Let sessions send pieces of messages at random, and end in the middle of them."""
     chance = random.Random(seed)
     pieces = [b"\x00", b"x" * 40, b"\xff", b"\xe2\x82", b"\xff\x00yy", b"\xff\x00"]

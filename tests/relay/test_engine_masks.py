@@ -43,7 +43,7 @@ async def test_frames_under_a_mask_pass_both_ways(client: str, upstream: str) ->
         assert pair.client.translator.messages == pair.upstream.translator.messages == 6
 
 
-async def test_a_ping_is_answered_under_the_mask_of_who_asked() -> None:
+async def test_a_ping_is_answered_with_the_mask_of_its_connection() -> None:
     async with staged() as stage:
         pair = stage.session("hixie-76", "hybi-04")
         stage.relay(pair)
@@ -51,7 +51,7 @@ async def test_a_ping_is_answered_under_the_mask_of_who_asked() -> None:
         assert await pair.at_upstream.exactly(11) == bytes.fromhex("37fa213d e9065ef7bbf3cc")
 
 
-async def test_a_frame_under_a_mask_that_came_in_part_behind_the_handshake_is_read_on() -> None:
+async def test_a_covered_frame_that_came_in_part_with_the_handshake_is_read_on() -> None:
     async with staged() as stage:
         pair = stage.session("hybi-04", "hybi-04")
         received = bytes.fromhex("37fa213d 06457dc9392a52")
@@ -64,7 +64,7 @@ async def test_a_frame_under_a_mask_that_came_in_part_behind_the_handshake_is_re
 @pytest.mark.parametrize(
     ("client", "upstream"), [("hybi-04", "hybi-04"), ("hybi-05", "hybi-04"), ("rfc6455", "hybi-05")]
 )
-async def test_a_reader_that_stalls_loses_nothing_of_frames_under_masks_of_our_own(client: str, upstream: str) -> None:
+async def test_a_reader_that_stalls_loses_nothing_of_frames_that_we_mask(client: str, upstream: str) -> None:
     """Long messages are sent in fragments, so the comparison is of what the upstream reads from them."""
     async with staged() as stage:
         pair = stage.session(client, upstream)

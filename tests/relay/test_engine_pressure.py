@@ -93,7 +93,9 @@ WORST = {
 
 
 @pytest.mark.parametrize(("client", "upstream", "side", "unit"), WORST.values(), ids=WORST.keys())
-async def test_what_grows_most_on_its_way_is_bounded_too(client: str, upstream: str, side: str, unit: bytes) -> None:
+async def test_data_that_grows_most_in_translation_is_bounded_too(
+    client: str, upstream: str, side: str, unit: bytes
+) -> None:
     async with staged() as stage:
         pair = stage.session(client, upstream)
         endpoint, peer, _ = chosen(pair, side)
@@ -115,7 +117,7 @@ async def test_a_reader_that_stalls_does_not_stall_the_other_direction() -> None
             assert await pair.at_upstream.exactly(len(MASKED_HELLO)) == MASKED_HELLO
 
 
-async def test_of_the_answers_that_must_wait_the_newest_leaves_between_whole_frames() -> None:
+async def test_of_waiting_answers_only_the_newest_is_sent_between_whole_frames() -> None:
     """The upstream does not read and sends pings; when it reads again, it finds one answer, in the right place."""
     async with staged() as stage:
         pair = stage.session("hixie-76", "rfc6455")
@@ -187,7 +189,7 @@ async def test_a_side_that_is_reset_while_it_is_not_read_does_not_keep_the_loop_
         assert isinstance(ended.ending, OSError)
 
 
-async def test_a_slow_client_hears_its_upstreams_last_words_though_its_own_reset_the_connection() -> None:
+async def test_a_slow_client_gets_the_last_bytes_of_its_upstream_despite_a_reset() -> None:
     """The upstream sends a Close and closes, as it should. What the client sends then is answered by a reset, while the
     gateway still holds bytes that the client has not taken."""
     async with staged() as stage:
@@ -209,7 +211,7 @@ async def test_a_slow_client_hears_its_upstreams_last_words_though_its_own_reset
         assert (ended.source, ended.ending) == (pair.upstream, Close(1000))
 
 
-async def test_both_sides_that_go_while_neither_is_read_do_not_keep_the_loop_busy() -> None:
+async def test_two_sides_that_disconnect_while_neither_is_read_do_not_keep_the_loop_busy() -> None:
     async with staged() as stage:
         pair = stage.session()
         relay = stage.relay(pair)
@@ -226,7 +228,7 @@ async def test_both_sides_that_go_while_neither_is_read_do_not_keep_the_loop_bus
 
 
 @both_sides
-async def test_a_reader_that_stalls_and_goes_ends_the_session(side: str) -> None:
+async def test_a_reader_that_stalls_and_disconnects_ends_the_session(side: str) -> None:
     async with staged() as stage:
         pair = stage.session()
         relay = stage.relay(pair)
@@ -243,7 +245,7 @@ async def test_a_reader_that_stalls_and_goes_ends_the_session(side: str) -> None
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
 @pytest.mark.parametrize("tcp", [False, True], ids=["over a socket pair", "over TCP"])
-async def test_what_a_side_said_before_it_went_still_arrives(tcp: bool, reset: bool) -> None:
+async def test_bytes_sent_before_a_disconnect_still_arrive(tcp: bool, reset: bool) -> None:
     """All of it has happened before the loop runs: a send to the side fails before its last bytes are read."""
     async with staged() as stage:
         pair = stage.session(tcp=tcp)
@@ -263,7 +265,7 @@ async def test_what_a_side_said_before_it_went_still_arrives(tcp: bool, reset: b
         assert isinstance(ended.ending, OSError | ProtocolError)
 
 
-async def test_what_a_side_said_before_it_went_arrives_though_it_takes_several_reads() -> None:
+async def test_bytes_sent_before_a_disconnect_arrive_in_several_reads_too() -> None:
     """The client's bytes are read first, and cannot be sent to the other side."""
     async with staged() as stage:
         pair = stage.session()

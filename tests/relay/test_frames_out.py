@@ -187,9 +187,7 @@ def check(setting: Setting, message: Message, frames: list[Frame], refused: bool
 
 @settings(max_examples=400, deadline=None, database=None)
 @given(data=st.data(), setting=SETTINGS)
-def test_as_many_frames_leave_as_came_and_none_is_empty_that_did_not_come_empty(
-    data: st.DataObject, setting: Setting
-) -> None:
+def test_as_many_frames_are_sent_as_came_and_only_empty_ones_are_empty(data: st.DataObject, setting: Setting) -> None:
     message = data.draw(messages(setting))
     source, target = DIALECTS[setting.source].framing, DIALECTS[setting.target].framing
     theirs = other(setting.role)

@@ -79,7 +79,7 @@ CUTS = {
 
 @pytest.mark.parametrize("before", [False, True], ids=["", "behind one that is whole"])
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-async def test_what_was_held_is_forgotten_when_its_message_breaks_a_rule(cut: Cut, before: bool) -> None:
+async def test_held_bytes_are_dropped_when_their_message_breaks_a_rule(cut: Cut, before: bool) -> None:
     """Nothing more of the message leaves, the messages before it do, and what others hold still counts alone."""
     async with staged() as stage:
         other = stage.session("rfc6455", "hixie-76")
@@ -144,7 +144,7 @@ async def binary_of(session: Session) -> tuple[int, bytes]:
     return len(frames), b"".join(payload for _, payload in frames)
 
 
-async def test_binary_of_many_sessions_at_the_bound_arrives_whole_and_each_at_its_own_upstream() -> None:
+async def test_binary_of_many_sessions_at_the_limit_arrives_whole_at_the_right_upstreams() -> None:
     async with staged() as stage:
         # Ten have room. The others are no worse off than in fragments, the oldest of them first.
         stage.engine.join_memory.most_bytes = 10 * HELD
@@ -174,7 +174,7 @@ async def test_exactly_as_much_as_may_be_held_is_held() -> None:
         assert [each.client.held for each in sessions] == [0] + [HELD] * (MANY - 2) + [HELD + 3]
 
 
-async def test_binary_that_has_to_be_one_frame_is_refused_at_the_bound_and_costs_nobody_else() -> None:
+async def test_binary_that_must_be_one_frame_is_refused_at_the_limit_without_harm_to_others() -> None:
     """Frames of sessions that join them may not leave in parts: who comes when there is no room is told so."""
     async with staged() as stage:
         stage.engine.join_memory.most_bytes = 10 * HELD

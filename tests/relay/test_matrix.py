@@ -110,7 +110,7 @@ def test_messages_are_counted(way: Way) -> None:
 
 
 @every_way
-def test_a_text_that_is_here_in_part_is_passed_on_in_part_or_held_back(way: Way) -> None:
+def test_the_received_part_of_a_text_is_passed_on_or_held(way: Way) -> None:
     begun = way.translator().feed(way.write(text("h" * 1000))[:500])
     heard = way.read([begun.forward])
     assert heard.events == []

@@ -134,7 +134,7 @@ def test_binary_in_fragments_arrives_as_one_text(way: Way, form: Encode) -> None
 
 @where_the_target_has_text_alone
 @every_form
-def test_a_fragment_leaves_when_it_is_whole(way: Way, form: Encode) -> None:
+def test_a_fragment_is_sent_when_it_is_complete(way: Way, form: Encode) -> None:
     """Then at most two of three bytes are kept back, unless the message is sent as one frame."""
     begun = way.translator(by(form)).feed(way.write(binary(ALL_BYTES, final=False)))
     heard = way.read([begun.forward])
@@ -192,7 +192,7 @@ NO_FORM = {
 
 @where_the_source_has_text_alone
 @every_form
-def test_text_that_is_of_no_such_form_is_refused_wherever_it_is_cut(way: Way, form: Decode) -> None:
+def test_text_that_does_not_have_the_form_is_refused_wherever_it_is_cut(way: Way, form: Decode) -> None:
     for wrong in NO_FORM[form]:
         received = way.write(text(WRITTEN[form](b"before")), text(wrong), text(""))
         for pieces in [whole(received), *everywhere(received), byte_by_byte(received)]:
@@ -208,7 +208,7 @@ def test_text_that_is_of_no_such_form_is_refused_wherever_it_is_cut(way: Way, fo
 
 @where_both_have_text_alone
 @every_decode
-def test_text_stays_text_where_nobody_has_anything_else(way: Way, decode: Decode) -> None:
+def test_text_stays_text_between_sides_that_have_only_text(way: Way, decode: Decode) -> None:
     received = way.write(text("SGk="), text("\u00fc"))
     for pieces in (whole(received), byte_by_byte(received)):
         assert way.pass_on(pieces, by("base64", decode)) == arrived(text("SGk="), text("\u00fc"))

@@ -40,7 +40,7 @@ def test_a_close_without_a_code_stays_without_one(way: Way) -> None:
 
 
 @where_the_source_has_codes
-def test_a_close_keeps_its_code_where_both_know_it(way: Way) -> None:
+def test_a_close_keeps_its_code_if_both_dialects_have_it(way: Way) -> None:
     source, target = KNOWN[way.source.name], KNOWN[way.target.name]
     for code in CODES:
         close = Close(code, "au revoir")
@@ -51,7 +51,7 @@ def test_a_close_keeps_its_code_where_both_know_it(way: Way) -> None:
 
 
 @where_the_source_has_codes
-def test_too_big_is_said_wherever_it_can_be(way: Way) -> None:
+def test_too_big_is_sent_in_every_dialect_that_has_it(way: Way) -> None:
     """1009, or 1004 as draft 06 calls it, in all dialects with codes."""
     passed = way.pass_on([way.write(Close(1009, "too big"))])
     assert passed.ending == Close(1009, "too big")
@@ -62,7 +62,7 @@ def test_too_big_is_said_wherever_it_can_be(way: Way) -> None:
 
 
 @ways(lambda source, target: source.has_close and not source.delimits_text)
-def test_a_close_inside_a_message_passes_where_it_would_not_be_taken_for_text(way: Way) -> None:
+def test_a_close_inside_a_message_passes_where_it_cannot_be_read_as_text(way: Way) -> None:
     received = way.write(text("Hel", final=False), Close())
     for cut in CUTS:
         passed = way.pass_on(cut(received))

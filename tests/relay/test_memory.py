@@ -227,7 +227,7 @@ def kept_bytes(make: Callable[[], Callable[[bytes], object]], reads: Iterable[by
 
 
 @pytest.mark.parametrize(("busy_looks", "little"), [(0, True), (LOOKS - 1, True), (LOOKS, False)])
-def test_what_others_allocate_in_some_of_the_looks_does_not_count(busy_looks: int, little: bool) -> None:
+def test_memory_that_others_allocate_in_some_measurements_does_not_count(busy_looks: int, little: bool) -> None:
     looks = iter(range(LOOKS))
     others: list[bytes] = []
 

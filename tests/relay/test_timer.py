@@ -89,7 +89,7 @@ async def ponging(peer: Peer, answer: bytes, size: int) -> None:
 # -- pings -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_side_that_is_silent_is_asked(autojump_clock: MockClock) -> None:
+async def test_a_silent_side_is_sent_a_ping(autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         begun = trio.current_time()
         assert await watching.session.at_client.exactly(11) == TO_CLIENT
@@ -107,12 +107,14 @@ async def test_a_side_that_is_silent_is_asked(autojump_clock: MockClock) -> None
         ("hybi-07", b"\x89\x09wsgateway"),
     ],
 )
-async def test_a_client_is_asked_in_its_own_dialect(dialect: str, asked: bytes, autojump_clock: MockClock) -> None:
+async def test_a_client_is_sent_a_ping_of_its_own_dialect(
+    dialect: str, asked: bytes, autojump_clock: MockClock
+) -> None:
     async with watched(PINGING, dialect) as watching:
         assert await watching.session.at_client.exactly(11) == asked
 
 
-async def test_what_is_asked_is_masked_for_an_upstream(autojump_clock: MockClock) -> None:
+async def test_a_ping_to_an_upstream_is_masked(autojump_clock: MockClock) -> None:
     async with watched(PINGING, "hixie-76") as watching:
         asked = await watching.session.at_upstream.exactly(15)
         assert asked[:2] == TO_UPSTREAM_HEAD
@@ -121,7 +123,7 @@ async def test_what_is_asked_is_masked_for_an_upstream(autojump_clock: MockClock
 
 
 @pytest.mark.parametrize("dialect", ["hixie-75", "hixie-76"])
-async def test_a_dialect_without_pings_is_not_asked_and_not_ended(dialect: str, autojump_clock: MockClock) -> None:
+async def test_a_side_without_pings_is_not_pinged_and_not_ended(dialect: str, autojump_clock: MockClock) -> None:
     async with watched(PINGING, dialect, dialect) as watching:
         await trio.sleep(200)
         assert watching.ended is None
@@ -132,7 +134,7 @@ async def test_a_dialect_without_pings_is_not_asked_and_not_ended(dialect: str, 
         assert await watching.session.at_client.once() == b"\x00back\xff"
 
 
-async def test_whoever_answers_stays(autojump_clock: MockClock) -> None:
+async def test_a_side_that_answers_stays(autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         pair = watching.session
         watching.stage.nursery.start_soon(ponging, pair.at_client, FROM_CLIENT, 11)
@@ -142,7 +144,7 @@ async def test_whoever_answers_stays(autojump_clock: MockClock) -> None:
 
 
 @both_sides
-async def test_whoever_does_not_answer_is_gone(side: str, autojump_clock: MockClock) -> None:
+async def test_a_side_that_does_not_answer_counts_as_disconnected(side: str, autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         pair = watching.session
         endpoint, _, other = chosen(pair, side)
@@ -155,7 +157,7 @@ async def test_whoever_does_not_answer_is_gone(side: str, autojump_clock: MockCl
         assert 50 <= watching.seconds <= 53
 
 
-async def test_anything_that_is_said_is_an_answer(autojump_clock: MockClock) -> None:
+async def test_any_bytes_of_a_side_count_as_an_answer(autojump_clock: MockClock) -> None:
     async with watched(PINGING, upstream="hixie-76") as watching:
         for _ in range(5):
             assert await watching.session.at_client.exactly(11) == TO_CLIENT
@@ -165,7 +167,7 @@ async def test_anything_that_is_said_is_an_answer(autojump_clock: MockClock) -> 
         assert watching.ended is None
 
 
-async def test_who_talks_is_not_asked(autojump_clock: MockClock) -> None:
+async def test_a_side_that_sends_is_not_pinged(autojump_clock: MockClock) -> None:
     async with watched(PINGING, upstream="hixie-76") as watching:
         for _ in range(10):
             await watching.session.at_client.send(MASKED_HELLO)
@@ -174,7 +176,7 @@ async def test_who_talks_is_not_asked(autojump_clock: MockClock) -> None:
         assert await watching.session.at_client.once() == HELLO
 
 
-async def test_nobody_is_asked_inside_a_frame_that_is_passed_through(autojump_clock: MockClock) -> None:
+async def test_no_ping_is_sent_inside_a_frame_that_is_streamed(autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(ping=30, pong=1000)) as watching:
         pair = watching.session
         await pair.at_upstream.send(HELLO[:4])
@@ -183,7 +185,7 @@ async def test_nobody_is_asked_inside_a_frame_that_is_passed_through(autojump_cl
         assert await pair.at_client.once() == HELLO[:4]
 
 
-async def test_somebody_is_asked_while_a_frame_is_held_back(autojump_clock: MockClock) -> None:
+async def test_a_ping_is_sent_while_a_frame_is_held(autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(ping=30, pong=1000), upstream="hybi-06") as watching:
         pair = watching.session
         await pair.at_upstream.send(b"\x84\x05He")
@@ -192,7 +194,7 @@ async def test_somebody_is_asked_while_a_frame_is_held_back(autojump_clock: Mock
 
 
 @pytest.mark.parametrize("upstream", ["rfc6455", "hybi-08"])
-async def test_who_is_in_the_middle_of_a_frame_is_asked_behind_it(upstream: str, autojump_clock: MockClock) -> None:
+async def test_a_ping_during_a_frame_is_sent_after_it(upstream: str, autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(ping=30, pong=1000), upstream=upstream) as watching:
         pair = watching.session
         await pair.at_upstream.send(HELLO[:4])
@@ -201,13 +203,13 @@ async def test_who_is_in_the_middle_of_a_frame_is_asked_behind_it(upstream: str,
         assert await pair.at_client.exactly(len(HELLO) + 11) == HELLO + TO_CLIENT
 
 
-async def test_between_the_fragments_of_a_message_somebody_is_asked(autojump_clock: MockClock) -> None:
+async def test_a_ping_is_sent_between_the_fragments_of_a_message(autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         await watching.session.at_upstream.send(b"\x01\x02He")
         assert await watching.session.at_client.exactly(15) == b"\x01\x02He" + TO_CLIENT
 
 
-async def test_who_is_not_read_is_not_asked(autojump_clock: MockClock) -> None:
+async def test_a_side_that_is_not_read_is_not_pinged(autojump_clock: MockClock) -> None:
     async with watched(PINGING, "hixie-76") as watching:
         pair = watching.session
         clog(pair.client.sock)
@@ -220,7 +222,7 @@ async def test_who_is_not_read_is_not_asked(autojump_clock: MockClock) -> None:
         assert waited.cancelled_caught
 
 
-async def test_who_is_not_read_for_the_sake_of_a_rate_is_not_asked(autojump_clock: MockClock) -> None:
+async def test_a_side_that_is_not_read_because_of_a_rate_is_not_pinged(autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         pair = watching.session
         watching.stage.nursery.start_soon(ponging, pair.at_upstream, FROM_UPSTREAM, len(FROM_CLIENT))
@@ -237,7 +239,7 @@ async def test_who_is_not_read_for_the_sake_of_a_rate_is_not_asked(autojump_cloc
 
 
 @both_sides
-async def test_who_takes_nothing_of_what_it_is_sent_is_gone(side: str, autojump_clock: MockClock) -> None:
+async def test_a_side_that_takes_nothing_counts_as_disconnected(side: str, autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(send=30)) as watching:
         endpoint, _, other = chosen(watching.session, side)
         clog(endpoint.sock)
@@ -304,7 +306,7 @@ async def test_half_a_message_does_not_keep_a_session(autojump_clock: MockClock)
         assert (await watching.end()).ending == ServerClose("no message for 60 s")
 
 
-async def test_a_session_ends_when_it_is_old_whatever_is_said(autojump_clock: MockClock) -> None:
+async def test_a_session_ends_at_its_lifetime_whatever_is_sent(autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(lifetime=300, idle=60)) as watching:
         while watching.ended is None:
             await watching.session.at_client.send(MASKED_HELLO)
@@ -317,14 +319,14 @@ async def test_a_session_ends_when_it_is_old_whatever_is_said(autojump_clock: Mo
 # -- the list of those that are looked at --------------------------------------------------------------------------
 
 
-async def test_without_any_bound_nobody_looks(autojump_clock: MockClock) -> None:
+async def test_a_session_without_timeouts_is_not_checked(autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(pong=20)) as watching:
         await trio.sleep(100)
         assert watching.ended is None
         assert not watching.stage.engine._timers
 
 
-async def test_who_has_ended_is_looked_at_no_more(autojump_clock: MockClock) -> None:
+async def test_a_session_that_has_ended_is_not_checked(autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         await trio.sleep(5)
         assert len(watching.stage.engine._timers) == 1
@@ -334,7 +336,7 @@ async def test_who_has_ended_is_looked_at_no_more(autojump_clock: MockClock) -> 
         assert not watching.stage.engine._timers
 
 
-async def test_a_bug_in_a_look_ends_its_own_session_and_no_other(autojump_clock: MockClock) -> None:
+async def test_a_bug_in_a_check_ends_its_own_session_and_no_other(autojump_clock: MockClock) -> None:
     def broken() -> int:
         raise RuntimeError("a bug")
 
@@ -347,7 +349,7 @@ async def test_a_bug_in_a_look_ends_its_own_session_and_no_other(autojump_clock:
         assert (await good.end()).ending == ServerClose("older than 100 s")
 
 
-async def test_each_of_many_sessions_is_looked_at(autojump_clock: MockClock) -> None:
+async def test_each_of_many_sessions_is_checked(autojump_clock: MockClock) -> None:
     async with patiently() as stage:
         many = [Watched(stage, stage.session(), RelayTimeouts(lifetime=10 + number)) for number in range(20)]
         for each in many:

@@ -84,7 +84,9 @@ async def looking(request: pytest.FixtureRequest) -> AsyncIterator[Looking]:
 # -- pings that wait ---------------------------------------------------------------------------------------------
 
 
-async def test_who_has_stopped_with_nothing_queued_is_gone_though_its_kernel_takes_the_ping(looking: Looking) -> None:
+async def test_a_stopped_peer_with_nothing_queued_counts_as_disconnected_though_its_kernel_takes_the_ping(
+    looking: Looking,
+) -> None:
     looking.figures.taken = looking.figures.sent = 5000
     while not looking.pinged:
         assert looking.second() is None
@@ -93,14 +95,16 @@ async def test_who_has_stopped_with_nothing_queued_is_gone_though_its_kernel_tak
     assert (looking.pinged, looking.now) == ([30.0], 50.0)
 
 
-async def test_who_has_stopped_is_gone_though_its_kernel_takes_all_that_comes_behind_the_ping(looking: Looking) -> None:
+async def test_a_stopped_peer_counts_as_disconnected_though_its_kernel_takes_all_bytes_after_the_ping(
+    looking: Looking,
+) -> None:
     while looking.second() is None:
         looking.figures.sent += 1000
         looking.figures.taken = looking.figures.sent
     assert looking.now == 50
 
 
-async def test_who_takes_something_now_and_then_has_time_to_come_to_its_ping(looking: Looking) -> None:
+async def test_a_slow_reader_has_time_to_reach_its_ping(looking: Looking) -> None:
     looking.figures.sent = 1_000_000
     while looking.figures.taken < 990_000:
         for _ in range(19):
@@ -117,7 +121,7 @@ async def test_who_takes_something_now_and_then_has_time_to_come_to_its_ping(loo
     assert looking.now - begun == 20
 
 
-async def test_who_stops_before_it_has_come_to_its_ping_is_gone_20_seconds_later(looking: Looking) -> None:
+async def test_a_reader_that_stops_before_its_ping_counts_as_disconnected_20_seconds_later(looking: Looking) -> None:
     looking.figures.sent = 1_000_000
     while looking.now < 100:
         looking.figures.taken += 1000
@@ -147,7 +151,7 @@ async def test_a_ping_may_wait_in_our_backlog_first(looking: Looking) -> None:
     assert looking.now - begun == 20
 
 
-async def test_any_answer_is_one_wherever_the_ping_stands(looking: Looking) -> None:
+async def test_any_bytes_count_as_an_answer_wherever_the_ping_is(looking: Looking) -> None:
     looking.figures.sent = 1_000_000
     for _ in range(200):
         if looking.now % 40 == 39:
@@ -160,7 +164,7 @@ async def test_any_answer_is_one_wherever_the_ping_stands(looking: Looking) -> N
 
 
 @pytest.mark.parametrize("backlog", [b"", b"x"], ids=["in the kernel", "with a backlog"])
-async def test_who_takes_nothing_is_gone_in_time(looking: Looking, backlog: bytes) -> None:
+async def test_a_reader_that_takes_nothing_counts_as_disconnected_in_time(looking: Looking, backlog: bytes) -> None:
     looking.figures.sent, looking.endpoint.backlog = 1000, backlog
     while looking.second() is None:
         looking.endpoint.received += 1  # it still sends
@@ -168,7 +172,7 @@ async def test_who_takes_nothing_is_gone_in_time(looking: Looking, backlog: byte
 
 
 @pytest.mark.parametrize("backlog", [b"", b"x"], ids=["in the kernel", "with a backlog"])
-async def test_who_takes_something_every_29_seconds_is_not(looking: Looking, backlog: bytes) -> None:
+async def test_a_reader_that_takes_something_every_29_seconds_stays(looking: Looking, backlog: bytes) -> None:
     looking.figures.sent, looking.endpoint.backlog = 1_000_000, backlog
     for second in range(1, 300):
         looking.endpoint.received += 1
@@ -177,7 +181,7 @@ async def test_who_takes_something_every_29_seconds_is_not(looking: Looking, bac
         assert looking.second() is None
 
 
-async def test_who_has_taken_all_is_not(looking: Looking) -> None:
+async def test_a_reader_that_has_taken_all_stays(looking: Looking) -> None:
     looking.figures.sent = looking.figures.taken = 1000
     for _ in range(300):
         looking.endpoint.received += 1
@@ -187,7 +191,7 @@ async def test_who_has_taken_all_is_not(looking: Looking) -> None:
 # -- where no kernel says what was taken ---------------------------------------------------------------------------
 
 
-async def test_what_our_socket_takes_counts_where_nobody_says_more(looking: Looking) -> None:
+async def test_the_progress_of_our_socket_counts_if_no_other_is_known(looking: Looking) -> None:
     looking.endpoint.outgoing = None
     looking.endpoint.backlog = b"x" * 1000
     while looking.endpoint.backlog:
@@ -219,7 +223,7 @@ async def test_a_session_in_which_nothing_happens_costs_no_look_at_the_kernel(lo
 
 
 @both_sides
-async def test_the_engine_looks_too(side: str, autojump_clock: MockClock) -> None:
+async def test_the_engine_checks_slow_readers_too(side: str, autojump_clock: MockClock) -> None:
     async with patiently() as stage:
         pair = stage.session(tcp=True)
         endpoint, reader, other = chosen(pair, side)
@@ -233,7 +237,7 @@ async def test_the_engine_looks_too(side: str, autojump_clock: MockClock) -> Non
 
 
 @both_sides
-async def test_a_process_that_stands_still_is_gone_though_its_kernel_acknowledges_the_ping(
+async def test_a_stopped_process_counts_as_disconnected_though_its_kernel_acknowledges_the_ping(
     side: str, autojump_clock: MockClock
 ) -> None:
     # The other side has no pings, and sends nothing.

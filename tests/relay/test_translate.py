@@ -127,7 +127,7 @@ ROWS = [
 
 
 @each_of(ROWS)
-def test_one_read_leaves_in_one_write(row: Row, source: str, target: str) -> None:
+def test_one_read_is_sent_in_one_write(row: Row, source: str, target: str) -> None:
     row.check(source, target)
 
 
@@ -137,7 +137,7 @@ JOINED = [row for row in ROWS if not isinstance(row.ending, int) and row.why != 
 
 @every_cut
 @each_of(JOINED, targets=HIXIE)
-def test_towards_hixie_the_same_bytes_leave_however_they_came(
+def test_towards_hixie_the_same_bytes_are_sent_however_they_came(
     row: Row, source: str, target: str, cut: Callable[[bytes], list[bytes]]
 ) -> None:
     passed = put_through(direction(source, target, row.role), cut(bytes.fromhex(row.received)))
@@ -153,14 +153,14 @@ def test_towards_hixie_the_same_bytes_leave_however_they_came(
 
 @cases("source", FRAMES)
 @cases("target", HIXIE)
-def test_fragments_leave_as_one_frame_in_one_write(source: str, target: str) -> None:
+def test_fragments_are_sent_as_one_frame_in_one_write(source: str, target: str) -> None:
     fragments = ["01 03 48656c", "00 02 6c6f", "00 01", "20", "80 03 796f75", "81 01 78"]
     passed = put_through(direction(source, target, UPSTREAM), map(bytes.fromhex, fragments))
     assert passed.steps == [b"", b"", b"", b"", b"\x00Hello you\xff", b"\x00x\xff"]
 
 
 @cases("target", FRAMES)
-def test_a_text_of_hixie_leaves_when_it_is_whole(target: str) -> None:
+def test_a_text_of_hixie_is_sent_when_it_is_complete(target: str) -> None:
     pieces = [b"\x00Hel", b"lo", b"\xff\x00", b"x\xff"]
     passed = put_through(direction("hixie-76", target, UPSTREAM), pieces)
     assert passed.steps == [b"", b"", b"\x81\x05Hello", b"\x81\x01x"]
@@ -173,7 +173,7 @@ def test_a_text_of_hixie_has_one_mask_towards_an_upstream(target: str) -> None:
 
 
 @cases(("source", "target"), [("rfc6455", "hybi-08"), ("hybi-07", "rfc6455")])
-def test_a_frame_that_comes_in_pieces_leaves_in_pieces_of_one(source: str, target: str) -> None:
+def test_a_frame_that_comes_in_pieces_is_sent_as_one_frame_in_pieces(source: str, target: str) -> None:
     # Each piece is unmasked and masked again.
     received = bytes.fromhex("82 85 37fa213d 7f9f4d5158")
     pieces = [received[:7], received[7:9], received[9:]]
@@ -213,7 +213,7 @@ LOOK_WHOLE = [
 
 
 @cases(("role", "source", "before", "received", "forward", "ending"), LOOK_WHOLE)
-def test_a_read_is_only_a_message_if_nothing_is_under_way(
+def test_a_read_is_a_whole_message_only_if_no_message_is_unfinished(
     role: Role, source: str, before: str, received: str, forward: str, ending: Ending
 ) -> None:
     target = "hybi-08" if source == "rfc6455" else "rfc6455"

@@ -28,12 +28,12 @@ WRITTEN: dict[Encode, str] = {
 
 
 @cases(("encode", "forward"), WRITTEN.items())
-def test_binary_leaves_as_one_text(encode: Encode, forward: str) -> None:
+def test_binary_is_sent_as_one_text(encode: Encode, forward: str) -> None:
     passed = put_through(direction("rfc6455", "hixie-76", UPSTREAM, by(encode)), [bytes.fromhex("82 04 007f80ff")])
     assert passed == Passed([bytes.fromhex(forward)])
 
 
-def test_base64_leaves_as_one_text_whatever_it_came_in() -> None:
+def test_base64_is_sent_as_one_text_in_whatever_pieces_it_came() -> None:
     streamed = direction("rfc6455", "hixie-76", UPSTREAM, by("base64"))
     passed = put_through(streamed, byte_by_byte(b"\x02\x04lieg\x80\x01t\x82\x01M"))
     # RFC 4648, 4: "lie" is bGll, "gt" is Z3Q=, and "M" is TQ==.
@@ -41,7 +41,7 @@ def test_base64_leaves_as_one_text_whatever_it_came_in() -> None:
     assert streamed.messages == 2
 
 
-def test_latin_1_and_hex_leave_when_they_are_whole() -> None:
+def test_latin_1_and_hex_are_sent_when_they_are_complete() -> None:
     received = [b"\x02\x02\x00\xff", b"\x00\x00", b"\x80\x01a"]
     passed = put_through(direction("rfc6455", "hixie-75", UPSTREAM, by("latin-1")), received)
     assert passed.steps == [b"", b"", b"\x00\x00\xc3\xbfa\xff"]
@@ -77,7 +77,7 @@ READ: dict[Decode, str] = {
 
 
 @cases(("decode", "received"), READ.items())
-def test_text_leaves_as_one_binary_message(decode: Decode, received: str) -> None:
+def test_text_is_sent_as_one_binary_message(decode: Decode, received: str) -> None:
     decoded = direction("hixie-76", "rfc6455", UPSTREAM, by(decode=decode))
     assert put_through(decoded, [bytes.fromhex(received)]) == Passed([bytes.fromhex("82 04 007f80ff")])
 
@@ -94,7 +94,7 @@ TOO_MUCH_PADDING = [b"QUJD=", b"QUJD==", b"QUJD====", b"QQ==="]
 
 
 @cases("wrong", TOO_MUCH_PADDING)
-def test_padding_that_nothing_needs_is_refused_however_it_comes(wrong: bytes) -> None:
+def test_needless_padding_is_refused_however_it_comes(wrong: bytes) -> None:
     received = b"\x00" + wrong + b"\xff"
     for at in range(len(received)):
         decoded = direction("hixie-76", "rfc6455", UPSTREAM, by(decode="base64"))

@@ -131,7 +131,7 @@ ROWS = [
 
 
 @each_of(ROWS)
-def test_one_read_leaves_in_one_write(row: Row, source: str, target: str) -> None:
+def test_one_read_is_sent_in_one_write(row: Row, source: str, target: str) -> None:
     row.check(source, target)
 
 
@@ -160,14 +160,14 @@ def pairs(sources: Iterable[str]) -> Decorator:
 
 @pairs(DIALECTS)
 @both_roles
-def test_texts_leave_in_the_frames_of_the_target(source: str, target: str, role: Role) -> None:
+def test_texts_are_sent_in_frames_of_the_target(source: str, target: str, role: Role) -> None:
     passed = put_through(direction(source, target, role), [said(source, role, *TEXTS)])
     assert passed == Passed([told(target, other(role), *TEXTS)])
 
 
 @pairs(HIXIE)
 @both_roles
-def test_a_text_that_comes_in_pieces_leaves_in_one_frame_of_the_target(source: str, target: str, role: Role) -> None:
+def test_a_text_that_comes_in_pieces_is_sent_in_one_frame_of_the_target(source: str, target: str, role: Role) -> None:
     pieces: list[Word] = [("begin", b"Hel"), ("more", b"l"), ("end", b"o")]
     passed = put_through(direction(source, target, role), [said(source, role, piece) for piece in pieces])
     assert passed.steps == [b"", b"", told(target, other(role), ("text", b"Hello"))]
@@ -175,7 +175,7 @@ def test_a_text_that_comes_in_pieces_leaves_in_one_frame_of_the_target(source: s
 
 @pairs(WITH_HEADS)
 @both_roles
-def test_fragments_and_control_frames_leave_in_the_frames_of_the_target(source: str, target: str, role: Role) -> None:
+def test_fragments_and_control_frames_are_sent_in_frames_of_the_target(source: str, target: str, role: Role) -> None:
     passed = put_through(direction(source, target, role), [said(source, role, *FRAGMENTS)])
     if target in HIXIE:
         answer = told(source, role, ("pong", b"one"))
@@ -186,7 +186,7 @@ def test_fragments_and_control_frames_leave_in_the_frames_of_the_target(source: 
 
 @pairs(WITH_HEADS)
 @both_roles
-def test_binary_leaves_in_the_frames_of_the_target(source: str, target: str, role: Role) -> None:
+def test_binary_is_sent_in_frames_of_the_target(source: str, target: str, role: Role) -> None:
     passed = put_through(direction(source, target, role), [said(source, role, *TEXTS[:1], *BINARY)])
     if target in HIXIE:
         assert passed == Passed([told(target, other(role), *TEXTS[:1])], ending=1003)

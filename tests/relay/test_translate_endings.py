@@ -52,7 +52,7 @@ def test_text_that_breaks_in_a_later_fragment_is_never_finished(
     assert unheld.inside()
 
 
-def test_the_text_of_frames_is_not_looked_at_on_its_way_to_frames() -> None:
+def test_text_between_dialects_with_frames_is_not_checked() -> None:
     passed = put_through(direction("hybi-08", "rfc6455", UPSTREAM), [b"\x81\x03a\xffb"])
     assert passed == Passed([b"\x81\x03a\xffb"])
 
@@ -79,7 +79,7 @@ def test_a_close_inside_a_frame_of_hixie_is_not_sent(source: str, target: str) -
 
 @cases("source", FRAMES)
 @cases("target", HIXIE)
-def test_a_close_takes_the_place_of_a_message_that_is_held_back(source: str, target: str) -> None:
+def test_a_close_replaces_a_held_message(source: str, target: str) -> None:
     held = direction(source, target, UPSTREAM)
     passed = put_through(held, [bytes.fromhex("01 03 48656c 88 02 03e8")])
     assert passed == Passed([told(target, CLIENT, ("close", b""))], ending=Close(1000))
@@ -100,7 +100,7 @@ UNSENDABLE = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]
 
 @both_roles
 @from_each_of(WITH_CODES)
-def test_a_close_code_that_may_not_be_sent_never_leaves(source: str, target: str, role: Role) -> None:
+def test_a_close_code_that_must_not_be_sent_is_never_sent(source: str, target: str, role: Role) -> None:
     for code in UNSENDABLE:
         if code == 1004 and source != "rfc6455":
             continue
@@ -109,7 +109,7 @@ def test_a_close_code_that_may_not_be_sent_never_leaves(source: str, target: str
 
 
 @from_each_of(WITH_CODES)
-def test_what_stands_before_a_bad_close_is_passed_on(source: str, target: str) -> None:
+def test_bytes_before_an_invalid_close_are_passed_on(source: str, target: str) -> None:
     received = said(source, UPSTREAM, ("text", b"one"), ("close", b"\x03\xee"))
     passed = put_through(direction(source, target, UPSTREAM), [received])
     assert passed == Passed([told(target, CLIENT, ("text", b"one"))], ending=1002)
@@ -170,9 +170,7 @@ GOODBYES = [
 
 @cases("before", ["", "00 48656c6c6f ff", "80 02 6161", "01 61 ff"])
 @cases(("role", "source", "target", "forward"), GOODBYES)
-def test_the_end_of_a_hixie_stream_is_a_goodbye(
-    role: Role, source: str, target: str, forward: str, before: str
-) -> None:
+def test_the_end_of_a_hixie_stream_is_a_close(role: Role, source: str, target: str, forward: str, before: str) -> None:
     ended = direction(source, target, role)
     ended.feed(bytes.fromhex(before))
     step = ended.finish()
@@ -230,7 +228,7 @@ TOO_BIG: list[tuple[Limits, list[Word], int, list[Word]]] = [
 
 
 @from_each_of((*MORE, *COVERED, *FRAMES))
-def test_a_message_beyond_the_limits_leaves_only_as_far_as_it_is_within(source: str, target: str) -> None:
+def test_only_the_part_of_a_message_within_the_limits_is_sent(source: str, target: str) -> None:
     for limits, words, size, within in TOO_BIG:
         received = said(source, UPSTREAM, *words) + (head_of(source, size) if size else b"")
         passed = put_through(direction(source, target, UPSTREAM, TranslationOptions(limits)), [received])
@@ -247,7 +245,7 @@ def test_a_length_of_all_bits_but_the_first_is_only_too_big(target: str) -> None
 
 @cases("target", DIALECTS)
 @cases(("source", "received", "within"), TOO_BIG_HIXIE)
-def test_a_text_of_hixie_beyond_the_limits_does_not_leave(
+def test_a_text_of_hixie_beyond_the_limits_is_not_sent(
     source: str, received: bytes, within: list[Word], target: str
 ) -> None:
     passed = put_through(direction(source, target, UPSTREAM, TranslationOptions(Limits(message_bytes=3))), [received])
@@ -268,7 +266,7 @@ def test_messages_at_the_limit_pass(source: str, target: str, role: Role) -> Non
 
 
 @from_each_of((*MORE, *COVERED, *FRAMES))
-def test_a_compressed_message_is_refused_where_none_was_agreed(source: str, target: str) -> None:
+def test_a_compressed_message_is_refused_if_compression_was_not_agreed(source: str, target: str) -> None:
     first = LAYOUTS[source].first("text", reserved=0x40)
     received = bytes([first]) + bytes.fromhex("07 f248cdc9c90700")
     assert put_through(direction(source, target, UPSTREAM), [received]) == Passed([b""], ending=1002)

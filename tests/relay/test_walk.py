@@ -82,7 +82,7 @@ WORDS: list[Word] = [("text", b"a\xffb"), ("begin", b"Hel"), ("ping", b"one"), (
 
 @same_frames
 @both_roles
-def test_the_text_of_frames_that_pass_is_not_looked_at(source: str, target: str, role: Role) -> None:
+def test_the_text_of_unchanged_frames_is_not_checked(source: str, target: str, role: Role) -> None:
     received = said(source, role, *WORDS)
     for cut in CUTS:
         assert put_through(direction(source, target, role), cut(received)).forward == received
@@ -90,7 +90,7 @@ def test_the_text_of_frames_that_pass_is_not_looked_at(source: str, target: str,
 
 @same_frames
 @both_roles
-def test_what_stands_behind_a_close_is_not_passed_on(source: str, target: str, role: Role) -> None:
+def test_bytes_after_a_close_are_not_passed_on(source: str, target: str, role: Role) -> None:
     close = said(source, role, ("close", b""))
     passed = put_through(direction(source, target, role), [close + said(source, role, ("text", b"too late"))])
     assert passed == Passed([close], ending=Close())
@@ -104,7 +104,7 @@ def test_a_close_may_stand_between_fragments(source: str, target: str) -> None:
     assert between.unfinished() == 0
 
 
-def test_a_compressed_message_passes_where_a_compression_was_agreed() -> None:
+def test_a_compressed_message_passes_if_compression_was_agreed() -> None:
     # RFC 7692, 7.2.3.1 and 7.2.3.2: "Hello", whole and in two fragments.
     received = bytes.fromhex("c1 07 f248cdc9c90700  41 03 f248cd  80 04 c9c90700")
     compressed = direction("rfc6455", "rfc6455", UPSTREAM, TranslationOptions(compressed=True))
@@ -115,7 +115,7 @@ def test_a_compressed_message_passes_where_a_compression_was_agreed() -> None:
 
 
 @same_frames
-def test_frames_that_pass_as_they_are_lack_the_rest_of_the_last(source: str, target: str) -> None:
+def test_of_unchanged_frames_the_rest_of_the_last_is_unfinished(source: str, target: str) -> None:
     same = direction(source, target, UPSTREAM)
     lacking = []
     words: list[Word] = [("text", b"one"), ("begin", b""), ("ping", b"p"), ("end", b"a")]
@@ -127,7 +127,7 @@ def test_frames_that_pass_as_they_are_lack_the_rest_of_the_last(source: str, tar
 
 
 @cases("dialect", ["hybi-05", "hybi-06"])
-def test_frames_under_a_mask_lack_the_rest_of_the_last(dialect: str) -> None:
+def test_of_covered_frames_the_rest_of_the_last_is_unfinished(dialect: str) -> None:
     same = direction(dialect, dialect, CLIENT)
     lacking = []
     for byte in byte_by_byte(said(dialect, CLIENT, ("text", b"one"), ("ping", b"p"), ("begin", b"a"))):
@@ -144,7 +144,7 @@ MEASURED = [(source, target) for source, target in product(DIALECTS, DIALECTS) i
 
 @both_roles
 @cases(("source", "target"), MEASURED)
-def test_what_is_owed_of_a_frame_is_known_from_its_head_on(source: str, target: str, role: Role) -> None:
+def test_the_unfinished_bytes_of_a_frame_are_known_from_its_head_on(source: str, target: str, role: Role) -> None:
     owing = direction(source, target, role)
     owed = []
     for byte in byte_by_byte(said(source, role, ("text", b"one"), ("ping", b"p"), ("text", b""))):
@@ -156,7 +156,9 @@ def test_what_is_owed_of_a_frame_is_known_from_its_head_on(source: str, target: 
 
 @both_roles
 @cases(("source", "target"), MEASURED)
-def test_between_fragments_nothing_is_owed_unless_they_leave_as_one_frame(source: str, target: str, role: Role) -> None:
+def test_between_fragments_nothing_is_unfinished_unless_they_become_one_frame(
+    source: str, target: str, role: Role
+) -> None:
     owing = direction(source, target, role)
     first, last = said(source, role, ("begin", b"ab")), said(source, role, ("end", b"c"))
     between = None if target in HIXIE else 0
@@ -170,7 +172,7 @@ def test_between_fragments_nothing_is_owed_unless_they_leave_as_one_frame(source
 @both_roles
 @cases("source", HIXIE)
 @cases("target", DIALECTS)
-def test_nobody_knows_what_is_owed_of_a_text_of_hixie(source: str, target: str, role: Role) -> None:
+def test_the_unfinished_bytes_of_a_text_of_hixie_are_not_known(source: str, target: str, role: Role) -> None:
     owing = direction(source, target, role)
     owed = []
     for byte in byte_by_byte(b"\x00on\xff\x00\xff\x80\x01a"):
@@ -182,7 +184,7 @@ def test_nobody_knows_what_is_owed_of_a_text_of_hixie(source: str, target: str, 
 
 @both_roles
 @cases(("source", "target"), list(product(DIALECTS, DIALECTS)))
-def test_a_message_counts_once_it_has_gone_through_whole(source: str, target: str, role: Role) -> None:
+def test_a_message_counts_when_all_of_it_has_been_passed_on(source: str, target: str, role: Role) -> None:
     counted = direction(source, target, role)
     received = said(source, role, ("text", b"one"))
     assert counted.messages == 0

@@ -42,7 +42,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ("2001:db8:1:2:3:4:5:6", 128, "2001:db8:1:2:3:4:5:6/128"),
     ],
 )
-def test_ipv6_counts_by_its_network(address: str, prefix: int, counted: str) -> None:
+def test_an_ipv6_client_is_counted_by_its_network(address: str, prefix: int, counted: str) -> None:
     assert counted_as(address, prefix) == counted
 
 

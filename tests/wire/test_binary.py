@@ -112,7 +112,7 @@ def test_any_text_of_a_form_is_read_the_same_however_it_is_cut(form: Decode, dat
 @pytest.mark.parametrize("form", ["base64", "hex"])
 @QUICK
 @given(data=DATA, marks=MARKS)
-def test_how_long_a_text_will_be_is_known_before_it_is_here(form: Encode, data: bytes, marks: list[int]) -> None:
+def test_the_length_of_a_text_is_known_before_it_is_here(form: Encode, data: bytes, marks: list[int]) -> None:
     converter, left, told = to_text(form), len(data), 0
     size = len(base64.b64encode(data) if form == "base64" else data.hex())
     for piece in cut(data, marks):
@@ -123,7 +123,7 @@ def test_how_long_a_text_will_be_is_known_before_it_is_here(form: Encode, data: 
 
 @QUICK
 @given(data=DATA, marks=MARKS)
-def test_how_many_bytes_a_hex_text_means_is_known_before_it_is_here(data: bytes, marks: list[int]) -> None:
+def test_the_length_of_the_bytes_of_a_hex_text_is_known_before_it_is_here(data: bytes, marks: list[int]) -> None:
     converter, left, read = decoding("hex"), 2 * len(data), 0
     for piece in cut(written("hex", data), marks):
         assert read + (converter.length(left, final=True) or 0) == len(data)
@@ -131,7 +131,7 @@ def test_how_many_bytes_a_hex_text_means_is_known_before_it_is_here(data: bytes,
         read += len(converter.feed(piece, not left))
 
 
-def test_what_is_not_computed_from_lengths_has_none() -> None:
+def test_a_length_that_depends_on_the_bytes_is_none() -> None:
     assert to_text("latin-1").length(3, final=True) is None
     assert decoding("latin-1").length(4, final=True) is None
     assert decoding("base64").length(4, final=True) is None
@@ -227,7 +227,7 @@ def test_padding_ends_a_text_also_where_the_rest_of_it_comes_later(rest: bytes) 
 
 
 @EVERY_FORM
-def test_a_fault_is_told_without_the_text(form: Decode) -> None:
+def test_the_text_of_an_error_does_not_contain_the_message(form: Decode) -> None:
     """The text may be secret, and the error's text is logged."""
     with pytest.raises(ProtocolError) as fault:
         through(decoding(form), ["pass\u0100word".encode()])
@@ -277,13 +277,13 @@ def test_a_long_message_is_converted_too(form: Decode, size: int) -> None:
 
 @pytest.mark.parametrize("final", [True, False])
 @pytest.mark.parametrize("data", [b"", b"x"])
-def test_where_binary_is_rejected_whoever_sends_it_is_told_so(data: bytes, final: bool) -> None:
+def test_rejected_binary_is_an_unsupported_data_fault(data: bytes, final: bool) -> None:
     with pytest.raises(ProtocolError, match="binary message to a side that has only text") as fault:
         to_text("reject").feed(data, final)
     assert fault.value.close_code == 1003
 
 
-def test_where_nothing_is_decoded_text_stays_text() -> None:
+def test_text_stays_text_if_nothing_is_decoded() -> None:
     assert from_text("none") is None
 
 

@@ -42,7 +42,7 @@ CODES: list[tuple[int, frozenset[int] | None]] = [
 
 
 @pytest.mark.parametrize(("code", "first"), CODES)
-def test_only_codes_that_are_for_the_wire_may_travel(code: int, first: frozenset[int] | None) -> None:
+def test_only_codes_that_may_be_sent_are_in_the_sets(code: int, first: frozenset[int] | None) -> None:
     """A later draft has all codes of an earlier one."""
     since = len(SETS) if first is None else SETS.index(first)
     assert [code in codes for codes in SETS] == [at >= since for at in range(len(SETS))]

@@ -16,7 +16,7 @@ def test_events_with_the_same_content_are_equal() -> None:
     assert Fragment(Kind.TEXT, b"x", True) != Fragment(Kind.TEXT, b"x", False)
 
 
-def test_what_is_left_out_is_empty() -> None:
+def test_fields_that_are_left_out_are_empty() -> None:
     assert (Ping().data, Pong().data) == (b"", b"")
     assert (Close().code, Close().reason) == (None, "")
 
@@ -31,7 +31,7 @@ def test_what_is_left_out_is_empty() -> None:
         (Close(1001, "a\nb"), "1001 'a\\nb'"),
     ],
 )
-def test_a_close_is_shown_by_its_code_and_reason(close: Close, shown: str) -> None:
+def test_the_text_of_a_close_is_its_code_and_reason(close: Close, shown: str) -> None:
     assert str(close) == shown
 
 

@@ -47,7 +47,7 @@ def starting(start: bytes, *lines: bytes, host: bytes | None = b"Host: example.c
         (b"", False),
     ],
 )
-def test_a_request_asks_for_websocket_if_upgrade_names_it(upgrade: bytes, asks: bool) -> None:
+def test_a_request_is_for_websocket_if_upgrade_names_it(upgrade: bytes, asks: bool) -> None:
     assert requests_websocket(starting(b"GET / HTTP/1.1", b"Upgrade: " + upgrade)) is asks
 
 
@@ -77,7 +77,7 @@ def test_a_body_in_chunks_may_come_by_http_1_1() -> None:
     assert checked(request) is request
 
 
-def test_http_1_0_has_no_host_and_expects_nothing() -> None:
+def test_http_1_0_needs_no_host_and_its_expect_is_ignored() -> None:
     request = starting(b"GET / HTTP/1.0", b"Expect: something", host=None)
     assert checked(request) is request
 
@@ -146,7 +146,7 @@ OF_ONE_HOP = [
 FOR_ALL = [("Cookie", "a=1"), ("X-Other", ""), ("cookie", "b=2"), ("Via", "1.1 a")]
 
 
-def test_a_request_loses_what_is_of_one_hop_of_its_body_or_our_own() -> None:
+def test_a_request_loses_headers_of_one_hop_of_its_body_and_of_the_gateway() -> None:
     ours = [("Host", "example.com"), ("Expect", "100-continue"), ("Content-Length", "5"), ("Content_Length", "6")]
     headers = Headers([*FOR_ALL[:2], *OF_ONE_HOP, *ours, *FOR_ALL[2:]])
     assert request_headers(headers) == tuple(FOR_ALL)
@@ -174,14 +174,14 @@ def test_a_body_is_announced_as_it_comes(lines: list[bytes], items: tuple[tuple[
     assert body_headers(request, RequestBody(head, request)) == items
 
 
-def test_a_client_whose_body_is_here_waits_for_nothing() -> None:
+def test_a_client_whose_body_is_here_does_not_wait_for_a_100() -> None:
     head, request = opened(head_of(b"Content-Length: 2", b"Expect: 100-continue", start=b"POST / HTTP/1.1") + b"Hi")
     body = RequestBody(head, request)
     assert (body.first, body.waits, body.ended) == (b"Hi", False, True)
     assert body_headers(request, body) == (("Content-Length", "2"),)
 
 
-def test_a_response_loses_what_is_of_one_hop_and_gets_headers_of_ours() -> None:
+def test_a_response_loses_headers_of_one_hop_and_gets_those_of_the_gateway() -> None:
     # A length that counts stays where it stood, also if Connection names it.
     some = [*OF_ONE_HOP[:7], *OF_ONE_HOP[9:]]
     response = Response(200, "OK", Headers([FOR_ALL[0], *some, ("Content-Length", "5"), *FOR_ALL[1:]]))
@@ -204,7 +204,7 @@ def test_a_length_that_does_not_count_is_not_passed_on(status: int, headers: lis
 
 
 @cases("status", [200, 206, 304, 404])
-def test_a_length_that_counts_is(status: int) -> None:
+def test_a_length_that_counts_is_passed_on(status: int) -> None:
     assert list(passed_on(Response(status, "", Headers([("Content-Length", "5")]))).headers) == [
         ("Content-Length", "5")
     ]
@@ -231,7 +231,7 @@ def read_body(pieces: list[bytes]) -> tuple[bytes, RequestBody]:
 
 @cases(("data", "said"), BODIES.values(), BODIES)
 @cases("behind", [b"", b"GET / HTTP/1.1\r\n", b"\r\n\r\n"])
-def test_a_body_is_read_and_what_is_behind_it_is_left(data: bytes, said: bytes, behind: bytes) -> None:
+def test_a_body_is_read_and_the_bytes_after_it_are_kept(data: bytes, said: bytes, behind: bytes) -> None:
     got, body = read_body([data + behind])
     assert (got, body.ended, body.rest) == (said, True, behind)
 
@@ -279,7 +279,7 @@ def test_a_malformed_body_is_refused_however_it_is_cut(data: bytes, size: int) -
         ([], b"", [("Connection", "close")], False),
     ],
 )
-def test_a_connection_can_be_used_again_if_all_is_said_and_nobody_closes_it(
+def test_a_connection_can_be_used_again_if_both_messages_are_complete_and_neither_closes_it(
     lines: list[bytes], behind: bytes, answer: list[tuple[str, str]], reusable: bool
 ) -> None:
     head, request = opened(head_of(*lines) + behind)

@@ -10,19 +10,19 @@ from wsgateway.wire.flash import Grant, is_policy_request, policy
 POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
-def test_the_question_is_what_flash_player_asks() -> None:
+def test_the_policy_request_is_the_one_of_flash_player() -> None:
     (recorded,) = vectors("policy_request", "ok")
     assert recorded.wire == POLICY_REQUEST
     assert is_policy_request(recorded.wire) is True
 
 
 @pytest.mark.parametrize("size", range(len(POLICY_REQUEST)))
-def test_a_part_of_the_question_leaves_it_open(size: int) -> None:
+def test_a_part_of_the_policy_request_decides_nothing(size: int) -> None:
     """The request may come in pieces; no bytes at all decide nothing either."""
     assert is_policy_request(POLICY_REQUEST[:size]) is None
 
 
-def test_what_follows_the_question_does_not_matter() -> None:
+def test_bytes_after_the_policy_request_do_not_matter() -> None:
     assert is_policy_request(POLICY_REQUEST + b"GET / HTTP/1.1\r\n") is True
 
 
@@ -42,11 +42,11 @@ def test_what_follows_the_question_does_not_matter() -> None:
         b"<?xml version",
     ],
 )
-def test_anything_else_is_no_question(data: bytes) -> None:
+def test_anything_else_is_no_policy_request(data: bytes) -> None:
     assert is_policy_request(data) is False
 
 
-def test_a_grant_is_told_to_the_byte() -> None:
+def test_the_policy_of_a_grant_has_these_bytes() -> None:
     """The answer ends with the NUL that the player waits for."""
     assert policy([Grant("example.com", (8080,))]) == (
         b'<?xml version="1.0"?><cross-domain-policy>'
@@ -65,7 +65,7 @@ def test_a_grant_may_name_several_ports_and_there_may_be_several_grants() -> Non
     )
 
 
-def test_whoever_is_granted_nothing_is_told_so() -> None:
+def test_a_policy_without_grants_allows_nothing() -> None:
     assert policy([]) == b'<?xml version="1.0"?><cross-domain-policy></cross-domain-policy>\0'
 
 

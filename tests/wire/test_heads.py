@@ -83,7 +83,7 @@ def test_one_header_is_one() -> None:
         assert several.value.status == 400
 
 
-def test_headers_that_we_make_ourselves_are_raw_as_they_are() -> None:
+def test_the_raw_value_of_a_header_of_ours_is_its_value() -> None:
     assert Headers([("Host", "a")]).raw("Host") == "a"
 
 

@@ -70,7 +70,7 @@ def test_a_length_of_nothing_is_nothing() -> None:
     assert ("content-length", "0") in lines(asked([*PSEUDO, (b"content-length", b"0")]))
 
 
-def test_host_stands_for_an_authority_that_is_missing() -> None:
+def test_host_replaces_a_missing_authority() -> None:
     request = asked([*PSEUDO[:2], PSEUDO[3], (b"host", b"other.example")])
     assert lines(request) == [("Host", "other.example"), ("Connection", "close")]
 
@@ -94,7 +94,7 @@ def test_a_websocket_is_an_upgrade_with_a_key_of_ours() -> None:
     ]
 
 
-def test_what_a_websocket_is() -> None:
+def test_a_websocket_is_a_connect_with_its_protocol() -> None:
     assert is_websocket(CONNECT)
     assert not is_websocket(PSEUDO)
     assert not is_websocket([*PSEUDO, (b":protocol", b"websocket")])
@@ -144,7 +144,7 @@ REFUSED: list[tuple[HeaderList, int, str]] = [
 
 
 @pytest.mark.parametrize(("headers", "status", "why"), REFUSED)
-def test_what_could_be_read_otherwise_is_refused(headers: HeaderList, status: int, why: str) -> None:
+def test_an_ambiguous_request_is_refused(headers: HeaderList, status: int, why: str) -> None:
     with pytest.raises(HttpRefusal) as caught:
         asked(headers)
     assert (caught.value.status, str(caught.value)) == (status, why)
@@ -159,7 +159,7 @@ ODD: dict[str, tuple[HeaderList, str, Oddity]] = {
 
 
 @pytest.mark.parametrize(("headers", "becomes", "oddity"), ODD.values(), ids=ODD)
-def test_what_is_odd_is_mended_where_that_is_allowed(headers: HeaderList, becomes: str, oddity: Oddity) -> None:
+def test_oddities_are_repaired_if_they_are_allowed(headers: HeaderList, becomes: str, oddity: Oddity) -> None:
     request = asked(headers)
     assert becomes in (request.target, *(value for _, value in request.headers))
     assert request.oddities.needed == (oddity,)
@@ -169,7 +169,7 @@ def test_what_is_odd_is_mended_where_that_is_allowed(headers: HeaderList, become
     assert str(oddity) in caught.value.remark
 
 
-def test_a_client_of_another_version_is_told_ours() -> None:
+def test_the_refusal_of_another_version_names_ours() -> None:
     with pytest.raises(HttpRefusal) as caught:
         asked(CONNECT[:-1])
     assert caught.value.headers == (("Sec-WebSocket-Version", "13"),)
@@ -185,7 +185,7 @@ values = st.one_of(st.sampled_from([b"", b"0", b"5", b"trailers", b"100-continue
 
 
 @given(some("GET:-"), some("/ab%?#.\t"), some("ab.:1 @"), st.lists(st.tuples(names, values)), st.booleans())
-def test_what_is_not_refused_is_one_request_of_http1(
+def test_any_accepted_header_list_is_one_request_of_http_1(
     method: bytes, path: bytes, authority: bytes, headers: HeaderList, ended: bool
 ) -> None:
     pseudo = [(b":method", method), (b":scheme", b"https"), (b":authority", authority), (b":path", path)]
@@ -272,11 +272,11 @@ def costly(*frames: Frame, sent: tuple[int, ...] = ()) -> int:
     ],
     ids=lambda frame: type(frame).__name__,
 )
-def test_a_frame_that_carries_nothing_is_counted(frame: Frame) -> None:
+def test_a_frame_without_content_is_counted(frame: Frame) -> None:
     assert costly(frame, frame) == 2
 
 
-def test_what_asks_for_something_is_not_counted() -> None:
+def test_frames_of_a_request_are_not_counted() -> None:
     ending = DataFrame(1, flags=["END_STREAM"])
     assert costly(HeadersFrame(1, b"x"), ContinuationFrame(1, b"y"), DataFrame(1, b"z"), ending, GoAwayFrame(0)) == 0
 
@@ -285,7 +285,7 @@ def test_each_of_our_settings_is_acknowledged_once() -> None:
     assert costly(*[SettingsFrame(flags=["ACK"])] * 3) == 2
 
 
-def test_window_updates_are_explained_by_what_was_sent() -> None:
+def test_window_updates_that_match_sent_bytes_are_not_counted() -> None:
     updates = [WindowUpdateFrame(1, window_increment=1)] * 350
     assert costly(*updates) == 250
     # Each DATA frame allows two, for its stream and for the connection; and each 1024 bytes allow one.

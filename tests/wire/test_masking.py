@@ -35,7 +35,7 @@ KEY_04 = "824035ac55463da62257d6fb167d1cdc73da0f8e"
         ("61626300", "00000000", "61626300"),
     ],
 )
-def test_a_mask_is_laid_over_the_data_again_and_again(
+def test_a_mask_is_repeated_over_the_data(
     way: Callable[[bytes, bytes], bytes], data: str, key: str, masked: str
 ) -> None:
     assert way(bytes.fromhex(data), bytes.fromhex(key)) == bytes.fromhex(masked)
@@ -60,14 +60,14 @@ def test_a_key_may_have_any_length(way: Callable[[bytes, bytes], bytes], data: s
 
 
 @pytest.mark.parametrize("size", [*range(50), 125, 126, 127, 1023, 65536, 70000])
-def test_a_long_key_is_laid_over_as_a_loop_would_do_it(size: int) -> None:
+def test_a_long_key_masks_as_a_loop_would(size: int) -> None:
     chance = random.Random(size)
     data, key = chance.randbytes(size), chance.randbytes(20)
     assert mask(data, key) == bytes(byte ^ key[at % 20] for at, byte in enumerate(data))
 
 
 @pytest.mark.parametrize("size", [*range(20), 125, 126, 127, 1023, 1024, 1025, 65535, 65536, 65537, 70000])
-def test_masking_in_python_is_what_websockets_does(size: int) -> None:
+def test_masking_in_python_equals_that_of_websockets(size: int) -> None:
     chance = random.Random(size)
     data, key = chance.randbytes(size), chance.randbytes(4)
     assert xor_mask(data, key) == websockets.utils.apply_mask(data, key) == websockets.speedups.apply_mask(data, key)
@@ -75,7 +75,7 @@ def test_masking_in_python_is_what_websockets_does(size: int) -> None:
 
 @settings(deadline=None, database=None, max_examples=200)
 @given(data=st.binary(max_size=600), key=KEYS)
-def test_masking_in_python_is_what_websockets_does_with_any_bytes(data: bytes, key: bytes) -> None:
+def test_masking_in_python_equals_that_of_websockets_for_any_bytes(data: bytes, key: bytes) -> None:
     assert xor_mask(data, key) == websockets.speedups.apply_mask(data, key)
 
 
@@ -136,7 +136,7 @@ def counted() -> tuple[Entropy, list[int]]:
     return entropy, calls
 
 
-def test_each_key_is_used_once_and_entropy_is_asked_for_many_at_a_time() -> None:
+def test_each_key_is_used_once_and_entropy_is_read_for_many_keys_at_a_time() -> None:
     entropy, calls = counted()
     keys = list(islice(mask_keys(entropy), 2 * KEYS_PER_CALL + 1))
     assert keys == [number.to_bytes(4, "big") for number in range(2 * KEYS_PER_CALL + 1)]

@@ -149,7 +149,7 @@ def check(odd: Odd, head: RequestHead, request: Request) -> None:
 
 
 @every_odd
-def test_it_is_read_where_it_is_allowed(odd: Odd) -> None:
+def test_an_odd_head_is_read_if_it_is_allowed(odd: Odd) -> None:
     head = reading(ALL)
     request = head.receive(odd.data + b"\n\r\n\0rest")
     assert request is not None
@@ -158,7 +158,7 @@ def test_it_is_read_where_it_is_allowed(odd: Odd) -> None:
 
 
 @every_odd
-def test_it_is_read_however_it_is_cut(odd: Odd) -> None:
+def test_an_odd_head_is_read_however_it_is_cut(odd: Odd) -> None:
     for at in range(1, len(odd.data)):
         head = reading(ALL)
         assert head.receive(odd.data[:at]) is None
@@ -174,7 +174,7 @@ def test_it_is_read_however_it_is_cut(odd: Odd) -> None:
 
 
 @every_odd
-def test_it_is_refused_where_one_of_its_oddities_is_not_allowed(odd: Odd) -> None:
+def test_an_odd_head_is_refused_if_one_of_its_oddities_is_not_allowed(odd: Odd) -> None:
     for missing in odd.needed:
         with pytest.raises(HttpRefusal) as refused:
             reading(ALL - {missing}).receive(odd.data)
@@ -183,11 +183,11 @@ def test_it_is_refused_where_one_of_its_oddities_is_not_allowed(odd: Odd) -> Non
 
 
 @every_odd
-def test_it_is_refused_however_it_is_cut(odd: Odd) -> None:
+def test_an_odd_head_is_refused_however_it_is_cut(odd: Odd) -> None:
     assert refusal_of(reading(NONE), pieces_of(odd.data)).status == 400
 
 
-def test_an_ordinary_head_needs_nothing() -> None:
+def test_an_ordinary_head_shows_no_oddity() -> None:
     for data in (upgrade(), upgrade(host=b"example.com:80"), upgrade(host=b"[::1]:80"), upgrade(b"A: \t1\t2")):
         assert read(data, NONE).oddities.needed == ()
 
@@ -239,7 +239,7 @@ ALWAYS_REFUSED = {
 
 @cases("data", ALWAYS_REFUSED.values(), ALWAYS_REFUSED)
 @cases("size", [1, 7, 1000])
-def test_it_is_refused_whatever_is_allowed(data: bytes, size: int) -> None:
+def test_a_malformed_head_is_refused_whatever_is_allowed(data: bytes, size: int) -> None:
     assert refusal_of(reading(ALL), pieces_of(data, size)).status == 400
 
 
@@ -256,7 +256,7 @@ def test_a_line_feed_alone_is_refused_as_soon_as_it_is_seen(at: int) -> None:
         head.receive(data[-at:])
 
 
-def test_a_line_feed_behind_a_carriage_return_of_another_read_is_none_alone() -> None:
+def test_a_line_feed_after_a_carriage_return_of_an_earlier_read_is_not_alone() -> None:
     head = reading(NONE)
     for piece in (b"GET / HTTP/1.1\r", b"\nHost: a\r", b"\n", b"\r"):
         assert head.receive(piece) is None
@@ -271,7 +271,7 @@ def test_the_first_empty_line_is_refused_at_once_where_none_is_allowed() -> None
         head.receive(b"\n")
 
 
-def test_empty_lines_are_nothing_of_a_request() -> None:
+def test_empty_lines_before_a_request_are_no_part_of_it() -> None:
     head = reading(ALL)
     assert head.receive(b"\r\n\r\n\r") is None
     assert not head.begun
@@ -290,17 +290,17 @@ def test_the_limit_of_a_head_holds_with_line_feeds_alone(data: bytes) -> None:
 # -- what is kept ------------------------------------------------------------------------------------------------
 
 
-def test_what_a_route_compares_is_what_was_sent() -> None:
+def test_a_route_compares_the_header_as_it_was_sent() -> None:
     headers = read(upgrade(b"X-Role: ad\x01min")).headers
     assert (headers.every("X-Role"), headers.sent("x-role")) == (["admin"], ["ad\x01min"])
 
 
-def test_a_key_is_kept_as_it_was_sent_beside_a_value_that_is_not() -> None:
+def test_a_key_is_kept_as_it_was_sent_beside_a_repaired_value() -> None:
     headers = read(upgrade(b"Cookie: \x01", b"Sec-WebSocket-Key1:  !0", target=b"ws://example.com/")).headers
     assert headers.raw("Sec-WebSocket-Key1") == " !0"
 
 
-def test_a_library_needs_to_say_nothing() -> None:
+def test_a_library_can_leave_the_oddities_out() -> None:
     head = RequestHead()
     request = head.receive(b"\r\n" + upgrade(target=b"ws://example.com/chat"))
     assert request is not None
@@ -309,7 +309,7 @@ def test_a_library_needs_to_say_nothing() -> None:
         RequestHead().receive(upgrade(host=None))
 
 
-def test_http_1_0_is_read_for_an_upgrade_where_that_is_allowed() -> None:
+def test_an_upgrade_by_http_1_0_is_read_if_allowed() -> None:
     data = upgrade(version=b"HTTP/1.0")
     request = reading(ALL, plain=False).receive(data)
     assert request is not None
@@ -319,13 +319,13 @@ def test_http_1_0_is_read_for_an_upgrade_where_that_is_allowed() -> None:
     assert "http-1.0" in refused.value.remark
 
 
-def test_a_host_that_stands_in_does_not_count_among_the_headers_of_the_client() -> None:
+def test_a_substituted_host_does_not_count_among_the_headers_of_the_client() -> None:
     more = [b"A: 1"] * (LIMITS.headers - len(UPGRADE))
     assert len(read(upgrade(*more, host=None)).headers) == LIMITS.headers + 1
     refused = refusal_of(reading(ALL), [upgrade(*more, b"A: 2", host=None)])
     assert (str(refused), refused.status) == ("101 headers, at most 100 are allowed", 431)
 
 
-def test_who_has_no_address_cannot_stand_in_for_host() -> None:
+def test_a_listener_without_an_address_cannot_substitute_a_host() -> None:
     with pytest.raises(HttpRefusal, match="Unix socket"):
         RequestHead(oddities=Oddities(ALL)).receive(upgrade(host=None))

@@ -54,7 +54,7 @@ def test_a_path_with_a_nul_is_refused(path: str) -> None:
 
 
 @cases("path", GOOD, GOOD)
-def test_a_path_that_only_resembles_one_passes(path: str) -> None:
+def test_a_path_that_only_resembles_such_a_path_passes(path: str) -> None:
     check_path(path)
 
 

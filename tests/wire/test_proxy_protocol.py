@@ -24,20 +24,20 @@ good = cases(("header", "says"), GOOD.values(), ids=GOOD.keys())
 
 @good
 @cases("behind", [b"", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\0", b"\r\n", b"PROXY UNKNOWN\r\n", SIGNATURE])
-def test_a_header_is_read_and_what_is_behind_it_is_left(header: bytes, says: Forwarded, behind: bytes) -> None:
+def test_a_header_is_read_and_the_bytes_after_it_stay(header: bytes, says: Forwarded, behind: bytes) -> None:
     assert begins(header + behind) is True
     assert read(header + behind) == (says, len(header))
 
 
 @good
-def test_a_header_that_is_not_whole_says_nothing_yet(header: bytes, says: Forwarded) -> None:
+def test_an_incomplete_header_yields_nothing_yet(header: bytes, says: Forwarded) -> None:
     for at in range(len(header)):
         assert read(header[:at]) is None, at
         assert 0 < needed(header[:at]) <= len(header) - at, at
 
 
 @good
-def test_who_takes_what_is_needed_takes_no_more(header: bytes, says: Forwarded) -> None:
+def test_reading_only_the_needed_bytes_reads_no_byte_after_the_header(header: bytes, says: Forwarded) -> None:
     stream, taken, pieces = header + b"\r\n" + header, 0, 0
     while (header_read := read(stream[:taken])) is None:
         taken += needed(stream[:taken])
@@ -64,7 +64,7 @@ def test_who_takes_what_is_needed_takes_no_more(header: bytes, says: Forwarded) 
         (v2("20000fe0 0000"), 0xFDE),
     ],
 )
-def test_it_is_known_how_much_more_there_is_at_the_least(data: bytes, more: int) -> None:
+def test_the_least_number_of_missing_bytes_is_known(data: bytes, more: int) -> None:
     assert read(data) is None
     assert needed(data) == more
 
@@ -202,13 +202,13 @@ BAD = {
 
 
 @cases(("data", "message"), BAD.values(), ids=BAD.keys())
-def test_what_is_not_allowed_is_refused_with_what_is(data: bytes, message: str) -> None:
+def test_a_refusal_says_what_is_allowed(data: bytes, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         read(data)
 
 
 @cases(("data", "message"), BAD.values(), ids=BAD.keys())
-def test_what_is_not_allowed_is_refused_byte_by_byte(data: bytes, message: str) -> None:
+def test_a_malformed_header_is_refused_byte_by_byte_too(data: bytes, message: str) -> None:
     def read_all() -> None:
         for at in range(len(data) + 1):
             assert read(data[:at]) is None
@@ -217,7 +217,7 @@ def test_what_is_not_allowed_is_refused_byte_by_byte(data: bytes, message: str) 
         read_all()
 
 
-def test_a_header_that_cannot_become_good_is_not_waited_for() -> None:
+def test_a_header_that_cannot_become_valid_is_refused_at_once() -> None:
     with pytest.raises(ProtocolError, match="addresses"):
         read(v2("2111000b"))
     with pytest.raises(ProtocolError, match="CR or LF alone"):

@@ -87,14 +87,14 @@ def test_a_binary_header_is_written(source: Endpoint | None, destination: Endpoi
         (True, "TLSv1.3", "a", "0022 c0000207c633640114e901bb 02000161 20000f0100000001 210007544c5376312e33"),
     ],
 )
-def test_what_is_known_of_the_connection_is_written(
+def test_the_known_facts_about_the_connection_are_written(
     secure: bool | None, tls_version: str | None, authority: str | None, rest: str
 ) -> None:
     header = write_v2(A4, B4, secure=secure, tls_version=tls_version, authority=authority)
     assert header == v2("2111" + rest)
 
 
-def test_nothing_is_written_of_a_connection_without_addresses() -> None:
+def test_a_connection_without_addresses_is_local_or_unknown() -> None:
     assert write_v2(None, B4, secure=True, tls_version="TLSv1.3", authority="gateway.example") == v2("20000000")
 
 
@@ -117,7 +117,7 @@ def as_one(endpoint: Endpoint) -> Endpoint:
     authority=st.none() | st.text(st.characters(codec="utf-8"), max_size=60),
     behind=st.binary(max_size=20),
 )
-def test_what_was_written_is_read(
+def test_a_written_header_can_be_read(
     source: Endpoint | None, destination: Endpoint | None, secure: bool | None, authority: str | None, behind: bytes
 ) -> None:
     version = "TLSv1.2" if secure else None

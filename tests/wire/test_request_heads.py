@@ -59,7 +59,7 @@ def test_a_head_may_come_with_empty_reads() -> None:
 @cases(
     "rest", [b"\r\n\r\n\r\n\r\n", b"a\r\n\r\nb\r\n", b"\0 \t\xff\xfe\r\n ", b"GET / HT", b"\r", bytes(range(256)) * 400]
 )
-def test_what_follows_the_head_is_kept_to_the_byte(rest: bytes) -> None:
+def test_bytes_after_the_head_are_kept(rest: bytes) -> None:
     head = RequestHead(LIMITS)
     assert head.receive(SAMPLE + rest) is not None
     assert head.rest == rest
@@ -71,7 +71,7 @@ def test_values_are_text_of_their_bytes() -> None:
 
 
 @cases("value", [b"", b" ", b"\t \t"])
-def test_a_value_may_be_nothing(value: bytes) -> None:
+def test_a_value_may_be_empty(value: bytes) -> None:
     request = read(head_of(b"X-Name:" + value, b"X-Next: 1"))
     assert request.headers.one("X-Name") == ""
     assert request.headers.raw("X-Name") == value.decode().removeprefix(" ")
@@ -180,13 +180,13 @@ def test_a_malformed_head_is_refused_for_the_same_reason_byte_by_byte(data: byte
     assert said in str(refusal.value)
 
 
-def test_a_refusal_repeats_nothing_that_the_client_sent() -> None:
+def test_the_text_of_a_refusal_repeats_no_bytes_of_the_client() -> None:
     assert "secret" not in str(refused(head_of(b"Origin: secret\x0b")))
     assert "secret" not in str(refused(head_of(start=b"GET /secret HTTP/1.1 x")))
 
 
 @cases("lines", [[b"Content-Length: 8"] * 2, [b"Content-Length: 8", b"X: 1", b"content-length: 8"]])
-def test_a_header_that_is_repeated_moves_no_other_value(lines: list[bytes]) -> None:
+def test_a_repeated_header_does_not_change_the_values_of_others(lines: list[bytes]) -> None:
     """h11 removes the second of two equal lengths: such a head is refused, or both stay, with their own values."""
     try:
         headers = read(head_of(*lines, b"Sec-WebSocket-Key1:  !0", b"Origin: null")).headers

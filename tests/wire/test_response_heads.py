@@ -70,7 +70,7 @@ def test_frames_behind_a_101_are_kept_to_the_byte(rest: bytes) -> None:
         b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
     ],
 )
-def test_other_interim_responses_are_passed_over(interim: bytes) -> None:
+def test_other_interim_responses_are_skipped(interim: bytes) -> None:
     check_switch(asked().receive(interim + SWITCH))
     head = asked()
     feed(head, pieces_of(interim))
@@ -78,7 +78,7 @@ def test_other_interim_responses_are_passed_over(interim: bytes) -> None:
 
 
 @cases("start", [b"HTTP/1.1 101 ", b"HTTP/1.1 101", b"HTTP/1.1 101 Web Socket Protocol Handshake"])
-def test_the_reason_is_read_and_matters_not(start: bytes) -> None:
+def test_any_reason_phrase_is_read(start: bytes) -> None:
     response = asked().receive(start + b"\r\nUpgrade: websocket\r\n\r\n")
     assert response is not None
     assert response.status == 101
@@ -161,7 +161,7 @@ def test_a_stream_that_ends_before_the_response_does_is_a_fault(data: bytes) -> 
     assert fault.value.status == 502
 
 
-def test_a_fault_repeats_nothing_that_the_server_sent() -> None:
+def test_an_error_text_repeats_no_bytes_of_the_server() -> None:
     head = asked()
     with pytest.raises(HttpRefusal) as fault:
         head.receive(SWITCH.replace(b"a=1", b"secret\0"))
@@ -194,7 +194,7 @@ def test_the_head_of_a_response_may_have_16_kib_however_it_comes(pieces: int) ->
 
 
 @cases("pieces", [1, 2, 7, 17, 1000])  # with 17 the first 16 pieces have exactly the allowed size
-def test_the_head_of_a_response_is_too_large_beyond_that_however_it_comes(pieces: int) -> None:
+def test_a_larger_head_of_a_response_is_too_large_however_it_comes(pieces: int) -> None:
     data = long_switch(17 * 1024)
     with pytest.raises(HttpRefusal, match="larger than 16384 bytes") as fault:
         feed(asked(), pieces_of(data, -(-len(data) // pieces)))

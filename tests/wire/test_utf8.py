@@ -48,13 +48,13 @@ BAD = {
 
 @pytest.mark.parametrize("text", [Utf8Check(), Utf8Repair()], ids=["checked", "repaired"])
 @pytest.mark.parametrize("message", [bytes.fromhex(data) for data in GOOD.values()], ids=GOOD.keys())
-def test_utf_8_goes_through_as_it_is(text: Utf8Check | Utf8Repair, message: bytes) -> None:
+def test_utf_8_stays_unchanged(text: Utf8Check | Utf8Repair, message: bytes) -> None:
     assert text.feed(message, final=True) == message
     assert through(text, [message[at : at + 1] for at in range(len(message))] + [b""]) == message
 
 
 @pytest.mark.parametrize(("data", "repaired"), BAD.values(), ids=BAD.keys())
-def test_what_is_not_utf_8_is_repaired_where_honest_clients_send_it(data: str, repaired: str) -> None:
+def test_broken_utf_8_is_repaired_in_dialects_whose_regular_clients_send_it(data: str, repaired: str) -> None:
     message = bytes.fromhex(data)
     text = Utf8Repair()
     assert text.feed(message, final=True).decode() == repaired
@@ -62,7 +62,7 @@ def test_what_is_not_utf_8_is_repaired_where_honest_clients_send_it(data: str, r
 
 
 @pytest.mark.parametrize("data", [data for data, _ in BAD.values()], ids=BAD.keys())
-def test_what_is_not_utf_8_is_a_fault_everywhere_else(data: str) -> None:
+def test_broken_utf_8_is_a_fault_everywhere_else(data: str) -> None:
     with pytest.raises(ProtocolError, match="not UTF-8") as fault:
         Utf8Check().feed(bytes.fromhex(data), final=True)
     assert fault.value.close_code == 1007
@@ -87,7 +87,7 @@ def test_an_unfinished_character_waits_for_its_end_where_it_may_be_repaired() ->
     assert text.feed(b"\x80b", final=True) == b"\xf0\x9f\x98\x80b"
 
 
-def test_a_broken_message_is_refused_as_soon_as_no_end_can_mend_it() -> None:
+def test_a_broken_message_is_refused_as_soon_as_no_further_bytes_can_make_it_valid() -> None:
     text = Utf8Check()
     assert text.feed(b"a\xe2", final=False) == b"a\xe2"
     with pytest.raises(ProtocolError):

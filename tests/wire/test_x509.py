@@ -39,7 +39,7 @@ def test_the_public_key_is_found_in_a_certificate_of_version_1() -> None:
     assert read(der).subject == "CN=appliance"
 
 
-def test_what_people_want_to_know_of_a_certificate_is_read() -> None:
+def test_the_fields_of_a_certificate_are_read() -> None:
     made = Appliance.make("a.example", "*.b.example", days=(-400, -35))
     assert read(made.der) == Certificate(
         "CN=appliance",
@@ -60,7 +60,7 @@ def test_addresses_are_among_the_names(authority: Authority) -> None:
     assert (found.begins, found.ends) == ("2000-01-01 00:00:00", "3000-01-01 00:00:00")
 
 
-def test_a_certificate_without_names_is_for_nobody() -> None:
+def test_a_certificate_without_names_has_none() -> None:
     found = read(Appliance.make(subject="").der)
     assert (found.subject, found.issuer, found.names) == ("", "", ())
 
@@ -70,7 +70,7 @@ def test_names_may_have_any_characters(text: str) -> None:
     assert read(Appliance.make(subject=text).der).subject == f"CN={text}"
 
 
-def test_parts_of_a_name_stand_in_the_order_of_rfc_4514() -> None:
+def test_parts_of_a_name_are_in_the_order_of_rfc_4514() -> None:
     key = KEYS["EC"]()
     name = x509.Name(
         [
@@ -95,13 +95,13 @@ def test_parts_of_a_name_stand_in_the_order_of_rfc_4514() -> None:
     [b"", b"\x30", b"\x30\x80\x00\x00", b"\x30\x05\x30\x00", b"\x31\x02\x30\x00", b"\x30\x02\x30\x00", b"\x30\x00"],
     ids=["nothing", "a tag", "no end", "too short", "a set", "an empty one", "nothing signed"],
 )
-def test_what_is_no_certificate_is_an_error(der: bytes) -> None:
+def test_bytes_that_are_no_certificate_are_an_error(der: bytes) -> None:
     for reader in (public_key, read):
         with pytest.raises(ValueError, match=r"\w"):
             reader(der)
 
 
-def test_a_certificate_that_is_cut_or_has_more_behind_it_is_an_error() -> None:
+def test_a_certificate_that_is_cut_or_followed_by_bytes_is_an_error() -> None:
     der = Appliance.make("a").der
     for wrong in [*(der[:end] for end in range(len(der))), der + b"\0"]:
         with pytest.raises(ValueError, match=r"\w"):
