@@ -78,10 +78,12 @@ def shaken(authority: Authority, pair: Pair, role: str, version: ssl.TLSVersion)
     server.minimum_version = server.maximum_version = version
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     if role == "client":
-        ours = client.wrap_socket(pair[0], server_hostname="localhost", do_handshake_on_connect=False)
+        ours = client.wrap_socket(
+            pair[0], server_hostname="localhost", do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
         peer = Peer(pair[1], server.wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing)
     else:
-        ours = server.wrap_socket(pair[0], server_side=True, do_handshake_on_connect=False)
+        ours = server.wrap_socket(pair[0], server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False)
         peer = Peer(pair[1], client.wrap_bio(incoming, outgoing, server_hostname="localhost"), incoming, outgoing)
     done = False
     while not done:

@@ -149,6 +149,25 @@ async def test_receiving_from_a_disconnected_peer_returns_the_end_of_the_stream(
             assert channel.ready(100) == b""
 
 
+@roles
+@kinds
+@versions
+@ends
+async def test_what_ends_with_the_connection_is_whole_by_a_close_notify_alone(
+    authority: Authority, role: str, kind: str, version: ssl.TLSVersion, end: Callable[[Peer], None]
+) -> None:
+    with connected(kind) as pair:
+        ours, peer = shaken(authority, pair, role, version)
+        with ours, trio.fail_after(PATIENCE_SECONDS):
+            channel = Channel(ours)
+            end(peer)
+            if end is Peer.end:
+                assert await channel.receive_whole(100) == b""
+            else:
+                with pytest.raises(ConnectionResetError, match=r"TLS ended without a close_notify$"):
+                    await channel.receive_whole(100)
+
+
 @kinds
 @versions
 @ends

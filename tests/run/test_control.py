@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 import trio
 
-from wsgateway.run.control import MOST_BYTES, Control
+from wsgateway.run.control import Control
 
+MOST_BYTES = 64 * 1024 * 1024
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -95,6 +96,16 @@ async def test_a_message_whose_sockets_are_lost_leaves_the_next_one_whole(pair: 
     with pytest.raises(OSError, match="1 of 2 sockets have come"):
         await other.receive()
     assert await other.receive() == ({"do": "report"}, [], b"")
+    one.close()
+    other.close()
+
+
+async def test_as_many_bytes_as_may_be_arrive_whole(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgateway.run.control.MOST_BYTES", 1000)
+    one, other = map(Control, pair)
+    said = {"text": "x" * (1000 - len('{"text": "", "attached": 1000}'))}
+    await one.send(said, attached=bytes(1000))
+    assert await other.receive() == (said | {"attached": 1000}, [], bytes(1000))
     one.close()
     other.close()
 

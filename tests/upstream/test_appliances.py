@@ -195,6 +195,18 @@ def test_reasons_of_openssl_are_put_into_words_or_shown_as_they_are(name: str, s
     assert explained(reason(name), "intermediate", "KEY").startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("code", "weak"),
+    # x509_vfy.h: another host, no match by DANE; a key too small, that of an authority, a hash too weak; a wrong call.
+    [(62, False), (65, False), (66, True), (67, True), (68, True), (69, False)],
+)
+def test_a_certificate_that_is_too_weak_is_told_from_one_that_is_wrong(code: int, weak: bool) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "as OpenSSL says it."
+    too_weak = "the server has a key, a hash or a signature that is too weak for profile intermediate: KEY legacy"
+    assert explained(error, "intermediate", "KEY") == (too_weak if weak else "as OpenSSL says it")
+
+
 # -- without secure renegotiation --------------------------------------------------------------------------------
 
 

@@ -36,25 +36,38 @@ class Channel:
 
         Raise OSError for a lost connection.
         """
+        try:
+            return await self.receive_whole(limit)
+        except OSError as error:
+            if self._lost_tls(error):
+                return b""
+            raise
+
+    async def receive_whole(self, limit: int) -> bytes:
+        """Return the next bytes, as `receive` does, where the end of the stream is the end of what it carries.
+
+        TLS must then have ended by a close_notify: without one, anybody may have cut it (RFC 9112, 9.8). Raise OSError
+        for a lost connection, and for such an end.
+        """
         await trio.lowlevel.checkpoint()  # a socket that always has bytes must not block the loop or a deadline
         while True:
             try:
-                return self._receive_now(limit)
+                return self.sock.recv(limit)
             except (BlockingIOError, ssl.SSLWantReadError):
                 await trio.lowlevel.wait_readable(self.sock)
             except ssl.SSLWantWriteError:
                 await trio.sleep(_LOOK_AGAIN_SECONDS)
+            except OSError as error:
+                if self._lost_tls(error):
+                    raise ConnectionResetError(errno.ECONNRESET, "TLS ended without a close_notify") from None
+                raise
 
     def ready(self, limit: int) -> bytes | None:
         """Return the next bytes as `receive` does, without waiting; None if there are none yet."""
         try:
-            return self._receive_now(limit)
+            return self.sock.recv(limit)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
-
-    def _receive_now(self, limit: int) -> bytes:
-        try:
-            return self.sock.recv(limit)
         except OSError as error:
             if self._lost_tls(error):
                 return b""
@@ -181,7 +194,11 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
         # Raises if the peer has already sent a reset. `wrap_socket` reports it in three ways; one leaks a socket.
         sock.getpeername()
         ours = secure = context.wrap_socket(
-            sock, server_side=server_side, server_hostname=server_name, do_handshake_on_connect=False
+            sock,
+            server_side=server_side,
+            server_hostname=server_name,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,  # an end without a close_notify is told from one with it
         )
         while True:
             try:

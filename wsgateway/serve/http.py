@@ -260,7 +260,7 @@ class Exchange:
     # -- bytes, and the clock ------------------------------------------------------------------------------------
 
     async def _hear(self) -> bytes:
-        data = await self._upstream.receive(BODY_READ_BYTES)
+        data = await self._upstream.receive_whole(BODY_READ_BYTES)
         self._moved()
         return data
 

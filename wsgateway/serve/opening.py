@@ -281,7 +281,7 @@ def proxy_header(upstream: Upstream, client: Client) -> bytes:
 async def _receive(upstream: socket.socket) -> bytes:
     """The next bytes of a body. Raises HttpRefusal if the upstream is lost: it is not the client that is."""
     try:
-        return await Channel(upstream).receive(READ_BYTES)
+        return await Channel(upstream).receive_whole(READ_BYTES)
     except OSError as error:
         raise HttpRefusal(f"lost: {in_words(error)}", 502) from None
 

@@ -1,0 +1,125 @@
+"""Answers of upstreams over TLS that end with the connection: whole behind a close_notify, cut without one (RFC 9112,
+9.8), whether they answer a plain request or refuse a WebSocket."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+import trio
+
+from tests.net.certificates import Authority
+from tests.openings import BY_DIALECT
+from tests.support import Peer, Upstream, head_of, serving_text
+
+CONFIGURATION = """\
+version: 1
+listeners: [{{bind: ["127.0.0.1:0"]}}]
+routes:
+  - {{match: {{path: {{prefix: /}}, upgrade: true}}, upstream: chat}}
+  - {{match: {{path: {{prefix: /}}}}, http_upstream: site}}
+upstreams:
+  chat: {{targets: [{{url: "wss://127.0.0.1:{port}", tls: {tls}}}]}}
+  site: {{targets: [{{url: "https://127.0.0.1:{port}", tls: {tls}}}]}}
+"""
+GET = head_of("GET / HTTP/1.1", "Host: example.com")
+OLD_GET = head_of("GET / HTTP/1.0", "Host: example.com")
+UPGRADE = BY_DIALECT["rfc6455"].request
+REQUESTS = pytest.mark.parametrize("request_", [GET, UPGRADE], ids=["a plain request", "an upgrade"])
+
+
+async def notify(peer: Peer) -> None:
+    """End TLS by a close_notify, without waiting for ours."""
+    assert peer.tls is not None
+    with suppress(trio.BrokenResourceError):
+        await peer.tls.unwrap()
+
+
+async def close(peer: Peer) -> None:
+    await peer.stream.aclose()
+
+
+async def reset(peer: Peer) -> None:
+    peer.reset()
+
+
+CUTS = pytest.mark.parametrize("end", [close, reset])
+
+
+def configuration(upstream: Upstream, authority: Authority) -> str:
+    tls = f"{{ca: {authority.file}, server_name: localhost}}"
+    return CONFIGURATION.format(port=upstream.port, tls=tls)
+
+
+@REQUESTS
+async def test_what_ends_by_a_close_notify_is_whole(request_: bytes, authority: Authority) -> None:
+    async with (
+        Upstream(authority.server) as upstream,
+        serving_text(configuration(upstream, authority)) as gateway,
+    ):
+        client = await gateway.connect(request_)
+        behind = await upstream.accept()
+        await behind.head()
+        await behind.send(head_of("HTTP/1.1 403 Forbidden") + b"no")
+        gateway.nursery.start_soon(notify, behind)
+        await client.head()
+        assert await client.until(b"0\r\n\r\n") == b"2\r\nno\r\n0\r\n\r\n"
+
+
+@REQUESTS
+@CUTS
+async def test_what_ends_without_one_is_cut(
+    request_: bytes, end: Callable[[Peer], Awaitable[None]], authority: Authority
+) -> None:
+    async with (
+        Upstream(authority.server) as upstream,
+        serving_text(configuration(upstream, authority)) as gateway,
+    ):
+        client = await gateway.connect(request_)
+        behind = await upstream.accept()
+        await behind.head()
+        await behind.send(head_of("HTTP/1.1 403 Forbidden") + b"no")
+        await client.head()
+        assert await client.exactly(7) == b"2\r\nno\r\n"
+        await end(behind)
+        assert await client.rest() == b""
+        await client.close()
+        why = {GET: "broke off: lost", UPGRADE: "the upstream's 403 broke off: lost"}[request_]
+        event = {GET: "http", UPGRADE: "refused"}[request_]
+        await gateway.lines.line(event, why=f"{why}: TLS ended without a close_notify")
+
+
+@CUTS
+async def test_a_client_that_knows_the_end_by_the_connection_alone_is_reset(
+    end: Callable[[Peer], Awaitable[None]], authority: Authority
+) -> None:
+    async with (
+        Upstream(authority.server) as upstream,
+        serving_text(configuration(upstream, authority)) as gateway,
+    ):
+        client = await gateway.connect(OLD_GET)
+        behind = await upstream.accept()
+        await behind.head()
+        await behind.send(head_of("HTTP/1.1 200 OK") + b"some")
+        await client.head()
+        assert await client.exactly(4) == b"some"
+        await end(behind)
+        with pytest.raises(trio.BrokenResourceError):
+            await client.rest()
+
+
+@CUTS
+async def test_what_has_a_length_is_whole_whatever_ends_the_connection(
+    end: Callable[[Peer], Awaitable[None]], authority: Authority
+) -> None:
+    async with (
+        Upstream(authority.server) as upstream,
+        serving_text(configuration(upstream, authority)) as gateway,
+    ):
+        client = await gateway.connect(GET)
+        behind = await upstream.accept()
+        await behind.head()
+        await behind.send(head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok")
+        await end(behind)
+        await client.head()
+        assert await client.exactly(2) == b"ok"
+        assert "why" not in await gateway.lines.line("http")
