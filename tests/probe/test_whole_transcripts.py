@@ -227,7 +227,7 @@ def test_a_conversation_is_shown_to_the_last_byte(example: tuple[str, Callable[[
     client_handshake = DIALECTS[dialect].handshake.client(OFFER, entropy())
     head = ResponseHead()
     request = head.request(client_handshake.request) + client_handshake.challenge
-    lines: list[Line] = [*exchange_lines(">", request, CHALLENGE, client_handshake.notes)]
+    lines: list[Line] = [*exchange_lines(">", request, CHALLENGE, client_handshake.notes())]
 
     # What the server says, as the left column has it.
     columns = [line.partition(" | ")[0] for line in shown]
@@ -239,7 +239,7 @@ def test_a_conversation_is_shown_to_the_last_byte(example: tuple[str, Callable[[
     response = head.receive(reply)
     assert response is not None
     client_handshake.check(response, head.rest)
-    lines += exchange_lines("<", reply, PROOF, client_handshake.notes)
+    lines += exchange_lines("<", reply, PROOF, client_handshake.notes())
 
     framing = DIALECTS[dialect].framing
     dissectors = {

@@ -9,7 +9,7 @@ import trio
 
 from wsgateway.dialects.base import Step
 from wsgateway.relay import engine as engine_module
-from wsgateway.relay.engine import LEAST_READ_BYTES, READ_BYTES, Endpoint, Engine
+from wsgateway.relay.engine import LEAST_READ_BYTES, MOST_READ_BYTES, Endpoint, Engine
 from wsgateway.wire.events import Close
 
 from .passing import CLIENT, UPSTREAM, side
@@ -70,11 +70,11 @@ async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pyt
             )
             nursery.start_soon(engine.relay, *endpoints)
 
-            assert max(await give(4 * READ_BYTES)) == READ_BYTES
+            assert max(await give(4 * MOST_READ_BYTES)) == MOST_READ_BYTES
             swallower.seconds = 0.002
-            assert (await give(2 * READ_BYTES))[-1] == LEAST_READ_BYTES
+            assert (await give(2 * MOST_READ_BYTES))[-1] == LEAST_READ_BYTES
             swallower.seconds = 0.0
-            sizes = await give(4 * READ_BYTES)
+            sizes = await give(4 * MOST_READ_BYTES)
             assert sizes[:4] == [512, 1024, 2048, 4096]
-            assert max(sizes) == READ_BYTES
+            assert max(sizes) == MOST_READ_BYTES
             nursery.cancel_scope.cancel()

@@ -20,7 +20,7 @@ from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
-from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, Gateway
+from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, GatewayState
 from wsgateway.serve.preamble import Client, ClientDisconnectedError, read_request
 from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
@@ -275,7 +275,7 @@ async def test_who_waits_is_left_to_others_who_accept_at_the_same_socket(address
 @pytest.mark.parametrize("asked", [True, False])
 async def test_a_busy_process_reads_what_is_there_before_it_sends_a_client_away(asked: bool) -> None:
     settings = parse(configuration(9), "test.yaml")
-    gateway = Gateway(settings, Lines().log())
+    gateway = GatewayState(settings, Lines().log())
     gateway.drain(0)
     ours, theirs = socket.socketpair()
     with ours, theirs:

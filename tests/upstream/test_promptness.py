@@ -17,7 +17,7 @@ from wsgateway.settings.model import Target
 from wsgateway.settings.model import Upstream as Settings
 from wsgateway.settings.pooling import ActiveCheck, HealthChecks, Queue
 from wsgateway.upstream.pool import Pool
-from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
 
 from .pooled import NAMED, A, Resolver, taken
@@ -134,7 +134,7 @@ async def test_a_name_that_leads_nowhere_does_not_answer_for_one_that_has_not_be
 ) -> None:
     other = Target("other.internal", 80, "ws://other.internal")
 
-    async def look_up(target: Target) -> list[Found]:
+    async def look_up(target: Target) -> list[ResolvedAddress]:
         if target is NAMED:
             raise OSError(-2, "Name or service not known")
         await trio.sleep(3)
@@ -171,7 +171,7 @@ async def test_a_resolver_that_is_silent_is_told_after_ten_seconds_and_asked_aga
 ) -> None:
     lines, asked = Lines(), []
 
-    async def silent(target: Target) -> list[Found]:
+    async def silent(target: Target) -> list[ResolvedAddress]:
         asked.append(trio.current_time())
         await trio.sleep_forever()
         raise AssertionError

@@ -15,7 +15,7 @@ from wsgateway.settings.model import Target
 from wsgateway.settings.model import Upstream as Settings
 from wsgateway.settings.pooling import HealthChecks, PassiveCheck
 from wsgateway.upstream.pool import Lease, Pool
-from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
 
 from .pooled import FAILED, Resolver
@@ -138,7 +138,7 @@ async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tri
         target = Target("chat.internal", upstream.port, "ws://chat.internal", max_connections=1)
         elsewhere = replace(target, host="other.internal", url="ws://other.internal")
 
-        async def look_up(asked: Target) -> list[Found]:
+        async def look_up(asked: Target) -> list[ResolvedAddress]:
             addresses = await Resolver(*(["127.0.0.1"] if asked is elsewhere else [REFUSES, "127.0.0.1"]))(asked)
             if asked is target and what == "of a later rank":
                 addresses[1] = replace(addresses[1], rank=1)

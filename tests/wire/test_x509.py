@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from tests.net.certificates import KEYS, Appliance, Authority, authority
-from wsgateway.wire.x509 import Certificate, public_key, read
+from wsgateway.wire.x509 import X509Certificate, public_key, read
 
 __all__ = ["authority"]
 
@@ -41,7 +41,7 @@ def test_the_public_key_is_found_in_a_certificate_of_version_1() -> None:
 
 def test_the_fields_of_a_certificate_are_read() -> None:
     made = Appliance.make("a.example", "*.b.example", days=(-400, -35))
-    assert read(made.der) == Certificate(
+    assert read(made.der) == X509Certificate(
         "CN=appliance",
         "CN=appliance",
         str(made.certificate.not_valid_before_utc).removesuffix("+00:00"),

@@ -9,10 +9,9 @@ from contextlib import aclosing
 
 import trio
 
-from wsgateway.demo.server import READ_BYTES
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.errors import ProtocolError
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.wire.closecodes import ABNORMAL, INVALID_TEXT
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys

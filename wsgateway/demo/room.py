@@ -20,7 +20,7 @@ import trio
 
 from wsgateway.demo.peer import Peer
 from wsgateway.observe.log import Log
-from wsgateway.wire.closecodes import UNSUPPORTED_DATA
+from wsgateway.wire.closecodes import TRY_AGAIN_LATER, UNSUPPORTED_DATA
 from wsgateway.wire.events import Close, Fragment, Kind
 
 MAX_MEMBERS = 100
@@ -28,8 +28,6 @@ MAX_CHARACTERS = 500
 # What may wait for one member. A burst of others passes, a page that has stopped reading does not.
 QUEUED_MESSAGES = 16
 HEARTBEAT_SECONDS = 5.0
-# IANA's registry of close codes: "Try Again Later".
-TRY_AGAIN_LATER = 1013
 
 
 @dataclass(eq=False, slots=True)

@@ -12,12 +12,11 @@ from http import HTTPStatus
 import trio
 
 from wsgateway.errors import HttpRefusal
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response
 
-READ_BYTES = 16 * 1024
 # For a whole head, and then for the client to take its reply. RFC 9110 names none; a browser on loopback needs none.
 REQUEST_SECONDS = 10.0
 REPLY_SECONDS = 10.0

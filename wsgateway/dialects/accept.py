@@ -56,10 +56,10 @@ class AcceptHandshake:
         return request.headers.one("Sec-WebSocket-Version") == str(self.version)
 
     def server(self, request: Request, entropy: Entropy) -> ServerHandshake:
-        return _ServerHandshake(self, request, _random(entropy) if self.nonce else "")
+        return _HybiServerHandshake(self, request, _random(entropy) if self.nonce else "")
 
     def client(self, offer: Offer, entropy: Entropy) -> ClientHandshake:
-        return _ClientHandshake(self, offer, _random(entropy))
+        return _HybiClientHandshake(self, offer, _random(entropy))
 
     def origin(self, headers: Headers) -> str | None:
         """Return the origin of a request. With both names the values may differ: ws 0.4 sends the host in the other."""
@@ -67,7 +67,7 @@ class AcceptHandshake:
         return named if named is not None else headers.one(_OTHER_NAME[self.origin_header])
 
 
-class _ServerHandshake:
+class _HybiServerHandshake:
     """The server's side of this handshake."""
 
     challenge_bytes = 0
@@ -109,7 +109,7 @@ class _ServerHandshake:
         return b""
 
 
-class _ClientHandshake:
+class _HybiClientHandshake:
     """The client's side of this handshake."""
 
     challenge = b""
@@ -135,17 +135,20 @@ class _ClientHandshake:
         if self._extensions:
             items.append(("Sec-WebSocket-Extensions", ", ".join(self._extensions)))
         self.request = Request(offer.target, Headers([*items, *offer.headers]))
-        self.notes = {
+
+    def notes(self) -> dict[str, str]:
+        notes = {
             "sec-websocket-key": "16 random bytes, in base64",
             "sec-websocket-version": "the dialect",
             "sec-websocket-accept": "the proof, SHA-1 of the key and "
-            f"{_GUID.decode()}, in base64: {accept_value(key)} is right",
+            f"{_GUID.decode()}, in base64: {accept_value(self._key)} is right",
             "sec-websocket-protocol": "what we offered, and one of it in the answer",
         }
-        if handshake.nonce:
-            self.notes[_NONCE.lower()] = (
+        if self._nonce:
+            notes[_NONCE.lower()] = (
                 f"our masks come from SHA-1 of the key, this and {_MASKING_GUID.decode()}, and 4 bytes a frame"
             )
+        return notes
 
     def check(self, response: Response, proof: bytes) -> Answer:
         headers = response.headers

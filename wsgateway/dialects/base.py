@@ -228,7 +228,7 @@ class Side:
         return self.framing.encoder(self.role, mask_keys, self.secret)
 
 
-# The keys in `ClientHandshake.notes` for the bytes after a head.
+# The keys in `ClientHandshake.notes()` for the bytes after a head.
 CHALLENGE = "the challenge"
 PROOF = "the proof"
 
@@ -296,8 +296,10 @@ class ClientHandshake(Protocol):
     """how many bytes of the handshake follow the head of the server's response"""
     secret: bytes
     """as in `ServerHandshake`; set by `check`"""
-    notes: dict[str, str]
-    """the meanings of the headers of both heads, by their names in lower case, and of `CHALLENGE` and `PROOF`"""
+
+    def notes(self) -> dict[str, str]:
+        """Return texts for people: the meanings of the headers of both heads, by their names in lower case, and of
+        `CHALLENGE` and `PROOF`."""
 
     def check(self, response: Response, proof: bytes) -> Answer:
         """Return the answer in a 101 and the `proof_bytes` after it. Raise HttpRefusal (502) if they are wrong."""

@@ -16,7 +16,7 @@ from wsgateway.wire.oddities import Oddity
 
 
 @dataclass(frozen=True)
-class Names:
+class HixieNames:
     """The names that differ between hixie-75 and -76."""
 
     reason: str
@@ -27,7 +27,7 @@ class Names:
         return f"{self.prefix}WebSocket-{name}"
 
 
-NAMES_75 = Names("Web Socket Protocol Handshake", "")
+NAMES_75 = HixieNames("Web Socket Protocol Handshake", "")
 
 
 class HixieServerHandshake:
@@ -36,7 +36,7 @@ class HixieServerHandshake:
     challenge_bytes = 0
     secret = b""
 
-    def __init__(self, request: Request, names: Names) -> None:
+    def __init__(self, request: Request, names: HixieNames) -> None:
         headers = request.headers
         origin = headers.one("Origin")
         if origin is None:
@@ -92,16 +92,11 @@ class HixieClientHandshake:
     is_hixie = True
     """whether this is hixie itself, and not a draft of hybi, whose servers choose a subprotocol more carefully"""
 
-    def __init__(self, offer: Offer, names: Names) -> None:
+    def __init__(self, offer: Offer, names: HixieNames) -> None:
         self._names = names
         self._origin = offer.origin or f"http://{offer.host}"
         self._location = f"{_scheme(offer.secure)}://{offer.host}{offer.target}"
         self._subprotocols = offer.subprotocols
-        self.notes = {
-            names.header("Origin").lower(): f"our Origin, repeated: {self._origin} is right",
-            names.header("Location").lower(): f"the address that we requested, repeated: {self._location} is right",
-            names.header("Protocol").lower(): "what we offered, and one of it or all of it in the answer",
-        }
         items = [
             ("Upgrade", "WebSocket"),
             ("Connection", "Upgrade"),
@@ -115,6 +110,14 @@ class HixieClientHandshake:
     def keys(self) -> list[tuple[str, str]]:
         """Return the headers that carry the keys of a challenge; none in 75."""
         return []
+
+    def notes(self) -> dict[str, str]:
+        header = self._names.header
+        return {
+            header("Origin").lower(): f"our Origin, repeated: {self._origin} is right",
+            header("Location").lower(): f"the address that we requested, repeated: {self._location} is right",
+            header("Protocol").lower(): "what we offered, and one of it or all of it in the answer",
+        }
 
     def check(self, response: Response, proof: bytes) -> Answer:
         headers, names = response.headers, self._names

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from wsgateway.dialects.base import CHALLENGE, PROOF, Answer, ClientHandshake, Dialect, Offer, ServerHandshake
 from wsgateway.dialects.delimited import delimited_framing
-from wsgateway.dialects.hixie75 import HixieClientHandshake, HixieServerHandshake, Names
+from wsgateway.dialects.hixie75 import HixieClientHandshake, HixieNames, HixieServerHandshake
 from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Request, Response
 from wsgateway.wire.masking import Entropy
 
-NAMES_76 = Names("WebSocket Protocol Handshake", "Sec-")
+NAMES_76 = HixieNames("WebSocket Protocol Handshake", "Sec-")
 CHALLENGE_BYTES = 8
 PROOF_BYTES = 16
 MAX_KEY_CHARACTERS = 256
@@ -52,7 +52,7 @@ def proof_of(number1: int, number2: int, challenge: bytes) -> bytes:
     return hashlib.md5(joined, usedforsecurity=False).digest()
 
 
-class _ServerHandshake(HixieServerHandshake):
+class _Hixie76ServerHandshake(HixieServerHandshake):
     challenge_bytes = CHALLENGE_BYTES
 
     def __init__(self, request: Request) -> None:
@@ -71,7 +71,7 @@ class _ServerHandshake(HixieServerHandshake):
         return proof_of(number1, number2, challenge)
 
 
-class _ClientHandshake(HixieClientHandshake):
+class _Hixie76ClientHandshake(HixieClientHandshake):
     proof_bytes = PROOF_BYTES
 
     def __init__(self, draft: int, offer: Offer, entropy: Entropy) -> None:
@@ -80,20 +80,24 @@ class _ClientHandshake(HixieClientHandshake):
         self._keys = [make_key(entropy) for _ in _KEYS]
         self.challenge = make_challenge(entropy)
         super().__init__(offer, NAMES_76)
-        (_, number1), (_, number2) = self._keys
-        for name, (key, number) in zip(_KEYS, self._keys, strict=True):
-            spaces = key.count(" ")
-            self.notes[name.lower()] = f"its digits, {number * spaces}, by its spaces, {spaces}: {number}"
-        self.notes[CHALLENGE] = "8 random characters"
-        self.notes[PROOF] = (
-            f"MD5 of {number1} and {number2}, in 4 bytes each, and the challenge:"
-            f" {proof_of(number1, number2, self.challenge).hex(' ')} is right"
-        )
-        self.notes[_DRAFT.lower()] = "frames of this draft, and not those of hixie-76"
 
     def keys(self) -> list[tuple[str, str]]:
         keys = [(name, key) for name, (key, _) in zip(_KEYS, self._keys, strict=True)]
         return [*keys, (_DRAFT, str(self._draft))] if self._draft else keys
+
+    def notes(self) -> dict[str, str]:
+        notes = super().notes()
+        (_, number1), (_, number2) = self._keys
+        for name, (key, number) in zip(_KEYS, self._keys, strict=True):
+            spaces = key.count(" ")
+            notes[name.lower()] = f"its digits, {number * spaces}, by its spaces, {spaces}: {number}"
+        notes[CHALLENGE] = "8 random characters"
+        notes[PROOF] = (
+            f"MD5 of {number1} and {number2}, in 4 bytes each, and the challenge:"
+            f" {proof_of(number1, number2, self.challenge).hex(' ')} is right"
+        )
+        notes[_DRAFT.lower()] = "frames of this draft, and not those of hixie-76"
+        return notes
 
     def check(self, response: Response, proof: bytes) -> Answer:
         answer = super().check(response, proof)
@@ -148,10 +152,10 @@ class KeysHandshake:
         return ("0" if draft is None else draft) == str(self.draft)
 
     def server(self, request: Request, entropy: Entropy) -> ServerHandshake:
-        return _ServerHandshake(request)
+        return _Hixie76ServerHandshake(request)
 
     def client(self, offer: Offer, entropy: Entropy) -> ClientHandshake:
-        return _ClientHandshake(self.draft, offer, entropy)
+        return _Hixie76ClientHandshake(self.draft, offer, entropy)
 
 
 HIXIE76 = Dialect(

@@ -16,6 +16,8 @@ from wsgateway.net.outgoing import outgoing
 
 # The process has no free descriptors, or the system has no memory.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# How much is read at once outside of the relay. Heads are smaller, and so are most bodies.
+READ_BYTES = 16 * 1024
 
 
 class Channel:

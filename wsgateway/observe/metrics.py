@@ -25,7 +25,7 @@ class OneOf:
     """none: it may be anything"""
 
 
-Step = str | tuple[str, ...] | OneOf
+PathStep = str | tuple[str, ...] | OneOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Series:
 
     name: str
     """`wsgateway_` stands before it"""
-    path: tuple[Step, ...]
+    path: tuple[PathStep, ...]
     """the keys that lead to it. EACH stands for every key, which is the value of a label, and a tuple for every entry
     of a list, of which these are the values of labels"""
     help: str
@@ -44,7 +44,7 @@ class Series:
     """what is said of several with equal labels, such as one target by several workers"""
 
 
-TARGET: tuple[Step, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
+TARGET: tuple[PathStep, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
 _TARGET_LABELS = ("upstream", "target", "address")
 _TARGET_STATES = OneOf(("up", "down", "ejected", "draining"))
 _WORKER_STATES = OneOf(("starting", "serving", "leaving", "waiting"))
@@ -181,7 +181,7 @@ COUNTERS = (
 def exposition(status: Status) -> bytes:
     """The text of `/metrics`."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once(status))
+    registry.register(_StatusCollector(status))
     return generate_latest(registry)
 
 
@@ -201,13 +201,13 @@ def of_targets(status: Status, known: Mapping[str, Set[str]]) -> Status:
     return status | {"pools": pools}
 
 
-def _picked(status: Status, path: tuple[Step, ...]) -> Status:
+def _picked(status: Status, path: tuple[PathStep, ...]) -> Status:
     step, *rest = path
     keys = status if step == EACH else status.keys() & {step}
     return {key: _picked(status[key], tuple(rest)) if rest else status[key] for key in keys}
 
 
-class _Once(Collector):
+class _StatusCollector(Collector):
     """Collects one status."""
 
     def __init__(self, status: Status) -> None:
@@ -230,7 +230,7 @@ def numbers(status: Status, series: Series) -> dict[tuple[str, ...], float]:
     return found
 
 
-def _followed(status: object, path: tuple[Step, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
+def _followed(status: object, path: tuple[PathStep, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
     """The numbers at the end of a path, with the values of the labels on the way."""
     if not path:
         if isinstance(status, int | float):  # a limit may be none
@@ -242,7 +242,7 @@ def _followed(status: object, path: tuple[Step, ...]) -> Iterator[tuple[tuple[st
             yield (*labels, *more), value
 
 
-def _stepped(status: Any, step: Step) -> Iterator[tuple[tuple[str, ...], object]]:
+def _stepped(status: Any, step: PathStep) -> Iterator[tuple[tuple[str, ...], object]]:
     match step:
         case OneOf(values):
             for value in values or (status,):

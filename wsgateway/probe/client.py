@@ -12,7 +12,7 @@ import trio
 from wsgateway.dialects import ClientHandshake, Dialect, Limits, Side
 from wsgateway.dialects.base import CHALLENGE, PROOF, Decoder, Dissector, Encoder
 from wsgateway.errors import ProtocolError, UpstreamError
-from wsgateway.net.channel import Channel, encrypt
+from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words
 from wsgateway.probe.address import Destination, ProbeError, destination
 from wsgateway.probe.encryption import DEFAULT_PROFILE, Encryption, encryption_of
@@ -24,7 +24,6 @@ from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys
 
-_READ_BYTES = 64 * 1024
 # How long the server may take to answer our goodbye.
 PATIENCE_SECONDS = 2.0
 _PING = b"wsgateway"
@@ -225,9 +224,9 @@ class _Conversation:
             report.subprotocol = result.answer.subprotocol
             return early
         finally:
-            for line in exchange_lines(">", tap.sent, CHALLENGE, client_handshake.notes):
+            for line in exchange_lines(">", tap.sent, CHALLENGE, client_handshake.notes()):
                 self._show(line)
-            for line in exchange_lines("<", tap.received.removesuffix(early), PROOF, client_handshake.notes):
+            for line in exchange_lines("<", tap.received.removesuffix(early), PROOF, client_handshake.notes()):
                 self._show(line)
 
     async def _events(self, early: bytes) -> AsyncGenerator[Event]:
@@ -243,7 +242,7 @@ class _Conversation:
                     yield event
                 if self._fault is not None:
                     raise self._fault
-            data = await self._channel.receive(_READ_BYTES)
+            data = await self._channel.receive(READ_BYTES)
             if not data:
                 break
         self._show(Line("=", "the server closed the connection"))

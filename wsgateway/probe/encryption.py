@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wsgateway.probe.address import ProbeError
 from wsgateway.upstream.tls import client_context, pins_of
-from wsgateway.wire.x509 import Certificate, read
+from wsgateway.wire.x509 import X509Certificate, read
 
 DEFAULT_PROFILE = "legacy"
 """A probe asks what there is."""
@@ -19,7 +19,7 @@ class Encryption:
     version: str
     """as OpenSSL names it: TLSv1 to TLSv1.3"""
     cipher: str
-    certificate: Certificate | None
+    certificate: X509Certificate | None
     """None: it cannot be read"""
     pins: tuple[str, ...]
     """of the certificate, and of its public key"""

@@ -13,7 +13,7 @@ from wsgateway.net.outgoing import Outgoing, outgoing
 from wsgateway.relay.closing import Ending
 
 # A read of this size moves large transfers at the speed of the kernel, and bounds what one session can hold.
-READ_BYTES = 64 * 1024
+MOST_READ_BYTES = 64 * 1024
 
 
 class Endpoint:
@@ -47,7 +47,7 @@ class Endpoint:
         # The other attributes belong to the engine.
         self.reply = b""  # waits for the backlog, and for the end of the frame that is being sent to this side
         self.interest: int | None = None  # the events that the epoll object reports; None: it is not registered
-        self.read_bytes = READ_BYTES
+        self.read_bytes = MOST_READ_BYTES
         self.paused = False  # whether it is not read for some time
         self.run: Run | None = None
 

@@ -24,7 +24,7 @@ from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import ServerClose
-from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint, Run
+from wsgateway.relay.endpoint import MOST_READ_BYTES, Ended, Endpoint, Run
 from wsgateway.relay.join_memory import JoinMemory
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
 from wsgateway.wire.closecodes import TRY_AGAIN_LATER
@@ -58,7 +58,8 @@ class Engine:
     """A relay of bytes between pairs of endpoints until one of them ends it."""
 
     def __init__(self) -> None:
-        self._mask_keys = mask_keys(os.urandom)
+        self.mask_keys = mask_keys(os.urandom)
+        """the keys for all frames that this process masks"""
         self._epoll = select.epoll()
         self._timers: deque[SessionTimer] = deque()
         self._decrypted: list[Endpoint] = []  # whose TLS holds decrypted bytes, which epoll does not report
@@ -128,7 +129,7 @@ class Engine:
                 if timer.client.run is None:
                     continue
                 try:
-                    ended = timer.check(now, self._mask_keys, self._send)
+                    ended = timer.check(now, self.mask_keys, self._send)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
                     self._leave(timer.client, outcome.Error(bug))
                     continue
@@ -226,7 +227,7 @@ class Engine:
         seconds = perf_counter() - begun
         if seconds > SLOW_SECONDS:
             endpoint.read_bytes = max(LEAST_READ_BYTES, size // 4)
-        elif seconds < FAST_SECONDS and endpoint.read_bytes < READ_BYTES:
+        elif seconds < FAST_SECONDS and endpoint.read_bytes < MOST_READ_BYTES:
             endpoint.read_bytes *= 2
         self._apply(endpoint, step)
 

@@ -27,7 +27,7 @@ _SOCKETS_AT_ONCE = 200
 _FD_BYTES = array.array("i").itemsize
 # A configuration with all its routes fits a hundred times; it bounds what a wrong length could ask for.
 MOST_BYTES = 64 * 1024 * 1024
-READ_BYTES = 65536
+_READ_BYTES = 65536
 
 
 class Message(NamedTuple):
@@ -88,7 +88,7 @@ class Control:
         while len(self._received) < count:
             try:
                 data, trains, _, _ = await self._sock.recvmsg(
-                    READ_BYTES, socket.CMSG_SPACE(_SOCKETS_AT_ONCE * _FD_BYTES), socket.MSG_CMSG_CLOEXEC
+                    _READ_BYTES, socket.CMSG_SPACE(_SOCKETS_AT_ONCE * _FD_BYTES), socket.MSG_CMSG_CLOEXEC
                 )
             except OSError:
                 return None

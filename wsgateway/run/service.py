@@ -16,7 +16,7 @@ from wsgateway.observe.log import Log
 from wsgateway.observe.status import Status
 from wsgateway.relay.closing import ServerClose
 from wsgateway.run.listening import Sockets, close, shares
-from wsgateway.serve.gateway import Gateway, TlsContexts
+from wsgateway.serve.gateway import GatewayState, TlsContexts
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.model import Settings
@@ -31,7 +31,7 @@ class Service:
     def __init__(self, settings: Settings, log: Log, sockets: Sockets) -> None:
         """Takes the sockets of all addresses of the settings. Raises SettingsError for a certificate that cannot be
         had; the sockets are the caller's then."""
-        self._gateway = Gateway(settings, log)
+        self._gateway = GatewayState(settings, log)
         self._acceptors: dict[socket.socket, Acceptor] = {}
         self._beginning: list[Acceptor] = []  # to be run as soon as this is
         self._sessions: trio.Nursery | None = None

@@ -19,7 +19,7 @@ FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
 
 
-class State(enum.Enum):
+class SlotState(enum.Enum):
     """What a post is at."""
 
     STARTING = "starting"
@@ -33,7 +33,7 @@ class WorkerSlot:
     """One of the worker pool, who may be one process after the other."""
 
     number: int
-    state: State = State.STARTING
+    state: SlotState = SlotState.STARTING
     worker: WorkerProcess | None = None
     restarts: int = 0
     deaths_in_a_row: int = 0
@@ -53,7 +53,7 @@ class WorkerSlot:
     @property
     def leaves(self) -> bool:
         """Whether it is not to be started again."""
-        return self.state is State.LEAVING
+        return self.state is SlotState.LEAVING
 
     def begin(self, worker: WorkerProcess) -> None:
         """Have another process."""

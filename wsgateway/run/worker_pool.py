@@ -14,7 +14,7 @@ from wsgateway.observe.status import Status, merged
 from wsgateway.run.listening import Listening
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
 from wsgateway.run.settings_transfer import VERSION
-from wsgateway.run.slot import State, WorkerSlot
+from wsgateway.run.slot import SlotState, WorkerSlot
 from wsgateway.settings.certificates import Known
 from wsgateway.settings.load import Source
 from wsgateway.settings.model import Settings
@@ -154,7 +154,7 @@ class WorkerPool:
         if slot.leaves:
             return
         if not self._up:
-            slot.state = State.LEAVING
+            slot.state = SlotState.LEAVING
             who = "all workers" if slot.settled else "it"
             slot.why = slot.why or f"worker {slot.number} ended before {who} served: {how}"
             return
@@ -166,7 +166,7 @@ class WorkerPool:
     def _tell_of_death(self, slot: WorkerSlot, how: str) -> None:
         why = {"why": slot.why} if slot.why else {}
         self._log.error("worker ended", worker=slot.number, how=how, **why, again_in_seconds=slot.pause_seconds)
-        slot.state = State.WAITING
+        slot.state = SlotState.WAITING
         slot.restarts += 1
         self._restarts += 1
         if not self.draining and not self._any_serves():
@@ -192,8 +192,8 @@ class WorkerPool:
     async def _wait(self, slot: WorkerSlot) -> None:
         with trio.CancelScope() as slot.pause:
             await trio.sleep(slot.pause_seconds)
-        if slot.state is State.WAITING:
-            slot.state, slot.why = State.STARTING, ""
+        if slot.state is SlotState.WAITING:
+            slot.state, slot.why = SlotState.STARTING, ""
 
     async def _live(self, slot: WorkerSlot) -> str:
         """Live one process of it, from its start to its end. Return how it ended."""
@@ -229,7 +229,7 @@ class WorkerPool:
                 slot.why = f"worker {slot.number}: {answer['why']}"
                 return
             if not slot.leaves:
-                slot.state = State.SERVING
+                slot.state = SlotState.SERVING
         self._log.info("worker serves", worker=slot.number, pid=worker.pid)
         slot.serving_since = trio.current_time()
         slot.settled = True
@@ -287,10 +287,10 @@ class WorkerPool:
             await self._leave(slot, others_accept)
 
     async def _leave(self, slot: WorkerSlot, others_accept: bool) -> None:
-        before, slot.state = slot.state, State.LEAVING
+        before, slot.state = slot.state, SlotState.LEAVING
         slot.pause.cancel()
         if slot.worker is not None:
-            if before is State.STARTING:
+            if before is SlotState.STARTING:
                 slot.worker.kill()
             else:
                 await slot.worker.tell(Order({"do": "drain", "others_accept": others_accept}))
@@ -299,7 +299,7 @@ class WorkerPool:
         """Has all workers end at once."""
         self.draining = True
         for slot in list(self._slots):
-            slot.state = State.LEAVING
+            slot.state = SlotState.LEAVING
             slot.pause.cancel()
             if slot.worker is not None:
                 self._nursery.start_soon(self._end, slot.worker)
@@ -338,7 +338,7 @@ class WorkerPool:
         longest = 0.0
         for slot in self._slots:
             worker = slot.worker
-            if worker is None or slot.state is State.STARTING:
+            if worker is None or slot.state is SlotState.STARTING:
                 continue
             slot.silent_seconds = 0.0 if late or worker.answers else slot.silent_seconds + passed
             longest = max(longest, slot.silent_seconds)
@@ -350,11 +350,11 @@ class WorkerPool:
         return longest
 
     def _serving(self) -> list[WorkerProcess]:
-        serve = (State.SERVING, State.LEAVING)
+        serve = (SlotState.SERVING, SlotState.LEAVING)
         return [slot.worker for slot in self._slots if slot.worker is not None and slot.state in serve]
 
     def _any_serves(self) -> bool:
-        return any(slot.state is State.SERVING for slot in self._slots)
+        return any(slot.state is SlotState.SERVING for slot in self._slots)
 
     @property
     def ready(self) -> bool:

@@ -12,7 +12,7 @@ import trio
 from wsgateway.dialects.base import Step
 from wsgateway.net.channel import Channel
 from wsgateway.relay.closing import BRIEF_SECONDS, REPLIES_BYTES, REPLY_SECONDS, closing, is_disconnected
-from wsgateway.relay.endpoint import READ_BYTES, Ended, Endpoint
+from wsgateway.relay.endpoint import MOST_READ_BYTES, Ended, Endpoint
 from wsgateway.wire.events import Close, Role
 
 # Where `close_seconds` is short, no wait before an upstream is told takes more than this part of it.
@@ -93,8 +93,8 @@ class ClosingHandshake:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._part_with, upstream, listening)
                 # What is kept back is for the rest of a frame: the client gets no Close inside of one.
-                await self._pass_on(upstream, passes_close=False, most_bytes=REPLIES_BYTES - READ_BYTES)
-                await self._finish_frame(upstream, READ_BYTES)
+                await self._pass_on(upstream, passes_close=False, most_bytes=REPLIES_BYTES - MOST_READ_BYTES)
+                await self._finish_frame(upstream, MOST_READ_BYTES)
                 nursery.cancel_scope.cancel()
 
     async def _part_with(self, upstream: Endpoint, listening: trio.CancelScope) -> None:
@@ -135,7 +135,7 @@ class ClosingHandshake:
             owed = source.translator.unfinished()
             if owed == 0:
                 break
-            data = await _receive_owed(source, owed, min(READ_BYTES, left))
+            data = await _receive_owed(source, owed, min(MOST_READ_BYTES, left))
             left -= len(data)
             source.peer.backlog += _without_close(self._feed(source, data))
 
@@ -143,7 +143,7 @@ class ClosingHandshake:
         """Read until the side has answered our Close, and drop what it says before."""
         with trio.move_on_after(self._relay_timeouts(endpoint)):
             while endpoint in self._told and endpoint not in self._silent:
-                self._feed(endpoint, await _receive(endpoint, READ_BYTES))
+                self._feed(endpoint, await _receive(endpoint, MOST_READ_BYTES))
         await self._leave(endpoint)
 
     # -- what both have in common -------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class ClosingHandshake:
         """
         left, ending = most_bytes, None
         while await _flush(source.peer) and left and ending is None:
-            data = await _receive(source, min(READ_BYTES, left))
+            data = await _receive(source, min(MOST_READ_BYTES, left))
             left -= len(data)
             self._heard = trio.current_time()
             step = self._feed(source, data)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import trio
 
-from wsgateway.serve.gateway import Gateway
+from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.preamble import Client, ClientDisconnectedError
 
 # With what follows on it, less than the 0.2 s in which the place of a client that has left should be free.
@@ -40,7 +40,7 @@ class DisconnectWatch:
 
 
 @contextmanager
-def present(gateway: Gateway, client: Client) -> Iterator[DisconnectWatch]:
+def present(gateway: GatewayState, client: Client) -> Iterator[DisconnectWatch]:
     """Give up the block if the client leaves. Raises ClientDisconnectedError then."""
     disconnect_watch = DisconnectWatch()
     with disconnect_watch.scope, gateway.hangups.watched(client.channel.sock, disconnect_watch.left):

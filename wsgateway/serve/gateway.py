@@ -1,6 +1,5 @@
 """What all sessions of a process share, and what a reload and a drain change for them."""
 
-import os
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from wsgateway.serve.tls import server_context
 from wsgateway.settings.model import Listener, Settings
 from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.tls import Contexts, client_contexts
-from wsgateway.wire.masking import mask_keys
 
 TlsContexts = tuple[dict[str, ssl.SSLContext | None], Contexts]
 """what TLS connections are made of: by listener, and for targets"""
@@ -66,13 +64,12 @@ class ListenerState:
 
 
 @dataclass(slots=True)
-class Gateway:
+class GatewayState:
     """The parts that every session uses; there is one in a process."""
 
     settings: Settings
     """for what begins now; sessions have those with which they began"""
     log: Log
-    mask_keys: Iterator[bytes] = field(default_factory=lambda: mask_keys(os.urandom))
     engine: Engine = field(default_factory=Engine)
     hangups: HangupWatcher = field(default_factory=HangupWatcher)
     """tells when clients leave who have no session"""

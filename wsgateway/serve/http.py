@@ -26,7 +26,7 @@ from dataclasses import replace
 import trio
 
 from wsgateway.errors import HttpRefusal, UpstreamError, WsgatewayError
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
@@ -36,7 +36,7 @@ from wsgateway.serve.disconnect import DisconnectWatch, present
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
 from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import proxy_header
-from wsgateway.serve.preamble import READ_BYTES, ClientDisconnectedError, read_request, stopped
+from wsgateway.serve.preamble import ClientDisconnectedError, read_request, stopped
 from wsgateway.serve.request import LOGGED_CHARACTERS, RequestContext, odd_facts
 from wsgateway.settings.model import Route, Target, Upstream
 from wsgateway.upstream.pool import Lease
@@ -60,7 +60,7 @@ _EMPTY_LINES = b"\r\n" * MOST_EMPTY_LINES
 _RESET = struct.pack("ii", 1, 0)  # struct linger: at once
 
 Fault = WsgatewayError | OSError
-Step = Callable[[], Awaitable[None]]
+Transfer = Callable[[], Awaitable[None]]
 
 
 def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
@@ -337,7 +337,7 @@ class Exchange:
         )
 
 
-async def _fault(step: Step) -> Fault | None:
+async def _fault(step: Transfer) -> Fault | None:
     """What goes wrong in it, if it is not a bug of ours."""
     try:
         await step()
@@ -346,11 +346,11 @@ async def _fault(step: Step) -> Fault | None:
     return None
 
 
-async def _both(first: Step, last: Step) -> None:
+async def _both(first: Transfer, last: Transfer) -> None:
     """Does both at the same time; all is over when the last is, or one of them fails. Raises what went wrong first."""
     faults: list[Fault] = []
 
-    async def attempt(step: Step) -> None:
+    async def attempt(step: Transfer) -> None:
         fault = await _fault(step)
         if fault is not None:
             faults.append(fault)

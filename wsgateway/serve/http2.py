@@ -43,8 +43,9 @@ from hpack import Encoder
 from hyperframe.frame import GoAwayFrame
 
 from wsgateway.errors import HttpRefusal, ProtocolError, WsgatewayError
+from wsgateway.net.channel import READ_BYTES
 from wsgateway.policy.rates import Bucket
-from wsgateway.serve.preamble import READ_BYTES, Client, ClientDisconnectedError, stopped
+from wsgateway.serve.preamble import Client, ClientDisconnectedError, stopped
 from wsgateway.serve.request import RequestContext
 from wsgateway.serve.stream import Stream
 from wsgateway.wire.heads import Headers, Request
@@ -89,7 +90,7 @@ class _Connection(H2Connection):
     MAX_CLOSED_STREAMS = 1024
 
 
-class Http2:
+class Http2Connection:
     """Serves one connection."""
 
     def __init__(self, context: RequestContext, serve: Serve) -> None:

@@ -9,7 +9,7 @@ import trio
 
 from wsgateway.errors import HttpRefusal, Problem, SettingsError
 from wsgateway.net.channel import EXHAUSTED, Channel
-from wsgateway.serve.gateway import Gateway, ListenerState
+from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.preamble import Client
 from wsgateway.serve.session import serve_client, turn_away
 from wsgateway.settings.basics import UNIX, Address, UnixAddress
@@ -82,7 +82,7 @@ def address_of(sock: socket.socket) -> Address | UnixAddress:
 class Acceptor:
     """Accepts clients at one socket, and gives each a task."""
 
-    def __init__(self, gateway: Gateway, listener_state: ListenerState, sock: socket.socket) -> None:
+    def __init__(self, gateway: GatewayState, listener_state: ListenerState, sock: socket.socket) -> None:
         """Takes a socket that listens, and closes it at its end."""
         self.listener_state = listener_state
         """by which its clients come; a reload may give the same address to another listener"""

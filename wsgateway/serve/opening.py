@@ -18,7 +18,7 @@ import trio
 from wsgateway.dialects import Answer, Offer, ServerHandshake, Side, recognise
 from wsgateway.dialects.upgrade import end_to_end
 from wsgateway.errors import HttpRefusal, ProtocolError, UpstreamError, WsgatewayError
-from wsgateway.net.channel import Channel, enable_keepalive
+from wsgateway.net.channel import READ_BYTES, Channel, enable_keepalive
 from wsgateway.net.failure import in_words
 from wsgateway.observe.counters import Figures
 from wsgateway.policy.affinity import affinity
@@ -33,7 +33,7 @@ from wsgateway.serve.attempts import served
 from wsgateway.serve.disconnect import DisconnectWatch, present
 from wsgateway.serve.gateway import stops
 from wsgateway.serve.limits import Cleanup
-from wsgateway.serve.preamble import READ_BYTES, Client, ClientDisconnectedError, too_late
+from wsgateway.serve.preamble import Client, ClientDisconnectedError, too_late
 from wsgateway.serve.request import RequestContext
 from wsgateway.serve.throttle import Throttle
 from wsgateway.settings.basics import UNIX, Rate
@@ -219,7 +219,7 @@ class Opening:
             self._early += data
 
     def _join(self, route: Route, ours: Side, theirs: Side, sock: socket.socket, agreement: Agreement) -> Opened:
-        keys = self._gateway.mask_keys
+        keys = self._gateway.engine.mask_keys
         options = TranslationOptions(route.limits, route.binary, route.invalid_utf8, bool(agreement.answer.extensions))
         client = Endpoint(self._client.channel.sock, ours, translator(ours, theirs, options, keys))
         upstream = Endpoint(sock, theirs, translator(theirs, ours, options, keys))

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 import trio
 
 from wsgateway.errors import HttpRefusal, ProtocolError, WsgatewayError
-from wsgateway.net.channel import Channel, encrypt
+from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words, is_gone
 from wsgateway.net.outgoing import Outgoing
 from wsgateway.policy.forwarded import is_trusted
-from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, Gateway, ListenerState, stops
+from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, GatewayState, ListenerState, stops
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Listener, Timeouts
 from wsgateway.wire import proxy_protocol
 from wsgateway.wire.flash import is_policy_request, policy
 from wsgateway.wire.heads import Request, RequestHead
 from wsgateway.wire.oddities import Oddity
-
-READ_BYTES = 16 * 1024
 
 
 class ClientDisconnectedError(WsgatewayError):
@@ -54,7 +52,7 @@ class Client:
     alpn: str | None = None
     """what we have agreed to speak in TLS"""
     tls_version: str | None = None
-    """of its connection to us"""
+    """of that encryption, for example TLSv1.3; None if it is not known"""
     outgoing: Outgoing | None = None
     """how far what it is sent has got, where its socket does not tell: as a stream of HTTP/2"""
     left: bool = False
@@ -76,7 +74,7 @@ class Client:
         return host if port == (443 if self.secure else 80) else f"{host}:{port}"
 
 
-async def greet(gateway: Gateway, listener_state: ListenerState, client: Client) -> bool:
+async def greet(gateway: GatewayState, listener_state: ListenerState, client: Client) -> bool:
     """Takes what comes before a request, and fills in what it says of the client. Whether a request is to follow.
 
     Raises ProtocolError for what gets no answer, and ClientDisconnectedError.
@@ -137,7 +135,7 @@ async def _hear_proxy(listener: Listener, client: Client) -> None:
     await client.channel.receive(size)
     if said.source is not None:
         (client.ip, client.port), client.local = said.source, said.destination
-        client.secure = bool(said.secure)
+        client.secure, client.tls_version = bool(said.secure), said.tls_version
 
 
 async def _asks_policy(listener: Listener, client: Client) -> bool:
@@ -150,7 +148,7 @@ async def _asks_policy(listener: Listener, client: Client) -> bool:
     return asks
 
 
-async def _tell_policy(gateway: Gateway, listener: Listener, client: Client, seconds: float) -> None:
+async def _tell_policy(gateway: GatewayState, listener: Listener, client: Client, seconds: float) -> None:
     """Answers the question; the connection is for nothing else."""
     grants = listener.flash_policy.grants
     gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were told")
@@ -183,7 +181,7 @@ async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
 
 
 async def read_request(
-    gateway: Gateway, client: Client, head: RequestHead, timeouts: Timeouts, begun: float
+    gateway: GatewayState, client: Client, head: RequestHead, timeouts: Timeouts, begun: float
 ) -> Request:
     """The client's next request, which began at that time of Trio's clock: the first one does with the connection.
 

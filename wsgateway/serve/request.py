@@ -10,7 +10,7 @@ from wsgateway.errors import HttpRefusal, ProtocolError, UpstreamError
 from wsgateway.net.failure import in_words
 from wsgateway.observe.log import LEVELS
 from wsgateway.policy.forwarded import identify
-from wsgateway.serve.gateway import Gateway, ListenerState
+from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.preamble import Client, ClientDisconnectedError
 from wsgateway.settings.basics import UNIX
 from wsgateway.wire.addresses import counted_as
@@ -33,7 +33,7 @@ class RequestContext:
     """A request of a client: under which settings it is served, what the log knows of it, and how the client is told
     if it comes to nothing."""
 
-    def __init__(self, gateway: Gateway, listener_state: ListenerState, client: Client) -> None:
+    def __init__(self, gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
         self.gateway = gateway
         self.client = client
         self.listener_state = listener_state

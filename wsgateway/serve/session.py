@@ -10,18 +10,18 @@ from typing import Any
 import trio
 
 from wsgateway.errors import HttpRefusal, ProtocolError
-from wsgateway.net.channel import limit_unacknowledged
+from wsgateway.net.channel import READ_BYTES, limit_unacknowledged
 from wsgateway.net.failure import in_words
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.timer import RelayTimeouts
 from wsgateway.serve.closing import ClosingHandshake
-from wsgateway.serve.gateway import Gateway, ListenerState
+from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import Opened, Opening
-from wsgateway.serve.preamble import READ_BYTES, Client, ClientDisconnectedError, greet, read_request
+from wsgateway.serve.preamble import Client, ClientDisconnectedError, greet, read_request
 from wsgateway.serve.request import RequestContext, odd_facts
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.model import Route
@@ -31,7 +31,7 @@ from wsgateway.wire.events import Close
 Begin = Callable[[RequestContext, Cleanup], Awaitable[Opened | None]]
 
 
-def serve_client(gateway: Gateway, listener_state: ListenerState, client: Client) -> Coroutine[Any, Any, None]:
+def serve_client(gateway: GatewayState, listener_state: ListenerState, client: Client) -> Coroutine[Any, Any, None]:
     """Serves a client, whom its entrance has counted, until its session is over; then it counts no more, and its
     connection is closed. A bug of ours costs no other session."""
     # Not a coroutine of its own, nor one around it: each costs every session a quarter of a KiB as long as it lasts.
@@ -93,7 +93,7 @@ async def _open(context: RequestContext, cleanup: Cleanup) -> Opened | None:
 
 async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
     """Serves a connection of HTTP/2, each of whose streams counts as one of its own."""
-    from wsgateway.serve.http2 import Http2  # its library need not be installed where it is not offered
+    from wsgateway.serve.http2 import Http2Connection  # its library need not be installed where it is not offered
 
     gateway, listener_state = context.gateway, context.listener_state
 
@@ -109,7 +109,7 @@ async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
 
         await _serve(RequestContext(gateway, listener_state, client), begin, Cleanup())
 
-    connection = Http2(context, serve)
+    connection = Http2Connection(context, serve)
     try:
         if not _speaks_for_others(context):
             cleanup.append(_counted(context, context.client.ip))
@@ -136,7 +136,7 @@ def _counted(context: RequestContext, ip: str) -> Callable[[], None]:
     return context.gateway.connections.one_more((context.listener.name, address), limit, full)
 
 
-async def turn_away(gateway: Gateway, listener_state: ListenerState, client: Client) -> None:
+async def turn_away(gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
     """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection
     when it has read that, or is not among the newest any more. A bug of ours costs no session."""
     try:
@@ -156,7 +156,7 @@ async def turn_away(gateway: Gateway, listener_state: ListenerState, client: Cli
         client.channel.sock.close()
 
 
-async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
+async def _live(gateway: GatewayState, client: Client, opened: Opened) -> None:
     begun = trio.current_time()
     ended = None
     gateway.counters.opened(opened)
@@ -165,7 +165,9 @@ async def _live(gateway: Gateway, client: Client, opened: Opened) -> None:
         timeouts = opened.route.timeouts
         for endpoint in (opened.client, opened.upstream):
             limit_unacknowledged(endpoint.sock, timeouts.send_seconds)
-        await ClosingHandshake(ended, gateway.mask_keys, timeouts.close_seconds).say(opened.client, opened.upstream)
+        await ClosingHandshake(ended, gateway.engine.mask_keys, timeouts.close_seconds).say(
+            opened.client, opened.upstream
+        )
     finally:
         by, how = _how(ended, opened)
         figures = gateway.counters.ended(opened, by)

@@ -20,14 +20,12 @@ import h11
 import trio
 
 from wsgateway.errors import HttpRefusal
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.outgoing import Outgoing, outgoing, waiting
 from wsgateway.serve.preamble import Client
 from wsgateway.wire.heads import HeadLimits, Request, ResponseHead
 from wsgateway.wire.http2 import HeaderList, headers_of
 
-# A frame holds this much unless the client allows more.
-READ_BYTES = 16 * 1024
 # What the kernel holds for each direction, beside a window of the client's and one of ours.
 _BUFFER_BYTES = 64 * 1024
 # The head comes from this process, which has held it to the bounds of its upstream, 1 MiB at most, and added to it.

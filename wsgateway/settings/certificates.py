@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wsgateway.settings.model import Settings
-from wsgateway.wire.x509 import Certificate, read
+from wsgateway.wire.x509 import X509Certificate, read
 
 _DAY_SECONDS = 24 * 3600.0
 # Let's Encrypt's certificates are renewed 30 days before their end: whoever sees this has missed nine tries.
@@ -91,7 +91,7 @@ def blocks(data: bytes) -> list[bytes]:
     return [block[0] for block in _PEM.finditer(data)]
 
 
-def read_pem(block: bytes) -> Certificate:
+def read_pem(block: bytes) -> X509Certificate:
     """Read one certificate in PEM. Raises ValueError if it is none."""
     return read(a2b_base64(b"".join(block.splitlines()[1:-1])))
 

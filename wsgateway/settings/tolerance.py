@@ -1,13 +1,13 @@
 """What peers are allowed, as the configuration writes it: default, all, none, or a list of names."""
 
 from wsgateway.settings.findings import guess, seen
-from wsgateway.wire.oddities import DEFAULT, EVERY, KEYS, Oddity, Side, Tolerance
+from wsgateway.wire.oddities import DEFAULT, EVERY, KEYS, Oddity, PeerRole, Tolerance
 
 # A name in a list that stands for several.
 _DEFAULT = "default"
 
 
-def tolerance(value: object, side: Side) -> Tolerance:
+def tolerance(value: object, side: PeerRole) -> Tolerance:
     """Return what is allowed to clients, or to upstreams. Raises ValueError with a message for its author.
 
     In a list `default` stands for all that is allowed by default, so that [default, bare-lf] allows one thing more.
@@ -22,7 +22,7 @@ def tolerance(value: object, side: Side) -> Tolerance:
     return words[value]
 
 
-def _named(value: object, side: Side) -> Tolerance:
+def _named(value: object, side: PeerRole) -> Tolerance:
     if value == _DEFAULT:
         return DEFAULT[side]
     allowed = Oddity.of(side)

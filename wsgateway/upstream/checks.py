@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from wsgateway.dialects import Offer, Role, mask_keys
+from wsgateway.dialects import Offer, Role
 from wsgateway.errors import HttpRefusal, UpstreamError
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
@@ -21,7 +21,6 @@ from wsgateway.wire.heads import Headers, Request, ResponseHead
 from wsgateway.wire.oddities import Oddities
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
-_READ_BYTES = 16 * 1024
 _AGENT = ("User-Agent", "wsgateway")
 # So a proxy speaks for itself: nobody connects through it.
 _PREFACES = {"none": b"", "v1": write_v1(None, None), "v2": write_v2(None, None)}
@@ -51,7 +50,7 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
     request = Request(offer.target, Headers(items))
     try:
         await channel.send(head.request(request))
-        while (response := head.receive(await channel.receive(_READ_BYTES))) is None:
+        while (response := head.receive(await channel.receive(READ_BYTES))) is None:
             continue
     except OSError as error:
         raise UpstreamError(f"lost during a check: {in_words(error)}") from None
@@ -69,7 +68,7 @@ async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, ac
     )
     if isinstance(agreement, Refusal):
         raise UpstreamError(f"answered {agreement.response.status} to a check")
-    encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), agreement.secret)
+    encoder = dialect.framing.encoder(Role.CLIENT, iter([os.urandom(4)]), agreement.secret)
     try:
         await channel.send(encoder.send(Close(NORMAL, "")))
     except OSError:  # it has hung up first

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from wsgateway.dialects import Answer, ClientHandshake
 from wsgateway.errors import HttpRefusal, UpstreamError
-from wsgateway.net.channel import Channel
+from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.pooling import AnswerLimits
 from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
 from wsgateway.wire.oddities import Oddities
 
-_READ_BYTES = 16 * 1024
 _USUAL = AnswerLimits().beside()
 # What an upstream may say about its own refusal: to look elsewhere, or that it will not.
 _REFUSALS = range(300, 600)
@@ -72,7 +71,7 @@ async def shake_hands(
 
 
 async def _some(channel: Channel) -> bytes:
-    data = await channel.receive(_READ_BYTES)
+    data = await channel.receive(READ_BYTES)
     if not data:
         raise UpstreamError("closed the connection during the handshake")
     return data

@@ -24,7 +24,7 @@ from wsgateway.upstream.checks import check
 from wsgateway.upstream.connect import ExhaustedError
 from wsgateway.upstream.health import State
 from wsgateway.upstream.names import Names
-from wsgateway.upstream.resolve import Found, LookUp, look_up
+from wsgateway.upstream.resolve import LookUp, ResolvedAddress, look_up
 from wsgateway.upstream.target import TargetAddress
 from wsgateway.upstream.tls import Contexts
 from wsgateway.upstream.totals import TargetTotals
@@ -103,7 +103,7 @@ class Pool:
         self._tasks: trio.Nursery | None = None
         for target in upstream.targets:
             if target.address is not None:
-                self._put(target, [Found(target.address, target.weight)])
+                self._put(target, [ResolvedAddress(target.address, target.weight)])
 
     # -- what sessions need -------------------------------------------------------------------------------------
 
@@ -267,7 +267,7 @@ class Pool:
                 await trio.sleep(min(pause, interval))
                 pause *= 2
 
-    def _put(self, target: Target, found: Iterable[Found]) -> None:
+    def _put(self, target: Target, found: Iterable[ResolvedAddress]) -> None:
         """The places of a target are these from now on."""
         before = [target_address for target_address in self.addresses if target_address.target is target]
         known = {target_address.address: target_address for target_address in before}

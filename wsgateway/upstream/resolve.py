@@ -14,7 +14,7 @@ RECORD_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResolvedAddress:
     """An address of a target."""
 
     address: Address
@@ -23,14 +23,14 @@ class Found:
     """the priority of its record: greater ones are for the time when those before cannot be used"""
 
 
-LookUp = Callable[[Target], Awaitable[list[Found]]]
+LookUp = Callable[[Target], Awaitable[list[ResolvedAddress]]]
 
 
-async def look_up(names: Names, target: Target) -> list[Found]:
+async def look_up(names: Names, target: Target) -> list[ResolvedAddress]:
     """All addresses of a target, the best first. Raises OSError if there are none, or the resolver fails."""
     if target.srv:
         return await _services(names, target)
-    return [Found(address, target.weight) for address in await addresses(names, target.host, target.port)]
+    return [ResolvedAddress(address, target.weight) for address in await addresses(names, target.host, target.port)]
 
 
 async def addresses(names: Names, host: str, port: int) -> list[Address]:
@@ -38,7 +38,7 @@ async def addresses(names: Names, host: str, port: int) -> list[Address]:
     return [Address(each, port) for each in await names.addresses(host)]
 
 
-async def _services(names: Names, target: Target) -> list[Found]:
+async def _services(names: Names, target: Target) -> list[ResolvedAddress]:
     """A record whose own host has no address is left out, as long as there are others."""
     # An extra, which nobody else has to install.
     from dns.asyncresolver import resolve
@@ -65,7 +65,7 @@ async def _services(names: Names, target: Target) -> list[Found]:
         for at, record in enumerate(offered):
             nursery.start_soon(resolve_host, at, record.target.to_text(omit_final_dot=True), record.port)
     found = [
-        Found(address, max(1, record.weight), record.priority)
+        ResolvedAddress(address, max(1, record.weight), record.priority)
         for record, where in zip(offered, several, strict=True)
         if not isinstance(where, OSError)
         for address in where

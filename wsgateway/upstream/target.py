@@ -5,7 +5,7 @@ import trio
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.upstream.health import Health, State
-from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.resolve import ResolvedAddress
 
 
 class TargetAddress:
@@ -29,7 +29,7 @@ class TargetAddress:
         "weight",
     )
 
-    def __init__(self, upstream: Upstream, target: Target, found: Found) -> None:
+    def __init__(self, upstream: Upstream, target: Target, found: ResolvedAddress) -> None:
         self.target = target
         self.address: Address = found.address
         self.name = str(found.address)
@@ -50,7 +50,7 @@ class TargetAddress:
         """of the task that asks it whether it can serve"""
         self.update(found)
 
-    def update(self, found: Found) -> None:
+    def update(self, found: ResolvedAddress) -> None:
         """Takes what the resolver says of it now."""
         self.weight = found.weight
         self.rank = (self.target.backup, found.rank)

@@ -11,9 +11,9 @@ from typing import Literal, Self
 
 from wsgateway.errors import HttpRefusal
 
-Side = Literal["client", "upstream"]
+PeerRole = Literal["client", "upstream"]
 # The configuration keys that allow an oddity, for each side.
-KEYS: dict[Side, str] = {"client": "listeners[].tolerance", "upstream": "upstreams.X.tolerance"}
+KEYS: dict[PeerRole, str] = {"client": "listeners[].tolerance", "upstream": "upstreams.X.tolerance"}
 
 
 class Oddity(enum.Enum):
@@ -69,7 +69,7 @@ class Oddity(enum.Enum):
         "A client of hybi-04 masks its frames with the key of the connection instead of a key of the frame.",
     )  # fmt: skip
 
-    def __init__(self, label: str, side: Side, default: bool, what: str) -> None:
+    def __init__(self, label: str, side: PeerRole, default: bool, what: str) -> None:
         self.label = label
         """the name, as the configuration, the log and the metrics have it"""
         self.side = side
@@ -83,7 +83,7 @@ class Oddity(enum.Enum):
         return self.label
 
     @classmethod
-    def of(cls, side: Side) -> dict[str, Self]:
+    def of(cls, side: PeerRole) -> dict[str, Self]:
         """Return the oddities of one side by their names, in the order of the table."""
         return {each.label: each for each in cls if each.side == side}
 
@@ -91,8 +91,8 @@ class Oddity(enum.Enum):
 Tolerance = frozenset[Oddity]
 """the oddities that a peer is allowed"""
 
-EVERY: dict[Side, Tolerance] = {side: frozenset(Oddity.of(side).values()) for side in KEYS}
-DEFAULT: dict[Side, Tolerance] = {
+EVERY: dict[PeerRole, Tolerance] = {side: frozenset(Oddity.of(side).values()) for side in KEYS}
+DEFAULT: dict[PeerRole, Tolerance] = {
     side: frozenset(each for each in every if each.default) for side, every in EVERY.items()
 }
 

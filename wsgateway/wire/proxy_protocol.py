@@ -12,7 +12,7 @@ from struct import Struct
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.addresses import unmapped
 
-Endpoint = tuple[str, int]
+SocketAddress = tuple[str, int]
 """an IP address and a port"""
 
 MAX_V1_BYTES = 107  # 2.1: the longest line, with CRLF
@@ -71,8 +71,8 @@ class Forwarded:
     addresses of the connection itself count.
     """
 
-    source: Endpoint | None = None
-    destination: Endpoint | None = None
+    source: SocketAddress | None = None
+    destination: SocketAddress | None = None
     secure: bool | None = None
     """whether the client came over TLS; None if the proxy does not say"""
     tls_version: str | None = None
@@ -122,7 +122,7 @@ def needed(data: bytes) -> int:
     return 1 if data.endswith(b"\r") else 2
 
 
-def write_v1(source: Endpoint | None, destination: Endpoint | None) -> bytes:
+def write_v1(source: SocketAddress | None, destination: SocketAddress | None) -> bytes:
     """Return the line of version 1 for a client's connection from source to destination; UNKNOWN if one is None.
 
     If one address is IPv4 and the other IPv6, the IPv4 address is mapped. A zone (`%eth0`) is dropped: it has a meaning
@@ -137,8 +137,8 @@ def write_v1(source: Endpoint | None, destination: Endpoint | None) -> bytes:
 
 
 def write_v2(
-    source: Endpoint | None,
-    destination: Endpoint | None,
+    source: SocketAddress | None,
+    destination: SocketAddress | None,
     *,
     secure: bool | None = None,
     tls_version: str | None = None,
@@ -328,7 +328,9 @@ def _crc32c(data: bytes) -> int:
     return value ^ 0xFFFFFFFF
 
 
-def _alike(source: Endpoint, destination: Endpoint) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
+def _alike(
+    source: SocketAddress, destination: SocketAddress
+) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
     """Return both addresses in one family, as a header needs: IPv4 if both are IPv4, otherwise IPv6."""
     sender, receiver = (unmapped(ip_address(ip.partition("%")[0])) for ip, _ in (source, destination))
     if sender.version == receiver.version:

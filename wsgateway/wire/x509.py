@@ -2,7 +2,7 @@
 
 It verifies nothing: OpenSSL does that. It reads a certificate so that it can be pinned and shown, also if nobody trusts
 it; of such a certificate Python's `ssl` gives only the bytes. Every length is checked against the element around it,
-and nothing is read deeper than the fields of `Certificate` require.
+and nothing is read deeper than the fields of `X509Certificate` require.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _CHARACTERS = {0x0C: "utf-8", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class X509Certificate:
     """The fields of a certificate. Names are as the certificate has them and may hold any character."""
 
     subject: str
@@ -50,13 +50,13 @@ def public_key(der: bytes) -> bytes:
     return _fields(der)[5][1]
 
 
-def read(der: bytes) -> Certificate:
+def read(der: bytes) -> X509Certificate:
     """Read the fields of a certificate. Raise ValueError if the bytes are not a certificate in DER."""
     fields = _fields(der)
     _, _, issuer, validity, subject, *_ = (content for _, _, content in fields)
     begins, ends = (_time(tag, content) for tag, _, content in _pair(validity))
     names = [name for tag, _, content in fields if tag == _EXTENSIONS for name in _alternative_names(content)]
-    return Certificate(_name(subject), _name(issuer), begins, ends, tuple(names))
+    return X509Certificate(_name(subject), _name(issuer), begins, ends, tuple(names))
 
 
 Element = tuple[int, bytes, bytes]
@@ -113,7 +113,7 @@ def _pair(content: bytes) -> tuple[Element, Element]:
 
 
 def _time(tag: int, content: bytes) -> str:
-    """Return a time in the form of `Certificate.begins`. Years of two digits are 1950 to 2049 (RFC 5280, 4.1.2.5.1)."""
+    """Return a time as `X509Certificate.begins` has it. Years of two digits are 1950 to 2049 (RFC 5280, 4.1.2.5.1)."""
     text = content.decode("ascii", "replace").removesuffix("Z")
     if tag == _UTC_TIME:
         text = ("19" if text >= "5" else "20") + text
