@@ -184,3 +184,28 @@ async def test_the_upstream_is_told_of_the_client_that_a_proxy_named_and_what_it
         await gateway.connect(header + MODERN.request)
         behind = await upstream.accept()
         assert await behind.exactly(len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("20 0005 01 00000000", "20 0005 01 00000001"),
+        ("20 000f 01 00000000 21 0007 544c5376312e32", "20 000f 01 00000001 21 0007 544c5376312e32"),
+        # A version without TLS says nothing.
+        ("20 000f 00 00000000 21 0007 544c5376312e32", "20 0005 00 00000001"),
+    ],
+    ids=["TLS", "TLSv1.2", "no TLS"],
+)
+async def test_the_tls_that_a_proxy_says_of_its_client_is_passed_on_with_its_version(rest: str, expected: str) -> None:
+    def header(rest: str) -> bytes:
+        body = bytes.fromhex("c0000207 c6336401 1267 01bb") + bytes.fromhex(rest)
+        return SIGNATURE + b"\x21\x11" + struct.pack("!H", len(body)) + body
+
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, listener=accepting("required"), behind="send_proxy_protocol: v2") as gateway,
+    ):
+        await gateway.connect(header(rest) + MODERN.request)
+        behind = await upstream.accept()
+        assert await behind.exactly(len(header(expected))) == header(expected)
+        assert (await behind.head()).startswith(b"GET /chat HTTP/1.1\r\n")

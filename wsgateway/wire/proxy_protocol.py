@@ -58,8 +58,7 @@ _AT_MOST_ONE = frozenset({_AUTHORITY, _CRC32C, _SSL, _SSL_VERSION})
 # 2.2.6: a bit field, and the result of the certificate check. More TLVs follow.
 _CLIENT = Struct("!BI")
 _CLIENT_SSL = 0x01
-_CLIENT_CERTIFICATE = 0x02 | 0x04  # on this connection, or on another connection of the same TLS session
-_VERIFIED, _NOT_VERIFIED = 0, 1
+_NOT_VERIFIED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +76,6 @@ class Forwarded:
     """whether the client came over TLS; None if the proxy does not say"""
     tls_version: str | None = None
     """for example TLSv1.3"""
-    client_certificate: bool = False
-    """whether the client has shown a certificate and the proxy accepted it"""
-    authority: str | None = None
-    """the host name in the client's TLS handshake (SNI): any text, also an empty one"""
 
 
 def begins(data: bytes) -> bool | None:
@@ -107,21 +102,6 @@ def read(data: bytes) -> tuple[Forwarded, int] | None:
     return _read_v1(data) if data.startswith(_V1_START) else _read_v2(data)
 
 
-def needed(data: bytes) -> int:
-    """Return how many more bytes a header has at the least, after `read` returned None for these.
-
-    A caller that receives no more than that gets no byte after the header, where TLS may follow. Version 2 then comes
-    in three pieces. Version 1, which states no length, comes in pieces of two bytes after the first.
-    """
-    if data.startswith(_SIGNATURE[:1]):
-        if len(data) < _HEAD_BYTES:
-            return _HEAD_BYTES - len(data)
-        return _HEAD_BYTES + int.from_bytes(data[_HEAD_BYTES - 2 : _HEAD_BYTES], "big") - len(data)
-    if len(data) < len(_V1_UNKNOWN):
-        return len(_V1_UNKNOWN) - len(data)
-    return 1 if data.endswith(b"\r") else 2
-
-
 def write_v1(source: SocketAddress | None, destination: SocketAddress | None) -> bytes:
     """Return the line of version 1 for a client's connection from source to destination; UNKNOWN if one is None.
 
@@ -142,12 +122,11 @@ def write_v2(
     *,
     secure: bool | None = None,
     tls_version: str | None = None,
-    authority: str | None = None,
 ) -> bytes:
     """Return the header of version 2 for the same; a LOCAL header without addresses if one is None.
 
-    `tls_version` should be given with secure=True (2.2.6), and is ignored otherwise. An authority has at most 255
-    bytes. The header never says that a client has shown a valid certificate.
+    `tls_version` should be given with secure=True (2.2.6), and is ignored otherwise. The header never says that a
+    client has shown a valid certificate.
     """
     # 2.2: a receiver must accept LOCAL, but may reject UNSPEC; and it ignores what follows LOCAL.
     if source is None or destination is None:
@@ -155,8 +134,6 @@ def write_v2(
     sender, receiver = _alike(source, destination)
     addresses, family = (_INET, _TCP4) if sender.version == 4 else (_INET6, _TCP6)
     body = addresses.pack(sender.packed, receiver.packed, source[1], destination[1])
-    if authority is not None:
-        body += _tlv(_AUTHORITY, authority.encode())
     if secure is not None:
         client = _CLIENT.pack(_CLIENT_SSL if secure else 0, _NOT_VERIFIED)
         version = _tlv(_SSL_VERSION, tls_version.encode("ascii")) if secure and tls_version else b""
@@ -256,19 +233,16 @@ def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
         sender, receiver, source_port, destination_port = block.unpack_from(header, _HEAD_BYTES)
         source = str(unmapped(ip_address(sender))), source_port
         destination = str(unmapped(ip_address(receiver))), destination_port
-    authority = _text(header, tlvs.get(_AUTHORITY), "utf-8")
     if _SSL not in tlvs:
-        return Forwarded(source, destination, authority=authority)
+        return Forwarded(source, destination)
 
     ssl = tlvs[_SSL]
     if ssl.stop - ssl.start < _CLIENT.size:
         raise ProtocolError(f"TLV 0x20 of {ssl.stop - ssl.start} bytes, at least {_CLIENT.size} are needed")
-    client, verify = _CLIENT.unpack_from(header, ssl.start)
+    client, _ = _CLIENT.unpack_from(header, ssl.start)
     version = _text(header, _tlvs(header, ssl.start + _CLIENT.size, ssl.stop).get(_SSL_VERSION), "ascii")
     secure = bool(client & _CLIENT_SSL)
-    # `verify` alone means nothing: HAProxy sends 0 there also for a client without a certificate.
-    certificate = secure and bool(client & _CLIENT_CERTIFICATE) and verify == _VERIFIED
-    return Forwarded(source, destination, secure, version if secure else None, certificate, authority)
+    return Forwarded(source, destination, secure, version if secure else None)
 
 
 def _tlvs(header: bytes, start: int, stop: int) -> dict[int, slice]:
