@@ -9,7 +9,7 @@ from wsgateway.errors import UpstreamError
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.upstream.pool import Lease, Pool
-from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
 
 A, B, C = (Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in (1, 2, 3))
@@ -37,12 +37,12 @@ class Resolver:
         self.fails: Exception | None = None
         self.asked = 0
 
-    async def __call__(self, target: Target) -> list[Found]:
+    async def __call__(self, target: Target) -> list[ResolvedAddress]:
         self.asked += 1
         await trio.lowlevel.checkpoint()
         if self.fails is not None:
             raise self.fails
-        return [Found(Address(host, target.port), target.weight) for host in self.hosts]
+        return [ResolvedAddress(Address(host, target.port), target.weight) for host in self.hosts]
 
 
 def hosts(pool: Pool) -> list[str]:

@@ -15,7 +15,7 @@ from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
 from wsgateway.settings.pooling import HealthChecks, PassiveCheck, Queue
 from wsgateway.upstream.pool import Lease, Pool
-from wsgateway.upstream.resolve import Found
+from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
 
 from .pooled import FAILED, NAMED, A, B, C, Resolver, hosts, pool_of, taken
@@ -262,7 +262,7 @@ async def test_a_name_without_any_address_is_502(autojump_clock: MockClock) -> N
 
 
 async def test_a_resolver_that_is_silent_is_504_for_who_waits_for_it(autojump_clock: MockClock) -> None:
-    async def silent(target: Target) -> list[Found]:
+    async def silent(target: Target) -> list[ResolvedAddress]:
         await trio.sleep_forever()
         raise AssertionError
 

@@ -15,7 +15,7 @@ from tests.support import PATIENCE_SECONDS
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
 from wsgateway.upstream.names import Names
-from wsgateway.upstream.resolve import RECORD_SECONDS, Found, look_up
+from wsgateway.upstream.resolve import RECORD_SECONDS, ResolvedAddress, look_up
 
 from .blocking import blocking, clock
 
@@ -57,7 +57,7 @@ async def _serve(sock: trio.socket.SocketType, records: tuple[str, ...]) -> None
 
 
 async def test_an_address_leads_to_itself() -> None:
-    assert await look_up(Names(), Target("::1", 81, "ws://[::1]:81", weight=3)) == [Found(Address("::1", 81), 3)]
+    assert await look_up(Names(), Target("::1", 81, "ws://[::1]:81", weight=3)) == [ResolvedAddress(Address("::1", 81), 3)]
 
 
 async def test_a_name_that_does_not_exist_is_an_error() -> None:
@@ -71,16 +71,16 @@ async def test_records_say_where_a_service_is_and_how_much_of_it_is_where() -> N
         "10 1 9003 127.0.0.3.", "0 30 9001 127.0.0.1.", "0 70 9002 127.0.0.2.", "0 0 9004 127.0.0.4."
     ):
         assert await look_up(Names(), SERVICE) == [
-            Found(Address("127.0.0.2", 9002), 70, 0),
-            Found(Address("127.0.0.1", 9001), 30, 0),
-            Found(Address("127.0.0.4", 9004), 1, 0),
-            Found(Address("127.0.0.3", 9003), 1, 10),
+            ResolvedAddress(Address("127.0.0.2", 9002), 70, 0),
+            ResolvedAddress(Address("127.0.0.1", 9001), 30, 0),
+            ResolvedAddress(Address("127.0.0.4", 9004), 1, 0),
+            ResolvedAddress(Address("127.0.0.3", 9003), 1, 10),
         ]
 
 
 async def test_a_record_that_leads_nowhere_is_left_out_as_long_as_there_are_others() -> None:
     async with name_server("0 1 9001 wsgateway.invalid.", "5 1 9002 127.0.0.2."):
-        assert await look_up(Names(), SERVICE) == [Found(Address("127.0.0.2", 9002), 1, 5)]
+        assert await look_up(Names(), SERVICE) == [ResolvedAddress(Address("127.0.0.2", 9002), 1, 5)]
     async with name_server("0 1 9001 wsgateway.invalid.", r"0 1 9001 a\.\.b."):
         with pytest.raises(OSError, match=r"\w"):
             await look_up(Names(), SERVICE)
@@ -98,7 +98,7 @@ async def test_a_service_that_is_not_offered_is_an_error() -> None:
 async def test_a_record_whose_host_hangs_does_not_hold_up_the_others(clock: MockClock) -> None:
     with blocking() as resolver:
         async with name_server("0 1 9001 slow.", "0 1 9002 good.", "5 1 9003 slow.other."):
-            names, found = Names(resolver), list[Found]()
+            names, found = Names(resolver), list[ResolvedAddress]()
 
             async def ask() -> None:
                 found.extend(await look_up(names, SERVICE))
@@ -109,7 +109,7 @@ async def test_a_record_whose_host_hangs_does_not_hold_up_the_others(clock: Mock
                 await names.addresses("good")  # so that this answer is here
                 await wait_all_tasks_blocked()
                 clock.jump(RECORD_SECONDS)
-            assert found == [Found(Address("192.0.2.1", 9002), 1, 0)]
+            assert found == [ResolvedAddress(Address("192.0.2.1", 9002), 1, 0)]
 
 
 async def test_a_service_all_of_whose_hosts_hang_is_an_error(clock: MockClock) -> None:

@@ -298,8 +298,10 @@ class ClientHandshake(Protocol):
     """as in `ServerHandshake`; set by `check`"""
 
     def notes(self) -> dict[str, str]:
-        """Return texts for people: the meanings of the headers of both heads, by their names in lower case, and of
-        `CHALLENGE` and `PROOF`."""
+        """Return the meanings of the headers of both heads, by their names in lower case, as texts for people.
+
+        `CHALLENGE` and `PROOF` are keys, too, where the dialect has them.
+        """
 
     def check(self, response: Response, proof: bytes) -> Answer:
         """Return the answer in a 101 and the `proof_bytes` after it. Raise HttpRefusal (502) if they are wrong."""
