@@ -57,7 +57,9 @@ async def _serve(sock: trio.socket.SocketType, records: tuple[str, ...]) -> None
 
 
 async def test_an_address_leads_to_itself() -> None:
-    assert await look_up(Names(), Target("::1", 81, "ws://[::1]:81", weight=3)) == [ResolvedAddress(Address("::1", 81), 3)]
+    assert await look_up(Names(), Target("::1", 81, "ws://[::1]:81", weight=3)) == [
+        ResolvedAddress(Address("::1", 81), 3)
+    ]
 
 
 async def test_a_name_that_does_not_exist_is_an_error() -> None:
