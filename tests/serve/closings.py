@@ -51,7 +51,7 @@ class Parting:
         ended: Ended = await self.engine.relay(self.session.client, self.session.upstream)
         self.relay_ended.set()
         begun = trio.current_time()
-        await ClosingHandshake(ended, repeat(MASK_KEY), CLOSE_SECONDS).say(self.session.client, self.session.upstream)
+        await ClosingHandshake(ended, repeat(MASK_KEY), CLOSE_SECONDS).run(self.session.client, self.session.upstream)
         self.seconds = trio.current_time() - begun
         self.session.client.sock.close()
         self.session.upstream.sock.close()

@@ -258,7 +258,7 @@ async def test_a_short_time_is_enough_for_all_of_it(autojump_clock: MockClock, c
 
             async def part() -> None:
                 ended: Ended = await end.engine.relay(pair.client, pair.upstream)
-                await ClosingHandshake(ended, repeat(MASK_KEY), close_seconds).say(pair.client, pair.upstream)
+                await ClosingHandshake(ended, repeat(MASK_KEY), close_seconds).run(pair.client, pair.upstream)
 
             nursery.start_soon(part)
             await end.client.send(MASKED_HELLO + FAULT)

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target, Upstream
-from wsgateway.upstream.names import HUNG_SECONDS, HUNG_THREADS, MOST_HUNG, MOST_THREADS, Names, ask_system
+from wsgateway.upstream.names import HUNG_SECONDS, HUNG_THREADS, MOST_HUNG, MOST_THREADS, Names, resolve_by_system
 from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.resolve import look_up
 
@@ -157,7 +157,7 @@ async def test_a_name_that_answers_in_time_has_not_hung(clock: MockClock) -> Non
 
 
 async def test_so_many_names_are_known_to_have_hung_and_no_more(clock: MockClock) -> None:
-    names = Names(ask_system)
+    names = Names(resolve_by_system)
     for at in range(MOST_HUNG + 10):
         names._remember(f"name-{at}", hung=True)
     assert len(names._hung) == MOST_HUNG
@@ -178,14 +178,14 @@ def test_a_loop_that_ends_does_not_wait_for_a_look_up() -> None:
 
 
 def test_the_system_knows_its_own_name() -> None:
-    assert set(ask_system("localhost")) <= {"127.0.0.1", "::1"}
-    assert ask_system("192.0.2.7") == ["192.0.2.7"]
+    assert set(resolve_by_system("localhost")) <= {"127.0.0.1", "::1"}
+    assert resolve_by_system("192.0.2.7") == ["192.0.2.7"]
 
 
 @pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".example"])
 def test_what_cannot_be_a_name_is_an_error(name: str) -> None:
     with pytest.raises(OSError, match=r"is no name|not known|No address"):
-        ask_system(name)
+        resolve_by_system(name)
 
 
 async def test_pools_share_the_look_up_of_a_name(clock: MockClock) -> None:

@@ -1,1 +1,1 @@
-"""The client side: listeners, the preamble of a connection, and the session that reads from top to bottom."""
+"""The client side: listeners, the preamble of a connection, opening, and the session."""

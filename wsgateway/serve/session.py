@@ -165,7 +165,7 @@ async def _live(gateway: GatewayState, client: Client, opened: Opened) -> None:
         timeouts = opened.route.timeouts
         for endpoint in (opened.client, opened.upstream):
             limit_unacknowledged(endpoint.sock, timeouts.send_seconds)
-        await ClosingHandshake(ended, gateway.engine.mask_keys, timeouts.close_seconds).say(
+        await ClosingHandshake(ended, gateway.engine.mask_keys, timeouts.close_seconds).run(
             opened.client, opened.upstream
         )
     finally:

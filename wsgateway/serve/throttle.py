@@ -1,4 +1,4 @@
-"""How fast a client may send messages: its translator, held to a rate."""
+"""A limit on the rate of a client's messages, around its translator."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from wsgateway.errors import ProtocolError
 from wsgateway.policy.rates import Bucket
 
 Over = Callable[[float], ProtocolError | None]
-"""What happens to a client that sends too fast; takes how many seconds it is ahead. An error ends the session."""
+"""decides about a client that sends too fast, given by how many seconds it is ahead; an error ends the session"""
 
 
 class Throttle:
-    """Translates as another translator does, and counts its messages against a rate.
+    """A translator that works by another one, and counts its messages against a rate.
 
-    What one read has brought goes through whole: a rate is kept in the mean, and a burst is one read at most.
+    All messages of one read pass: the rate is kept on average, and a burst is at most one read.
     """
 
     def __init__(self, translator: Translator, bucket: Bucket, clock: Callable[[], float], over: Over) -> None:

@@ -1,1 +1,1 @@
-"""The upstream side: connect, and the handshake with a server."""
+"""The upstream side: names, targets, health, balance, connections, and the handshake with a server."""

@@ -1,7 +1,7 @@
-"""Names and their addresses, as the system's resolver says. It blocks, so each look-up has a thread of its own.
+"""Look-ups of host names by the system's resolver, which blocks, so each look-up has a thread of its own.
 
-A thread that waits for a name server that is silent cannot be stopped. So there is one for a name at a time, whoever
-asks for it and however often; and names whose last look-up hung share a few threads, and take none from the others.
+A thread that waits for a silent name server cannot be stopped. So there is one thread for a name at a time, however
+many tasks need the name. Names whose last look-up hung share a few threads, and take none from the others.
 """
 
 import socket
@@ -10,41 +10,41 @@ from collections.abc import Callable
 import outcome
 import trio
 
-# More names than these are looked up in turns.
+# The number of look-ups at the same time; others wait.
 MOST_THREADS = 256
-# As many of those that hung last time.
+# The same for names whose last look-up hung.
 HUNG_THREADS = 8
-# The system's resolver asks the next name server after this long (resolv.conf(5)): the first one was silent.
+# The system's resolver tries the next name server after this time (resolv.conf(5)), so the first one was silent.
 HUNG_SECONDS = 5.0
-# So many names are known to have hung. The one that did so first is forgotten for one more.
+# How many hung names are remembered. One more makes the oldest forgotten.
 MOST_HUNG = 4096
 
-Ask = Callable[[str], list[str]]
-"""Takes a name and returns its addresses, the best first. It blocks, and raises OSError."""
+Resolve = Callable[[str], list[str]]
+"""takes a name and returns its addresses, the best first; it blocks, and raises OSError"""
 
 
-def ask_system(host: str) -> list[str]:
-    """Return all addresses of a host, in the order of RFC 6724. Block meanwhile. Raise OSError if there are none."""
+def resolve_by_system(host: str) -> list[str]:
+    """Return all addresses of a host, in the order of RFC 6724. It blocks. Raise OSError if there are none."""
     try:
         answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # a record may name anything
+    except UnicodeError as error:  # a record may contain any name
         raise OSError(f"{host!r} is no name: {error}") from None
     return list(dict.fromkeys(name[0] for *_, name in answers if isinstance(name[0], str)))
 
 
 class _LookUp:
-    """A look-up that is under way."""
+    """A running look-up."""
 
     def __init__(self) -> None:
         self.done = trio.Event()
-        self.found: outcome.Value[list[str]] | outcome.Error = outcome.Error(OSError("the look-up was given up"))
+        self.found: outcome.Value[list[str]] | outcome.Error = outcome.Error(OSError("the look-up was cancelled"))
 
 
 class Names:
-    """Looks up names for all who need them in a process."""
+    """The look-ups of all tasks of a process."""
 
-    def __init__(self, ask: Ask = ask_system) -> None:
-        self._ask = ask
+    def __init__(self, resolve: Resolve = resolve_by_system) -> None:
+        self._resolve = resolve
         self._under_way: dict[str, _LookUp] = {}
         self._hung: dict[str, None] = {}
         self._threads = trio.CapacityLimiter(MOST_THREADS)
@@ -53,8 +53,8 @@ class Names:
     async def addresses(self, host: str) -> list[str]:
         """Return all addresses of a host, the best first. Raise OSError if there are none, or the resolver fails.
 
-        Who asks for a name that is being looked up gets that answer. To give up does not end a look-up: its answer is
-        for whoever asks while it goes on.
+        A task that needs a name that is being looked up waits for that look-up. Cancelling the task does not end the
+        look-up: its result is for other tasks that need the name while it runs.
         """
         look_up = self._under_way.get(host)
         if look_up is None:
@@ -69,10 +69,10 @@ class Names:
         try:
             async with self._hung_threads if host in self._hung else self._threads:
                 begun = trio.current_time()
-                # Whose bound is that of the block: it would be kept by a thread that outlives the loop.
+                # The limit is that of the block. A thread may outlive the loop, and would keep a limiter's token then.
                 unbounded = trio.CapacityLimiter(1)
                 look_up.found = await trio.to_thread.run_sync(
-                    outcome.capture, self._ask, host, abandon_on_cancel=True, limiter=unbounded
+                    outcome.capture, self._resolve, host, abandon_on_cancel=True, limiter=unbounded
                 )
                 self._remember(host, trio.current_time() - begun >= HUNG_SECONDS)
         finally:

@@ -1,4 +1,4 @@
-"""Where a target is: the addresses of its host, or what SRV records say (RFC 2782)."""
+"""The addresses of a target: those of its host, or those of its SRV records (RFC 2782)."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from wsgateway.settings.basics import Address
 from wsgateway.settings.model import Target
 from wsgateway.upstream.names import Names
 
-# A record whose host has no answer by then is left out, so that it does not hold up the others.
+# The longest time for the host of one record. A record without an answer is left out, and does not delay the others.
 RECORD_SECONDS = 4.0
 
 
@@ -20,27 +20,27 @@ class ResolvedAddress:
     address: Address
     weight: int
     rank: int = 0
-    """the priority of its record: greater ones are for the time when those before cannot be used"""
+    """the priority of its record: addresses with greater ones are used only if those with smaller ones cannot be"""
 
 
 LookUp = Callable[[Target], Awaitable[list[ResolvedAddress]]]
 
 
 async def look_up(names: Names, target: Target) -> list[ResolvedAddress]:
-    """All addresses of a target, the best first. Raises OSError if there are none, or the resolver fails."""
+    """Return all addresses of a target, the best first. Raise OSError if there are none, or the resolver fails."""
     if target.srv:
         return await _services(names, target)
     return [ResolvedAddress(address, target.weight) for address in await addresses(names, target.host, target.port)]
 
 
 async def addresses(names: Names, host: str, port: int) -> list[Address]:
-    """All addresses of a host, in the order of RFC 6724. Raises OSError."""
+    """Return all addresses of a host, in the order of RFC 6724. Raise OSError if there are none."""
     return [Address(each, port) for each in await names.addresses(host)]
 
 
 async def _services(names: Names, target: Target) -> list[ResolvedAddress]:
-    """A record whose own host has no address is left out, as long as there are others."""
-    # An extra, which nobody else has to install.
+    """Return the addresses by SRV records. A record whose host has no address is left out if there are others."""
+    # An optional dependency, needed only here.
     from dns.asyncresolver import resolve
     from dns.exception import DNSException
 
@@ -50,7 +50,7 @@ async def _services(names: Names, target: Target) -> list[ResolvedAddress]:
         raise OSError(str(error)) from None
     ordered = sorted(records, key=lambda each: (each.priority, -each.weight))
     offered = [record for record in ordered if record.target.to_text() != "."]
-    if not offered:  # 2782: which a record of "." says
+    if not offered:  # 2782: a record of "." means this
         raise OSError("the service is not offered there")
     several: list[list[Address] | OSError] = [OSError("the resolver is silent")] * len(offered)
 
