@@ -1,4 +1,4 @@
-"""A gateway before a server of TLS: what tests of it share."""
+"""Functions for tests of a gateway before a TLS server."""
 
 import re
 
@@ -16,7 +16,7 @@ def tls(profile: str = "intermediate", *pins: str, more: str = "") -> str:
 
 
 async def echoed(gateway: Running) -> None:
-    """A client of the gateway has its session, and its echo."""
+    """Check that a client of the gateway gets its session and its echo."""
     client = await gateway.connect(MODERN.request)
     assert (await client.head()).startswith(b"HTTP/1.1 101 ")
     await client.send(MODERN.hello)
@@ -25,7 +25,7 @@ async def echoed(gateway: Running) -> None:
 
 
 async def refused(gateway: Running, number: int = 1) -> str:
-    """A client of the gateway is answered 502. Returns what the log says of the target."""
+    """Check that a client gets a 502. Return the error of the target in the log."""
     client = await gateway.connect(MODERN.request)
     assert (await client.rest()).startswith(BAD_GATEWAY)
     line = await gateway.lines.nth("upstream failed", number)

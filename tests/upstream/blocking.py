@@ -1,4 +1,4 @@
-"""A resolver of names that blocks, as the system's does, and a clock that stands still."""
+"""A resolver that blocks, as the system's does, and a clock that stands still."""
 
 import threading
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.support import PATIENCE_SECONDS
 
 
 class Blocking:
-    """A resolver whose answers the test holds back: those of names that begin with `slow`, until they are let go."""
+    """A resolver whose answers the test holds back for names that begin with `slow`, until it releases them."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -39,14 +39,14 @@ class Blocking:
             self.news.notify_all()
 
     def hold_back(self) -> None:
-        """Holds all back again, and forgets what was asked."""
+        """Hold all answers back again, and forget the recorded look-ups."""
         with self.news:
             self._let_go.clear()
             self._all = False
             self.asked.clear()
 
     async def enough(self, count: int) -> None:
-        """Waits until so many names have been asked for."""
+        """Wait until so many names have been looked up."""
 
         def wait() -> bool:
             with self.news:

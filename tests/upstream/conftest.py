@@ -1,4 +1,4 @@
-"""What tests of TLS share."""
+"""Fixtures that tests of TLS share."""
 
 from tests.net.certificates import authority
 

@@ -1,7 +1,7 @@
 """Servers of all dialects behind the gateway.
 
-`asked` leaves the answer to the test, which writes its bytes. `accepted` answers in whichever dialect it is asked, by
-the library's own parts: what its bytes are is for other tests.
+With `asked` the test writes the bytes of the answer. `accepted` answers in the dialect of the request, by the library's
+own parts: their bytes are compared in other tests.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ HELLO = Fragment(Kind.TEXT, b"Hello", final=True)
 
 @dataclass
 class Behind:
-    """The server's end of a session whose handshake is over."""
+    """The server's end of a session after its handshake."""
 
     peer: Peer
     request: bytes
@@ -36,7 +36,7 @@ class Behind:
     _events: list[Event] = field(default_factory=list)
 
     async def event(self) -> Event:
-        """The next event; a text in fragments is put together."""
+        """Return the next event; the fragments of a text are joined."""
         text = b""
         while True:
             while not self._events:
@@ -51,7 +51,7 @@ class Behind:
                 return Fragment(Kind.TEXT, text, final=True)
 
     async def end(self) -> str:
-        """How the connection ends, behind all events that were awaited: nothing more may come before it but a Close."""
+        """Return how the connection ends; before the end only a Close may come."""
         rest = await self.peer.rest()
         events = [*self._events, *self.decoder.receive(rest)]
         if events:
@@ -68,7 +68,7 @@ class Behind:
 
 
 async def accepted(upstream: Upstream, answer: Answer = NOTHING, behind: bytes = b"") -> Behind:
-    """Accepts the next WebSocket in whichever dialect it asks, and sends `behind` in the same write."""
+    """Accept the next WebSocket in the dialect of its request, and send `behind` in the same write."""
     peer = await upstream.accept()
     request = await peer.head()
     head = RequestHead(HeadLimits())
@@ -85,7 +85,7 @@ async def accepted(upstream: Upstream, answer: Answer = NOTHING, behind: bytes =
 # -- by hand ---------------------------------------------------------------------------------------------------------
 
 UPGRADE = ("Upgrade: WebSocket", "Connection: Upgrade")
-# What a server of hixie repeats to the client of MODERN.
+# The headers that a server of hixie repeats to the client of MODERN.
 REPEATED = ("Origin: http://example.com", "Location: ws://server.example.com/chat")
 REPLY_75 = head_of("HTTP/1.1 101 Web Socket Protocol Handshake", *UPGRADE, *(f"WebSocket-{each}" for each in REPEATED))
 REPLY_76 = head_of(
@@ -94,7 +94,7 @@ REPLY_76 = head_of(
 
 
 def proof_of(request: bytes, challenge: bytes) -> bytes:
-    """The 16 bytes by which a server of hixie-76 answers (draft 76, 5.2)."""
+    """Return the 16 bytes with which a server of hixie-76 answers (draft 76, 5.2)."""
     joined = b""
     for name in ("Key1", "Key2"):
         found = re.search(rf"\r\nSec-WebSocket-{name}: ([^\r]*)\r\n", request.decode("latin-1"))
@@ -107,7 +107,7 @@ def proof_of(request: bytes, challenge: bytes) -> bytes:
 
 @dataclass
 class RouteQuery:
-    """An upstream that has read a request, and has not answered yet."""
+    """Connect a client, and return its session when the upstream has read the request and not yet answered."""
 
     client: Peer
     behind: Peer

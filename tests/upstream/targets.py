@@ -1,4 +1,4 @@
-"""A gateway before several targets, each of which the test plays."""
+"""A gateway before several targets, which the test plays."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -26,9 +26,9 @@ upstreams:
 
 
 def several(*targets: int | str, timeouts: str = "", more: str = "", pages: str = "") -> str:
-    """The YAML of a gateway before these targets: ports of this machine, or what stands in the mapping of a target.
+    """Return the YAML of a gateway before these targets, given as ports of this machine or as text for their mapping.
 
-    `more` is what the mapping of the upstream may hold. There is plain HTTP to the same ports, or to `pages`.
+    `more` is text for the mapping of the upstream. Plain HTTP goes to the same ports, or to `pages`.
     """
     written = [each if isinstance(each, str) else f'url: "ws://127.0.0.1:{each}"' for each in targets]
     chat = ", ".join(f"{{{each}}}" for each in written)
@@ -39,7 +39,7 @@ def several(*targets: int | str, timeouts: str = "", more: str = "", pages: str 
 
 @asynccontextmanager
 async def three(**options: str) -> AsyncIterator[tuple[list[Upstream], Running]]:
-    """A gateway before three targets."""
+    """Run a gateway before three targets."""
     async with AsyncExitStack() as stack:
         upstreams = [await stack.enter_async_context(Upstream()) for _ in range(3)]
         text = several(*(each.port for each in upstreams), **options)
@@ -48,7 +48,7 @@ async def three(**options: str) -> AsyncIterator[tuple[list[Upstream], Running]]
 
 @asynccontextmanager
 async def agreeable(port: int = 0) -> AsyncIterator[Upstream]:
-    """A server that agrees to all who ask, and hangs up when they do. It closes all connections in the end."""
+    """A server that accepts every handshake, and closes when its client does. It closes all connections in the end."""
     async with Upstream(port=port) as upstream, trio.open_nursery() as nursery:
         nursery.start_soon(_agree_to_all, upstream, nursery)
         yield upstream
@@ -63,7 +63,7 @@ async def _agree_to_all(upstream: Upstream, nursery: trio.Nursery) -> None:
 async def _agree(peer: Peer) -> None:
     request = b""
     with suppress(trio.BrokenResourceError):
-        while data := await peer.once():  # none, if it is a check
+        while data := await peer.once():  # an active check sends nothing
             request += data
             if data.endswith(b"\r\n\r\n"):
                 await peer.send(switching(request))
@@ -71,7 +71,7 @@ async def _agree(peer: Peer) -> None:
 
 
 async def session(upstream: Upstream, gateway: Running) -> tuple[Peer, Peer]:
-    """Both ends of a session with this one, which is the next in turn."""
+    """Return both ends of a session with this target, which is the next in turn."""
     client = await gateway.connect(MODERN.request)
     behind, _ = await upstream.agree()
     await greeted(client, behind)
@@ -79,14 +79,14 @@ async def session(upstream: Upstream, gateway: Running) -> tuple[Peer, Peer]:
 
 
 async def greeted(client: Peer, behind: Peer) -> None:
-    """A session whose answer the client has not read is open: a message goes through."""
+    """Check that a session is open, although the client has not read the answer: a message goes through."""
     assert (await client.head()).startswith(b"HTTP/1.1 101 ")
     await behind.send(b"\x81\x05Hello")
     assert await client.frame() == (0x81, b"Hello")
 
 
 async def finish(gateway: Running, client: Peer, behind: Peer) -> dict[str, Any]:
-    """Ends a session from the client's side. Returns its line in the log."""
+    """End a session from the client's side. Return its line in the log."""
     before = len(gateway.lines.every("session"))
     await client.close()
     await behind.rest()
@@ -95,7 +95,7 @@ async def finish(gateway: Running, client: Peer, behind: Peer) -> dict[str, Any]
 
 
 def dead_port() -> tuple[int, socket.socket]:
-    """A port where nobody listens, as long as the socket is there."""
+    """Return a socket whose port refuses connections as long as the socket exists."""
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     return sock.getsockname()[1], sock

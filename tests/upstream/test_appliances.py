@@ -1,4 +1,4 @@
-"""Appliances as servers: TLS that is as old as they are."""
+"""Appliances as servers, with old TLS."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Which of several candidates is chosen, by each method."""
+"""The choice among several candidates, by each method."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def candidates(**weights: int) -> list[Candidate]:
 
 
 def numbers(*these: float) -> Callable[[], float]:
-    """Chance that is none."""
+    """Return the same number every time."""
     return iter(these).__next__
 
 
@@ -36,7 +36,7 @@ def never() -> float:
 
 
 def order(method: BalanceMethod, among: list[Candidate], times: int) -> str:
-    """The names of those who are chosen, one after the other; sessions stay open."""
+    """Return the names of the chosen candidates, one after another; sessions stay open."""
     chosen = ""
     for _ in range(times):
         each = choose(method, among, None, never)
@@ -50,7 +50,7 @@ def keys(count: int) -> Iterator[str]:
 
 
 def by_hash(among: list[Candidate], count: int) -> dict[str, str]:
-    """Who has each key."""
+    """Return the candidate for each key."""
     return {key: choose("hash", among, key, never).name for key in keys(count)}
 
 
@@ -64,7 +64,7 @@ def test_who_is_alone_is_chosen(method: BalanceMethod) -> None:
     ("weights", "chosen"),
     [
         ({"a": 1, "b": 1, "c": 1}, "abcabcabc"),
-        # The example of nginx, whose rule it is.
+        # The example of nginx, whose method this is.
         ({"a": 5, "b": 1, "c": 1}, "aabacaaaabacaa"),
         ({"a": 3, "b": 1}, "aabaaaba"),
         ({"a": 2, "b": 2}, "abab"),
@@ -143,7 +143,7 @@ def test_a_hash_gives_each_as_many_keys_as_its_weight_says() -> None:
 def test_a_hash_is_the_same_everywhere_and_in_any_order() -> None:
     among = candidates(a=1, b=2, c=3)
     assert by_hash(among, 100) == by_hash(among[::-1], 100)
-    # As it was when this was written: another one would move the clients of every gateway that is upgraded.
+    # The choices when this was written: other ones would move the clients of every upgraded gateway.
     assert "".join(by_hash(candidates(a=1, b=1, c=1), 24).values()) == "accbacbabbbbabbbbcacccac"
 
 

@@ -1,4 +1,4 @@
-"""Active checks: what a server is asked, and which answers are good."""
+"""Active checks: the requests to a server, and the answers that count as good."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ async def ask(target: Target, active: ActiveCheck, dialect: str = "rfc6455", pro
 
 @asynccontextmanager
 async def asking(upstream: Upstream, *more: object) -> AsyncIterator[None]:
-    """Asks a server, which the test plays meanwhile. What is wrong is an error."""
+    """Check a server, which the test plays meanwhile. A bad answer raises an error."""
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask, read(f"ws://127.0.0.1:{upstream.port}"), *more)
@@ -44,7 +44,7 @@ async def asking(upstream: Upstream, *more: object) -> AsyncIterator[None]:
 
 
 async def said_of(upstream: Upstream, active: ActiveCheck, answer: Answer) -> str | None:
-    """What a check says of a server that answers like this; None: it is good."""
+    """Return the error of a check of a server with this answer; None if it is good."""
 
     async def serve() -> None:
         await answer(await upstream.accept())

@@ -1,4 +1,4 @@
-"""When something can be relied on, and when not any more: by questions, and by failures."""
+"""The health of an address: how checks and failures change it."""
 
 import pytest
 
@@ -11,7 +11,7 @@ HALF = HealthChecks(passive=PassiveCheck(failures=5, window_seconds=10, clients=
 
 
 def answers(health: Health, said: str) -> str:
-    """What it is after each answer: + is a good one."""
+    """Return the state after each check: + is a good one."""
     shown = ""
     for each in said:
         changed = health.answered(each == "+")
@@ -60,7 +60,7 @@ def test_so_many_failures_in_a_window_are_too_many(times: tuple[float, ...], due
 
 
 ATTEMPTS: dict[str, tuple[str, bool]] = {
-    # + is served, - is a failure that no client can cause, a to d are clients that meet one that they can.
+    # + is a success, - is a failure that no client can cause, a to d are clients with a failure that they can cause.
     "as many as are needed": ("-----", True),
     "one less": ("----", False),
     "half of them": ("+++++-----", True),

@@ -1,4 +1,4 @@
-"""A route that keeps but the handshake: what reaches servers that have little room for a head."""
+"""A route with `keep`: the head for servers that have little room for one."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.openings import OPENINGS, RFC6455, Opening
 from tests.serve.exchanging import passed, serving_http
 from tests.support import Upstream, head_of, serving, values
 
-# Chrome 27 on its way to an appliance, and a cookie that is too long for that.
+# Chrome 27 as a client of an appliance, and a cookie that is too long for it.
 HOST = "Host: appliance.lan"
 BROWSER = (
     "Origin: http://appliance.lan",
@@ -45,8 +45,8 @@ async def test_the_handshake_alone_is_short() -> None:
     ("dialect", "most"),
     [
         ("hixie-75", 110),
-        # The keys have as many characters as chance gives them, at most 34 (section 4.1 of the draft), and 8 bytes
-        # stand behind the head.
+        # The length of the keys is random, at most 34 characters (section 4.1 of the draft), and 8 bytes follow the
+        # head.
         ("hixie-76", 222),
         *((f"hybi-0{draft}", 246) for draft in (1, 2, 3)),
         *((f"hybi-0{draft}", 195) for draft in (4, 5, 6, 7, 8)),

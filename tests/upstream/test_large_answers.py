@@ -1,4 +1,4 @@
-"""How large the head of an answer may be: by default, by the settings of its upstream, and by those of a listener."""
+"""The limit for the head of an answer: by default, by the settings of its upstream, and by those of a listener."""
 
 import pytest
 from h2.events import ResponseReceived
@@ -26,7 +26,7 @@ def answer_to(request: bytes, kind: str, *headers: str) -> bytes:
 
 
 def of_size(size: int) -> list[str]:
-    """Cookies that make a head at least so large, and at most 3 KiB larger."""
+    """Return cookies that make a head at least this large, and at most 3 KiB larger."""
     return [f"Set-Cookie: s{at}={'c' * 990}" for at in range(size // 1000 + 1)]
 
 
@@ -35,7 +35,7 @@ def so_many(count: int) -> list[str]:
 
 
 HEADS = {
-    # The headers of the answer; what the listener and the upstream have; whether that is too much.
+    # The headers of the answer; the limits of the listener and the upstream; whether the head is too large.
     "24 KiB": (of_size(24_000), "", "", False),
     "64 KiB and more": (of_size(66_000), "", "", True),
     "120 headers": (so_many(120), "", "", False),

@@ -1,7 +1,7 @@
-"""Look-ups of names that block: who waits for whom, and how many threads they take.
+"""Look-ups of names that block: which tasks wait, and how many threads are used.
 
-Resolvers block in threads until the test lets them go, so whatever must not wait for them is served while none has an
-answer. The clock stands still unless a test turns it.
+Resolvers block in threads until the test releases them, so a name that must not wait is looked up while none of them
+has an answer. The clock stands still unless a test moves it.
 """
 
 from functools import partial
@@ -49,7 +49,7 @@ async def test_a_name_is_looked_up_once_at_a_time_whoever_asks(clock: MockClock)
             for _ in range(10):
                 nursery.start_soon(ask)
             await resolver.enough(1)
-            with trio.move_on_after(0):  # who gives up does not end it, and who comes then joins it
+            with trio.move_on_after(0):  # a cancelled task does not end the look-up, and later tasks join it
                 await names.addresses("slow")
             nursery.start_soon(ask)
             await trio.testing.wait_all_tasks_blocked()
@@ -97,7 +97,7 @@ async def test_there_are_so_many_threads_and_no_more(clock: MockClock) -> None:
 
 
 async def hang(names: Names, resolver: Blocking, clock: MockClock, *hosts: str) -> None:
-    """Looks names up that have an answer, late."""
+    """Look up names whose answers come late."""
     async with trio.open_nursery() as nursery:
         for host in hosts:
             nursery.start_soon(names.addresses, host)

@@ -1,4 +1,4 @@
-"""What of a client's request reaches the upstream, and what of its agreement comes back."""
+"""The parts of a client's request that reach the upstream, and the parts of the answer that come back."""
 
 import base64
 
@@ -12,7 +12,7 @@ every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)
 
 
 def adding(opening: Opening, *lines: str) -> bytes:
-    """The request of a dialect with more headers."""
+    """Return the request of a dialect with more headers."""
     return opening.head.removesuffix(b"\r\n") + head_of("", *lines).removeprefix(b"\r\n") + opening.challenge
 
 
@@ -137,7 +137,7 @@ async def test_what_concerns_the_clients_own_connection_stays_there(opening: Ope
 
 @pytest.mark.parametrize("named", ["Host", "Origin", "Cookie", "Sec-WebSocket-Key", "X-Forwarded-For"])
 async def test_a_connection_header_cannot_take_away_what_an_upstream_relies_on(named: str) -> None:
-    # Naming a header in Connection is a known way to strip what a gateway adds.
+    # Naming a header in Connection is a known way to remove headers that a gateway adds.
     lines = (*RFC6455, "Origin: http://example.com", f"Connection: {named}")
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await gateway.connect(head_of(GET, *lines))
@@ -199,7 +199,7 @@ async def test_a_modern_client_hears_what_is_meant_for_it() -> None:
 # -- subprotocols ----------------------------------------------------------------------------------------------
 
 CHAT = "Sec-WebSocket-Protocol: chat"
-# The client's headers, what is offered upstream, what that chooses, and what the client hears.
+# The client's headers, the upstream's offer, the upstream's choice, and the client's answer.
 SUBPROTOCOLS: dict[str, tuple[tuple[str, ...], list[str], str | None, list[str]]] = {
     "one in 75": ((*HIXIE75, "WebSocket-Protocol: chat"), ["chat"], "chat", ["chat"]),
     "one in 76, as WebKit sends it": ((*HIXIE75, CHAT, KEY1, KEY2), ["chat"], "chat", ["chat"]),

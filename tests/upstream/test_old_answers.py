@@ -1,4 +1,4 @@
-"""Answers of servers of old dialects, made by hand: those of Perl, those that are wrong, and lists of subprotocols."""
+"""Answers of servers of old dialects, written by hand: those of Perl, wrong ones, and lists of subprotocols."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ async def test_protocol_websocket_takes_our_connection_for_an_encrypted_one_and_
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         session = await asked(upstream, gateway, challenge_bytes=challenge_bytes)
-        # Whatever this says, Perl's library answers with wss to whoever says it.
+        # Whatever its value, Perl's library answers with wss if this header is there.
         assert values(session.request, "x-forwarded-proto") == ["http"]
         wss = swapped(reply, b"Location: ws://", b"Location: wss://")
         await session.behind.send(wss + (session.proof if challenge_bytes else b""))
@@ -36,12 +36,12 @@ async def test_protocol_websocket_takes_our_connection_for_an_encrypted_one_and_
 
 
 def hixie75(old: bytes, new: bytes) -> Callable[[RouteQuery], bytes]:
-    """The right answer of hixie-75, but for these bytes."""
+    """Return the right answer of hixie-75, with changes."""
     return lambda _: swapped(REPLY_75, old, new)
 
 
 def hixie76(old: bytes, new: bytes) -> Callable[[RouteQuery], bytes]:
-    """The right answer of hixie-76 with its proof, but for these bytes of the head."""
+    """Return the right answer of hixie-76 with its proof, with changes in the head."""
     return lambda session: swapped(REPLY_76, old, new) + session.proof
 
 
@@ -103,7 +103,7 @@ async def test_a_server_of_an_old_dialect_that_answers_wrongly_is_502(
         line = await gateway.lines.line("upstream failed")
         assert line["status"] == 502
         assert line["why"].startswith(f"wrong handshake: {why}"), line["why"]
-        # Nothing that it could take for a message.
+        # Nothing that it could read as a message.
         assert await session.behind.rest() == b""
 
 
@@ -146,7 +146,7 @@ async def test_a_list_that_a_server_of_hixie_76_repeats_is_what_an_old_webkit_wa
         assert values(await session.client.head(), "sec-websocket-protocol") == ["chat,superchat"]
 
 
-# Static servers say the same to whoever comes: the draft's sample, a star, null.
+# Some servers send the same to every client: the draft's sample, a star, null.
 @pytest.mark.parametrize("answer", ["sample", "*", "null", "Chat", "superchat,chat"])
 @pytest.mark.parametrize("offer", [MODERN.head, LIST], ids=["nothing", "a list"])
 async def test_a_subprotocol_of_hixie_76_that_nobody_asked_for_means_none_where_that_is_allowed(
@@ -171,7 +171,7 @@ async def test_a_subprotocol_of_hixie_76_that_nobody_asked_for_means_none_where_
                 assert line["why"].endswith(" (upstreams.X.tolerance: unasked-subprotocol would allow it)")
 
 
-# em-websocket says nothing in hixie-75, and faye's driver in neither.
+# em-websocket sends none in hixie-75, and faye's driver in neither.
 SILENT = {
     "hixie-75": ("hixie-75", 0, REPLY_75),
     "hixie-75, an empty header": ("hixie-75", 0, REPLY_75[:-2] + b"WebSocket-Protocol: \r\n\r\n"),

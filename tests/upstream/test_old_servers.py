@@ -1,9 +1,9 @@
-"""Servers of old dialects, made by hand: the bytes by which they are asked, and their proofs.
+"""Servers of old dialects, written by hand: the bytes of the requests that they get, and their proofs.
 
 Their other answers are in `test_old_answers`.
 
-Only the four oldest ways to agree are here: hixie-75, which proves nothing; hixie-76, which proves by MD5, as do the
-drafts 01 to 03; 04, which adds a nonce; and 05 to 08, which prove as RFC 6455 does.
+Only the four oldest handshakes are here: hixie-75, without a proof; hixie-76, with an MD5, as in the drafts 01 to 03;
+04, with a nonce; and 05 to 08, with the proof of RFC 6455.
 """
 
 import base64
@@ -54,7 +54,7 @@ async def test_a_server_with_two_keys_is_asked_as_webkit_asked_it(dialect: str, 
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         session = await asked(upstream, gateway, challenge_bytes=8)
         [key1], [key2] = (values(session.request, f"sec-websocket-key{number}") for number in (1, 2))
-        # Clients of hixie-76 do not say it.
+        # Clients of hixie-76 do not send it.
         number = (f"Sec-WebSocket-Draft: {draft}",) if draft else ()
         assert session.request == head_of(
             "GET /chat HTTP/1.1",

@@ -1,4 +1,4 @@
-"""Targets that are known by a pin, whatever else their certificates say; and authorities of one's own."""
+"""Targets that are verified by a pin, whatever else their certificates say; and private authorities."""
 
 import ssl
 from collections.abc import Callable
@@ -166,8 +166,8 @@ async def test_health_checks_know_pins_and_profiles() -> None:
 
 
 def plain_chain(tmp_path: Path) -> tuple[Path, Appliance]:
-    """The file of an authority, and a certificate that it has signed, as small tools make them: without the identifiers
-    of keys that RFC 5280, 4.2.1.1 and 4.2.1.2 ask for."""
+    """Return the file of an authority and a certificate of it, as small tools make them: without the key identifiers
+    that RFC 5280, 4.2.1.1 and 4.2.1.2 require."""
     ca, leaf = Appliance.make(subject="our authority"), Appliance.make(subject="localhost")
     made = ca.certificate
     usual = (
@@ -212,7 +212,7 @@ def test_the_strictness_towards_authorities_of_the_system_is_pythons() -> None:
 
 
 def test_the_strictness_towards_authorities_of_ones_own_is_the_same_on_every_python(authority: Authority) -> None:
-    # Python 3.13 and later set both: they are strict, and end a chain at any certificate that is trusted.
+    # Python 3.13 and later set both: they are strict, and end a chain at any trusted certificate.
     for profile, strict in (("intermediate", False), ("modern", True)):
         flags = client_context(profile, str(authority.file), anybody=False).verify_flags
         assert bool(flags & ssl.VERIFY_X509_STRICT) is strict

@@ -1,6 +1,6 @@
-"""A pool: whose turn it is, who waits, what a resolver changes, and what is kept when a configuration changes.
+"""A pool: the order of targets, waiting clients, changes by a resolver, and what a new configuration keeps.
 
-The clock jumps when everybody waits, and nobody is connected to.
+The clock jumps when every task waits, and no connections are made.
 """
 
 from dataclasses import replace
@@ -87,7 +87,7 @@ async def test_ejections_and_their_end_are_in_the_log(autojump_clock: MockClock)
 
 
 class Waiting:
-    """Clients that wait, and who has been served so far."""
+    """Clients that wait, and those that have got an address so far."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -116,7 +116,7 @@ async def test_who_waits_longest_is_served_first(autojump_clock: MockClock) -> N
         assert pool.status()["waiting"] == 3
         for name in "abc":
             lease.release()
-            assert Search(pool, None).take() is None  # nobody passes those that wait
+            assert Search(pool, None).take() is None  # no client overtakes waiting ones
             await wait_all_tasks_blocked()
             assert [*clients.served][-1] == name
             lease = clients.served[name]

@@ -1,4 +1,4 @@
-"""All pools of a gateway: what a reload keeps and what it exchanges, and what each says of itself."""
+"""All pools of a gateway: what a reload keeps and what it replaces, and the status of each."""
 
 import json
 from dataclasses import replace

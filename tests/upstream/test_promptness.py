@@ -1,6 +1,6 @@
-"""When things are told and done: at once, where nothing is to be waited for; and apart, where many do the same.
+"""Actions happen at once if there is nothing to wait for, and at different times if many would do the same.
 
-The clock jumps when everybody waits, so that what is waited for can be seen on it.
+The clock jumps when every task waits, so that waiting is visible on it.
 """
 
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ ASKED = ActiveCheck("http", interval_seconds=10, timeout_seconds=2, rise=2, fall
 
 
 class Times:
-    """When a server was asked, and what it answered: what the test says."""
+    """The times of checks of a server, and its answers, which the test sets."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
@@ -49,7 +49,7 @@ class Times:
 
 @asynccontextmanager
 async def checked(active: ActiveCheck = ASKED) -> AsyncIterator[tuple[Times, Lines, Pool]]:
-    """A pool whose only place is asked, and the server that answers."""
+    """Run a pool with one address that is checked, and the server that answers."""
     times, lines = Times(), Lines()
     async with Upstream() as upstream:
         target = Target("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}", max_connections=1)
@@ -88,7 +88,7 @@ async def test_who_waits_is_served_with_the_answer_that_brings_a_place_up(autoju
     times, lines = Times(), Lines()
     async with Upstream() as upstream:
         there = Target("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}")
-        # The other one cannot be had, so that all are not down at the same time.
+        # The other target cannot be used either, so not all are down at the same time.
         full = replace(A, max_connections=1)
         health = HealthChecks(replace(ASKED, fall=1, rise=1, timeout_seconds=2))
         pool = Pool(Settings("chat", (there, full), health=health, queue=Queue(1, 3600.0)), lines.log(), Resolver())
@@ -122,7 +122,7 @@ async def test_a_name_that_leads_nowhere_is_told_at_once(autojump_clock: MockClo
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         begun = trio.current_time()
-        for _ in range(2):  # who comes before the answer, and who comes behind it
+        for _ in range(2):  # a client before the answer, and one after it
             with pytest.raises(UpstreamError, match="no address of"):
                 await Search(pool, None, begun + 10).wait()
             assert trio.current_time() == begun

@@ -1,4 +1,4 @@
-"""An upstream that refuses says so in HTTP, and the client hears what it said."""
+"""An upstream that refuses by an HTTP answer, which the client gets."""
 
 import pytest
 import trio
@@ -79,7 +79,7 @@ REFUSALS = {
 
 
 async def refused(upstream: Upstream, gateway: Running, answer: bytes, opening: Opening = MODERN) -> tuple[Peer, Peer]:
-    """A client to whose request the upstream says this, and closes; and the upstream's end of it."""
+    """Return a client whose request the upstream answers with this and a close; and the upstream's end of it."""
     client = await gateway.connect(opening.request)
     behind = await upstream.accept()
     await behind.head()
@@ -93,7 +93,7 @@ async def refused(upstream: Upstream, gateway: Running, answer: bytes, opening: 
 
 
 async def body_of(client: Peer, head: bytes) -> bytes:
-    """The body behind a head, and then the end of the stream."""
+    """Return the body after a head, up to the end of the stream."""
     if ("transfer-encoding", "chunked") not in fields(head):
         return await client.rest()
     body = b""
@@ -210,7 +210,7 @@ async def test_a_refusal_whose_body_breaks_off_breaks_off_for_the_client_too(ans
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client, behind = await refused(upstream, gateway, answer)
 
-        # The head may have gone by then; a second one must not follow.
+        # The head may have been sent by then; a second one must not follow.
         answered = await client.rest()
         assert answered.count(b"HTTP/1.1 ") == 1
         assert not answered.endswith(b"\r\n0\r\n\r\n")
@@ -219,7 +219,7 @@ async def test_a_refusal_whose_body_breaks_off_breaks_off_for_the_client_too(ans
 
 
 async def test_two_lengths_of_one_body_do_not_confuse_anybody() -> None:
-    # RFC 9112, 6.3: Transfer-Encoding wins, and the other must not be passed on.
+    # RFC 9112, 6.3: Transfer-Encoding wins, and Content-Length must not be passed on.
     answer = head_of("HTTP/1.1 403 Forbidden", "Content-Length: 3", "Transfer-Encoding: chunked")
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client, _ = await refused(upstream, gateway, answer + b"d\r\n" + TEXT + b"\r\n0\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Where names lead: addresses, and the records of services, from a name server of the test's own."""
+"""The addresses of names, by address records and by SRV records, from a name server of the test."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ SERVICE = Target(CHAT, 80, f"ws://{CHAT}", srv=True)
 
 @asynccontextmanager
 async def name_server(*records: str) -> AsyncIterator[None]:
-    """Answers all questions with these records; without any, that there is no such name."""
+    """Run a name server that answers all queries with these records; without any, that the name does not exist."""
     with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as sock:
         await sock.bind(("127.0.0.1", 0))
         resolver = dns.asyncresolver.Resolver(configure=False)
@@ -63,7 +63,7 @@ async def test_an_address_leads_to_itself() -> None:
 
 
 async def test_a_name_that_does_not_exist_is_an_error() -> None:
-    # RFC 6761, 6.4: nothing is ever called that.
+    # RFC 6761, 6.4: no name ever ends in this.
     with trio.fail_after(20), pytest.raises(OSError, match=r"\w"):
         await look_up(Names(), Target("wsgateway.invalid", 80, "ws://wsgateway.invalid"))
 
@@ -108,7 +108,7 @@ async def test_a_record_whose_host_hangs_does_not_hold_up_the_others(clock: Mock
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(ask)
                 await resolver.enough(3)
-                await names.addresses("good")  # so that this answer is here
+                await names.addresses("good")  # so that its answer is here
                 await wait_all_tasks_blocked()
                 clock.jump(RECORD_SECONDS)
             assert found == [ResolvedAddress(Address("192.0.2.1", 9002), 1, 0)]

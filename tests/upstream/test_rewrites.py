@@ -1,4 +1,4 @@
-"""What a route changes of a request on its way: its path, its headers, its Host; and which requests it takes."""
+"""The changes that a route makes to a request: its path, its headers, its Host; and which requests it matches."""
 
 import pytest
 

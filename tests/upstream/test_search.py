@@ -1,4 +1,4 @@
-"""A client's way to a server over a name of several addresses: which of them are tried, and what is counted."""
+"""A client's search for a server over a name with several addresses: which are tried, and what is counted."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ REFUSES = "127.0.0.3"
 
 @asynccontextmanager
 async def named(*hosts: str, port: int, target: Target | None = None) -> AsyncIterator[Pool]:
-    """A pool of one name that leads to these addresses. Nobody is asked whether it can serve."""
+    """Return a pool of one name with these addresses, without active checks."""
     target = replace(target or Target("chat.internal", 80, "ws://chat.internal"), port=port)
     pool = Pool(Settings("chat", (target,), attempts=5), Lines().log(), Resolver(*hosts))
     async with trio.open_nursery() as nursery:
@@ -120,7 +120,7 @@ async def test_another_address_has_its_start_at_once_when_the_first_refuses(auto
             assert trio.current_time() == begun
 
 
-# What may be with the other address, and whether it is tried.
+# The possible states of the other address, and whether it is tried.
 OTHERS = {
     "up": True,
     "down": False,
@@ -160,7 +160,7 @@ async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tri
                 case "ejected":
                     pool.failed(other, FAILED, "192.0.2.7")
                 case "tried":
-                    mine.open += 1  # so that the other one comes first
+                    mine.open += 1  # so that the other one is first
                     first(search).release()
                     mine.open -= 1
             lease = first(search)

@@ -1,4 +1,4 @@
-"""Upstreams behind wss://: who is trusted, what they are called, and what we show them."""
+"""Upstreams behind wss://: the trusted authorities, the server names, and our own certificate."""
 
 import shutil
 import ssl

@@ -1,4 +1,4 @@
-"""What is told of targets that have left the configuration: for a while, and of a few."""
+"""The totals of targets that were removed from the configuration: kept for some time, and for a few targets."""
 
 from wsgateway.upstream.totals import KEPT_SECONDS, MOST_KEPT, TargetTotals
 
@@ -26,7 +26,7 @@ def test_a_target_that_comes_back_counts_on() -> None:
     record.take(["ws://a"])
     record.forget(KEPT_SECONDS + 1)
     assert record.served == {"ws://a": 3}
-    # And when it leaves again, its time begins anew.
+    # If it is removed again, its time begins anew.
     record.take([])
     record.forget(KEPT_SECONDS + 2)
     record.forget(KEPT_SECONDS + 3)
