@@ -43,8 +43,8 @@ from wsgateway.settings.dialects import dialects
 from wsgateway.settings.findings import guess
 from wsgateway.settings.load import Source, load, read, single
 from wsgateway.settings.patterns import pin
-from wsgateway.settings.pooling import TargetProfile
 from wsgateway.settings.process import Logging
+from wsgateway.settings.upstreams import TargetProfile
 from wsgateway.units import write as write_units
 
 GOOD, FAULT, BROKEN_FILE = 0, 1, 78

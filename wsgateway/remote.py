@@ -65,8 +65,7 @@ def add_commands(commands: Any) -> None:
 def _status(options: argparse.Namespace) -> Said:
     if (options.file is None) is (options.admin is None):
         options.usage.error("give either a FILE or --admin")
-    admin = None if options.file is None else load(options.file).admin
-    address: Address | UnixAddress | None = options.admin if admin is None else admin.bind
+    address: Address | UnixAddress | None = options.admin if options.file is None else load(options.file).admin.bind
     if address is None:
         return Said(FAULT, errors=[f"{options.file}: admin.bind is missing, where a gateway would tell"])
     try:

@@ -10,7 +10,7 @@ import yaml
 from tests.run.gateways import supervised
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import load
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 from .checkers import CONFIG, complaints
 

@@ -8,7 +8,7 @@ from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import ProbeRequest, probe
 from wsgateway.probe.transcript import Line
-from wsgateway.settings.addresses import target
+from wsgateway.settings.addresses import target_url
 from wsgateway.settings.basics import Address
 
 from .fetching import fetch
@@ -22,7 +22,7 @@ async def test_another_path_is_not_found(upstream: str) -> None:
 
 
 async def test_plain_http_is_told_what_is_spoken_here(upstream: str) -> None:
-    place = target(upstream)
+    place = target_url(upstream)
     response = await fetch(Address(place.host, place.port), "/echo")
     assert response.status == 426
     assert response.headers["upgrade"] == "websocket"

@@ -6,8 +6,7 @@ import pytest
 
 from wsgateway.dialects import Headers, Request
 from wsgateway.policy.affinity import affinity
-from wsgateway.settings.basics import UNIX
-from wsgateway.settings.pooling import Balance
+from wsgateway.settings.basics import UNIX, Balance
 
 REQUEST = Request(
     "/chat?user=a%20b&empty=&user=c",

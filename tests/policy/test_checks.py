@@ -7,17 +7,19 @@ import pytest
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import HttpRefusal
 from wsgateway.policy.checks import ClientFacts, admit, results
-from wsgateway.settings.model import Route, Target, Upstream
-from wsgateway.settings.routing import Match, Origins, PathMatch
+from wsgateway.settings.basics import Url
+from wsgateway.settings.defaults import Origins
+from wsgateway.settings.routes import Match, PathMatch, Route
+from wsgateway.settings.upstreams import Target, Upstream
 
-UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
+UPSTREAM = Upstream((Target(Url("127.0.0.1", 9, "ws://127.0.0.1:9")),), name="behind")
 EVERYWHERE = Match(path=PathMatch(prefix="/"))
 WITHOUT_VERSION = ["hixie-75", "hixie-76", "hybi-01", "hybi-02", "hybi-03"]
 WITH_VERSION = ["hybi-04", "hybi-05", "hybi-06", "hybi-07", "hybi-08", "rfc6455"]
 
 
 def route(*accepted: str) -> Route:
-    return Route("r", EVERYWHERE, UPSTREAM, dialects=tuple(DIALECTS[name] for name in accepted))
+    return Route(name="r", match=EVERYWHERE, upstream=UPSTREAM, dialects=tuple(DIALECTS[name] for name in accepted))
 
 
 def refusal(accepted: list[str], dialect: str) -> HttpRefusal:
@@ -28,7 +30,7 @@ def refusal(accepted: list[str], dialect: str) -> HttpRefusal:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_route_that_says_nothing_accepts_every_dialect(dialect: str) -> None:
-    admit(Route("r", EVERYWHERE, UPSTREAM), ClientFacts(DIALECTS[dialect], None))
+    admit(Route(name="r", match=EVERYWHERE, upstream=UPSTREAM), ClientFacts(DIALECTS[dialect], None))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -100,7 +102,7 @@ def checked(origin: str | None, upstream: Upstream | None = UPSTREAM, **differs:
     facts = ClientFacts(DIALECTS["rfc6455"], origin)
     return [
         (name, error and error.status, error and str(error))
-        for name, error in results(Route("r", EVERYWHERE, upstream, **differs), facts)
+        for name, error in results(Route(name="r", match=EVERYWHERE, upstream=upstream, **differs), facts)
     ]
 
 
@@ -118,7 +120,14 @@ def test_every_check_has_a_result_even_if_the_first_refuses() -> None:
 
 
 def test_the_first_refusal_is_raised() -> None:
-    strict = Route("r", EVERYWHERE, None, http_upstream=UPSTREAM, origins=STRICT, dialects=(DIALECTS["hixie-76"],))
+    strict = Route(
+        name="r",
+        match=EVERYWHERE,
+        upstream=None,
+        http_upstream=UPSTREAM,
+        origins=STRICT,
+        dialects=(DIALECTS["hixie-76"],),
+    )
     with pytest.raises(HttpRefusal) as caught:
         admit(strict, ClientFacts(DIALECTS["rfc6455"], "http://evil.example"))
     assert (caught.value.status, str(caught.value)) == (404, "there is no WebSocket under this address")
@@ -135,5 +144,8 @@ def test_the_first_refusal_is_raised() -> None:
 )
 def test_an_origin_that_is_not_allowed_gets_403(origin: str | None, message: str) -> None:
     with pytest.raises(HttpRefusal) as caught:
-        admit(Route("r", EVERYWHERE, UPSTREAM, origins=STRICT), ClientFacts(DIALECTS["rfc6455"], origin))
+        admit(
+            Route(name="r", match=EVERYWHERE, upstream=UPSTREAM, origins=STRICT),
+            ClientFacts(DIALECTS["rfc6455"], origin),
+        )
     assert (caught.value.status, str(caught.value), caught.value.headers) == (403, message, ())

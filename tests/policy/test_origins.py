@@ -3,7 +3,7 @@
 import pytest
 
 from wsgateway.policy.origins import origin_allowed
-from wsgateway.settings.routing import Origins
+from wsgateway.settings.defaults import Origins
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,14 @@ from wsgateway.policy.passing import (
     upstream_host,
     upstream_offer,
 )
-from wsgateway.settings.model import LocationScheme, Route, Target, Upstream
-from wsgateway.settings.routing import HeaderRules, Match, PathMatch, Rewrite
+from wsgateway.settings.basics import Url
+from wsgateway.settings.defaults import LocationScheme
+from wsgateway.settings.routes import HeaderRules, Match, PathMatch, Rewrite, Route
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.wire.binary import BinaryRule
 
-UPSTREAM = Upstream("behind", (Target("10.0.1.11", 9000, "ws://10.0.1.11:9000"),))
-ROUTE = Route("chat", Match(path=PathMatch(prefix="/")), UPSTREAM)
+UPSTREAM = Upstream((Target(Url("10.0.1.11", 9000, "ws://10.0.1.11:9000")),), name="behind")
+ROUTE = Route(name="chat", match=Match(path=PathMatch(prefix="/")), upstream=UPSTREAM)
 IDENTITY = Identity("192.0.2.1", True, "ws.example.com")
 VISIT = HeaderContext(IDENTITY, "hixie-76", "public")
 TOLD = [
@@ -88,16 +90,16 @@ def test_a_path_may_be_passed_on_in_normalised_form(strip: str, add: str, target
 @pytest.mark.parametrize(
     ("host", "target", "expected"),
     [
-        ("preserve", Target("a", 9000, ""), "ws.example.com:8443"),
-        ("target", Target("a", 9000, ""), "a:9000"),
-        ("target", Target("a", 80, ""), "a"),
-        ("target", Target("a", 443, ""), "a:443"),
-        ("target", Target("a", 443, "", "wss"), "a"),
-        ("target", Target("a", 80, "", "wss"), "a:80"),
-        ("target", Target("a", 443, "", "https"), "a"),
-        ("target", Target("::1", 80, "", "http"), "[::1]"),
-        ("target", Target("::1", 9000, ""), "[::1]:9000"),
-        ("inner.example:81", Target("a", 9000, ""), "inner.example:81"),
+        ("preserve", Target(Url("a", 9000, "")), "ws.example.com:8443"),
+        ("target", Target(Url("a", 9000, "")), "a:9000"),
+        ("target", Target(Url("a", 80, "")), "a"),
+        ("target", Target(Url("a", 443, "")), "a:443"),
+        ("target", Target(Url("a", 443, "", "wss")), "a"),
+        ("target", Target(Url("a", 80, "", "wss")), "a:80"),
+        ("target", Target(Url("a", 443, "", "https")), "a"),
+        ("target", Target(Url("::1", 80, "", "http")), "[::1]"),
+        ("target", Target(Url("::1", 9000, "")), "[::1]:9000"),
+        ("inner.example:81", Target(Url("a", 9000, "")), "inner.example:81"),
     ],
 )
 def test_the_host_is_that_of_the_client_of_the_target_or_of_the_settings(

@@ -8,10 +8,11 @@ import pytest
 from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HttpRefusal
 from wsgateway.policy.routes import RouteQuery, decide, host_matches, mismatches, route_query
-from wsgateway.settings.model import Route, Target, Upstream
-from wsgateway.settings.routing import Match, PathMatch
+from wsgateway.settings.basics import Url
+from wsgateway.settings.routes import Match, PathMatch, Route
+from wsgateway.settings.upstreams import Target, Upstream
 
-UPSTREAM = Upstream("behind", (Target("127.0.0.1", 9, "ws://127.0.0.1:9"),))
+UPSTREAM = Upstream((Target(Url("127.0.0.1", 9, "ws://127.0.0.1:9")),), name="behind")
 
 
 def what(target: str = "/", host: str = "example.com", listener: str = "public", **headers: str) -> RouteQuery:
@@ -21,11 +22,11 @@ def what(target: str = "/", host: str = "example.com", listener: str = "public",
 
 
 ROUTES = (
-    Route("exact", Match(path=PathMatch(exact="/chat")), UPSTREAM),
-    Route("deep", Match(path=PathMatch(prefix="/chat/room")), UPSTREAM),
-    Route("chat", Match(path=PathMatch(prefix="/chat")), UPSTREAM),
-    Route("slash", Match(path=PathMatch(prefix="/news/")), UPSTREAM),
-    Route("encoded", Match(path=PathMatch(prefix="/caf%C3%A9")), UPSTREAM),
+    Route(name="exact", match=Match(path=PathMatch(exact="/chat")), upstream=UPSTREAM),
+    Route(name="deep", match=Match(path=PathMatch(prefix="/chat/room")), upstream=UPSTREAM),
+    Route(name="chat", match=Match(path=PathMatch(prefix="/chat")), upstream=UPSTREAM),
+    Route(name="slash", match=Match(path=PathMatch(prefix="/news/")), upstream=UPSTREAM),
+    Route(name="encoded", match=Match(path=PathMatch(prefix="/caf%C3%A9")), upstream=UPSTREAM),
 )
 
 
@@ -79,7 +80,7 @@ def test_a_target_that_no_route_matches_is_404(target: str) -> None:
 
 
 def test_a_route_for_the_root_matches_everything() -> None:
-    routes = [*ROUTES, Route("rest", Match(path=PathMatch(prefix="/")), UPSTREAM)]
+    routes = [*ROUTES, Route(name="rest", match=Match(path=PathMatch(prefix="/")), upstream=UPSTREAM)]
     for target in "/", "/chatter", "//", "/?x":
         assert decide(routes, what(target)).name == "rest"
 

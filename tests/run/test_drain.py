@@ -285,5 +285,5 @@ async def test_a_busy_process_reads_what_is_there_before_it_sends_a_client_away(
         long_ago = trio.current_time() - 2 * REQUEST_GRACE_SECONDS
         client = Client(Channel(ours), "127.0.0.1", 1, None, long_ago)
         with nullcontext() if asked else pytest.raises(ClientDisconnectedError, match="when the gateway stopped"):
-            request = await read_request(gateway, client, RequestHead(), settings.default_timeouts, long_ago)
+            request = await read_request(gateway, client, RequestHead(), settings.defaults.timeouts, long_ago)
             assert request.target == "/chat"

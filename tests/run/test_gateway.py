@@ -24,7 +24,7 @@ from wsgateway.run.gateway import Addresses, Configuration
 from wsgateway.settings.addresses import admin_address
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 MODERN = BY_DIALECT["rfc6455"]
 GOODBYE = (0x88, b"\x03\xf4")

@@ -15,7 +15,7 @@ from tests.serve.http2 import listener
 from tests.support import Lines, configuration, switching
 from wsgateway.run.limits import needed, raise_limit, share, warn_of_few, within
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 MODERN = BY_DIALECT["rfc6455"]
 

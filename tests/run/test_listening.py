@@ -10,7 +10,7 @@ from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening, Sockets, close, shares
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 
 def settings(*listeners: str) -> Settings:

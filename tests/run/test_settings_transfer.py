@@ -12,7 +12,7 @@ import trio
 from tests.e2e.programs import PATIENCE_SECONDS
 from wsgateway.run.settings_transfer import ROUTES_AT_ONCE, VERSION, packed, unpacked, version_of
 from wsgateway.settings.load import load, parse
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 COMPLETE = ROOT / "config" / "wsgateway.yaml"

@@ -7,8 +7,8 @@ from tests.support import Lines
 from tests.upstream.pooled import Resolver
 from wsgateway.serve.attempts import served
 from wsgateway.serve.limits import Cleanup
-from wsgateway.settings.model import Target, Upstream
-from wsgateway.settings.pooling import Queue
+from wsgateway.settings.basics import Url
+from wsgateway.settings.upstreams import Queue, Target, Upstream
 from wsgateway.upstream.pool import Lease, Pool
 from wsgateway.upstream.search import Search
 
@@ -21,8 +21,8 @@ async def never(lease: Lease, mine: Cleanup) -> None:
 
 
 async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back() -> None:
-    target = Target("192.0.2.1", 80, "ws://192.0.2.1", max_connections=1)
-    pool = Pool(Upstream("chat", (target,), queue=Queue(1, HOUR)), Lines().log(), Resolver())
+    target = Target(Url("192.0.2.1", 80, "ws://192.0.2.1"), max_connections=1)
+    pool = Pool(Upstream((target,), name="chat", queue=Queue(1, HOUR)), Lines().log(), Resolver())
     lease = Search(pool, None).take()
     assert lease is not None
     async with trio.open_nursery() as nursery:

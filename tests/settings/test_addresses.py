@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from wsgateway.settings.addresses import address, bind_address, domain, port, target
-from wsgateway.settings.basics import Address, UnixAddress
-from wsgateway.settings.model import Target
+from wsgateway.settings.addresses import address, bind_address, domain, port, target_url
+from wsgateway.settings.basics import Address, UnixAddress, Url
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_a_label_or_a_name_that_no_resolver_takes_is_refused() -> None:
     ],
 )
 def test_a_target_is_a_host_and_a_port_80_if_not_given(url: str, host: str, port: int) -> None:
-    assert target(url) == Target(host, port, url)
+    assert target_url(url) == Url(host, port, url)
 
 
 @pytest.mark.parametrize(
@@ -122,13 +121,13 @@ def test_a_target_is_a_host_and_a_port_80_if_not_given(url: str, host: str, port
 )
 def test_what_is_no_target_is_refused_with_its_reason(value: object, message: str) -> None:
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
-        target(value)
+        target_url(value)
 
 
 @pytest.mark.parametrize("url", ["ws://u:secret@x", "wss://u:secret@x", "http://u:secret@x/?y", "ws://secret@"])
 def test_a_password_in_a_url_is_refused_and_never_shown(url: str) -> None:
     with pytest.raises(ValueError, match="a user or password is not allowed in the address of a target") as caught:
-        target(url)
+        target_url(url)
     assert "secret" not in str(caught.value)
 
 

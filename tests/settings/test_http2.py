@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from wsgateway.settings.basics import Rate
+from wsgateway.settings.listeners import Http2
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Http2
 
 from .files import ROUTES, UPSTREAMS
 
@@ -21,7 +22,7 @@ def text(tls: str) -> str:
 def offered(tls: str) -> Http2 | None:
     listener = parse(text(tls), "f.yaml").listeners[0]
     assert listener.tls is not None
-    return listener.tls.http2
+    return replace(listener.tls.http2, mode="auto") if listener.tls.offers_http2 else None
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def offered(tls: str) -> Http2 | None:
     ],
 )
 def test_it_is_offered_with_its_bounds(tls: str) -> None:
-    assert offered(tls) == Http2(100, 60.0, Rate(1000, 60.0))
+    assert offered(tls) == Http2("auto", 100, 60.0, Rate(1000, 60.0))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_it_is_not_offered(tls: str) -> None:
 
 
 def test_its_bounds_may_be_others() -> None:
-    assert offered(", http2: {streams: 7, idle: 2m, control_rate: none}") == Http2(7, 120.0, None)
+    assert offered(", http2: {streams: 7, idle: 2m, control_rate: none}") == Http2("auto", 7, 120.0, None)
 
 
 def checked_without_the_library(folder: Path, tls: str) -> tuple[int, str]:

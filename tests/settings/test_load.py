@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from wsgateway.errors import Problem, SettingsError
-from wsgateway.settings.basics import Address, UnixAddress
+from wsgateway.settings.basics import Address, UnixAddress, Url
 from wsgateway.settings.load import load, parse, single
-from wsgateway.settings.model import Target
-from wsgateway.settings.routing import Match, PathMatch
+from wsgateway.settings.routes import Match, PathMatch
+from wsgateway.settings.upstreams import Target
 
 SMALL = b"""version: 1
 listeners:
@@ -252,8 +252,8 @@ def test_two_addresses_make_a_gateway_that_takes_every_path() -> None:
         16_777_216,
     )
     assert route.upstream is not None
-    assert route.upstream.targets == (Target("chat.internal", 9000, "ws://chat.internal:9000"),)
-    assert settings.default_timeouts.handshake_seconds == 10.0
+    assert route.upstream.targets == (Target(Url("chat.internal", 9000, "ws://chat.internal:9000")),)
+    assert settings.defaults.timeouts.handshake_seconds == 10.0
 
 
 def test_without_a_file_a_unix_socket_is_relative_to_where_we_are() -> None:

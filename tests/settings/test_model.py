@@ -3,7 +3,7 @@
 import pytest
 
 from wsgateway.settings.basics import Rate
-from wsgateway.settings.routing import PathMatch
+from wsgateway.settings.routes import PathMatch
 
 
 @pytest.mark.parametrize(

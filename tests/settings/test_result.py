@@ -2,52 +2,40 @@
 
 from ipaddress import ip_network
 
-from wsgateway.dialects import DIALECTS, Limits
-from wsgateway.settings.basics import Address, Rate
-from wsgateway.settings.load import parse
-from wsgateway.settings.model import (
+from wsgateway.dialects import DIALECTS
+from wsgateway.settings.basics import Address, Balance, Rate, Url
+from wsgateway.settings.defaults import Binary, Defaults, Keepalive, Origins, SessionLimits, Timeouts
+from wsgateway.settings.health import ActiveCheck, HealthChecks, PassiveCheck
+from wsgateway.settings.listeners import (
     Certificate,
+    FlashGrant,
     FlashPolicy,
-    Keepalive,
+    Forwarded,
     Listener,
     ListenerTls,
     ProxyProtocol,
-    Rates,
-    Route,
-    Settings,
-    Target,
-    Timeouts,
-    Upstream,
+    RequestLimits,
 )
-from wsgateway.settings.pooling import (
-    ActiveCheck,
-    AnswerLimits,
-    Balance,
-    HealthChecks,
-    PassiveCheck,
-    Queue,
-    TargetTls,
-)
+from wsgateway.settings.load import parse
 from wsgateway.settings.process import Logging, Shutdown
-from wsgateway.settings.routing import HeaderRules, Match, Origins, PathMatch, Rewrite
-from wsgateway.wire.binary import BinaryRule
-from wsgateway.wire.flash import Grant
-from wsgateway.wire.heads import HeadLimits
+from wsgateway.settings.routes import HeaderRules, Match, PathMatch, Rewrite, Route
+from wsgateway.settings.upstreams import AnswerLimits, Queue, Resolve, Retry, Target, TargetTls, Upstream
+from wsgateway.settings.whole import Settings
 
 from .files import EVERY_DIALECT, LISTENERS, ROUTES, SMALL, UPSTREAMS, named
 
 ECHO = Upstream(
-    "echo",
-    (Target("127.0.0.1", 9000, "ws://127.0.0.1:9000", "ws", TargetTls(None, None, None, None)),),
+    (Target(Url("127.0.0.1", 9000, "ws://127.0.0.1:9000", "ws"), TargetTls(None, "intermediate", ())),),
     DIALECTS["rfc6455"],
+    name="echo",
     host="preserve",
     send_proxy_protocol="none",
     max_connections=None,
     balance=Balance("round_robin"),
     queue=Queue(0, 1.0),
-    attempts=2,
+    retry=Retry(2),
     health=HealthChecks(None, PassiveCheck(5, 30.0, 30.0, 300.0)),
-    resolve_seconds=30.0,
+    resolve=Resolve(30.0),
 )
 
 
@@ -62,45 +50,48 @@ def test_a_small_file_is_filled_up_with_the_defaults() -> None:
         lifetime_seconds=None,
         response_seconds=120.0,
     )
-    limits = Limits(message_bytes=16_777_216, fragments=65536)
+    limits = SessionLimits(
+        16_777_216, 65536, 65536, message_rate=None, message_rate_action="close", handshake_rate=None
+    )
     assert parse(SMALL, "f.yaml") == Settings(
+        version=1,
         listeners=(
             Listener(
-                "listener-1",
-                (Address("127.0.0.1", 8080),),
-                20000,
+                name="listener-1",
+                bind=(Address("127.0.0.1", 8080),),
+                max_connections=20000,
                 max_connections_per_ip=None,
-                head_limits=HeadLimits(16384, 100),
+                limits=RequestLimits(16384, 100),
                 tls=None,
                 proxy_protocol=ProxyProtocol("none", ()),
-                forwarded_trusted=(),
+                forwarded=Forwarded(()),
                 flash_policy=FlashPolicy("none", ()),
             ),
         ),
         routes=(
             Route(
-                "route-1",
-                Match(path=PathMatch(prefix="/"), hosts=(), subprotocols=(), headers=(), listeners=(), upgrade=None),
-                ECHO,
+                name="route-1",
+                match=Match(
+                    path=PathMatch(prefix="/"), hosts=(), subprotocols=(), headers=(), listeners=(), upgrade=None
+                ),
+                upstream=ECHO,
                 http_upstream=None,
-                rewrite=Rewrite("", ""),
+                rewrite=Rewrite(None, None, "as_sent"),
                 headers=HeaderRules((), ()),
                 dialects=named(*EVERY_DIALECT),
-                binary=BinaryRule("reject", "none"),
-                text_only=(),
+                binary=Binary("reject", "none", ()),
                 invalid_utf8="replace",
                 location_scheme="auto",
-                origins=Origins(("*",), missing="allow", opaque="allow"),
+                origins=Origins(("*",), missing="allow", opaque=None),
                 extensions="forward",
                 unprefixed_headers=False,
                 timeouts=timeouts,
                 keepalive=Keepalive(30.0, 20.0),
                 limits=limits,
-                rates=Rates(messages=None, over_messages="close", handshakes=None),
             ),
         ),
         upstreams={"echo": ECHO},
-        default_timeouts=timeouts,
+        defaults=Defaults(timeouts=timeouts, limits=limits),
         shutdown=Shutdown(30.0, 10.0, 1012),
         logging=Logging("info", "text", 200, 1_048_576),
     )
@@ -196,51 +187,57 @@ shutdown: {drain: 2m, spread: none, close_code: 4000}
 logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
 """
     rfc6455 = DIALECTS["rfc6455"]
-    tls = TargetTls("/etc/wsgateway/ca.pem", "chat", "/etc/wsgateway/a.pem", "/etc/wsgateway/a.key")
+    tls = TargetTls(
+        ca="/etc/wsgateway/ca.pem",
+        server_name="chat",
+        certificate="/etc/wsgateway/a.pem",
+        private_key="/etc/wsgateway/a.key",
+    )
     chat = Upstream(
-        "chat",
-        (Target("10.0.1.11", 443, "wss://10.0.1.11", "wss", tls),),
+        (Target(Url("10.0.1.11", 443, "wss://10.0.1.11", "wss"), tls),),
         DIALECTS["hixie-76"],
+        name="chat",
         host="target",
         send_proxy_protocol="v2",
         max_connections=5,
         balance=Balance("hash", "cookie", "sid"),
         queue=Queue(4, 6.0),
-        attempts=3,
+        retry=Retry(3),
         health=HealthChecks(
             ActiveCheck(
                 "websocket", "/health", 7.0, 8.0, 9, 10, ("mqtt", "x"), (("Host", "a"), ("Authorization", "{b}"))
             ),
             PassiveCheck(11, 12.0, 13.0, 840.0, 66, 7, (503, 500)),
         ),
-        resolve_seconds=15.0,
-        answer_limits=AnswerLimits(30_720, 31),
+        resolve=Resolve(15.0),
+        limits=AnswerLimits(30_720, 31),
     )
     pages = Upstream(
-        "pages",
         (
-            Target("::1", 443, "https://[::1]", "https"),
-            Target("b", 80, "http://b", "http", weight=2, backup=True, max_connections=3),
+            Target(Url("::1", 443, "https://[::1]", "https")),
+            Target(Url("b", 80, "http://b", "http"), weight=2, backup=True, max_connections=3),
         ),
         rfc6455,
+        name="pages",
         health=HealthChecks(ActiveCheck("tcp", "/", 10.0, 2.0, 2, 3), PassiveCheck(None, 30.0, 30.0, 300.0)),
     )
-    web = Upstream("web", (Target("web", 80, "ws://web/"),), rfc6455)
-    grants = (Grant("*.example.com", (80, 8080)), Grant("*", (443,)))
+    web = Upstream((Target(Url("web", 80, "ws://web/")),), rfc6455, name="web")
+    grants = (FlashGrant("*.example.com", (80, 8080)), FlashGrant("*", (443,)))
     assert parse(text, "/etc/wsgateway/f.yaml") == Settings(
+        version=1,
         listeners=(
             Listener(
-                "public",
-                (Address("127.0.0.1", 8080), Address("::1", 8081)),
-                7,
+                name="public",
+                bind=(Address("127.0.0.1", 8080), Address("::1", 8081)),
+                max_connections=7,
                 max_connections_per_ip=3,
-                head_limits=HeadLimits(2048, 9),
+                limits=RequestLimits(2048, 9),
                 tls=ListenerTls(
                     certificates=(
                         Certificate(
-                            ("example.com", "*.example.com"), "/etc/wsgateway/ws.pem", "/etc/wsgateway/keys/ws.key"
+                            "/etc/wsgateway/ws.pem", "/etc/wsgateway/keys/ws.key", ("example.com", "*.example.com")
                         ),
-                        Certificate((), "/etc/b.pem", "/etc/wsgateway/../b.key"),
+                        Certificate("/etc/b.pem", "/etc/wsgateway/../b.key", ()),
                     ),
                     profile="custom",
                     client_certificates="required",
@@ -249,15 +246,15 @@ logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
                     ciphers="ALL",
                 ),
                 proxy_protocol=ProxyProtocol("optional", (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))),
-                forwarded_trusted=(ip_network("192.0.2.7/32"),),
+                forwarded=Forwarded((ip_network("192.0.2.7/32"),)),
                 flash_policy=FlashPolicy("inline", grants),
             ),
-            Listener("listener-2", (Address("localhost", 0),), 20000),
+            Listener(name="listener-2", bind=(Address("localhost", 0),), max_connections=20000),
         ),
         routes=(
             Route(
-                "chat",
-                Match(
+                name="chat",
+                match=Match(
                     path=PathMatch(exact="/chat"),
                     hosts=("ws.example.com", "*.b.example", "::1"),
                     subprotocols=("chat", "v2.chat"),
@@ -265,13 +262,12 @@ logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
                     listeners=("public", "listener-2"),
                     upgrade=True,
                 ),
-                chat,
+                upstream=chat,
                 http_upstream=pages,
                 rewrite=Rewrite("/chat", "/v1"),
                 headers=HeaderRules((("X-Client", "{client_ip}"), ("x-b", "c")), ("cookie", "x-d")),
                 dialects=named("hixie-75", "hixie-76"),
-                binary=BinaryRule("latin-1", "latin-1"),
-                text_only=named("hybi-08", "rfc6455"),
+                binary=Binary("latin-1", "latin-1", named("hybi-08", "rfc6455")),
                 invalid_utf8="replace",
                 location_scheme="ws",
                 extensions="forward",
@@ -279,16 +275,14 @@ logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
                 origins=Origins((), missing="allow", opaque="allow"),
                 timeouts=Timeouts(10.0, 20.0, 30.0, None, 50.0, 60.0, None, 70.0),
                 keepalive=Keepalive(None, 90.0),
-                limits=Limits(51_200, 60),
-                rates=Rates(messages=None, over_messages="close", handshakes=Rate(80, 3600.0)),
+                limits=SessionLimits(51_200, 60, 65_536, None, "close", Rate(80, 3600.0)),
             ),
             Route(
-                "route-2",
-                Match(path=PathMatch(prefix="/x")),
-                web,
+                name="route-2",
+                match=Match(path=PathMatch(prefix="/x")),
+                upstream=web,
                 dialects=named("hybi-07", "hybi-08", "rfc6455"),
-                binary=BinaryRule("base64", "hex"),
-                text_only=named("hybi-07"),
+                binary=Binary("base64", "hex", named("hybi-07")),
                 invalid_utf8="close",
                 location_scheme="wss",
                 extensions="none",
@@ -296,17 +290,27 @@ logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
                 origins=Origins(("https://a.example", "*"), missing="refuse", opaque="refuse"),
                 timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
                 keepalive=Keepalive(8.0, 9.0),
-                limits=Limits(5120, 6),
-                rates=Rates(messages=Rate(7, 1.0), over_messages="delay", handshakes=Rate(8, 60.0)),
+                limits=SessionLimits(5120, 6, 65_536, Rate(7, 1.0), "delay", Rate(8, 60.0)),
             ),
         ),
         upstreams={
             "chat": chat,
             "pages": pages,
             "web": web,
-            "spare": Upstream("spare", (Target("spare", 80, "ws://spare"),), rfc6455),
+            "spare": Upstream((Target(Url("spare", 80, "ws://spare")),), rfc6455, name="spare"),
         },
-        default_timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
+        defaults=Defaults(
+            dialects=named("hybi-07", "hybi-08", "rfc6455"),
+            binary=Binary("base64", "hex", named("hybi-07")),
+            invalid_utf8="close",
+            location_scheme="wss",
+            extensions="none",
+            unprefixed_headers=True,
+            origins=Origins(("https://a.example", "*"), missing="refuse", opaque="refuse"),
+            timeouts=Timeouts(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
+            keepalive=Keepalive(8.0, 9.0),
+            limits=SessionLimits(5120, 6, 65_536, Rate(7, 1.0), "delay", Rate(8, 60.0)),
+        ),
         shutdown=Shutdown(120.0, None, 4000),
         logging=Logging("debug", "json", 50, 65_536),
     )

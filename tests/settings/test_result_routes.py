@@ -2,14 +2,19 @@
 
 import pytest
 
-from wsgateway.dialects import DIALECTS, Limits
+from wsgateway.dialects import DIALECTS
 from wsgateway.settings.basics import Rate
+from wsgateway.settings.defaults import Binary, Keepalive, Origins, OverRate, SessionLimits, Timeouts
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Keepalive, Rates, Route, Timeouts
-from wsgateway.settings.routing import Origins
-from wsgateway.wire.binary import BinaryRule, Decode, Encode
+from wsgateway.settings.routes import Route
+from wsgateway.wire.binary import Decode, Encode
 
 from .files import EVERY_DIALECT, LISTENERS, ROUTES, UPSTREAMS, named
+
+
+def rates(messages: Rate | None, over: OverRate, handshakes: Rate | None) -> SessionLimits:
+    """Limits that are those by default, but for how often a client may do things."""
+    return SessionLimits(message_rate=messages, message_rate_action=over, handshake_rate=handshakes)
 
 
 def routes_of(defaults: str, *routes: str) -> tuple[Route, ...]:
@@ -29,7 +34,7 @@ def test_a_route_keeps_the_defaults_that_it_does_not_override() -> None:
     assert route.timeouts == Timeouts(
         handshake_seconds=10.0, challenge_seconds=5.0, connect_seconds=1.0, close_seconds=5.0
     )
-    assert route.limits == Limits(message_bytes=4, fragments=3)
+    assert route.limits == SessionLimits(message_bytes=4, fragments=3)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +54,7 @@ def test_a_route_may_override_a_part_of_what_holds_for_binary(
     own: str, encode: Encode, decode: Decode, text_only: list[str]
 ) -> None:
     (route,) = routes_of("binary: {encode: base64, decode: hex, text_only: [hybi-07]}", own)
-    assert route.binary == BinaryRule(encode, decode)
-    assert route.text_only == named(*text_only)
+    assert route.binary == Binary(encode, decode, named(*text_only))
 
 
 def test_a_list_of_a_route_stands_in_the_place_of_the_default_and_adds_nothing_to_it() -> None:
@@ -126,7 +130,7 @@ def test_the_origin_null_is_allowed_where_every_origin_is_or_somebody_says_so(
     defaults: str, own: str, opaque: str
 ) -> None:
     (route,) = routes_of(defaults, own)
-    assert route.origins.opaque == opaque
+    assert route.origins.opaque_allowed is (opaque == "allow")
 
 
 @pytest.mark.parametrize(
@@ -144,18 +148,18 @@ def test_the_origin_null_is_allowed_where_every_origin_is_or_somebody_says_so(
         ("timeouts: {idle: none}", {"timeouts": Timeouts(send_seconds=4.0, lifetime_seconds=5.0)}),
         ("timeouts: {send: 30s}", {"timeouts": Timeouts(idle_seconds=3.0, lifetime_seconds=5.0)}),
         ("timeouts: {lifetime: none}", {"timeouts": Timeouts(idle_seconds=3.0, send_seconds=4.0)}),
-        ("limits: {message_rate: none}", {"rates": Rates(None, "delay", Rate(7, 60.0))}),
-        ("limits: {message_rate_action: close}", {"rates": Rates(Rate(6, 1.0), "close", Rate(7, 60.0))}),
-        ("limits: {handshake_rate: none}", {"rates": Rates(Rate(6, 1.0), "delay", None)}),
+        ("limits: {message_rate: none}", {"limits": rates(None, "delay", Rate(7, 60.0))}),
+        ("limits: {message_rate_action: close}", {"limits": rates(Rate(6, 1.0), "close", Rate(7, 60.0))}),
+        ("limits: {handshake_rate: none}", {"limits": rates(Rate(6, 1.0), "delay", None)}),
     ],
 )
 def test_a_route_overrides_one_key_of_a_section_and_keeps_the_others(own: str, differs: dict[str, object]) -> None:
     (route,) = routes_of(DEFAULTS_OF_ALL, own)
-    assert {name: getattr(route, name) for name in ("origins", "keepalive", "timeouts", "rates")} == {
+    assert {name: getattr(route, name) for name in ("origins", "keepalive", "timeouts", "limits")} == {
         "origins": Origins(("https://a",), "refuse", "refuse"),
         "keepalive": Keepalive(1.0, 2.0),
         "timeouts": Timeouts(idle_seconds=3.0, send_seconds=4.0, lifetime_seconds=5.0),
-        "rates": Rates(Rate(6, 1.0), "delay", Rate(7, 60.0)),
+        "limits": rates(Rate(6, 1.0), "delay", Rate(7, 60.0)),
     } | differs
 
 
@@ -163,7 +167,7 @@ def test_what_routes_have_in_common_is_there_once() -> None:
     routes = "".join(f"- {{match: {{path: {{exact: /{number}}}}}, upstream: echo}}\n" for number in range(9))
     other = "- {match: {path: {prefix: /}}, upstream: echo, timeouts: {idle: 1h}}\n"
     *found, last = parse(f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n{routes}{other}", "f.yaml").routes
-    for part in ("timeouts", "keepalive", "limits", "rates", "origins", "headers", "rewrite", "binary", "dialects"):
+    for part in ("timeouts", "keepalive", "limits", "origins", "headers", "rewrite", "binary", "dialects"):
         assert len({id(getattr(route, part)) for route in found}) == 1, part
     assert (found[0].timeouts.idle_seconds, last.timeouts.idle_seconds) == (None, 3600.0)
     assert last.limits is found[0].limits

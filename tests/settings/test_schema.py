@@ -130,7 +130,7 @@ def test_a_required_key_is_missed(key: str) -> None:
             "listeners[0].max_conns: this key is unknown; did you mean 'max_connections'?",
         ),
         ("{bind: [a:80], name: 7}", "listeners[0].name: 7 is not text; write it in quotes"),
-        ("{bind: [a:80], name: }", "listeners[0].name: an empty value is not text"),
+        ("{bind: [a:80], name: }", "listeners[0].name: an empty value says nothing; leave the key out"),
         (
             "{bind: [a:80], name: ''}",
             "listeners[0].name: '' is not a name; letters, digits, '_', '-' and '.' are allowed",

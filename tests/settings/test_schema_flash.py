@@ -2,9 +2,8 @@
 
 import pytest
 
+from wsgateway.settings.listeners import FlashGrant, FlashPolicy
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import FlashPolicy
-from wsgateway.wire.flash import Grant
 
 from .files import ROUTES, UPSTREAMS, report
 
@@ -24,10 +23,10 @@ def whole(flash_policy: str) -> str:
         ("{mode: none}", FlashPolicy("none", ())),
         ("{mode: inline}", FlashPolicy("inline", ())),
         ("{mode: only, allow: []}", FlashPolicy("only", ())),
-        ("{allow: [{domain: '*', ports: [1]}]}", FlashPolicy("none", (Grant("*", (1,)),))),
+        ("{allow: [{domain: '*', ports: [1]}]}", FlashPolicy("none", (FlashGrant("*", (1,)),))),
         (
             "{mode: inline, allow: [{domain: '*.example.com', ports: [8080, 65535]}, {domain: a, ports: [80]}]}",
-            FlashPolicy("inline", (Grant("*.example.com", (8080, 65535)), Grant("a", (80,)))),
+            FlashPolicy("inline", (FlashGrant("*.example.com", (8080, 65535)), FlashGrant("a", (80,)))),
         ),
     ],
 )

@@ -2,8 +2,8 @@
 
 import pytest
 
+from wsgateway.settings.listeners import Listener
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Listener
 
 from .files import ROUTES, UPSTREAMS, report
 
@@ -109,11 +109,11 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "tls: {profile: legacy, http2: {mode: offer}, certificates: [{certificate: a, private_key: b}]}",
-        "8: listeners[0].tls: HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this lets older versions in",
+        "8: listeners[0].tls: HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this allows older versions",
     ),
     (
         "tls: {profile: custom, minimum: 1.1, http2: {mode: offer}, certificates: [{certificate: a, private_key: b}]}",
-        "8: listeners[0].tls: HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this lets older versions in",
+        "8: listeners[0].tls: HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this allows older versions",
     ),
     (
         "proxy_protocol: required",
@@ -125,12 +125,12 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "proxy_protocol: {accept: optional}",
-        "19: listeners[0].proxy_protocol: trusted is empty, so that nobody's header would count; name"
+        "19: listeners[0].proxy_protocol: trusted is empty, so that no header would count; name"
         " the networks of your proxies",
     ),
     (
         "proxy_protocol: {accept: required, trusted: []}",
-        "19: listeners[0].proxy_protocol: trusted is empty, so that nobody's header would count; name"
+        "19: listeners[0].proxy_protocol: trusted is empty, so that no header would count; name"
         " the networks of your proxies",
     ),
     (
@@ -205,7 +205,7 @@ def test_encryption_needs_no_more_than_a_certificate() -> None:
     tls = listener(f"tls: {{{CERTIFICATES}}}").tls
     assert tls is not None
     assert (tls.profile, tls.client_certificates, tls.client_ca) == ("intermediate", "none", None)
-    assert (tls.minimum, tls.ciphers) == ("1.2", None)
+    assert (tls.minimum, tls.ciphers) == (None, None)
     (certificate,) = tls.certificates
     assert (certificate.hosts, certificate.certificate, certificate.private_key) == ((), "/etc/a.pem", "/b.key")
 
@@ -230,7 +230,7 @@ def test_a_version_may_stand_in_quotes_or_without(minimum: str) -> None:
     ],
 )
 def test_a_network_is_an_address_with_or_without_its_length(written: str, network: str) -> None:
-    assert list(map(str, listener(f"forwarded: {{trusted: [{written}]}}").forwarded_trusted)) == [network]
+    assert list(map(str, listener(f"forwarded: {{trusted: [{written}]}}").forwarded.trusted)) == [network]
     accepted = listener(f"proxy_protocol: {{accept: required, trusted: [{written}]}}").proxy_protocol
     assert (accepted.accept, list(map(str, accepted.trusted))) == ("required", [network])
 

@@ -3,8 +3,7 @@
 import pytest
 
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Route
-from wsgateway.settings.routing import HeaderRules, PathMatch, Rewrite
+from wsgateway.settings.routes import HeaderRules, PathMatch, Rewrite, Route
 
 from .files import LISTENERS, UPSTREAMS, report
 
@@ -257,12 +256,12 @@ def test_paths_of_a_route_are_kept_as_they_are_compared() -> None:
     assert route("match: {path: {prefix: //%63hat/}}").match.path == PathMatch(prefix="/chat/")
     assert route("match: {path: {exact: /caf%c3%a9}}").match.path == PathMatch(exact="/caf%C3%A9")
     assert route("rewrite: {strip_prefix: /%61//b, add_prefix: //c}").rewrite == Rewrite("/a/b", "//c", "as_sent")
-    assert route("rewrite: {path: normalised}").rewrite == Rewrite("", "", "normalised")
+    assert route("rewrite: {path: normalised}").rewrite == Rewrite(None, None, "normalised")
 
 
 def test_half_of_a_rewrite_will_do() -> None:
-    assert route("rewrite: {strip_prefix: /a}").rewrite == Rewrite("/a", "")
-    assert route("rewrite: {add_prefix: /a}").rewrite == Rewrite("", "/a")
+    assert route("rewrite: {strip_prefix: /a}").rewrite == Rewrite("/a", None)
+    assert route("rewrite: {add_prefix: /a}").rewrite == Rewrite(None, "/a")
 
 
 def test_headers_are_set_as_they_are_written_and_removed_in_any_case() -> None:
@@ -292,4 +291,4 @@ def test_a_route_may_lead_to_plain_http_alone() -> None:
     found = parse(text, "f.yaml").routes[0]
     assert found.upstream is None
     assert found.http_upstream is not None
-    assert found.http_upstream.targets[0].authority == "a"
+    assert found.http_upstream.targets[0].url.authority == "a"

@@ -23,7 +23,7 @@ def test_workers_are_a_number_or_as_many_as_there_are_cores(written: str, worker
 def test_by_default_one_process_serves_and_there_are_no_admin_pages() -> None:
     settings = parse(SMALL, "f.yaml")
     assert settings.workers == 1
-    assert settings.admin is None
+    assert settings.admin.bind is None
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_admin_pages_are_on_this_machine(written: str, where: Address | UnixAddr
 @pytest.mark.parametrize("written", ["0.0.0.0:9901", "[::]:9901", "10.0.0.1:9901", "admin.example:9901"])
 def test_admin_pages_that_others_could_reach_name_who_may(written: str) -> None:
     assert report(f'{SMALL}admin: {{bind: "{written}"}}\n') == [
-        f"f.yaml:5:8: admin: {written} can be reached by others, and the pages ask for no password;"
-        " name in allow who may ask, or bind 127.0.0.1:PORT, [::1]:PORT or unix:PATH"
+        f"f.yaml:5:8: admin: {written} can be reached from other machines, and the pages have no password;"
+        " name in allow the networks that may connect, or bind 127.0.0.1:PORT, [::1]:PORT or unix:PATH"
     ]
     found = parse(f'{SMALL}admin: {{bind: "{written}", allow: [10.0.0.0/8]}}\n', "f.yaml").admin
     assert found is not None

@@ -12,7 +12,7 @@ from .files import SMALL, report
     ("shutdown", "expected"),
     [
         ("{}", Shutdown(30.0, 10.0, 1012)),
-        ("{drain: 4s}", Shutdown(4.0, 4.0, 1012)),
+        ("{drain: 4s}", Shutdown(4.0, 10.0, 1012)),
         ("{drain: 1h, spread: 1h}", Shutdown(3600.0, 3600.0, 1012)),
         ("{spread: none}", Shutdown(30.0, None, 1012)),
         ("{close_code: 1001}", Shutdown(30.0, 10.0, 1001)),

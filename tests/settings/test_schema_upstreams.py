@@ -2,9 +2,9 @@
 
 import pytest
 
+from wsgateway.settings.basics import Balance
 from wsgateway.settings.load import parse
-from wsgateway.settings.model import Upstream
-from wsgateway.settings.pooling import Balance, TargetTls
+from wsgateway.settings.upstreams import TargetTls, Upstream
 
 from .files import LISTENERS, ROUTES, report
 
@@ -300,15 +300,15 @@ def upstream(line: str) -> Upstream:
 )
 def test_the_scheme_of_a_target_says_whether_it_is_encrypted(url: str, scheme: str, port: int, secure: bool) -> None:
     (target,) = upstream(f"targets: [{{url: {url}}}]").targets
-    assert (target.scheme, target.port, target.secure, target.url) == (scheme, port, secure, url)
+    assert (target.url.scheme, target.url.port, target.url.secure, target.url.text) == (scheme, port, secure, url)
 
 
 def test_encryption_of_a_target_names_files_beside_the_configuration() -> None:
     line = "targets: [{url: wss://a, tls: {ca: ca.pem, certificate: /a.pem, private_key: x/a.key}}]"
-    assert upstream(line).targets[0].tls == TargetTls("/etc/ca.pem", None, "/a.pem", "/etc/x/a.key")
-    assert upstream("targets: [{url: wss://a, tls: {certificate: a.pem}}]").targets[0].tls == TargetTls(
-        None, None, "/etc/a.pem", None
-    )
+    files = TargetTls(ca="/etc/ca.pem", certificate="/a.pem", private_key="/etc/x/a.key")
+    assert upstream(line).targets[0].tls == files
+    line = "targets: [{url: wss://a, tls: {certificate: a.pem}}]"
+    assert upstream(line).targets[0].tls == TargetTls(certificate="/etc/a.pem")
 
 
 def test_a_target_is_offered_tls_1_2_and_later_unless_it_is_said_otherwise() -> None:
@@ -332,13 +332,13 @@ HASH = "0123456789abcdef" * 4
 )
 def test_a_pin_is_a_hash_in_hexadecimal(written: str) -> None:
     (target,) = upstream(f"targets: [{{url: wss://a, tls: {{pin: ['{written}', 'sha256:{'f' * 64}']}}}}]").targets
-    assert target.tls.pins == (f"sha256:{HASH}", f"sha256:{'f' * 64}")
+    assert target.tls.pin == (f"sha256:{HASH}", f"sha256:{'f' * 64}")
     assert not target.tls.nameless
 
 
 def test_a_pinned_target_may_be_asked_for_by_no_name() -> None:
     (target,) = upstream(f"targets: [{{url: wss://a, tls: {{pin: ['sha256:{HASH}'], server_name: none}}}}]").targets
-    assert target.tls == TargetTls(pins=(f"sha256:{HASH}",), nameless=True)
+    assert target.tls == TargetTls(pin=(f"sha256:{HASH}",), server_name="none")
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_a_check_by_websocket_is_for_servers_that_speak_it() -> None:
 def test_records_of_services_need_a_library_that_not_everybody_has(monkeypatch: pytest.MonkeyPatch) -> None:
     line = "targets: [{url: wss://_ws._tcp.chat.internal, srv: true}]"
     (target,) = upstream(line).targets
-    assert (target.srv, target.host) == (True, "_ws._tcp.chat.internal")
+    assert (target.srv, target.url.host) == (True, "_ws._tcp.chat.internal")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert report(whole(line)) == [
         "f.yaml:6:15: upstreams.echo.targets[0]: srv needs the library dnspython; install wsgateway[srv]"

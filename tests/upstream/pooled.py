@@ -6,20 +6,20 @@ import trio
 
 from tests.support import Lines
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target, Upstream
+from wsgateway.settings.basics import Address, Url
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.pool import Lease, Pool
 from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
 
-A, B, C = (Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in (1, 2, 3))
-NAMED = Target("chat.internal", 80, "ws://chat.internal")
+A, B, C = (Target(Url(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}")) for at in (1, 2, 3))
+NAMED = Target(Url("chat.internal", 80, "ws://chat.internal"))
 FAILED = UpstreamError("no connection", failure="unreachable")
 CUT = UpstreamError("closed the connection during the handshake")
 
 
 def pool_of(*targets: Target, lines: Lines | None = None, **options: object) -> Pool:
-    upstream = replace(Upstream("chat", targets), **options)  # type: ignore[arg-type]
+    upstream = replace(Upstream(targets, name="chat"), **options)  # type: ignore[arg-type]
     return Pool(upstream, (lines or Lines()).log(), Resolver())
 
 
@@ -42,7 +42,7 @@ class Resolver:
         await trio.lowlevel.checkpoint()
         if self.fails is not None:
             raise self.fails
-        return [ResolvedAddress(Address(host, target.port), target.weight) for host in self.hosts]
+        return [ResolvedAddress(Address(host, target.url.port), target.weight) for host in self.hosts]
 
 
 def hosts(pool: Pool) -> list[str]:

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from wsgateway.settings.pooling import BalanceMethod
+from wsgateway.settings.basics import BalanceMethod
 from wsgateway.upstream.balance import choose
 
 METHODS: tuple[BalanceMethod, ...] = get_args(BalanceMethod)

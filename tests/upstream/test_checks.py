@@ -13,11 +13,11 @@ from tests.openings import BY_DIALECT
 from tests.support import PATIENCE_SECONDS, Peer, Upstream, head_of, switching, values
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.addresses import target as read
+from wsgateway.settings.addresses import target_url as read
 from wsgateway.settings.basics import Address
-from wsgateway.settings.model import ProxyVersion, Target
-from wsgateway.settings.model import Upstream as Behind
-from wsgateway.settings.pooling import ActiveCheck, AnswerLimits, CheckType, TargetTls
+from wsgateway.settings.health import ActiveCheck, CheckType
+from wsgateway.settings.upstreams import AnswerLimits, ProxyVersion, Target, TargetTls
+from wsgateway.settings.upstreams import Upstream as Behind
 from wsgateway.upstream.checks import check
 from wsgateway.upstream.tls import client_contexts
 
@@ -29,9 +29,9 @@ WEBSOCKET = ActiveCheck("websocket", "/health")
 
 
 async def ask(target: Target, active: ActiveCheck, dialect: str = "rfc6455", proxy: ProxyVersion = "none") -> None:
-    behind = Behind("chat", (target,), DIALECTS[dialect], send_proxy_protocol=proxy)
-    contexts = client_contexts({target.tls} if target.secure else ())
-    await check(behind, target, Address("127.0.0.1", target.port), active, contexts)
+    behind = Behind((target,), name="chat", dialect=DIALECTS[dialect], send_proxy_protocol=proxy)
+    contexts = client_contexts({target.tls} if target.url.secure else ())
+    await check(behind, target, Address("127.0.0.1", target.url.port), active, contexts)
 
 
 @asynccontextmanager
@@ -39,7 +39,7 @@ async def asking(upstream: Upstream, *more: object) -> AsyncIterator[None]:
     """Check a server, which the test plays meanwhile. A bad answer raises an error."""
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, read(f"ws://127.0.0.1:{upstream.port}"), *more)
+            nursery.start_soon(ask, Target(read(f"ws://127.0.0.1:{upstream.port}")), *more)
             yield
 
 
@@ -54,7 +54,7 @@ async def said_of(upstream: Upstream, active: ActiveCheck, answer: Answer) -> st
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve)
             try:
-                await ask(read(f"ws://127.0.0.1:{upstream.port}"), active)
+                await ask(Target(read(f"ws://127.0.0.1:{upstream.port}")), active)
             except UpstreamError as error:
                 said = str(error)
             nursery.cancel_scope.cancel()
@@ -123,7 +123,7 @@ async def test_who_does_not_listen_is_not_good() -> None:
     async with Upstream() as upstream:
         port = upstream.port
     with pytest.raises(UpstreamError, match=f"no connection to 127.0.0.1:{port}: Connection refused"):
-        await ask(read(f"ws://127.0.0.1:{port}"), ActiveCheck())
+        await ask(Target(read(f"ws://127.0.0.1:{port}")), ActiveCheck())
 
 
 async def test_what_is_asked_is_a_get_of_the_path_with_the_targets_host() -> None:
@@ -172,7 +172,7 @@ async def test_a_server_that_insists_on_a_subprotocol_is_offered_it() -> None:
 
 async def test_an_answer_to_a_check_is_held_to_the_bounds_of_its_upstream() -> None:
     async with Upstream() as upstream:
-        target = read(f"ws://127.0.0.1:{upstream.port}")
+        target = Target(read(f"ws://127.0.0.1:{upstream.port}"))
         for size, kind in ((30_000, HTTP), (30_000, WEBSOCKET), (70_000, HTTP), (70_000, WEBSOCKET)):
             for bounds in (AnswerLimits(), AnswerLimits(head_bytes=100_000)):
                 told: list[UpstreamError] = []
@@ -186,8 +186,8 @@ async def test_an_answer_to_a_check_is_held_to_the_bounds_of_its_upstream() -> N
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(answer)
                     try:
-                        behind = Behind("chat", (target,), answer_limits=bounds)
-                        await check(behind, target, Address("127.0.0.1", target.port), kind, {})
+                        behind = Behind((target,), name="chat", limits=bounds)
+                        await check(behind, target, Address("127.0.0.1", target.url.port), kind, {})
                     except UpstreamError as error:
                         told.append(error)
                 assert bool(told) is (size > 65536 and bounds.head_bytes is None), (size, kind, bounds)
@@ -213,14 +213,14 @@ async def test_a_server_is_asked_in_the_dialect_that_it_speaks(dialect: str) -> 
 
 async def test_a_server_that_others_wrote_is_good() -> None:
     async with websockets_server() as port:
-        await ask(read(f"ws://127.0.0.1:{port}"), WEBSOCKET)
+        await ask(Target(read(f"ws://127.0.0.1:{port}")), WEBSOCKET)
 
 
 @pytest.mark.parametrize("name", ["localhost", "elsewhere.example"])
 async def test_tls_is_part_of_every_check_where_a_target_has_it(name: str, authority: Authority) -> None:
     async with websockets_server(ssl=authority.server) as port:
         url = f"wss://127.0.0.1:{port}"
-        target = Target("127.0.0.1", port, url, "wss", TargetTls(str(authority.file), name))
+        target = Target(read(url), TargetTls(ca=str(authority.file), server_name=name))
         if name == "localhost":
             await ask(target, ActiveCheck())
         else:

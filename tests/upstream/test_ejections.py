@@ -9,8 +9,9 @@ from trio.testing import MockClock
 from tests.openings import RFC6455
 from tests.support import Running, Upstream, head_of, serving_text
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.model import Target
-from wsgateway.settings.pooling import HealthChecks, PassiveCheck
+from wsgateway.settings.basics import Url
+from wsgateway.settings.health import HealthChecks, PassiveCheck
+from wsgateway.settings.upstreams import Target
 from wsgateway.upstream.pool import Pool
 
 from .pooled import CUT, FAILED, NAMED, A, Resolver, pool_of
@@ -34,7 +35,7 @@ def states(pool: Pool) -> list[object]:
 async def test_at_most_half_of_all_rounded_up_are_ejected_and_never_the_last(
     count: int, most: int, autojump_clock: MockClock
 ) -> None:
-    targets = [Target(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}") for at in range(count)]
+    targets = [Target(Url(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}")) for at in range(count)]
     pool = pool_of(*targets, health=HealthChecks(passive=PassiveCheck(failures=1)))
     for target_address in pool.addresses:
         pool.failed(target_address, FAILED, "192.0.2.7")
@@ -46,7 +47,10 @@ async def test_at_most_half_of_all_rounded_up_are_ejected_and_never_the_last(
 
 
 async def test_one_that_may_not_be_ejected_is_when_another_is_back(autojump_clock: MockClock) -> None:
-    pool = pool_of(*(replace(A, host=f"192.0.2.{at}") for at in range(4)), health=HealthChecks(passive=PassiveCheck(1)))
+    pool = pool_of(
+        *(replace(A, url=replace(A.url, host=f"192.0.2.{at}")) for at in range(4)),
+        health=HealthChecks(passive=PassiveCheck(1)),
+    )
     for target_address in pool.addresses[:3]:
         pool.failed(target_address, FAILED, "192.0.2.7")
     assert states(pool) == ["ejected", "ejected", "up", "up"]
@@ -56,7 +60,9 @@ async def test_one_that_may_not_be_ejected_is_when_another_is_back(autojump_cloc
 
 
 async def test_what_is_down_is_not_among_those_that_remain(autojump_clock: MockClock) -> None:
-    pool = pool_of(A, replace(A, host="192.0.2.8"), health=HealthChecks(passive=PassiveCheck(failures=1)))
+    pool = pool_of(
+        A, replace(A, url=replace(A.url, host="192.0.2.8")), health=HealthChecks(passive=PassiveCheck(failures=1))
+    )
     for _ in range(3):
         pool.addresses[1].health.answered(False)
     pool.failed(pool.addresses[0], FAILED, "192.0.2.7")
@@ -93,7 +99,7 @@ async def test_what_a_client_can_cause_counts_from_several_clients_alone(
     error: UpstreamError, by_one: bool | None, statuses: tuple[int, ...], autojump_clock: MockClock
 ) -> None:
     passive = PassiveCheck(statuses=statuses)
-    pool = pool_of(A, replace(A, host="192.0.2.8"), health=HealthChecks(passive=passive))
+    pool = pool_of(A, replace(A, url=replace(A.url, host="192.0.2.8")), health=HealthChecks(passive=passive))
     for _ in range(20):
         pool.failed(pool.addresses[0], error, CLIENTS[0])
     assert (states(pool)[0] == "ejected") is bool(by_one)

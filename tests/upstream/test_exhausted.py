@@ -14,10 +14,10 @@ from tests.serve.exchanging import HTTP_GET, serving_http
 from tests.support import Lines, Upstream, serving
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import ProbeRequest, probe
-from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target
-from wsgateway.settings.model import Upstream as Settings
-from wsgateway.settings.pooling import ActiveCheck, HealthChecks
+from wsgateway.settings.basics import Address, Url
+from wsgateway.settings.health import ActiveCheck, HealthChecks
+from wsgateway.settings.upstreams import Target
+from wsgateway.settings.upstreams import Upstream as Settings
 from wsgateway.upstream.connect import ExhaustedError, connect_to
 from wsgateway.upstream.pool import Pool
 
@@ -81,9 +81,9 @@ async def test_plain_http_is_told_the_same() -> None:
 async def test_a_check_that_cannot_be_made_brings_nobody_down() -> None:
     lines = Lines()
     async with Upstream() as upstream:
-        target = Target("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}")
+        target = Target(Url("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}"))
         health = HealthChecks(active=ActiveCheck(interval_seconds=0.01, fall=1))
-        pool = Pool(Settings("chat", (target,), health=health), lines.log(), Resolver())
+        pool = Pool(Settings((target,), name="chat", health=health), lines.log(), Resolver())
         async with trio.open_nursery() as nursery:
             with no_descriptors():
                 nursery.start_soon(pool.run)

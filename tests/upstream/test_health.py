@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsgateway.settings.pooling import ActiveCheck, HealthChecks, PassiveCheck
+from wsgateway.settings.health import ActiveCheck, HealthChecks, PassiveCheck
 from wsgateway.upstream.health import Health
 
 ASKED = HealthChecks(active=ActiveCheck(rise=2, fall=3))

@@ -11,8 +11,8 @@ import trio
 from trio.testing import MockClock
 
 from tests.support import PATIENCE_SECONDS, Lines
-from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target, Upstream
+from wsgateway.settings.basics import Address, Url
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.names import HUNG_SECONDS, HUNG_THREADS, MOST_HUNG, MOST_THREADS, Names, resolve_by_system
 from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.resolve import look_up
@@ -189,10 +189,10 @@ def test_what_cannot_be_a_name_is_an_error(name: str) -> None:
 
 
 async def test_pools_share_the_look_up_of_a_name(clock: MockClock) -> None:
-    target = Target("slow", 80, "ws://slow")
+    target = Target(Url("slow", 80, "ws://slow"))
     with blocking() as resolver:
         pools = Pools(Lines().log(), partial(look_up, Names(resolver)))
-        pools.update([Upstream("a", (target,)), Upstream("b", (target,))], {})
+        pools.update([Upstream((target,), name="a"), Upstream((target,), name="b")], {})
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pools.run)
             await resolver.enough(1)

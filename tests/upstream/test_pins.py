@@ -13,11 +13,11 @@ from tests.backends import websockets_server
 from tests.net.certificates import KEYS, Appliance, Authority
 from tests.support import Upstream, serving
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.addresses import target as read
+from wsgateway.settings.addresses import target_url as read
 from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target
-from wsgateway.settings.model import Upstream as Behind
-from wsgateway.settings.pooling import ActiveCheck, TargetProfile, TargetTls
+from wsgateway.settings.health import ActiveCheck
+from wsgateway.settings.upstreams import Target, TargetProfile, TargetTls
+from wsgateway.settings.upstreams import Upstream as Behind
 from wsgateway.upstream.checks import check
 from wsgateway.upstream.tls import client_context, client_contexts, pins_of
 
@@ -133,8 +133,8 @@ async def test_a_pinned_server_is_asked_for_its_host_for_another_name_or_for_non
 
 def test_nobody_comes_behind_a_pin_by_a_second_handshake_on_the_same_connection() -> None:
     pins = (f"sha256:{'0' * 64}",)
-    contexts = client_contexts([TargetTls(pins=pins), TargetTls()])
-    assert contexts[TargetTls(pins=pins)].options & ssl.OP_NO_RENEGOTIATION
+    contexts = client_contexts([TargetTls(pin=pins), TargetTls()])
+    assert contexts[TargetTls(pin=pins)].options & ssl.OP_NO_RENEGOTIATION
     assert not contexts[TargetTls()].options & ssl.OP_NO_RENEGOTIATION
 
 
@@ -147,9 +147,9 @@ def test_what_is_no_certificate_has_no_pin_of_a_key() -> None:
 
 async def ask(port: int, profile: TargetProfile, *pins: str) -> None:
     url = read(f"wss://127.0.0.1:{port}")
-    target = Target(url.host, url.port, url.url, "wss", TargetTls(profile=profile, pins=pins))
+    target = Target(url, TargetTls(profile=profile, pin=pins))
     contexts = client_contexts({target.tls})
-    await check(Behind("chat", (target,)), target, Address("127.0.0.1", port), ActiveCheck("websocket"), contexts)
+    await check(Behind((target,), name="chat"), target, Address("127.0.0.1", port), ActiveCheck("websocket"), contexts)
 
 
 async def test_health_checks_know_pins_and_profiles() -> None:

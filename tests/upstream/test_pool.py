@@ -12,8 +12,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.support import Lines
 from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target, Upstream
-from wsgateway.settings.pooling import HealthChecks, PassiveCheck, Queue
+from wsgateway.settings.health import HealthChecks, PassiveCheck
+from wsgateway.settings.upstreams import Queue, Resolve, Retry, Target, Upstream
 from wsgateway.upstream.pool import Lease, Pool
 from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
@@ -22,37 +22,37 @@ from .pooled import FAILED, NAMED, A, B, C, Resolver, hosts, pool_of, taken
 
 
 def urls(pool: Pool, times: int) -> list[str]:
-    return [taken(pool).target_address.target.url for _ in range(times)]
+    return [taken(pool).target_address.target.url.text for _ in range(times)]
 
 
 # -- whose turn it is --------------------------------------------------------------------------------------------
 
 
 async def test_a_search_does_not_come_to_the_same_place_twice(autojump_clock: MockClock) -> None:
-    pool = pool_of(A, B, C, attempts=5)
+    pool = pool_of(A, B, C, retry=Retry(5))
     search = Search(pool, None)
     seen = []
     for left in (2, 1, 0):
         lease = search.take()
         assert lease is not None
-        seen.append(lease.target_address.target.url)
+        seen.append(lease.target_address.target.url.text)
         assert search.left == left
         search.failed(lease, FAILED)
         lease.release()
-    assert sorted(seen) == [A.url, B.url, C.url]
+    assert sorted(seen) == [A.url.text, B.url.text, C.url.text]
     assert pool.open == 0
 
 
 async def test_backups_are_for_the_time_when_no_other_can_be_used(autojump_clock: MockClock) -> None:
     pool = pool_of(A, replace(B, backup=True), health=HealthChecks(passive=PassiveCheck(failures=1)))
-    assert urls(pool, 3) == [A.url] * 3
+    assert urls(pool, 3) == [A.url.text] * 3
     search = Search(pool, None)
     lease = search.take()
     assert lease is not None
     search.failed(lease, FAILED)
-    assert urls(pool, 3) == [B.url] * 3
+    assert urls(pool, 3) == [B.url.text] * 3
     await trio.sleep(31)
-    assert urls(pool, 3) == [A.url] * 3
+    assert urls(pool, 3) == [A.url.text] * 3
 
 
 async def test_all_are_used_when_none_can_be_relied_on(autojump_clock: MockClock) -> None:
@@ -60,7 +60,7 @@ async def test_all_are_used_when_none_can_be_relied_on(autojump_clock: MockClock
     for target_address in pool.addresses:
         for _ in range(3):
             target_address.health.answered(False)
-    assert set(urls(pool, 4)) == {A.url, B.url}
+    assert set(urls(pool, 4)) == {A.url.text, B.url.text}
 
 
 async def test_ejections_and_their_end_are_in_the_log(autojump_clock: MockClock) -> None:
@@ -68,18 +68,18 @@ async def test_ejections_and_their_end_are_in_the_log(autojump_clock: MockClock)
     pool = pool_of(A, B, lines=lines, health=HealthChecks(passive=PassiveCheck(failures=1)))
     pool.failed(pool.addresses[0], FAILED, "192.0.2.7")
     pool.failed(pool.addresses[1], FAILED, "192.0.2.7")  # the last one stays
-    assert urls(pool, 2) == [B.url, B.url]
+    assert urls(pool, 2) == [B.url.text, B.url.text]
     await trio.sleep(30)
-    assert set(urls(pool, 2)) == {A.url, B.url}
+    assert set(urls(pool, 2)) == {A.url.text, B.url.text}
     assert lines.entries == [
         {
             "event": "target ejected",
             "level": "warning",
             "upstream": "chat",
-            "target": A.url,
+            "target": A.url.text,
             "why": "no connection; for 30 s",
         },
-        {"event": "target up", "level": "info", "upstream": "chat", "target": A.url, "why": "its time is over"},
+        {"event": "target up", "level": "info", "upstream": "chat", "target": A.url.text, "why": "its time is over"},
     ]
 
 
@@ -180,7 +180,7 @@ async def test_the_bound_of_an_upstream_counts_all_its_places(autojump_clock: Mo
 
 async def test_each_address_of_a_name_is_a_place_and_follows_the_resolver(autojump_clock: MockClock) -> None:
     resolver, lines = Resolver("192.0.2.7", "2001:db8::7"), Lines()
-    pool = Pool(Upstream("chat", (NAMED, A), resolve_seconds=30), lines.log(), resolver)
+    pool = Pool(Upstream((NAMED, A), name="chat", resolve=Resolve(30)), lines.log(), resolver)
     assert hosts(pool) == ["192.0.2.1"]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
@@ -200,7 +200,7 @@ async def test_each_address_of_a_name_is_a_place_and_follows_the_resolver(autoju
 
 async def test_sessions_stay_where_they_are_when_an_address_goes(autojump_clock: MockClock) -> None:
     resolver = Resolver("192.0.2.7")
-    pool = Pool(Upstream("chat", (NAMED,)), Lines().log(), resolver)
+    pool = Pool(Upstream((NAMED,), name="chat"), Lines().log(), resolver)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         lease = await Search(pool, None).wait()
@@ -221,7 +221,7 @@ def states(pool: Pool) -> list[tuple[object, object, object]]:
 
 async def test_old_addresses_count_while_a_resolver_fails_which_is_told_once(autojump_clock: MockClock) -> None:
     resolver, lines = Resolver("192.0.2.7"), Lines()
-    pool = Pool(Upstream("chat", (NAMED,)), lines.log(), resolver)
+    pool = Pool(Upstream((NAMED,), name="chat"), lines.log(), resolver)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         await trio.sleep(1)
@@ -240,7 +240,7 @@ async def test_old_addresses_count_while_a_resolver_fails_which_is_told_once(aut
 
 
 async def test_who_comes_before_the_first_answer_waits_for_it(autojump_clock: MockClock) -> None:
-    pool = Pool(Upstream("chat", (NAMED,)), Lines().log(), Resolver("192.0.2.7"))
+    pool = Pool(Upstream((NAMED,), name="chat"), Lines().log(), Resolver("192.0.2.7"))
     search = Search(pool, None)
     assert search.take() is None
     async with trio.open_nursery() as nursery:
@@ -252,10 +252,10 @@ async def test_who_comes_before_the_first_answer_waits_for_it(autojump_clock: Mo
 async def test_a_name_without_any_address_is_502(autojump_clock: MockClock) -> None:
     resolver = Resolver()
     resolver.fails = OSError(-2, "Name or service not known")
-    pool = Pool(Upstream("chat", (NAMED,)), Lines().log(), resolver)
+    pool = Pool(Upstream((NAMED,), name="chat"), Lines().log(), resolver)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
-        with pytest.raises(UpstreamError, match=f"no address of {NAMED.url}: Name or service not known") as caught:
+        with pytest.raises(UpstreamError, match=f"no address of {NAMED.url.text}: Name or service not known") as caught:
             await Search(pool, None).wait()
         assert caught.value.status == 502
         pool.close()
@@ -267,7 +267,7 @@ async def test_a_resolver_that_is_silent_is_504_for_who_waits_for_it(autojump_cl
         raise AssertionError
 
     lines = Lines()
-    pool = Pool(Upstream("chat", (NAMED,)), lines.log(), silent)
+    pool = Pool(Upstream((NAMED,), name="chat"), lines.log(), silent)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         with pytest.raises(UpstreamError, match="no name resolved within 3 s") as caught:
@@ -283,7 +283,7 @@ async def test_a_bug_while_a_name_is_looked_up_is_in_the_log_and_it_is_looked_up
 ) -> None:
     resolver, lines = Resolver("192.0.2.7"), Lines()
     resolver.fails = ZeroDivisionError()
-    pool = Pool(Upstream("chat", (NAMED,)), lines.log(), resolver)
+    pool = Pool(Upstream((NAMED,), name="chat"), lines.log(), resolver)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         await lines.line("bug", upstream="chat")

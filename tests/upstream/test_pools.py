@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import Lines
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.model import Upstream
+from wsgateway.settings.upstreams import Upstream
 from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.search import Search
 
@@ -17,7 +17,7 @@ from .pooled import FAILED, NAMED, A, B, C, Resolver, hosts, pool_of, taken
 
 
 async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock: MockClock) -> None:
-    chat, web = Upstream("chat", (A, B)), Upstream("web", (C,))
+    chat, web = Upstream((A, B), name="chat"), Upstream((C,), name="web")
     pools = Pools(Lines().log())
     pools.update([chat, web], {})
     kept, lease = pools["chat"], taken(pools["chat"])
@@ -30,7 +30,7 @@ async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock:
 
 
 async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin(autojump_clock: MockClock) -> None:
-    old, new, resolver = Upstream("old", (NAMED,)), Upstream("new", (NAMED,)), Resolver("192.0.2.7")
+    old, new, resolver = Upstream((NAMED,), name="old"), Upstream((NAMED,), name="new"), Resolver("192.0.2.7")
     pools = Pools(Lines().log(), resolver)
     pools.update([old], {})
     async with trio.open_nursery() as nursery:
@@ -52,7 +52,7 @@ async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin
 
 async def test_who_waits_for_a_pool_that_goes_is_told(autojump_clock: MockClock) -> None:
     pools = Pools(Lines().log(), Resolver())
-    pools.update([Upstream("old", (NAMED,))], {})
+    pools.update([Upstream((NAMED,), name="old")], {})
     async with trio.open_nursery() as nursery:
         before = pools["old"]
 
@@ -77,15 +77,15 @@ async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
         "balance": "round_robin",
         "open": 1,
         "waiting": 0,
-        "served": {A.url: 1},
-        "failures": {B.url: 1},
+        "served": {A.url.text: 1},
+        "failures": {B.url.text: 1},
         "targets": [
             {
-                "url": A.url, "address": "192.0.2.1:80", "state": "up", "weight": 1, "backup": False, "open": 1,
+                "url": A.url.text, "address": "192.0.2.1:80", "state": "up", "weight": 1, "backup": False, "open": 1,
                 "served": 1, "failures": 0, "last_failure": None,
             },
             {
-                "url": B.url, "address": "192.0.2.2:80", "state": "up", "weight": 2, "backup": True, "open": 0,
+                "url": B.url.text, "address": "192.0.2.2:80", "state": "up", "weight": 2, "backup": True, "open": 0,
                 "served": 0, "failures": 1, "last_failure": "no connection",
             },
         ],

@@ -13,9 +13,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import Lines, Upstream, head_of
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.model import Target
-from wsgateway.settings.model import Upstream as Settings
-from wsgateway.settings.pooling import ActiveCheck, HealthChecks, Queue
+from wsgateway.settings.basics import Url
+from wsgateway.settings.health import ActiveCheck, HealthChecks
+from wsgateway.settings.upstreams import Queue, Target
+from wsgateway.settings.upstreams import Upstream as Settings
 from wsgateway.upstream.pool import Pool
 from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
@@ -52,8 +53,8 @@ async def checked(active: ActiveCheck = ASKED) -> AsyncIterator[tuple[Times, Lin
     """Run a pool with one address that is checked, and the server that answers."""
     times, lines = Times(), Lines()
     async with Upstream() as upstream:
-        target = Target("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}", max_connections=1)
-        settings = Settings("chat", (target,), health=HealthChecks(active), queue=Queue(1, 3600.0))
+        target = Target(Url("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}"), max_connections=1)
+        settings = Settings((target,), name="chat", health=HealthChecks(active), queue=Queue(1, 3600.0))
         pool = Pool(settings, lines.log(), Resolver())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(times.serve, upstream)
@@ -87,17 +88,19 @@ async def test_a_place_that_goes_down_or_up_is_told_with_the_answer_that_brings_
 async def test_who_waits_is_served_with_the_answer_that_brings_a_place_up(autojump_clock: MockClock) -> None:
     times, lines = Times(), Lines()
     async with Upstream() as upstream:
-        there = Target("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}")
+        there = Target(Url("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}"))
         # The other target cannot be used either, so not all are down at the same time.
         full = replace(A, max_connections=1)
         health = HealthChecks(replace(ASKED, fall=1, rise=1, timeout_seconds=2))
-        pool = Pool(Settings("chat", (there, full), health=health, queue=Queue(1, 3600.0)), lines.log(), Resolver())
+        pool = Pool(
+            Settings((there, full), name="chat", health=health, queue=Queue(1, 3600.0)), lines.log(), Resolver()
+        )
         pool.addresses[1].checking.cancel()  # it stays up
         times.good = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(times.serve, upstream)
             nursery.start_soon(pool.run)
-            await lines.line("target down", target=there.url)
+            await lines.line("target down", target=there.url.text)
             assert taken(pool).target_address is pool.addresses[1]
             times.good = True
             lease = await Search(pool, None).wait()
@@ -118,7 +121,7 @@ async def test_checks_are_spread_by_a_tenth_of_their_interval(autojump_clock: Mo
 async def test_a_name_that_leads_nowhere_is_told_at_once(autojump_clock: MockClock) -> None:
     resolver = Resolver()
     resolver.fails = OSError(-2, "Name or service not known")
-    pool = Pool(Settings("chat", (NAMED,)), Lines().log(), resolver)
+    pool = Pool(Settings((NAMED,), name="chat"), Lines().log(), resolver)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         begun = trio.current_time()
@@ -132,7 +135,7 @@ async def test_a_name_that_leads_nowhere_is_told_at_once(autojump_clock: MockClo
 async def test_a_name_that_leads_nowhere_does_not_answer_for_one_that_has_not_been_looked_up(
     autojump_clock: MockClock,
 ) -> None:
-    other = Target("other.internal", 80, "ws://other.internal")
+    other = Target(Url("other.internal", 80, "ws://other.internal"))
 
     async def look_up(target: Target) -> list[ResolvedAddress]:
         if target is NAMED:
@@ -141,7 +144,7 @@ async def test_a_name_that_leads_nowhere_does_not_answer_for_one_that_has_not_be
         return await Resolver("192.0.2.7")(target)
 
     for targets in (NAMED, other), (other, NAMED):
-        pool = Pool(Settings("chat", targets), Lines().log(), look_up)
+        pool = Pool(Settings(targets, name="chat"), Lines().log(), look_up)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pool.run)
             begun = trio.current_time()
@@ -153,7 +156,9 @@ async def test_a_name_that_leads_nowhere_does_not_answer_for_one_that_has_not_be
 
 async def test_a_name_that_comes_back_is_used_at_once_by_who_waits_and_told(autojump_clock: MockClock) -> None:
     resolver, lines = Resolver("192.0.2.7"), Lines()
-    pool = Pool(Settings("chat", (replace(NAMED, max_connections=1),), queue=Queue(1, 60.0)), lines.log(), resolver)
+    pool = Pool(
+        Settings((replace(NAMED, max_connections=1),), name="chat", queue=Queue(1, 60.0)), lines.log(), resolver
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         await wait_all_tasks_blocked()
@@ -177,7 +182,7 @@ async def test_a_resolver_that_is_silent_is_told_after_ten_seconds_and_asked_aga
         raise AssertionError
 
     begun = trio.current_time()
-    pool = Pool(Settings("chat", (NAMED,)), lines.log(), silent)
+    pool = Pool(Settings((NAMED,), name="chat"), lines.log(), silent)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         line = await lines.line("name not resolved")

@@ -12,8 +12,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import PATIENCE_SECONDS
-from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target
+from wsgateway.settings.basics import Address, Url
+from wsgateway.settings.upstreams import Target
 from wsgateway.upstream.names import Names
 from wsgateway.upstream.resolve import RECORD_SECONDS, ResolvedAddress, look_up
 
@@ -22,7 +22,7 @@ from .blocking import blocking, clock
 __all__ = ["clock"]
 
 CHAT = "_ws._tcp.chat.internal"
-SERVICE = Target(CHAT, 80, f"ws://{CHAT}", srv=True)
+SERVICE = Target(Url(CHAT, 80, f"ws://{CHAT}"), srv=True)
 
 
 @asynccontextmanager
@@ -57,7 +57,7 @@ async def _serve(sock: trio.socket.SocketType, records: tuple[str, ...]) -> None
 
 
 async def test_an_address_leads_to_itself() -> None:
-    assert await look_up(Names(), Target("::1", 81, "ws://[::1]:81", weight=3)) == [
+    assert await look_up(Names(), Target(Url("::1", 81, "ws://[::1]:81"), weight=3)) == [
         ResolvedAddress(Address("::1", 81), 3)
     ]
 
@@ -65,7 +65,7 @@ async def test_an_address_leads_to_itself() -> None:
 async def test_a_name_that_does_not_exist_is_an_error() -> None:
     # RFC 6761, 6.4: no name ever ends in this.
     with trio.fail_after(20), pytest.raises(OSError, match=r"\w"):
-        await look_up(Names(), Target("wsgateway.invalid", 80, "ws://wsgateway.invalid"))
+        await look_up(Names(), Target(Url("wsgateway.invalid", 80, "ws://wsgateway.invalid")))
 
 
 async def test_records_say_where_a_service_is_and_how_much_of_it_is_where() -> None:

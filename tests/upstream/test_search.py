@@ -11,9 +11,10 @@ from trio.testing import MockClock
 
 from tests.support import Lines, Upstream
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.model import Target
-from wsgateway.settings.model import Upstream as Settings
-from wsgateway.settings.pooling import HealthChecks, PassiveCheck
+from wsgateway.settings.basics import Url
+from wsgateway.settings.health import HealthChecks, PassiveCheck
+from wsgateway.settings.upstreams import Retry, Target
+from wsgateway.settings.upstreams import Upstream as Settings
 from wsgateway.upstream.pool import Lease, Pool
 from wsgateway.upstream.resolve import ResolvedAddress
 from wsgateway.upstream.search import Search
@@ -26,8 +27,9 @@ REFUSES = "127.0.0.3"
 @asynccontextmanager
 async def named(*hosts: str, port: int, target: Target | None = None) -> AsyncIterator[Pool]:
     """Return a pool of one name with these addresses, without active checks."""
-    target = replace(target or Target("chat.internal", 80, "ws://chat.internal"), port=port)
-    pool = Pool(Settings("chat", (target,), attempts=5), Lines().log(), Resolver(*hosts))
+    target = target or Target(Url("chat.internal", 80, "ws://chat.internal"))
+    target = replace(target, url=replace(target.url, port=port))
+    pool = Pool(Settings((target,), name="chat", retry=Retry(5)), Lines().log(), Resolver(*hosts))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.run)
         await pool.settled(10)
@@ -56,7 +58,7 @@ async def test_an_address_that_wins_has_the_session_and_the_other_one_has_not() 
 
 
 async def test_who_waits_gets_the_place_that_a_session_leaves_for_another() -> None:
-    limited = Target("chat.internal", 80, "ws://chat.internal", max_connections=1)
+    limited = Target(Url("chat.internal", 80, "ws://chat.internal"), max_connections=1)
     async with Upstream() as upstream, named(REFUSES, "127.0.0.1", port=upstream.port, target=limited) as pool:
         search = Search(pool, None)
         lease = first(search)
@@ -135,8 +137,8 @@ OTHERS = {
 @pytest.mark.parametrize(("what", "tried"), OTHERS.items(), ids=OTHERS)
 async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tried: bool) -> None:
     async with Upstream() as upstream:
-        target = Target("chat.internal", upstream.port, "ws://chat.internal", max_connections=1)
-        elsewhere = replace(target, host="other.internal", url="ws://other.internal")
+        target = Target(Url("chat.internal", upstream.port, "ws://chat.internal"), max_connections=1)
+        elsewhere = replace(target, url=Url("other.internal", target.url.port, "ws://other.internal"))
 
         async def look_up(asked: Target) -> list[ResolvedAddress]:
             addresses = await Resolver(*(["127.0.0.1"] if asked is elsewhere else [REFUSES, "127.0.0.1"]))(asked)
@@ -145,7 +147,7 @@ async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tri
             return addresses[:1] if what == "of another name" else addresses
 
         targets = (target, elsewhere) if what == "of another name" else (target,)
-        settings = Settings("chat", targets, health=HealthChecks(passive=PassiveCheck(failures=1)))
+        settings = Settings(targets, name="chat", health=HealthChecks(passive=PassiveCheck(failures=1)))
         pool = Pool(settings, Lines().log(), look_up)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pool.run)

@@ -21,10 +21,10 @@ from wsgateway.run.gateway import Addresses, Gateway
 from wsgateway.run.supervisor import STOP_SIGNALS
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
+from wsgateway.settings.defaults import Origins
 from wsgateway.settings.load import single
-from wsgateway.settings.model import Settings
 from wsgateway.settings.process import Shutdown
-from wsgateway.settings.routing import Origins
+from wsgateway.settings.whole import Settings
 
 HOST = "127.0.0.1"
 # With an upstream for each, these need fewer descriptors than the 1024 that a process usually has.

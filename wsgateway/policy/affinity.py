@@ -4,8 +4,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from wsgateway.dialects import Request
-from wsgateway.settings.basics import UNIX
-from wsgateway.settings.pooling import Balance, HashSource
+from wsgateway.settings.basics import UNIX, Balance, HashSource
 
 
 def affinity(balance: Balance, request: Request, ip: str) -> str | None:

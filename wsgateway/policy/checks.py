@@ -7,7 +7,7 @@ from wsgateway.dialects import Dialect
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED
 from wsgateway.errors import HttpRefusal
 from wsgateway.policy.origins import origin_allowed
-from wsgateway.settings.model import Route
+from wsgateway.settings.routes import Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from wsgateway.errors import HttpRefusal
 from wsgateway.policy.checks import ClientFacts, results
 from wsgateway.policy.routes import RouteQuery, mismatches
-from wsgateway.settings.model import Route, Settings, Target, Upstream
+from wsgateway.settings.routes import Route
+from wsgateway.settings.upstreams import Target, Upstream
+from wsgateway.settings.whole import Settings
 from wsgateway.wire.paths import check_path
 
 
@@ -86,7 +88,7 @@ def _described(target: Target) -> str:
         *(["by SRV records"] if target.srv else []),
         *([f"weight {target.weight}"] if target.weight != 1 else []),
         *([f"TLS profile {target.tls.profile}"] if target.tls.profile != "intermediate" else []),
-        *(["verified by its pin"] if target.tls.pins else []),
+        *(["verified by its pin"] if target.tls.pin else []),
         *(["no server name"] if target.tls.nameless else []),
     ]
-    return target.url + (f" ({', '.join(facts)})" if facts else "")
+    return target.url.text + (f" ({', '.join(facts)})" if facts else "")

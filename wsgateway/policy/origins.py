@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from wsgateway.policy.routes import host_matches
-from wsgateway.settings.routing import Origins
+from wsgateway.settings.defaults import Origins
 
 # Characters that no origin contains, but with which its end could look like an allowed host.
 _JUNK = re.compile(r"[^!-~]|[@,\\]")
@@ -16,7 +16,7 @@ def origin_allowed(origins: Origins, origin: str | None) -> bool:
     if origin is None:
         return origins.missing == "allow"
     if origin == "null":
-        return origins.opaque == "allow"
+        return origins.opaque_allowed
     return any(_matches(pattern, origin) for pattern in origins.allow)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from wsgateway.dialects import Answer, Offer
 from wsgateway.policy.forwarded import Identity
 from wsgateway.settings.basics import UNIX
-from wsgateway.settings.model import Route, Target, Upstream
-from wsgateway.settings.routing import HeaderRules, Rewrite
+from wsgateway.settings.routes import HeaderRules, Rewrite, Route
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.wire.paths import normalised, rest_after
 
 # Headers that identify the client. An upstream gets only the gateway's own, also for names that the gateway leaves out.
@@ -61,7 +61,7 @@ def upstream_offer(
         headers=tuple(
             item for item in upstream_headers(route, offer.headers, header_context) if _plain(item[0]) != "origin"
         ),
-        secure=target.secure,
+        secure=target.url.secure,
     )
 
 
@@ -117,16 +117,16 @@ def rewritten(rewrite: Rewrite, target: str) -> str:
     path, mark, query = target.partition("?")
     if rewrite.path == "normalised":
         path = normalised(path)
-    stem = rewrite.strip_prefix.rstrip("/")
+    stem = (rewrite.strip_prefix or "").rstrip("/")
     rest = rest_after(path, stem) if stem else None
     if rest is not None:
         path = rest or "/"
-    return rewrite.add_prefix.rstrip("/") + path + mark + query
+    return (rewrite.add_prefix or "").rstrip("/") + path + mark + query
 
 
 def upstream_host(upstream: Upstream, target: Target, host: str) -> str:
     """Return the Host for an upstream, given the Host that the client sent."""
-    return {"preserve": host, "target": target.authority}.get(upstream.host, upstream.host)
+    return {"preserve": host, "target": target.url.authority}.get(upstream.host, upstream.host)
 
 
 def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], header_context: HeaderContext) -> Items:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HttpRefusal
-from wsgateway.settings.model import Route
-from wsgateway.settings.routing import Match
+from wsgateway.settings.routes import Match, Route
 from wsgateway.wire.heads import requests_websocket
 from wsgateway.wire.paths import normalised
 

@@ -10,7 +10,7 @@ from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
 from wsgateway.run.listening import Listening
 from wsgateway.serve.listeners import address_of
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 
 class AdminPages:
@@ -25,7 +25,7 @@ class AdminPages:
     def serve(self, settings: Settings, listening: Listening) -> None:
         """Serve as these settings say, and no longer as the last ones said. Do nothing if they have no `admin`."""
         self.stop()
-        if settings.admin is None:
+        if settings.admin.bind is None:
             return
         socks = listening.own("admin")
         for sock in socks:

@@ -8,7 +8,7 @@ from wsgateway.run.listening import Listening, shares
 from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.certificates import Known
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 
 def log_listening(settings: Settings, listening: Listening, before: Listening, log: Log) -> None:

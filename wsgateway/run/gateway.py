@@ -30,7 +30,7 @@ from wsgateway.serve.listeners import address_of
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.certificates import Known, known
 from wsgateway.settings.load import Source, read
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 Configuration = str | os.PathLike[str] | Settings
 """The name of a YAML file, or settings, as `wsgateway.settings.load` returns them."""

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from wsgateway.observe.log import Log
-from wsgateway.settings.model import Settings, Target, Upstream
+from wsgateway.settings.upstreams import Target, Upstream
+from wsgateway.settings.whole import Settings
 
 Bounded = TypeVar("Bounded", Target, Upstream)
 
@@ -89,7 +90,7 @@ def _connections(settings: Settings) -> int:
 def _for_connections(settings: Settings) -> int:
     return sum(
         listener.max_connections
-        * (_PER_STREAM if listener.tls is not None and listener.tls.http2 is not None else _PER_CONNECTION)
+        * (_PER_STREAM if listener.tls is not None and listener.tls.offers_http2 else _PER_CONNECTION)
         for listener in settings.listeners
     )
 

@@ -14,7 +14,8 @@ from wsgateway.run.requests import default_address
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.addresses import admin_address, bind_address
 from wsgateway.settings.basics import Address, Bind, SystemdSocket, UnixAddress
-from wsgateway.settings.model import Listener, Settings
+from wsgateway.settings.listeners import Listener
+from wsgateway.settings.whole import Settings
 
 Sockets = Mapping[Bind, list[socket.socket]]
 """Listening sockets by their address in the configuration: several for a name that has several addresses, and for port
@@ -208,7 +209,7 @@ def _where(name: str) -> Where:
 
 def _wanted(settings: Settings) -> list[Where]:
     wanted: list[Where] = [each for listener in settings.listeners for each in listener.bind]
-    if settings.admin is not None:
+    if settings.admin.bind is not None:
         wanted.append(Own("admin", settings.admin.bind))
     if isinstance(settings.control, UnixAddress):
         wanted.append(Own("control", settings.control))

@@ -19,7 +19,7 @@ from wsgateway.run.listening import Sockets, close, shares
 from wsgateway.serve.gateway import GatewayState, TlsContexts
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.settings.basics import SystemdSocket
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 # Sessions that are spread over a time are ended in turns of this length, if there are many.
 TURN_SECONDS = 0.1
@@ -90,7 +90,7 @@ class Service:
         gateway = self._gateway
         gateway.log.info("draining", sessions=len(gateway.counters.live))
         self._ended = gateway.counters.sessions_ended
-        gateway.drain(gateway.settings.shutdown.spread_seconds or 0.0)
+        gateway.drain(gateway.settings.shutdown.spread_over)
         kept = {sock for place, socks in self._sockets.items() if isinstance(place, SystemdSocket) for sock in socks}
         for sock, acceptor in self._acceptors.items():
             acceptor.retire(others_accept or sock in kept)
@@ -126,7 +126,7 @@ class Service:
         """Ends sessions one after the other, the oldest first, and then cuts what there still is."""
         gateway, begun = self._gateway, trio.current_time()
         shutdown = gateway.settings.shutdown
-        spread_until, drained_at = begun + (shutdown.spread_seconds or 0.0), begun + shutdown.drain_seconds
+        spread_until, drained_at = begun + shutdown.spread_over, begun + shutdown.drain_seconds
         server_close = ServerClose("stopped", shutdown.close_code)
         while True:
             now, count = trio.current_time(), len(gateway.engine)

@@ -20,8 +20,9 @@ from typing import Any
 import trio
 
 from wsgateway.dialects import DIALECTS, Dialect
-from wsgateway.settings.model import Route, Settings
 from wsgateway.settings.regexes import compiled, re2
+from wsgateway.settings.routes import Route
+from wsgateway.settings.whole import Settings
 
 # Reading them takes about a millisecond.
 ROUTES_AT_ONCE = 10

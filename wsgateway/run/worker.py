@@ -20,7 +20,7 @@ from wsgateway.run.service import Service
 from wsgateway.run.settings_transfer import VERSION, unpacked
 from wsgateway.serve.gateway import tls_contexts
 from wsgateway.settings.load import Source
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 # A terminal sends these to all processes of a command, and they are for the supervisor.
 _IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)

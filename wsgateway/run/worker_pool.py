@@ -17,7 +17,7 @@ from wsgateway.run.settings_transfer import VERSION
 from wsgateway.run.slot import SlotState, WorkerSlot
 from wsgateway.settings.certificates import Known
 from wsgateway.settings.load import Source
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 
 # No turn of the relay loop takes a tenth of a second. Who answers nobody for so long makes none any more.
 HUNG_SECONDS = 20.0
@@ -268,7 +268,7 @@ class WorkerPool:
                 taken.append(worker)
             self._generation = generation
             upstreams = generation.settings.upstreams
-            known = {name: {target.url for target in upstreams[name].targets} for name in upstreams}
+            known = {name: {target.url.text for target in upstreams[name].targets} for name in upstreams}
             self._past = of_targets(self._past, known)
         staying = [slot for slot in self._slots if not slot.leaves]
         self._add(max(0, generation.workers - len(staying)))

@@ -16,7 +16,8 @@ from wsgateway.observe.log import Log
 from wsgateway.relay.engine import Engine
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
 from wsgateway.serve.tls import server_context
-from wsgateway.settings.model import Listener, Settings
+from wsgateway.settings.listeners import Listener
+from wsgateway.settings.whole import Settings
 from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.tls import Contexts, client_contexts
 
@@ -166,7 +167,7 @@ def tls_contexts(settings: Settings) -> TlsContexts:
             contexts[listener.name] = None if tls is None else server_context(tls)
         target_address = "the TLS of a target"
         targets = [target for upstream in settings.upstreams.values() for target in upstream.targets]
-        of_targets = {target.tls for target in targets if target.secure}
+        of_targets = {target.tls for target in targets if target.url.secure}
         files = [file for each in of_targets for file in (each.ca, each.certificate, each.private_key)]
         for_targets = client_contexts(of_targets)
     except OSError as error:

@@ -38,7 +38,8 @@ from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import proxy_header
 from wsgateway.serve.preamble import ClientDisconnectedError, read_request, stopped
 from wsgateway.serve.request import LOGGED_CHARACTERS, RequestContext, odd_facts
-from wsgateway.settings.model import Route, Target, Upstream
+from wsgateway.settings.routes import Route
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
 from wsgateway.wire.exchange import (
@@ -85,7 +86,7 @@ async def next_request(context: RequestContext, rest: bytes) -> Request:
     Raises what `read_request` does; ClientDisconnectedError also if the client asks for nothing more.
     """
     gateway, client = context.gateway, context.client
-    seconds, now = context.settings.default_timeouts.handshake_seconds, trio.current_time()
+    seconds, now = context.settings.defaults.timeouts.handshake_seconds, trio.current_time()
     idle = ClientDisconnectedError(f"without another request within {seconds:g} s", "idle")
     with gateway.patient(now + seconds, idle, stopped(), now + REQUEST_GRACE_SECONDS):
         while _EMPTY_LINES.startswith(rest):
@@ -97,7 +98,7 @@ async def next_request(context: RequestContext, rest: bytes) -> Request:
                 raise ClientDisconnectedError("without another request", "idle")
             rest += data
     context.begin(trio.current_time())
-    timeouts = context.settings.default_timeouts
+    timeouts = context.settings.defaults.timeouts
     return context.head.receive(rest) or await read_request(gateway, client, context.head, timeouts, context.begun)
 
 
@@ -114,7 +115,7 @@ class Exchange:
         self._body = RequestBody(context.head, request)
         assert route.http_upstream is not None, "the caller has seen to it"
         self._upstream_rule = route.http_upstream
-        self._head = ResponseHead(self._upstream_rule.answer_limits.beside(context.listener.head_limits))
+        self._head = ResponseHead(self._upstream_rule.limits.beside(context.listener.limits))
         self._relay_timeouts = trio.CancelScope()
         self._disconnect_watch = DisconnectWatch()
         self._sending_up = False
@@ -241,7 +242,7 @@ class Exchange:
 
     def _upstream_request(self, upstream: Upstream, target: Target) -> Request:
         """The request as a target gets it: its own Host first, then what the client says, then what we say."""
-        asked_host = self._request.headers.one("Host") or target.authority  # none in HTTP/1.0
+        asked_host = self._request.headers.one("Host") or target.url.authority  # none in HTTP/1.0
         identity = self._header_context.identity
         header_context = replace(self._header_context, identity=replace(identity, host=identity.host or asked_host))
         return Request(

@@ -102,8 +102,8 @@ class Http2Connection:
         self._context = context
         self._client = context.client
         self._serve = serve
-        self._timeouts = context.gateway.settings.default_timeouts
-        head_bytes = context.listener.head_limits.head_bytes
+        self._timeouts = context.gateway.settings.defaults.timeouts
+        head_bytes = context.listener.limits.head_bytes
         self._h2 = _Connection(H2Configuration(client_side=False))
         self._h2.local_settings = Settings(
             client=False,

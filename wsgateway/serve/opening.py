@@ -37,7 +37,9 @@ from wsgateway.serve.preamble import Client, ClientDisconnectedError, too_late
 from wsgateway.serve.request import RequestContext
 from wsgateway.serve.throttle import Throttle
 from wsgateway.settings.basics import UNIX, Rate
-from wsgateway.settings.model import OverRate, Route, Upstream
+from wsgateway.settings.defaults import OverRate
+from wsgateway.settings.routes import Route
+from wsgateway.settings.upstreams import Upstream
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
@@ -121,7 +123,7 @@ class Opening:
         assert upstream is not None, "one of the checks"
         key = affinity(upstream.balance, request, identity.ip)
         search = Search(self._gateway.pools[upstream.name], key, self._context.until(seconds), self._context.counted_as)
-        takes_binary = dialect not in route.text_only
+        takes_binary = dialect not in route.binary.text_only
         ours = Side(dialect.framing, Role.SERVER, server_handshake.secret, takes_binary, request.oddities, route.joins)
         header_context = HeaderContext(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # who is refused must not keep the upstream waiting
@@ -144,7 +146,7 @@ class Opening:
         return None
 
     def _meter(self, route: Route, identity: Identity) -> None:
-        rate = route.rates.handshakes
+        rate = route.limits.handshake_rate
         if rate is not None and identity.ip != UNIX:
             seconds = self._gateway.handshakes.missing(
                 (route.name, self._context.counted_as), rate, trio.current_time()
@@ -167,7 +169,7 @@ class Opening:
         timeouts, patient = route.timeouts, self._gateway.patient
         left = f"what was left of the {timeouts.handshake_seconds:g} s for a handshake"
         silent = UpstreamError(f"silent for {left}", 504, "silent")
-        limits = upstream.answer_limits.beside(self._listener.head_limits)
+        limits = upstream.limits.beside(self._listener.limits)
 
         async def attempt(lease: Lease, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
             target = lease.target_address.target
@@ -226,8 +228,8 @@ class Opening:
         client.outgoing = self._client.outgoing or client.outgoing
         for endpoint in (client, upstream):
             enable_keepalive(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
-        if route.rates.messages is not None:
-            self._hold_to_rate(client, route.rates.messages, route.rates.over_messages)
+        if route.limits.message_rate is not None:
+            self._hold_to_rate(client, route.limits.message_rate, route.limits.message_rate_action)
         client.early, upstream.early = self._early, agreement.early
         if agreement.answer.subprotocol is not None:
             self._facts["subprotocol"] = agreement.answer.subprotocol

@@ -14,7 +14,8 @@ from wsgateway.net.outgoing import Outgoing
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, GatewayState, ListenerState, stops
 from wsgateway.settings.basics import UNIX
-from wsgateway.settings.model import Listener, Timeouts
+from wsgateway.settings.defaults import Timeouts
+from wsgateway.settings.listeners import Listener
 from wsgateway.wire import proxy_protocol
 from wsgateway.wire.flash import is_policy_request, policy
 from wsgateway.wire.heads import Request, RequestHead
@@ -79,7 +80,7 @@ async def greet(gateway: GatewayState, listener_state: ListenerState, client: Cl
 
     Raises ProtocolError for what gets no answer, and ClientDisconnectedError.
     """
-    listener, context, timeouts = listener_state.listener, listener_state.context, gateway.settings.default_timeouts
+    listener, context, timeouts = listener_state.listener, listener_state.context, gateway.settings.defaults.timeouts
     if context is None and listener.proxy_protocol.accept == "none" and listener.flash_policy.mode == "none":
         return True  # nothing can come before
     deadline = client.begun + timeouts.handshake_seconds
@@ -150,7 +151,7 @@ async def _asks_policy(listener: Listener, client: Client) -> bool:
 
 async def _tell_policy(gateway: GatewayState, listener: Listener, client: Client, seconds: float) -> None:
     """Answers the question; the connection is for nothing else."""
-    grants = listener.flash_policy.grants
+    grants = listener.flash_policy.allow
     gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were told")
     gateway.counters.policies += 1
     with trio.move_on_after(seconds):

@@ -43,7 +43,7 @@ class RequestContext:
         """Forgets the last request: the next one begins."""
         self._settle()
         oddities = Oddities(self.listener.tolerance, self.client.odd)
-        self.head = RequestHead(self.listener.head_limits, True, oddities, self.client.called)
+        self.head = RequestHead(self.listener.limits, True, oddities, self.client.called)
         self.facts: dict[str, str] = {"http": "2"} if self.client.alpn == "h2" else {}
         self.begun = now
 
@@ -59,7 +59,7 @@ class RequestContext:
         self._settle()
         self.facts["path"] = request.target.partition("?")[0][:LOGGED_CHARACTERS]
         client = self.client
-        self.identity = identify(client.ip, client.secure, request.headers, self.listener.forwarded_trusted)
+        self.identity = identify(client.ip, client.secure, request.headers, self.listener.forwarded.trusted)
         if self.identity.ip != client.ip:
             self.facts["forwarded_for"] = self.identity.ip
 
@@ -108,7 +108,7 @@ class RequestContext:
     async def refuse(self, error: HttpRefusal | UpstreamError) -> None:
         """Answers with an HTTP status and a line of text, and hangs up."""
         if await self.tell(error):
-            await self.hang_up(self.settings.default_timeouts.close_seconds)
+            await self.hang_up(self.settings.defaults.timeouts.close_seconds)
 
     async def tell(self, error: HttpRefusal | UpstreamError) -> bool:
         """Answers with an HTTP status and a line of text. What is wrong behind us is not told. Whether somebody was
@@ -118,7 +118,7 @@ class RequestContext:
         text = f"{error.status} {phrase}: {why}\n".encode()
         items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
         response = Response(error.status, phrase, Headers([*items, ("Connection", "close")]))
-        with trio.move_on_after(self.settings.default_timeouts.close_seconds):
+        with trio.move_on_after(self.settings.defaults.timeouts.close_seconds):
             try:
                 await self.client.channel.send(self.head.respond(response) + self.head.body(text) + self.head.end())
             except OSError:  # it has left: the log has the reason all the same

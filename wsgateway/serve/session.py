@@ -24,7 +24,7 @@ from wsgateway.serve.opening import Opened, Opening
 from wsgateway.serve.preamble import Client, ClientDisconnectedError, greet, read_request
 from wsgateway.serve.request import RequestContext, odd_facts
 from wsgateway.settings.basics import UNIX
-from wsgateway.settings.model import Route
+from wsgateway.settings.routes import Route
 from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.events import Close
 
@@ -73,7 +73,7 @@ async def _open(context: RequestContext, cleanup: Cleanup) -> Opened | None:
     if not speaks_for_others:
         cleanup.append(_counted(context, context.client.ip))
     request = await read_request(
-        context.gateway, context.client, context.head, context.settings.default_timeouts, context.begun
+        context.gateway, context.client, context.head, context.settings.defaults.timeouts, context.begun
     )
     while True:
         context.about(request)
@@ -121,7 +121,7 @@ async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
 
 def _speaks_for_others(context: RequestContext) -> bool:
     """Return whether the peer is a proxy that is trusted to name its client in each request, which is counted then."""
-    return is_trusted(context.client.ip, context.listener.forwarded_trusted)
+    return is_trusted(context.client.ip, context.listener.forwarded.trusted)
 
 
 def _counted(context: RequestContext, ip: str) -> Callable[[], None]:
@@ -147,7 +147,7 @@ async def turn_away(gateway: GatewayState, listener_state: ListenerState, client
         in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else that is no answer
         if in_clear and await context.tell(HttpRefusal("too many connections", 503)):
             with listener_state.leaving.one_more():
-                await context.hang_up(context.settings.default_timeouts.close_seconds)
+                await context.hang_up(context.settings.defaults.timeouts.close_seconds)
     except Exception:
         gateway.log.exception("bug", client=str(client))
     finally:

@@ -4,7 +4,7 @@ import ssl
 
 from wsgateway.net.profiles import PROFILES, restrict
 from wsgateway.policy.routes import host_matches
-from wsgateway.settings.model import Certificate, ListenerTls
+from wsgateway.settings.listeners import Certificate, ListenerTls
 
 _CLIENT_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
@@ -32,14 +32,14 @@ def _context(tls: ListenerTls, certificate: Certificate) -> ssl.SSLContext:
     profile = PROFILES.get(tls.profile)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if profile is None:
-        restrict(context, tls.minimum, tls.ciphers)
+        restrict(context, tls.minimum or "1.2", tls.ciphers)
     else:
         restrict(context, profile.minimum, profile.accepted)
     context.load_cert_chain(certificate.certificate, certificate.private_key)
     if tls.client_ca is not None:
         context.load_verify_locations(tls.client_ca)
     context.verify_mode = _CLIENT_CERTIFICATES[tls.client_certificates]
-    context.set_alpn_protocols(["http/1.1"] if tls.http2 is None else ["h2", "http/1.1"])
+    context.set_alpn_protocols(["http/1.1"] if not tls.offers_http2 else ["h2", "http/1.1"])
     # RFC 9113, 9.2.1; and nobody else may have us make keys again and again either (CVE-2011-1473).
     context.options |= ssl.OP_NO_RENEGOTIATION
     return context

@@ -1,7 +1,7 @@
-"""Addresses as the configuration writes them: `127.0.0.1:8080`, `unix:/run/x.sock`, `wss://chat.internal:9443`.
+"""Read addresses of the configuration: `127.0.0.1:8080`, `unix:/run/x.sock`, `wss://chat.internal:9443`.
 
-Nothing is looked up: a name is checked for its form only. The functions take whatever the file holds and raise
-ValueError with a message for its author, in which no password of a URL ever stands.
+No name is looked up: only its form is checked. The functions take any value of the file, and raise ValueError with a
+message for its author. A password in a URL is never part of a message.
 """
 
 import re
@@ -9,9 +9,8 @@ from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
-from wsgateway.settings.basics import UNIX, Address, Bind, SystemdSocket, UnixAddress
+from wsgateway.settings.basics import UNIX, Address, Bind, SystemdSocket, UnixAddress, Url
 from wsgateway.settings.findings import seen
-from wsgateway.settings.model import Target
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _URL = re.compile(
@@ -31,7 +30,7 @@ _NUMERIC = re.compile(r"(?:.*\.)?[0-9]+\.?")
 
 
 def address(value: object) -> Address:
-    """Reads HOST:PORT, where HOST is an IPv4 address, an IPv6 address in brackets, or a name. Port 0 is allowed."""
+    """Read HOST:PORT, where HOST is an IPv4 address, an IPv6 address in brackets, or a name. Port 0 is allowed."""
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not an address; write it in quotes, as '127.0.0.1:8080' or '[::1]:8080'")
     host, port = _split(value)
@@ -47,7 +46,7 @@ def address(value: object) -> Address:
 
 
 def bind_address(value: object) -> Bind:
-    """Reads where a listener listens: as `address`, unix:PATH, or systemd:NAME for what systemd passes on under it."""
+    """Read an address to listen on: as `address`, unix:PATH, or systemd:NAME for the sockets that systemd passes on."""
     if not isinstance(value, str) or not value.startswith(_SYSTEMD):
         return admin_address(value)
     name = value.removeprefix(_SYSTEMD)
@@ -57,7 +56,7 @@ def bind_address(value: object) -> Bind:
 
 
 def admin_address(value: object) -> Address | UnixAddress:
-    """Reads where the admin pages are: as `address`, or unix:PATH."""
+    """Read the address of the admin pages: as `address`, or unix:PATH."""
     if not isinstance(value, str) or not value.startswith(f"{UNIX}:"):
         return address(value)
     path = value.removeprefix(f"{UNIX}:")
@@ -70,7 +69,7 @@ def admin_address(value: object) -> Address | UnixAddress:
 
 
 def control_address(value: object) -> UnixAddress | Literal["auto"] | None:
-    """Read where the control socket is: unix:PATH, auto or none."""
+    """Read the address of the control socket: unix:PATH, auto or none."""
     if value in ("auto", "none"):
         return "auto" if value == "auto" else None
     if not isinstance(value, str) or not value.startswith(f"{UNIX}:"):
@@ -80,8 +79,8 @@ def control_address(value: object) -> UnixAddress | Literal["auto"] | None:
     return found
 
 
-def target(value: object) -> Target:
-    """Reads ws://HOST or ws://HOST:PORT, or the same with wss, http or https. The port is the scheme's if not given."""
+def target_url(value: object) -> Url:
+    """Read ws://HOST or ws://HOST:PORT, or the same with wss, http or https. The port is the scheme's if not given."""
     found = _URL.fullmatch(value) if isinstance(value, str) else None
     # First of all, as the other messages show the whole URL.
     if found is not None and "@" in found["authority"]:
@@ -101,7 +100,7 @@ def target(value: object) -> Target:
     if not host:
         raise ValueError(f"{seen(value)} has no host")
     number = _DEFAULT_PORTS[scheme] if port is None else _port(port, value, least=1)
-    return Target(_host(host, value), number, value, scheme)
+    return Url(_host(host, value), number, value, scheme)
 
 
 def server_name(value: object) -> str:
@@ -116,16 +115,16 @@ def server_name(value: object) -> str:
     return value.rstrip(".")
 
 
-def websocket_target(value: object) -> Target:
-    """Reads ws://HOST or ws://HOST:PORT, or the same with wss."""
-    found = target(value)
+def websocket_url(value: object) -> Url:
+    """Read ws://HOST or ws://HOST:PORT, or the same with wss."""
+    found = target_url(value)
     if found.scheme not in ("ws", "wss"):
         raise ValueError(f"{seen(value)} is not a ws:// or wss:// address")
     return found
 
 
 def domain(value: object) -> str:
-    """Reads the domain of a page: a name, *.NAME, an IP address, or * for all. A name comes out in lower case."""
+    """Read the domain of a page: a name, *.NAME, an IP address, or * for all. A name comes out in lower case."""
     wrong = ValueError(
         f"{seen(value)} is not a domain; write a name, *.NAME, an IP address, or * alone, without scheme, port or path"
     )
@@ -144,14 +143,14 @@ def domain(value: object) -> str:
 
 
 def port(value: object) -> int:
-    """Reads a port that can be connected to."""
+    """Read a port that can be connected to."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
         raise ValueError(f"{seen(value)} is not a port, a number from 1 to 65535")
     return value
 
 
 def _split(authority: str) -> tuple[str, str | None]:
-    """A host, and the text of the port if there is one."""
+    """Return a host, and the text of the port if there is one."""
     host, colon, port = authority.rpartition(":")
     return (host, port) if colon and not authority.endswith("]") else (authority, None)
 

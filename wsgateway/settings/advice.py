@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from wsgateway.settings.model import Settings
-from wsgateway.settings.pooling import TargetTls
+from wsgateway.settings.upstreams import TargetTls
+from wsgateway.settings.whole import Settings
 
 # Of places for which the same is true; with thousands of routes nobody reads more.
 PLACES_SHOWN = 3
@@ -43,7 +43,7 @@ def _every(settings: Settings) -> Iterator[Advice]:
             yield from _of_target(f"upstreams.{name}.targets[{number}] {target.url}", target.tls)
     for number, route in enumerate(settings.routes):
         place = f"routes[{number}] {route.name}"
-        if route.upstream is not None and route.origins.opaque == "allow" and "*" not in route.origins.allow:
+        if route.upstream is not None and route.origins.opaque_allowed and "*" not in route.origins.allow:
             yield (
                 place,
                 "origins.opaque lets every page in, whatever origins.allow names, since any page can make a sandboxed"
@@ -59,11 +59,11 @@ def _every(settings: Settings) -> Iterator[Advice]:
 
 
 def _of_target(place: str, tls: TargetTls) -> Iterator[Advice]:
-    if tls.profile == "legacy" and not tls.pins:
+    if tls.profile == "legacy" and not tls.pin:
         yield (
             place,
             "profile legacy takes TLS 1.0 and weak signatures, which can be forged; pin the key of the target, as"
             " 'wsgateway probe' prints it",
         )
-    if tls.pins and tls.ca is not None:
+    if tls.pin and tls.ca is not None:
         yield place, "beside pin nobody asks who has signed the certificate; leave ca out"

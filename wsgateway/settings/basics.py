@@ -1,18 +1,20 @@
-"""Words that several parts of the configuration share: addresses, networks, rates."""
+"""Single values of the configuration that have parts: addresses, URLs, rates, a way to balance."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Literal
+
+from wsgateway.settings.regexes import Regex
 
 Network = IPv4Network | IPv6Network
 UNIX: Final = "unix"
-"""stands for whoever comes by a Unix socket, as there are no addresses"""
+"""stands for all clients that connect to a Unix socket, since they have no address"""
 Peers = Network | Literal["unix"]
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen, or whom to call."""
+    """Describe an address to listen on, or to connect to."""
 
     host: str
     """an IPv4 or IPv6 address, without brackets, or a name"""
@@ -25,10 +27,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class UnixAddress:
-    """Where to listen, for programs of this machine alone."""
+    """Describe a Unix socket to listen on, for programs of this machine."""
 
     path: str
-    """of the socket, which is made"""
+    """of the socket, which is made there"""
 
     def __str__(self) -> str:
         return f"{UNIX}:{self.path}"
@@ -36,7 +38,7 @@ class UnixAddress:
 
 @dataclass(frozen=True, slots=True)
 class SystemdSocket:
-    """Sockets that systemd listens on for us, and passes on under this name."""
+    """Describe the sockets that systemd opens, and passes on under this name."""
 
     name: str
 
@@ -45,15 +47,73 @@ class SystemdSocket:
 
 
 Bind = Address | UnixAddress | SystemdSocket
-"""where clients come in"""
+"""what a listener listens on"""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many of something in so long."""
+    """Describe how many of something may happen in how long a time."""
 
     count: int
     seconds: float
 
     def __str__(self) -> str:
         return f"{self.count} in {self.seconds:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """Describe where a target is, and how it is spoken to."""
+
+    host: str
+    """an IPv4 or IPv6 address, without brackets, or a name"""
+    port: int
+    text: str
+    """as the operator wrote it"""
+    scheme: str = "ws"
+    """ws, wss, http or https"""
+
+    @property
+    def secure(self) -> bool:
+        """Whether connections to it are encrypted."""
+        return self.scheme in ("wss", "https")
+
+    @property
+    def address(self) -> Address | None:
+        """Return its address. None: the host is a name that has to be looked up."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return None
+        return Address(self.host, self.port)
+
+    @property
+    def authority(self) -> str:
+        """Return the Host of a request that names the target itself."""
+        default = 443 if self.secure else 80
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == default else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+BalanceMethod = Literal["round_robin", "least_connections", "random", "hash"]
+HashSource = Literal["ip", "cookie", "header", "query", "path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Describe how one of several targets is chosen."""
+
+    method: BalanceMethod = "round_robin"
+    source: HashSource = "ip"
+    """hash: what is hashed, so that equal values lead to the same target"""
+    name: str = ""
+    """hash: the name of the cookie, header or query parameter"""
+    path: Regex | None = None
+    """hash: the expression whose first group is hashed of the path"""
+
+    def __str__(self) -> str:
+        what = self.name if self.path is None else self.path.pattern
+        return self.method if self.method != "hash" else f"hash of {self.source} {what}".rstrip()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wsgateway.settings.model import Settings
+from wsgateway.settings.whole import Settings
 from wsgateway.wire.x509 import X509Certificate, read
 
 _DAY_SECONDS = 24 * 3600.0

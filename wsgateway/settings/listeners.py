@@ -1,12 +1,14 @@
-"""The section `listeners` of the file: where clients come in, and what is believed of them."""
+"""The section `listeners`: where clients connect, how their connections are encrypted, and which proxies are"
+" trusted."""
 
+from collections.abc import Set
 from importlib.util import find_spec
-from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
-
-from wsgateway.settings.base import (
-    Bind,
+from wsgateway.settings.declare import AtLeastOne, List, Made, key, section
+from wsgateway.settings.values import (
+    BindAddress,
+    Bits,
     ClientTolerance,
     Count,
     CountOrNone,
@@ -16,243 +18,247 @@ from wsgateway.settings.base import (
     HeadSize,
     Host,
     Name,
+    PeersNetwork,
     Port,
     RateOrNone,
-    Section,
-    Trusted,
-    default_name,
-)
-from wsgateway.settings.basics import UnixAddress
-from wsgateway.settings.model import (
-    Certificate,
-    FlashMode,
-    FlashPolicy,
-    Http2,
-    Http2Mode,
-    Listener,
-    ListenerTls,
-    Presence,
-    ProxyProtocol,
-    TlsProfile,
-    TlsVersion,
 )
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
 
-# The defaults stand where they are explained.
-_HEAD = HeadLimits()
-_HTTP2 = Http2()
+Presence = Literal["none", "optional", "required"]
+TlsProfile = Literal["modern", "intermediate", "legacy", "custom"]
+TlsVersion = Literal["1.0", "1.1", "1.2", "1.3"]
+Http2Mode = Literal["auto", "offer", "none"]
+FlashMode = Literal["none", "inline", "only"]
 _HAS_HTTP2 = find_spec("h2") is not None
 
 
-class HeadSection(Section):
-    """Bounds on the head of a request."""
+def _possible(mode: Http2Mode) -> Http2Mode:
+    if mode == "offer" and not _HAS_HTTP2:
+        raise ValueError("HTTP/2 needs a library that is not installed: pip install 'wsgateway[http2]'")
+    return mode
 
-    head_bytes: HeadSize = Field(
-        default=_HEAD.head_bytes,
-        alias="head_size",
-        description="The most that a head may have, a size from 1KiB to 1MiB.",
+
+PossibleHttp2Mode = Annotated[Http2Mode, Made(Http2Mode, _possible)]
+
+# -- TLS -------------------------------------------------------------------------------------------------------
+
+
+@section
+class Certificate:
+    """Show clients a certificate, by the host that they request."""
+
+    certificate: FileName = key(
+        "File of PEM with the certificate and, behind it, those that lead to its root.", example="ws.pem"
     )
-    headers: Count = Field(default=_HEAD.headers, description="How many headers a request may have.")
-
-
-class CertificateSection(Section):
-    """A certificate, and for which hosts it is."""
-
-    hosts: list[Host] = Field(
-        default_factory=list,
-        description="Names that clients ask for, or *.NAME. The first certificate is for all others.",
+    private_key: FileName = key("File of PEM with the private key of the certificate.", example="ws.key")
+    hosts: List[Host] = key(
+        "Hosts for which clients are shown this certificate: names or *.NAME. The first certificate of a listener is"
+        " shown for all other hosts, too.",
+        default=[],
+        example=["ws.example.com", "*.ws.example.com"],
+        shown=True,
     )
-    certificate: FileName = Field(description="A file of PEM: the certificate, and those that lead to its root.")
-    private_key: FileName = Field(description="A file of PEM.")
-
-    def resolved(self, directory: Path) -> Certificate:
-        """The certificate; its files are relative to the directory."""
-        return Certificate(tuple(self.hosts), str(directory / self.certificate), str(directory / self.private_key))
 
 
-class Http2Section(Section):
-    """Whether clients may speak HTTP/2, and what they may do with it."""
+@section
+class Http2:
+    """Offer HTTP/2, with WebSocket in it (RFC 8441)."""
 
-    mode: Http2Mode = Field(
+    mode: PossibleHttp2Mode = key(
+        "Whether clients may choose HTTP/2.",
         default="auto",
-        description="offer: clients may choose HTTP/2, with WebSocket in it. auto: where its library is installed, and"
-        " TLS is 1.2 or later. none: never.",
+        values={
+            "auto": "yes, where its library is installed (pip install 'wsgateway[http2]') and TLS is 1.2 or later",
+            "offer": "yes; it is an error if the library is missing or older TLS is allowed",
+            "none": "no",
+        },
     )
-    streams: Count = Field(
-        default=_HTTP2.streams, description="How many streams a connection may have at once; each counts as one, too."
+    streams: Count = key(
+        "Streams that a connection may have at once. Each counts as a connection for the limits of the listener.",
+        default=100,
+        unit="streams",
     )
-    idle_seconds: Duration = Field(
-        default=_HTTP2.idle_seconds, alias="idle", description="How long a connection stays without a stream."
+    idle_seconds: Duration = key(
+        "Time after which a connection without a stream is closed.", name="idle", default="60s"
     )
-    control_rate: RateOrNone = Field(
-        default=_HTTP2.control_rate,
-        description="Frames of a connection that carry nothing, such as resets and pings, as 1000/m. none: no bound.",
+    control_rate: RateOrNone = key(
+        "Frames without content (resets, pings, settings) that a connection may send. none: no limit.",
+        default="1000/m",
     )
 
-    @field_validator("mode")
-    @classmethod
-    def _can_be_offered(cls, mode: Http2Mode) -> Http2Mode:
-        if mode == "offer" and not _HAS_HTTP2:
-            raise ValueError("HTTP/2 needs a library that is not installed: pip install 'wsgateway[http2]'")
-        return mode
 
-    def http2(self) -> Http2 | None:
-        """What is offered."""
-        offered = self.mode != "none" and _HAS_HTTP2
-        return Http2(self.streams, self.idle_seconds, self.control_rate) if offered else None
+@section(kw_only=True)
+class ListenerTls:
+    """Encrypt the connections of the listener. Without this section they are plain TCP."""
 
-
-class ListenerTlsSection(Section):
-    """How a listener encrypts."""
-
-    profile: TlsProfile = Field(
+    profile: TlsProfile = key(
+        "Versions and ciphers of TLS that clients may use.",
         default="intermediate",
-        description="modern: TLS 1.3. intermediate: 1.2 and later. legacy: 1.0 and later, with ciphers that are broken."
-        " custom: minimum and ciphers below.",
+        values={
+            "modern": "TLS 1.3",
+            "intermediate": "TLS 1.2 and later",
+            "legacy": "TLS 1.0 and later, with ciphers that are broken, for browsers of the time",
+            "custom": "as `minimum` and `ciphers` say",
+        },
     )
-    certificates: list[CertificateSection] = Field(min_length=1, description="What clients are shown.")
-    client_certificates: Presence = Field(default="none", description="Whether clients must show one of their own.")
-    client_ca: FileName | None = Field(default=None, description="Who must have signed theirs, a file of PEM.")
-    minimum: TlsVersion | None = Field(default=None, description="custom: the oldest version of TLS.")
-    ciphers: str | None = Field(default=None, description="custom: for TLS up to 1.2, as OpenSSL writes them.")
-
-    http2: Http2Section = Field(
-        default_factory=Http2Section, description="Whether clients may speak HTTP/2, and what they may do with it."
+    certificates: AtLeastOne[Certificate] = key("Certificates that clients are shown.")
+    client_certificates: Presence = key(
+        "Whether clients show a certificate of their own, signed by `client_ca`.",
+        default="none",
     )
+    client_ca: FileName | None = key(
+        "File of PEM with the authorities that sign certificates of clients.", default=None, example="clients.pem"
+    )
+    minimum: TlsVersion | None = key(
+        "Oldest version of TLS, for profile: custom. 1.2 if it is left out.", default=None, example="1.2"
+    )
+    ciphers: str | None = key(
+        "Ciphers for TLS up to 1.2, as OpenSSL writes them, for profile: custom. OpenSSL's choice if left out.",
+        default=None,
+        example="ECDHE+AESGCM",
+    )
+    http2: Http2 = key(default={})
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "ListenerTlsSection":
+    def check(self, given: Set[str]) -> None:
+        """Raise ValueError for keys that do not go together."""
         if self.profile != "custom" and (self.minimum is not None or self.ciphers is not None):
             raise ValueError("minimum and ciphers are for profile: custom")
         if (self.client_certificates == "none") is not (self.client_ca is None):
             raise ValueError("client_certificates (optional or required) and client_ca go together")
         if self.http2.mode == "offer" and self._is_old:
-            raise ValueError("HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this lets older versions in")
-        return self
+            raise ValueError("HTTP/2 needs TLS 1.2 (RFC 9113, 9.2); this allows older versions")
 
     @property
     def _is_old(self) -> bool:
-        """Whether it has what HTTP/2 may not be spoken over."""
+        """Whether it allows versions of TLS over which HTTP/2 may not be spoken."""
         return self.profile == "legacy" or self.minimum in ("1.0", "1.1")
 
-    def resolved(self, directory: Path) -> ListenerTls:
-        """The TLS of a listener; files are relative to the directory."""
-        return ListenerTls(
-            certificates=tuple(each.resolved(directory) for each in self.certificates),
-            profile=self.profile,
-            client_certificates=self.client_certificates,
-            client_ca=None if self.client_ca is None else str(directory / self.client_ca),
-            minimum=self.minimum or "1.2",
-            ciphers=self.ciphers,
-            http2=None if self._is_old else self.http2.http2(),
-        )
+    @property
+    def offers_http2(self) -> bool:
+        """Whether clients are offered HTTP/2."""
+        return self.http2.mode != "none" and _HAS_HTTP2 and not self._is_old
 
 
-class ProxyProtocolSection(Section):
-    """Whether clients come through a proxy that says who they are."""
+# -- what is believed, and what is allowed ---------------------------------------------------------------------
 
-    accept: Presence = Field(
-        default="none", description="none, optional or required: a header of the PROXY protocol, version 1 or 2."
+
+@section
+class ProxyProtocol:
+    """Take the address of the client from the PROXY protocol, which a proxy in front speaks."""
+
+    accept: Presence = key(
+        "Whether connections begin with a header of the PROXY protocol, version 1 or 2.", default="none"
     )
-    trusted: list[Trusted] = Field(
-        default_factory=list,
-        description="Networks whose header counts, or unix; from others it is refused. Needed with accept.",
+    trusted: List[PeersNetwork] = key(
+        "Networks of the proxies whose header counts, or unix for all that connect to a Unix socket. Needed unless"
+        " `accept` is none.",
+        default=[],
+        example=["10.0.0.0/8", "fd00::/8", "unix"],
     )
 
-    @model_validator(mode="after")
-    def _trusts_somebody(self) -> "ProxyProtocolSection":
+    def check(self, given: Set[str]) -> None:
+        """Raise ValueError if a header is accepted from nobody."""
         if self.accept != "none" and not self.trusted:
-            raise ValueError("trusted is empty, so that nobody's header would count; name the networks of your proxies")
-        return self
+            raise ValueError("trusted is empty, so that no header would count; name the networks of your proxies")
 
 
-class ForwardedSection(Section):
-    """Whose headers about the client are believed."""
+@section
+class Forwarded:
+    """Take the address of the client from the headers of a proxy in front."""
 
-    trusted: list[Trusted] = Field(
-        default_factory=list,
-        description="Networks whose Forwarded and X-Forwarded-* count, or unix; others' are replaced.",
+    trusted: List[PeersNetwork] = key(
+        "Networks of the proxies whose Forwarded and X-Forwarded-* count, or unix. For others the gateway replaces"
+        " these headers by what it sees itself.",
+        default=[],
+        example=["10.0.0.0/8", "unix"],
     )
 
 
-class GrantSection(Section):
-    """Pages that may connect by Flash."""
+@section
+class RequestLimits(HeadLimits):
+    """Limit the head of a request."""
 
-    domain: Domain = Field(description="Where the page is from: a name, *.NAME, an IP address, or * for everywhere.")
-    ports: list[Port] = Field(min_length=1, description="The ports of this host that it may connect to.")
+    head_bytes: HeadSize = key("All lines of the head together.", name="head_size", default="16KiB")
+    headers: Count = key("Headers of a request.", default=100, unit="headers")
 
 
-class FlashPolicySection(Section):
-    """What Flash Player is told when it asks which pages may connect."""
+@section
+class FlashGrant(Grant):
+    """Allow the pages of a domain to connect by Flash."""
 
-    mode: FlashMode = Field(
+    domain: Domain = key("Domain of the page: a name, *.NAME, an IP address, or * for all.", example="*.example.com")
+    ports: AtLeastOne[Port] = key("Ports of this host to which it may connect.", example=[8080])
+
+
+@section
+class FlashPolicy:
+    """Answer the policy request that Flash Player sends before it connects (<policy-file-request/>)."""
+
+    mode: FlashMode = key(
+        "Whether policy requests are answered. Flash Player tries port 843 first, and waits there for 3 seconds or more"
+        " if nothing answers; then it tries the port that it wants.",
         default="none",
-        description="none: no answer. inline: answered here, beside HTTP. only: nothing else is served here.",
+        values={
+            "none": "no",
+            "inline": "yes, on the same port as HTTP",
+            "only": "yes, and this listener serves nothing else",
+        },
     )
-    allow: list[GrantSection] = Field(default_factory=list, description="Who may connect where; others may not.")
+    allow: List[FlashGrant] = key("Pages that may connect. All others may not.", default=[])
 
-    def flash_policy(self) -> FlashPolicy:
-        """The policy."""
-        return FlashPolicy(self.mode, tuple(Grant(each.domain, tuple(each.ports)) for each in self.allow))
+
+# -- the listener ----------------------------------------------------------------------------------------------
 
 
-class ListenerSection(Section):
-    """Where clients come in."""
+@section(kw_only=True)
+class Listener:
+    """Listen on addresses where clients connect."""
 
-    name: Name = Field(
-        default="",
-        description="For logs, and for routes. Listeners without one are listener-1, listener-2 ... in order.",
+    name: Name = key(
+        "Name for the log and for routes. listener-1, listener-2 ... in the order of the list if it is left out.",
+        default=None,
+        example="public",
+        shown=True,
     )
-    bind: list[Bind] = Field(
-        min_length=1,
-        description="HOST:PORT, unix:PATH or systemd:NAME, several times; IPv6 in brackets. Port 0: the system chooses"
-        " one. systemd:NAME: what systemd passes on under that name.",
+    bind: AtLeastOne[BindAddress] = key(
+        "Addresses to listen on.",
+        values={
+            "HOST:PORT": "an IPv4 address, an IPv6 address in brackets, or a name; 0.0.0.0 and [::] are all addresses"
+            " of this machine; with port 0 the system chooses one",
+            "unix:PATH": "a Unix socket for a proxy on this machine, open to our user and group (mode 0660). A socket"
+            " on which nothing listens is replaced, another file never",
+            "systemd:NAME": "the sockets that systemd opens and passes on under this name (see wsgateway.socket)",
+        },
+        example=["127.0.0.1:8080", "[::1]:8080"],
+        reload="at once",
     )
-    tls: ListenerTlsSection | None = Field(default=None, description="Left out: plain TCP.")
-    proxy_protocol: ProxyProtocolSection = Field(
-        default_factory=ProxyProtocolSection, description="Whether clients come through a proxy that says who they are."
+    tls: ListenerTls | None = key(default=None)
+    proxy_protocol: ProxyProtocol = key(default={})
+    forwarded: Forwarded = key(default={})
+    max_connections: Count = key(
+        "Connections that may be open at once, in all workers together. More are answered 503.",
+        default=20000,
+        unit="connections",
     )
-    forwarded: ForwardedSection = Field(
-        default_factory=ForwardedSection, description="Whose headers about the client are believed."
+    max_connections_per_ip: CountOrNone = key(
+        "Connections that one address may have open at once. More are answered 429. Clients of a trusted proxy count by"
+        " their own address; clients of a Unix socket have none, and do not count. none: no limit.",
+        default="none",
+        unit="connections",
     )
-    max_connections: Count = Field(
-        default=20_000, description="How many connections may be open at once; more are answered 503."
-    )
-    max_connections_per_ip: CountOrNone = Field(
-        default=None, description="And of those from one address; more are answered 429. none: as many."
-    )
-    ipv6_prefix: int = Field(
+    ipv6_prefix: Bits = key(
+        "Bits of an IPv6 address that make one client, for `max_connections_per_ip` and `handshake_rate`. A client with"
+        " IPv6 usually has a whole /64.",
         default=64,
-        ge=1,
-        le=128,
-        description="How many bits of an IPv6 address make one client for max_connections_per_ip and handshake_rate.",
+        unit="bits",
     )
-    limits: HeadSection = Field(default_factory=HeadSection, description="Bounds on the head of a request.")
-    flash_policy: FlashPolicySection = Field(
-        default_factory=FlashPolicySection, description="What Flash Player is told when it asks for a policy file."
-    )
-
-    tolerance: ClientTolerance = Field(
+    limits: RequestLimits = key(default={})
+    flash_policy: FlashPolicy = key(default={})
+    tolerance: ClientTolerance = key(
+        "Deviations from the drafts and RFCs that clients are allowed: default, all, none, or a list of names, in which"
+        " `default` stands for those that are allowed by default. What could make two servers disagree about where a"
+        " message ends is always refused.",
         default="default",
-        validate_default=True,
-        description="What clients may do otherwise than the drafts say: default, all, none, or a list of names.",
+        example=["default", "bare-lf"],
     )
-
-    def listener(self, number: int, directory: Path) -> Listener:
-        """The listener; `number` is its place in the list, from 1. Files are relative to the directory."""
-        return Listener(
-            name=self.name or default_name("listener", number),
-            bind=tuple(
-                UnixAddress(str(directory / each.path)) if isinstance(each, UnixAddress) else each for each in self.bind
-            ),
-            max_connections=self.max_connections,
-            max_connections_per_ip=self.max_connections_per_ip,
-            ipv6_prefix=self.ipv6_prefix,
-            head_limits=HeadLimits(**self.limits.model_dump()),
-            tls=None if self.tls is None else self.tls.resolved(directory),
-            proxy_protocol=ProxyProtocol(self.proxy_protocol.accept, tuple(self.proxy_protocol.trusted)),
-            forwarded_trusted=tuple(self.forwarded.trusted),
-            flash_policy=self.flash_policy.flash_policy(),
-            tolerance=self.tolerance,
-        )

@@ -1,29 +1,32 @@
-"""Reads a configuration, and names every mistake in it at once, by file, line and column.
+"""Read a configuration, and report all its mistakes at once, each with file, line and column.
 
-YAML that cannot be read ends it there, with that one problem. Else what the schema finds, what the rules find and
-the keys that stand twice are told together, in the order of the file.
+A file that is not YAML has one problem. Otherwise the mistakes in single values, those against the rules, and the keys
+that stand twice are reported together, in the order of the file.
 """
 
 import json
 import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings import files, rules
-from wsgateway.settings.addresses import bind_address, websocket_target
+from wsgateway.settings.addresses import bind_address, websocket_url
+from wsgateway.settings.complete import complete
 from wsgateway.settings.document import read as read_yaml
 from wsgateway.settings.findings import Finding, Path, guess, seen
-from wsgateway.settings.model import Settings
-from wsgateway.settings.schema import File, choices, known_keys
+from wsgateway.settings.paths import choices, known_keys
+from wsgateway.settings.whole import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configuration that was read but not understood yet: so all processes of a gateway see the same bytes."""
+    """Keep the text of a configuration that was read, so that all processes of a gateway see the same bytes."""
 
     file: str
     """its name, for messages, and for the names of files in it"""
@@ -32,17 +35,18 @@ class Source:
     """absolute: what names in it are relative to; None: the file's own"""
 
     def settings(self, read_files: bool = False) -> Settings:
-        """What it says: see `parse`."""
+        """Return what it says, as `parse` does."""
         return parse(self.text, self.file, read_files, self.directory)
 
 
 def load(path: str | pathlib.Path) -> Settings:
-    """Reads a file of UTF-8 text, and what it names. Raises SettingsError, also if there is no such file."""
+    """Read a file of UTF-8 text, and the files that it names. Raises SettingsError, also if there is no such file."""
     return read(path).settings(read_files=True)
 
 
 def read(path: str | pathlib.Path) -> Source:
-    """Reads a file of UTF-8 text, and understands none of it. Raises SettingsError, also if there is no such file."""
+    """Read a file of UTF-8 text, without looking at what it says. Raises SettingsError, also if there is no such"
+    " file."""
     file = str(path)
     try:
         data = pathlib.Path(path).read_bytes()
@@ -59,10 +63,10 @@ def read(path: str | pathlib.Path) -> Source:
 
 
 def parse(text: str, file: str, read_files: bool = False, directory: str | None = None) -> Settings:
-    """Reads the text of a file; `file` is its name for messages. Raises SettingsError.
+    """Return what the text of a file says; `file` is its name for messages. Raises SettingsError.
 
-    `read_files` has the certificates and keys read, too, that the text names, relative to the directory: by default,
-    that of the file.
+    With `read_files` the certificates and keys that the text names are read and checked, too. Their names are relative
+    to the directory: by default, that of the file.
     """
     there = pathlib.Path(file).absolute().parent if directory is None else pathlib.Path(directory)
     document = read_yaml(text, file)
@@ -71,38 +75,48 @@ def parse(text: str, file: str, read_files: bool = False, directory: str | None 
     findings = list(rules.check(document.data))
     whole = None
     try:
-        whole = File.model_validate(document.data)
+        whole = _checked().validate_python(document.data, context=there)
     except ValidationError as error:
         findings += map(_finding, error.errors(include_url=False))
     if read_files and whole is not None and not findings:
-        assert isinstance(document.data, dict), "it is good"
+        assert isinstance(document.data, dict), "it has been checked"
         findings += files.check(document.data, there)
     problems = document.repeated + [document.problem(finding) for finding in findings]
     if whole is None or problems:
         raise SettingsError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     told = tuple(str(document.problem(finding)) for finding in rules.outdated(document.data))
-    return replace(whole.settings(there), outdated=told)
+    return replace(complete(whole, document.data), outdated=told)
+
+
+@cache
+def _checked() -> TypeAdapter[Settings]:
+    """Return what checks a file. It is made once, when a file is first read: a worker reads none."""
+    return TypeAdapter(Settings)
 
 
 def single(bind: str, upstream_url: str, directory: str | None = None) -> Source:
-    """The configuration of a gateway without a file: one listener, one route for all paths, one upstream. A Unix socket
-    is relative to the directory, which is absolute: by default, the one in which we are.
+    """Return the configuration of a gateway without a file. A Unix socket is relative to the directory, which is
+    absolute: by default, the working directory.
 
     Raises SettingsError, in which --listen and --upstream stand in the place of a file.
     """
     problems = [
         *_problems_of("--listen", bind_address, bind),
-        *_problems_of("--upstream", websocket_target, upstream_url),
+        *_problems_of("--upstream", websocket_url, upstream_url),
     ]
     if problems:
         raise SettingsError(problems)
-    whole = {
+    return Source("--listen", json.dumps(smallest(bind, upstream_url)), directory)  # JSON is YAML, too
+
+
+def smallest(bind: str, url: str) -> dict[str, Any]:
+    """Return the smallest configuration, as a file has it: one listener, one route for all paths, one upstream."""
+    return {
         "version": 1,
         "listeners": [{"bind": [bind]}],
-        "routes": [{"match": {"path": {"prefix": "/"}}, "upstream": "upstream"}],
-        "upstreams": {"upstream": {"targets": [{"url": upstream_url}]}},
+        "routes": [{"match": {"path": {"prefix": "/"}}, "upstream": "echo"}],
+        "upstreams": {"echo": {"targets": [{"url": url}]}},
     }
-    return Source("--listen", json.dumps(whole), directory)  # which is YAML, too
 
 
 def _problems_of(option: str, reader: Callable[[object], object], text: str) -> list[Problem]:
@@ -114,7 +128,7 @@ def _problems_of(option: str, reader: Callable[[object], object], text: str) -> 
 
 
 def _finding(error: ErrorDetails) -> Finding:
-    """What pydantic found, in our words."""
+    """Return what pydantic found, in our words."""
     path = error["loc"]
     if error["type"] == "missing":
         return Finding(path[:-1], f"{path[-1]!r} is missing")
@@ -145,7 +159,7 @@ def _message(error: ErrorDetails, path: Path) -> str:
             return f"{value} is not text" + ("; write it in quotes" if isinstance(error["input"], int) else "")
         case "list_type":
             return f"{value} is not a list; write '- ' before each member, or brackets around all"
-        case "model_type" | "dict_type":
+        case "dict_type":
             return f"{value} is not a mapping; write 'key: value' in it"
         case "too_short":
             return "nothing is in it, at least one is needed"

@@ -1,6 +1,6 @@
-"""What hosts, origins, networks, rates and header templates look like in the configuration.
+"""Read hosts, origins, networks, rates, headers and ways to balance of the configuration.
 
-The functions take whatever the file holds and raise ValueError with a message for its author.
+The functions take any value of the file, and raise ValueError with a message for its author.
 """
 
 import ipaddress
@@ -8,9 +8,8 @@ import re
 from contextlib import suppress
 
 from wsgateway.settings.addresses import domain
-from wsgateway.settings.basics import UNIX, Network, Peers, Rate
+from wsgateway.settings.basics import UNIX, Balance, Network, Peers, Rate
 from wsgateway.settings.findings import guess, seen
-from wsgateway.settings.pooling import Balance
 from wsgateway.settings.regexes import Regex, compiled
 from wsgateway.wire.addresses import unmapped_network
 from wsgateway.wire.exchange import HOP_BY_HOP
@@ -31,7 +30,7 @@ _NOT_TO_BE_SET = ("host", "connection", "upgrade", "content-length", "transfer-e
 
 
 def host_pattern(value: object) -> str:
-    """Reads a host without port, or *.NAME, for which every name below it counts."""
+    """Read a host without port, or *.NAME, for which every name below it counts."""
     if value == "*":
         raise ValueError("'*' stands for every host; leave the key out")
     try:
@@ -63,7 +62,7 @@ def host_name(value: object) -> str:
 
 
 def origin_pattern(value: object) -> str:
-    """Reads an origin as browsers send it, one with *. before its host, or *."""
+    """Read an origin as browsers send it, one with *. before its host, or *."""
     if value == "*":
         return "*"
     found = _ORIGIN.fullmatch(value) if isinstance(value, str) else None
@@ -76,7 +75,7 @@ def origin_pattern(value: object) -> str:
 
 
 def _is_origin_host(host: str) -> bool:
-    """Nothing, as in file://, is one."""
+    """Return whether a text may be the host of an origin. An empty one may, as in file://."""
     try:
         if host.startswith("["):
             ipaddress.IPv6Address(host[1:-1])
@@ -88,12 +87,12 @@ def _is_origin_host(host: str) -> bool:
 
 
 def peers(value: object) -> Peers:
-    """Reads 10.0.0.0/8, fd00::/8, an address for itself, or unix."""
+    """Read 10.0.0.0/8, fd00::/8, an address for itself, or unix."""
     return UNIX if value == UNIX else _network(value, "neither a network, as 10.0.0.0/8 or 192.0.2.7, nor unix")
 
 
 def network(value: object) -> Network:
-    """Reads 10.0.0.0/8, fd00::/8 or an address for itself."""
+    """Read 10.0.0.0/8, fd00::/8 or an address for itself."""
     return _network(value, "no network, as 10.0.0.0/8 or 192.0.2.7")
 
 
@@ -108,7 +107,7 @@ def _network(value: object, what: str) -> Network:
 
 
 def rate(value: object) -> Rate | None:
-    """Reads 100/s, 60/m or 1000/h; none is no bound."""
+    """Read 100/s, 60/m or 1000/h; none is no bound."""
     if value == "none":
         return None
     found = _RATE.fullmatch(value) if isinstance(value, str) else None
@@ -118,14 +117,14 @@ def rate(value: object) -> Rate | None:
 
 
 def header_name(value: object) -> str:
-    """Reads the name of a header that a route may set."""
+    """Read the name of a header that a route may set."""
     if isinstance(value, str) and "*" in value:
         raise ValueError(f"{seen(value)} is not the name of a header; a star is not allowed here")
     return _header(value, "set or removed", _NOT_TO_BE_SET)
 
 
 def header_pattern(value: object) -> str:
-    """Reads the name of a header that a route may keep or remove, or NAME* for all that begin so."""
+    """Read the name of a header that a route may keep or remove, or NAME* for all that begin so."""
     if value == "*":
         raise ValueError("'*' stands for every header; to pass none write keep: [], to pass all leave the key out")
     if isinstance(value, str) and "*" in value[:-1]:
@@ -133,7 +132,7 @@ def header_pattern(value: object) -> str:
     return _header(value, "set or removed", _NOT_TO_BE_SET)
 
 
-def checks_header_name(value: object) -> str:
+def check_header_name(value: object) -> str:
     """Read the name of a header that a check may send: Host, too. Raises ValueError."""
     try:
         return _header(value, "set", tuple(name for name in _NOT_TO_BE_SET if name != "host"))
@@ -143,7 +142,7 @@ def checks_header_name(value: object) -> str:
 
 
 def underscore_name(value: object) -> str:
-    """Reads the name of a header that is dropped unless a route names it: one with an underscore, or Proxy."""
+    """Read the name of a header that is dropped unless a route names it: one with an underscore, or Proxy."""
     name = header_name(value)
     if "_" not in name and name.lower() != "proxy":
         raise ValueError(f"{seen(value)} has no underscore in it, and goes on without being named here")
@@ -169,14 +168,14 @@ def plain_value(value: object) -> str:
 
 
 def subprotocol(value: object) -> str:
-    """Reads the name of a subprotocol: printable ASCII without commas, and no space at either end."""
+    """Read the name of a subprotocol: printable ASCII without commas, and no space at either end."""
     if not isinstance(value, str) or not re.fullmatch(r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?", value):
         raise ValueError(f"{seen(value)} is not the name of a subprotocol; write printable ASCII without commas")
     return value
 
 
 def header_value(value: object) -> str:
-    """Reads a header's value, with placeholders in braces."""
+    """Read a header's value, with placeholders in braces."""
     value = plain_value(value)
     for name in _PLACEHOLDER.findall(value):
         if name not in PLACEHOLDERS:
@@ -187,7 +186,7 @@ def header_value(value: object) -> str:
 
 
 def balance(value: object) -> Balance:
-    """Reads a way to choose among targets: a word, or what to hash."""
+    """Read a way to choose among targets: a word, or what to hash."""
     match value:
         case "round_robin" | "least_connections" | "random":
             return Balance(value)
@@ -214,7 +213,7 @@ def _with_group(value: object) -> Regex:
 
 
 def upstream_host(value: object) -> str:
-    """Reads preserve, target, or a host with an optional port."""
+    """Read preserve, target, or a host with an optional port."""
     if not isinstance(value, str) or not value or re.search(r"[^\w.:\[\]-]", value, re.ASCII):
         raise ValueError(f"{seen(value)} is neither preserve, target, nor a host")
     return value

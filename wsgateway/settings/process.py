@@ -1,54 +1,123 @@
-"""What the program sees of the sections about its processes: how they end, what they log, and who may ask them."""
+"""The sections about the processes of the gateway: `shutdown`, `logging` and `admin`."""
 
-from dataclasses import dataclass
+from collections.abc import Set
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Literal
 
-from wsgateway.settings.basics import Address, Network, UnixAddress
+from wsgateway.settings.basics import Address
+from wsgateway.settings.declare import List, key, section
+from wsgateway.settings.values import (
+    AdminAddress,
+    CloseCode,
+    Duration,
+    DurationOrNone,
+    HostName,
+    LogLength,
+    PlainNetwork,
+    QueueSize,
+)
 from wsgateway.wire.addresses import canonical
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 
 
-@dataclass(frozen=True, slots=True)
+@section
 class Shutdown:
-    """How a process ends that is told to."""
+    """Drain when the gateway is told to stop: accept nothing more, and close the sessions."""
 
-    drain_seconds: float = 30.0
-    """until whatever is left is ended at once"""
-    spread_seconds: float | None = 10.0
-    """over which sessions are ended one after the other, no longer than the drain; None: all at once"""
-    close_code: int = 1012
-    """what they are told, where their dialect has it"""
-    delay_seconds: float | None = None
-    """before the drain, in which it is not ready and still accepts; None: the drain begins at once"""
+    drain_seconds: Duration = key(
+        "Time after which all remaining sessions are closed at once. They are cut when `timeouts.close` is over, too.",
+        name="drain",
+        default="30s",
+    )
+    spread_seconds: DurationOrNone = key(
+        "Time over which sessions are closed one after the other, not longer than `drain`. none: all at once.",
+        name="spread",
+        default="10s",
+    )
+    close_code: CloseCode = key(
+        "Code that they are closed with. Dialects without this code get 1001, or none.", default=1012
+    )
+    delay_seconds: DurationOrNone = key(
+        "Time before the drain, in which /health/ready says 503 and clients are still served, so that a load balancer"
+        " can send them elsewhere. none: the drain begins at once.",
+        name="delay",
+        default="none",
+        example="5s",
+    )
+
+    @property
+    def spread_over(self) -> float:
+        """The seconds over which sessions are closed: the spread, or the drain if that is shorter. 0: all at once."""
+        return 0.0 if self.spread_seconds is None else min(self.spread_seconds, self.drain_seconds)
+
+    def check(self, given: Set[str]) -> None:
+        """Raise ValueError for a spread that is longer than the drain. The default spread may be: then it is"
+        " shorter."""
+        spread = self.spread_seconds
+        if "spread_seconds" in given and spread is not None and spread > self.drain_seconds:
+            drain = f"the drain, which ends after {self.drain_seconds:g} s"
+            raise ValueError(f"a spread of {spread:g} s is longer than {drain}")
 
 
-@dataclass(frozen=True, slots=True)
+@section
 class Logging:
-    """What is logged, and how a line looks."""
+    """Write the log to the standard error stream. A reload leaves these settings as they are."""
 
-    level: Level = "info"
-    format: Format = "text"
-    value_characters: int = 200
-    """how much a line has of a value that others can make long"""
-    queue_bytes: int = 1024 * 1024
-    """how much may wait in each process for whoever reads the log"""
+    level: Level = key("Least important lines that are logged.", default="info")
+    format: Format = key(
+        "Form of a line.", default="text", values={"text": "for people", "json": "an object of JSON, for programs"}
+    )
+    value_characters: LogLength = key(
+        "Characters that a line has of a value that others can make long. The middle of a longer one is left out.",
+        name="value_length",
+        default=200,
+        unit="characters",
+    )
+    queue_bytes: QueueSize = key(
+        "Lines that may wait in each process while nothing reads the log. More are dropped, counted"
+        " (log_lines_dropped_total), and reported when the log is read again.",
+        name="queue",
+        default="1MiB",
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@section
 class Admin:
-    """Where the gateway tells of itself: metrics, health and status."""
+    """Serve pages for programs that watch the gateway: /metrics for Prometheus, /health/live and /health/ready, and
+    /status as JSON. There is no password."""
 
-    bind: Address | UnixAddress
-    allow: tuple[Network, ...] = ()
-    """who may ask, beside this machine"""
-    names: tuple[str, ...] = ()
-    """of the gateway, in lower case, as clients that ask by a name write it in Host"""
+    bind: AdminAddress | None = key(
+        "Address of the pages: HOST:PORT, or unix:PATH, to which our user and group may connect. No pages if it is left"
+        " out.",
+        default=None,
+        example="127.0.0.1:9901",
+    )
+    allow: List[PlainNetwork] = key(
+        "Networks that may connect beside this machine. Needed if others can reach `bind`. Connections from elsewhere"
+        " are closed.",
+        default=[],
+        example=["10.0.0.0/8", "192.0.2.7"],
+    )
+    names: List[HostName] = key(
+        "Names in Host for /metrics and /status, beside addresses, localhost and no Host. Others are answered 421,"
+        " since a page of another site can lead a browser here by a name of its own. /health/... takes any name.",
+        default=[],
+        example=["wsgateway.internal"],
+    )
+
+    def check(self, given: Set[str]) -> None:
+        """Raise ValueError if others can reach the pages and no network is named."""
+        if isinstance(self.bind, Address) and not self.allow and not _is_loopback(self.bind.host):
+            raise ValueError(
+                f"{self.bind} can be reached from other machines, and the pages have no password; name in allow the"
+                " networks that may connect, or bind 127.0.0.1:PORT, [::1]:PORT or unix:PATH"
+            )
 
     def admits(self, ip: str) -> bool:
-        """Whether an address may ask."""
+        """Return whether an address may connect."""
         address = ip_address(canonical(ip))
         return address.is_loopback or any(address in network for network in self.allow)
 
@@ -63,3 +132,9 @@ class Admin:
         except ValueError:
             return name.removesuffix(".") in ("localhost", *self.names)
         return True
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host.lower() == "localhost"

@@ -1,36 +1,38 @@
-"""What one key of the file says about another: names that must differ, names that must exist.
+"""Check what one key of the file says about another: names that must differ, names that must exist.
 
-The rules look at the raw data, so that they find their mistakes also beside those that the schema finds. What has
-the wrong shape they pass over: the schema speaks of that.
+The rules look at the raw data, so that they also find mistakes in a file that has others. They pass over what has the
+wrong shape: that is reported where the value is read.
 """
 
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from wsgateway.settings.addresses import admin_address, bind_address, target
-from wsgateway.settings.base import OLD_NAMES, default_name, plain_name
+from wsgateway.settings.addresses import admin_address, bind_address, target_url
 from wsgateway.settings.basics import Address, Bind
+from wsgateway.settings.declare import keys_of
+from wsgateway.settings.defaults import Origins
 from wsgateway.settings.findings import Finding, Path, guess, seen, spell
+from wsgateway.settings.values import default_name, plain_name
 
 
 def check(data: object) -> Iterator[Finding]:
-    """Yields what breaks a rule in the data of a file, whatever they are."""
+    """Yield what breaks a rule in the data of a file, of any shape."""
     file = _mapping(data)
     for rule in _RULES:
         yield from rule(file)
 
 
 def outdated(data: object) -> Iterator[Finding]:
-    """Yields the keys of a good file that have a new name."""
+    """Yield the keys of a good file that have a new name."""
     file = _mapping(data)
     sections: list[tuple[Path, Any]] = [(("defaults",), file.get("defaults"))]
     sections += [(("routes", index), entry) for index, entry in enumerate(_list(file.get("routes")))]
     for path, section in sections:
         origins = _mapping(_mapping(section).get("origins"))
-        for new, names in OLD_NAMES.items():
-            for old in filter(origins.__contains__, names):
-                yield Finding((*path, "origins", old), f"this key is called {new!r} now", at_key=True)
+        for key in keys_of(Origins):
+            for old in filter(origins.__contains__, key.old_names):
+                yield Finding((*path, "origins", old), f"this key is called {key.name!r} now", at_key=True)
 
 
 def _names_differ(file: dict[str, Any]) -> Iterator[Finding]:
@@ -62,7 +64,7 @@ def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _binds(file: dict[str, Any]) -> Iterator[tuple[Path, object, Callable[[object], Any]]]:
-    """Every address to listen on: where it stands, its text, and what reads it."""
+    """Yield every address to listen on: where it stands, its text, and what reads it."""
     for listener, entry in enumerate(_list(file.get("listeners"))):
         for index, text in enumerate(_list(_mapping(entry).get("bind"))):
             yield ("listeners", listener, "bind", index), text, bind_address
@@ -116,13 +118,25 @@ def _targets_differ(file: dict[str, Any]) -> Iterator[Finding]:
         first: dict[str, int] = {}
         for index, entry in enumerate(_list(_mapping(upstream).get("targets"))):
             try:
-                place = target(_mapping(entry).get("url"))
+                url = target_url(_mapping(entry).get("url"))
             except ValueError:
                 continue
-            owner = first.setdefault(f"{place.scheme}://{place.authority.lower()}", index)
+            owner = first.setdefault(f"{url.scheme}://{url.authority.lower()}", index)
             if owner != index:
                 path: Path = ("upstreams", name, "targets", index, "url")
-                yield Finding(path, f"{seen(place.url)} is targets[{owner}] already; give that a weight")
+                yield Finding(path, f"{seen(url.text)} is targets[{owner}] already; give that a weight")
+
+
+def _encrypted_targets_have_tls(file: dict[str, Any]) -> Iterator[Finding]:
+    for name, upstream in _mapping(file.get("upstreams")).items():
+        for index, entry in enumerate(_list(_mapping(upstream).get("targets"))):
+            try:
+                url = target_url(_mapping(entry).get("url"))
+            except ValueError:
+                continue
+            if _mapping(_mapping(entry).get("tls")) and not url.secure:
+                path: Path = ("upstreams", name, "targets", index)
+                yield Finding(path, f"tls is for wss:// and https://, not for {url.scheme}://")
 
 
 _RULES: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
@@ -132,14 +146,15 @@ _RULES: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _listeners_of_routes_exist,
     _upstreams_have_names,
     _targets_differ,
+    _encrypted_targets_have_tls,
 )
 
 
 def _mapping(value: object) -> dict[str, Any]:
-    """The value, or nothing if it is no mapping."""
+    """Return the value, or an empty mapping if it is none."""
     return value if isinstance(value, dict) else {}
 
 
 def _list(value: object) -> list[Any]:
-    """The value, or nothing if it is no list."""
+    """Return the value, or an empty list if it is none."""
     return value if isinstance(value, list) else []

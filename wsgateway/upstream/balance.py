@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
-from wsgateway.settings.pooling import BalanceMethod
+from wsgateway.settings.basics import BalanceMethod
 
 
 class Candidate(Protocol):

@@ -10,8 +10,8 @@ from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target, Upstream
-from wsgateway.settings.pooling import ActiveCheck
+from wsgateway.settings.health import ActiveCheck
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.connect import connect_to, introduce
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.upstream.tls import Contexts
@@ -43,7 +43,7 @@ async def _accepts(channel: Channel, upstream: Upstream, target: Target, active:
 
 
 async def _answers(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
-    head = ResponseHead(upstream.answer_limits.beside())
+    head = ResponseHead(upstream.limits.beside())
     offer = _offer(upstream, target, active)
     origin = [] if offer.origin is None else [("Origin", offer.origin)]
     items = [("Host", offer.host), *origin, *offer.headers, ("Connection", "close")]
@@ -63,9 +63,7 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
 async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     dialect = upstream.dialect
     client_handshake = dialect.handshake.client(_offer(upstream, target, active), os.urandom)
-    agreement = await shake_hands(
-        channel, client_handshake, upstream.answer_limits.beside(), Oddities(upstream.tolerance)
-    )
+    agreement = await shake_hands(channel, client_handshake, upstream.limits.beside(), Oddities(upstream.tolerance))
     if isinstance(agreement, Refusal):
         raise UpstreamError(f"answered {agreement.response.status} to a check")
     encoder = dialect.framing.encoder(Role.CLIENT, iter([os.urandom(4)]), agreement.secret)
@@ -79,7 +77,7 @@ def _offer(upstream: Upstream, target: Target, active: ActiveCheck) -> Offer:
     """Return what a check says: the headers of its settings, and ours where these say nothing."""
     given = Headers(active.headers)
     # There is no client whose Host could be preserved.
-    usual = target.authority if upstream.host in ("preserve", "target") else upstream.host
+    usual = target.url.authority if upstream.host in ("preserve", "target") else upstream.host
     others = tuple((name, value) for name, value in given if name.lower() not in ("host", "origin"))
     return Offer(
         active.path,
@@ -87,7 +85,7 @@ def _offer(upstream: Upstream, target: Target, active: ActiveCheck) -> Offer:
         given.one("Origin"),
         active.subprotocols,
         headers=others if "User-Agent" in given else (_AGENT, *others),
-        secure=target.secure,
+        secure=target.url.secure,
     )
 
 

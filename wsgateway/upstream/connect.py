@@ -13,7 +13,7 @@ from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target
+from wsgateway.settings.upstreams import Target
 from wsgateway.upstream.names import Names
 from wsgateway.upstream.resolve import addresses
 from wsgateway.upstream.tls import Contexts, UntrustedError, explained, name_of, trusted
@@ -130,14 +130,14 @@ async def introduce(
 
     Raises UpstreamError, for a target that cannot be trusted, too.
     """
-    if not preface and not target.secure:
+    if not preface and not target.url.secure:
         return sock
-    missing = f"no {'TLS with' if target.secure else 'connection to'} {target.url}"
+    missing = f"no {'TLS with' if target.url.secure else 'connection to'} {target.url.text}"
     try:
         with trio.fail_after(seconds):
             await Channel(sock).send(preface)
-            if target.secure:
-                sock = await trusted(sock, contexts[target.tls], name_of(target), target.tls.pins)
+            if target.url.secure:
+                sock = await trusted(sock, contexts[target.tls], name_of(target), target.tls.pin)
     except trio.TooSlowError:
         sock.close()
         raise UpstreamError(f"{missing} within {seconds:.3g} s", 504, "unreachable") from None
@@ -145,7 +145,7 @@ async def introduce(
         raise UpstreamError(f"{missing}: {error}", failure="unreachable") from None
     except OSError as error:
         sock.close()
-        why = explained(error, target.tls.profile, "targets[].tls.profile:") if target.secure else in_words(error)
+        why = explained(error, target.tls.profile, "targets[].tls.profile:") if target.url.secure else in_words(error)
         cure = "; set targets[].tls.ca, server_name or pin" if isinstance(error, ssl.SSLCertVerificationError) else ""
         raise UpstreamError(f"{missing}: {why}{cure}", failure="unreachable") from None
     except BaseException:

@@ -6,7 +6,7 @@ from wsgateway.dialects import Answer, ClientHandshake
 from wsgateway.errors import HttpRefusal, UpstreamError
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
-from wsgateway.settings.pooling import AnswerLimits
+from wsgateway.settings.upstreams import AnswerLimits
 from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
 from wsgateway.wire.oddities import Oddities
 

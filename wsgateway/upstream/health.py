@@ -15,7 +15,7 @@ of which failures are a share.
 from collections import deque
 from typing import Literal
 
-from wsgateway.settings.pooling import ActiveCheck, HealthChecks, PassiveCheck
+from wsgateway.settings.health import ActiveCheck, HealthChecks, PassiveCheck
 
 State = Literal["up", "down", "ejected"]
 _NO_CHECK = ActiveCheck()

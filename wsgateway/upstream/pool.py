@@ -17,8 +17,8 @@ import trio
 
 from wsgateway.errors import UpstreamError
 from wsgateway.observe.log import Log
-from wsgateway.settings.model import Target, Upstream
-from wsgateway.settings.pooling import ActiveCheck
+from wsgateway.settings.health import ActiveCheck
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.balance import choose
 from wsgateway.upstream.checks import check
 from wsgateway.upstream.connect import ExhaustedError
@@ -81,7 +81,7 @@ class Pool:
         """`before` is the pool whose place it takes."""
         self.upstream = upstream
         self.record: TargetTotals = TargetTotals() if before is None else before.record
-        self.record.take(target.url for target in upstream.targets)
+        self.record.take(target.url.text for target in upstream.targets)
         self.open: int = 0
         self.addresses: list[TargetAddress] = []
         """in the order of the targets, and of the resolver"""
@@ -93,8 +93,8 @@ class Pool:
         self.log = log
         self._look_up = look_up
         self._leaving: list[TargetAddress] = []
-        self._named = [target for target in upstream.targets if target.address is None]
-        self._unanswered = {target.url for target in self._named}
+        self._named = [target for target in upstream.targets if target.url.address is None]
+        self._unanswered = {target.url.text for target in self._named}
         self._nowhere: dict[str, str] = {}
         """names without any address so far, and why"""
         self._settled = trio.Event()
@@ -102,8 +102,8 @@ class Pool:
         self._scope = trio.CancelScope()
         self._tasks: trio.Nursery | None = None
         for target in upstream.targets:
-            if target.address is not None:
-                self._put(target, [ResolvedAddress(target.address, target.weight)])
+            if target.url.address is not None:
+                self._put(target, [ResolvedAddress(target.url.address, target.weight)])
 
     # -- what sessions need -------------------------------------------------------------------------------------
 
@@ -164,14 +164,14 @@ class Pool:
         """Notes that a place has served a client."""
         target_address.health.served(trio.current_time())
         target_address.served += 1
-        self.record.served[target_address.target.url] += 1
+        self.record.served[target_address.target.url.text] += 1
 
     def failed(self, target_address: TargetAddress, error: UpstreamError, client: str) -> None:
         """Notes that a place has not served a client, and ejects it if it does so often."""
         now = trio.current_time()
         target_address.failures += 1
         target_address.last_failure = str(error)
-        self.record.failures[target_address.target.url] += 1
+        self.record.failures[target_address.target.url.text] += 1
         if error.failure == "answer" and error.status not in self.upstream.health.passive.statuses:
             target_address.health.served(now)  # it has answered
         else:
@@ -239,7 +239,7 @@ class Pool:
 
     async def _follow(self, target: Target) -> None:
         """Looks up a name now and then. While that fails its old answer counts."""
-        interval = self.upstream.resolve_seconds
+        interval = self.upstream.resolve.interval_seconds
         pause: float | None = None  # until it is asked again, while it fails
         while True:
             try:
@@ -248,17 +248,17 @@ class Pool:
             except (OSError, trio.TooSlowError) as error:
                 why = (error.strerror or str(error)) if isinstance(error, OSError) else "the resolver is silent"
                 if pause is None:
-                    self.log.warning("name not resolved", upstream=self.upstream.name, target=target.url, why=why)
+                    self.log.warning("name not resolved", upstream=self.upstream.name, target=target.url.text, why=why)
                     pause = _ASK_AGAIN_SECONDS
                 if not any(target_address.target is target for target_address in self.addresses):
-                    self._nowhere[target.url] = f"no address of {target.url}: {why}"
+                    self._nowhere[target.url.text] = f"no address of {target.url.text}: {why}"
             else:
                 if pause is not None:
-                    self.log.info("name resolved", upstream=self.upstream.name, target=target.url)
+                    self.log.info("name resolved", upstream=self.upstream.name, target=target.url.text)
                     pause = None
-                self._nowhere.pop(target.url, None)
+                self._nowhere.pop(target.url.text, None)
                 self._put(target, found)
-            self._unanswered.discard(target.url)
+            self._unanswered.discard(target.url.text)
             if self.addresses or not self._unanswered:
                 self._settled.set()
             if pause is None:
@@ -286,7 +286,7 @@ class Pool:
                 self._leaving.append(target_address)
         if before and set(before) != set(current):
             names = " ".join(target_address.name for target_address in current)
-            self.log.info("addresses changed", upstream=self.upstream.name, target=target.url, addresses=names)
+            self.log.info("addresses changed", upstream=self.upstream.name, target=target.url.text, addresses=names)
         of_target = {
             each: [target_address for target_address in self.addresses if target_address.target is each]
             for each in self.upstream.targets

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import trio
 
 from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target
+from wsgateway.settings.upstreams import Target
 from wsgateway.upstream.names import Names
 
 # The longest time for the host of one record. A record without an answer is left out, and does not delay the others.
@@ -30,7 +30,9 @@ async def look_up(names: Names, target: Target) -> list[ResolvedAddress]:
     """Return all addresses of a target, the best first. Raise OSError if there are none, or the resolver fails."""
     if target.srv:
         return await _services(names, target)
-    return [ResolvedAddress(address, target.weight) for address in await addresses(names, target.host, target.port)]
+    return [
+        ResolvedAddress(address, target.weight) for address in await addresses(names, target.url.host, target.url.port)
+    ]
 
 
 async def addresses(names: Names, host: str, port: int) -> list[Address]:
@@ -45,7 +47,7 @@ async def _services(names: Names, target: Target) -> list[ResolvedAddress]:
     from dns.exception import DNSException
 
     try:
-        records = await resolve(target.host, "SRV", search=False)
+        records = await resolve(target.url.host, "SRV", search=False)
     except DNSException as error:
         raise OSError(str(error)) from None
     ordered = sorted(records, key=lambda each: (each.priority, -each.weight))

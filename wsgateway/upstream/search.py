@@ -37,7 +37,7 @@ class Search:
     @property
     def left(self) -> int:
         """How many more may be tried."""
-        begun = self._pool.upstream.attempts - self._begun
+        begun = self._pool.upstream.retry.attempts - self._begun
         return min(begun, self._pool.untried(self._tried)) if begun > 0 else 0
 
     @property
@@ -99,9 +99,8 @@ class Search:
         share = self.remaining / (1 + self.left)
         addresses = [target_address, *self._pool.siblings(target_address, self._tried)]
         refused: dict[int, str] = {}
-        name = (
-            f"{target_address.target.host}:{target_address.target.port}" if len(addresses) > 1 else target_address.name
-        )
+        url = target_address.target.url
+        name = f"{url.host}:{url.port}" if len(addresses) > 1 else target_address.name
         try:
             at, sock = await connect_to([each.address for each in addresses], name, min(seconds, share), refused)
             self._pool.exhausted = False
@@ -133,5 +132,5 @@ class Search:
     def failed(self, lease: Lease, error: UpstreamError) -> None:
         """It has not."""
         target_address = lease.target_address
-        self.failures.append(f"{target_address.facts.get('address', target_address.target.url)}: {error}")
+        self.failures.append(f"{target_address.facts.get('address', target_address.target.url.text)}: {error}")
         self._pool.failed(target_address, error, self._client)

@@ -3,7 +3,7 @@
 import trio
 
 from wsgateway.settings.basics import Address
-from wsgateway.settings.model import Target, Upstream
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.health import Health, State
 from wsgateway.upstream.resolve import ResolvedAddress
 
@@ -34,7 +34,7 @@ class TargetAddress:
         self.address: Address = found.address
         self.name = str(found.address)
         """by which it is told from the others"""
-        self.named = target.address is None
+        self.named = target.url.address is None
         """whether its target is a name, which may have other addresses, too"""
         self.open = 0
         self.credit = 0.0
@@ -64,12 +64,12 @@ class TargetAddress:
     @property
     def facts(self) -> dict[str, str]:
         """What the log says of it: the address, too, if the target is a name."""
-        return {"target": self.target.url, **({"address": self.name} if self.named else {})}
+        return {"target": self.target.url.text, **({"address": self.name} if self.named else {})}
 
     def status(self) -> dict[str, object]:
         """Plain data, for whoever wants to show it."""
         return {
-            "url": self.target.url,
+            "url": self.target.url.text,
             "address": self.name,
             "state": "draining" if self.leaving else self.state,
             "weight": self.weight,

@@ -15,8 +15,7 @@ from wsgateway.errors import WsgatewayError
 from wsgateway.net.channel import encrypt
 from wsgateway.net.failure import in_words, is_gone
 from wsgateway.net.profiles import PROFILES, restrict
-from wsgateway.settings.model import Target
-from wsgateway.settings.pooling import TargetTls
+from wsgateway.settings.upstreams import Target, TargetTls
 from wsgateway.wire.x509 import public_key
 
 Contexts = Mapping[TargetTls, ssl.SSLContext]
@@ -36,7 +35,7 @@ def client_contexts(several: Iterable[TargetTls]) -> dict[TargetTls, ssl.SSLCont
 
 
 def _context(tls: TargetTls) -> ssl.SSLContext:
-    context = client_context(tls.profile, tls.ca, anybody=bool(tls.pins))
+    context = client_context(tls.profile, tls.ca, anybody=bool(tls.pin))
     if tls.certificate is not None:
         context.load_cert_chain(tls.certificate, tls.private_key)
     context.set_alpn_protocols(["http/1.1"])
@@ -71,7 +70,7 @@ def client_context(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContex
 
 def name_of(target: Target) -> str | None:
     """Return the name that a target is asked for, and must have unless it has pins. None: it is asked for by none."""
-    return None if target.tls.nameless else target.tls.server_name or target.host.rstrip(".")
+    return None if target.tls.nameless else target.tls.server_name or target.url.host.rstrip(".")
 
 
 def pins_of(certificate: bytes) -> tuple[str, ...]:

@@ -1,0 +1,55 @@
+"""Complete the settings of a file that was checked: with what `defaults` say, with names, and with upstreams for their
+names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from wsgateway.settings.declare import is_section, keys_of
+from wsgateway.settings.routes import Route
+from wsgateway.settings.values import default_name
+from wsgateway.settings.whole import Settings
+
+
+def complete(settings: Settings, written: Any) -> Settings:
+    """Return the settings of a file, complete; `written` is the data of the file."""
+    known: dict[tuple[str, Any], Any] = {}
+
+    def route(number: int, own: Route, entry: Mapping[str, Any]) -> Route:
+        parts = _overridden(settings.defaults, own, entry)
+        parts |= {"rewrite": own.rewrite, "headers": own.headers}
+        return replace(
+            own,
+            name=own.name or default_name("route", number),
+            upstream=own.upstream and settings.upstreams[own.upstream.name],
+            http_upstream=own.http_upstream and settings.upstreams[own.http_upstream.name],
+            # A thousand routes with the same timeouts have them once. That takes a third of the memory, and of the time
+            # to hand them to another process.
+            **{name: known.setdefault((name, part), part) for name, part in parts.items()},
+        )
+
+    return replace(
+        settings,
+        listeners=tuple(
+            replace(each, name=each.name or default_name("listener", number))
+            for number, each in enumerate(settings.listeners, 1)
+        ),
+        routes=tuple(map(route, range(1, len(settings.routes) + 1), settings.routes, written["routes"])),
+    )
+
+
+def _overridden(defaults: Any, own: Any, written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a section of `defaults`, with those that the section of a route has in the file instead."""
+    values: dict[str, Any] = {}
+    kind: Any = type(defaults)
+    for each in keys_of(kind):
+        default = getattr(defaults, each.field)
+        given = next((written[name] for name in (each.name, *each.old_names) if name in written), None)
+        if given is None:
+            values[each.field] = default
+        elif is_section(type(default)):
+            values[each.field] = replace(default, **_overridden(default, getattr(own, each.field), given))
+        else:
+            values[each.field] = getattr(own, each.field)
+    return values
