@@ -1,10 +1,11 @@
-"""What all tests share: how many processes run them, and `--no-skips`, with which a skipped test is a failed run.
+"""What all tests share: how many processes run them, `--no-skips`, with which a skipped test fails a run, and a file.
 
 Tests that need a browser or Node are skipped where it is missing, so that the suite runs anywhere; where it must not
 be missing, nobody should have to read the summary to find out.
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """What `-n auto` means."""
     return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """For the configuration of a gateway."""
+    return tmp_path / "gateway.yaml"
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,9 +7,14 @@ needs for it and not by the code under test, with the key of RFC 6455, 5.7: 37 F
 import hashlib
 import re
 from dataclasses import dataclass
-from itertools import cycle
 
-from tests.support import Peer, Running, Upstream, head_of, values
+import pytest
+
+from tests.dialects.families import COVERED, FRAMES, HIXIE, MORE
+from tests.heads import head_of, values
+from tests.masks import masked
+from tests.peers import Peer
+from tests.support import Running, Upstream
 
 # hixie-76, 1.2: the example of the draft; the proof is its answer, too.
 CHALLENGE = b"^n:ds[4U"
@@ -23,12 +28,6 @@ ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 NONCE = "AAAAAAAAAAAAAAAAAAAAAA=="
 MASK_KEY = bytes.fromhex("37fa213d")
 _OF_SERVERS = re.compile(rb"(?:Date|Server): [^\r]*\r\n")
-
-HIXIE = ("hixie-75", "hixie-76")
-MORE = ("hybi-01", "hybi-02", "hybi-03")
-COVERED = ("hybi-04", "hybi-05", "hybi-06")
-# RFC 6455's own frames.
-FRAMES = ("hybi-07", "hybi-08", "rfc6455")
 
 _UPGRADE = ("Upgrade: WebSocket", "Connection: Upgrade")
 _HYBI_UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
@@ -104,9 +103,9 @@ class Opening:
             return frame
         if self.dialect in COVERED:
             key = hashlib.sha1(MASK_KEY + secret, usedforsecurity=False).digest() if secret else MASK_KEY
-            return MASK_KEY + _masked(frame, key)
+            return MASK_KEY + masked(frame, key)
         length = {126: 4, 127: 10}.get(frame[1], 2)
-        return bytes([frame[0], 0x80 | frame[1]]) + frame[2:length] + MASK_KEY + _masked(frame[length:], MASK_KEY)
+        return bytes([frame[0], 0x80 | frame[1]]) + frame[2:length] + MASK_KEY + masked(frame[length:], MASK_KEY)
 
     async def message(self, client: Peer) -> bytes:
         """The next message that the client gets, in short frames, however many."""
@@ -119,10 +118,6 @@ class Opening:
             whole += payload
             last = bool(first & 0x80) is not (self.dialect in MORE)
         return whole
-
-
-def _masked(data: bytes, key: bytes) -> bytes:
-    return bytes(byte ^ mask for byte, mask in zip(data, cycle(key), strict=False))
 
 
 def _with_keys(draft: int, key1: str, key2: str, challenge: str, proof: str) -> Opening:
@@ -313,6 +308,7 @@ OPENINGS = [
         answer=bytes.fromhex("88 02 03f4"),
     ),
 ]
+every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)
 BY_DIALECT = {opening.dialect: opening for opening in OPENINGS}
 
 

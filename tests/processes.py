@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.e2e.programs import PATIENCE_SECONDS, STOP_SECONDS, Program
+from tests.heads import switching
 from tests.openings import Opening
-from tests.support import switching
 
 
 def gateway_command(*arguments: str | Path) -> tuple[str | Path, ...]:

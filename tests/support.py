@@ -9,12 +9,9 @@ Nothing is mocked: sockets are real, ports are chosen by the system. Nothing sle
 line of the log, and PATIENCE_SECONDS is only for the case that they never come.
 """
 
-import base64
-import hashlib
 import logging
 import socket
 import ssl
-import struct
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +22,8 @@ from typing import Any, Self
 import structlog
 import trio
 
+from tests.heads import switching
+from tests.peers import Peer
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.run.listening import Listening, shares
@@ -114,86 +113,6 @@ class Lines:
     def every(self, event: str) -> list[dict[str, Any]]:
         """All lines of an event so far."""
         return [entry for entry in self.entries if entry["event"] == event]
-
-
-class Peer:
-    """One end of a connection. A reset is an error; an end is where it ends."""
-
-    def __init__(self, stream: trio.SocketStream, tls: trio.SSLStream[trio.SocketStream] | None = None) -> None:
-        self.stream = stream
-        self.tls = tls
-        self._carrier: trio.abc.Stream = tls or stream
-        name = stream.socket.getsockname()
-        self.name = "unix" if stream.socket.family == socket.AF_UNIX else f"{name[0]}:{name[1]}"
-        """our own address, by which the log knows a client"""
-        self._kept = b""
-
-    async def send(self, *data: bytes) -> None:
-        for each in data:
-            await self._carrier.send_all(each)
-
-    async def once(self) -> bytes:
-        """What one read gives."""
-        kept, self._kept = self._kept, b""
-        return kept or await self._carrier.receive_some(1 << 20)
-
-    async def until(self, end: bytes) -> bytes:
-        """All up to these bytes, which are the end of it."""
-        data = b""
-        while end not in data:
-            more = await self.once()
-            assert more, f"ended before {end!r}: {data!r}"
-            data += more
-        found, _, rest = data.partition(end)
-        self._kept = rest
-        return found + end
-
-    async def head(self) -> bytes:
-        return await self.until(b"\r\n\r\n")
-
-    async def exactly(self, count: int) -> bytes:
-        data, self._kept = self._kept, b""
-        while len(data) < count:
-            more = await self.once()
-            assert more, f"ended before {count} bytes: {data!r}"
-            data += more
-        self._kept = data[count:]
-        return data[:count]
-
-    async def rest(self) -> bytes:
-        """All up to the end of the stream."""
-        data = b""
-        while more := await self.once():
-            data += more
-        return data
-
-    async def frame(self) -> tuple[int, bytes]:
-        """The first byte and the payload of a short frame of RFC 6455; a mask is taken off."""
-        first, second = await self.exactly(2)
-        assert second & 0x7F < 126, "not short"
-        key = await self.exactly(4) if second & 0x80 else bytes(4)
-        payload = await self.exactly(second & 0x7F)
-        return first, bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
-
-    async def message(self) -> bytes:
-        """The payload of a message of RFC 6455, in short frames, however many."""
-        whole, final = b"", False
-        while not final:
-            first, payload = await self.frame()
-            whole += payload
-            final = first & 0x80 != 0
-        return whole
-
-    async def send_eof(self) -> None:
-        await self.stream.send_eof()
-
-    async def close(self) -> None:
-        await self._carrier.aclose()
-
-    def reset(self) -> None:
-        """Cuts the connection."""
-        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.stream.socket.close()
 
 
 class Upstream:
@@ -372,27 +291,3 @@ async def serving_text(text: str) -> AsyncIterator[Running]:
         for entry in lines.entries:
             print(entry)
     assert not lines.every("bug")
-
-
-def head_of(start: str, *lines: str) -> bytes:
-    """A head: its first line and its headers, text of bytes (Latin-1)."""
-    return "".join(f"{line}\r\n" for line in [start, *lines, ""]).encode("latin-1")
-
-
-def fields(head: bytes) -> list[tuple[str, str]]:
-    """The headers of a head, in order; names in lower case."""
-    lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")[1:]
-    return [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-
-
-def values(head: bytes, name: str) -> list[str]:
-    """All values of a header, whose name is in lower case."""
-    return [value for each, value in fields(head) if each == name]
-
-
-def switching(request: bytes, *headers: str) -> bytes:
-    """The 101 that a server of RFC 6455 answers to the head of a request."""
-    [key] = values(request, "sec-websocket-key")
-    digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
-    accept = f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}"
-    return head_of("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", accept, *headers)

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.e2e.programs import PATIENCE_SECONDS, Program
 from tests.net.certificates import Appliance
 from tests.openings import BY_DIALECT
-from tests.processes import gateway_command
-from tests.support import configuration, switching
+from tests.processes import gateway_command, session
+from tests.support import configuration
 from wsgateway import __version__
 from wsgateway.cli import main
 
@@ -209,13 +209,8 @@ def test_a_gateway_between_two_addresses_serves_until_it_is_told_to_stop() -> No
         url = f"ws://127.0.0.1:{upstream.getsockname()[1]}"
         with Program(*gateway_command("run", "--listen", "127.0.0.1:0", "--upstream", url)) as program:
             port = int(program.find_line(r"event=listening listener=listener-1 address=127\.0\.0\.1:(\d+)$")[1])
-            with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as client:
-                client.sendall(MODERN.request)
-                behind, _ = upstream.accept()
-                with behind:
-                    behind.settimeout(PATIENCE_SECONDS)
-                    behind.sendall(switching(behind.recv(65536)))
-                    assert client.recv(65536) == MODERN.reply
+            with session(("127.0.0.1", port), upstream, MODERN):
+                pass
             program.find_line(r"level=info event=session .*dialect=rfc6455 ")
             assert program.stop() == GOOD
             assert "Traceback" not in str(program)

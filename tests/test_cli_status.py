@@ -31,11 +31,6 @@ behind    ws://127.0.0.1:9  127.0.0.1:9  up     0     0       0
 """
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
     """A server that says this to the first client, whatever it asks."""

@@ -15,7 +15,8 @@ import yaml
 
 import wsgateway.dialects
 from tests.documents import GUIDE, MANUAL, NAMES, README, ROOT, TABLES, blocks, rows, text, with_table
-from tests.support import PATIENCE_SECONDS, configuration, head_of
+from tests.heads import head_of
+from tests.support import PATIENCE_SECONDS, configuration
 from wsgateway.dialects import DIALECTS
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status

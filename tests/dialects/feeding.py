@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
 
+from tests import masks
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.dialects.base import Decoder, Encoder, Translator
 from wsgateway.errors import ProtocolError
@@ -28,12 +29,6 @@ def cut_at_random(data: bytes, seed: int = 1) -> list[bytes]:
     chance = random.Random(seed)
     marks = sorted(chance.randint(0, len(data)) for _ in range(2 + min(len(data), 40) // 2))
     return [data[start:stop] for start, stop in zip([0, *marks], [*marks, len(data)], strict=True)]
-
-
-def pieces_of(data: bytes, marks: list[int]) -> list[bytes]:
-    """Return the data, cut at the marks (modulo its length)."""
-    places = sorted(mark % (len(data) + 1) for mark in marks)
-    return [data[start:stop] for start, stop in zip([0, *places], [*places, len(data)], strict=True)]
 
 
 CUTS: list[Callable[[bytes], list[bytes]]] = [whole, byte_by_byte, cut_at_random]
@@ -141,4 +136,4 @@ def frame(first: int, payload: bytes = b"", masked: bool = False, size: int = 0)
     head = bytes([first, second]) + (length.to_bytes(size, "big") if size else b"")
     if not masked:
         return head + payload
-    return head + MASK_KEY + bytes(byte ^ MASK_KEY[at % 4] for at, byte in enumerate(payload))
+    return head + MASK_KEY + masks.masked(payload, MASK_KEY)

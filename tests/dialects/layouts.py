@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests import masks
 from wsgateway.dialects import DIALECTS
 from wsgateway.wire.events import Role
 
@@ -52,15 +53,11 @@ class Layout:
     def cover(self, data: bytes) -> bytes:
         """Return the data after the key and under the mask of a draft that masks whole frames."""
         key = hashlib.sha1(MASK_KEY + SECRET).digest() if self.needs_secret else MASK_KEY
-        return MASK_KEY + _xor(data, key)
+        return MASK_KEY + masks.masked(data, key)
 
     def said(self, role: Role, *frames: tuple[str, bool, bytes]) -> bytes:
         """Return several frames in a row, each given as its opcode, whether it ends its message, and its payload."""
         return b"".join(self.to(role, self.first(opcode, final), payload) for opcode, final, payload in frames)
-
-
-def _xor(data: bytes, key: bytes) -> bytes:
-    return bytes(byte ^ key[at % len(key)] for at, byte in enumerate(data))
 
 
 def _read_off(dialect: str) -> Layout | None:
@@ -75,7 +72,7 @@ def _read_off(dialect: str) -> Layout | None:
         return None  # between 00 and FF, as in hixie
     numbers = {opcode: wire(name, "s2c")[0] & 0x0F for opcode, name in _SHOWN.items()}
     kind = Masked.NOTHING if masked == plain else Masked.PAYLOAD if masked[0] == plain[0] else Masked.FRAME
-    needs_secret = kind is Masked.FRAME and _xor(masked[4:], masked[:4]) != plain
+    needs_secret = kind is Masked.FRAME and masks.masked(masked[4:], masked[:4]) != plain
     return Layout(numbers | {"more": 0}, plain[0] >= 0x80, kind, needs_secret)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from tests import heads
 from wsgateway.dialects import Answer, Dialect, ServerHandshake, recognise
 from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead
@@ -12,6 +13,26 @@ from wsgateway.wire.oddities import DEFAULT, Oddities, Tolerance
 
 LIMITS = HeadLimits()
 STRICT: Tolerance = frozenset()
+# The replies to the drafts' own requests (hixie-75, 1.2; hixie-76, 1.2, with its proof).
+SAMPLE_REPLY_75 = (
+    b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n"
+    b"Upgrade: WebSocket\r\n"
+    b"Connection: Upgrade\r\n"
+    b"WebSocket-Origin: http://example.com\r\n"
+    b"WebSocket-Location: ws://example.com/demo\r\n"
+    b"WebSocket-Protocol: sample\r\n"
+    b"\r\n"
+)
+SAMPLE_REPLY_76 = (
+    b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
+    b"Upgrade: WebSocket\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Sec-WebSocket-Origin: http://example.com\r\n"
+    b"Sec-WebSocket-Location: ws://example.com/demo\r\n"
+    b"Sec-WebSocket-Protocol: sample\r\n"
+    b"\r\n"
+    b"8jKS'y:G*Co,Wxa-"
+)
 
 
 @dataclass
@@ -27,13 +48,6 @@ class Opened:
         """Return our whole answer: the head, and the proof if there is one."""
         head = self.head.switch(self.server_handshake.accept(answer))
         return head + self.server_handshake.proof(self.head.rest[: self.server_handshake.challenge_bytes])
-
-
-def read_request(data: bytes, limits: HeadLimits = LIMITS) -> Request:
-    """Return the request in `data`, which contains all of it."""
-    request = RequestHead(limits).receive(data)
-    assert request is not None, "the head is not whole"
-    return request
 
 
 def open_up(data: bytes, entropy: Entropy | None = None, tolerance: Tolerance = DEFAULT["client"]) -> Opened:
@@ -56,7 +70,7 @@ def refusal(data: bytes, tolerance: Tolerance = DEFAULT["client"]) -> HttpRefusa
 
 def head_of(*lines: str, start: str = "GET /chat HTTP/1.1") -> bytes:
     """Return a head of these header lines, text of bytes (Latin-1)."""
-    return "".join(f"{line}\r\n" for line in [start, *lines, ""]).encode("latin-1")
+    return heads.head_of(start, *lines)
 
 
 def request_of(*headers: tuple[str, str], target: str = "/chat", method: str = "GET") -> Request:

@@ -11,7 +11,7 @@ from wsgateway.wire.events import Close, Event, Ping, Pong, Role
 from wsgateway.wire.oddities import Oddity
 
 from .feeding import CUTS, GENEROUS, Heard, binary, decoder_of, encoder_of, hear, text
-from .opening import STRICT, head_of, open_up, refusal
+from .opening import SAMPLE_REPLY_75, STRICT, head_of, open_up, refusal
 
 EVERY_CUT = cases("cut", CUTS)
 HIXIE = cases("name", ["hixie-75", "hixie-76"])
@@ -186,15 +186,7 @@ def test_nothing_is_masked() -> None:
 
 
 def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
-    assert open_up(head_of(*SAMPLE, start="GET /demo HTTP/1.1")).reply(Answer("sample")) == (
-        b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n"
-        b"Upgrade: WebSocket\r\n"
-        b"Connection: Upgrade\r\n"
-        b"WebSocket-Origin: http://example.com\r\n"
-        b"WebSocket-Location: ws://example.com/demo\r\n"
-        b"WebSocket-Protocol: sample\r\n"
-        b"\r\n"
-    )
+    assert open_up(head_of(*SAMPLE, start="GET /demo HTTP/1.1")).reply(Answer("sample")) == SAMPLE_REPLY_75
 
 
 @cases(

@@ -12,8 +12,9 @@ from wsgateway.errors import HttpRefusal
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.heads import Headers, Response
 
+from .families import TWO_KEYS
 from .feeding import CUTS, Heard, decoder_of, encoder_of, hear, text
-from .opening import challenge_draws, head_of, open_up, refusal, seeded
+from .opening import SAMPLE_REPLY_76, challenge_draws, head_of, open_up, refusal, seeded
 from .vectors import by_id
 
 EVERY_CUT = cases("cut", CUTS)
@@ -115,14 +116,8 @@ def test_the_drafts_own_numbers_and_challenge_give_the_drafts_own_proof() -> Non
 
 
 def test_the_drafts_own_request_gets_the_drafts_own_reply() -> None:
-    assert open_up(by_id("hixie-76/handshake_request/c2s/draft_sample#1").wire).reply(Answer("sample")) == (
-        b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
-        b"Upgrade: WebSocket\r\n"
-        b"Connection: Upgrade\r\n"
-        b"Sec-WebSocket-Origin: http://example.com\r\n"
-        b"Sec-WebSocket-Location: ws://example.com/demo\r\n"
-        b"Sec-WebSocket-Protocol: sample\r\n"
-        b"\r\n" + PROOF
+    assert (
+        open_up(by_id("hixie-76/handshake_request/c2s/draft_sample#1").wire).reply(Answer("sample")) == SAMPLE_REPLY_76
     )
 
 
@@ -276,7 +271,7 @@ def test_the_challenge_that_we_send_is_visible() -> None:
     assert len(set(drawn)) == len(drawn)
 
 
-@pytest.mark.parametrize("name", ["hixie-76", "hybi-01", "hybi-02", "hybi-03"])
+@pytest.mark.parametrize("name", TWO_KEYS)
 @pytest.mark.parametrize("byte", range(0x100))
 def test_a_challenge_has_no_byte_that_confuses_servers(name: str, byte: int) -> None:
     client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com"), lambda count: bytes([byte] * count))

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cases import cases
+from tests.wire.cutting import cut
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.dialects.frames import FrameRules
 from wsgateway.wire.events import Role
 
-from .feeding import Heard, byte_by_byte, decoder_of, hear, pieces_of, walk, walker_of
+from .feeding import Heard, byte_by_byte, decoder_of, hear, walk, walker_of
 from .layouts import LAYOUTS, Masked, has_walker
 from .test_noise import EVERY_DECODER, EVERY_WALKER, MARKS, noise
 from .vectors import SECRET
@@ -116,7 +117,7 @@ QUICK = settings(max_examples=40, deadline=None, database=None)
 @given(source=st.data(), marks=MARKS)
 def test_a_decoder_keeps_little_of_any_bytes(name: str, role: Role, source: st.DataObject, marks: list[int]) -> None:
     decoder = decoder_of(name, role)
-    for piece in pieces_of(source.draw(noise(name, role)), marks):
+    for piece in cut(source.draw(noise(name, role)), marks):
         if hear(decoder, [piece]).fault is not None:
             return
         assert kept_bytes(decoder) <= most_kept(name)

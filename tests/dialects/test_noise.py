@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.wire.cutting import cut
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
@@ -19,7 +20,6 @@ from .feeding import (
     encoder_of,
     hear,
     other,
-    pieces_of,
     text,
     walk,
     walker_of,
@@ -80,7 +80,7 @@ def test_any_bytes_give_the_same_events_and_the_same_fault_however_they_are_cut(
     """`hear` catches ProtocolError alone: any other error fails the test."""
     data = source.draw(noise(name, role))
     heard = hear(decoder_of(name, role, limits), [data])
-    for pieces in (byte_by_byte(data), pieces_of(data, marks)):
+    for pieces in (byte_by_byte(data), cut(data, marks)):
         again = hear(decoder_of(name, role, limits), pieces)
         assert (again.events, again.fault) == (heard.events, heard.fault)
         if heard.fault is None:
@@ -133,7 +133,7 @@ def test_a_walker_passes_the_same_bytes_on_however_they_are_cut(
     data = source.draw(noise(name, role))
     passed = walk(walker_of(name, role, limits, compressed), [data])
     assert data.startswith(passed.forward)
-    for pieces in (byte_by_byte(data), pieces_of(data, marks)):
+    for pieces in (byte_by_byte(data), cut(data, marks)):
         assert walk(walker_of(name, role, limits, compressed), pieces) == passed
 
 
@@ -160,7 +160,7 @@ def messages(draw: st.DrawFn, with_binary: bool, with_ping: bool) -> list[Event]
     """Draw the events of one message, with control frames between its fragments."""
     kind = draw(st.sampled_from(list(Kind))) if with_binary else Kind.TEXT
     data = draw(st.binary(max_size=300)) if kind is Kind.BINARY else draw(st.text(max_size=150)).encode()
-    pieces = pieces_of(data, draw(st.lists(st.integers(0, 400), max_size=3)))
+    pieces = cut(data, draw(st.lists(st.integers(0, 400), max_size=3)))
     events: list[Event] = []
     for at, piece in enumerate(pieces):
         events += draw(st.lists(CONTROLS, max_size=1)) if with_ping else []
@@ -200,9 +200,9 @@ def test_any_valid_conversation_arrives(
     mask_keys: Iterator[bytes] = iter(lambda: draw(4), b"")
     encoder = encoder_of(name, other(role), mask_keys)
     wire = b"".join(map(encoder.send, said + goodbye))
-    assert hear(decoder_of(name, role), pieces_of(wire, marks)) == Heard(joined(said) + goodbye)
+    assert hear(decoder_of(name, role), cut(wire, marks)) == Heard(joined(said) + goodbye)
     if has_walker(name):
-        passed = walk(walker_of(name, role), pieces_of(wire, marks))
+        passed = walk(walker_of(name, role), cut(wire, marks))
         assert passed.forward == wire
         assert passed.ending == (goodbye[0] if goodbye else None)
         assert passed.messages == len(several)

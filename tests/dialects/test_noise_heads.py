@@ -6,12 +6,14 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.wire.cutting import cut
+from tests.wire.heads import read
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.errors import HttpRefusal
 from wsgateway.wire.heads import HeadLimits, Request, RequestHead, Response, ResponseHead
 
-from .feeding import byte_by_byte, pieces_of
-from .opening import LIMITS, head_of, open_up, read_request, seeded
+from .feeding import byte_by_byte
+from .opening import LIMITS, head_of, open_up, seeded
 from .vectors import vectors
 
 QUICK = settings(max_examples=200, deadline=None, database=None)
@@ -94,7 +96,7 @@ def test_any_head_of_a_request_is_read_the_same_however_it_is_cut(data: bytes, m
     outcome = read_in([data])
     assert outcome.refused is None or outcome.refused[1] in (400, 431)
     assert read_in(byte_by_byte(data)) == outcome
-    assert read_in(pieces_of(data, marks)) == outcome
+    assert read_in(cut(data, marks)) == outcome
 
 
 def answer_to(data: bytes, subprotocol: str | None) -> tuple[Offer, bytes] | HttpRefusal:
@@ -139,7 +141,7 @@ class Replied:
 def asked() -> ResponseHead:
     """Return a head that waits for the response to its request."""
     head = ResponseHead(HeadLimits(head_bytes=2000))
-    head.request(read_request(A_REQUEST))
+    head.request(read(A_REQUEST))
     return head
 
 
@@ -169,7 +171,7 @@ REPLIES = st.builds(lambda start, lines: head_of(*lines, start=start), REPLY_STA
 def test_any_head_of_a_response_is_read_the_same_however_it_is_cut(data: bytes, marks: list[int]) -> None:
     outcome = reply_in([data])
     assert outcome.refused in (None, 502)
-    assert reply_in(pieces_of(data, marks)) == outcome
+    assert reply_in(cut(data, marks)) == outcome
 
 
 @QUICK

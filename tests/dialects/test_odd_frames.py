@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cases import cases
+from tests.masks import masked
 from wsgateway.dialects import DIALECTS, Decoder, Role
 from wsgateway.dialects.accept import masking_secret
 from wsgateway.errors import ProtocolError
@@ -147,7 +148,7 @@ def test_a_client_that_masks_as_in_the_draft_is_read_as_usual(cut: Cut) -> None:
 
 def test_a_client_that_began_as_in_the_draft_cannot_change_its_masks() -> None:
     secret = masking_secret(*SAMPLE)
-    other = b"\x00\x00\x00\x00" + bytes(byte ^ key for byte, key in zip(b"\x84\x02hi", secret, strict=False))
+    other = b"\x00\x00\x00\x00" + masked(b"\x84\x02hi", secret)
     oddities = Oddities(DEFAULT["client"])
     assert hear(covered(*SAMPLE, oddities), [other]) == Heard([text("hi")])
     assert oddities.needed == (Oddity.KEY_MASK_04,)

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tests.dialects.families import HIXIE, MORE
+
 from .programs import MODULES, PATIENCE_SECONDS, PEERS, which
 
 Role = Literal["client", "server"]
 
-DIALECTS = ("hixie-75", "hixie-76", *(f"hybi-0{draft}" for draft in range(1, 9)), "rfc6455")
-HIXIE = frozenset(DIALECTS[:2])
-
-
-def _but(*dialects: str) -> tuple[str, ...]:
-    """All dialects but these."""
-    return tuple(each for each in DIALECTS if each not in dialects)
+# The drafts whose frames are those of RFC 6455, as far as these libraries know them.
+_LATER = ("hybi-07", "hybi-08")
 
 
 def _runs(*command: str) -> Callable[[], bool]:
@@ -68,16 +65,16 @@ KINDS = {
         ("perl", str(PEERS / "protocol_websocket.pl")),
         _runs("perl", "-MProtocol::WebSocket", "-e1"),
         "apt install libprotocol-websocket-perl",
-        client=("hixie-75", "hixie-76", "hybi-08", "rfc6455"),
-        server=("hixie-75", "hixie-76", "hybi-07", "hybi-08", "rfc6455"),
+        client=(*HIXIE, "hybi-08", "rfc6455"),
+        server=(*HIXIE, *_LATER, "rfc6455"),
         sends_fragments=True,
     ),
     "websocket-ruby": Kind(
         _RUBY,
         _RUBY_INSTALLED,
         "apt install ruby ruby-websocket",
-        client=_but("hybi-04", "hybi-05", "hybi-06"),
-        server=_but("hybi-04", "hybi-05", "hybi-06"),
+        client=(*HIXIE, *MORE, *_LATER, "rfc6455"),
+        server=(*HIXIE, *MORE, *_LATER, "rfc6455"),
     ),
     # With more of its mistakes, and no tests but of these.
     "websocket-ruby-unaided": Kind((*_RUBY, "unaided"), _RUBY_INSTALLED, "apt install ruby ruby-websocket"),
@@ -85,26 +82,26 @@ KINDS = {
         ("ruby", str(PEERS / "em_websocket.rb")),
         _runs("ruby", "-e", "require 'em-websocket'"),
         "apt install ruby ruby-em-websocket",
-        server=_but("hybi-04"),
+        server=(*HIXIE, *MORE, "hybi-05", "hybi-06", *_LATER, "rfc6455"),
         loses_pieces=frozenset({"hybi-05", "hybi-06"}),
-        chooses_no_subprotocol=frozenset(_but("hixie-76", "hybi-01", "hybi-02", "hybi-03")),
+        chooses_no_subprotocol=frozenset({"hixie-75", "hybi-05", "hybi-06", *_LATER, "rfc6455"}),
     ),
     "websocket-driver": Kind(
         ("node", str(PEERS / "websocket_driver.js")),
         _there("node", [MODULES / "websocket-driver"]),
         "npm ci --prefix tests/e2e/peers",
         client=("rfc6455",),
-        server=("hixie-75", "hixie-76", "rfc6455"),
-        chooses_no_subprotocol=HIXIE,
+        server=(*HIXIE, "rfc6455"),
+        chooses_no_subprotocol=frozenset(HIXIE),
     ),
     "netty": Kind(
         (*_JAVA, "-cp", ":".join(map(str, _JARS)), str(PEERS / "NettyPeer.java")),
         _there("javac", _JARS),
         "apt install libnetty-java default-jdk-headless",
-        client=("hixie-76", "hybi-07", "hybi-08", "rfc6455"),
-        server=("hixie-75", "hixie-76", "hybi-07", "hybi-08", "rfc6455"),
+        client=("hixie-76", *_LATER, "rfc6455"),
+        server=(*HIXIE, *_LATER, "rfc6455"),
         sends_fragments=True,
-        loses_pieces=HIXIE,
+        loses_pieces=frozenset(HIXIE),
     ),
 }
 

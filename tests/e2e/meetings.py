@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.dialects.families import NAMES
+
 from .ends import Library, ModernEnd, OldEnd, Server, opened
-from .libraries import DIALECTS, KINDS, Speaker
+from .libraries import KINDS, Speaker
 from .servers import Gateway
 
 BASE64 = "/base64"
@@ -20,7 +22,7 @@ def configuration(libraries: Mapping[str, Library], modern: Server) -> str:
     upstreams: dict[str, Any] = {"websockets": _upstream(modern.port)}
     paths = {"": "websockets"}
     for name, library in libraries.items():
-        for dialect in DIALECTS:
+        for dialect in NAMES:
             upstreams[f"{name}-{dialect}"] = {**_upstream(library.port), "dialect": dialect}
             paths[f"/{name}/{dialect}"] = f"{name}-{dialect}"
     routes = [

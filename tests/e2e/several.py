@@ -12,8 +12,8 @@ from typing import Self
 import trio
 
 from tests.openings import Opening
+from tests.peers import Peer
 from tests.processes import GatewayProcess
-from tests.support import Peer
 
 from .programs import Program, tool
 

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from tests.dialects.families import RFC, WITH_CODES
+
 from .ends import End, Event, OldEnd
 from .libraries import SPEAKERS, Speaker
 from .meetings import BASE64, Meetings
 from .scenario import BINARIES, BURST, TEXTS
-
-WITHOUT_CODES = {"hixie-75", "hixie-76", "hybi-01", "hybi-02", "hybi-03", "hybi-04", "hybi-05"}
-WITH_FIRST_CODES = {"hybi-06", "hybi-07", "hybi-08"}
 
 # The most that Protocol::WebSocket takes.
 MOST_BYTES = 65536
@@ -57,7 +56,7 @@ def closing(speaker: Speaker, code: int, reason: str) -> list[Event]:
         return [("end",)]  # there is no closing frame
     if (speaker.library, speaker.dialect) == ("em-websocket", "hixie-76"):
         return [("end",)]  # it does not tell of the closing frame
-    return [("close", None, "") if speaker.dialect in WITHOUT_CODES else ("close", code, reason), ("end",)]
+    return [("close", None, "") if speaker.dialect not in WITH_CODES else ("close", code, reason), ("end",)]
 
 
 @every()
@@ -146,7 +145,7 @@ def test_the_modern_side_closes(speaker: Speaker, meetings: Meetings) -> None:
         answer: Event = ("close", 1001, "bye")
         if speaker.dialect == "hixie-75":
             answer = ("close", 1001, "")  # by the gateway, since nobody else will
-        elif speaker.dialect in WITHOUT_CODES:
+        elif speaker.dialect not in WITH_CODES:
             answer = ("close", None, "")
         elif speaker.library == "em-websocket":
             answer = ("close", 1001, "")  # it repeats no reason
@@ -158,11 +157,11 @@ def test_the_library_closes(speaker: Speaker, meetings: Meetings) -> None:
     with meetings.meeting(speaker) as (old, modern):
         old.close(1000, "done")
 
-        assert modern.next() == (("close", None, "") if speaker.dialect in WITHOUT_CODES else ("close", 1000, "done"))
+        assert modern.next() == (("close", None, "") if speaker.dialect not in WITH_CODES else ("close", 1000, "done"))
         assert until_the_end(old) == closing(speaker, 1000, "done")
 
 
-@every(lambda speaker: speaker.dialect in WITH_FIRST_CODES)
+@every(lambda speaker: speaker.dialect in WITH_CODES and speaker.dialect not in RFC)
 def test_a_code_that_a_draft_does_not_know_does_not_reach_its_library(speaker: Speaker, meetings: Meetings) -> None:
     with meetings.meeting(speaker) as (old, modern):
         modern.close(1012, "restart")

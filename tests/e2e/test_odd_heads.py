@@ -12,8 +12,9 @@ from pathlib import Path
 
 import trio
 
+from tests.heads import values
+from tests.peers import Peer
 from tests.serve.exchanging import serving_http
-from tests.support import Peer, values
 
 from .proxies import in_front
 

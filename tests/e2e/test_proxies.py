@@ -10,15 +10,17 @@ import trio
 from websockets.trio.server import ServerConnection
 
 from tests.backends import echo, websockets_server
+from tests.dialects.families import TWO_KEYS
 from tests.openings import OPENINGS, Opening
-from tests.support import Lines, Peer, serving_text
+from tests.peers import Peer
+from tests.support import Lines, serving_text
 
 from .proxies import in_front, table
 
 # Not the address from which the proxies come.
 CLIENT = "127.0.0.9"
 # The columns of the manual's table.
-COLUMNS = {"hixie-75": 0, **dict.fromkeys(("hixie-76", "hybi-01", "hybi-02", "hybi-03"), 1)}
+COLUMNS = {"hixie-75": 0, **dict.fromkeys(TWO_KEYS, 1)}
 LAST_COLUMN = 2
 PROXIES = ["HAProxy, mode tcp", "HAProxy, mode http", "HAProxy, both on one port", "nginx", "Caddy"]
 
@@ -117,8 +119,7 @@ async def test_each_dialect_fares_behind_a_proxy_as_the_readme_says(proxy: str, 
 async def test_what_caddy_loses_is_the_challenge(tmp_path: Path) -> None:
     async with stage("Caddy", tmp_path, unix=False) as behind:
         await behind.outcomes()
-        lost = {"hixie-76", "hybi-01", "hybi-02", "hybi-03"}
-        for dialect in lost:
+        for dialect in TWO_KEYS:
             line = await behind.lines.line("refused", dialect=dialect)
             assert line["why"] == "no 8 bytes behind the head within 1 s"
-        assert len(behind.lines.every("refused")) == len(lost)
+        assert len(behind.lines.every("refused")) == len(TWO_KEYS)

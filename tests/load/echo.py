@@ -6,7 +6,7 @@ It takes a message for so many bytes, and looks at none: what is measured is in 
 import select
 import socket
 
-from tests.support import switching
+from tests.heads import switching
 
 PAYLOAD = b"x" * 64
 MESSAGE = b"\x81\x40" + PAYLOAD

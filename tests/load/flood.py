@@ -6,7 +6,8 @@ from pathlib import Path
 import trio
 
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Upstream, configuration
+from tests.peers import Peer
+from tests.support import Upstream, configuration
 
 from .process import gateway, kernel_tcp_bytes, resident_bytes
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import trio
 
 from tests.e2e.programs import Program, tool
+from tests.heads import switching
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Upstream, configuration, switching
+from tests.peers import Peer
+from tests.support import Upstream, configuration
 
 from .process import gateway
 

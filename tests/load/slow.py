@@ -7,7 +7,8 @@ from pathlib import Path
 import trio
 
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Upstream, configuration
+from tests.peers import Peer
+from tests.support import Upstream, configuration
 
 from .process import cpu_seconds, gateway, resident_bytes
 from .upstream import answer_all

@@ -2,7 +2,9 @@
 
 import trio
 
-from tests.support import Peer, Upstream, switching
+from tests.heads import switching
+from tests.peers import Peer
+from tests.support import Upstream
 
 HELLO = b"\x81\x05Hello"
 

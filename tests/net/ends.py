@@ -1,4 +1,4 @@
-"""A TLS peer that can end its connection in every possible way, without reading what it is sent."""
+"""Ends of connections, and a TLS peer that can end its own in every possible way, without reading what it is sent."""
 
 import socket
 import ssl
@@ -25,6 +25,16 @@ def connected(kind: str) -> Iterator[Pair]:
         ours.setblocking(False)
         theirs.setblocking(False)
         yield ours, theirs
+
+
+def fill(sock: socket.socket) -> int:
+    """Send until the kernel takes no more; return how many bytes that was."""
+    sent = 0
+    while True:
+        try:
+            sent += sock.send(bytes(65536))
+        except BlockingIOError:
+            return sent
 
 
 @dataclass

@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from tests.net.certificates import Authority
+from tests.net.ends import fill
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.net.outgoing import Outgoing, outgoing, waiting
 
@@ -37,15 +38,6 @@ async def until(true: Callable[[], bool]) -> None:
     with trio.fail_after(PATIENCE_SECONDS):
         while not true():
             await trio.lowlevel.checkpoint()
-
-
-def fill(sock: socket.socket) -> int:
-    sent = 0
-    while True:
-        try:
-            sent += sock.send(bytes(65536))
-        except BlockingIOError:
-            return sent
 
 
 def drain(sock: socket.socket, most: int) -> int:

@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.net.ends import fill
 from wsgateway.net.channel import Channel, encrypt
 
 from .certificates import Authority
@@ -85,16 +86,6 @@ async def test_all_bytes_are_sent_however_slowly_they_are_read(authority: Author
 
 
 # -- the handshake -----------------------------------------------------------------------------------------------
-
-
-def fill(sock: socket.socket) -> int:
-    """Send until the connection takes no more, and return how many bytes were sent."""
-    sent = 0
-    while True:
-        try:
-            sent += sock.send(bytes(65536))
-        except BlockingIOError:
-            return sent
 
 
 async def test_a_handshake_waits_until_it_can_write(authority: Authority, pair: Pair) -> None:

@@ -11,7 +11,9 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support import PATIENCE_SECONDS, Lines, Peer, values
+from tests.heads import values
+from tests.peers import Peer
+from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.observe import admin
 from wsgateway.observe.admin import MOST_CLIENTS, MOST_HEAD_BYTES, REQUEST_SECONDS, Admin
 from wsgateway.observe.metrics import of_targets

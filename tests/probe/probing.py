@@ -7,8 +7,8 @@ from functools import partial
 
 import trio
 
+from tests.dialects.families import COVERED, FRAMES, HIXIE, MORE, TWO_KEYS
 from tests.net.certificates import Authority
-from tests.openings import COVERED, FRAMES, HIXIE, MORE
 from tests.support import PATIENCE_SECONDS
 from wsgateway.probe.client import ProbeRequest, Report, probe
 from wsgateway.probe.transcript import Line
@@ -34,7 +34,7 @@ def behind_the_handshake(dialect: str, lines: list[Line]) -> list[str]:
     """The lines behind both heads, and behind the proof where there is one. What a mask makes different is xx."""
     end = max(at for at, line in enumerate(lines) if (line.direction, line.text) == ("<", ""))
     behind = lines[end + 1 :]
-    if dialect == "hixie-76" or dialect in MORE:
+    if dialect in TWO_KEYS:
         assert behind.pop(0).meaning.startswith("the proof: MD5 of ")
     return [_hidden(dialect, line) for line in behind]
 

@@ -6,8 +6,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.heads import fields, head_of, switching, values
 from tests.openings import PROOF
-from tests.support import Peer, Upstream, fields, head_of, switching, values
+from tests.peers import Peer
+from tests.support import Upstream
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import PATIENCE_SECONDS, ProbeRequest, Report
 from wsgateway.probe.transcript import Line

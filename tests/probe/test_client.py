@@ -6,7 +6,9 @@ import pytest
 import trio
 
 from tests.backends import prefer_sample, websockets_server
-from tests.support import Upstream, serving, switching
+from tests.dialects.families import NAMES, RFC, TWO_KEYS
+from tests.heads import switching
+from tests.support import Upstream, serving
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import ProbeRequest
 
@@ -88,7 +90,7 @@ async def test_a_probe_of_today_needs_no_gateway() -> None:
     assert report.error is None
 
 
-@pytest.mark.parametrize("dialect", ["hixie-75", "hybi-04", "hybi-05", "hybi-06", "hybi-07", "hybi-08"])
+@pytest.mark.parametrize("dialect", [name for name in NAMES if name not in (*TWO_KEYS, *RFC)])
 async def test_a_server_of_today_refuses_all_others_and_says_why(dialect: str) -> None:
     # Those with a challenge too; but what it says to them depends on the 8 bytes, which it takes for frames.
     async with websockets_server() as port:

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from tests.backends import prefer_sample, websockets_server
+from tests.dialects.families import HIXIE, NAMES, TWO_KEYS
 from tests.net.certificates import Authority
-from tests.openings import HIXIE, MORE
 from tests.support import PATIENCE_SECONDS, Upstream, serving
 from wsgateway.cli import main
 from wsgateway.dialects import DIALECTS
@@ -60,7 +60,7 @@ async def test_a_server_of_today_takes_one(capsys: Captured) -> None:
     for dialect, *cols in rows:
         if dialect == "rfc6455":
             assert cols == ["accepted", "# ms", "# ms", "closed by both"]
-        elif dialect == "hixie-76" or dialect in MORE:
+        elif dialect in TWO_KEYS:
             # It takes the 8 bytes of the challenge for frames, so what it says depends on them.
             assert cols in (
                 ["refused", "the server answered 400 Bad Request"],
@@ -293,8 +293,7 @@ def test_wrong_usage_says_what_is_right(capsys: Captured, arguments: list[str], 
 
 def test_an_unknown_dialect_is_told_all_that_there_are(capsys: Captured) -> None:
     assert usage_error(capsys, "ws://a", "--dialect", "websocket") == (
-        "argument --dialect: 'websocket' is no dialect; known are hixie-75, hixie-76, hybi-01, hybi-02, hybi-03,"
-        " hybi-04, hybi-05, hybi-06, hybi-07, hybi-08, rfc6455"
+        f"argument --dialect: 'websocket' is no dialect; known are {', '.join(NAMES)}"
     )
 
 

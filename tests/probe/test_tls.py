@@ -8,9 +8,11 @@ import pytest
 import trio
 
 from tests.backends import websockets_server
+from tests.dialects.families import HIXIE, MORE
+from tests.heads import head_of
 from tests.net.certificates import Authority
-from tests.openings import HIXIE, MORE
-from tests.support import Peer, Upstream, head_of, serving
+from tests.peers import Peer
+from tests.support import Upstream, serving
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import ProbeRequest
 

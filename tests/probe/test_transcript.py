@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.dialects.families import FACTS, Family
 from wsgateway.dialects import DIALECTS, Role
 from wsgateway.dialects.base import CHALLENGE, PROOF
 from wsgateway.probe.transcript import Direction, Line, exchange_lines, frame_lines, hexadecimal
@@ -101,10 +102,12 @@ def test_a_meaning_is_shown_to_a_bound() -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_control_in_a_frame_does_not_reach_the_terminal(dialect: str) -> None:
     framing = DIALECTS[dialect].framing
-    said = b"\x00\x1b[2J\xc2\x9b\xff" if not framing.carries_ping else {
-        "hybi-01": b"\x04\x06", "hybi-02": b"\x04\x06", "hybi-03": b"\x04\x06",
-        "hybi-04": b"\x84\x06", "hybi-05": b"\x84\x06", "hybi-06": b"\x84\x06",
-    }.get(dialect, b"\x81\x06") + b"\x1b[2J\xc2\x9b"  # fmt: skip
+    said = {
+        Family.HIXIE: b"\x00\x1b[2J\xc2\x9b\xff",
+        Family.MORE: b"\x04\x06\x1b[2J\xc2\x9b",
+        Family.COVERED: b"\x84\x06\x1b[2J\xc2\x9b",
+        Family.FRAMES: b"\x81\x06\x1b[2J\xc2\x9b",
+    }[FACTS[dialect].family]
     shown = "".join(map(str, frame_lines("<", said, framing.dissector(Role.CLIENT))))
     assert shown.isprintable()
     assert "\\x1b[2J\\x9b" in shown

@@ -10,6 +10,7 @@ from wsgateway.dialects import DIALECTS, Side
 from wsgateway.dialects.base import Translator
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.translate import TranslationOptions, translator
+from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Close, Role
 
 Ending = Close | int | None
@@ -18,15 +19,14 @@ Ending = Close | int | None
 CLIENT, UPSTREAM = Role.SERVER, Role.CLIENT
 """the source of the bytes, as the role that we play towards it"""
 
-HIXIE = ("hixie-75", "hixie-76")
-MORE = ("hybi-01", "hybi-02", "hybi-03")
-COVERED = ("hybi-04", "hybi-05", "hybi-06")  # the masks of their clients cover heads, too
-LATER = ("hybi-07", "hybi-08")
-RFC = ("rfc6455",)
-FRAMES = (*LATER, *RFC)
-
 USUAL = TranslationOptions()
 """the options unless a test gives others"""
+
+
+def by(encode: Encode = "reject", decode: Decode = "none") -> TranslationOptions:
+    """Return the options of a route that converts binary messages in these ways."""
+    return TranslationOptions(binary=BinaryRule(encode, decode))
+
 
 # The secrets that the two handshakes of a session make for the frames of hybi-04; all other dialects ignore them. The
 # client's is that of the vectors.

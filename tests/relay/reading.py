@@ -8,10 +8,12 @@ from typing import NamedTuple
 from websockets.frames import Frame as Websockets
 from websockets.streams import StreamReader
 
+from tests.dialects.families import HIXIE
 from tests.dialects.layouts import LAYOUTS, Masked
+from tests.masks import masked as unmasked
 from wsgateway.wire.events import Role
 
-from .passing import HIXIE, SECRETS
+from .passing import SECRETS
 
 
 class Frame(NamedTuple):
@@ -76,7 +78,7 @@ def _frame(dialect: str, role: Role, data: bytes) -> tuple[Frame, int] | None:
         key = data[:4]
         if layout.needs_secret:
             key = hashlib.sha1(key + SECRETS[role]).digest()
-        plain, front = _unmasked(data[4:], key), 4
+        plain, front = unmasked(data[4:], key), 4
     first, second = plain[0], plain[1]
     assert bool(second & 0x80) is masked
     length, body = second & 0x7F, 2
@@ -89,13 +91,9 @@ def _frame(dialect: str, role: Role, data: bytes) -> tuple[Frame, int] | None:
         return None
     payload = plain[body + key_bytes : stop]
     if masked:
-        payload = _unmasked(payload, plain[body : body + 4])
+        payload = unmasked(payload, plain[body : body + 4])
     opcode = {number: name for name, number in layout.numbers.items()}[first & 0x0F]
     return Frame(opcode, bool(first & 0x80) is layout.first_bit_ends, payload), front + stop
-
-
-def _unmasked(data: bytes, key: bytes) -> bytes:
-    return bytes(byte ^ key[at % len(key)] for at, byte in enumerate(data))
 
 
 # -- what becomes of the bytes of a message, by Python's own means -----------------------------------------------------

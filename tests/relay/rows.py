@@ -1,12 +1,22 @@
 """Rows of bytes: what arrives in one read, and what is sent for it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 from tests.cases import Decorator, cases
+from tests.dialects.families import NAMES
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Role
 
-from .passing import CLIENT, USUAL, Ending, Passed, direction, put_through
+from .passing import CLIENT, UPSTREAM, USUAL, Ending, Passed, direction, put_through
+
+both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
+
+
+def from_each_of(sources: Iterable[str]) -> Decorator:
+    """From each of these to every dialect."""
+    return cases(("source", "target"), list(product(sources, NAMES)))
 
 
 @dataclass(frozen=True)

@@ -6,31 +6,16 @@ ping, pong, close. Every mask has the key of the drafts' example, 37 FA 21 3D.
 
 import hashlib
 
+from tests.dialects.families import HIXIE
 from tests.dialects.feeding import frame
 from tests.dialects.layouts import LAYOUTS, Masked
 from tests.dialects.vectors import MASK_KEY
+from tests.masks import masked
 from wsgateway.wire.events import Role
 
-from .passing import HIXIE, SECRETS
+from .passing import SECRETS
 
 Word = tuple[str, bytes]
-
-# The codes that each dialect accepts (06: 7.4.1; 07 and 08: those of draft 12, which is still version 8, without 1007
-# for 07; RFC 6455: 7.4.1 and those registered later). The 1004 of draft 06, for a message that is too big, is listed as
-# 1009, which replaced it.
-KNOWN: dict[str, set[int]] = {
-    "hixie-75": set(),
-    "hixie-76": set(),
-    "hybi-01": set(),
-    "hybi-02": set(),
-    "hybi-03": set(),
-    "hybi-04": set(),
-    "hybi-05": set(),
-    "hybi-06": {1000, 1001, 1002, 1003, 1009},
-    "hybi-07": {1000, 1001, 1002, 1003, 1008, 1009, 1010, 1011, 3000, 4000, 4999},
-    "hybi-08": {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4000, 4999},
-    "rfc6455": {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4000, 4999},
-}
 
 _CLOSING_FRAMES = {"hixie-75": b"", "hixie-76": b"\xff\x00"}
 # The bytes that begin and end the parts of a text, between 00 and FF.
@@ -74,4 +59,4 @@ def _frame(dialect: str, masks: bool, secret: bytes, what: str, payload: bytes) 
     if layout.masked is Masked.PAYLOAD:
         return frame(first, payload, masked=True)
     key = hashlib.sha1(MASK_KEY + secret).digest() if layout.needs_secret else MASK_KEY
-    return MASK_KEY + bytes(byte ^ key[at % len(key)] for at, byte in enumerate(frame(first, payload)))
+    return MASK_KEY + masked(frame(first, payload), key)

@@ -14,9 +14,10 @@ import trio
 
 from tests.dialects.feeding import frame
 from tests.dialects.vectors import MASK_KEY
+from tests.peers import Peer
 from wsgateway.relay.engine import Ended, Endpoint, Engine
 
-from .sessions import PATIENCE_SECONDS, Peer, Session, session, settled
+from .sessions import PATIENCE_SECONDS, Session, session, settled
 
 KIB, MIB = 1024, 1024 * 1024
 # The most bytes that one read of 64 KiB may become: `00 80 ff` of hixie is a masked frame of 9 bytes with U+FFFD.

@@ -1,6 +1,7 @@
 """The Close that each side gets when a session ends: the table of `relay.closing`, for every dialect."""
 
 from tests.cases import cases
+from tests.dialects.families import FACTS, NAMES
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.closing import Ending, ServerClose, closing
@@ -9,7 +10,7 @@ from wsgateway.wire.events import Close, Role
 from .passing import CLIENT, UPSTREAM, side
 
 # 1014 is a code of the IANA registry for RFC 6455; the drafts end before it.
-KNOW_1014 = {"rfc6455"}
+KNOW_1014 = {name for name in NAMES if 1014 in FACTS[name].codes}
 
 # How a session ended, and the Close for its source.
 GOODBYES: dict[str, tuple[Ending, Close | None]] = {
@@ -69,15 +70,11 @@ def test_an_upstream_is_sent_no_code_if_its_client_is_disconnected(ending: Endin
     assert closing(ending, False, side(dialect, UPSTREAM)) is None
 
 
-# The dialects with 1012 (IANA's registry for RFC 6455), and those with codes of their own ranges alone.
-CODES = {"rfc6455": {1012: 1012, 4000: 4000}, "hybi-08": {4000: 4000}, "hybi-07": {4000: 4000}}
-
-
 @every_dialect
 @both_sides
 @cases("code", [1012, 4000, 1001])
 def test_when_the_gateway_ends_a_session_both_sides_are_sent_its_code_or_1001(
     code: int, role: Role, dialect: str
 ) -> None:
-    expected = Close(CODES.get(dialect, {}).get(code, 1001))
+    expected = Close(code if code in FACTS[dialect].codes else 1001)
     assert closing(ServerClose("stopped", code), False, side(dialect, role)) == expected

@@ -9,10 +9,11 @@ import pytest
 import trio
 
 from tests.dialects.feeding import frame
+from tests.peers import Peer
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close
 
-from .sessions import Peer, settled, wait_until_gone
+from .sessions import settled, wait_until_gone
 from .stage import (
     HELLO,
     KIB,

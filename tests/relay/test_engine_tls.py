@@ -10,13 +10,14 @@ import trio
 
 from tests.dialects.feeding import frame
 from tests.net.certificates import Authority
+from tests.peers import Peer
 from wsgateway.errors import ProtocolError
 from wsgateway.net.channel import encrypt
 from wsgateway.net.outgoing import outgoing
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.wire.events import Close
 
-from .sessions import PATIENCE_SECONDS, Peer, Session, settled
+from .sessions import PATIENCE_SECONDS, Session, settled
 from .stage import HELLO, KIB, MASKED_HELLO, MIB, Stage, chosen, clog, masked_zeros, staged, unclog
 
 every_way = pytest.mark.parametrize(
@@ -25,27 +26,7 @@ every_way = pytest.mark.parametrize(
 both_sides = pytest.mark.parametrize("side", ["client", "upstream"])
 
 
-class Secure(Peer):
-    """The peer at a side, over TLS by another implementation."""
-
-    def __init__(self, peer: Peer, tls: trio.SSLStream[trio.SocketStream]) -> None:
-        self.stream = peer.stream
-        self._kept = b""
-        self.tls = tls
-
-    async def send(self, *data: bytes) -> None:
-        for each in data:
-            await self.tls.send_all(each)
-
-    async def once(self) -> bytes:
-        kept, self._kept = self._kept, b""
-        return kept or await self.tls.receive_some(1 << 20)
-
-    async def close(self) -> None:
-        await self.tls.aclose()
-
-
-async def secured(authority: Authority, endpoint: Endpoint, peer: Peer) -> Secure:
+async def secured(authority: Authority, endpoint: Endpoint, peer: Peer) -> Peer:
     """Start TLS at one side of a session. Our end is the TLS server on both sides, which makes no difference here."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.issue("localhost"))
@@ -54,7 +35,7 @@ async def secured(authority: Authority, endpoint: Endpoint, peer: Peer) -> Secur
         nursery.start_soon(tls.do_handshake)
         endpoint.sock = endpoint.tls = await encrypt(endpoint.sock, context, None)
         endpoint.outgoing = outgoing(endpoint.sock)
-    return Secure(peer, tls)
+    return Peer(peer.stream, tls)
 
 
 @asynccontextmanager

@@ -12,14 +12,16 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.dialects.feeding import other, pieces_of
+from tests.dialects.families import FRAMES, HIXIE
+from tests.dialects.feeding import other
+from tests.wire.cutting import cut
 from wsgateway.dialects import DIALECTS, Limits, Side
 from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Role
 from wsgateway.wire.utf8 import InvalidUtf8
 
-from .passing import FRAMES, HIXIE, SECRETS
+from .passing import SECRETS
 from .reading import Convert, Frame, expected_frames, frames_of
 from .spelling import Word, said
 
@@ -143,7 +145,7 @@ def messages(draw: st.DrawFn, setting: Setting) -> Message:
     else:
         data = draw(st.text("a\u00e9\u20ac\U0001f600", max_size=12)).encode()
     marks = draw(st.lists(st.integers(0, 60), max_size=4))
-    return Message(kind, pieces_of(data, marks)[:] if marks else [data], draw(st.booleans()))
+    return Message(kind, cut(data, marks)[:] if marks else [data], draw(st.booleans()))
 
 
 def words(setting: Setting, message: Message) -> Iterator[Word]:
@@ -203,7 +205,7 @@ def test_as_many_frames_are_sent_as_came_and_only_empty_ones_are_empty(data: st.
     received = said(setting.source, setting.role, *words(setting, message))
     left = b""
     refused = False
-    for piece in pieces_of(received, data.draw(st.lists(st.integers(0, 200), max_size=12))):
+    for piece in cut(received, data.draw(st.lists(st.integers(0, 200), max_size=12))):
         step = direction.feed(piece)
         left += step.forward
         frames, rest = frames_of(setting.target, theirs, left)

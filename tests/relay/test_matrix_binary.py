@@ -11,11 +11,10 @@ from typing import get_args
 
 from tests.cases import cases
 from tests.dialects.feeding import Heard, binary, byte_by_byte, cut_at_random, text, whole
-from wsgateway.relay.translate import TranslationOptions
-from wsgateway.wire.binary import BinaryRule, Decode, Encode
+from wsgateway.wire.binary import Decode, Encode
 from wsgateway.wire.events import Fragment, Ping, Pong, Role
 
-from .passing import put_through
+from .passing import by, put_through
 from .ways import DISTINCT, Arrived, Way, arrived, everywhere, parametrized, read_by_read
 
 WRITTEN: dict[str, Callable[[bytes], bytes]] = {
@@ -48,10 +47,6 @@ where_the_target_has_text_alone = parametrized(way for way in WAYS if has_binary
 where_the_source_has_text_alone = parametrized(way for way in WAYS if has_binary(way) == (False, True))
 where_both_have_text_alone = parametrized(way for way in WAYS if has_binary(way) == (False, False))
 where_somebody_has_text_alone = parametrized(way for way in WAYS if has_binary(way) != (True, True))
-
-
-def by(encode: Encode = "reject", decode: Decode = "none") -> TranslationOptions:
-    return TranslationOptions(binary=BinaryRule(encode, decode))
 
 
 def some(size: int) -> bytes:

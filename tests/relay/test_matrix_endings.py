@@ -3,6 +3,7 @@
 from itertools import product
 from typing import get_args
 
+from tests.dialects.families import FACTS, WITH_CODES
 from tests.dialects.feeding import CUTS, Heard, cut_at_random, text, whole
 from wsgateway.dialects import Framing
 from wsgateway.relay.translate import TranslationOptions
@@ -10,7 +11,6 @@ from wsgateway.wire.events import Close, Event, Fragment, Kind
 from wsgateway.wire.utf8 import InvalidUtf8
 
 from .passing import ending_of, put_through
-from .spelling import KNOWN
 from .ways import NO_CLOSE, Arrived, Way, arrived, cuts, every_way, everywhere, ways
 
 where_the_source_has_close = ways(lambda source, target: source.has_close)
@@ -18,10 +18,10 @@ where_the_source_has_codes = ways(lambda source, target: bool(source.close_codes
 where_text_may_be_broken = ways(lambda source, target: source.repairs_text)
 where_text_may_not_be_broken = ways(lambda source, target: not source.repairs_text)
 
-CODES = sorted(KNOWN["rfc6455"])
+CODES = sorted(FACTS["rfc6455"].codes)
 
 
-def as_heard(close: Close, framing: Framing, known: set[int]) -> list[Event]:
+def as_heard(close: Close, framing: Framing, known: frozenset[int]) -> list[Event]:
     """Return a Close as such a side reads it: without a code, unless the side has this code."""
     if not framing.has_close:
         return []
@@ -34,14 +34,14 @@ def as_heard(close: Close, framing: Framing, known: set[int]) -> list[Event]:
 @where_the_source_has_close
 def test_a_close_without_a_code_stays_without_one(way: Way) -> None:
     received = way.write(text("last"), Close()) + way.write(text("too late"))
-    expected = Arrived(Heard([text("last"), *as_heard(Close(), way.target.framing, set())]), [], Close())
+    expected = Arrived(Heard([text("last"), *as_heard(Close(), way.target.framing, frozenset())]), [], Close())
     for pieces in [*cuts(received), *everywhere(received)]:
         assert way.pass_on(pieces) == expected
 
 
 @where_the_source_has_codes
 def test_a_close_keeps_its_code_if_both_dialects_have_it(way: Way) -> None:
-    source, target = KNOWN[way.source.name], KNOWN[way.target.name]
+    source, target = FACTS[way.source.name].codes, FACTS[way.target.name].codes
     for code in CODES:
         close = Close(code, "au revoir")
         [said] = as_heard(close, way.source.framing, source)
@@ -55,7 +55,7 @@ def test_too_big_is_sent_in_every_dialect_that_has_it(way: Way) -> None:
     """1009, or 1004 as draft 06 calls it, in all dialects with codes."""
     passed = way.pass_on([way.write(Close(1009, "too big"))])
     assert passed.ending == Close(1009, "too big")
-    if way.target.name in {"hybi-06", "hybi-07", "hybi-08", "rfc6455"}:
+    if way.target.name in WITH_CODES:
         assert passed.heard.events == [Close(1009, "too big")]
     else:
         assert passed.heard.events == ([] if way.target.name == "hixie-75" else [Close()])
@@ -68,7 +68,7 @@ def test_a_close_inside_a_message_passes_where_it_cannot_be_read_as_text(way: Wa
         passed = way.pass_on(cut(received))
         assert passed.ending == Close()
         if way.target.framing.delimits_text:  # the beginning of the message is held
-            assert passed.heard == Heard(as_heard(Close(), way.target.framing, set()))
+            assert passed.heard == Heard(as_heard(Close(), way.target.framing, frozenset()))
         else:
             assert passed.heard == Heard([Close()], text("Hel", final=False))
 
@@ -90,7 +90,7 @@ def test_a_stream_that_ends_between_messages(way: Way) -> None:
             assert heard == Heard([*before])
         else:
             assert step.ending == Close()
-            assert heard == Heard([*before, *as_heard(Close(), way.target.framing, set())])
+            assert heard == Heard([*before, *as_heard(Close(), way.target.framing, frozenset())])
 
 
 @every_way

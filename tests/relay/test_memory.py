@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dialects.families import COVERED
 from tests.dialects.feeding import binary, byte_by_byte, other, text
 from tests.dialects.vectors import MASK_KEY
 from wsgateway.dialects import DIALECTS, Limits
@@ -24,7 +25,7 @@ from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Event, Ping, Role
 from wsgateway.wire.masking import xor_mask
 
-from .passing import CLIENT, COVERED, SECRETS, UPSTREAM, direction
+from .passing import CLIENT, SECRETS, UPSTREAM, direction
 from .ways import DISTINCT
 
 KIB, MIB = 1024, 1024 * 1024

@@ -1,9 +1,10 @@
 """The frames that these tests write equal those of the vectors, which other implementations wrote."""
 
 from tests.cases import cases
+from tests.dialects.families import HIXIE
 from tests.dialects.vectors import Vector, distinct, vectors
 
-from .passing import CLIENT, HIXIE
+from .passing import CLIENT
 from .spelling import Word, said, told
 
 SHOWN: dict[str, list[Word]] = {

@@ -12,13 +12,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.masks import masked
+from tests.peers import Peer
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Ended
 from wsgateway.relay.timer import RelayTimeouts
 
-from .sessions import Peer, Session, settled
+from .sessions import Session, settled
 from .stage import HELLO, MASKED_HELLO, Stage, both_sides, chosen, clog
 
 PINGING = RelayTimeouts(ping=30, pong=20)
@@ -119,7 +121,7 @@ async def test_a_ping_to_an_upstream_is_masked(autojump_clock: MockClock) -> Non
         asked = await watching.session.at_upstream.exactly(15)
         assert asked[:2] == TO_UPSTREAM_HEAD
         key, payload = asked[2:6], asked[6:]
-        assert bytes(byte ^ key[at % 4] for at, byte in enumerate(payload)) == b"wsgateway"
+        assert masked(payload, key) == b"wsgateway"
 
 
 @pytest.mark.parametrize("dialect", ["hixie-75", "hixie-76"])

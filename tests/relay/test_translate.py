@@ -6,11 +6,12 @@ Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D. "Hello" is 48 65 
 from collections.abc import Callable
 
 from tests.cases import cases
+from tests.dialects.families import FRAMES, HIXIE, LATER, RFC
 from tests.dialects.feeding import CUTS, byte_by_byte, cut_at_random
 from wsgateway.dialects import DIALECTS
 from wsgateway.wire.events import Close, Role
 
-from .passing import CLIENT, FRAMES, HIXIE, LATER, RFC, UPSTREAM, Ending, direction, put_through
+from .passing import CLIENT, UPSTREAM, Ending, direction, put_through
 from .rows import Row, each_of
 from .spelling import said
 

@@ -3,19 +3,15 @@
 from dataclasses import replace
 
 from tests.cases import cases
+from tests.dialects.families import HIXIE, NAMES
 from tests.dialects.feeding import byte_by_byte, other
 from wsgateway.dialects import Limits
-from wsgateway.relay.translate import TranslationOptions, translator
-from wsgateway.wire.binary import BinaryRule, Decode, Encode
+from wsgateway.relay.translate import translator
+from wsgateway.wire.binary import Decode, Encode
 from wsgateway.wire.events import Close, Role
 
-from .passing import CLIENT, UPSTREAM, Passed, direction, put_through, side
+from .passing import CLIENT, UPSTREAM, Passed, by, direction, put_through, side
 from .spelling import Word, said, told
-
-
-def by(encode: Encode = "reject", decode: Decode = "none") -> TranslationOptions:
-    return TranslationOptions(binary=BinaryRule(encode, decode))
-
 
 # -- binary as text ---------------------------------------------------------------------------------------------
 
@@ -110,7 +106,7 @@ def test_text_that_is_repaired_is_no_binary_message() -> None:
 # -- dialects that have binary messages, and clients that cannot take them ---------------------------------------
 
 
-@cases("dialect", ["hybi-01", "hybi-04", "hybi-05", "hybi-07", "hybi-08", "rfc6455"])
+@cases("dialect", [name for name in NAMES if name not in HIXIE])
 @cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 def test_frames_of_the_same_kind_are_translated_where_one_side_takes_no_binary(dialect: str, role: Role) -> None:
     """In one direction binary becomes text, in the other text becomes binary; pings and all else pass unchanged."""

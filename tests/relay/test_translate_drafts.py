@@ -4,17 +4,15 @@ Frames with a mask have the key 37 FA 21 3D. In draft 04 the mask is made of tha
 SHA-1: the mask of our upstream's frames, for its own secret, begins with 6A 03 16 92 D7 9F A3.
 """
 
-from collections.abc import Iterable
-from itertools import product
-
-from tests.cases import Decorator, cases
+from tests.cases import cases
+from tests.dialects.families import COVERED, FRAMES, HIXIE, LATER, MORE, RFC
 from tests.dialects.feeding import other
 from wsgateway.dialects import DIALECTS
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close, Role
 
-from .passing import CLIENT, COVERED, FRAMES, HIXIE, LATER, MORE, RFC, UPSTREAM, Passed, direction, put_through
-from .rows import Row, each_of
+from .passing import CLIENT, UPSTREAM, Passed, direction, put_through
+from .rows import Row, both_roles, each_of, from_each_of
 from .spelling import Word, said, told
 
 # The drafts whose mask is the key itself.
@@ -150,22 +148,16 @@ TEXTS: list[Word] = [("text", b"Hello"), ("text", b""), ("text", b"\0"), ("text"
 FRAGMENTS: list[Word] = [("begin", b"Hel"), ("ping", b"one"), ("more", b""), ("pong", b"two"), ("end", b"lo")]
 BINARY: list[Word] = [("binary", b"\xff\x00"), ("begin binary", b"\x80"), ("end", b"\x81"), ("text", b"behind")]
 WITH_HEADS = [name for name in DIALECTS if name not in HIXIE]
-both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 
 
-def pairs(sources: Iterable[str]) -> Decorator:
-    """Return each of these with every dialect, in both directions."""
-    return cases(("source", "target"), list(product(sources, DIALECTS)))
-
-
-@pairs(DIALECTS)
+@from_each_of(DIALECTS)
 @both_roles
 def test_texts_are_sent_in_frames_of_the_target(source: str, target: str, role: Role) -> None:
     passed = put_through(direction(source, target, role), [said(source, role, *TEXTS)])
     assert passed == Passed([told(target, other(role), *TEXTS)])
 
 
-@pairs(HIXIE)
+@from_each_of(HIXIE)
 @both_roles
 def test_a_text_that_comes_in_pieces_is_sent_in_one_frame_of_the_target(source: str, target: str, role: Role) -> None:
     pieces: list[Word] = [("begin", b"Hel"), ("more", b"l"), ("end", b"o")]
@@ -173,7 +165,7 @@ def test_a_text_that_comes_in_pieces_is_sent_in_one_frame_of_the_target(source: 
     assert passed.steps == [b"", b"", told(target, other(role), ("text", b"Hello"))]
 
 
-@pairs(WITH_HEADS)
+@from_each_of(WITH_HEADS)
 @both_roles
 def test_fragments_and_control_frames_are_sent_in_frames_of_the_target(source: str, target: str, role: Role) -> None:
     passed = put_through(direction(source, target, role), [said(source, role, *FRAGMENTS)])
@@ -184,7 +176,7 @@ def test_fragments_and_control_frames_are_sent_in_frames_of_the_target(source: s
         assert passed == Passed([told(target, other(role), *FRAGMENTS)])
 
 
-@pairs(WITH_HEADS)
+@from_each_of(WITH_HEADS)
 @both_roles
 def test_binary_is_sent_in_frames_of_the_target(source: str, target: str, role: Role) -> None:
     passed = put_through(direction(source, target, role), [said(source, role, *TEXTS[:1], *BINARY)])

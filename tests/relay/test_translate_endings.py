@@ -1,26 +1,20 @@
 """The ends of one direction of a session, in bytes of the drafts: faults, a Close, the end of the stream, limits."""
 
 from collections.abc import Callable
-from itertools import product
 
-from tests.cases import Decorator, cases
+from tests.cases import cases
+from tests.dialects.families import COVERED, FACTS, FRAMES, HIXIE, LATER, MORE, WITH_CODES, close_payload
 from tests.dialects.feeding import CUTS, byte_by_byte, other
 from tests.dialects.layouts import LAYOUTS
 from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close, Role
 
-from .passing import CLIENT, COVERED, FRAMES, HIXIE, LATER, MORE, UPSTREAM, Passed, direction, ending_of, put_through
-from .spelling import KNOWN, Word, said, told
+from .passing import CLIENT, UPSTREAM, Passed, direction, ending_of, put_through
+from .rows import both_roles, from_each_of
+from .spelling import Word, said, told
 
-WITH_CODES = ("hybi-06", *LATER, "rfc6455")
 every_cut = cases("cut", CUTS)
-both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
-
-
-def from_each_of(sources: tuple[str, ...]) -> Decorator:
-    """Return ways from each of these to every dialect."""
-    return cases(("source", "target"), list(product(sources, DIALECTS)))
 
 
 # -- broken text ------------------------------------------------------------------------------------------------
@@ -116,18 +110,14 @@ def test_bytes_before_an_invalid_close_are_passed_on(source: str, target: str) -
 
 
 def close_of(dialect: str, role: Role, code: int, reason: bytes) -> bytes:
-    """Return the payload of this Close from a side with this role, as far as the dialect can express it."""
-    if dialect == "hybi-05":
-        return b"C" if role is Role.CLIENT else b"S"
-    if code not in KNOWN[dialect]:
-        return b""
-    return (1004 if code == 1009 and dialect == "hybi-06" else code).to_bytes(2, "big") + reason
+    """Return the payload of this Close from a side with this role."""
+    return close_payload(dialect, code, reason, by_client=role is Role.CLIENT)
 
 
 @both_roles
 @from_each_of(("rfc6455",))
 def test_a_code_that_a_draft_does_not_have_is_left_out_with_its_reason(source: str, target: str, role: Role) -> None:
-    for code in sorted(KNOWN["rfc6455"]):
+    for code in sorted(FACTS["rfc6455"].codes):
         received = said(source, role, ("close", code.to_bytes(2, "big") + b"bye"))
         forward = told(target, other(role), ("close", close_of(target, other(role), code, b"bye")))
         passed = put_through(direction(source, target, role), [received])
@@ -137,7 +127,7 @@ def test_a_code_that_a_draft_does_not_have_is_left_out_with_its_reason(source: s
 @both_roles
 @from_each_of(("hybi-06", *LATER))
 def test_the_codes_of_a_draft_are_those_of_the_standard_but_one(source: str, target: str, role: Role) -> None:
-    for code in sorted(KNOWN[source]):
+    for code in sorted(FACTS[source].codes):
         received = said(source, role, ("close", close_of(source, other(role), code, b"bye")))
         forward = told(target, other(role), ("close", close_of(target, other(role), code, b"bye")))
         passed = put_through(direction(source, target, role), [received])

@@ -4,23 +4,24 @@ from collections.abc import Callable
 from itertools import product
 
 from tests.cases import cases
+from tests.dialects.families import FRAMES, HIXIE, MORE
 from tests.dialects.feeding import CUTS, byte_by_byte
 from tests.dialects.vectors import Vector, vectors
 from wsgateway.dialects import DIALECTS
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close, Role
 
-from .passing import CLIENT, HIXIE, UPSTREAM, Passed, direction, put_through
+from .passing import CLIENT, UPSTREAM, Passed, direction, put_through
+from .rows import both_roles
 from .spelling import Word, said
 
 # The drafts 01 to 03 have the same frames; a mask of 04 is valid on its own connection only.
 SAME_FRAMES = [
-    *product(("hybi-01", "hybi-02", "hybi-03"), repeat=2),
-    *((name, name) for name in ("hybi-05", "hybi-06", "hybi-07", "hybi-08", "rfc6455")),
+    *product(MORE, repeat=2),
+    *((name, name) for name in ("hybi-05", "hybi-06", *FRAMES)),
 ]
 same_frames = cases(("source", "target"), SAME_FRAMES)
 every_cut = cases("cut", CUTS)
-both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an upstream"])
 
 # Every frame has another key; the gateway's would all be 37 FA 21 3D.
 CONVERSATION = bytes.fromhex(
@@ -45,7 +46,7 @@ COVERED_CONVERSATION = bytes.fromhex(
 
 
 @every_cut
-@cases("dialect", ["hybi-07", "hybi-08", "rfc6455"])
+@cases("dialect", FRAMES)
 def test_frames_of_the_same_kind_pass_as_they_are_with_their_masks(
     dialect: str, cut: Callable[[bytes], list[bytes]]
 ) -> None:

@@ -16,11 +16,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.trio.client import ClientConnection, connect
 from websockets.trio.server import ServerConnection
 
+from tests.peers import Peer
 from tests.processes import gateway_command
-from tests.support import PATIENCE_SECONDS, Lines, Peer, configuration
+from tests.support import PATIENCE_SECONDS, Lines, configuration
 from wsgateway.run.supervisor import Supervisor
 from wsgateway.settings.load import read
 
+# A request without an upgrade, which the gateways here answer 426.
+PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 # Processes that start one after the other: each takes seconds where all cores are busy.
 SEVERAL = 6
 ADMIN = 'admin: {bind: "127.0.0.1:0"}\n'
@@ -29,6 +32,11 @@ ADMIN = 'admin: {bind: "127.0.0.1:0"}\n'
 def whole(upstream: int, workers: int = 1, **options: str) -> str:
     """The YAML of a gateway with admin pages before this port."""
     return f"{configuration(upstream, **options)}workers: {workers}\n{ADMIN}"
+
+
+def tls(pem: Path) -> str:
+    """Return the key of a listener that shows the certificate in this file."""
+    return f"tls: {{certificates: [{{certificate: {pem}, private_key: {pem}}}]}}"
 
 
 @dataclass

@@ -12,7 +12,8 @@ from tests.e2e.programs import PATIENCE_SECONDS
 from tests.processes import GatewayProcess
 from tests.support import configuration
 
-ASKED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+from .gateways import PLAIN
+
 PUBLIC = configuration(9).replace('"127.0.0.1:0"', '"systemd:public"')
 
 
@@ -23,15 +24,10 @@ def sockets() -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
 def calling(sock: socket.socket) -> socket.socket:
     """A client of one of them, who has asked."""
     client = socket.create_connection(sock.getsockname(), PATIENCE_SECONDS)
-    client.sendall(ASKED)
+    client.sendall(PLAIN)
     return client
 
 
@@ -59,7 +55,7 @@ def test_an_ipv4_client_of_a_socket_for_both_families_is_an_ipv4_client(file: Pa
     with sock, GatewayProcess(file, text, passed=[("public", sock)]) as process:
         process.find_line("event=listening ")
         with socket.create_connection(("127.0.0.1", sock.getsockname()[1]), PATIENCE_SECONDS) as client:
-            client.sendall(ASKED.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"))
+            client.sendall(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"))
             check_served(client)
         process.find_line(r"event=refused client=127\.0\.0\.1:[0-9]+ path=/ forwarded_for=192\.0\.2\.7 ")
 

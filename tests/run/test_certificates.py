@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.net.certificates import Appliance
 from tests.openings import BY_DIALECT, Session
-from tests.support import PATIENCE_SECONDS, Lines, Peer, Upstream
+from tests.peers import Peer
+from tests.support import PATIENCE_SECONDS, Lines, Upstream
 from wsgateway.run.certificates import DAY_SECONDS, warn_daily
 from wsgateway.settings.certificates import Known, Use
 
-from .gateways import Gateway, supervised, whole
+from .gateways import Gateway, supervised, tls, whole
 
 CONFIG = Path(__file__).parents[2] / "config"
 HOOK = CONFIG / "certbot-deploy"
@@ -40,10 +41,6 @@ def pem() -> Iterator[Path]:
 def write(file: Path, made: Appliance) -> None:
     key = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     file.write_bytes(key + made.certificate.public_bytes(Encoding.PEM))
-
-
-def tls(pem: Path) -> str:
-    return f"tls: {{certificates: [{{certificate: {pem}, private_key: {pem}}}]}}"
 
 
 def end(made: Appliance) -> float:

@@ -33,11 +33,6 @@ NOT_RUNNING = (
 RELOAD = Request(command="reload")
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
 def controlled(text: str = "", path: str = "control.sock") -> str:
     """A configuration with a control socket."""
     return f"{text or whole(9)}control: unix:{path}\n"

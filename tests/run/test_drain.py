@@ -12,9 +12,11 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from tests.heads import switching, values
 from tests.openings import BY_DIALECT, Session, opened
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, serving_http
-from tests.support import Lines, Peer, Running, Upstream, configuration, serving, switching, values
+from tests.support import Lines, Running, Upstream, configuration, serving
 from wsgateway.net.channel import Channel
 from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
@@ -26,6 +28,8 @@ from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
 from wsgateway.settings.process import Logging
 from wsgateway.wire.heads import RequestHead
+
+from .gateways import PLAIN
 
 MODERN = BY_DIALECT["rfc6455"]
 RESTARTING = (0x88, b"\x03\xf4")
@@ -245,7 +249,7 @@ async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> No
     [[sock]] = sockets.values()
     service = Service(settings, make_log(Logging("error"), Writer(STANDARD_ERROR)), sockets)
     with socket.create_connection(sock.getsockname()) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.sendall(PLAIN)
         service.drain()
         assert service.status()["draining"] is True
         await service.run()
@@ -262,7 +266,7 @@ async def test_who_waits_is_left_to_others_who_accept_at_the_same_socket(address
         sock.setblocking(False)
         service = Service(settings, make_log(Logging("error"), Writer(STANDARD_ERROR)), {bind_address(address): [sock]})
         with socket.create_connection(others.getsockname()) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.sendall(PLAIN)
             # At sockets of systemd there always are others: whoever is started next.
             service.drain(others_accept=address == "127.0.0.1:0")
             await service.run()

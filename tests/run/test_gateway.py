@@ -17,8 +17,9 @@ import trio
 import wsgateway
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
+from tests.peers import Peer
 from tests.run.gateways import fetched
-from tests.support import PATIENCE_SECONDS, Lines, Peer, Upstream, configuration
+from tests.support import PATIENCE_SECONDS, Lines, Upstream, configuration
 from wsgateway.observe.log import Log
 from wsgateway.run.gateway import Addresses, Configuration
 from wsgateway.settings.addresses import admin_address

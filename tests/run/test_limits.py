@@ -10,12 +10,14 @@ from pathlib import Path
 from tests.e2e.programs import Program
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.processes import PATIENCE_SECONDS, gateway_command
+from tests.processes import PATIENCE_SECONDS, gateway_command, session
 from tests.serve.http2 import listener
-from tests.support import Lines, configuration, switching
+from tests.support import Lines, configuration
 from wsgateway.run.limits import needed, raise_limit, share, warn_of_few, within
 from wsgateway.settings.load import parse
 from wsgateway.settings.whole import Settings
+
+from .gateways import PLAIN
 
 MODERN = BY_DIALECT["rfc6455"]
 
@@ -109,7 +111,7 @@ def answer(behind: socket.socket) -> None:
 def asked(address: tuple[str, int]) -> bytes:
     """What is answered to a request that asks for no session."""
     with socket.create_connection(address, PATIENCE_SECONDS) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.sendall(PLAIN)
         return client.recv(65536)
 
 
@@ -123,28 +125,22 @@ def test_without_descriptors_a_worker_idles_tells_whom_it_can_and_then_serves_ag
             pid = int(program.find_line(r'event="worker serves" worker=1 pid=(\d+)')[1])
             program.find_line('event="few descriptors" limit=64 needed=40033 connections=15 ')
             address = ("127.0.0.1", int(program.find_line(r"listening.*127\.0\.0\.1:(\d+)")[1]))
-            with socket.create_connection(address, PATIENCE_SECONDS) as idle:
-                idle.sendall(MODERN.request)
-                behind, _ = upstream.accept()
-                with behind:
-                    behind.settimeout(PATIENCE_SECONDS)
-                    behind.sendall(switching(behind.recv(65536)))
-                    assert idle.recv(65536).startswith(b"HTTP/1.1 101 ")
-                    crowd = [clients.enter_context(socket.create_connection(address)) for _ in range(200)]
-                    for client in crowd:
-                        client.settimeout(PATIENCE_SECONDS)
-                    program.find_line(r"event=refused .*status=503 .*limit of 15 connections")
-                    program.find_line(r'level=error event="cannot accept" .*why="Too many open files"')
-                    # The time between these pings is the gateway's own.
+            with session(address, upstream, MODERN) as (_, behind):
+                crowd = [clients.enter_context(socket.create_connection(address)) for _ in range(200)]
+                for client in crowd:
+                    client.settimeout(PATIENCE_SECONDS)
+                program.find_line(r"event=refused .*status=503 .*limit of 15 connections")
+                program.find_line(r'level=error event="cannot accept" .*why="Too many open files"')
+                # The time between these pings is the gateway's own.
+                answer(behind)
+                begun, used = time.monotonic(), cpu_seconds(pid)
+                for _ in range(3):
                     answer(behind)
-                    begun, used = time.monotonic(), cpu_seconds(pid)
-                    for _ in range(3):
-                        answer(behind)
-                    assert cpu_seconds(pid) - used <= 0.05 * (time.monotonic() - begun) + 0.02
-                    clients.close()
+                assert cpu_seconds(pid) - used <= 0.05 * (time.monotonic() - begun) + 0.02
+                clients.close()
 
-                    # Whoever comes between all those that have gone may still be told that there is no room.
-                    while (reply := asked(address)).startswith(b"HTTP/1.1 503 "):
-                        pass
-                    assert reply.startswith(b"HTTP/1.1 426 ")
+                # Whoever comes between all those that have gone may still be told that there is no room.
+                while (reply := asked(address)).startswith(b"HTTP/1.1 503 "):
+                    pass
+                assert reply.startswith(b"HTTP/1.1 426 ")
             assert program.stop() == 0

@@ -17,11 +17,10 @@ from urllib.request import urlopen
 from tests.openings import BY_DIALECT
 from tests.processes import PATIENCE_SECONDS, gateway_command, session
 
-from .gateways import whole
+from .gateways import PLAIN, whole
 
 MODERN = BY_DIALECT["rfc6455"]
 # What is refused without an upstream: a line of the log each.
-REFUSED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 # More lines of 150 bytes than a pipe (64 KiB) and the smallest queue (64 KiB) hold together.
 ENOUGH = 1500
 
@@ -93,7 +92,7 @@ def test_a_log_reader_that_stands_still_stops_nothing(tmp_path: Path) -> None:
             log.reads.clear()
             for _ in range(ENOUGH):
                 with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as other:
-                    other.sendall(REFUSED)
+                    other.sendall(PLAIN)
                     assert other.recv(65536).startswith(b"HTTP/1.1 426 ")
             # The session goes on, and so do the admin pages.
             client.sendall(MODERN.hello)

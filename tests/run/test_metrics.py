@@ -12,7 +12,7 @@ from tests.openings import BY_DIALECT
 from tests.support import Upstream
 from wsgateway.observe.metrics import COUNTERS, EACH, GAUGES, OneOf, Step
 
-from .gateways import Gateway, supervised, whole
+from .gateways import PLAIN, Gateway, supervised, whole
 
 MODERN = BY_DIALECT["rfc6455"]
 # What is no figure, and what others tell: `gateway` has all that each worker says, and `served` and `failures` of a
@@ -88,7 +88,7 @@ async def test_each_figure_has_its_series_and_no_counter_falls_when_a_worker_is_
     async with Upstream() as upstream, supervised(tmp_path / "gateway.yaml", whole(upstream.port, 2)) as gateway:
         for _ in range(4):
             await session(gateway, upstream, MODERN.request)
-        for request in (b"GET /", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", MODERN.request):
+        for request in (b"GET /", PLAIN, MODERN.request):
             client = await gateway.connect(request)
             if request is MODERN.request:
                 await (await upstream.accept()).close()

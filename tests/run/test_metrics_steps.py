@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pytest
 import trio
 
+from tests.heads import head_of
 from tests.openings import BY_DIALECT, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, serving_http
-from tests.support import Running, Upstream, head_of
+from tests.support import Running, Upstream
 from wsgateway.observe.metrics import COUNTERS, numbers
 
 MODERN = BY_DIALECT["rfc6455"]

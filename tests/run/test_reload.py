@@ -15,11 +15,14 @@ from websockets.trio.client import ClientConnection
 from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, Session, opened
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, http_configuration, serving_http
-from tests.support import Peer, Running, Upstream, configuration, serving, serving_text
+from tests.support import Running, Upstream, configuration, serving, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening
 from wsgateway.settings.load import parse
+
+from .gateways import tls
 
 MODERN = BY_DIALECT["rfc6455"]
 RELOADS = 20
@@ -249,10 +252,6 @@ async def test_a_listener_may_be_added_before_it_runs() -> None:
 
 
 # -- certificates ----------------------------------------------------------------------------------------------
-
-
-def tls(pem: Path) -> str:
-    return f"tls: {{certificates: [{{certificate: {pem}, private_key: {pem}}}]}}"
 
 
 def serial(client: Peer) -> object:

@@ -16,8 +16,6 @@ from wsgateway.settings.load import Source, parse
 
 from .gateways import supervised, whole
 
-PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
 
 def order(do: str, text: str, listening: Listening, **more: Any) -> Order:
     """An order with these settings finished, and `text` for who cannot read them."""
@@ -71,8 +69,3 @@ async def test_the_supervisor_goes_on_while_a_file_is_read(file: Path, monkeypat
         assert not gateway.count("reloaded")
         go_on.set()
         await gateway.lines.line("reloaded")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"

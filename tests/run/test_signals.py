@@ -14,15 +14,10 @@ from tests.openings import BY_DIALECT
 from tests.processes import GatewayProcess, session
 from tests.support import configuration
 
-from .gateways import Numbers, send_back, supervised, whole
+from .gateways import PLAIN, Numbers, send_back, supervised, whole
 from .worker_pools import Worker, good, hands
 
 MODERN = BY_DIALECT["rfc6455"]
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
 
 
 async def test_workers_that_are_told_to_end_with_their_supervisor_serve_until_it_drains(file: Path) -> None:
@@ -107,7 +102,7 @@ async def test_a_worker_that_is_told_to_end_several_times_stays_all_the_same(fil
         with trio.move_on_after(4):
             await gateway.ended.wait()
         assert await gateway.pids() == [pid]
-        client = await gateway.connect(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client = await gateway.connect(PLAIN)
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")
         await gateway.ended.wait()
 

@@ -6,9 +6,11 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
+from tests.heads import head_of
+from tests.observe.nothing import NO_STATUS
 from tests.openings import BY_DIALECT, opened
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, serving_http
-from tests.support import Running, Upstream, configuration, head_of, serving
+from tests.support import Running, Upstream, configuration, serving
 
 MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
 
@@ -51,19 +53,7 @@ async def test_a_gateway_that_has_done_nothing_says_so() -> None:
                     "targets": [target],
                 }
             },
-            "sessions": {},
-            "opened": {},
-            "ended": {},
-            "ended_by": {},
-            "messages": {"in": 0, "out": 0},
-            "bytes": {"in": 0, "out": 0},
-            "oddities": {},
-            "passed_over": 0,
-            "refused": {},
-            "left": {},
-            "turned_away": 0,
-            "http": {},
-            "policies": 0,
+            **NO_STATUS,
         }
 
 

@@ -17,7 +17,7 @@ from tests.processes import GatewayProcess
 from tests.support import configuration
 from wsgateway.run.systemd import notify
 
-from .gateways import supervised, whole
+from .gateways import PLAIN, supervised, whole
 
 
 @pytest.fixture(params=["a path", "the abstract namespace"])
@@ -179,6 +179,6 @@ def test_a_manager_that_is_not_there_does_not_keep_a_gateway_from_serving(name: 
     text = configuration(9)
     with GatewayProcess(tmp_path / "gateway.yaml", text, environment={"NOTIFY_SOCKET": name}) as process:
         with socket.create_connection(process.address(), PATIENCE_SECONDS) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.sendall(PLAIN)
             assert client.recv(4096).startswith(b"HTTP/1.1 426 ")
         assert process.stop() == 0

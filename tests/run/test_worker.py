@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from tests.heads import switching
 from tests.openings import BY_DIALECT, CHALLENGE, NONCE, OPENINGS, Opening, opened
 from tests.processes import PATIENCE_SECONDS, GatewayProcess, session
-from tests.support import Upstream, configuration, serving, switching
+from tests.support import Upstream, configuration, serving
 
 MODERN = BY_DIALECT["rfc6455"]
 Ends = tuple[Opening, socket.socket, socket.socket]

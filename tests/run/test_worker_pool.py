@@ -9,20 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
 import trio
 
 from tests.net.certificates import Authority
-from tests.support import Peer
+from tests.peers import Peer
 
-from .gateways import ADMIN, Gateway, supervised, whole
-
-PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
+from .gateways import ADMIN, PLAIN, Gateway, supervised, whole
 
 
 @contextmanager

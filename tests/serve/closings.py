@@ -14,7 +14,8 @@ from typing import Any
 import trio
 
 from tests.dialects.vectors import MASK_KEY
-from tests.relay.sessions import PATIENCE_SECONDS, Peer, Session, session, settled
+from tests.peers import Peer
+from tests.relay.sessions import PATIENCE_SECONDS, Session, session, settled
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.serve.closing import ClosingHandshake

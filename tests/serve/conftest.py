@@ -1,5 +1,14 @@
-"""What tests of TLS share."""
+"""What tests of listeners share: the authority of the tests of TLS, and a listener that offers HTTP/2."""
 
-from tests.net.certificates import authority
+import pytest
 
-__all__ = ["authority"]
+from tests.net.certificates import Authority, authority
+
+from .http2 import listener
+
+__all__ = ["authority", "offered"]
+
+
+@pytest.fixture
+def offered(authority: Authority) -> str:
+    return listener(authority.issue("localhost"))

@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.support import Peer, Running, Upstream, head_of, serving_text
+from tests.heads import head_of
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving_text
 
 _HTTP_CONFIGURATION = """\
 version: 1

@@ -19,7 +19,8 @@ from h2.events import (
 from hyperframe.frame import Frame
 
 from tests.net.certificates import Authority
-from tests.support import Peer, Running
+from tests.peers import Peer
+from tests.support import Running
 
 Kind = TypeVar("Kind", bound=Event)
 Headers = list[tuple[str, str]]

@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.heads import values
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Running, Upstream, serving, values
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 
 MODERN = BY_DIALECT["rfc6455"]
 PROXIED = 'proxy_protocol: {accept: optional, trusted: ["127.0.0.1"]}'

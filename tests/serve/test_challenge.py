@@ -5,8 +5,11 @@ Old browsers and HAProxy, which make this necessary, are in `test_quirks`.
 
 import pytest
 
+from tests.dialects.families import MORE
+from tests.heads import head_of
 from tests.openings import BY_DIALECT, CHALLENGE, HIXIE76, PROOF
-from tests.support import Peer, Running, Upstream, head_of, serving
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 
 HIXIE = BY_DIALECT["hixie-76"]
 REPLY = HIXIE.reply.removesuffix(PROOF)
@@ -58,7 +61,7 @@ async def test_what_the_upstream_says_before_the_challenge_came_stands_behind_th
         assert await client.exactly(23) == PROOF + HIXIE.hello_back
 
 
-@pytest.mark.parametrize("dialect", ["hybi-01", "hybi-02", "hybi-03"])
+@pytest.mark.parametrize("dialect", MORE)
 async def test_the_challenge_of_the_first_drafts_of_hybi_may_be_held_back_too(dialect: str) -> None:
     opening = BY_DIALECT[dialect]
     async with Upstream() as upstream, serving(upstream.port) as gateway:

@@ -7,8 +7,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.dialects.families import close_payload
 from tests.dialects.vectors import MASK_KEY
-from tests.relay.passing import CLIENT, HIXIE, MORE, UPSTREAM
+from tests.relay.passing import CLIENT, UPSTREAM
 from tests.relay.sessions import session, settled
 from tests.relay.spelling import said, told
 from tests.serve.closings import (
@@ -41,31 +42,22 @@ FAULT = HELLO
 SMALL = TranslationOptions(Limits(message_bytes=5))
 
 
-def close(dialect: str, sender: str, code: int) -> bytes:
-    """The payload of a Close with this code, as far as the dialect can say it."""
-    if dialect in {*HIXIE, *MORE, "hybi-04"}:
-        return b""
-    if dialect == "hybi-05":
-        return {"client": b"C", "server": b"S"}[sender]
-    return (1004 if code == 1009 and dialect == "hybi-06" else code).to_bytes(2, "big")
-
-
 @pytest.mark.parametrize("upstream", DIALECTS)
 @pytest.mark.parametrize("client", DIALECTS)
 async def test_a_fault_costs_no_reply_that_is_under_way(autojump_clock: MockClock, client: str, upstream: str) -> None:
     """A text, and one that is too big, come in one packet. The upstream replies when it has heard that it is over."""
     async with parting(client, upstream, options=SMALL) as end:
         await end.client.send(said(client, CLIENT, ("text", b"Hello"), ("text", b"6 byte")))
-        goodbye = told(upstream, UPSTREAM, ("text", b"Hello"), ("close", close(upstream, "client", 1001)))
+        goodbye = told(upstream, UPSTREAM, ("text", b"Hello"), ("close", close_payload(upstream, 1001, by_client=True)))
         assert await end.upstream.exactly(len(goodbye)) == goodbye
         if upstream == "hixie-75":  # whose goodbye is the end of the stream
             assert await end.upstream.rest() == b""
         await end.upstream.send(
-            said(upstream, UPSTREAM, ("text", b"reply"), ("close", close(upstream, "server", 1001)))
+            said(upstream, UPSTREAM, ("text", b"reply"), ("close", close_payload(upstream, 1001, by_client=False)))
         )
         if upstream == "hixie-75":
             await end.upstream.send_eof()
-        heard = told(client, CLIENT, ("text", b"reply"), ("close", close(client, "server", 1009)))
+        heard = told(client, CLIENT, ("text", b"reply"), ("close", close_payload(client, 1009, by_client=False)))
         assert await end.client.rest() == heard
         assert await end.upstream.rest() == b""
         assert await end.both_close() == REPLY_SECONDS
@@ -114,8 +106,8 @@ async def test_the_reply_comes_before_the_close_whatever_the_fault(
         assert await end.upstream.exactly(len(text)) == text
         await end.upstream.send(said(upstream, UPSTREAM, ("text", b"Hello")))
         # Of a text of hixie its first part may have gone before the fault.
-        await end.upstream.until(told(upstream, UPSTREAM, ("close", close(upstream, "client", 1001))))
-        await end.upstream.send(said(upstream, UPSTREAM, ("close", close(upstream, "server", 1001))))
+        await end.upstream.until(told(upstream, UPSTREAM, ("close", close_payload(upstream, 1001, by_client=True))))
+        await end.upstream.send(said(upstream, UPSTREAM, ("close", close_payload(upstream, 1001, by_client=False))))
         assert await end.client.rest() == told(client, CLIENT, ("text", b"Hello")) + heard
         assert await end.both_close() == REPLY_SECONDS
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Running, Upstream, serving
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 
 from .http2 import CONNECT, HELLO, HELLO_BACK, Client, listener
 

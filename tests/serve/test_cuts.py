@@ -5,10 +5,10 @@
 
 import pytest
 
-from tests.openings import FRAMES, HIXIE, OPENINGS, Opening, opened
+from tests.dialects.families import FRAMES, HIXIE
+from tests.openings import Opening, every_dialect, opened
 from tests.support import Upstream, serving
 
-every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)
 every_way = pytest.mark.parametrize("how", ["end", "reset"])
 CLOSE_1014 = bytes.fromhex("88 02 03f6")
 

@@ -12,11 +12,13 @@ import trio
 from h2.events import DataReceived
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.heads import head_of, switching
 from tests.net.certificates import Authority, authority
 from tests.openings import BY_DIALECT, OPENINGS, Opening
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, http_configuration, passed
 from tests.serve.http2 import CONNECT, GET, Client, listener
-from tests.support import Peer, Running, Upstream, head_of, serving, serving_text, switching
+from tests.support import Running, Upstream, serving, serving_text
 from wsgateway.serve.disconnect import GRACE_SECONDS
 
 __all__ = ["authority"]

@@ -10,8 +10,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from tests.heads import head_of
 from tests.openings import BY_DIALECT, OPENINGS, Opening
-from tests.support import Peer, Running, Upstream, head_of, serving
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 
 POLICY_REQUEST = b"<policy-file-request/>\0"
 # Whoever is not named is denied: so nobody may.

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.heads import head_of, values
 from tests.openings import BY_DIALECT, HIXIE75, RFC6455
-from tests.support import Upstream, head_of, serving, values
+from tests.support import Upstream, serving
 
 GET = "GET / HTTP/1.1"
 TRUSTING = 'forwarded: {trusted: ["127.0.0.1", "10.0.0.0/8"]}'

@@ -7,8 +7,10 @@ Messages are the reports', byte for byte. A client or server that is named below
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from tests.heads import head_of, values
 from tests.openings import BY_DIALECT, Session, opened
-from tests.support import Peer, Running, Upstream, configuration, head_of, serving, serving_text, values
+from tests.peers import Peer
+from tests.support import Running, Upstream, configuration, serving, serving_text
 
 # RFC 6455, 5.7: a fragmented unmasked text, and a ping between its fragments.
 HEL, LO, PING = b"\x01\x03Hel", b"\x80\x02lo", b"\x89\x05Hello"

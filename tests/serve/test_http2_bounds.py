@@ -13,9 +13,10 @@ from hyperframe.frame import (
     HeadersFrame,
 )
 
+from tests.heads import head_of, values
 from tests.net.certificates import Authority
 from tests.serve.exchanging import HTTP_OK, serving_http
-from tests.support import Upstream, head_of, serving, values
+from tests.support import Upstream, serving
 
 from .http2 import CONNECT, ENHANCE_YOUR_CALM, GET, Client, Headers, listener, method, sent_away
 

@@ -22,9 +22,11 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from tests.heads import switching
 from tests.net.certificates import Authority
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_OK, serving_http
-from tests.support import Peer, Upstream, switching
+from tests.support import Upstream
 
 from .http2 import CONNECT, GET, listener, method, speaking_http2
 

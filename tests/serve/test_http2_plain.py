@@ -8,18 +8,15 @@ import trio.testing
 from h2.connection import H2Connection
 from h2.events import InformationalResponseReceived, WindowUpdated
 
+from tests.heads import head_of, values
 from tests.net.certificates import Authority
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_OK, serving_http, until_chunks_end
-from tests.support import Peer, Upstream, head_of, values
+from tests.support import Upstream
 
 from .http2 import GET, Client, fields, listener, method
 
 WINDOW = 65535
-
-
-@pytest.fixture
-def offered(authority: Authority) -> str:
-    return listener(authority.issue("localhost"))
 
 
 async def test_a_request_and_its_answer_pass(offered: str, authority: Authority) -> None:

@@ -8,16 +8,12 @@ from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, GoAwayFrame
 
 from tests.backends import websockets_server
+from tests.heads import head_of, values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import Upstream, head_of, serving, values
+from tests.support import Upstream, serving
 
-from .http2 import CLOSE, CONNECT, HELLO, HELLO_BACK, Client, Headers, listener
-
-
-@pytest.fixture
-def offered(authority: Authority) -> str:
-    return listener(authority.issue("localhost"))
+from .http2 import CLOSE, CONNECT, HELLO, HELLO_BACK, Client, Headers
 
 
 async def test_a_stream_is_a_session(offered: str, authority: Authority) -> None:

@@ -3,8 +3,10 @@
 import pytest
 import trio
 
+from tests.heads import head_of, values
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http
-from tests.support import Peer, Upstream, head_of, values
+from tests.support import Upstream
 
 CHUNKED = head_of("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
 EXPECT = head_of("PUT /big HTTP/1.1", "Host: a", "Content-Length: 5", "Expect: 100-Continue")

@@ -6,10 +6,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.heads import head_of, values
 from tests.net.certificates import Authority, authority
 from tests.openings import RFC6455
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http, until_chunks_end
-from tests.support import Peer, Running, Upstream, head_of, serving_text, values
+from tests.support import Running, Upstream, serving_text
 
 __all__ = ["authority"]
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.heads import head_of, values
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http, until_chunks_end
-from tests.support import Upstream, head_of, values
+from tests.support import Upstream
 
 # -- requests ----------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.heads import head_of, values
 from tests.openings import BY_DIALECT, RFC6455
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http
-from tests.support import Upstream, head_of, serving_text, values
+from tests.support import Upstream, serving_text
 
 INTERIM = head_of("HTTP/1.1 103 Early Hints", "Link: </style.css>")
 

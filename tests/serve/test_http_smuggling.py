@@ -7,9 +7,11 @@ import re
 
 import pytest
 
+from tests.heads import fields, head_of, values
 from tests.openings import BY_DIALECT, RFC6455
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, LEAVING, passed, serving_http
-from tests.support import Peer, Upstream, fields, head_of, values
+from tests.support import Upstream
 
 HIDDEN = b"GET /admin HTTP/1.1\r\nHost: example.com\r\n\r\n"
 HOST = "Host: example.com"

@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.heads import head_of
 from tests.openings import BY_DIALECT
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_OK, serving_http
-from tests.support import Peer, Running, Upstream, head_of, serving
+from tests.support import Running, Upstream, serving
 
 MODERN = BY_DIALECT["rfc6455"]
 TRUSTING = 'forwarded: {trusted: ["127.0.0.1"]}'

@@ -6,8 +6,10 @@ from contextlib import ExitStack
 import pytest
 import trio
 
+from tests.heads import head_of, values
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening
-from tests.support import Peer, Running, Upstream, head_of, serving, serving_text, values
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving, serving_text
 
 MODERN = BY_DIALECT["rfc6455"]
 GET = "GET / HTTP/1.1"

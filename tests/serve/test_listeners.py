@@ -8,7 +8,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Upstream, configuration, serving_text
+from tests.peers import Peer
+from tests.support import Upstream, configuration, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening
 from wsgateway.serve.listeners import FULL_PAUSE_SECONDS, listen

@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.heads import head_of, values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, OPENINGS, Opening
 from tests.serve.exchanging import passed, serving_http
-from tests.support import Upstream, head_of, serving, values
+from tests.support import Upstream, serving
 
 from .http2 import CONNECT, GET, Client, listener
 

@@ -5,6 +5,8 @@ import base64
 import pytest
 
 from tests.backends import prefer_sample, websockets_server
+from tests.dialects.opening import SAMPLE_REPLY_75, SAMPLE_REPLY_76
+from tests.heads import head_of, values
 from tests.openings import (
     BY_DIALECT,
     CHALLENGE,
@@ -15,11 +17,11 @@ from tests.openings import (
     OPENINGS,
     RFC6455,
     Opening,
+    every_dialect,
 )
-from tests.support import Upstream, head_of, serving, values
+from tests.support import Upstream, serving
 from wsgateway.dialects import DIALECTS
 
-every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)
 # hybi-04, 4.3: nothing can be masked before the server's nonce is here, so nothing can be said before.
 every_hasty_dialect = pytest.mark.parametrize(
     "opening", [each for each in OPENINGS if each.dialect != "hybi-04"], ids=str
@@ -82,31 +84,14 @@ async def test_the_draft_of_hixie_76_gets_the_answer_that_it_prints_head_and_pro
     )
     async with websockets_server(select_subprotocol=prefer_sample) as port, serving(port) as gateway:
         client = await gateway.connect(request + b"^n:ds[4U")
-        assert await client.once() == (
-            b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
-            b"Upgrade: WebSocket\r\n"
-            b"Connection: Upgrade\r\n"
-            b"Sec-WebSocket-Origin: http://example.com\r\n"
-            b"Sec-WebSocket-Location: ws://example.com/demo\r\n"
-            b"Sec-WebSocket-Protocol: sample\r\n"
-            b"\r\n"
-            b"8jKS'y:G*Co,Wxa-"
-        )
+        assert await client.once() == SAMPLE_REPLY_76
 
 
 async def test_the_draft_of_hixie_75_gets_the_answer_that_it_prints() -> None:
     request = head_of("GET /demo HTTP/1.1", *HIXIE75, "WebSocket-Protocol: sample")
     async with websockets_server(select_subprotocol=prefer_sample) as port, serving(port) as gateway:
         client = await gateway.connect(request)
-        assert await client.once() == (
-            b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n"
-            b"Upgrade: WebSocket\r\n"
-            b"Connection: Upgrade\r\n"
-            b"WebSocket-Origin: http://example.com\r\n"
-            b"WebSocket-Location: ws://example.com/demo\r\n"
-            b"WebSocket-Protocol: sample\r\n"
-            b"\r\n"
-        )
+        assert await client.once() == SAMPLE_REPLY_75
 
 
 async def test_every_client_of_draft_04_gets_a_nonce_of_its_own() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.heads import head_of, values
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening
-from tests.support import Upstream, head_of, serving, values
+from tests.support import Upstream, serving
 
 GET = "GET / HTTP/1.1"
 

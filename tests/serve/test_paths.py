@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.heads import head_of, values
 from tests.net.certificates import Authority
 from tests.openings import OPENINGS, RFC6455, Opening
-from tests.support import Upstream, head_of, serving_text, values
+from tests.support import Upstream, serving_text
 
 from .exchanging import LEAVING
 from .http2 import CONNECT, GET, Client, listener

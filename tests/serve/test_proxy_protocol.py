@@ -4,9 +4,11 @@ import struct
 
 import pytest
 
+from tests.heads import values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Running, Upstream, serving, values
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 
 MODERN = BY_DIALECT["rfc6455"]
 V1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n"

@@ -8,8 +8,10 @@ in is in `test_quirks_sessions`, the clients of hybi are in `test_quirks_hybi`.
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from tests.dialects.families import TWO_KEYS
+from tests.heads import fields, head_of, values
 from tests.openings import BY_DIALECT, CHALLENGE, HIXIE75, KEY1, KEY2, PROOF
-from tests.support import Upstream, fields, head_of, serving, values
+from tests.support import Upstream, serving
 
 from .webkit import PHANTOMJS, UPGRADE, WebKit
 
@@ -145,7 +147,7 @@ async def test_web_socket_js_says_cookie_also_without_one_and_it_stays_here(dial
 UNPREFIXED = ["websocket-origin", "websocket-location"]
 
 
-@pytest.mark.parametrize("dialect", ["hixie-76", "hybi-01", "hybi-02", "hybi-03"])
+@pytest.mark.parametrize("dialect", TWO_KEYS)
 async def test_a_client_that_was_written_after_a_tutorial_finds_the_names_of_hixie_75_where_that_is_asked_for(
     dialect: str,
 ) -> None:

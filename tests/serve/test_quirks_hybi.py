@@ -6,8 +6,10 @@ keys are made with `openssl sha1`. The clients of hixie are in `test_quirks`.
 
 import pytest
 
+from tests.heads import fields, head_of, values
 from tests.openings import ACCEPT, BY_DIALECT, KEY, RFC6455, Opening, opened
-from tests.support import Peer, Running, Upstream, fields, head_of, serving, values
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 
 HYBI_UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
 SWITCHING = ("HTTP/1.1 101 Switching Protocols", *HYBI_UPGRADE)

@@ -14,10 +14,12 @@ import trio.testing
 from h2.events import ConnectionTerminated
 from hyperframe.frame import GoAwayFrame
 
+from tests.heads import head_of
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
+from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK
-from tests.support import Peer, Running, Upstream, head_of, serving_text
+from tests.support import Running, Upstream, serving_text
 
 from .http2 import CONNECT, GET, HELLO, Client, method, speaking_http2
 

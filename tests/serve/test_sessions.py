@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.openings import BY_DIALECT, COVERED, FRAMES, HIXIE, MASK_KEY, MORE, OPENINGS, Opening, Session, opened
-from tests.support import Peer, Running, Upstream, serving
+from tests.dialects.families import COVERED, FRAMES, HIXIE, MORE, close_payload
+from tests.masks import masked
+from tests.openings import BY_DIALECT, MASK_KEY, Opening, Session, every_dialect, opened
+from tests.peers import Peer
+from tests.relay.passing import CLIENT
+from tests.relay.spelling import told as spelled
+from tests.support import Running, Upstream, serving
 
-every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)
 # Small enough to be broken by a few bytes.
 LIMITS = "message_size: 1KiB, fragments: 4"
 MESSAGE_BYTES = 1024
@@ -33,17 +37,8 @@ CLOSE_1014 = bytes.fromhex("88 02 03f6")
 
 
 def told(dialect: str, code: int) -> bytes:
-    """The Close from which a client of this dialect hears of a code."""
-    codeless = {"hixie-75": b"", "hixie-76": b"\xff\x00", "hybi-04": b"\x81\x00", "hybi-05": b"\x81\x01S"}
-    codeless |= dict.fromkeys(MORE, b"\x01\x00")
-    if dialect in codeless:
-        return codeless[dialect]
-    first = b"\x81" if dialect == "hybi-06" else b"\x88"
-    if code == 1007 and dialect in ("hybi-06", "hybi-07"):
-        return first + b"\x00"  # the code came later
-    if code == 1009 and dialect == "hybi-06":
-        code = 1004  # the number for it before draft 07
-    return first + b"\x02" + code.to_bytes(2, "big")
+    """Return the Close from which a client of this dialect hears of a code."""
+    return spelled(dialect, CLIENT, ("close", close_payload(dialect, code, by_client=False)))
 
 
 # Frames as RFC 6455 has them, without masks; the code for them, the reason in the log, and where they are a fault.
@@ -169,7 +164,7 @@ async def test_the_largest_message_that_is_allowed_passes(opening: Opening) -> N
         await session.client.send(session.masked(frame))
         head = await session.behind.exactly(8)
         assert head[:4] == b"\x81\xfe\x04\x00"
-        assert bytes(a ^ b for a, b in zip(await session.behind.exactly(1024), head[4:] * 256, strict=True)) == text
+        assert masked(await session.behind.exactly(1024), head[4:]) == text
 
         await session.behind.send(plain)
         assert await session.client.exactly(len(frame)) == frame

@@ -13,9 +13,11 @@ import trustme
 from websockets.trio.client import connect as connect_websocket
 
 from tests.backends import websockets_server
+from tests.heads import head_of, values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening, Session
-from tests.support import Peer, Running, Upstream, configuration, head_of, serving, values
+from tests.peers import Peer
+from tests.support import Running, Upstream, configuration, serving
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.load import parse
 

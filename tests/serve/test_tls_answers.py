@@ -7,9 +7,11 @@ from contextlib import suppress
 import pytest
 import trio
 
+from tests.heads import head_of
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Upstream, head_of, serving_text
+from tests.peers import Peer
+from tests.support import Upstream, serving_text
 
 CONFIGURATION = """\
 version: 1

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.heads import fields, head_of, values
+from tests.masks import masked
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, CHALLENGE, KEY, KEY1, KEY2
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, serving_http
-from tests.support import Running, Upstream, fields, head_of, serving, serving_text, values
+from tests.support import Running, Upstream, serving, serving_text
 
-from .http2 import CONNECT, Client, listener
+from .http2 import CONNECT, Client
 
 UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
 HOST, KEY13, VERSION = "Host: example.com", KEY, "Sec-WebSocket-Version: 13"
@@ -236,7 +238,7 @@ async def test_a_client_of_hybi_04_that_masks_by_the_key_of_the_connection_has_i
             client = await gateway.connect(opening.request)
             behind, _ = await upstream.agree()
             secret = await opening.accepted(client)
-            frame = bytes(byte ^ key for byte, key in zip(b"\x84\x05Hello", secret, strict=False))
+            frame = masked(b"\x84\x05Hello", secret)
             await client.send(b"\x37\xfa\x21\x3d" + frame)
             if tolerance == "default":
                 assert await behind.frame() == (0x81, b"Hello")
@@ -244,11 +246,6 @@ async def test_a_client_of_hybi_04_that_masks_by_the_key_of_the_connection_has_i
             await client.close()
             line = await gateway.lines.line("session")
             assert line.get("oddities") == ("key-mask-04" if tolerance == "default" else None)
-
-
-@pytest.fixture
-def offered(authority: Authority) -> str:
-    return listener(authority.issue("localhost"))
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.heads import head_of, switching, values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening, Session
+from tests.peers import Peer
 from tests.processes import GatewayProcess
-from tests.support import Peer, Running, Upstream, configuration, head_of, serving_text, switching, values
+from tests.support import Running, Upstream, configuration, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import UnixAddress

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from tests.support import Peer, Running, Upstream, head_of
+from tests.heads import head_of
+from tests.peers import Peer
+from tests.support import Running, Upstream
 
 UPGRADE = ("Upgrade: WebSocket", "Connection: Upgrade")
 

@@ -6,7 +6,7 @@ from random import Random
 
 import trio
 
-from tests.support import head_of
+from tests.heads import head_of
 from wsgateway.dialects import DIALECTS
 from wsgateway.net.channel import Channel
 

@@ -9,8 +9,10 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from tests.heads import head_of
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Running, Upstream, head_of
+from tests.peers import Peer
+from tests.support import Running, Upstream
 from wsgateway.dialects import Answer, Limits, Side, recognise
 from wsgateway.dialects.base import Decoder, Encoder
 from wsgateway.errors import ProtocolError

@@ -7,8 +7,10 @@ from typing import Any
 
 import trio
 
+from tests.heads import switching
 from tests.openings import BY_DIALECT
-from tests.support import Peer, Running, Upstream, serving_text, switching
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving_text
 
 MODERN = BY_DIALECT["rfc6455"]
 

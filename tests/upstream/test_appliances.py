@@ -13,9 +13,11 @@ import trio
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.backends import websockets_server
+from tests.heads import switching
+from tests.masks import masked
 from tests.net.certificates import KEYS, Appliance
 from tests.net.old_tls import OldServer
-from tests.support import Upstream, serving, switching
+from tests.support import Upstream, serving
 from wsgateway.upstream.tls import explained
 
 from .behind_tls import BAD_GATEWAY, HERE, MODERN, echoed, refused, tls
@@ -224,7 +226,7 @@ async def old_server(made: Appliance) -> AsyncIterator[int]:
             await server.send(switching(request))
             frame = await server.receive()
             assert frame[:2] == b"\x81\x85"
-            text = bytes(byte ^ frame[2 + at % 4] for at, byte in enumerate(frame[6:]))
+            text = masked(frame[6:], frame[2:6])
             await server.send(b"\x81\x05" + text)
             while await server.receive():
                 continue

@@ -8,9 +8,11 @@ import pytest
 import trio
 
 from tests.backends import websockets_server
+from tests.heads import head_of, switching, values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import PATIENCE_SECONDS, Peer, Upstream, head_of, switching, values
+from tests.peers import Peer
+from tests.support import PATIENCE_SECONDS, Upstream
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.addresses import target_url as read

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.openings import BY_DIALECT, HIXIE, Opening
-from tests.support import Peer, Running, Upstream, serving
+from tests.dialects.families import HIXIE
+from tests.openings import BY_DIALECT, Opening
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 from tests.upstream.servers import HELLO, Behind, accepted
 from wsgateway.wire.events import Close
 

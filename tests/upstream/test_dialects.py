@@ -4,8 +4,10 @@ know. What they are asked, to the byte, is in `test_old_servers`.
 
 import pytest
 
-from tests.openings import BY_DIALECT, HIXIE, OPENINGS, Opening
-from tests.support import Running, Upstream, fields, head_of, serving, values
+from tests.dialects.families import FACTS, HIXIE, TWO_KEYS, WITH_CODES
+from tests.heads import fields, head_of, values
+from tests.openings import BY_DIALECT, OPENINGS, Opening
+from tests.support import Running, Upstream, serving
 from tests.upstream.servers import HELLO, MODERN, accepted
 from wsgateway.dialects import DIALECTS, Answer
 from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong
@@ -94,9 +96,6 @@ async def test_a_binary_message_becomes_text_for_a_server_without_it_where_the_r
 
 # -- goodbyes --------------------------------------------------------------------------------------------------------
 
-# Who can say 1001.
-WITH_CODES = ("hybi-06", "hybi-07", "hybi-08", "rfc6455")
-
 
 @every_upstream
 async def test_a_client_says_goodbye_to_each_server_in_its_own_way(dialect: str) -> None:
@@ -156,7 +155,6 @@ async def asked(gateway: Running, upstream: Upstream, request: bytes) -> bytes:
 
 
 ORIGIN_HEADERS = ("origin", "sec-websocket-origin", "websocket-origin")
-NAMED_ORIGIN = dict.fromkeys(("hybi-04", "hybi-05", "hybi-06", "hybi-07", "hybi-08"), "sec-websocket-origin")
 
 
 @every_upstream
@@ -167,7 +165,7 @@ async def test_a_server_hears_of_the_origin_by_the_name_that_its_dialect_has_for
             sent = dict(fields(opening.head))
             origin = sent.get("origin") or sent["sec-websocket-origin"]
             heard = [(name, value) for name, value in fields(request) if name in ORIGIN_HEADERS]
-            assert heard == [(NAMED_ORIGIN.get(dialect, "origin"), origin)]
+            assert heard == [(FACTS[dialect].origin, origin)]
 
 
 @every_upstream
@@ -178,7 +176,7 @@ async def test_a_server_hears_of_an_origin_where_there_is_none_only_if_its_diale
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         request = await asked(gateway, upstream, without)
         origins = [value for name, value in fields(request) if name in ORIGIN_HEADERS]
-        echoed = dialect in (*HIXIE, "hybi-01", "hybi-02", "hybi-03")
+        echoed = dialect in ("hixie-75", *TWO_KEYS)
         assert origins == (["http://server.example.com"] if echoed else [])
 
 

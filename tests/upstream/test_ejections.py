@@ -6,8 +6,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.heads import head_of
 from tests.openings import RFC6455
-from tests.support import Running, Upstream, head_of, serving_text
+from tests.support import Running, Upstream, serving_text
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.basics import Url
 from wsgateway.settings.health import HealthChecks, PassiveCheck

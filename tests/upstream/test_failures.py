@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 import trio
 
+from tests.heads import head_of, switching
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening
-from tests.support import Upstream, head_of, serving, switching
+from tests.support import Upstream, serving
 from wsgateway.errors import UpstreamError
 from wsgateway.upstream.connect import connect
 

@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.dialects.families import COVERED, LATER, MORE
+from tests.heads import head_of, values
 from tests.openings import OPENINGS, RFC6455, Opening
 from tests.serve.exchanging import passed, serving_http
-from tests.support import Upstream, head_of, serving, values
+from tests.support import Upstream, serving
 
 # Chrome 27 as a client of an appliance, and a cookie that is too long for it.
 HOST = "Host: appliance.lan"
@@ -48,8 +50,8 @@ async def test_the_handshake_alone_is_short() -> None:
         # The length of the keys is random, at most 34 characters (section 4.1 of the draft), and 8 bytes follow the
         # head.
         ("hixie-76", 222),
-        *((f"hybi-0{draft}", 246) for draft in (1, 2, 3)),
-        *((f"hybi-0{draft}", 195) for draft in (4, 5, 6, 7, 8)),
+        *((name, 246) for name in MORE),
+        *((name, 195) for name in (*COVERED, *LATER)),
         ("rfc6455", 182),
     ],
 )

@@ -3,11 +3,12 @@
 import pytest
 from h2.events import ResponseReceived
 
+from tests.heads import fields, head_of, switching
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.serve.exchanging import HTTP_GET
 from tests.serve.http2 import GET, Client, listener
-from tests.support import Upstream, fields, head_of, serving_text, switching
+from tests.support import Upstream, serving_text
 
 from .targets import several
 

@@ -4,11 +4,22 @@ import base64
 
 import pytest
 
-from tests.openings import ACCEPT, CHALLENGE, HIXIE75, HIXIE76, KEY1, KEY2, OPENINGS, PROOF, RFC6455, Opening
-from tests.support import Upstream, fields, head_of, serving, values
+from tests.heads import fields, head_of, values
+from tests.openings import (
+    ACCEPT,
+    CHALLENGE,
+    HIXIE75,
+    HIXIE76,
+    KEY1,
+    KEY2,
+    PROOF,
+    RFC6455,
+    Opening,
+    every_dialect,
+)
+from tests.support import Upstream, serving
 
 GET = "GET / HTTP/1.1"
-every_dialect = pytest.mark.parametrize("opening", OPENINGS, ids=str)
 
 
 def adding(opening: Opening, *lines: str) -> bytes:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.heads import head_of, switching, values
 from tests.openings import CHALLENGE, HIXIE75, HIXIE76, PROOF
-from tests.support import Upstream, head_of, serving, switching, values
+from tests.support import Upstream, serving
 from tests.upstream.servers import BAD_GATEWAY, MODERN, REPLY_75, REPLY_76, RouteQuery, asked
 
 

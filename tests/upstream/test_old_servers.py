@@ -11,8 +11,10 @@ import hashlib
 
 import pytest
 
+from tests.heads import head_of, switching, values
+from tests.masks import masked
 from tests.openings import BY_DIALECT, HIXIE76, PROOF
-from tests.support import Upstream, head_of, serving, switching, values
+from tests.support import Upstream, serving
 from tests.upstream.servers import BAD_GATEWAY, MODERN, REPLY_75, REPLY_76, UPGRADE, asked, proof_of
 
 FORWARDED = (
@@ -96,7 +98,7 @@ async def test_a_server_of_draft_04_is_asked_and_its_nonce_makes_the_masks() -> 
         for _ in range(2):
             frame = await session.behind.exactly(4 + 7)
             mask = hashlib.sha1(frame[:4] + secret).digest()
-            assert bytes(a ^ b for a, b in zip(frame[4:], mask, strict=False)) == b"\x84\x05Hello"
+            assert masked(frame[4:], mask) == b"\x84\x05Hello"
             seen.add(frame[:4])
         assert len(seen) == 2, "each frame has a mask of its own"
         await session.behind.send(b"\x84\x05Hello")
@@ -132,7 +134,7 @@ async def test_a_server_of_a_later_draft_is_asked_as_chrome_14_asked_it(version:
         await session.client.send(MODERN.hello)
         if version < 7:
             frame = await session.behind.exactly(11)
-            plain = bytes(byte ^ frame[at % 4] for at, byte in enumerate(frame[4:]))
+            plain = masked(frame[4:], frame[:4])
             assert plain == b"\x84\x05Hello"
         else:
             assert await session.behind.frame() == (0x81, b"Hello")

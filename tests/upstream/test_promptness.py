@@ -11,7 +11,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.support import Lines, Upstream, head_of
+from tests.heads import head_of
+from tests.support import Lines, Upstream
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.basics import Url
 from wsgateway.settings.health import ActiveCheck, HealthChecks

@@ -3,8 +3,10 @@
 import pytest
 import trio
 
+from tests.heads import fields, head_of
 from tests.openings import BY_DIALECT, OPENINGS, Opening
-from tests.support import Peer, Running, Upstream, fields, head_of, serving
+from tests.peers import Peer
+from tests.support import Running, Upstream, serving
 
 TEXT = b"Who are you?\n"
 MODERN = BY_DIALECT["rfc6455"]

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.heads import head_of, values
 from tests.openings import RFC6455
-from tests.support import Upstream, head_of, serving, serving_text, values
+from tests.support import Upstream, serving, serving_text
 
 
 @pytest.mark.parametrize(

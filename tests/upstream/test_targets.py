@@ -6,10 +6,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.heads import head_of, switching, values
 from tests.net.certificates import Authority
 from tests.openings import RFC6455
 from tests.serve.exchanging import HTTP_GET, HTTP_OK
-from tests.support import Upstream, head_of, serving_text, switching, values
+from tests.support import Upstream, serving_text
 
 from .targets import MODERN, agreeable, dead_port, finish, greeted, session, several, three
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,15 +10,11 @@ from hypothesis import strategies as st
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.binary import BinaryRule, Converter, Decode, Encode, from_text, to_text
 
+from .cutting import cut
+
 QUICK = settings(max_examples=150, deadline=None, database=None)
 FORMS: list[Decode] = ["base64", "latin-1", "hex"]
 EVERY_FORM = pytest.mark.parametrize("form", FORMS)
-
-
-def cut(data: bytes, marks: list[int]) -> list[bytes]:
-    """Return the data in pieces, some of them empty."""
-    places = sorted(mark % (len(data) + 1) for mark in marks)
-    return [data[start:stop] for start, stop in pairwise([0, *places, len(data)])]
 
 
 def through(converter: Converter, pieces: list[bytes]) -> bytes:

@@ -1,7 +1,5 @@
 """Text that arrives in pieces, checked or repaired."""
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,17 +7,14 @@ from hypothesis import strategies as st
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.utf8 import Utf8Check, Utf8Repair
 
+from .cutting import cut
+
 QUICK = settings(max_examples=200, deadline=None, database=None)
 
 
 def through(text: Utf8Check | Utf8Repair, pieces: list[bytes]) -> bytes:
     """Feed one message, and return the result."""
     return b"".join([text.feed(piece, at == len(pieces) - 1) for at, piece in enumerate(pieces)])
-
-
-def cut(data: bytes, marks: list[int]) -> list[bytes]:
-    places = sorted(mark % (len(data) + 1) for mark in marks)
-    return [data[start:stop] for start, stop in pairwise([0, *places, len(data)])]
 
 
 GOOD = {

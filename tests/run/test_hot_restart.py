@@ -1,0 +1,88 @@
+"""A hot restart: the old supervisor starts a new one, which takes over its sockets, and drains."""
+
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import trio
+
+from tests.backends import websockets_server
+from tests.openings import BY_DIALECT
+
+from .gateways import PLAIN, Numbers, end, send_back, supervised, whole
+
+MODERN = BY_DIALECT["rfc6455"]
+
+
+async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(file: Path) -> None:
+    async with (
+        websockets_server(send_back) as upstream,
+        supervised(file, whole(upstream, timeouts="close: 500ms")) as gateway,
+    ):
+        port = await gateway.port()
+        new_supervisor = 0
+        try:
+            async with trio.open_nursery() as nursery:
+                client = Numbers(port)
+                nursery.start_soon(client.run)
+                await client.more()
+                gateway.signal(signal.SIGUSR2)
+                while not gateway.count("handed over"):
+                    other = await gateway.connect(PLAIN)
+                    assert (await other.head()).startswith(b"HTTP/1.1 426 ")
+                    await other.close()
+                    await client.more(1)
+                new_supervisor = (await gateway.lines.line("handed over"))["to"]
+                await client.done.wait()
+                assert client.goodbye == 1012
+            await gateway.ended.wait()
+            assert gateway.failure is None
+            other = await gateway.connect(PLAIN)
+            assert (await other.head()).startswith(b"HTTP/1.1 426 ")
+            assert (await gateway.ask("/health/ready")) == (200, b"ready\n")
+        finally:
+            if new_supervisor:
+                await trio.to_thread.run_sync(end, new_supervisor)
+
+
+async def test_the_file_of_a_unix_socket_outlives_a_hand_over_and_goes_with_the_last_gateway(
+    file: Path, tmp_path: Path
+) -> None:
+    kept, left = tmp_path / "kept.sock", tmp_path / "left.sock"
+    text = whole(9)
+    bound = f'bind: ["127.0.0.1:0", "unix:{kept}"'
+    async with supervised(file, text.replace('bind: ["127.0.0.1:0"', f'{bound}, "unix:{left}"', 1)) as gateway:
+        gateway.write(text.replace('bind: ["127.0.0.1:0"', bound, 1))
+        gateway.signal(signal.SIGUSR2)
+        new_supervisor = (await gateway.lines.line("handed over"))["to"]
+        try:
+            await gateway.ended.wait()
+            assert (kept.exists(), left.exists()) == (True, False)
+        finally:
+            await trio.to_thread.run_sync(end, new_supervisor)
+        assert not kept.exists()
+
+
+async def test_a_successor_that_fails_leaves_all_as_it_was(file: Path) -> None:
+    async with supervised(file, whole(9)) as gateway:
+        pids = await gateway.pids()
+        gateway.write("version: 2\n")
+        gateway.signal(signal.SIGUSR2)
+        await gateway.lines.line("not handed over", why="it ended with status 78 before it served")
+        assert await gateway.pids() == pids
+        client = await gateway.connect(PLAIN)
+        assert (await client.head()).startswith(b"HTTP/1.1 426 ")
+
+
+async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A container ends with its first process.
+    async with supervised(file, whole(9)) as gateway:
+        pids = await gateway.pids()
+        monkeypatch.setattr("wsgateway.run.supervisor.os", SimpleNamespace(getpid=lambda: 1))
+        gateway.signal(signal.SIGUSR2)
+        line = await gateway.lines.line("not handed over")
+        assert line["why"] == (
+            "this is process 1, and a container ends with it; start the new version in a container of its own"
+        )
+        assert await gateway.pids() == pids

@@ -1,0 +1,78 @@
+"""A supervisor drains its workers, and says so on its pages."""
+
+import os
+import signal
+from pathlib import Path
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from tests.backends import websockets_server
+from tests.openings import BY_DIALECT
+from tests.support import Upstream
+
+from .gateways import PLAIN, Numbers, send_back, started, supervised, whole
+
+MODERN = BY_DIALECT["rfc6455"]
+
+
+async def test_a_gateway_that_drains_says_so_and_ends_when_it_is_done(file: Path) -> None:
+    async with Upstream() as upstream, supervised(file, whole(upstream.port, timeouts="close: 1h")) as gateway:
+        client = await gateway.connect(MODERN.request)
+        behind, _ = await upstream.agree()
+        await client.head()
+        assert await gateway.ask("/health/ready") == (200, b"ready\n")
+        gateway.signal(signal.SIGTERM)
+        await gateway.lines.line("stopping", why="SIGTERM")
+        assert await gateway.ask("/health/ready") == (503, b"draining\n")
+        assert (await gateway.ask("/health/live"))[0] == 200
+        await client.close()
+        await behind.close()
+        await gateway.ended.wait()
+        assert gateway.failure is None
+
+
+async def test_before_a_drain_whose_delay_is_not_over_the_gateway_is_not_ready_and_serves_all_who_come(
+    file: Path,
+) -> None:
+    text = whole(9, shutdown="delay: 1h")
+    async with supervised(file, text) as gateway:
+        gateway.signal(signal.SIGTERM)
+        await gateway.lines.line("stopping", why="SIGTERM", delay_seconds=3600.0)
+        assert await gateway.ask("/health/ready") == (503, b"draining\n")
+        # Also when a worker dies meanwhile.
+        os.kill((await gateway.pids())[0], signal.SIGKILL)
+        await gateway.lines.nth("worker serves", 2)
+        for _ in range(3):
+            client = await gateway.connect(PLAIN)
+            assert (await client.head()).startswith(b"HTTP/1.1 426 ")
+        gateway.signal(signal.SIGHUP)  # it takes no more changes
+        # Whoever cannot wait for it need not.
+        gateway.signal(signal.SIGTERM)
+        await gateway.lines.line("ended at once", why="SIGTERM")
+        await gateway.ended.wait()
+        assert gateway.failure is None
+        assert not gateway.count("reloaded")
+
+
+async def test_a_drain_begins_when_its_delay_is_over(file: Path) -> None:
+    async with websockets_server(send_back) as upstream:
+        text = whole(upstream, shutdown="delay: 300ms, spread: none")
+        async with supervised(file, text) as gateway, trio.open_nursery() as nursery:
+            client = Numbers(await gateway.port())
+            nursery.start_soon(client.run)
+            await client.more()
+            begun = trio.current_time()
+            gateway.signal(signal.SIGTERM)
+            await client.done.wait()
+            assert client.goodbye == 1012
+            await gateway.ended.wait()
+            assert trio.current_time() - begun >= 0.3
+
+
+async def test_a_gateway_that_does_not_serve_yet_ends_without_delay(file: Path) -> None:
+    async with started(file, whole(9, shutdown="delay: 1h")) as gateway:
+        await wait_all_tasks_blocked()
+        gateway.signal(signal.SIGTERM)
+        await gateway.ended.wait()
+        assert gateway.failure is None
