@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.openings import BY_DIALECT
 from tests.support import Upstream
-from wsgateway.observe.metrics import COUNTERS, EACH, GAUGES, OneOf, Step
+from wsgateway.observe.metrics import COUNTERS, EACH, GAUGES, OneOf, PathStep
 
 from .gateways import PLAIN, Gateway, supervised, whole
 
@@ -33,7 +33,7 @@ NO_SERIES = {
 }
 
 
-def spelt(path: tuple[Step, ...]) -> str:
+def spelt(path: tuple[PathStep, ...]) -> str:
     """A path as `figures` writes it."""
     text = ""
     for step in path:
