@@ -18,8 +18,9 @@ def test_hadolint_finds_nothing_wrong() -> None:
 def test_what_it_copies_is_there() -> None:
     copied = {name for names in re.findall(r"^COPY (?!--from)(.+) \S+$", TEXT, re.MULTILINE) for name in names.split()}
     assert {name for name in copied if not (ROOT / name).exists()} == set()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert {"pyproject.toml", "wsgateway", project["readme"], *project["license-files"]} == copied
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    readme = {part["path"] for part in declared["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["fragments"]}
+    assert {"pyproject.toml", "wsgateway", *readme, *declared["project"]["license-files"]} == copied
 
 
 def test_it_installs_extras_that_there_are() -> None:
