@@ -3,13 +3,14 @@
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import trio
 
 from tests.support import configuration
 from wsgateway.run.listening import Listening
+from wsgateway.run.messages import Configure, Outcome, Refused, Serving, Up
 from wsgateway.run.process import Order, WorkerProcess
 from wsgateway.run.settings_transfer import VERSION, packed
 from wsgateway.settings.load import Source, parse
@@ -17,36 +18,35 @@ from wsgateway.settings.load import Source, parse
 from .gateways import supervised, whole
 
 
-def order(do: str, text: str, listening: Listening, **more: Any) -> Order:
+def order(do: Literal["serve", "reload"], text: str, listening: Listening, version: str = VERSION) -> Order:
     """An order with these settings finished, and `text` for who cannot read them."""
     settings = parse(configuration(9), "f.yaml")
     told, sockets = listening.told(settings)
-    said = {"do": do, "file": "f.yaml", "text": text, "directory": "/", "workers": 1, "sockets": told}
-    return Order({**said, "version": VERSION, **more}, tuple(sockets), packed(settings))
+    message = Configure(do=do, file="f.yaml", text=text, directory="/", version=version, workers=1, sockets=told)
+    return Order(message, tuple(sockets), packed(settings))
 
 
 @pytest.mark.parametrize(
     ("version", "text", "answer"),
     [
-        (VERSION, "this is not read", "serving"),
-        ("0.0 other", configuration(9), "serving"),
-        ("0.0 other", "version: 2\n", "refused"),
+        (VERSION, "this is not read", Serving),
+        ("0.0 other", configuration(9), Serving),
+        ("0.0 other", "version: 2\n", Refused),
     ],
 )
 async def test_a_worker_takes_finished_settings_of_its_own_code_and_else_the_text(
-    version: str, text: str, answer: str
+    version: str, text: str, answer: type[Outcome]
 ) -> None:
     listening = Listening({}).fitted(parse(configuration(9), "f.yaml"))
     worker = await WorkerProcess.start(1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(worker.listen)
-        assert await worker.answer() == {"is": "up"}
+        assert await worker.answer() == Up()
         found = await worker.ask(order("serve", text, listening, version=version))
-        assert found is not None
-        assert found["is"] == answer
-        if answer == "serving":
+        assert isinstance(found, answer)
+        if answer is Serving:
             again = await worker.ask(order("reload", text, listening, version=version))
-            assert again == {"is": "serving"}
+            assert again == Serving()
         nursery.cancel_scope.cancel()
     listening.close()
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from wsgateway.observe.status import CountersStatus
 from wsgateway.wire.oddities import Oddities, Oddity
 
 
@@ -98,7 +99,7 @@ class Counters:
         """How many sessions are over."""
         return self._ended.total()
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> CountersStatus:
         """All of it, as plain data: maps of numbers."""
         sessions: dict[str, Counter[str]] = {}
         totals = list(self._through)

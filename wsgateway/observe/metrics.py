@@ -3,14 +3,14 @@
 import operator
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from wsgateway.observe.status import Status, merged
+from wsgateway.observe.status import ProcessStatus, Status, merged
 
 __all__ = ["CONTENT_TYPE", "exposition", "of_targets", "rising"]
 
@@ -185,23 +185,23 @@ def exposition(status: Status) -> bytes:
     return generate_latest(registry)
 
 
-def rising(status: Status) -> Status:
+def rising(status: ProcessStatus) -> ProcessStatus:
     """Of what a worker says, the numbers that only rise: these count on when it is no more."""
     paths = [series.path[1:] for series in COUNTERS if series.path[0] == "gateway"]
-    return merged(_picked(status, path) for path in paths)
+    return cast(ProcessStatus, merged(_picked(status, path) for path in paths))
 
 
-def of_targets(status: Status, known: Mapping[str, Set[str]]) -> Status:
+def of_targets(status: ProcessStatus, known: Mapping[str, Set[str]]) -> ProcessStatus:
     """Return what `rising` has picked, without the figures of targets that are not known: by upstream, their urls."""
-    pools = {
+    pools: dict[str, Any] = {
         name: {key: {url: count for url, count in by_url.items() if url in known[name]} for key, by_url in pool.items()}
-        for name, pool in status.get("pools", {}).items()
+        for name, pool in cast(dict[str, Any], status).get("pools", {}).items()
         if name in known
     }
-    return status | {"pools": pools}
+    return cast(ProcessStatus, {**status, "pools": pools})
 
 
-def _picked(status: Status, path: tuple[PathStep, ...]) -> Status:
+def _picked(status: Mapping[str, Any], path: tuple[PathStep, ...]) -> dict[str, Any]:
     step, *rest = path
     keys = status if step == EACH else status.keys() & {step}
     return {key: _picked(status[key], tuple(rest)) if rest else status[key] for key in keys}

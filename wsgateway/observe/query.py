@@ -1,17 +1,18 @@
 """Asks a running gateway how it is."""
 
-import json
 import os
 import socket
 
 import h11
 import trio
+from pydantic import TypeAdapter, ValidationError
 
 from wsgateway.observe.status import Status
 from wsgateway.settings.basics import Address, UnixAddress
 
 ASK_SECONDS = 10.0
 _READ_BYTES = 65536
+_STATUS = TypeAdapter(Status)
 _ANOTHER = "this is no gateway's admin address"
 
 
@@ -21,7 +22,7 @@ async def ask(where: Address | UnixAddress) -> Status:
         try:
             async with await _connect(where) as stream:
                 return await _fetch(stream)
-        except (h11.RemoteProtocolError, trio.BrokenResourceError, json.JSONDecodeError, UnicodeDecodeError):
+        except (h11.RemoteProtocolError, trio.BrokenResourceError, ValidationError):
             raise OSError(_ANOTHER) from None
     raise TimeoutError(f"no answer within {ASK_SECONDS:g} s")
 
@@ -53,7 +54,4 @@ async def _fetch(stream: trio.abc.Stream) -> Status:
             raise OSError(f"it answers {event.status_code}")
         elif isinstance(event, h11.Data):
             body += event.data
-    status: Status = json.loads(body)
-    if not isinstance(status, dict) or "workers" not in status:
-        raise OSError(_ANOTHER)
-    return status
+    return _STATUS.validate_json(body)

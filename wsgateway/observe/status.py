@@ -1,20 +1,192 @@
-"""How a gateway is, in numbers: those of its workers put together, and shown to people."""
+"""The status of a gateway: its shape, how those of several workers become one, and its text for people.
 
-from collections.abc import Iterable, Iterator
+Other versions of the gateway may send more keys, or fewer: keys that are not known are kept.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
-Status = dict[str, Any]
-"""as JSON may have it: numbers, truths, text, mappings of these, and lists of targets"""
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
 
-# By these targets are told apart: workers differ in what they know of an address.
+_OPEN = with_config(ConfigDict(extra="allow"))
+# The facts by which targets are told apart: workers may differ in what they know of an address.
 _FACTS = ("url", "address", "state", "weight", "backup")
 
 
-def merged(parts: Iterable[Status]) -> Status:
-    """All together: numbers are added, something is true if it is true of one, and of texts the last counts. Targets
-    are put together that are told in the same words."""
-    whole: Status = {}
+@_OPEN
+class ConnectionStatus(TypedDict):
+    """The connections of a listener."""
+
+    open: int
+    cap: int
+    """how many there may be"""
+
+
+@_OPEN
+class TargetStatus(TypedDict):
+    """One address of a target."""
+
+    url: str
+    address: str
+    state: str
+    """up, down, ejected or draining"""
+    weight: int
+    backup: bool
+    open: int
+    """how many connections to it are open"""
+    served: int
+    """how many clients it has served"""
+    failures: int
+    last_failure: str | None
+
+
+@_OPEN
+class PoolStatus(TypedDict):
+    """One upstream. `served` and `failures` count by the url of the target."""
+
+    balance: str
+    open: int
+    waiting: int
+    """how many clients wait for a target to have room"""
+    served: dict[str, int]
+    failures: dict[str, int]
+    targets: list[TargetStatus]
+
+
+@_OPEN
+class CountersStatus(TypedDict, total=False):
+    """The counts of a process since its start, and its open sessions. See `observe.counters`."""
+
+    sessions: dict[str, dict[str, int]]
+    """open ones, by dialect and route"""
+    opened: dict[str, int]
+    """by dialect, as `ended`"""
+    ended: dict[str, int]
+    ended_by: dict[str, int]
+    messages: dict[str, int]
+    """in and out, as `bytes`"""
+    bytes: dict[str, int]
+    oddities: dict[str, int]
+    passed_over: int
+    refused: dict[str, dict[str, int]]
+    """by status and kind"""
+    left: dict[str, int]
+    turned_away: int
+    http: dict[str, int]
+    """by class of the status"""
+    policies: int
+
+
+@_OPEN
+class ServeStatus(CountersStatus, total=False):
+    """The listeners, sessions and upstreams of a process."""
+
+    draining: bool
+    connections: dict[str, ConnectionStatus]
+    """by listener"""
+    pools: dict[str, PoolStatus]
+    """by upstream"""
+
+
+@_OPEN
+class ProcessStatus(ServeStatus, total=False):
+    """One process that serves, or all of a gateway together. A worker that has not reported yet has none of it."""
+
+    log_lines_dropped: int
+
+
+@_OPEN
+class WorkerStatus(TypedDict):
+    """One worker."""
+
+    worker: int
+    """its number"""
+    state: str
+    """starting, serving, leaving or waiting"""
+    pid: int | None
+    age_seconds: float
+    restarts: int
+    status: ProcessStatus
+
+
+@_OPEN
+class WorkerPoolStatus(TypedDict):
+    """All workers of a gateway."""
+
+    draining: bool
+    ready: bool
+    not_serving: str | None
+    """the reason why no worker serves"""
+    restarts: int
+    gateway: ProcessStatus
+    """all workers together, those that have ended, too"""
+    workers: list[WorkerStatus]
+
+
+@_OPEN
+class LoadedStatus(TypedDict):
+    """The configuration that serves."""
+
+    file: str
+    sha256: str
+    since: float
+    """seconds since 1970"""
+
+
+@_OPEN
+class ReloadStatus(TypedDict):
+    """The last reload; the start counts as one."""
+
+    ok: bool
+    at: float
+    """seconds since 1970"""
+    why: str | None
+    """the first reason why it was refused"""
+
+
+@_OPEN
+class ConfigurationStatus(TypedDict):
+    """The configuration that serves, and the last reload."""
+
+    configuration: LoadedStatus
+    reload: ReloadStatus
+
+
+@_OPEN
+class CertificateStatus(TypedDict):
+    """One file of certificates. Times are seconds since 1970."""
+
+    used_by: str
+    file: str
+    begins: float
+    expires: float
+    hosts: list[str]
+
+
+@_OPEN
+class Overview(WorkerPoolStatus, ConfigurationStatus):
+    """A gateway without its certificates."""
+
+
+@_OPEN
+class Status(Overview):
+    """A whole gateway, as the admin page `/status` has it."""
+
+    certificates: list[CertificateStatus]
+
+
+Counted = TypeVar("Counted", bound=Mapping[str, Any])
+
+
+def merged(parts: Iterable[Counted]) -> Counted:
+    """Return several statuses as one.
+
+    Numbers are added, a truth is true if one of them is, and of texts the last counts. Targets with the same facts are
+    put together.
+    """
+    whole: dict[str, Any] = {}
     for part in parts:
         for key, value in part.items():
             before = whole.get(key)
@@ -28,25 +200,25 @@ def merged(parts: Iterable[Status]) -> Status:
                 whole[key] = before + value
             elif value is not None or key not in whole:
                 whole[key] = value
-    return whole
+    return cast(Counted, whole)
 
 
-def _together(targets: list[Status]) -> Iterator[Status]:
-    """Those with the same facts are one, whose other numbers are added."""
-    by_facts: dict[tuple[object, ...], list[Status]] = {}
+def _together(targets: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield one for all targets with the same facts; their other numbers are added."""
+    by_facts: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     for target in targets:
         by_facts.setdefault(tuple(target[fact] for fact in _FACTS), []).append(target)
     for facts, several in by_facts.items():
         yield merged(several) | dict(zip(_FACTS, facts, strict=True))
 
 
-def open_sessions(status: Status) -> int:
-    """How many sessions are open."""
+def open_sessions(status: ProcessStatus) -> int:
+    """Return how many sessions are open."""
     return sum(sum(by_route.values()) for by_route in status.get("sessions", {}).values())
 
 
-def sentence(status: Status) -> str:
-    """How a gateway is, in one line."""
+def sentence(status: Overview) -> str:
+    """Return the status of a gateway in one line, for systemd and people."""
     sessions = _count(open_sessions(status["gateway"]), "session")
     if status["draining"]:
         return f"draining, {sessions} left"
@@ -62,7 +234,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def table(status: Status) -> str:
-    """How a gateway, each of its workers and each target is, in lines for people."""
+    """Return the status of a gateway, its workers, targets and certificates, in lines for people."""
     configuration = status["configuration"]
     since = datetime.fromtimestamp(configuration["since"], UTC)
     loaded = f"{configuration['file']} (sha256 {configuration['sha256'][:12]}), since {since:%Y-%m-%d %H:%M:%S} UTC"
@@ -92,7 +264,7 @@ def _certificates(status: Status) -> Iterator[tuple[str, ...]]:
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """A table below an empty line; none without any row but the heading."""
+    """Return a table below an empty line; no line if there is only the heading."""
     lines = list(rows)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["", *("  ".join(map(str.ljust, row, widths)).rstrip() for row in lines)] if len(lines) > 1 else []

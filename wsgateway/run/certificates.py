@@ -1,11 +1,11 @@
 """What a gateway says of its certificates while it runs: in the log at start, reload and daily, and in the status."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import trio
 
 from wsgateway.observe.log import Log, Whole
+from wsgateway.observe.status import CertificateStatus
 from wsgateway.settings.certificates import Known, warnings
 
 DAY_SECONDS = 24 * 3600.0
@@ -24,7 +24,7 @@ async def warn_daily(certificates: Callable[[], Iterable[Known]], log: Log, now:
         warn_of_certificates(certificates(), log, now())
 
 
-def told(certificates: Iterable[Known]) -> Iterator[dict[str, Any]]:
+def certificate_status(certificates: Iterable[Known]) -> Iterator[CertificateStatus]:
     """Return the certificates as the status has them; times are seconds since 1970."""
     for each in certificates:
         yield {

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 
-from wsgateway.observe.status import Status
+from wsgateway.observe.status import ConfigurationStatus
 from wsgateway.settings.load import Source
 
 NO_FILE = "settings of a program"
@@ -29,7 +29,7 @@ class ConfigurationState:
         """Record that a reload was refused, for these reasons, in their order."""
         self._at, self._why = self._clock(), why
 
-    def status(self) -> Status:
+    def status(self) -> ConfigurationStatus:
         """Return it as data for JSON. Times are seconds since 1970."""
         return {
             "configuration": {"file": self.file, "sha256": self.sha256, "since": round(self._since, 3)},

@@ -4,10 +4,7 @@ A message is its length and its number of sockets, 4 bytes each, and then an obj
 travel with the first bytes of it, as many at a time as the kernel takes (SCM_MAX_FD, 253). Bytes may follow the object,
 which says then how many (`attached`).
 
-    supervisor -> worker       do: serve, reload (with a configuration and sockets), drain, stay, end, report
-    worker -> supervisor       is: up, serving, refused (with why), report (with age and status), told to end
-    old -> new supervisor      do: take over (with sockets)
-    new -> old supervisor      is: serving
+`messages` has what they say.
 """
 
 import array
@@ -18,9 +15,12 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import trio
+
+Said = dict[str, object]
+"""A message, as JSON has it."""
 
 _HEAD = struct.Struct("!II")
 _SOCKETS_AT_ONCE = 200
@@ -33,7 +33,7 @@ _READ_BYTES = 65536
 class Message(NamedTuple):
     """What was said, and the sockets and bytes that came with it."""
 
-    said: dict[str, Any]
+    said: Said
     sockets: list[socket.socket]
     attached: bytes = b""
 
@@ -49,7 +49,7 @@ class Control:
         self._received = bytearray()
         self._fds: deque[int] = deque()
 
-    async def send(self, said: dict[str, Any], sockets: Sequence[socket.socket] = (), attached: bytes = b"") -> None:
+    async def send(self, said: Said, sockets: Sequence[socket.socket] = (), attached: bytes = b"") -> None:
         """Says it. Raises OSError if the other end has gone."""
         body = json.dumps(said | {"attached": len(attached)} if attached else said).encode()
         data = memoryview(_HEAD.pack(len(body), len(sockets)) + body + attached)
@@ -72,8 +72,10 @@ class Control:
         body = None if length > MOST_BYTES else await self._exactly(length)
         if body is None:
             return None
-        said = json.loads(body)
+        said: Said = json.loads(body)
         size = said.get("attached", 0)
+        if not isinstance(size, int):
+            return None
         attached = None if size > MOST_BYTES else await self._exactly(size)
         if attached is None:
             return None

@@ -16,11 +16,11 @@ import trio
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.observe.log import Log, Whole, make_log
-from wsgateway.observe.status import Status
+from wsgateway.observe.status import ProcessStatus, Status, WorkerStatus
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.admin_pages import AdminPages
 from wsgateway.run.announcements import log_advice, log_listening
-from wsgateway.run.certificates import told, warn_daily
+from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.limits import share, warn_of_few, within
 from wsgateway.run.listening import Listening, shares
@@ -175,10 +175,9 @@ class Gateway:
     def status(self) -> Status:
         """Return what the admin page `/status` says: see the type. Raise RuntimeError if the gateway does not serve."""
         running = self._now()
-        gateway = running.service.status()
-        if self._writer is not None:
-            gateway["log_lines_dropped"] = self._writer.dropped
-        worker = {
+        dropped = 0 if self._writer is None else self._writer.dropped
+        gateway: ProcessStatus = {**running.service.status(), "log_lines_dropped": dropped}
+        worker: WorkerStatus = {
             "worker": 1,
             "state": "leaving" if self._draining else "serving",
             "pid": os.getpid(),
@@ -194,7 +193,7 @@ class Gateway:
             "gateway": gateway,
             "workers": [worker],
             **running.state.status(),
-            "certificates": list(told(running.loaded.certificates)),
+            "certificates": list(certificate_status(running.loaded.certificates)),
         }
 
     @property

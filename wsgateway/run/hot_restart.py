@@ -21,6 +21,7 @@ import trio
 from wsgateway.errors import WsgatewayError
 from wsgateway.run.control import Control
 from wsgateway.run.listening import Listening
+from wsgateway.run.messages import Serving, TakeOver
 from wsgateway.run.process import KILL_SECONDS, environment, spell_end
 
 # Where the new one finds its end of the line.
@@ -67,7 +68,7 @@ async def _introduced(line: Control, listening: Listening) -> bool:
     """Gives all that listens to the new one. Whether it serves then; else it has ended."""
     told, sockets = listening.told()
     with suppress(OSError):  # it has ended, and that can be heard, too
-        await line.send({"do": "take over", "sockets": told}, sockets)
+        await line.send(TakeOver(sockets=told).said(), sockets)
     return await line.receive() is not None
 
 
@@ -108,11 +109,11 @@ class OldSupervisor:
         if message is None:
             control.close()
             raise HotRestartError("who was to be relieved is gone")
-        return cls(control, Listening.of(message.said["sockets"], message.sockets))
+        return cls(control, Listening.of(TakeOver.model_validate(message.said).sockets, message.sockets))
 
     async def relieve(self) -> None:
         """Says that we serve, and waits until the old one has stepped down, or is gone."""
         with suppress(OSError):  # gone already: all the better that we are there
-            await self._control.send({"is": "serving"})
+            await self._control.send(Serving().said())
             await self._control.receive()
         self._control.close()

@@ -7,12 +7,25 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import trio
 
+from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.command import python
 from wsgateway.run.control import Control
+from wsgateway.run.messages import (
+    FromWorker,
+    Outcome,
+    Refused,
+    SendStatus,
+    Serving,
+    StatusReport,
+    ToldToEnd,
+    ToWorker,
+    Up,
+    from_worker,
+)
 from wsgateway.run.systemd import OWN, TOLD_BY_THE_SUPERVISOR
 
 # For a worker to read a configuration and open what it needs. On a machine that is starved it has as much again for as
@@ -28,9 +41,9 @@ KILL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is told, and the sockets and bytes that go with it."""
+    """A message to a worker, and the sockets and bytes that go with it."""
 
-    said: dict[str, Any]
+    message: ToWorker
     sockets: tuple[socket.socket, ...] = ()
     attached: bytes = b""
 
@@ -64,14 +77,14 @@ class WorkerProcess:
         self._process = process
         self._cpu_seconds = cpu_seconds
         self._control = control
-        self._answers_in, self._answers = trio.open_memory_channel[dict[str, Any]](8)
+        self._answers_in, self._answers = trio.open_memory_channel[Outcome](8)
         self._asked = False
         self._turned_ago = 0.0
         self._news = trio.lowlevel.ParkingLot()
         self.pid = process.pid
         self.begun = trio.current_time()
-        self.status: dict[str, Any] = {}
-        """what it has last said"""
+        self.status: ProcessStatus = {}
+        """its last report"""
         self.told_to_end = trio.Event()
         """set when a signal has told it to end, and it waits for our word"""
         self.why = ""
@@ -101,7 +114,7 @@ class WorkerProcess:
         try:
             with self._answers_in:
                 while (message := await self._control.receive()) is not None:
-                    self._hear(message.said)
+                    self._hear(from_worker(message.said))
             with trio.move_on_after(KILL_SECONDS):
                 await self._process.wait()
         finally:
@@ -112,18 +125,19 @@ class WorkerProcess:
                 code = await self._process.wait()
         return spell_end(code)
 
-    def _hear(self, said: dict[str, Any]) -> None:
-        if said["is"] == "report":
-            self._asked = False
-            self._turned_ago = said["age"]
-            self.status = said["status"]
-            self._news.unpark_all()
-        elif said["is"] == "told to end":
-            self.told_to_end.set()
-        else:
-            self._answers_in.send_nowait(said)
+    def _hear(self, message: FromWorker | None) -> None:
+        match message:
+            case StatusReport():
+                self._asked = False
+                self._turned_ago = message.age
+                self.status = message.status
+                self._news.unpark_all()
+            case ToldToEnd():
+                self.told_to_end.set()
+            case Up() | Serving() | Refused():
+                self._answers_in.send_nowait(message)
 
-    async def answer(self) -> dict[str, Any] | None:
+    async def answer(self) -> Outcome | None:
         """Return what it says next, other than reports. None if it ends; one that does not answer is made to."""
         begun = trio.current_time()
         progress = PROGRESS_SECONDS
@@ -139,14 +153,14 @@ class WorkerProcess:
         self.kill()
         return None
 
-    async def ask(self, order: Order) -> dict[str, Any] | None:
+    async def ask(self, order: Order) -> Outcome | None:
         """Gives an order, and returns its answer as `answer` does."""
         return await self.answer() if await self.tell(order) else None
 
     async def tell(self, order: Order) -> bool:
         """Gives an order. Whether it can have heard it."""
         try:
-            await self._control.send(order.said, order.sockets, order.attached)
+            await self._control.send(order.message.said(), order.sockets, order.attached)
         except OSError:
             return False
         return True
@@ -160,7 +174,7 @@ class WorkerProcess:
         """Ask it to report, unless it still has to."""
         if not self._asked:
             self._asked = True
-            await self.tell(Order({"do": "report"}))
+            await self.tell(Order(SendStatus()))
 
     async def report(self) -> None:
         """Ask it to report, and wait for that; cancel it if that takes too long."""

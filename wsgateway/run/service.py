@@ -13,7 +13,7 @@ import trio
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.observe.log import Log
-from wsgateway.observe.status import Status
+from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.closing import ServerClose
 from wsgateway.run.listening import Sockets, close, shares
 from wsgateway.serve.gateway import GatewayState, TlsContexts
@@ -96,7 +96,7 @@ class Service:
             acceptor.retire(others_accept or sock in kept)
         self._drain.set()
 
-    def status(self) -> Status:
+    def status(self) -> ServeStatus:
         """What is there now, and what has been since the start, as plain data for JSON."""
         return self._gateway.status()
 

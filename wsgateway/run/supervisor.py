@@ -14,10 +14,10 @@ import trio
 
 from wsgateway.errors import BrokenFileError, SettingsError
 from wsgateway.observe.log import Log, Whole
-from wsgateway.observe.status import Status, merged, sentence
+from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
 from wsgateway.run.admin_pages import AdminPages
 from wsgateway.run.announcements import log_advice, log_listening
-from wsgateway.run.certificates import told, warn_daily
+from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
 from wsgateway.run.hot_restart import HotRestartError, OldSupervisor, start_new_supervisor
@@ -319,11 +319,12 @@ class Supervisor:
 
     async def _status(self) -> Status:
         await self._worker_pool.report()
-        status = {**self._worker_pool.status(), **self._loaded.status()}
+        pool, of_supervisor = self._worker_pool.status(), ProcessStatus(log_lines_dropped=self._dropped())
         return {
-            **status,
-            "gateway": merged([status["gateway"], {"log_lines_dropped": self._dropped()}]),
-            "certificates": list(told(self._generation.made.certificates)),
+            **pool,
+            **self._loaded.status(),
+            "gateway": merged([pool["gateway"], of_supervisor]),
+            "certificates": list(certificate_status(self._generation.made.certificates)),
         }
 
 

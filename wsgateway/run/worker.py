@@ -12,10 +12,25 @@ import trio
 
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
+from wsgateway.observe.status import ProcessStatus
 from wsgateway.observe.writer import Writer
 from wsgateway.run.control import Control, Message
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
+from wsgateway.run.messages import (
+    Configure,
+    Drain,
+    End,
+    FromWorker,
+    Refused,
+    SendStatus,
+    Serving,
+    StatusReport,
+    Stay,
+    ToldToEnd,
+    Up,
+    to_worker,
+)
 from wsgateway.run.service import Service
 from wsgateway.run.settings_transfer import VERSION, unpacked
 from wsgateway.serve.gateway import tls_contexts
@@ -48,16 +63,17 @@ class Worker:
             self._control.close()
 
     async def _run(self) -> int:
-        await self._say(is_="up")
+        await self._say(Up())
         try:
-            order = await self._control.receive()
-            if order is None:
+            message = await self._control.receive()
+            order = None if message is None else to_worker(message.said)
+            if message is None or not isinstance(order, Configure):
                 return 0
-            settings, self._listening = await _configuration(order)
+            settings, self._listening = await _configuration(order, message)
             log = make_log(settings.logging, self._writer)
             service = Service(settings, log, self._listening.shared())
         except (SettingsError, OSError) as error:
-            await self._say(is_="refused", why=str(error))
+            await self._say(Refused(why=str(error)))
             return 1
         async with trio.open_nursery() as nursery:
             with trio.open_signal_receiver(*_END) as signals:
@@ -71,7 +87,7 @@ class Worker:
         """Ask the supervisor what a signal means, and drain if it does not say."""
         word = self._word
         with trio.move_on_after(WORD_SECONDS):
-            await self._say(is_="told to end")
+            await self._say(ToldToEnd())
             await word.wait()
             return
         service.drain()
@@ -90,67 +106,69 @@ class Worker:
             everything.cancel()
 
     async def _obey(self, service: Service, everything: trio.CancelScope) -> None:
-        await self._say(is_="serving")
+        await self._say(Serving())
         async with trio.open_nursery() as changes:
-            while (order := await self._order()) is not None:
-                match order.said["do"]:
-                    case "report":
+            while (message := await self._message()) is not None:
+                match to_worker(message.said):
+                    case SendStatus():
                         await self._report(service)
-                    case "reload":  # meanwhile it still says how it is
-                        changes.start_soon(self._reload, service, order)
-                    case "stay":
+                    case Configure() as order:  # meanwhile it still reports its status
+                        changes.start_soon(self._reload, service, order, message)
+                    case Stay():
                         self._hear_word()
-                    case "drain":
+                    case Drain(others_accept=others_accept):
                         self._hear_word()
-                        service.drain(order.said["others_accept"])
-                    case "end":
+                        service.drain(others_accept)
+                    case End():
                         everything.cancel()
             service.drain()
 
-    async def _order(self) -> Message | None:
+    async def _message(self) -> Message | None:
         while True:
             try:
                 return await self._control.receive()
             except OSError as error:
-                await self._say(is_="refused", why=str(error))
+                await self._say(Refused(why=str(error)))
 
-    async def _reload(self, service: Service, order: Message) -> None:
+    async def _reload(self, service: Service, order: Configure, message: Message) -> None:
         """Take the new configuration, and close what listened for the old one; or say why not."""
         try:
-            settings, new = await _configuration(order)
+            settings, new = await _configuration(order, message)
             contexts = await trio.to_thread.run_sync(tls_contexts, settings, abandon_on_cancel=True)
             new = new.known_from(self._listening)
             service.reload(settings, new.shared(), contexts)
         except (SettingsError, OSError) as error:
-            for sock in order.sockets:
+            for sock in message.sockets:
                 sock.close()
-            await self._say(is_="refused", why=str(error))
+            await self._say(Refused(why=str(error)))
         else:
             self._listening = new
-            await self._say(is_="serving")
+            await self._say(Serving())
 
     async def _report(self, service: Service) -> None:
         age = trio.current_time() - service.beat()
-        status = {**service.status(), "log_lines_dropped": self._writer.dropped}
-        await self._say(is_="report", age=age, status=status)
+        status: ProcessStatus = {**service.status(), "log_lines_dropped": self._writer.dropped}
+        await self._say(StatusReport(age=age, status=status))
 
-    async def _say(self, is_: str, **more: object) -> None:
+    async def _say(self, message: FromWorker) -> None:
         try:
-            await self._control.send({"is": is_, **more})
+            await self._control.send(message.said())
         except OSError:  # the supervisor is gone, which `_obey` learns, too
             return
 
 
-async def _configuration(order: Message) -> tuple[Settings, Listening]:
-    """Return what an order tells. What takes long is done beside the relay: in portions, or by a thread. Raise
-    SettingsError for what cannot be had."""
-    if order.attached and order.said["version"] == VERSION:
-        whole = await unpacked(order.attached)
+async def _configuration(order: Configure, message: Message) -> tuple[Settings, Listening]:
+    """Return the settings and the sockets of a message. Raise SettingsError if they cannot be used.
+
+    Long work is done beside the relay: in portions, or by a thread.
+    """
+    if message.attached and order.version == VERSION:
+        whole = await unpacked(message.attached)
     else:
-        source = Source(order.said["file"], order.said["text"], order.said["directory"])
+        source = Source(order.file, order.text, order.directory)
         whole = await trio.to_thread.run_sync(source.settings, True, abandon_on_cancel=True)
-    settings = within(share(whole, order.said["workers"]), raise_limit())
-    return settings, Listening.of(order.said["sockets"], order.sockets)
+    settings = within(share(whole, order.workers), raise_limit())
+    return settings, Listening.of(order.sockets, message.sockets)
 
 
 def main() -> int:

@@ -3,15 +3,16 @@
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import trio
 
 from wsgateway.errors import WsgatewayError
 from wsgateway.observe.log import Log
 from wsgateway.observe.metrics import of_targets, rising
-from wsgateway.observe.status import Status, merged
+from wsgateway.observe.status import ProcessStatus, WorkerPoolStatus, WorkerStatus, merged
 from wsgateway.run.listening import Listening
+from wsgateway.run.messages import Configure, Drain, End, Refused, Stay
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
 from wsgateway.run.settings_transfer import VERSION
 from wsgateway.run.slot import SlotState, WorkerSlot
@@ -64,19 +65,19 @@ class Generation:
         """How many there are to be."""
         return self.settings.workers or len(os.sched_getaffinity(0))
 
-    def order(self, do: str) -> Order:
-        """As a worker is told it."""
+    def order(self, do: Literal["serve", "reload"]) -> Order:
+        """Return the order to serve it, with the sockets and the packed settings."""
         told, sockets = self.listening.told(self.settings)
         return Order(
-            {
-                "do": do,
-                "file": self.made.source.file,
-                "text": self.made.source.text,
-                "directory": self.made.source.directory,
-                "version": VERSION,
-                "workers": self.workers,
-                "sockets": told,
-            },
+            Configure(
+                do=do,
+                file=self.made.source.file,
+                text=self.made.source.text,
+                directory=self.made.source.directory,
+                version=VERSION,
+                workers=self.workers,
+                sockets=told,
+            ),
             tuple(sockets),
             self.made.packed,
         )
@@ -106,7 +107,7 @@ class WorkerPool:
         self._not_serving = ""  # why, if that was told
         self._news = trio.lowlevel.ParkingLot()  # of posts that are settled, or gone
         self._restarts = 0
-        self._past: dict[str, Any] = {}  # what workers that are no more have counted
+        self._past: ProcessStatus = {}  # what workers that are no more have counted
         self.draining = False
         """whether it is about to end, and not ready any more, though it may serve for a while"""
         self.failure: StartError | None = None
@@ -225,8 +226,8 @@ class WorkerPool:
             answer = await worker.ask(self._generation.order("serve"))
             if answer is None:
                 return
-            if answer["is"] != "serving":
-                slot.why = f"worker {slot.number}: {answer['why']}"
+            if isinstance(answer, Refused):
+                slot.why = f"worker {slot.number}: {answer.why}"
                 return
             if not slot.leaves:
                 slot.state = SlotState.SERVING
@@ -246,8 +247,8 @@ class WorkerPool:
             await worker.told_to_end.wait()
             worker.told_to_end = trio.Event()
             await trio.sleep(WORD_SECONDS)  # until our own signal has been heard, if there is one
-            alone = {"do": "drain", "others_accept": True}  # for it there will be another worker
-            await worker.tell(Order({"do": "stay"} if self.draining else alone))
+            alone = Drain(others_accept=True)  # for it there will be another worker
+            await worker.tell(Order(Stay() if self.draining else alone))
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
@@ -260,11 +261,11 @@ class WorkerPool:
             taken: list[WorkerProcess] = []
             for worker in self._serving():
                 answer = await worker.ask(generation.order("reload"))
-                if answer is not None and answer["is"] != "serving":
+                if isinstance(answer, Refused):
                     assert self._generation is not None, "somebody serves"
                     for each in taken:
                         await self._take_back(each, self._generation)
-                    raise StartError(answer["why"])
+                    raise StartError(answer.why)
                 taken.append(worker)
             self._generation = generation
             upstreams = generation.settings.upstreams
@@ -277,8 +278,8 @@ class WorkerPool:
 
     async def _take_back(self, worker: WorkerProcess, generation: Generation) -> None:
         answer = await worker.ask(generation.order("reload"))
-        if answer is not None and answer["is"] != "serving":
-            self._log.error("reload not taken back", pid=worker.pid, why=answer["why"])
+        if isinstance(answer, Refused):
+            self._log.error("reload not taken back", pid=worker.pid, why=answer.why)
 
     async def drain(self, others_accept: bool) -> None:
         """Has all workers drain. Whether others accept those who wait, as a successor does."""
@@ -293,7 +294,7 @@ class WorkerPool:
             if before is SlotState.STARTING:
                 slot.worker.kill()
             else:
-                await slot.worker.tell(Order({"do": "drain", "others_accept": others_accept}))
+                await slot.worker.tell(Order(Drain(others_accept=others_accept)))
 
     def end(self) -> None:
         """Has all workers end at once."""
@@ -306,7 +307,7 @@ class WorkerPool:
 
     async def _end(self, worker: WorkerProcess) -> None:
         with trio.move_on_after(KILL_SECONDS):
-            await worker.tell(Order({"do": "end"}))
+            await worker.tell(Order(End()))
             await trio.sleep_forever()
         worker.kill()
 
@@ -361,7 +362,7 @@ class WorkerPool:
         """Whether somebody serves, and will go on doing so."""
         return not self.draining and self._any_serves()
 
-    def status(self) -> Status:
+    def status(self) -> WorkerPoolStatus:
         """How the worker pool is, as JSON may have it: all together, and each."""
         workers = list(self._tell_of_each())
         together = merged([self._past, *(each["status"] for each in workers)])
@@ -374,7 +375,7 @@ class WorkerPool:
             "workers": workers,
         }
 
-    def _tell_of_each(self) -> Iterator[dict[str, Any]]:
+    def _tell_of_each(self) -> Iterator[WorkerStatus]:
         for slot in self._slots:
             worker = slot.worker
             yield {
@@ -383,5 +384,5 @@ class WorkerPool:
                 "pid": None if worker is None else worker.pid,
                 "age_seconds": 0.0 if worker is None else round(trio.current_time() - worker.begun, 3),
                 "restarts": slot.restarts,
-                "status": {} if worker is None else worker.status,
+                "status": worker.status if worker is not None else ProcessStatus(),
             }

@@ -13,6 +13,7 @@ from wsgateway.net.hangups import HangupWatcher
 from wsgateway.net.newest_first import NewestFirst
 from wsgateway.observe.counters import Counters
 from wsgateway.observe.log import Log
+from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.engine import Engine
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
 from wsgateway.serve.tls import server_context
@@ -131,7 +132,7 @@ class GatewayState:
         if scope.cancelled_caught:
             raise stopping if scope.deadline < deadline else late
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> ServeStatus:
         """What is open now, and what has been since the start, as plain data."""
         names = {listener.name for listener in self.settings.listeners}
         return {

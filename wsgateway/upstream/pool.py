@@ -17,6 +17,7 @@ import trio
 
 from wsgateway.errors import UpstreamError
 from wsgateway.observe.log import Log
+from wsgateway.observe.status import PoolStatus
 from wsgateway.settings.health import ActiveCheck
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.balance import choose
@@ -329,7 +330,7 @@ class Pool:
             self._state(target_address, trio.current_time(), why or "it answers the checks again")
             self.serve_waiting()
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> PoolStatus:
         """Plain data, for whoever wants to show it."""
         now = trio.current_time()
         for target_address in self.addresses:
@@ -390,6 +391,6 @@ class Pools:
         if self._tasks is not None and pool.has_tasks:
             self._tasks.start_soon(pool.run)
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> dict[str, PoolStatus]:
         """Plain data, for whoever wants to show it: each upstream by its name."""
         return {name: pool.status() for name, pool in self._pools.items()}

@@ -2,6 +2,7 @@
 
 import trio
 
+from wsgateway.observe.status import TargetStatus
 from wsgateway.settings.basics import Address
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.health import Health, State
@@ -66,7 +67,7 @@ class TargetAddress:
         """What the log says of it: the address, too, if the target is a name."""
         return {"target": self.target.url.text, **({"address": self.name} if self.named else {})}
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> TargetStatus:
         """Plain data, for whoever wants to show it."""
         return {
             "url": self.target.url.text,

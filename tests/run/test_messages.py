@@ -1,0 +1,80 @@
+"""What the processes of a gateway say to each other, as JSON has it, and what they make of other versions' words."""
+
+import pytest
+
+from wsgateway.run.messages import (
+    Configure,
+    Drain,
+    End,
+    Refused,
+    SendStatus,
+    Serving,
+    StatusReport,
+    Stay,
+    TakeOver,
+    ToldToEnd,
+    ToWorker,
+    Up,
+    from_worker,
+    to_worker,
+)
+
+TO_WORKER = [
+    (
+        Configure(do="serve", file="f", text="t", directory=None, version="v", workers=2, sockets=[("127.0.0.1:0", 1)]),
+        {
+            "do": "serve",
+            "file": "f",
+            "text": "t",
+            "directory": None,
+            "version": "v",
+            "workers": 2,
+            "sockets": [["127.0.0.1:0", 1]],
+        },
+    ),
+    (Drain(others_accept=True), {"do": "drain", "others_accept": True}),
+    (Stay(), {"do": "stay"}),
+    (End(), {"do": "end"}),
+    (SendStatus(), {"do": "report"}),
+]
+FROM_WORKER = [
+    (Up(), {"is": "up"}),
+    (Serving(), {"is": "serving"}),
+    (Refused(why="no room"), {"is": "refused", "why": "no room"}),
+    (StatusReport(age=0.5, status={"policies": 1}), {"is": "report", "age": 0.5, "status": {"policies": 1}}),
+    (ToldToEnd(), {"is": "told to end"}),
+]
+
+
+@pytest.mark.parametrize(("message", "said"), TO_WORKER)
+def test_a_message_to_a_worker_is_one_object(message: ToWorker, said: dict[str, object]) -> None:
+    assert message.said() == said
+    assert to_worker(said) == message
+    assert to_worker(said | {"newer": 7}) == message
+
+
+@pytest.mark.parametrize(("message", "said"), FROM_WORKER)
+def test_a_message_of_a_worker_is_one_object(message: Up, said: dict[str, object]) -> None:
+    assert message.said() == said
+    assert from_worker(said) == message
+    assert from_worker(said | {"newer": 7}) == message
+
+
+def test_a_process_takes_the_place_of_another_with_its_sockets() -> None:
+    said = {"do": "take over", "sockets": [["unix:/run/a.sock", 1]]}
+    assert TakeOver(sockets=[("unix:/run/a.sock", 1)]).said() == said
+    assert TakeOver.model_validate(said).sockets == [("unix:/run/a.sock", 1)]
+
+
+def test_what_another_version_says_is_ignored() -> None:
+    for said in ({"do": "dance"}, {"do": "drain"}, {"do": "drain", "others_accept": "perhaps"}, {}):
+        assert to_worker(said) is None
+    for said in ({"is": "dancing"}, {"is": "refused"}, {"is": "report", "age": 1.0, "status": {"opened": 7}}, {}):
+        assert from_worker(said) is None
+
+
+def test_figures_that_another_version_counts_are_kept() -> None:
+    said = {"is": "report", "age": 1.0, "status": {"policies": 1, "newer": {"a": 1}, "pools": {}}}
+    message = from_worker(said)
+    assert isinstance(message, StatusReport)
+    assert message.status == {"policies": 1, "newer": {"a": 1}, "pools": {}}
