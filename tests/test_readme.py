@@ -48,7 +48,8 @@ def test_the_two_commands_are_one_line_each() -> None:
 
 def test_the_whole_configuration_of_the_readme_is_the_smallest_example() -> None:
     [block] = [each for each in blocks("yaml") if each.document == README]
-    assert block.text == (ROOT / "config" / "minimal.yaml").read_text()
+    smallest = (ROOT / "config" / "minimal.yaml").read_text()
+    assert block.text == re.sub(r"^#.*\n", "", smallest, flags=re.MULTILINE)
 
 
 def test_the_table_of_dialects_is_the_one_that_the_gateway_has() -> None:
