@@ -35,8 +35,10 @@ class Demo:
     """The three servers. Upstream and page listen from the moment it is made, and it must be run then."""
 
     def __init__(self, port: int, page_port: int, log: Log) -> None:
-        """Take the ports of the gateway and of the page; 0: the system chooses. Raise SettingsError if that of the page
-        is taken; then nothing listens."""
+        """Take the ports of the gateway and of the page; 0: the system chooses.
+
+        Raise SettingsError if the page's port is taken; then nothing listens.
+        """
         self._log = log
         with ExitStack() as opened:
             self._upstream_listener = opened.enter_context(_listen(0))

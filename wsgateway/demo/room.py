@@ -52,16 +52,16 @@ class Room:
         self._floor = trio.Lock()
 
     async def run(self) -> None:
-        """The heartbeat, until it is cancelled."""
+        """Send the heartbeat until this is cancelled."""
         while True:
             await trio.sleep(self._heartbeat_seconds)
             async with self._floor:
                 await self._announce("heartbeat", members=len(self._members), time=self._clock())
 
     async def chat(self, peer: Peer, dialect: str) -> None:
-        """Makes a peer a member until it goes or is cut. The caller closes its connection after that.
+        """Make a peer a member until it disconnects or is cut. The caller closes its connection after that.
 
-        A peer for whom there is no room, or who sends something else than text, gets a Close.
+        A peer that finds the room full, or that sends something other than text, gets a Close.
         """
         queue, waiting = trio.open_memory_channel[bytes](QUEUED_MESSAGES)
         member = _Member(f"guest-{next(self._numbers)} ({dialect})", queue)
@@ -81,7 +81,7 @@ class Room:
             await self._announce("left", who=member.name, members=len(self._members))
 
     async def _enter(self, member: _Member) -> bool:
-        """Whether there was room."""
+        """Make a peer a member. Return whether there was room."""
         async with self._floor:
             if len(self._members) >= MAX_MEMBERS:
                 return False
@@ -100,8 +100,10 @@ class Room:
                         await self._announce("say", who=member.name, text=text)
 
     async def _announce(self, kind: str, **facts: str | float) -> None:
-        """Tells all members. The caller must have the floor, and keeps it until every member's task has run: a burst,
-        from one or from many, fills the queues of those alone who do not read."""
+        """Send a text to all members. The caller must have the floor, and keeps it until all members' tasks have run.
+
+        So a burst, from one or from many, fills only the queues of members that do not read.
+        """
         message = json.dumps({"type": kind, **facts}).encode()
         for member in self._members:
             try:
@@ -114,7 +116,7 @@ class Room:
 
 
 async def _deliver(waiting: trio.MemoryReceiveChannel[bytes], peer: Peer) -> None:
-    """Sends a member what waits for it; what has gathered leaves in one write."""
+    """Send a member the texts that wait for it, all of them in one write."""
     async for message in waiting:
         gathered = [message]
         with suppress(trio.WouldBlock):
@@ -124,7 +126,7 @@ async def _deliver(waiting: trio.MemoryReceiveChannel[bytes], peer: Peer) -> Non
 
 
 def said(message: bytes) -> str:
-    """What a member means by a message: the text in `{"say": TEXT}`, or all of it; cut, perhaps empty. UTF-8 only."""
+    """Return the text of a message: TEXT in `{"say": TEXT}`, or all of it; cut, perhaps empty. UTF-8 only."""
     text = message.decode()
     with suppress(ValueError, RecursionError):  # not JSON, or nested to make us fall: then it is meant as text
         value = json.loads(text)

@@ -63,8 +63,10 @@ class Admin:
         self._newest = NewestFirst(MOST_CLIENTS)
 
     async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
-        """Serve on sockets that listen and are the caller's, until the scope is cancelled. Clients that have connected
-        before are still answered."""
+        """Serve on listening sockets, which are the caller's, until the scope is cancelled.
+
+        Clients that have connected before are still answered.
+        """
         async with trio.open_nursery() as clients:
             with scope:
                 async with trio.open_nursery() as nursery:

@@ -62,8 +62,10 @@ def _with_priority(renderer: structlog.typing.Processor) -> structlog.typing.Pro
 
 
 def make_log(logging: Logging, writer: Writer) -> Log:
-    """Return a log of the level of the settings and above, whose lines a writer writes. When these can be written again
-    after some were lost, the log says how many."""
+    """Return a log of the level of the settings and above, whose lines a writer writes.
+
+    If lines were lost and writing works again, the log says how many.
+    """
     writer.queue_bytes = logging.queue_bytes
     cut = _cut(logging.value_characters)
     renderers: list[structlog.typing.Processor] = (

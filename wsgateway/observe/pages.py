@@ -1,4 +1,4 @@
-"""What the admin pages say."""
+"""The admin pages."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from wsgateway.observe.status import Status
 
 
 def pages(status: Callable[[], Awaitable[Status]]) -> Pages:
-    """All pages, about a gateway that says how it is."""
+    """Return all pages; `status` returns the status of the gateway."""
 
     async def metrics() -> Reply:
         return Reply(200, exposition(await status()), CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Asks a running gateway how it is."""
+"""The query of a running gateway's status."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ _ANOTHER = "this is no gateway's admin address"
 
 
 async def ask(where: Address | UnixAddress) -> Status:
-    """What the admin pages there say. Raises OSError if nobody is there who knows."""
+    """Return the status from the admin pages at an address. Raise OSError if no gateway answers there."""
     with trio.move_on_after(ASK_SECONDS):
         try:
             async with await _connect(where) as stream:

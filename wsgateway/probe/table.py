@@ -7,12 +7,12 @@ _LAST = "how it ended"
 
 
 def heading() -> str:
-    """The first line of the table."""
+    """Return the first line of the table."""
     return _line([title for title, _ in _COLUMNS], _LAST)
 
 
 def row(report: Report) -> str:
-    """The line for a report."""
+    """Return the line for a report."""
     cells = [
         report.dialect,
         "accepted" if report.accepted else "refused" if report.status else "failed",

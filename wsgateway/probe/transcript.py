@@ -33,9 +33,9 @@ Show = Callable[[Line], None]
 
 
 def exchange_lines(direction: Direction, data: bytes, behind: str, notes: Mapping[str, str]) -> Iterator[Line]:
-    """One side of a handshake: the lines of its head, and what stands behind it, by that name or as a body.
+    """Yield the lines of one side of a handshake: those of its head, and the bytes after it under a name.
 
-    The notes are those of `Asking`: what a header means, by its name.
+    The notes are those of `ClientHandshake`: the meaning of a header, by its name.
     """
     head, rest, interim = b"", data, True
     while interim and rest:
@@ -56,12 +56,12 @@ def exchange_lines(direction: Direction, data: bytes, behind: str, notes: Mappin
 
 
 def frame_lines(direction: Direction, data: bytes, dissector: Dissector) -> Iterator[Line]:
-    """The frames of one side, part by part."""
+    """Yield the frames of one side, part by part."""
     return _part_lines(direction, dissector.feed(data))
 
 
 def rest_lines(direction: Direction, dissector: Dissector) -> Iterator[Line]:
-    """What of a side has waited for its rest, at the end."""
+    """Yield the incomplete bytes of a side at the end."""
     return _part_lines(direction, dissector.finish())
 
 
@@ -73,12 +73,12 @@ def _part_lines(direction: Direction, parts: Iterable[Part]) -> Iterator[Line]:
 
 
 def hexadecimal(data: bytes) -> str:
-    """Bytes as people read them: the first of them, and how many there are if that is not all."""
+    """Return bytes as people read them: the first of them, and their number if there are more."""
     if len(data) <= MAX_BYTES_SHOWN:
         return data.hex(" ")
     return f"{data[: MAX_BYTES_SHOWN - 6].hex(' ')} ... ({len(data)} bytes)"
 
 
 def printable(text: str) -> str:
-    """The text with its controls escaped: what a server says must not move the cursor of who reads it."""
+    """Return the text with its control characters escaped, so that a server cannot move the reader's cursor."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -13,8 +13,10 @@ _UNIX = "unix:"
 
 
 def here() -> str:
-    """Return the working directory as the shell names it, with its symbolic links: behind such a name may be another
-    release later. Empty if there is none any more."""
+    """Return the working directory as the shell names it, with its symbolic links; empty if it no longer exists.
+
+    Behind such a name there may be another release later.
+    """
     named = os.environ.get("PWD", "")
     with suppress(OSError):
         if os.path.isabs(named) and os.path.samefile(named, "."):
@@ -36,8 +38,10 @@ def anchored_address(address: str) -> str:
 
 
 def own_command(files: Mapping[str, str]) -> list[str]:
-    """Return the command that has started this process. `files` are those of its arguments that name files, with what
-    to write in their place, also behind `--option=`."""
+    """Return the command that has started this process.
+
+    `files` are the arguments that name files, with their replacements, also for arguments as `--option=FILE`.
+    """
     given = len(sys.argv) - 1
     arguments = sys.orig_argv[1:]
     # Of the interpreter are its options, and the script that it runs.

@@ -42,7 +42,7 @@ class Control:
     """One end of the line. Several tasks may send, one receives."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Takes a connected Unix stream socket, and closes it in `close`."""
+        """Take a connected Unix stream socket, which `close` closes."""
         sock.setblocking(False)
         self._sock = trio.socket.from_stdlib_socket(sock)
         self._turn = trio.StrictFIFOLock()
@@ -50,7 +50,7 @@ class Control:
         self._fds: deque[int] = deque()
 
     async def send(self, said: Said, sockets: Sequence[socket.socket] = (), attached: bytes = b"") -> None:
-        """Says it. Raises OSError if the other end has gone."""
+        """Send a message. Raise OSError if the other end is disconnected."""
         body = json.dumps(said | {"attached": len(attached)} if attached else said).encode()
         data = memoryview(_HEAD.pack(len(body), len(sockets)) + body + attached)
         fds = [sock.fileno() for sock in sockets]
@@ -63,8 +63,11 @@ class Control:
                 data = data[sent:]
 
     async def receive(self) -> Message | None:
-        """The next message; None if the other end has gone, in whatever way. Raises OSError for one whose sockets this
-        process has no descriptors for; they are closed, and the message is lost."""
+        """Return the next message; None if the other end is disconnected in any way.
+
+        Raise OSError if this process has no descriptors for the message's sockets; they are closed, and the message is
+        lost.
+        """
         head = await self._exactly(_HEAD.size)
         if head is None:
             return None
@@ -104,7 +107,7 @@ class Control:
         return found
 
     def close(self) -> None:
-        """Hangs up."""
+        """Close the connection."""
         self._sock.close()
         while self._fds:
             os.close(self._fds.popleft())

@@ -26,14 +26,16 @@ class ControlServer:
     """Answers one request on each connection."""
 
     def __init__(self, commands: Commands, log: Log) -> None:
-        """`commands` does what is asked for, by the name of the command."""
+        """Take the functions of the commands, by the names of the commands."""
         self._commands = commands
         self._log = log
         self._room = trio.CapacityLimiter(MOST_CLIENTS)
 
     async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
-        """Serve on sockets that listen and are the caller's, until the scope is cancelled; who has asked by then is
-        still answered."""
+        """Serve on listening sockets, which are the caller's, until the scope is cancelled.
+
+        Clients that have sent a command by then are still answered.
+        """
         async with trio.open_nursery() as clients:
             with scope:
                 async with trio.open_nursery() as nursery:

@@ -165,8 +165,10 @@ class Gateway:
         running.log.info("reloaded", **changed, routes=len(loaded.settings.routes))
 
     def drain(self) -> None:
-        """Begin to end, as `shutdown` in the configuration says: accept nobody, close all sessions. Then `serve`
-        returns; one that has not begun yet returns at once."""
+        """Begin to end, as `shutdown` in the configuration says: accept no client, close all sessions.
+
+        Then `serve` returns; one that has not begun yet returns at once.
+        """
         self._draining = True
         if self._running is not None:
             self._running.listening.remove_listener_files()

@@ -19,7 +19,7 @@ _BESIDE = 32
 
 
 def raise_limit() -> int:
-    """Lets this process, and those that it starts, have as many descriptors as it may have. Returns how many."""
+    """Raise the limit of descriptors of this process and its children as far as allowed. Return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -29,10 +29,10 @@ def raise_limit() -> int:
 
 
 def share(settings: Settings, workers: int) -> Settings:
-    """What one of so many workers may have open: its part of each bound on connections, rounded up.
+    """Return the settings for one of several workers: its part of each limit of connections, rounded up.
 
-    Bounds on what one address does stay as they are. Its connections come to workers as chance has it, and few of them
-    are not dealt out evenly: who keeps to a bound must never be refused.
+    Limits for one address stay. Its connections reach workers at random, and a few of them are not distributed evenly:
+    a client that keeps to a limit must never be refused.
     """
 
     def part(whole: int) -> int:
@@ -53,12 +53,12 @@ def share(settings: Settings, workers: int) -> Settings:
 
 
 def needed(settings: Settings) -> int:
-    """How many descriptors a worker has if its listeners have as many connections as they may."""
+    """Return how many descriptors a worker needs if its listeners have as many connections as they may."""
     return _beside(settings) + _for_connections(settings)
 
 
 def within(settings: Settings, limit: int) -> Settings:
-    """The same, with lower caps where there are too few descriptors: a client is better told than left waiting."""
+    """Return the same settings, with lower limits if there are too few descriptors, so that clients are refused."""
     if needed(settings) <= limit:
         return settings
     room, wanted = max(0, limit - _beside(settings)), _for_connections(settings)
@@ -71,7 +71,7 @@ def within(settings: Settings, limit: int) -> Settings:
 
 
 def warn_of_few(settings: Settings, limit: int, log: Log) -> None:
-    """Says so if a worker may not have as many descriptors as it may need."""
+    """Write a warning if a worker may need more descriptors than it may have."""
     if needed(settings) > limit:
         log.warning(
             "few descriptors",

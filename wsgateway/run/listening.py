@@ -43,8 +43,10 @@ another one each time."""
 
 
 def shares(settings: Settings, sockets: Sockets) -> Iterator[tuple[Listener, socket.socket]]:
-    """Return each listener with each of its sockets. Where an address stands several times, as with port 0, each gets
-    as many of its sockets."""
+    """Yield each listener with each of its sockets.
+
+    If an address stands several times, as with port 0, each listener gets its part of the sockets.
+    """
     times = Counter(address for listener in settings.listeners for address in listener.bind)
     begun: Counter[Bind] = Counter()
     for listener in settings.listeners:
@@ -75,10 +77,10 @@ class Listening:
         self._removed: set[Where] = set()  # whose files are not ours any more: another process may use their names
 
     def fitted(self, settings: Settings) -> "Listening":
-        """What a configuration needs: what there is already, and else opened now. Closes nothing.
+        """Return the sockets for a configuration: those that exist, and others opened now. Close none.
 
-        What systemd has passed on stays, needed or not. Raises SettingsError if one cannot be had; then what was
-        opened is closed again.
+        Sockets of systemd stay, needed or not. Raise SettingsError if one cannot be opened; then the new ones are
+        closed again.
         """
         opened: list[tuple[Where, socket.socket]] = []
         groups: dict[Where, list[list[socket.socket]]]
@@ -102,8 +104,10 @@ class Listening:
         return Listening(groups, self.owns_files)
 
     def _add_default_control(self, settings: Settings, groups: dict[Where, list[list[socket.socket]]]) -> None:
-        """Add the control socket that no configuration names, where there is a directory for it. That another gateway
-        has it is no reason not to serve."""
+        """Add the control socket that no configuration names, if there is a directory for it.
+
+        If another gateway has it, that is no reason not to serve.
+        """
         if settings.control != "auto":
             return
         address = default_address()
@@ -141,7 +145,7 @@ class Listening:
             _remove_file(where)
 
     def every(self) -> list[tuple[Where, socket.socket]]:
-        """All sockets, with their addresses in the configuration."""
+        """Return all sockets, with their addresses in the configuration."""
         return [(where, sock) for where, groups in self._groups.items() for group in groups for sock in group]
 
     def close_listeners(self) -> None:
@@ -155,13 +159,13 @@ class Listening:
                 self._remove_file(where)
 
     def own(self, kind: Literal["admin", "control"]) -> list[socket.socket]:
-        """The sockets of the admin pages, or of control."""
+        """Return the sockets of the admin pages, or of control."""
         return [sock for where, sock in self.every() if isinstance(where, Own) and where.kind == kind]
 
     # -- as another process gets them ------------------------------------------------------------------------------
 
     def told(self, settings: Settings | None = None) -> tuple[list[tuple[str, int]], list[socket.socket]]:
-        """How a message tells of them, and what travels with it: those of the listeners alone, or all of them."""
+        """Return a description for a message and its sockets: those of the listeners alone, or all of them."""
         wanted = None if settings is None else {each for listener in settings.listeners for each in listener.bind}
         groups = [
             (str(where), group)
@@ -173,7 +177,7 @@ class Listening:
 
     @classmethod
     def of(cls, told: list[tuple[str, int]], sockets: list[socket.socket]) -> "Listening":
-        """What another process has told of."""
+        """Return the sockets that another process has described."""
         groups: dict[Where, list[list[socket.socket]]] = {}
         rest = iter(sockets)
         for name, count in told:
@@ -181,7 +185,7 @@ class Listening:
         return cls(groups)
 
     def known_from(self, older: "Listening") -> "Listening":
-        """The same, where a socket that is there already is taken in the place of another descriptor of it."""
+        """Return the same sockets, with an older descriptor in the place of a new one for the same socket."""
         known = {os.fstat(sock.fileno()).st_ino: sock for _, sock in older.every()}
 
         def one(sock: socket.socket) -> socket.socket:
@@ -194,12 +198,12 @@ class Listening:
         return Listening({where: [list(map(one, group)) for group in groups] for where, groups in self._groups.items()})
 
     def shared(self) -> Sockets:
-        """Those of listeners, as a service takes them."""
+        """Return the sockets of listeners, in the form that a service takes."""
         return {where: list(chain(*groups)) for where, groups in self._groups.items() if isinstance(where, Bind)}
 
 
 def _where(name: str) -> Where:
-    """As its name tells it."""
+    """Return the address that a name in a message stands for."""
     kind, _, address = name.partition(" ")
     match kind:
         case "admin" | "control" if address:

@@ -92,8 +92,10 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, number: int) -> "WorkerProcess":
-        """Start one, which knows nothing yet. Its number is for whoever lists processes. Raise OSError if there can be
-        no more processes."""
+        """Start a process, which has no orders yet. Its number is for lists of processes.
+
+        Raise OSError if there can be no more processes.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             fd = theirs.fileno()
@@ -110,7 +112,7 @@ class WorkerProcess:
         return cls(process, Control(ours))
 
     async def listen(self) -> str:
-        """Hears what it says until it ends. Returns how it ended; cancelled, it is killed."""
+        """Read its messages until it ends. Return how it ended; if this is cancelled, it is killed."""
         try:
             with self._answers_in:
                 while (message := await self._control.receive()) is not None:
@@ -154,11 +156,11 @@ class WorkerProcess:
         return None
 
     async def ask(self, order: Order) -> Outcome | None:
-        """Gives an order, and returns its answer as `answer` does."""
+        """Send an order, and return its answer as `answer` does."""
         return await self.answer() if await self.tell(order) else None
 
     async def tell(self, order: Order) -> bool:
-        """Gives an order. Whether it can have heard it."""
+        """Send an order. Return whether it may have been received."""
         try:
             await self._control.send(order.message.said(), order.sockets, order.attached)
         except OSError:
@@ -182,15 +184,15 @@ class WorkerProcess:
         await self._news.park()
 
     def kill(self) -> None:
-        """Ends it at once, if it has not ended yet."""
+        """Kill the process, if it has not ended yet."""
         self._process.kill()
 
 
 def spell_end(code: int) -> str:
-    """How a process has ended, by its exit code as Python has it."""
+    """Return a text for how a process has ended, given its exit code in Python's form."""
     return f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
 
 
 def environment(*without: str) -> dict[str, str]:
-    """Our environment, for a process that we start."""
+    """Return our environment, for a process that we start."""
     return {key: value for key, value in os.environ.items() if key not in (*OWN, *without)}

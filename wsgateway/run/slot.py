@@ -73,5 +73,5 @@ class WorkerSlot:
 
 
 def pause_seconds(deaths: int) -> float:
-    """How long to wait before the next start of what has died so often in a row: at first not at all."""
+    """Return how long to wait before the next start after so many deaths in a row; at first not at all."""
     return 0.0 if deaths <= 1 else min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(deaths - 2, 16))

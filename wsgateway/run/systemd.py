@@ -15,8 +15,10 @@ TOLD_BY_THE_SUPERVISOR = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
 
 
 def notify(state: str) -> None:
-    """Tells systemd a state, such as READY=1. Does nothing where no NOTIFY_SOCKET is set. Raises OSError if nobody is
-    there to be told."""
+    """Send systemd a state, such as READY=1; do nothing if NOTIFY_SOCKET is not set.
+
+    Raise OSError if nothing listens there.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -27,7 +29,7 @@ def notify(state: str) -> None:
 
 
 def reloading() -> str:
-    """The state at the beginning of a reload; systemd wants to know when that was."""
+    """Return the state at the beginning of a reload, with the time, which systemd requires."""
     return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
 
 
@@ -41,11 +43,11 @@ class Manager:
         self._left = False
 
     def leave_to_another(self) -> None:
-        """Tells nothing more, as another process is now the one that does."""
+        """Send nothing more, because another process does that now."""
         self._left = True
 
     def tell(self, *states: str) -> None:
-        """Tells some states, in one go. What cannot be told is logged, until something can be told again."""
+        """Send some states together. Log a failure once, until sending works again."""
         if self._left:
             return
         try:
@@ -69,8 +71,10 @@ def watchdog_seconds() -> float | None:
 
 
 def listening_sockets() -> dict[str, list[socket.socket]]:
-    """The sockets that systemd has opened for this process, by their names. Raises SettingsError if one of them is
-    not a stream that listens."""
+    """Return the sockets that systemd has opened for this process, by their names.
+
+    Raise SettingsError if one of them is not a listening stream socket.
+    """
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return {}
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")

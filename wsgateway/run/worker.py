@@ -56,7 +56,7 @@ class Worker:
         self._word = trio.Event()  # of the supervisor, whether to end
 
     async def run(self) -> int:
-        """Serves until it is told to end, or its supervisor is gone. Returns the exit status of the process."""
+        """Serve until it is ordered to end, or its supervisor is disconnected. Return the exit status."""
         try:
             return await self._run()
         finally:
@@ -172,7 +172,7 @@ async def _configuration(order: Configure, message: Message) -> tuple[Settings, 
 
 
 def main() -> int:
-    """Runs the process; the line's descriptor is its argument."""
+    """Run the process; the descriptor of its line is an argument."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     with Writer.of_process() as writer:

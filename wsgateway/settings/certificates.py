@@ -132,7 +132,7 @@ def _known(use: Use) -> Known | None:
 
 
 def _is_for(name: str, host: str) -> bool:
-    """Whether a name of a certificate is for a host: *.NAME is for one label more (RFC 6125, 6.4.3), not for two."""
+    """Return whether a name of a certificate is for a host; * stands for one label only (RFC 6125, 6.4.3)."""
     name = name.lower()
     return name == host or (name.startswith("*.") and host.partition(".")[2] == name[2:])
 

@@ -221,8 +221,10 @@ def _names(declared: Key) -> list[list[str | int]]:
 
 
 def _not_empty(declared: Key, schema: CoreSchema) -> CoreSchema:
-    """Return a schema that refuses an empty value where that would be as good as no key: `tls:` over a section that is
-    commented out."""
+    """Return a schema that refuses an empty value where that would be as good as no key.
+
+    An example is `tls:` over a section that is commented out.
+    """
     if declared.default not in (None, "none"):
         return schema
 

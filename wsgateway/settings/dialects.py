@@ -5,7 +5,7 @@ from wsgateway.settings.findings import guess, seen
 
 
 def dialect(value: object) -> Dialect:
-    """Reads a name. Raises ValueError with a message for its author."""
+    """Read a name. Raise ValueError with a message for its author."""
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not a dialect; {guess(str(value), DIALECTS)}")
     if value not in DIALECTS:
@@ -14,7 +14,7 @@ def dialect(value: object) -> Dialect:
 
 
 def dialects(value: object) -> tuple[Dialect, ...]:
-    """Reads a name, or a range of one family: both ends belong to it, and of the last its number will do."""
+    """Read a name, or a range of one family: both ends belong to it, and for the last its number is enough."""
     first, dots, last = value.partition("..") if isinstance(value, str) else ("", "", "")
     if not dots:
         return (dialect(value),)

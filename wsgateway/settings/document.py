@@ -40,14 +40,14 @@ class Document:
     """the keys that stand twice in a mapping; the last one is in the data"""
 
     def problem(self, finding: Finding) -> Problem:
-        """The finding, whose path must be one of the data, with its place in the file."""
+        """Return the finding as a problem with its place in the file; its path must be one of the data."""
         place = (self.keys if finding.at_key else self.values)[finding.path]
         message = f"{spell(finding.path)}: {finding.message}" if finding.path else finding.message
         return Problem(self.file, *place, message)
 
 
 def read(text: str, file: str) -> Document:
-    """Reads a YAML text; `file` is its name for messages. Raises SettingsError, with one problem, if it is none."""
+    """Read a YAML text; `file` is its name for messages. Raise SettingsError, with one problem, if it is not YAML."""
     try:
         return _Composer(text, file).document()
     except yaml.reader.ReaderError as error:
@@ -107,7 +107,7 @@ class _Composer:
         return event
 
     def _value(self, path: Path, event: yaml.Event) -> object:
-        """The data that this event, and those that belong to it, stand for."""
+        """Return the data that this event, and those that belong to it, stand for."""
         place = self._document.values[path] = _place(event.start_mark)
         if len(path) > _MOST_LEVELS:
             raise self._refused(place, f"nested more than {_MOST_LEVELS} levels deep")

@@ -37,7 +37,7 @@ class _Pair:
 
 
 def check(data: dict[str, Any], directory: FilePath) -> Iterator[Finding]:
-    """Takes the data of a file that is good by itself; yields what is wrong with the files that it names."""
+    """Yield the faults of the files that valid data of a configuration names."""
     pairs = list(_pairs(data))
     for pair in pairs:
         yield from _certificate(pair, pairs, directory)
@@ -85,7 +85,7 @@ def _certificate(pair: _Pair, others: list[_Pair], directory: FilePath) -> Itera
 
 
 def _misplaced(pair: _Pair, directory: FilePath) -> Iterator[Finding]:
-    """What the two files hold that they should not, where that can be seen without OpenSSL."""
+    """Yield wrong contents of the two files, as far as they can be seen without OpenSSL."""
     certificate, key = ((directory / file).read_bytes() for file in (pair.certificate, pair.key_file))
     swapped = pair.key is not None and blocks(key) and not _has_key(key) and _has_key(certificate)
     if swapped and not blocks(certificate):
@@ -112,7 +112,7 @@ def _has_key(data: bytes) -> bool:
 
 
 def _held(data: bytes) -> str:
-    """What a file is seen to hold, in words; empty: it is nothing that is known."""
+    """Return a text for what a file contains; empty if it is not known."""
     labels = dict.fromkeys(label.decode() for label in _LABEL.findall(data))
     if not labels:
         return "DER" if data.startswith(_DER) else ""
@@ -120,7 +120,7 @@ def _held(data: bytes) -> str:
 
 
 def _no_pair(pair: _Pair, others: list[_Pair], directory: FilePath) -> str:
-    """Words for a key that is of another certificate: of which, if it is one that is known here."""
+    """Return a text for a key that belongs to another certificate, with that certificate if it is known here."""
     key = directory / pair.key_file
     seen = f"the private key {pair.key_file!r} is of another certificate"
     for other in others:
@@ -149,7 +149,7 @@ def _fits(pair: _Pair, certificate: FilePath, key: FilePath) -> bool:
 
 
 def _load(pair: _Pair, certificate: FilePath, key: FilePath) -> None:
-    """Raises ssl.SSLError if they are no pair, or not good enough for the profile."""
+    """Load both. Raise ssl.SSLError if they do not belong together, or are too weak for the profile."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if pair.weak:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")

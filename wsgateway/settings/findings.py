@@ -28,13 +28,13 @@ class Finding:
 
 
 def spell(path: Path) -> str:
-    """A path as people write it: `upstreams.chat.targets[0].url`. Empty for the whole file."""
+    """Return a path as people write it: `upstreams.chat.targets[0].url`. Empty for the whole file."""
     steps = (f".{step}" if isinstance(step, str) and _PLAIN_KEY.fullmatch(step) else f"[{step!r}]" for step in path)
     return "".join(steps).removeprefix(".")
 
 
 def seen(value: object) -> str:
-    """A value as the file has it, fit to begin a sentence with."""
+    """Return a value as the file has it, in a form that can begin a sentence."""
     match value:
         case None:
             return "an empty value"
@@ -51,7 +51,7 @@ def seen(value: object) -> str:
 
 
 def guess(word: str, known: Iterable[str]) -> str:
-    """What helps somebody who wrote an unknown word: the known one that resembles it, or else all."""
+    """Return a hint for an unknown word: the known word that resembles it, or else all of them."""
     spellings = {each.lower(): each for each in known}
     close = difflib.get_close_matches(word.lower(), spellings, n=1)
     if close:

@@ -45,8 +45,7 @@ def load(path: str | pathlib.Path) -> Settings:
 
 
 def read(path: str | pathlib.Path) -> Source:
-    """Read a file of UTF-8 text, without looking at what it says. Raises SettingsError, also if there is no such"
-    " file."""
+    """Read a file of UTF-8 text, whatever it contains. Raise SettingsError, also if there is no such file."""
     file = str(path)
     try:
         data = pathlib.Path(path).read_bytes()
@@ -95,10 +94,10 @@ def _checked() -> TypeAdapter[Settings]:
 
 
 def single(bind: str, upstream_url: str, directory: str | None = None) -> Source:
-    """Return the configuration of a gateway without a file. A Unix socket is relative to the directory, which is
-    absolute: by default, the working directory.
+    """Return the configuration of a gateway without a file.
 
-    Raises SettingsError, in which --listen and --upstream stand in the place of a file.
+    A Unix socket is relative to the directory, which is absolute: by default, the working directory. Raise
+    SettingsError, in which --listen and --upstream stand in the place of a file.
     """
     problems = [
         *_problems_of("--listen", bind_address, bind),

@@ -42,8 +42,9 @@ def host_pattern(value: object) -> str:
 
 
 def pin(value: object) -> str:
-    """Read sha256: and the hash of a certificate or of its public key, 32 bytes in hexadecimal. Return it in lower
-    case, without colons between the bytes.
+    """Read sha256: and the hash of a certificate or of its public key, 32 bytes in hexadecimal.
+
+    Return it in lower case, without colons between the bytes.
     """
     found = _PIN.fullmatch(value) if isinstance(value, str) else None
     if found is None:

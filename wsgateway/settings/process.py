@@ -54,8 +54,7 @@ class Shutdown:
         return 0.0 if self.spread_seconds is None else min(self.spread_seconds, self.drain_seconds)
 
     def check(self, given: Set[str]) -> None:
-        """Raise ValueError for a spread that is longer than the drain. The default spread may be: then it is"
-        " shorter."""
+        """Raise ValueError for a spread that is longer than the drain; the default spread is shortened instead."""
         spread = self.spread_seconds
         if "spread_seconds" in given and spread is not None and spread > self.drain_seconds:
             drain = f"the drain, which ends after {self.drain_seconds:g} s"
@@ -122,8 +121,10 @@ class Admin:
         return address.is_loopback or any(address in network for network in self.allow)
 
     def is_named(self, host: str) -> bool:
-        """Return whether the value of a Host header, with or without a port, is an address, localhost or one of the
-        names. Any other name may be one that a page of another site has led a browser here by (DNS rebinding)."""
+        """Return whether the value of a Host header, with or without a port, is an address, localhost or a known name.
+
+        With any other name a page of another site may have led a browser here (DNS rebinding).
+        """
         name = host.lower()
         if not name.endswith("]"):
             name = name.rpartition(":")[0] or name

@@ -72,7 +72,7 @@ def _of_re2(value: str, engine: Any) -> Regex:
 
 
 def _is_python(value: str) -> bool:
-    """Whether Python's engine reads a pattern."""
+    """Return whether Python's engine reads a pattern."""
     try:
         re.compile(value)
     except (re.error, OverflowError, RecursionError):

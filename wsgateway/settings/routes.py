@@ -24,8 +24,7 @@ PathForm = Literal["as_sent", "normalised"]
 
 
 def _named(value: object) -> Upstream:
-    """Read the name of an upstream. Return an upstream of which only the name is known; `load` puts the whole one in
-    its place."""
+    """Read the name of an upstream. Return an upstream with only its name, which `load` replaces by the whole one."""
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not text" + ("; write it in quotes" if isinstance(value, int) else ""))
     return Upstream((), name=value)

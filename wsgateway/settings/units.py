@@ -20,7 +20,7 @@ _SIZE = re.compile(r"(?P<number>[0-9]{1,20})(?P<unit>[KMGTPE]iB|B)?")
 
 
 def seconds(value: object) -> float:
-    """Reads a duration such as `10s`, `500ms`, `2m`, `1h` or `1.5s`, which must be more than 0, in seconds."""
+    """Read a duration such as `10s`, `500ms`, `2m`, `1h` or `1.5s`, which must be more than 0, in seconds."""
     found = _match(_DURATION, value)
     if found is None:
         raise ValueError(f"{seen(value)} is not a duration; write it as 10s, 500ms, 2m or 1h")
@@ -33,7 +33,7 @@ def seconds(value: object) -> float:
 
 
 def byte_count(value: object, least: int, most: int) -> int:
-    """Reads a size such as `64B`, `16KiB` or `1MiB`, which must be from `least` to `most` bytes, in bytes."""
+    """Read a size such as `64B`, `16KiB` or `1MiB`, which must be from `least` to `most` bytes, in bytes."""
     found = _match(_SIZE, value)
     if found is None:
         raise ValueError(f"{seen(value)} is not a size; write it as 64B, 16KiB, 1MiB or 2GiB")
@@ -56,7 +56,7 @@ def percent(value: object) -> int:
 
 
 def spell_size(size: int) -> str:
-    """A number of bytes, 1 or more, in the largest unit that divides it: 16384 is `16KiB`."""
+    """Return a number of bytes, 1 or more, in the largest unit that divides it: 16384 is `16KiB`."""
     unit = next(unit for unit in reversed(_BYTES) if size % _BYTES[unit] == 0)
     return f"{size // _BYTES[unit]}{unit}"
 
