@@ -14,7 +14,7 @@ from wsgateway.errors import SettingsError
 from wsgateway.observe.query import ask
 from wsgateway.observe.status import table
 from wsgateway.options import duration, parsed
-from wsgateway.run.requests import Answer, Request, ask_gateway, default_address
+from wsgateway.run.requests import ControlAnswer, ControlRequest, ask_gateway, default_address
 from wsgateway.settings.addresses import admin_address, control_address
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.document import read as read_yaml
@@ -109,9 +109,9 @@ def _reload(options: argparse.Namespace) -> Said:
     return Said(GOOD, [told], [f"warning: {each}" for each in answer.findings])
 
 
-async def _asked(address: UnixAddress, seconds: float) -> Answer:
+async def _asked(address: UnixAddress, seconds: float) -> ControlAnswer:
     with trio.move_on_after(seconds):
-        return await ask_gateway(address, Request(command="reload"))
+        return await ask_gateway(address, ControlRequest(command="reload"))
     raise TimeoutError(f"no answer within {seconds:g} s; the gateway may still be at it")
 
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from wsgateway.demo.program import Demo
-from wsgateway.demo.upstream import Upstream
+from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.serve.listeners import listen
@@ -32,7 +32,7 @@ def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
 
 
 @asynccontextmanager
-async def serving(upstream: Upstream, send_bytes: int | None = None) -> AsyncIterator[str]:
+async def serving(upstream: DemoUpstream, send_bytes: int | None = None) -> AsyncIterator[str]:
     """The address of an upstream that serves; `send_bytes`: what the kernel keeps for a client that does not read."""
     (listener,) = listen(LOOPBACK)
     with listener:
@@ -47,7 +47,7 @@ async def serving(upstream: Upstream, send_bytes: int | None = None) -> AsyncIte
 
 @pytest.fixture
 async def upstream(log: Log) -> AsyncIterator[str]:
-    async with serving(Upstream(log)) as address:
+    async with serving(DemoUpstream(log)) as address:
         yield address
 
 

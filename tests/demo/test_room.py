@@ -15,7 +15,7 @@ from websockets.trio.client import ClientConnection, connect
 
 from tests.support import Lines
 from wsgateway.demo.room import MAX_CHARACTERS, MAX_MEMBERS, said
-from wsgateway.demo.upstream import Upstream
+from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log
 
 from .conftest import serving
@@ -96,7 +96,7 @@ async def test_binary_is_refused(url: str) -> None:
 
 async def test_the_heartbeat_counts_the_members(log: Log) -> None:
     async with (
-        serving(Upstream(log, heartbeat_seconds=0.01)) as address,
+        serving(DemoUpstream(log, heartbeat_seconds=0.01)) as address,
         connect(f"{address}/chat", proxy=None) as member,
     ):
         await heard(member)
@@ -131,7 +131,7 @@ async def test_a_member_whose_connection_is_lost_has_left(url: str, reset: bool)
 
 async def test_a_member_that_does_not_read_is_cut_and_the_others_go_on() -> None:
     lines = Lines()
-    upstream = Upstream(lines.log())
+    upstream = DemoUpstream(lines.log())
     async with serving(upstream, send_bytes=4096) as address, connect(f"{address}/chat", proxy=None) as talker:
         assert (await heard(talker))["members"] == 1
         async with raw_member(f"{address}/chat"), trio.open_nursery() as nursery:

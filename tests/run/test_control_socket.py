@@ -19,7 +19,7 @@ from tests.processes import GatewayProcess
 from tests.support import Lines, configuration
 from wsgateway.cli import main
 from wsgateway.run.control_server import LINE_SECONDS, ControlServer
-from wsgateway.run.requests import REQUEST_BYTES, Answer, Request, ask_gateway, default_address
+from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, ask_gateway, default_address
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import UnixAddress
 
@@ -30,7 +30,7 @@ NOT_RUNNING = (
     "unix:{path}: no gateway answers here: {why}; is it running? If it is, name its own file (wsgateway reload FILE)"
     " or its control socket (--control unix:PATH), or send it SIGHUP\n"
 )
-RELOAD = Request(command="reload")
+RELOAD = ControlRequest(command="reload")
 
 
 def controlled(text: str = "", path: str = "control.sock") -> str:
@@ -38,7 +38,7 @@ def controlled(text: str = "", path: str = "control.sock") -> str:
     return f"{text or whole(9)}control: unix:{path}\n"
 
 
-async def asked(gateway: Gateway, request: Request = RELOAD) -> Answer:
+async def asked(gateway: Gateway, request: ControlRequest = RELOAD) -> ControlAnswer:
     return await ask_gateway(UnixAddress(str(gateway.file.with_name("control.sock"))), request)
 
 
@@ -171,14 +171,14 @@ async def test_a_reload_that_a_worker_refuses_is_told_too(file: Path) -> None:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             gateway.write(controlled(whole(9).replace('"127.0.0.1:0"]', f'"{address}"]')))
             answer = await asked(gateway)
-        assert answer == Answer(ok=False, findings=[f"{address}: cannot listen: Address already in use"])
+        assert answer == ControlAnswer(ok=False, findings=[f"{address}: cannot listen: Address already in use"])
 
 
 async def test_a_bug_in_a_reload_is_told_to_who_has_asked(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with supervised(file, controlled()) as gateway:
         with monkeypatch.context() as broken:
             broken.setattr("wsgateway.run.supervisor.Generation", lambda *_: 1 / 0)
-            assert await asked(gateway) == Answer(ok=False, findings=["a bug of the gateway; its log says more"])
+            assert await asked(gateway) == ControlAnswer(ok=False, findings=["a bug of the gateway; its log says more"])
             gateway.lines.entries.remove(await gateway.lines.line("bug"))
         assert (await gateway.status())["reload"]["ok"] is False
         assert (await asked(gateway)).ok
@@ -189,7 +189,7 @@ async def test_a_gateway_that_stops_takes_no_reload(file: Path) -> None:
         gateway.signal(signal.SIGTERM)
         await gateway.lines.line("stopping")
         answer = await asked(gateway)
-        assert answer == Answer(ok=False, findings=["the gateway stops, and takes no new settings"])
+        assert answer == ControlAnswer(ok=False, findings=["the gateway stops, and takes no new settings"])
 
 
 # -- the socket --------------------------------------------------------------------------------------------------
@@ -268,14 +268,14 @@ class Site:
         self.lines = Lines()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        async def echo(request: Request) -> Answer:
-            return Answer(ok=True, facts=request.arguments)
+        async def echo(request: ControlRequest) -> ControlAnswer:
+            return ControlAnswer(ok=True, facts=request.arguments)
 
-        async def broken(request: Request) -> Answer:
+        async def broken(request: ControlRequest) -> ControlAnswer:
             raise ZeroDivisionError
 
-        async def wordy(request: Request) -> Answer:
-            return Answer(ok=False, findings=["wrong"] * 10_002)
+        async def wordy(request: ControlRequest) -> ControlAnswer:
+            return ControlAnswer(ok=False, findings=["wrong"] * 10_002)
 
         commands = {"echo": echo, "broken": broken, "wordy": wordy}
         with listen(self.address)[0] as sock:
@@ -318,8 +318,8 @@ async def test_a_request_has_arguments_and_an_answer_facts(tmp_path: Path) -> No
         site = Site(UnixAddress(str(tmp_path / "s")))
         await nursery.start(site.run)
         facts: dict[str, str | int | float | bool] = {"name": "a", "number": 1, "ratio": 0.5, "truth": True}
-        answer = await ask_gateway(site.address, Request(command="echo", arguments=facts))
-        assert answer == Answer(ok=True, facts=facts)
+        answer = await ask_gateway(site.address, ControlRequest(command="echo", arguments=facts))
+        assert answer == ControlAnswer(ok=True, facts=facts)
         nursery.cancel_scope.cancel()
 
 

@@ -1,6 +1,6 @@
 """The echo of the demo's upstream as a program of its own: a server for the first gateway that somebody configures."""
 
-from wsgateway.demo.upstream import Upstream
+from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
@@ -14,7 +14,7 @@ class Echo:
     def __init__(self, port: int, log: Log) -> None:
         """Listen on the port; 0: the system chooses. Raise SettingsError if it is taken."""
         [self._listener] = listen(Address(HOST, port))
-        self._upstream = Upstream(log, echo_everywhere=True)
+        self._upstream = DemoUpstream(log, echo_everywhere=True)
 
     async def run(self) -> None:
         """Serve until it is cancelled."""

@@ -14,7 +14,7 @@ from typing import Self
 import trio
 
 from wsgateway.demo.site import Site
-from wsgateway.demo.upstream import Upstream
+from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.run.gateway import Addresses, Gateway
@@ -58,7 +58,7 @@ class Demo:
         with self._upstream_listener, self._page_listener, trio.open_signal_receiver(*STOP_SIGNALS) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope, self._log)
-                nursery.start_soon(Upstream(self._log).serve, self._upstream_listener)
+                nursery.start_soon(DemoUpstream(self._log).serve, self._upstream_listener)
                 try:
                     [[self.gateway]] = (await nursery.start(_serve, gateway, nursery.cancel_scope)).values()
                 except SettingsError as error:

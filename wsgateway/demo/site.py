@@ -17,9 +17,11 @@ from dataclasses import asdict
 from importlib.resources import files
 from urllib.parse import parse_qs
 
-from wsgateway.demo.server import Client, Reply, accept, refusal
+import trio
+
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.errors import HttpRefusal
+from wsgateway.observe.http_server import HttpConnection, Reply, accept, refusal
 from wsgateway.observe.log import Log
 from wsgateway.probe.client import ProbeRequest, probe
 from wsgateway.probe.transcript import Line
@@ -57,11 +59,12 @@ class Site:
         )
 
     async def serve(self, listener: socket.socket) -> None:
-        """Serves on a socket that listens, until it is cancelled."""
-        await accept(listener, self._serve_client, self._log, MAX_CONNECTIONS)
+        """Serve on a socket that listens, until it is cancelled."""
+        async with trio.open_nursery() as nursery:
+            await accept(listener, self._serve_client, trio.Semaphore(MAX_CONNECTIONS), nursery, self._log)
 
     async def _serve_client(self, sock: socket.socket) -> None:
-        client = Client(sock)
+        client = HttpConnection(sock)
         try:
             request = await client.request()
             if request is None:

@@ -15,10 +15,10 @@ import trio
 
 from wsgateway.demo.peer import DIALECT, Peer
 from wsgateway.demo.room import HEARTBEAT_SECONDS, Room
-from wsgateway.demo.server import Client, accept, refusal
 from wsgateway.dialects import DIALECTS, Answer, ServerHandshake, recognise
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED
 from wsgateway.errors import HttpRefusal
+from wsgateway.observe.http_server import HttpConnection, accept, refusal
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Request
 
@@ -36,7 +36,7 @@ async def echo(peer: Peer) -> None:
 Talk = Callable[[Peer], Awaitable[None]]
 
 
-class Upstream:
+class DemoUpstream:
     """The server."""
 
     def __init__(
@@ -51,10 +51,10 @@ class Upstream:
         """Serves on a socket that listens, until it is cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._room.run)
-            await accept(listener, self._serve_client, self._log, MAX_CONNECTIONS)
+            await accept(listener, self._serve_client, trio.Semaphore(MAX_CONNECTIONS), nursery, self._log)
 
     async def _serve_client(self, sock: socket.socket) -> None:
-        client = Client(sock)
+        client = HttpConnection(sock)
         try:
             request = await client.request()
             if request is None:

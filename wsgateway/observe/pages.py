@@ -3,7 +3,8 @@
 import json
 from collections.abc import Awaitable, Callable
 
-from wsgateway.observe.admin import Pages, Reply
+from wsgateway.observe.admin import Pages
+from wsgateway.observe.http_server import Reply
 from wsgateway.observe.metrics import CONTENT_TYPE, exposition
 from wsgateway.observe.status import Status
 
@@ -12,18 +13,19 @@ def pages(status: Callable[[], Awaitable[Status]]) -> Pages:
     """Return all pages; `status` returns the status of the gateway."""
 
     async def metrics() -> Reply:
-        return Reply(200, exposition(await status()), CONTENT_TYPE)
+        return Reply(exposition(await status()), CONTENT_TYPE)
 
     async def live() -> Reply:
-        return Reply(200, b"alive\n")
+        return Reply(b"alive\n")
 
     async def ready() -> Reply:
         now = await status()
         if now["ready"]:
-            return Reply(200, b"ready\n")
-        return Reply(503, b"draining\n" if now["draining"] else f"not serving: {now['not_serving']}\n".encode())
+            return Reply(b"ready\n")
+        why = "draining" if now["draining"] else f"not serving: {now['not_serving']}"
+        return Reply(f"{why}\n".encode(), status=503)
 
     async def whole() -> Reply:
-        return Reply(200, json.dumps(await status()).encode() + b"\n", "application/json")
+        return Reply(json.dumps(await status()).encode() + b"\n", "application/json")
 
     return {"/metrics": metrics, "/health/live": live, "/health/ready": ready, "/status": whole}

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from wsgateway.observe.admin import Admin
+from wsgateway.observe.admin import AdminServer
 from wsgateway.observe.log import Log
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
@@ -31,7 +31,7 @@ class AdminPages:
         for sock in socks:
             self._log.info("admin pages", address=str(address_of(sock)))
         self._scope = trio.CancelScope()
-        self._nursery.start_soon(Admin(pages(self._status), settings.admin, self._log).run, socks, self._scope)
+        self._nursery.start_soon(AdminServer(pages(self._status), settings.admin, self._log).run, socks, self._scope)
 
     def stop(self) -> None:
         """Accept nobody any more. Clients that have connected before are still answered."""

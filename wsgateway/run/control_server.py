@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 import trio
 from pydantic import ValidationError
 
+from wsgateway.observe.http_server import accept
 from wsgateway.observe.log import Log
-from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, Answer, Request, read_line
+from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, ControlAnswer, ControlRequest, read_line
 from wsgateway.settings.findings import guess
 
 # People ask, and programs that people wrote.
@@ -19,7 +20,7 @@ LINE_SECONDS = 10.0
 _ROOT = 0
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
 
-Commands = Mapping[str, Callable[[Request], Awaitable[Answer]]]
+Commands = Mapping[str, Callable[[ControlRequest], Awaitable[ControlAnswer]]]
 
 
 class ControlServer:
@@ -29,7 +30,7 @@ class ControlServer:
         """Take the functions of the commands, by the names of the commands."""
         self._commands = commands
         self._log = log
-        self._room = trio.CapacityLimiter(MOST_CLIENTS)
+        self._places = trio.Semaphore(MOST_CLIENTS)
 
     async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
         """Serve on listening sockets, which are the caller's, until the scope is cancelled.
@@ -40,37 +41,22 @@ class ControlServer:
             with scope:
                 async with trio.open_nursery() as nursery:
                     for sock in socks:
-                        nursery.start_soon(self._accept, sock, clients)
+                        nursery.start_soon(accept, sock, self._serve, self._places, clients, self._log)
 
-    async def _accept(self, sock: socket.socket, clients: trio.Nursery) -> None:
-        while True:
-            # Those for whom there is no room wait in the kernel.
-            async with self._room:
-                await trio.lowlevel.wait_readable(sock)
-            try:
-                client, _ = sock.accept()
-            except OSError:  # gone, or no descriptor is left, which others give back
-                await trio.sleep(0.1)
-                continue
-            client.setblocking(False)
-            clients.start_soon(self._serve, trio.SocketStream(trio.socket.from_stdlib_socket(client)))
+    async def _serve(self, sock: socket.socket) -> None:
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+        try:
+            answer = await self._answer(stream)
+            if answer is not None:
+                with trio.move_on_after(LINE_SECONDS):
+                    await stream.send_all(answer.model_dump_json().encode() + b"\n")
+                    await stream.send_eof()
+                    while await stream.receive_some():  # to close over what is not read would be a reset
+                        pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # it has gone
 
-    async def _serve(self, stream: trio.SocketStream) -> None:
-        async with self._room:
-            try:
-                answer = await self._answer(stream)
-                if answer is not None:
-                    with trio.move_on_after(LINE_SECONDS):
-                        await stream.send_all(answer.model_dump_json().encode() + b"\n")
-                        await stream.send_eof()
-                        while await stream.receive_some():  # to close over what is not read would be a reset
-                            pass
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return  # it has gone
-            finally:
-                stream.socket.close()
-
-    async def _answer(self, stream: trio.SocketStream) -> Answer | None:
+    async def _answer(self, stream: trio.SocketStream) -> ControlAnswer | None:
         line = None
         with trio.move_on_after(LINE_SECONDS):
             try:
@@ -86,9 +72,9 @@ class ControlServer:
             return _refused(f"user {uid} may not ask; root may, and user {os.geteuid()}, who runs the gateway")
         return await self._perform(line)
 
-    async def _perform(self, line: bytes) -> Answer:
+    async def _perform(self, line: bytes) -> ControlAnswer:
         try:
-            request = Request.model_validate_json(line)
+            request = ControlRequest.model_validate_json(line)
         except ValidationError as error:
             [first, *_] = error.errors(include_url=False, include_input=False)
             return _refused(f"no request: {'.'.join(map(str, first['loc']))}: {first['msg']}")
@@ -106,5 +92,5 @@ class ControlServer:
         return answer.model_copy(update={"findings": [*answer.findings[:MOST_FINDINGS], f"and {left_out} more"]})
 
 
-def _refused(why: str) -> Answer:
-    return Answer(ok=False, findings=[why])
+def _refused(why: str) -> ControlAnswer:
+    return ControlAnswer(ok=False, findings=[why])

@@ -28,14 +28,14 @@ class _Message(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Request(_Message):
+class ControlRequest(_Message):
     """A command, and what belongs to it."""
 
     command: str
     arguments: dict[str, Fact] = {}
 
 
-class Answer(_Message):
+class ControlAnswer(_Message):
     """What became of a command."""
 
     ok: bool
@@ -63,7 +63,7 @@ async def read_line(stream: trio.abc.ReceiveStream, most_bytes: int) -> bytes | 
     return bytes(line.partition(b"\n")[0])
 
 
-async def ask_gateway(address: UnixAddress, request: Request) -> Answer:
+async def ask_gateway(address: UnixAddress, request: ControlRequest) -> ControlAnswer:
     """Ask the gateway at a control socket, and wait for its answer. Raise OSError if there is none."""
     async with await trio.open_unix_socket(address.path) as stream:
         try:
@@ -76,6 +76,6 @@ async def ask_gateway(address: UnixAddress, request: Request) -> Answer:
     if line is None:
         raise OSError("the gateway hung up before it answered")
     try:
-        return Answer.model_validate_json(line)
+        return ControlAnswer.model_validate_json(line)
     except ValidationError:
         raise OSError("this is no gateway's control socket") from None

@@ -23,7 +23,7 @@ from wsgateway.run.control_server import ControlServer
 from wsgateway.run.hot_restart import HotRestartError, OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
-from wsgateway.run.requests import Answer, Fact, Request
+from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact
 from wsgateway.run.service import differences
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
@@ -198,9 +198,9 @@ class Supervisor:
 
     # -- changes ---------------------------------------------------------------------------------------------------
 
-    async def _asked_to_reload(self, request: Request) -> Answer:
+    async def _asked_to_reload(self, request: ControlRequest) -> ControlAnswer:
         """Reload, as soon as what was asked for before is done. Answer how it went."""
-        answer = Answer(ok=False, findings=["the gateway stops, and takes no new settings"])
+        answer = ControlAnswer(ok=False, findings=["the gateway stops, and takes no new settings"])
         done = trio.Event()
 
         async def change() -> None:
@@ -208,7 +208,7 @@ class Supervisor:
             try:
                 answer = await self._reload()
             except Exception:
-                answer = Answer(ok=False, findings=[_BUG])
+                answer = ControlAnswer(ok=False, findings=[_BUG])
                 raise
             finally:
                 done.set()
@@ -217,13 +217,13 @@ class Supervisor:
             try:
                 self._wanted.send_nowait(change)
             except trio.WouldBlock:
-                return Answer(ok=False, findings=["too many changes wait already"])
+                return ControlAnswer(ok=False, findings=["too many changes wait already"])
             self._waiting.add(done)
             await done.wait()
             self._waiting.remove(done)
         return answer
 
-    async def _reload(self) -> Answer:
+    async def _reload(self) -> ControlAnswer:
         """Read the file again, and have all serve as it says; or leave all as it is, and say why."""
         self._manager.tell(reloading())
         old = self._generation
@@ -238,13 +238,13 @@ class Supervisor:
             for each in why:
                 self._log.error("reload refused", why=Whole(each))
             self._loaded.refused(why)
-            answer = Answer(ok=False, findings=why)
+            answer = ControlAnswer(ok=False, findings=why)
         else:
             self._loaded.serves(made.source)
             facts: dict[str, Fact] = {"file": made.source.file, "sha256": self._loaded.sha256}
             facts |= {"routes": len(made.settings.routes), "workers": new.workers}
             findings = [*advice(made.settings), *warnings(made.certificates, self._now())]
-            answer = Answer(ok=True, findings=findings, facts=facts)
+            answer = ControlAnswer(ok=True, findings=findings, facts=facts)
         self._manager.tell("READY=1")
         return answer
 

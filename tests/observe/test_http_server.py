@@ -1,4 +1,4 @@
-"""How the demo's servers treat connections, whatever they serve."""
+"""The small HTTP server of the admin pages and the demo: its connections, whatever they are served."""
 
 import socket
 
@@ -6,12 +6,12 @@ import pytest
 import trio
 
 from tests.support import Lines
-from wsgateway.demo.server import REQUEST_SECONDS, Client, Reply, accept
 from wsgateway.errors import HttpRefusal
-from wsgateway.observe.log import Log
+from wsgateway.observe.http_server import REQUEST_SECONDS, HttpConnection, Reply, accept
 from wsgateway.serve.listeners import listen
+from wsgateway.settings.basics import Address
 
-from .conftest import LOOPBACK
+LOOPBACK = Address("127.0.0.1", 0)
 
 
 async def test_a_head_that_does_not_come_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
@@ -20,7 +20,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(autojump_clock: trio.
         ours.setblocking(False)
         theirs.send(b"GET / HTT")
         with pytest.raises(HttpRefusal, match="no whole request") as caught:
-            await Client(ours).request()
+            await HttpConnection(ours).request()
     assert caught.value.status == 408
     assert trio.current_time() == pytest.approx(REQUEST_SECONDS, abs=1)
 
@@ -31,10 +31,10 @@ async def test_a_client_that_leaves_has_no_request() -> None:
         ours.setblocking(False)
         with theirs:
             theirs.send(b"GET / HTT")
-        assert await Client(ours).request() is None
+        assert await HttpConnection(ours).request() is None
 
 
-async def test_clients_beyond_the_bound_wait_until_there_is_a_place(log: Log) -> None:
+async def test_clients_beyond_the_bound_wait_until_there_is_a_place() -> None:
     served = 0
     at_once = []
 
@@ -42,7 +42,7 @@ async def test_clients_beyond_the_bound_wait_until_there_is_a_place(log: Log) ->
         nonlocal served
         served += 1
         at_once.append(served)
-        client = Client(sock)
+        client = HttpConnection(sock)
         await client.request()
         await client.reply(Reply(b"hello"))
         served -= 1
@@ -50,7 +50,7 @@ async def test_clients_beyond_the_bound_wait_until_there_is_a_place(log: Log) ->
     (listener,) = listen(LOOPBACK)
     with listener:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(accept, listener, serve, log, 2)
+            nursery.start_soon(accept, listener, serve, trio.Semaphore(2), nursery, Lines().log())
             streams = [await trio.open_tcp_stream(*listener.getsockname()) for _ in range(5)]
             for stream in streams:
                 async with stream:
@@ -69,7 +69,7 @@ async def test_a_bug_is_logged_and_costs_no_other_client() -> None:
     (listener,) = listen(LOOPBACK)
     with listener:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(accept, listener, serve, lines.log(), 1)
+            nursery.start_soon(accept, listener, serve, trio.Semaphore(1), nursery, lines.log())
             for _ in range(2):
                 async with await trio.open_tcp_stream(*listener.getsockname()) as stream:
                     assert await stream.receive_some() == b""

@@ -1,0 +1,148 @@
+"""A small HTTP server for the admin pages and the demo, and the loop that accepts connections for both and for control.
+
+A connection carries one request and one reply; then it is closed, or becomes a WebSocket. Heads are read and written by
+`wire.heads`, so what the gateway refuses in a head is refused here, too. There is no TLS.
+"""
+
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import NoReturn
+
+import trio
+
+from wsgateway.errors import HttpRefusal
+from wsgateway.net.channel import READ_BYTES, Channel
+from wsgateway.net.failure import in_words
+from wsgateway.observe.log import Log
+from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response
+
+# For a whole head, and then for the client to take its reply. RFC 9110 names none; a browser on loopback needs none.
+REQUEST_SECONDS = 10.0
+REPLY_SECONDS = 10.0
+# The process is most likely out of descriptors, and other connections may give some back.
+ACCEPT_PAUSE_SECONDS = 0.1
+
+_LIMITS = HeadLimits()
+_END = b"\r\n\r\n"
+_HOST = re.compile(rb"\r\nhost[ \t]*:", re.IGNORECASE)
+
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP response."""
+
+    body: bytes
+    content_type: str = TEXT
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def refusal(error: HttpRefusal) -> Reply:
+    """Return the reply for an error, with its message as the text."""
+    text = f"{error.status} {HTTPStatus(error.status).phrase}: {error}\n"
+    return Reply(text.encode(), status=error.status, headers=error.headers)
+
+
+class HttpConnection:
+    """A connection with one request. Its socket is the caller's to close."""
+
+    def __init__(self, sock: socket.socket, limits: HeadLimits = _LIMITS, needs_host: bool = True) -> None:
+        """Take a connected, non-blocking socket. Without `needs_host` a request of HTTP/1.1 may lack Host."""
+        self.channel = Channel(sock)
+        self.head = RequestHead(limits, plain=not needs_host)
+        self._most_bytes = limits.head_bytes
+        self._needs_host = needs_host
+
+    async def request(self) -> Request | None:
+        """Return the request; None if the client disconnected before it was complete.
+
+        Raise HttpRefusal (400, 408 or 431) for one that is malformed, late or too large, and OSError.
+        """
+        with trio.move_on_after(REQUEST_SECONDS):
+            while data := await self._receive():
+                request = self.head.receive(data)
+                if request is not None:
+                    return request
+            return None
+        raise HttpRefusal(f"no whole request within {REQUEST_SECONDS:g} s", 408)
+
+    async def _receive(self) -> bytes:
+        """Return the next bytes; of a request that may lack Host, all up to the end of its head.
+
+        HTTP/1.1 needs a Host header, and HAProxy checks without one: such a request is read as HTTP/1.0.
+        """
+        data = await self.channel.receive(READ_BYTES)
+        if self._needs_host or not data:
+            return data
+        while _END not in data and len(data) <= self._most_bytes:
+            more = await self.channel.receive(READ_BYTES)
+            if not more:
+                return b""
+            data += more
+        return data if _HOST.search(data) else data.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
+
+    async def reply(self, reply: Reply) -> None:
+        """Send the one reply, and wait until the client has hung up or the time for that is over. Raise OSError."""
+        items = [
+            ("Content-Type", reply.content_type),
+            ("Content-Length", str(len(reply.body))),
+            ("Connection", "close"),
+            *reply.headers,
+        ]
+        head = self.head.respond(Response(reply.status, HTTPStatus(reply.status).phrase, Headers(items)))
+        with trio.move_on_after(REPLY_SECONDS):
+            await self.channel.send(head + self.head.body(reply.body) + self.head.end())
+            await self.channel.linger()
+
+
+Serve = Callable[[socket.socket], Awaitable[None]]
+
+
+async def accept(
+    listener: socket.socket, serve: Serve, places: trio.Semaphore, clients: trio.Nursery, log: Log
+) -> NoReturn:
+    """Give each connection a task of `serve`, after which it is closed, as long as there are places.
+
+    Other clients wait in the queue of the kernel. A bug in `serve` is logged and costs no other client. Cancelling this
+    ends no connection: their tasks are in the nursery `clients`.
+    """
+
+    async def serve_one(sock: socket.socket) -> None:
+        try:
+            with sock:
+                await serve(sock)
+        except OSError as error:
+            log.debug("lost", why=in_words(error))
+        except Exception:
+            log.exception("bug")
+        finally:
+            places.release()
+
+    while True:
+        await places.acquire()
+        try:
+            sock = await next_client(listener)
+        except trio.Cancelled:
+            places.release()
+            raise
+        clients.start_soon(serve_one, sock)
+
+
+async def next_client(listener: socket.socket) -> socket.socket:
+    """Return the next connection, non-blocking. Wait until there is one, and until the process can open one."""
+    while True:
+        await trio.lowlevel.wait_readable(listener)
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            await trio.sleep(ACCEPT_PAUSE_SECONDS)
+            continue
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
