@@ -1,15 +1,20 @@
-"""The documents of the project, as tests read them. As a program it writes the tables that are made from the code:
+"""The documents of the project, as tests read them. As a program it writes the tables and files that are made from the
+code:
 
 python -m tests.documents
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.settings.reference import reference
 from tests.test_architecture import MAY_IMPORT
 from wsgateway.observe.metrics import COUNTERS, GAUGES
+from wsgateway.settings.example import complete_example, minimal_example
+from wsgateway.settings.json_schema import json_schema
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("README.md", "config/README.md", "wsgateway/README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -94,8 +99,20 @@ def parts() -> str:
     return "\n".join(lines)
 
 
-TABLES: dict[tuple[str, str], Callable[[], str]] = {(MANUAL, "metrics"): metrics, (GUIDE, "map"): parts}
+TABLES: dict[tuple[str, str], Callable[[], str]] = {
+    (MANUAL, "metrics"): metrics,
+    (MANUAL, "keys"): reference,
+    (GUIDE, "map"): parts,
+}
 """by the document, and the mark between which and its end a table stands"""
+
+
+FILES: dict[str, Callable[[], str]] = {
+    "config/wsgateway.yaml": complete_example,
+    "config/minimal.yaml": minimal_example,
+    "config/wsgateway.schema.json": lambda: json.dumps(json_schema(), indent=2) + "\n",
+}
+"""what the commands `example` and `schema` print, for readers of the repository"""
 
 
 def with_table(document: str, mark: str, table: str) -> str:
@@ -108,3 +125,5 @@ def with_table(document: str, mark: str, table: str) -> str:
 if __name__ == "__main__":
     for (document, mark), make in TABLES.items():
         (ROOT / document).write_text(with_table(document, mark, make()), "utf-8")
+    for name, written in FILES.items():
+        (ROOT / name).write_text(written(), "utf-8")

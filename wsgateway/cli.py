@@ -40,7 +40,9 @@ from wsgateway.run.worker_pool import StartError
 from wsgateway.settings.advice import advice
 from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.dialects import dialects
+from wsgateway.settings.example import complete_example, minimal_example
 from wsgateway.settings.findings import guess
+from wsgateway.settings.json_schema import json_schema
 from wsgateway.settings.load import Source, load, read, single
 from wsgateway.settings.patterns import pin
 from wsgateway.settings.process import Logging
@@ -117,6 +119,20 @@ def _parser() -> argparse.ArgumentParser:
         help="send it, too; may be repeated",
     )
     why.set_defaults(command=_explain, usage=why)
+
+    schema = commands.add_parser(
+        "schema",
+        help="print a JSON Schema of the configuration, for editors",
+        description="Print a JSON Schema of the configuration. Write it to wsgateway.schema.json beside the file: then"
+        " an editor with yaml-language-server completes keys and marks mistakes.",
+    )
+    schema.set_defaults(command=_schema)
+
+    example = commands.add_parser(
+        "example", help="print a configuration file with every key, its default and its meaning"
+    )
+    example.add_argument("--minimal", action="store_true", help="print the smallest file instead")
+    example.set_defaults(command=_example)
 
     ask = commands.add_parser(
         "probe",
@@ -262,6 +278,16 @@ def _explain(options: argparse.Namespace) -> int:
     facts = ClientFacts(DIALECTS[options.dialect], options.origin)
     print(*explain(settings, query, facts), sep="\n")
     return GOOD if allowed(settings, query, facts) else FAULT
+
+
+def _schema(options: argparse.Namespace) -> int:
+    print(json.dumps(json_schema(), indent=2))
+    return GOOD
+
+
+def _example(options: argparse.Namespace) -> int:
+    print(minimal_example() if options.minimal else complete_example(), end="")
+    return GOOD
 
 
 def _ask_gateway(options: argparse.Namespace) -> int:

@@ -1,9 +1,9 @@
 """All sections of the configuration, and all keys of them."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
-from wsgateway.settings.declare import Key, is_section, keys_of, marks
+from wsgateway.settings.declare import Key, keys_of, section_in
 from wsgateway.settings.whole import Settings
 
 
@@ -11,10 +11,9 @@ def sections(kind: Any = Settings) -> Iterator[type]:
     """Yield a section and, once for each key that leads there, all sections below it."""
     yield kind
     for key in keys_of(kind):
-        inner, _ = marks(key.type)
-        for each in (inner, *get_args(inner)):
-            if is_section(each) and key.name not in ("upstream", "http_upstream"):
-                yield from sections(each)
+        inner = section_in(key.type)
+        if inner is not None:
+            yield from sections(inner)
 
 
 def keys() -> dict[str, Key]:

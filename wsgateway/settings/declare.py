@@ -44,7 +44,8 @@ class Key:
     values: Mapping[str, str] = field(default_factory=dict)
     """the words that the key may have for a value, with their meaning, where these need one"""
     example: Any = None
-    """a value that is not the default"""
+    """a value that is not the default. Of a mapping of sections: the first name; of sections that extend another: keys
+    of that"""
     shown: bool = False
     """whether the example file has the example in effect, and not in a comment"""
     more: Any = None
@@ -102,6 +103,12 @@ def keys_of(kind: Any) -> tuple[Key, ...]:
     own = get_annotations(kind)
     keys = [each.metadata["key"] for each in fields(kind) if "key" in each.metadata]
     return tuple(sorted(keys, key=lambda each: each.field not in own))
+
+
+def own_keys(kind: Any) -> tuple[Key, ...]:
+    """Return the keys of a section without those that it has from another."""
+    own = get_annotations(kind)
+    return tuple(each for each in keys_of(kind) if each.field in own)
 
 
 def is_section(kind: Any) -> bool:
@@ -180,6 +187,21 @@ def marks(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return a type without its marks, and the marks."""
     annotation = without_none(annotation)
     return (annotation.__origin__, annotation.__metadata__) if get_origin(annotation) is Annotated else (annotation, ())
+
+
+def section_in(annotation: Any) -> Any:
+    """Return the section that values of a type are, or are lists or mappings of. None: they are something else."""
+    kind, several = marks(annotation)
+    for mark in several:
+        if isinstance(mark, Written):
+            return None
+        if isinstance(mark, Made):
+            return section_in(mark.kind)
+    if is_section(kind):
+        return kind
+    if get_origin(kind) in (tuple, dict):
+        return section_in(get_args(kind)[0 if get_origin(kind) is tuple else -1])
+    return None
 
 
 def _parsed(annotation: Any, written: Any) -> Any:

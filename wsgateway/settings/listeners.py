@@ -21,6 +21,7 @@ from wsgateway.settings.values import (
     PeersNetwork,
     Port,
     RateOrNone,
+    tolerance_names,
 )
 from wsgateway.wire.flash import Grant
 from wsgateway.wire.heads import HeadLimits
@@ -193,7 +194,7 @@ class FlashGrant(Grant):
 
 @section
 class FlashPolicy:
-    """Answer the policy request that Flash Player sends before it connects (<policy-file-request/>)."""
+    """Answer the policy request that Flash Player sends before it connects (`<policy-file-request/>`)."""
 
     mode: FlashMode = key(
         "Whether policy requests are answered. Flash Player tries port 843 first, and waits there for 3 seconds or more"
@@ -259,6 +260,7 @@ class Listener:
         "Deviations from the drafts and RFCs that clients are allowed: default, all, none, or a list of names, in which"
         " `default` stands for those that are allowed by default. What could make two servers disagree about where a"
         " message ends is always refused.",
+        values=tolerance_names("client"),
         default="default",
         example=["default", "bare-lf"],
     )

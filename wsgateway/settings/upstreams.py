@@ -24,6 +24,7 @@ from wsgateway.settings.values import (
     UpstreamHost,
     UpstreamTolerance,
     Weight,
+    tolerance_names,
 )
 from wsgateway.wire.heads import HeadLimits
 
@@ -234,8 +235,9 @@ class Upstream:
     tolerance: UpstreamTolerance = key(
         "Deviations from the drafts that targets are allowed: default, all, none, or a list of names, as for"
         " listeners.",
+        values=tolerance_names("upstream"),
         default="default",
-        example=["default"],
+        example=["frames-behind-proof"],
     )
     resolve: Resolve = key(default={}, reload="at once")
     limits: AnswerLimits = key(default={})

@@ -286,6 +286,15 @@ ServerName = Annotated[str, Written(server_name, "host or `none`", _text())]
 Pin = Annotated[str, Written(patterns.pin, "pin", _text("[Ss][Hh][Aa]256:(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}"))]
 
 
+def tolerance_names(side: PeerRole) -> dict[str, str]:
+    """Return the names of what a peer may be allowed: those that are allowed by default, and the others."""
+    every = Oddity.of(side).items()
+    return {
+        "allowed by default": ", ".join(name for name, each in every if each.default),
+        "allowed if named, or by all": ", ".join(name for name, each in every if not each.default) or "nothing else",
+    }
+
+
 def default_name(noun: str, number: int) -> str:
     """Return the name of the listener or route that has none; `number` is its place in the list, from 1."""
     return f"{noun}-{number}"

@@ -31,6 +31,11 @@ class Settings:
     defaults: Defaults = key(default={})
     routes: AtLeastOne[Route] = key(
         "Which requests go where. At least one; the first that matches a request is taken.",
+        example={
+            "dialects": ["hybi-04..08", "rfc6455"],
+            "timeouts": {"connect": "2s"},
+            "limits": {"message_size": "1MiB"},
+        },
         more=[
             {"name": "pages", "match": {"path": {"prefix": "/"}, "upgrade": False}, "http_upstream": "pages"},
             {"name": "everything-else", "match": {"path": {"prefix": "/"}}, "upstream": "echo"},

@@ -1,0 +1,97 @@
+"""Describe the configuration by a JSON Schema, so that editors complete keys and mark mistakes.
+
+It has keys, types, words, bounds of numbers and the form of texts. Only `wsgateway check` knows what one key says about
+another, and which texts are right. The schema is one of draft 07, since editors know no later one well.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from wsgateway.settings.declare import Key, Made, Members, Written, is_section, keys_of, marks, section_in
+from wsgateway.settings.whole import Settings
+
+_PLAIN: dict[Any, dict[str, Any]] = {str: {"type": "string"}, bool: {"type": "boolean"}, int: {"type": "integer"}}
+# The bounds of numbers and of mappings, as pydantic and JSON Schema call them.
+_BOUNDS = {"ge": "minimum", "le": "maximum", "min_length": "minProperties"}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema of a whole file."""
+    whole = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Configuration of wsgateway"}
+    return whole | _section(Settings) | {"$defs": {kind.__name__: _section(kind) for kind in _below(Settings)}}
+
+
+def described(key: Key) -> str:
+    """Return the description of a key, with the meaning of its words in lines of their own."""
+    return "\n".join([key.description, *(f"{word}: {meaning}." for word, meaning in key.values.items())])
+
+
+def _section(kind: Any) -> dict[str, Any]:
+    keys = keys_of(kind)
+    return {
+        "type": "object",
+        "properties": {name: _key(each, name) for each in keys for name in (each.name, *each.old_names)},
+        "required": [each.name for each in keys if each.required],
+        "additionalProperties": False,
+    }
+
+
+def _key(key: Key, name: str) -> dict[str, Any]:
+    more: dict[str, Any] = {"description": described(key)}
+    if name != key.name:
+        more["deprecated"] = True
+    if not (key.required or key.default is None or is_section(marks(key.type)[0])):
+        more["default"] = key.default
+    return _of(key.type) | more
+
+
+def _of(annotation: Any) -> dict[str, Any]:
+    """Return the schema of a type, as it is written in the file."""
+    kind, several = marks(annotation)
+    for mark in several:
+        match mark:
+            case Written():
+                return dict(mark.schema)
+            case Made():
+                return _of(mark.kind)
+            case Members():
+                return {"type": "array", "items": _of(get_args(kind)[0]), **_at_least(mark.least)}
+    bounds = {_BOUNDS[name]: value for name, value in _bounds(several) if name in _BOUNDS}
+    return _unmarked(kind) | bounds
+
+
+def _unmarked(kind: Any) -> dict[str, Any]:
+    if is_section(kind):
+        return {"$ref": f"#/$defs/{kind.__name__}"}
+    if get_origin(kind) is Literal:
+        # Editors read 1.2 as a number where nobody has put it in quotes.
+        words = get_args(kind)
+        return {"enum": [*words, *(float(each) for each in words if each.replace(".", "").isdigit())]}
+    if get_origin(kind) is dict:
+        names, values = map(_of, get_args(kind))
+        return {"type": "object", "propertyNames": names, "additionalProperties": values}
+    return _PLAIN[kind]
+
+
+def _at_least(members: int) -> dict[str, int]:
+    return {"minItems": members} if members else {}
+
+
+def _bounds(several: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield the bounds among the marks of a type, by the names that pydantic has for them."""
+    for mark in several:
+        for each in mark.metadata if isinstance(mark, FieldInfo) else ():
+            for name in _BOUNDS:
+                if hasattr(each, name):
+                    yield name, getattr(each, name)
+
+
+def _below(kind: Any) -> Iterator[Any]:
+    """Yield every section below a section, once or several times."""
+    for key in keys_of(kind):
+        inner = section_in(key.type)
+        if inner is not None:
+            yield inner
+            yield from _below(inner)
