@@ -4,9 +4,11 @@ Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
 """
 
 import hashlib
+import math
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.dialects.feeding import frame
 from tests.peers import Peer
@@ -281,3 +283,25 @@ async def test_bytes_sent_before_a_disconnect_arrive_in_several_reads_too() -> N
         ended = await relay.ended()
         assert ended.source is pair.upstream
         assert isinstance(ended.ending, ProtocolError)
+
+
+# -- held to a rate ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0.125, 0.5, 0.6, 3.0])
+@both_sides
+async def test_a_side_that_is_paused_is_read_again_at_the_first_look_when_its_time_is_over(
+    side: str, seconds: float, autojump_clock: MockClock
+) -> None:
+    async with staged() as stage:
+        session = stage.session()
+        stage.relay(session)
+        endpoint, peer, other = chosen(session, side)
+        await settled()
+        begun = trio.current_time()
+        stage.engine.pause(endpoint, seconds)
+        hello = MASKED_HELLO if side == "client" else HELLO
+        await peer.send(hello)
+        assert await other.exactly(len(hello)) == hello
+        # The sides are looked at eight times in a second, from the start on.
+        assert trio.current_time() == begun + math.ceil(seconds * 8) / 8

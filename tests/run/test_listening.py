@@ -1,9 +1,13 @@
 """Which sockets settings need, which are there, and whose they are."""
 
+import os
 import socket
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
 
 from tests.settings.files import LISTENERS, SMALL
 from wsgateway.errors import SettingsError
@@ -84,3 +88,41 @@ def test_a_file_that_could_not_be_used_with_another_address_is_removed_again(tmp
         with pytest.raises(SettingsError, match="Address already in use"):
             Listening({}).fitted(settings(f'"unix:{tmp_path / "one.sock"}", "127.0.0.1:{taken}"'))
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_a_thread_opens_for_a_configuration_that_nobody_wants_any_more_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name hangs in the resolver for longer than anybody waits. That its socket is closed a warning would tell."""
+    resolving, go_on, removed = threading.Event(), threading.Event(), threading.Event()
+    getaddrinfo, unlink = socket.getaddrinfo, os.unlink
+
+    def slow(host: Any, *rest: Any, **options: Any) -> Any:
+        resolving.set()
+        go_on.wait()
+        return getaddrinfo("127.0.0.1", *rest, **options)
+
+    def remove(path: str) -> None:
+        unlink(path)
+        removed.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(os, "unlink", remove)
+    path = tmp_path / "s"
+    held = Listening({}).fitted(settings(f'"unix:{tmp_path}/held"'))
+    try:
+        async with trio.open_nursery() as nursery:
+            wanted = settings(f'"slow.example:0", "unix:{path}", "unix:{tmp_path}/held"')
+            nursery.start_soon(held.fitted_beside, wanted)
+            await trio.to_thread.run_sync(resolving.wait)
+            assert not path.exists()
+            nursery.cancel_scope.cancel()
+        go_on.set()
+        await trio.to_thread.run_sync(removed.wait)
+        assert not path.exists()
+        # What there was before is as it was.
+        assert (tmp_path / "held").exists()
+        assert [sock.fileno() >= 0 for _, sock in held.every()] == [True]
+    finally:
+        go_on.set()
+        held.close()

@@ -1,6 +1,7 @@
 """A reload is made beside the relay: a worker goes on while it takes settings, whichever way it gets them."""
 
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any, Literal
@@ -69,3 +70,41 @@ async def test_the_supervisor_goes_on_while_a_file_is_read(file: Path, monkeypat
         assert not gateway.count("reloaded")
         go_on.set()
         await gateway.lines.line("reloaded")
+
+
+async def test_the_supervisor_goes_on_while_a_name_to_listen_on_is_resolved(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A resolver that does not answer: the reload waits, and neither admin pages nor sessions nor the end do.
+    begun, go_on = threading.Event(), threading.Event()
+    getaddrinfo = socket.getaddrinfo
+
+    def slow(host: Any, *rest: Any, **options: Any) -> Any:
+        if host not in ("one.example", "two.example"):
+            return getaddrinfo(host, *rest, **options)
+        begun.set()
+        go_on.wait()
+        return getaddrinfo("127.0.0.1", *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    try:
+        async with supervised(file, whole(9)) as gateway:
+            gateway.write(whole(9).replace('"127.0.0.1:0"', '"127.0.0.1:0", "one.example:0"', 1))
+            gateway.signal(signal.SIGHUP)
+            await trio.to_thread.run_sync(begun.wait)
+            assert await gateway.ask("/health/ready") == (200, b"ready\n")
+            assert not gateway.count("reloaded")
+            go_on.set()
+            await gateway.lines.line("reloaded")
+            assert gateway.count("listening") == 2
+
+            begun.clear()
+            go_on.clear()
+            gateway.write(whole(9).replace('"127.0.0.1:0"', '"two.example:0"', 1))
+            gateway.signal(signal.SIGHUP)
+            await trio.to_thread.run_sync(begun.wait)
+            gateway.signal(signal.SIGTERM)
+            await gateway.ended.wait()
+            assert gateway.failure is None
+    finally:
+        go_on.set()

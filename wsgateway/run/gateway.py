@@ -96,8 +96,7 @@ class Gateway:
         self._begun = True
         loaded = await trio.to_thread.run_sync(_load, self._configuration, abandon_on_cancel=True)
         async with self._logging(loaded.settings) as log:
-            # Not abandoned if it is cancelled: nobody would close what it opens.
-            listening = await trio.to_thread.run_sync(Listening({}).fitted, loaded.settings)
+            listening = await Listening({}).fitted_beside(loaded.settings)
             await self._serve(loaded, listening, log, task_status)
 
     async def _serve(
@@ -146,7 +145,7 @@ class Gateway:
         loaded = await trio.to_thread.run_sync(_load, wanted, abandon_on_cancel=True)
         contexts = await trio.to_thread.run_sync(tls_contexts, loaded.settings, abandon_on_cancel=True)
         before = running.listening
-        after = await trio.to_thread.run_sync(before.fitted, loaded.settings)
+        after = await before.fitted_beside(loaded.settings)
         # From here on nothing waits: what was opened is owned by somebody.
         try:
             if self._running is not running:

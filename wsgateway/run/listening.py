@@ -4,10 +4,13 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
+
+import trio
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.run.requests import default_address
@@ -102,6 +105,28 @@ class Listening:
                 sock.close()
             raise
         return Listening(groups, self.owns_files)
+
+    async def fitted_beside(self, settings: Settings) -> "Listening":
+        """Return what `fitted` does, made by a thread: a name to listen on may hang in the resolver.
+
+        If it is cancelled, it does not wait for the thread, and what that still opens is closed again.
+        """
+        found: Future[Listening] = Future()
+
+        def fit() -> None:
+            listening = self.fitted(settings)
+            try:
+                found.set_result(listening)
+            except InvalidStateError:  # nobody wants it any more
+                listening.close_what_is_not_in(self)
+
+        try:
+            await trio.to_thread.run_sync(fit, abandon_on_cancel=True)
+        except trio.Cancelled:
+            if not found.cancel():
+                found.result().close_what_is_not_in(self)
+            raise
+        return found.result()
 
     def _add_default_control(self, settings: Settings, groups: dict[Where, list[list[socket.socket]]]) -> None:
         """Add the control socket that no configuration names, if there is a directory for it.

@@ -93,7 +93,7 @@ class Supervisor:
         there = _passed_by_systemd() if old_supervisor is None else old_supervisor.listening
         there.owns_files = old_supervisor is None
         try:
-            self._generation = Generation(made, there.fitted(made.settings))
+            self._generation = Generation(made, await there.fitted_beside(made.settings))
         except SettingsError:
             there.close()
             raise
@@ -229,9 +229,7 @@ class Supervisor:
         old = self._generation
         try:
             made = await trio.to_thread.run_sync(self._made, abandon_on_cancel=True)
-            # A name of a host to listen on may hang in the resolver.
-            fitted = await trio.to_thread.run_sync(old.listening.fitted, made.settings, abandon_on_cancel=True)
-            new = Generation(made, fitted)
+            new = Generation(made, await old.listening.fitted_beside(made.settings))
             await self._take(new)
         except (SettingsError, StartError) as error:
             why = str(error).splitlines()
