@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import MANUAL, NAMES, README, ROOT, Command, commands, text
+from tests.documents import MANUAL, NAMES, README, ROOT, Command, commands, rows, text
 from tests.e2e.programs import PATIENCE_SECONDS, Program
 from wsgateway.cli import main
 
@@ -149,6 +149,12 @@ def test_the_commands_of_the_manual_end_well(place: Place) -> None:
             gateway.find_line('event="control socket"')
         for command in todo:
             place.run(command)
+        gateway.find_line("event=session")
+    listed = {name for first, *_ in rows(MANUAL, "Every event of the log") for name in re.findall(r"`(\w+)`", first)}
+    for line in gateway.output:
+        if line.startswith("timestamp="):
+            fields = set(re.findall(r"(\w+)=", re.sub(r'"(\\.|[^"])*"', "", line)))
+            assert fields - {"timestamp", "level", "event"} <= listed, line
 
 
 @pytest.mark.parametrize("name", SIGNALS)
