@@ -32,6 +32,7 @@ ELSEWHERE = {
     "python3 -m pip install": INDEX,
     "python3 -m venv /opt/wsgateway": f"{ROOTS}; tests/systemd does it in a machine of its own",
     "install ": f"{ROOTS}; tests/systemd does it in a machine of its own",
+    "mkdir -p /etc/wsgateway && ": f"{ROOTS}; tests/settings/test_examples.py runs it in another directory",
     "/opt/wsgateway/bin/wsgateway units": f"{ROOTS}; tests/test_units.py runs it in another directory",
     "groupadd": ROOTS,
     "RENEWED_LINEAGE=": f"{ROOTS}; tests/run/test_certificates.py runs the hook",
@@ -68,9 +69,10 @@ class Place:
         (folder / "config").symlink_to(ROOT / "config")
         paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
         self.environment = {**os.environ, "PATH": os.pathsep.join(paths)}
-        self._write()
+        self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write the configuration."""
         more = 'admin: {bind: "unix:admin.sock"}\ncontrol: "unix:control.sock"\n'
         smallest = (ROOT / "config" / "minimal.yaml").read_text()
         (self.folder / "wsgateway.yaml").write_text(self.here(smallest) + more)
@@ -103,7 +105,7 @@ class Place:
         with Program("bash", "-c", f"cd {self.folder} && {line_here}", environment=self.environment) as program:
             self.ports[port] = program.find_line(ready)[1]
             if line == ECHO:
-                self._write()
+                self.write()
             yield program
 
 
@@ -143,11 +145,18 @@ def test_a_first_gateway_is_made_as_the_readme_says_and_prints_that(place: Place
 def test_the_commands_of_the_manual_end_well(place: Place) -> None:
     todo = [command for command in ALL if command.document == MANUAL and reason(command) is None]
     todo = [command for command in todo if not command.line.startswith("kill ") and command.line not in LASTING]
-    assert {command.line.split()[1] for command in todo} == {"check", "explain", "reload", "status", "probe"}
+    written = [command for command in todo if " > " in command.line]
+    others = [command for command in todo if command not in written]
+    assert {command.line.split()[1] for command in written} == {"example", "schema"}
+    assert {command.line.split()[1] for command in others} == {"check", "explain", "reload", "status", "probe"}
+    for command in written:
+        place.run(command)
+        assert (place.folder / command.line.partition(" > ")[2]).stat().st_size
+    place.write()
     with place.started(ECHO), place.started(GATEWAY) as gateway:
         if not any('event="control socket"' in line for line in gateway.output):
             gateway.find_line('event="control socket"')
-        for command in todo:
+        for command in others:
             place.run(command)
         gateway.find_line("event=session")
     listed = {name for first, *_ in rows(MANUAL, "Every event of the log") for name in re.findall(r"`(\w+)`", first)}

@@ -56,8 +56,8 @@ def percent(value: object) -> int:
 
 
 def spell_size(size: int) -> str:
-    """Return a number of bytes, 1 or more, in the largest unit that divides it: 16384 is `16KiB`."""
-    unit = next(unit for unit in reversed(_BYTES) if size % _BYTES[unit] == 0)
+    """Return a number of bytes in the largest unit that divides it: 16384 is `16KiB`, and 0 is `0B`."""
+    unit = next((unit for unit in reversed(_BYTES) if size and size % _BYTES[unit] == 0), "B")
     return f"{size // _BYTES[unit]}{unit}"
 
 
