@@ -2,6 +2,9 @@
 
 # Module below `wsgateway`, text of the line, what is done to it; and why nobody could see that.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("relay/engine.py", "bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)", "0 -> 1"): (
+        "the loop notes once more, at its start, that it runs"
+    ),
     ("upstream/connect.py", "for _, late in won[1:]:", "1 -> 2"): (
         "two addresses would have to accept in the same turn of the loop, and a socket that nobody has is closed anyway"
     ),

@@ -5,12 +5,14 @@ import random
 import pytest
 
 from wsgateway.dialects import Limits
+from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.engine import Ended
 from wsgateway.relay.translate import TranslationOptions
+from wsgateway.wire.events import Close
 
 from .sessions import settled
-from .stage import KIB, staged
+from .stage import KIB, say_at_once, staged
 
 # "p" with the key of the drafts' example: a ping from a client, and the pong for an upstream.
 PING = bytes.fromhex("89 81 37fa213d 47")
@@ -43,6 +45,50 @@ async def test_a_reply_does_not_enter_a_frame_that_comes_in_pieces() -> None:
         assert await session.at_upstream.exactly(7) == bytes.fromhex("8a 81 37fa213d 47")
         await session.at_upstream.send(b"\x80\x02lo")
         assert await session.at_client.exactly(3) == b"lo\xff"
+
+
+class Fours:
+    """Translates frames of four bytes between dialects that there are not: it answers a ping itself."""
+
+    messages = heartbeats = 0
+
+    def __init__(self) -> None:
+        self._part = 0
+
+    def feed(self, data: bytes) -> Step:
+        if data == b"ping":
+            return Step(b"", b"pong")
+        self._part = (self._part + len(data)) % 4
+        return Step(data)
+
+    def finish(self) -> Step:
+        return Step(b"", ending=Close())
+
+    def unfinished(self) -> int:
+        return 0
+
+    def inside(self) -> bool:
+        return self._part != 0
+
+    def release(self) -> None:
+        return None
+
+
+async def test_a_reply_is_sent_after_the_frame_for_which_it_waits() -> None:
+    # With the dialects that there are, what replies does not know the lengths of frames.
+    async with staged() as stage:
+        session = stage.session()
+        session.client.translator, session.upstream.translator = Fours(), Fours()
+        stage.relay(session)
+        await session.at_upstream.send(b"ab")
+        assert await session.at_client.exactly(2) == b"ab"
+        await session.at_client.send(b"ping")
+        await settled()
+        await session.at_upstream.send(b"c")
+        assert await session.at_client.exactly(1) == b"c"
+        await settled()
+        await session.at_upstream.send(b"d")
+        assert await session.at_client.exactly(5) == b"dpong"
 
 
 # -- all sessions together -----------------------------------------------------------------------------------------
@@ -80,6 +126,21 @@ async def test_a_side_with_a_new_held_message_is_no_longer_the_oldest() -> None:
         assert await first.at_client.exactly(12) == b"\x81\x0a" + b"x" * 10
         await third.at_upstream.send(b"\x00" + b"x" * 10)
         assert await second.at_client.exactly(11) == b"\x01\x09" + b"x" * 9
+
+
+async def test_released_bytes_are_sent_after_those_of_the_same_turn() -> None:
+    async with staged() as stage:
+        stage.engine.join_memory.most_bytes = 15
+        sessions = [stage.session("rfc6455", "hixie-76") for _ in range(2)]
+        for session in sessions:
+            stage.relay(session)
+        await settled()
+        # The loop reads both in one turn, and the session that it reads first has to release its message.
+        for session in sessions:
+            say_at_once(session.at_upstream, b"\x00Hi\xff\x00" + b"x" * 10)
+        for session in sessions:
+            assert await session.at_client.exactly(4) == b"\x81\x02Hi"
+        assert sorted(session.upstream.held for session in sessions) == [0, 10]
 
 
 async def test_a_text_for_hixie_is_streamed_when_memory_is_full() -> None:

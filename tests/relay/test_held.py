@@ -10,7 +10,7 @@ from wsgateway.errors import ProtocolError
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.binary import BinaryRule
 
-from .passing import CLIENT, UPSTREAM
+from .passing import CLIENT, UPSTREAM, direction
 from .sessions import Session, settled
 from .spelling import said, told
 from .stage import Stage, staged
@@ -109,6 +109,26 @@ async def test_held_bytes_are_dropped_when_their_message_breaks_a_rule(cut: Cut,
         await other.at_upstream.send(b"lo\xff")
         assert await other.at_client.exactly(7) == b"\x81\x05Hello"
         assert stage.engine.join_memory.held_bytes == 0
+
+
+# A text of hixie, in the pieces in which it comes, and the fragments that leave for each where nothing is held back.
+CHARACTERS = {
+    "two bytes": (["ab\u00e9", "c"], [b"ab", b"\xc3\xa9", b"c"]),
+    "three bytes": (["ab\u20ac", "c"], [b"ab", b"\xe2\x82\xac", b"c"]),
+    "four bytes": (["ab\U0001f600", "c"], [b"ab", b"\xf0\x9f\x98\x80", b"c"]),
+    "one character at a time": (["\u20ac", "\u20ac", "a"], [b"\xe2\x82\xac", b"\xe2\x82\xac", b"a"]),
+}
+
+
+@pytest.mark.parametrize(("pieces", "fragments"), CHARACTERS.values(), ids=CHARACTERS)
+def test_no_fragment_of_ours_ends_inside_a_character(pieces: list[str], fragments: list[bytes]) -> None:
+    passing = direction("hixie-76", "rfc6455", UPSTREAM, TranslationOptions(Limits(join_bytes=0)))
+    said = [b"\x00" + pieces[0].encode(), *(each.encode() for each in pieces[1:])]
+    left = [passing.feed(each).forward for each in said]
+    expected = [bytes([len(each)]) + each for each in fragments]
+    assert b"".join(left) + passing.feed(b"\xff").forward == (
+        b"\x01" + b"\x00".join(expected[:-1]) + b"\x80" + expected[-1]
+    )
 
 
 # -- binary, by many sessions at the bound -------------------------------------------------------------------------
