@@ -60,7 +60,7 @@ def problems(file: Path) -> str:
         " write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080\n"
         f"{file}:4:5: listeners[0].max_conections: this key is unknown; did you mean 'max_connections'?\n"
         f"{file}:6:28: routes[0].match.path.prefix: 'chat' is not a path; it must begin with '/'\n"
-        f"{file}:7:15: routes[0].upstream: 'ecco' is no upstream; did you mean 'echo'?\n"
+        f"{file}:7:15: routes[0].upstream: 'ecco' is not an upstream; did you mean 'echo'?\n"
         f"{file}:10:21: upstreams.echo.targets[0].url: 'ftp://127.0.0.1:9000' is not an address that begins with ws://,"
         " wss://, http:// or https://\n"
     )
@@ -122,7 +122,7 @@ def test_a_good_file_is_called_good(capfd: pytest.CaptureFixture[str], file: Pat
     # The examples take the oldest dialects from everywhere, as the defaults do, and that is said of each.
     (warning,) = captured.err.splitlines()
     assert warning.startswith("warning: routes[")
-    assert "hixie-75 and hixie-76 from any origin" in warning
+    assert "hixie-75 and hixie-76 are allowed from any origin" in warning
 
 
 def test_a_good_file_of_which_nothing_is_to_be_said_is_called_good_and_no_more(
@@ -148,7 +148,7 @@ def test_check_warns_of_a_certificate_that_has_expired_and_is_for_other_hosts(
     expired, hosts = captured.err.splitlines()
     place = f"warning: listeners[0].tls.certificates[0].certificate {pem}: "
     assert expired.startswith(f"{place}it expired on ")
-    assert hosts == f"{place}the certificate is not for a.example, which hosts names, but for b.example"
+    assert hosts == f"{place}hosts names a.example, but the certificate is for b.example"
 
 
 @pytest.mark.parametrize(("command", "status"), [("check", FAULT), ("run", BROKEN_FILE)])

@@ -270,7 +270,7 @@ def _explain(options: argparse.Namespace) -> int:
     names = [listener.name for listener in settings.listeners]
     listener = options.listener or names[0]
     if listener not in names:
-        options.usage.error(f"{listener!r} is no listener; {guess(listener, names)}")
+        options.usage.error(f"{listener!r} is not a listener; {guess(listener, names)}")
     protocols = [("Sec-WebSocket-Protocol", ", ".join(options.subprotocol))] if options.subprotocol else []
     upgrade = [("Upgrade", "websocket")] if url.scheme in ("ws", "wss") else []
     headers = Headers([*options.header, *protocols, *upgrade])

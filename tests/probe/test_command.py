@@ -258,8 +258,11 @@ def usage_error(capsys: Captured, *arguments: str) -> str:
         (["ws://a", "b"], "unrecognized arguments: b"),
         (["ws://a", "--all", "--dialect", "rfc6455"], "argument --dialect: not allowed with argument --all"),
         (["ws://a", "--ca", "x", "--insecure"], "argument --insecure: not allowed with argument --ca"),
-        (["ws://a", "--dialect", "hixie-77"], "argument --dialect: 'hixie-77' is no dialect; did you mean 'hixie-76'?"),
-        (["ws://a", "--dialect", "hybi-9"], "argument --dialect: 'hybi-9' is no dialect; did you mean 'hybi-08'?"),
+        (
+            ["ws://a", "--dialect", "hixie-77"],
+            "argument --dialect: 'hixie-77' is not a dialect; did you mean 'hixie-76'?",
+        ),
+        (["ws://a", "--dialect", "hybi-9"], "argument --dialect: 'hybi-9' is not a dialect; did you mean 'hybi-08'?"),
         (["ws://a", "--dialect", "hybi-08..01"], "argument --dialect: 'hybi-08..01' goes backwards; write hybi-01..08"),
         (
             ["ws://a", "--dialect", "hybi-01..rfc6455"],
@@ -293,7 +296,7 @@ def test_wrong_usage_says_what_is_right(capsys: Captured, arguments: list[str], 
 
 def test_an_unknown_dialect_is_told_all_that_there_are(capsys: Captured) -> None:
     assert usage_error(capsys, "ws://a", "--dialect", "websocket") == (
-        f"argument --dialect: 'websocket' is no dialect; known are {', '.join(NAMES)}"
+        f"argument --dialect: 'websocket' is not a dialect; known are {', '.join(NAMES)}"
     )
 
 

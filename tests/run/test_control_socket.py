@@ -52,7 +52,7 @@ def test_a_reload_waits_and_tells_how_it_went(file: Path, capfd: pytest.CaptureF
         assert main(["reload", str(file)]) == GOOD
         said = capfd.readouterr()
         assert re.fullmatch(rf"reloaded: {file}, sha256 [0-9a-f]{{64}}, routes 1, workers 1\n", said.out)
-        assert said.err.startswith("warning: routes[0] all: hixie-75 and hixie-76 from any origin;")
+        assert said.err.startswith("warning: routes[0] all: hixie-75 and hixie-76 are allowed from any origin;")
 
         # Also where the file is so broken that it cannot be read for the address: the gateway has one.
         file.write_text(text.replace("version: 1", "version: 2"))

@@ -63,7 +63,7 @@ async def test_a_file_that_is_not_good_changes_nothing(file: Path) -> None:
         gateway.signal(signal.SIGHUP)
         line = await gateway.lines.line("reload refused")
         assert line["why"].startswith(f"{file}:")
-        assert line["why"].endswith(": workers: 0 is no number of workers; write one from 1 to 512, or auto")
+        assert line["why"].endswith(": workers: 0 is not a number of workers; write one from 1 to 512, or auto")
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             gateway.write(whole(9).replace('"127.0.0.1:0"]', f'"{address}"]'))

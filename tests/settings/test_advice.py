@@ -10,8 +10,8 @@ from .files import LISTENERS, SMALL, UPSTREAMS
 
 def test_the_oldest_dialects_from_everywhere_are_warned_of() -> None:
     assert list(advice(parse(SMALL, "f.yaml"))) == [
-        "routes[0] route-1: hixie-75 and hixie-76 from any origin; a page anywhere can use them, and their handshake"
-        " proves little: name your pages in origins.allow"
+        "routes[0] route-1: hixie-75 and hixie-76 are allowed from any origin; any page can use them, and their"
+        " handshake proves little: name your pages in origins.allow"
     ]
 
 
@@ -26,7 +26,7 @@ def test_a_page_that_nobody_named_and_can_come_in_is_warned_of() -> None:
     assert list(
         advice(parse(f"{SMALL}defaults: {{origins: {{allow: ['https://a'], opaque: allow}}}}\n", "f.yaml"))
     ) == [
-        "routes[0] route-1: origins.opaque lets every page in, whatever origins.allow names, since any page can make a"
+        "routes[0] route-1: origins.opaque allows every page, whatever origins.allow names: any page can open a"
         " sandboxed frame, whose Origin is null"
     ]
 
@@ -64,9 +64,9 @@ upstreams:
     - {{url: "wss://c", tls: {{ca: ca.pem, pin: ["{pin}"]}}}}
 """
     assert list(advice(parse(text, "f.yaml"))) == [
-        "upstreams.a.targets[0] wss://a: profile legacy takes TLS 1.0 and weak signatures, which can be forged; pin the"
-        " key of the target, as 'wsgateway probe' prints it",
-        "upstreams.a.targets[2] wss://c: beside pin nobody asks who has signed the certificate; leave ca out",
+        "upstreams.a.targets[0] wss://a: profile legacy accepts TLS 1.0 and weak signatures, which can be forged; set"
+        " pin to the hash of the target's key, as 'wsgateway probe' prints it",
+        "upstreams.a.targets[2] wss://c: with pin the authority of a certificate does not count; leave ca out",
     ]
 
 
@@ -82,8 +82,8 @@ listeners:
 routes: [{match: {path: {prefix: /}}, upstream: echo, dialects: [rfc6455]}]
 """
     assert list(advice(parse(text + UPSTREAMS, "f.yaml"))) == [
-        "listeners[1] listener-2: profile legacy lets TLS 1.0 and broken ciphers in;"
-        " keep it to a listener of its own, for devices that know nothing newer"
+        "listeners[1] listener-2: profile legacy allows TLS 1.0 and broken ciphers; use it only on a listener of its"
+        " own, for devices that have nothing newer"
     ]
 
 
@@ -98,4 +98,4 @@ routes: [{match: {path: {prefix: /}}, upstream: echo, dialects: [rfc6455]}]
 def test_what_is_true_of_many_is_told_once_with_the_first_of_them(routes: int, places: str) -> None:
     text = f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n" + "- {match: {path: {prefix: /}}, upstream: echo}\n" * routes
     [sentence] = advice(parse(text, "f.yaml"))
-    assert sentence.startswith(f"{places}: hixie-75 and hixie-76 from any origin; ")
+    assert sentence.startswith(f"{places}: hixie-75 and hixie-76 are allowed from any origin; ")

@@ -75,7 +75,7 @@ def test_from_21_days_before_its_end_a_certificate_is_warned_of(
 def test_a_certificate_that_is_not_valid_yet_is_warned_of(tmp_path: Path) -> None:
     made = Appliance.make("a", days=(3, 90))
     assert said(of_listener(tmp_path, made), tmp_path, hours=-1) == [
-        f"it is not valid before {day(made, 'before')}, in 3 days; clients refuse it until then. Look at the clock, too"
+        f"it is not valid before {day(made, 'before')}, in 3 days; clients refuse it until then. Check the clock, too"
     ]
     assert said(of_listener(tmp_path, made), tmp_path, days=4) == []
 
@@ -122,14 +122,14 @@ def test_a_host_that_the_certificate_is_not_for_is_known(
 
 def test_hosts_that_the_certificate_is_not_for_are_warned_of(tmp_path: Path) -> None:
     assert said(of_listener(tmp_path, Appliance.make("b", "c"), hosts="[a]"), tmp_path) == [
-        "the certificate is not for a, which hosts names, but for b, c"
+        "hosts names a, but the certificate is for b, c"
     ]
     assert said(of_listener(tmp_path, Appliance.make(), hosts="[a]"), tmp_path) == [
-        "the certificate is not for a, which hosts names, and names no host at all"
+        "hosts names a, but the certificate names no host"
     ]
     many = [f"h{number}" for number in range(7)]
     assert said(of_listener(tmp_path, Appliance.make(*many), hosts=str(["a", *many])), tmp_path) == [
-        "the certificate is not for a, which hosts names, but for h0, h1, h2, h3, h4 and 2 more"
+        "hosts names a, but the certificate is for h0, h1, h2, h3, h4 and 2 more"
     ]
 
 

@@ -56,6 +56,6 @@ def test_a_range_goes_upwards(text: str, upwards: str) -> None:
 
 
 def test_one_dialect_is_no_range() -> None:
-    message = "'hybi-01..08' is no dialect; did you mean 'hybi-08'?"
+    message = "'hybi-01..08' is not a dialect; did you mean 'hybi-08'?"
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         dialect("hybi-01..08")

@@ -80,8 +80,8 @@ def test_files_are_found_beside_the_configuration(directory: Path) -> None:
         (
             "ws.pem",
             "other.key",
-            "6:38: {}.certificate: the private key 'other.key' is of another certificate; was only one of the two"
-            " renewed?",
+            "6:38: {}.certificate: the private key 'other.key' belongs to another certificate; perhaps only one of the"
+            " two was renewed",
         ),
         (
             "ws.key",
@@ -95,14 +95,14 @@ def test_files_are_found_beside_the_configuration(directory: Path) -> None:
         (
             "ws.pem",
             "locked.key",
-            "6:59: {}.private_key: the private key in 'locked.key' needs a password, and nobody is there to type it;"
-            " write it without one: openssl pkey -in KEY -out NEW",
+            "6:59: {}.private_key: the private key in 'locked.key' needs a password, which the gateway does not have;"
+            " write the key without one: openssl pkey -in KEY -out NEW",
         ),
         (
             "upside-down.pem",
             "ws.key",
-            "6:38: {}.certificate: the private key 'ws.key' is of another certificate: of CN=ws, which is number 2 in"
-            " 'upside-down.pem'; the certificate of the key must be the first, and those that lead to its root"
+            "6:38: {}.certificate: the private key 'ws.key' belongs to another certificate: of CN=ws, which is number"
+            " 2 in 'upside-down.pem'; the certificate of the key must be the first, and those that lead to its root"
             " behind it",
         ),
     ],
@@ -121,8 +121,9 @@ def test_keys_of_two_certificates_that_are_swapped_are_named(directory: Path) ->
     )
     first, second = (f"listeners[0].tls.certificates[{number}]" for number in (0, 1))
     assert said(directory, text) == [
-        f"8:21: {first}.certificate: the private key 'other.key' is of another certificate: of {second}, 'other.pem'",
-        f"9:21: {second}.certificate: the private key 'ws.key' is of another certificate: of {first}, 'ws.pem'",
+        f"8:21: {first}.certificate: the private key 'other.key' belongs to another certificate: of {second},"
+        f" 'other.pem'",
+        f"9:21: {second}.certificate: the private key 'ws.key' belongs to another certificate: of {first}, 'ws.pem'",
     ]
 
 
@@ -142,17 +143,17 @@ def test_a_short_key_is_for_a_profile_that_takes_it(directory: Path) -> None:
     assert said(directory, target("certificate: short.pem, profile: legacy")) == []
     for text in (listener("short.pem", "short.pem"), target("certificate: short.pem")):
         assert [line.partition(": ")[2].partition(": ")[2] for line in said(directory, text)] == [
-            "this is not what is needed: ee key too small"
+            "OpenSSL cannot use this file: ee key too small"
         ]
 
 
 def test_a_certificate_of_text_is_none(directory: Path) -> None:
     (message,) = said(directory, listener("text.pem", "ws.key"))
-    assert message.startswith("6:38: listeners[0].tls.certificates[0].certificate: this is not what is needed: ")
+    assert message.startswith("6:38: listeners[0].tls.certificates[0].certificate: OpenSSL cannot use this file: ")
 
 
 def test_an_authority_that_cannot_be_used_is_named(directory: Path) -> None:
     (missing,) = said(directory, target("ca: no.pem"))
     assert missing == "6:40: upstreams.echo.targets[0].tls.ca: 'no.pem' cannot be read: No such file or directory"
     (text,) = said(directory, target("ca: text.pem"))
-    assert text.startswith("6:40: upstreams.echo.targets[0].tls.ca: this is not what is needed: ")
+    assert text.startswith("6:40: upstreams.echo.targets[0].tls.ca: OpenSSL cannot use this file: ")

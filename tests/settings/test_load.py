@@ -109,12 +109,12 @@ logging: yes
         "wsgateway.yaml:4:5: listeners[0].max_conections: this key is unknown; did you mean 'max_connections'?",
         "wsgateway.yaml:5:5: listeners[0].bind: this key stands twice, in line 3 and in line 5",
         "wsgateway.yaml:5:18: listeners[0].bind[1]: 'a:80' is bound by listeners[0].bind[0] already",
-        "wsgateway.yaml:7:15: routes[0].upstream: 'chatt' is no upstream; did you mean 'chat'?",
+        "wsgateway.yaml:7:15: routes[0].upstream: 'chatt' is not an upstream; did you mean 'chat'?",
         "wsgateway.yaml:8:28: routes[0].match.path.prefix: 'chat' is not a path; it must begin with '/'",
         "wsgateway.yaml:10:3: upstreams['b d']: 'b d' is not a name; letters, digits, '_', '-' and '.' are allowed",
         "wsgateway.yaml:10:10: upstreams['b d']: 'targets' is missing",
-        "wsgateway.yaml:13:14: upstreams.chat.targets[0].url: 'ftp://x' is not an address that begins with ws://, wss://,"
-        " http:// or https://",
+        "wsgateway.yaml:13:14: upstreams.chat.targets[0].url: 'ftp://x' is not an address that begins with ws://,"
+        " wss://, http:// or https://",
         "wsgateway.yaml:15:10: logging: 'yes' is not a mapping; write 'key: value' in it",
     ]
 

@@ -51,10 +51,10 @@ def test_a_unix_socket_is_bound_once() -> None:
 
 def test_a_route_leads_to_an_upstream_that_exists() -> None:
     assert findings(routes=[{"upstream": "chat"}, {"upstream": "chatt"}], upstreams={"web": {}, "chat": {}}) == [
-        Finding(("routes", 1, "upstream"), "'chatt' is no upstream; did you mean 'chat'?")
+        Finding(("routes", 1, "upstream"), "'chatt' is not an upstream; did you mean 'chat'?")
     ]
     assert findings(routes=[{"upstream": "xyz"}], upstreams={"web": {}, "chat": {}}) == [
-        Finding(("routes", 0, "upstream"), "'xyz' is no upstream; known are web, chat")
+        Finding(("routes", 0, "upstream"), "'xyz' is not an upstream; known are web, chat")
     ]
 
 
@@ -69,7 +69,7 @@ def test_without_any_upstreams_their_absence_is_the_only_mistake() -> None:
 
 def test_an_http_upstream_exists_too() -> None:
     assert findings(routes=[{"http_upstream": "wed"}], upstreams={"web": {}}) == [
-        Finding(("routes", 0, "http_upstream"), "'wed' is no upstream; did you mean 'web'?")
+        Finding(("routes", 0, "http_upstream"), "'wed' is not an upstream; did you mean 'web'?")
     ]
 
 
@@ -89,8 +89,8 @@ def test_a_scheme_that_nobody_knows_is_left_to_the_schema() -> None:
 def test_a_route_waits_at_listeners_that_exist() -> None:
     routes = [{"match": {"listeners": ["public", "listener-2", "listener-1", "pubic"]}}]
     assert findings(listeners=[{"name": "public"}, {}], routes=routes) == [
-        Finding(("routes", 0, "match", "listeners", 2), "'listener-1' is no listener; did you mean 'listener-2'?"),
-        Finding(("routes", 0, "match", "listeners", 3), "'pubic' is no listener; did you mean 'public'?"),
+        Finding(("routes", 0, "match", "listeners", 2), "'listener-1' is not a listener; did you mean 'listener-2'?"),
+        Finding(("routes", 0, "match", "listeners", 3), "'pubic' is not a listener; did you mean 'public'?"),
     ]
 
 
@@ -107,7 +107,7 @@ def test_the_name_of_an_upstream_is_plain() -> None:
 def test_a_target_stands_once() -> None:
     targets = [{"url": "ws://a"}, {"url": "ws://b"}, {"url": "WS://A:80/"}, {"url": "wss://a"}, {"url": "ws://a:81"}]
     assert findings(upstreams={"a": {"targets": targets}, "b": {"targets": targets[:1]}}) == [
-        Finding(("upstreams", "a", "targets", 2, "url"), "'WS://A:80/' is targets[0] already; give that a weight")
+        Finding(("upstreams", "a", "targets", 2, "url"), "'WS://A:80/' is targets[0] already; give that one a weight")
     ]
 
 

@@ -39,7 +39,7 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         *(
             (
                 f"shutdown: {{close_code: {code}}}",
-                f"shutdown.close_code: {code} is no code of a Close; write 1001, 1012, or one from 3000 to 4999",
+                f"shutdown.close_code: {code} is not a close code; write 1001, 1012, or one from 3000 to 4999",
             )
             for code in (999, 1005, 1006, 1015, 2999, 5000, "true")
         ),
@@ -114,7 +114,7 @@ def test_a_required_key_is_missed(key: str) -> None:
     [
         ("{}", "listeners[0]: 'bind' is missing"),
         ("", "listeners[0]: an empty value is not a mapping; write 'key: value' in it"),
-        ("{bind: []}", "listeners[0].bind: nothing is in it, at least one is needed"),
+        ("{bind: []}", "listeners[0].bind: it is empty, at least one member is needed"),
         (
             "{bind: a:80}",
             "listeners[0].bind: 'a:80' is not a list; write '- ' before each member, or brackets around all",
@@ -164,11 +164,11 @@ def test_a_mistake_in_a_listener_is_named(listener: str, message: str) -> None:
         ("{upstream: echo}", "routes[0]: 'match' is missing"),
         (
             "{match: {path: {prefix: /}}}",
-            "routes[0]: the route leads nowhere; give it an upstream, an http_upstream, or both",
+            "routes[0]: the route has no upstream; give it an upstream, an http_upstream, or both",
         ),
         (
             "{match: {path: {prefix: /}}, upstream: ecko}",
-            "routes[0].upstream: 'ecko' is no upstream; did you mean 'echo'?",
+            "routes[0].upstream: 'ecko' is not an upstream; did you mean 'echo'?",
         ),
         ("{match: {path: {prefix: /}}, upstream: [echo]}", "routes[0].upstream: a list is not text"),
         ("{match: {}, upstream: echo}", "routes[0].match: 'path' is missing"),
@@ -227,7 +227,7 @@ def test_a_mistake_in_a_route_is_named(route: str, message: str) -> None:
     ("upstream", "message"),
     [
         ("{}", "upstreams.echo: 'targets' is missing"),
-        ("{targets: []}", "upstreams.echo.targets: nothing is in it, at least one is needed"),
+        ("{targets: []}", "upstreams.echo.targets: it is empty, at least one member is needed"),
         ("{targets: [{}]}", "upstreams.echo.targets[0]: 'url' is missing"),
         (
             "{targets: [{url: ftp://x}]}",
@@ -236,7 +236,7 @@ def test_a_mistake_in_a_route_is_named(route: str, message: str) -> None:
         ),
         (
             "{targets: [{url: ws://a, backup: true}, {url: ws://b, backup: true}]}",
-            "upstreams.echo: all targets are backups; one at least must be for every day",
+            "upstreams.echo: all targets are backups; at least one must not be",
         ),
         (
             "{targets: [ws://a]}",
@@ -255,13 +255,13 @@ def test_a_mistake_in_an_upstream_is_named(upstream: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ("listeners: []", "listeners: nothing is in it, at least one is needed"),
+        ("listeners: []", "listeners: it is empty, at least one member is needed"),
         (
             "listeners: {bind: [a:80]}",
             "listeners: a mapping is not a list; write '- ' before each member, or brackets around all",
         ),
-        ("routes: []", "routes: nothing is in it, at least one is needed"),
-        ("upstreams: {}", "upstreams: nothing is in it, at least one is needed"),
+        ("routes: []", "routes: it is empty, at least one member is needed"),
+        ("upstreams: {}", "upstreams: it is empty, at least one member is needed"),
         ("upstreams: []", "upstreams: a list is not a mapping; write 'key: value' in it"),
     ],
 )

@@ -78,7 +78,7 @@ NO_PORT = "is not a port, a number from 1 to 65535"
 @pytest.mark.parametrize(
     ("ports", "said"),
     [
-        ("[]", ": nothing is in it, at least one is needed"),
+        ("[]", ": it is empty, at least one member is needed"),
         ("80", f": 80 {NO_LIST}"),
         ("'*'", f": '*' {NO_LIST}"),
         ("~", f": an empty value {NO_LIST}"),

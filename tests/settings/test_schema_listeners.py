@@ -30,7 +30,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "tls: {certificates: []}",
-        "23: listeners[0].tls.certificates: nothing is in it, at least one is needed",
+        "23: listeners[0].tls.certificates: it is empty, at least one member is needed",
     ),
     (
         "tls: {certificates: [{certificate: a}]}",
@@ -158,7 +158,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "max_connections_per_ip: 0",
-        "27: listeners[0].max_connections_per_ip: 0 is no bound; write a whole number of 1 or more, or none",
+        "27: listeners[0].max_connections_per_ip: 0 is not a limit; write a whole number of 1 or more, or none",
     ),
     (
         "ipv6_prefix: 0",
@@ -170,11 +170,11 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "max_connections_per_ip: 1.5",
-        "27: listeners[0].max_connections_per_ip: '1.5' is no bound; write a whole number of 1 or more, or none",
+        "27: listeners[0].max_connections_per_ip: '1.5' is not a limit; write a whole number of 1 or more, or none",
     ),
     (
         "max_connections_per_ip: true",
-        "27: listeners[0].max_connections_per_ip: true is no bound; write a whole number of 1 or more, or none",
+        "27: listeners[0].max_connections_per_ip: true is not a limit; write a whole number of 1 or more, or none",
     ),
     (
         "max_connections_per_ip: ~",

@@ -60,7 +60,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "match: {path: {prefix: /}, listeners: [listener-2]}",
-        "42: routes[0].match.listeners[0]: 'listener-2' is no listener; did you mean 'listener-1'?",
+        "42: routes[0].match.listeners[0]: 'listener-2' is not a listener; did you mean 'listener-1'?",
     ),
     (
         "match: {path: {prefix: /}, listeners: [7]}",
@@ -204,7 +204,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "http_upstream: web",
-        "18: routes[0].http_upstream: 'web' is no upstream; known are echo",
+        "18: routes[0].http_upstream: 'web' is not an upstream; known are echo",
     ),
     (
         "http_upstream: 7",

@@ -31,7 +31,7 @@ def test_by_default_one_process_serves_and_there_are_no_admin_pages() -> None:
 )
 def test_a_wrong_number_of_workers_is_told_with_its_place(written: str, seen: str) -> None:
     assert report(f"{SMALL}workers: {written}\n") == [
-        f"f.yaml:5:10: workers: {seen} is no number of workers; write one from 1 to 512, or auto"
+        f"f.yaml:5:10: workers: {seen} is not a number of workers; write one from 1 to 512, or auto"
     ]
 
 
@@ -142,8 +142,8 @@ def test_the_control_socket_is_a_unix_socket_or_none(written: str, control: Unix
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ("127.0.0.1:80", "'127.0.0.1:80' is no control socket; write unix:PATH, auto or none"),
-        ("true", "true is no control socket; write unix:PATH, auto or none"),
+        ("127.0.0.1:80", "'127.0.0.1:80' is not a control socket; write unix:PATH, auto or none"),
+        ("true", "true is not a control socket; write unix:PATH, auto or none"),
         ("'unix:'", "'unix:' has no name of a file; write unix:PATH, as in unix:/run/wsgateway/ws.sock"),
     ],
 )

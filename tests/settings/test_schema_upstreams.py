@@ -48,8 +48,8 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "targets: [{url: wss://a, tls: {server_name: none}}]",
-        "15: upstreams.echo.targets[0]: tls has server_name: none and no pin, so that nothing would tell the target"
-        " from others",
+        "15: upstreams.echo.targets[0]: tls has server_name: none and no pin, so that nothing would identify the"
+        " target",
     ),
     (
         "targets: [{url: wss://a, tls: {server_name: 'a:443'}}]",
@@ -71,7 +71,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "targets: [{url: wss://a, tls: {pin: []}}]",
-        "41: upstreams.echo.targets[0].tls.pin: nothing is in it, at least one is needed",
+        "41: upstreams.echo.targets[0].tls.pin: it is empty, at least one member is needed",
     ),
     (
         "targets: [{url: wss://a, tls: {pin: sha256:00}}]",
@@ -113,11 +113,11 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "max_connections: 0",
-        "22: upstreams.echo.max_connections: 0 is no bound; write a whole number of 1 or more, or none",
+        "22: upstreams.echo.max_connections: 0 is not a limit; write a whole number of 1 or more, or none",
     ),
     (
         "max_connections: many",
-        "22: upstreams.echo.max_connections: 'many' is no bound; write a whole number of 1 or more, or none",
+        "22: upstreams.echo.max_connections: 'many' is not a limit; write a whole number of 1 or more, or none",
     ),
     (
         "targets: [{url: ws://a, weight: 0}]",
@@ -133,11 +133,11 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "targets: [{url: ws://a, max_connections: 0}]",
-        "46: upstreams.echo.targets[0].max_connections: 0 is no bound; write a whole number of 1 or more, or none",
+        "46: upstreams.echo.targets[0].max_connections: 0 is not a limit; write a whole number of 1 or more, or none",
     ),
     (
         "targets: [{url: ws://a}, {url: ws://A/}]",
-        "36: upstreams.echo.targets[1].url: 'ws://A/' is targets[0] already; give that a weight",
+        "36: upstreams.echo.targets[1].url: 'ws://A/' is targets[0] already; give that one a weight",
     ),
     (
         "targets: [{url: ws://10.0.0.1, srv: true}]",
@@ -222,7 +222,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "health: {passive: {failures: 0, window: 0s, eject: 1, eject_most: x}}",
-        "34: upstreams.echo.health.passive.failures: 0 is no bound; write a whole number of 1 or more, or none",
+        "34: upstreams.echo.health.passive.failures: 0 is not a limit; write a whole number of 1 or more, or none",
         "45: upstreams.echo.health.passive.window: '0s' is too short, more than 0s is allowed",
         "56: upstreams.echo.health.passive.eject: 1 has no unit; write 1s (or with ms, m or h)",
         "71: upstreams.echo.health.passive.eject_most: 'x' is not a duration; write it as 10s, 500ms, 2m or 1h",
@@ -247,9 +247,9 @@ MISTAKES: list[tuple[str, ...]] = [
     *(
         (
             f"balance: {value}",
-            f"14: upstreams.echo.balance: {seen} is no way to balance; write round_robin, least_connections or random,"
-            " or {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip, or with path and"
-            " a regular expression",
+            f"14: upstreams.echo.balance: {seen} is not a way to balance; write round_robin, least_connections or"
+            " random, or {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip, or with"
+            " path and a regular expression",
         )
         for value, seen in {
             "fastest": "'fastest'",

@@ -63,13 +63,13 @@ def test_every_name_can_be_written() -> None:
 @cases(
     ("written", "said"),
     [
-        ("some", "'some' is no tolerance; write default, all, none, or a list of names"),
-        ("true", "true is no tolerance; write default, all, none, or a list of names"),
+        ("some", "'some' is not a tolerance; write default, all, none, or a list of names"),
+        ("true", "true is not a tolerance; write default, all, none, or a list of names"),
         ("[]", "an empty list allows nothing; write none for that"),
-        ("[bare-fl]", "'bare-fl' is the name of nothing that can be allowed here; did you mean 'bare-lf'?"),
-        ("[all]", "'all' is the name of nothing that can be allowed here; known are absolute-target,"),
-        ("[[bare-lf]]", "a list is the name of nothing that can be allowed here; did you mean"),
-        ("[1]", "1 is the name of nothing that can be allowed here; known are absolute-target,"),
+        ("[bare-fl]", "'bare-fl' is not a deviation that can be allowed here; did you mean 'bare-lf'?"),
+        ("[all]", "'all' is not a deviation that can be allowed here; known are absolute-target,"),
+        ("[[bare-lf]]", "a list is not a deviation that can be allowed here; did you mean"),
+        ("[1]", "1 is not a deviation that can be allowed here; known are absolute-target,"),
         ("[unasked-subprotocol]", "unasked-subprotocol is what an upstream does; it belongs to upstreams.X.tolerance"),
     ],
 )

@@ -1,6 +1,10 @@
-"""The configuration file: `schema` says what it may hold, `load` reads it and names every mistake by line.
+"""The configuration: its keys, how a file is read and checked, and what is made of the declarations of the keys.
 
-The rest of the program sees the `Settings` of `model`, where all defaults are filled in and every name is resolved.
-On the way there: `document` reads YAML and remembers where all stands, `units` and `addresses` read single values,
-`rules` looks at what one key says about another, and `findings` is how a mistake is put into words.
+Each key is declared once, by `declare.key` in the section of the file that it belongs to: `listeners`, `defaults`,
+`routes`, `upstreams`, `health`, `process`; `whole` has the first level of the file, and `values` the kinds of values.
+The sections are frozen dataclasses, and the rest of the program reads them as they are.
+
+`load` reads a file: `document` its YAML, pydantic its values, `rules` what one key says about another, `files` the
+certificates that it names. `findings` puts mistakes into words, and `complete` fills in what `defaults` say. `example`
+and `json_schema` print the declarations.
 """

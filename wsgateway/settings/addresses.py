@@ -20,7 +20,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 # Labels of RFC 1123, and the underscore that container names have; a dot at the end means an absolute name.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
-# What the kernel takes (unix(7)), without the NUL at its end.
+# The limit of the kernel (unix(7)), without the NUL at the end.
 _MOST_PATH_BYTES = 107
 _SYSTEMD = "systemd:"
 # sd_listen_fds(3): names of descriptors are at most 255 characters, none of them a control character or a colon.
@@ -73,7 +73,7 @@ def control_address(value: object) -> UnixAddress | Literal["auto"] | None:
     if value in ("auto", "none"):
         return "auto" if value == "auto" else None
     if not isinstance(value, str) or not value.startswith(f"{UNIX}:"):
-        raise ValueError(f"{seen(value)} is no control socket; write unix:PATH, auto or none")
+        raise ValueError(f"{seen(value)} is not a control socket; write unix:PATH, auto or none")
     found = admin_address(value)
     assert isinstance(found, UnixAddress), "it begins so"
     return found
@@ -82,7 +82,7 @@ def control_address(value: object) -> UnixAddress | Literal["auto"] | None:
 def target_url(value: object) -> Url:
     """Read ws://HOST or ws://HOST:PORT, or the same with wss, http or https. The port is the scheme's if not given."""
     found = _URL.fullmatch(value) if isinstance(value, str) else None
-    # First of all, as the other messages show the whole URL.
+    # This comes first, since the other messages show the whole URL.
     if found is not None and "@" in found["authority"]:
         raise ValueError("a user or password is not allowed in the address of a target")
     scheme = "" if found is None else found["scheme"].lower()
@@ -150,7 +150,7 @@ def port(value: object) -> int:
 
 
 def _split(authority: str) -> tuple[str, str | None]:
-    """Return a host, and the text of the port if there is one."""
+    """Return the host, and the text of the port if there is one."""
     host, colon, port = authority.rpartition(":")
     return (host, port) if colon and not authority.endswith("]") else (authority, None)
 

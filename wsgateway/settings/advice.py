@@ -1,19 +1,19 @@
-"""What is allowed in a configuration, and should be thought about."""
+"""Warn of what a configuration may say, and what may be dangerous or useless all the same."""
 
 from collections.abc import Iterator
 
 from wsgateway.settings.upstreams import TargetTls
 from wsgateway.settings.whole import Settings
 
-# Of places for which the same is true; with thousands of routes nobody reads more.
+# Places that are named for one warning; with thousands of routes a longer list is of no use.
 PLACES_SHOWN = 3
 
 Advice = tuple[str, str]
-"""a place, and what should be thought about there"""
+"""a place in the file, and the warning"""
 
 
 def advice(settings: Settings) -> Iterator[str]:
-    """Yield sentences for people, in the order of the file: each once, with the first places and how many there are."""
+    """Yield warnings in the order of the file: each once, with its first places and how many there are."""
     places: dict[str, list[str]] = {}
     for place, sentence in _every(settings):
         places.setdefault(sentence, []).append(place)
@@ -35,8 +35,8 @@ def _every(settings: Settings) -> Iterator[Advice]:
         if listener.tls is not None and listener.tls.profile == "legacy":
             yield (
                 f"listeners[{number}] {listener.name}",
-                "profile legacy lets TLS 1.0 and broken ciphers in; keep it to a listener of its own, for devices that"
-                " know nothing newer",
+                "profile legacy allows TLS 1.0 and broken ciphers; use it only on a listener of its own, for devices"
+                " that have nothing newer",
             )
     for name, upstream in settings.upstreams.items():
         for number, target in enumerate(upstream.targets):
@@ -46,15 +46,15 @@ def _every(settings: Settings) -> Iterator[Advice]:
         if route.upstream is not None and route.origins.opaque_allowed and "*" not in route.origins.allow:
             yield (
                 place,
-                "origins.opaque lets every page in, whatever origins.allow names, since any page can make a sandboxed"
-                " frame, whose Origin is null",
+                "origins.opaque allows every page, whatever origins.allow names: any page can open a sandboxed frame,"
+                " whose Origin is null",
             )
         unmasked = [each.name for each in route.dialects if each.framing.delimits_text]
         if route.upstream is not None and unmasked and "*" in route.origins.allow:
             yield (
                 place,
-                f"{' and '.join(unmasked)} from any origin; a page anywhere can use them, and their handshake proves"
-                " little: name your pages in origins.allow",
+                f"{' and '.join(unmasked)} are allowed from any origin; any page can use them, and their handshake"
+                f" proves little: name your pages in origins.allow",
             )
 
 
@@ -62,8 +62,8 @@ def _of_target(place: str, tls: TargetTls) -> Iterator[Advice]:
     if tls.profile == "legacy" and not tls.pin:
         yield (
             place,
-            "profile legacy takes TLS 1.0 and weak signatures, which can be forged; pin the key of the target, as"
-            " 'wsgateway probe' prints it",
+            "profile legacy accepts TLS 1.0 and weak signatures, which can be forged; set pin to the hash of the"
+            " target's key, as 'wsgateway probe' prints it",
         )
     if tls.pin and tls.ca is not None:
-        yield place, "beside pin nobody asks who has signed the certificate; leave ca out"
+        yield place, "with pin the authority of a certificate does not count; leave ca out"

@@ -80,7 +80,7 @@ class Url:
 
     @property
     def address(self) -> Address | None:
-        """Return its address. None: the host is a name that has to be looked up."""
+        """The address; None if the host is a name that has to be looked up."""
         try:
             ip_address(self.host)
         except ValueError:
@@ -89,7 +89,7 @@ class Url:
 
     @property
     def authority(self) -> str:
-        """Return the Host of a request that names the target itself."""
+        """The Host of a request that names the target itself."""
         default = 443 if self.secure else 80
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == default else f"{host}:{self.port}"
@@ -112,7 +112,7 @@ class Balance:
     name: str = ""
     """hash: the name of the cookie, header or query parameter"""
     path: Regex | None = None
-    """hash: the expression whose first group is hashed of the path"""
+    """hash: the expression of which the first group in the path is hashed"""
 
     def __str__(self) -> str:
         what = self.name if self.path is None else self.path.pattern

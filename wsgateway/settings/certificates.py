@@ -1,7 +1,7 @@
-"""The dates and hosts of the certificates that a configuration names, and what should be said of them.
+"""Read the dates and hosts of the certificates that a configuration names, and warn of those that will not do.
 
-Nothing here is an error: devices that look at no date and no name are served by an expired certificate, too, and a
-gateway that refused to start would serve nobody.
+Nothing here is an error: some devices check neither dates nor names, and a gateway that refused to start would serve no
+client at all.
 """
 
 import re
@@ -15,7 +15,7 @@ from wsgateway.settings.whole import Settings
 from wsgateway.wire.x509 import X509Certificate, read
 
 _DAY_SECONDS = 24 * 3600.0
-# Let's Encrypt's certificates are renewed 30 days before their end: whoever sees this has missed nine tries.
+# Let's Encrypt's certificates are renewed 30 days before their end: this warning means that nine tries have failed.
 WARNING_SECONDS = 21 * _DAY_SECONDS
 # A certificate may have a hundred names, and a line of the log should be readable.
 _NAMES_TOLD = 5
@@ -24,7 +24,7 @@ _PEM = re.compile(rb"-----BEGIN ((?:X509 )?CERTIFICATE)-----.+?-----END \1-----"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A file of certificates, and what it is for."""
+    """Describe a file of certificates, and what it is used for."""
 
     place: str
     """the key that names it, as listeners[0].tls.certificates[0].certificate"""
@@ -33,37 +33,37 @@ class Use:
     file: str
     """an absolute path"""
     hosts: tuple[str, ...] = ()
-    """for which it is shown: names, or *.name"""
+    """the hosts for which it is shown: names, or *.name"""
     authorities: bool = False
-    """whether they are not shown, but must have signed what others show"""
+    """whether its certificates are not shown, but are the authorities for those of others"""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a file of certificates held when it was read. Times are seconds since 1970."""
+    """Hold what was in a file of certificates when it was read. Times are seconds since 1970."""
 
     use: Use
     begins: float
     ends: float
     """when the first of its certificates expires; of authorities, when the last does"""
     subject: str
-    """of which certificate the dates are, if it is not the one that is shown"""
+    """the certificate that the dates are of, if it is not the one that is shown"""
     names: tuple[str, ...]
     """the hosts that the certificate is for"""
 
     @property
     def unnamed(self) -> tuple[str, ...]:
-        """The hosts for which it is shown, and is not."""
+        """The hosts for which it is shown although it is not for them."""
         return tuple(host for host in self.use.hosts if not any(_is_for(name, host) for name in self.names))
 
 
 def known(settings: Settings) -> tuple[Known, ...]:
-    """Read all certificates that the settings name. What cannot be read is left out: whoever uses it says so."""
+    """Read all certificates that the settings name. Leave out what cannot be read; its user reports it."""
     return tuple(each for use in _uses(settings) if (each := _known(use)) is not None)
 
 
 def warnings(certificates: Iterable[Known], now: float) -> Iterator[str]:
-    """Return sentences for people: what has expired, is not valid yet, expires soon, or is for other hosts.
+    """Yield warnings of certificates that have expired, are not valid yet, expire soon, or are for other hosts.
 
     `now` is in seconds since 1970.
     """
@@ -77,13 +77,13 @@ def warnings(certificates: Iterable[Known], now: float) -> Iterator[str]:
         elif each.begins > now:
             yield (
                 f"{place}: {which} is not valid before {_date(each.begins)}, in {_span(each.begins - now)};"
-                " clients refuse it until then. Look at the clock, too"
+                " clients refuse it until then. Check the clock, too"
             )
         elif each.ends <= now + WARNING_SECONDS:
             yield f"{place}: {which} expires in {_span(each.ends - now)}, on {_date(each.ends)}; renew it and reload"
         if each.unnamed:
-            named = f"but for {_several(each.names)}" if each.names else "and names no host at all"
-            yield f"{place}: the certificate is not for {_several(each.unnamed)}, which hosts names, {named}"
+            named = f"is for {_several(each.names)}" if each.names else "names no host"
+            yield f"{place}: hosts names {_several(each.unnamed)}, but the certificate {named}"
 
 
 def blocks(data: bytes) -> list[bytes]:
@@ -92,7 +92,7 @@ def blocks(data: bytes) -> list[bytes]:
 
 
 def read_pem(block: bytes) -> X509Certificate:
-    """Read one certificate in PEM. Raises ValueError if it is none."""
+    """Read one certificate in PEM. Raise ValueError if it is none."""
     return read(a2b_base64(b"".join(block.splitlines()[1:-1])))
 
 

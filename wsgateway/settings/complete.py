@@ -1,6 +1,4 @@
-"""Complete the settings of a file that was checked: with what `defaults` say, with names, and with upstreams for their
-names.
-"""
+"""Complete the settings of a checked file: by the values of `defaults`, by names, and by upstreams for their names."""
 
 from collections.abc import Mapping
 from dataclasses import replace

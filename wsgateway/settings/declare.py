@@ -1,4 +1,4 @@
-"""How a key of the configuration is declared: once, in its section, with all that anybody needs to know of it.
+"""Declare the keys of the configuration: each once, in its section, with all that is to be known of it.
 
 A section is a frozen dataclass. Its fields are keys of the file, each made by `key`, or values that the program fills
 in. Everything else comes from these declarations: pydantic checks a file by them, `example`, `json_schema` and

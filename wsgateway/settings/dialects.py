@@ -1,4 +1,4 @@
-"""Dialects as the configuration and the command line write them: `hixie-76`, or a range, `hybi-01..08`."""
+"""Read dialects of the configuration and the command line: `hixie-76`, or a range, `hybi-01..08`."""
 
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.settings.findings import guess, seen
@@ -9,7 +9,7 @@ def dialect(value: object) -> Dialect:
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not a dialect; {guess(str(value), DIALECTS)}")
     if value not in DIALECTS:
-        raise ValueError(f"{seen(value)} is no dialect; {guess(value, DIALECTS)}")
+        raise ValueError(f"{seen(value)} is not a dialect; {guess(value, DIALECTS)}")
     return DIALECTS[value]
 
 

@@ -1,9 +1,9 @@
-"""YAML as this program reads it: plain data, and where each key and value of it stands.
+"""Read YAML: plain data, and the place of each key and value.
 
-PyYAML cuts the text into events and no more, so that YAML 1.1 surprises nobody: `on`, `no`, `1:30` and
-`2001-01-01` are text here. true, false, null (or nothing) and whole numbers are what they look like; all the rest
-is text, as no key takes a fraction. Keys are always text. Refused are anchors, aliases and tags, which
-could build anything, and a second document. A key that stands twice is a mistake, noted while reading goes on.
+PyYAML only cuts the text into events, since YAML 1.1 has surprises: `on`, `no`, `1:30` and `2001-01-01` are text here.
+true, false, null (or nothing) and whole numbers are what they look like; all the rest is text, as no key takes a
+fraction. Keys are always text. Anchors, aliases and tags are refused, since they can build anything, and so is a second
+document. A key that stands twice is noted as a mistake, and reading goes on.
 """
 
 import re
@@ -27,7 +27,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds."""
+    """Hold the data of a file, and their places."""
 
     file: str
     data: object = None
@@ -35,7 +35,7 @@ class Document:
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)
     """the line and column, from 1, where each value begins"""
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    """and the key in front of it"""
+    """the line and column where the key in front of it begins"""
     repeated: list[Problem] = field(default_factory=list)
     """the keys that stand twice in a mapping; the last one is in the data"""
 
@@ -65,7 +65,7 @@ def read(text: str, file: str) -> Document:
 
 
 class _Mark(Protocol):
-    """A mark of PyYAML, whose lines and columns count from 0."""
+    """Describe a mark of PyYAML, whose lines and columns count from 0."""
 
     @property
     def line(self) -> int: ...
@@ -80,7 +80,7 @@ def _place(mark: _Mark | None) -> tuple[int, int]:
 
 
 class _Composer:
-    """Makes data of PyYAML's events, each of which is taken once, in order."""
+    """Make data of PyYAML's events, each of which is taken once, in order."""
 
     def __init__(self, text: str, file: str) -> None:
         self._loader = yaml.SafeLoader(text)

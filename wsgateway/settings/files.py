@@ -1,4 +1,4 @@
-"""The files that a configuration names, read once before anything relies on them: certificates, keys, authorities."""
+"""Check the files that a configuration names before they are used: certificates, keys, authorities."""
 
 import os
 import re
@@ -11,24 +11,24 @@ from typing import Any
 from wsgateway.settings.certificates import blocks, read_pem
 from wsgateway.settings.findings import Finding, Path
 
-# What OpenSSL says where a key and a certificate are no pair.
+# The reasons of OpenSSL for a key and a certificate that do not belong together.
 _NO_PAIR = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
-# The first byte of everything in DER that could stand here.
+# The first byte of every certificate and key in DER.
 _DER = b"\x30"
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A certificate and its key, as files that the configuration names."""
+    """Describe a certificate and its key, as files that the configuration names."""
 
     path: Path
-    """where it stands"""
+    """the place of the certificate in the configuration"""
     certificate: str
     key: str | None
     """None: it is in the file of the certificate"""
     weak: bool
-    """whether keys may be short, and signatures of SHA-1"""
+    """whether short keys and signatures of SHA-1 are allowed"""
 
     @property
     def key_file(self) -> str:
@@ -66,7 +66,7 @@ def _pairs(data: dict[str, Any]) -> Iterator[_Pair]:
 
 
 def _certificate(pair: _Pair, others: list[_Pair], directory: FilePath) -> Iterator[Finding]:
-    # Which of the two is missing is told by opening them; what does not fit together, by OpenSSL.
+    # Opening the files shows which of the two is missing; OpenSSL says whether they belong together.
     for name, file in (("certificate", pair.certificate), ("private_key", pair.key)):
         if file is not None and (why := _unreadable(directory / file)):
             yield Finding((*pair.path, name), f"{file!r} cannot be read: {why}")
@@ -102,8 +102,8 @@ def _misplaced(pair: _Pair, directory: FilePath) -> Iterator[Finding]:
     elif b"ENCRYPTED" in key:
         yield Finding(
             (*pair.path, "certificate" if pair.key is None else "private_key"),
-            f"the private key in {pair.key_file!r} needs a password, and nobody is there to type it; write it without"
-            " one: openssl pkey -in KEY -out NEW",
+            f"the private key in {pair.key_file!r} needs a password, which the gateway does not have; write the key"
+            f" without one: openssl pkey -in KEY -out NEW",
         )
 
 
@@ -122,13 +122,13 @@ def _held(data: bytes) -> str:
 def _no_pair(pair: _Pair, others: list[_Pair], directory: FilePath) -> str:
     """Return a text for a key that belongs to another certificate, with that certificate if it is known here."""
     key = directory / pair.key_file
-    seen = f"the private key {pair.key_file!r} is of another certificate"
+    seen = f"the private key {pair.key_file!r} belongs to another certificate"
     for other in others:
         if other != pair and _fits(other, directory / other.certificate, key):
             place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in other.path)
             return f"{seen}: of {place.removeprefix('.')}, {other.certificate!r}"
     for number, block in enumerate(blocks((directory / pair.certificate).read_bytes())[1:], 2):
-        # OpenSSL takes a certificate by the name of a file, and there may be no place to write one.
+        # OpenSSL takes a certificate by the name of a file, and there may be no directory to write one to.
         with os.fdopen(os.memfd_create("certificate"), "wb") as alone:
             alone.write(block + b"\n")
             alone.flush()
@@ -137,7 +137,7 @@ def _no_pair(pair: _Pair, others: list[_Pair], directory: FilePath) -> str:
                     f"{seen}: of {read_pem(block).subject}, which is number {number} in {pair.certificate!r}; the"
                     " certificate of the key must be the first, and those that lead to its root behind it"
                 )
-    return f"{seen}; was only one of the two renewed?"
+    return f"{seen}; perhaps only one of the two was renewed"
 
 
 def _fits(pair: _Pair, certificate: FilePath, key: FilePath) -> bool:
@@ -153,7 +153,7 @@ def _load(pair: _Pair, certificate: FilePath, key: FilePath) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if pair.weak:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    # A key under a password would have OpenSSL ask for it at the terminal.
+    # Without this OpenSSL would wait at the terminal for the password of an encrypted key.
     context.load_cert_chain(certificate, key, password=b"")
 
 
@@ -180,4 +180,4 @@ def _unreadable(file: FilePath) -> str | None:
 
 def _words(error: ssl.SSLError) -> str:
     reason = (error.reason or "it is no PEM").replace("_", " ").lower()
-    return f"this is not what is needed: {reason}"
+    return f"OpenSSL cannot use this file: {reason}"

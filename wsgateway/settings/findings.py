@@ -1,7 +1,7 @@
-"""How a mistake in a configuration is put into words: what was seen, where, and what was perhaps meant.
+"""Put mistakes of a configuration into words: what was seen, where, and what was perhaps meant.
 
-A finding knows the path of keys to the mistake and nothing of lines; `document` knows where a path stands.
-Values are shown as the file has them, cut short if they are long.
+A finding has the path of keys to the mistake; `document` has the line and column of a path. Values are shown as the
+file has them; long ones are cut.
 """
 
 import difflib
@@ -19,7 +19,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A mistake: the path to it, and what is wrong there."""
+    """Describe a mistake: the path to it, and what is wrong there."""
 
     path: Path
     message: str

@@ -32,15 +32,15 @@ class Source:
     """its name, for messages, and for the names of files in it"""
     text: str
     directory: str | None = None
-    """absolute: what names in it are relative to; None: the file's own"""
+    """the absolute directory that names in the file are relative to; None: that of the file"""
 
     def settings(self, read_files: bool = False) -> Settings:
-        """Return what it says, as `parse` does."""
+        """Return the settings, as `parse` does."""
         return parse(self.text, self.file, read_files, self.directory)
 
 
 def load(path: str | pathlib.Path) -> Settings:
-    """Read a file of UTF-8 text, and the files that it names. Raises SettingsError, also if there is no such file."""
+    """Read a file of UTF-8 text, and the files that it names. Raise SettingsError, also if there is no such file."""
     return read(path).settings(read_files=True)
 
 
@@ -62,7 +62,7 @@ def read(path: str | pathlib.Path) -> Source:
 
 
 def parse(text: str, file: str, read_files: bool = False, directory: str | None = None) -> Settings:
-    """Return what the text of a file says; `file` is its name for messages. Raises SettingsError.
+    """Return the settings of the text of a file; `file` is its name for messages. Raise SettingsError.
 
     With `read_files` the certificates and keys that the text names are read and checked, too. Their names are relative
     to the directory: by default, that of the file.
@@ -89,7 +89,7 @@ def parse(text: str, file: str, read_files: bool = False, directory: str | None 
 
 @cache
 def _checked() -> TypeAdapter[Settings]:
-    """Return what checks a file. It is made once, when a file is first read: a worker reads none."""
+    """Return what checks a file. It is made when a file is first read, since workers read none."""
     return TypeAdapter(Settings)
 
 
@@ -127,14 +127,14 @@ def _problems_of(option: str, reader: Callable[[object], object], text: str) -> 
 
 
 def _finding(error: ErrorDetails) -> Finding:
-    """Return what pydantic found, in our words."""
+    """Return a mistake that pydantic found, in our words."""
     path = error["loc"]
     if error["type"] == "missing":
         return Finding(path[:-1], f"{path[-1]!r} is missing")
     if error["type"] == "extra_forbidden":
         hint = guess(str(path[-1]), known_keys(path[:-1]))
         return Finding(path, f"this key is unknown; {hint}", at_key=True)
-    if path[-1:] == ("[key]",):  # so pydantic calls a key that is a value of its own
+    if path[-1:] == ("[key]",):  # the path of a mistake in a name of the operator's choice
         return Finding(path[:-1], _message(error, path[:-1]), at_key=True)
     return Finding(path, _message(error, path))
 
@@ -161,5 +161,5 @@ def _message(error: ErrorDetails, path: Path) -> str:
         case "dict_type":
             return f"{value} is not a mapping; write 'key: value' in it"
         case "too_short":
-            return "nothing is in it, at least one is needed"
+            return "it is empty, at least one member is needed"
     raise AssertionError(error)

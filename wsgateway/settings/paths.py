@@ -8,7 +8,7 @@ from wsgateway.settings.whole import Settings
 
 
 def known_keys(path: Path) -> list[str]:
-    """Return the keys that the section at a path may have. Raises AssertionError if there is no section."""
+    """Return the keys that the section at a path may have. Raise AssertionError if there is no section."""
     kind = _kind(path)
     if not is_section(kind):
         raise AssertionError(path)
@@ -16,7 +16,7 @@ def known_keys(path: Path) -> list[str]:
 
 
 def choices(path: Path) -> tuple[str, ...]:
-    """Return the words that the key at a path may have for a value. Raises AssertionError if it has others, too."""
+    """Return the words that the key at a path may have for a value. Raise AssertionError if it has others, too."""
     kind = _kind(path)
     if get_origin(kind) is not Literal:
         raise AssertionError(path)

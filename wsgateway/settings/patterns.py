@@ -21,16 +21,16 @@ _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/:\s]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.I
 )
 _RATE = re.compile(r"(?P<count>[0-9]{1,9})/(?P<unit>s|m|h)")
-# Also as OpenSSL prints it, in pairs with colons between them.
+# OpenSSL prints the bytes with colons between them.
 _PIN = re.compile(r"sha256:(?P<hash>(?:[0-9a-f]{2}:?){31}[0-9a-f]{2})", re.I)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# What stands between a proxy and its connection, or is made anew.
+# Headers of one connection, and those that the gateway writes itself.
 _NOT_TO_BE_SET = ("host", "connection", "upgrade", "content-length", "transfer-encoding", "te", "trailer", "expect")
 
 
 def host_pattern(value: object) -> str:
-    """Read a host without port, or *.NAME, for which every name below it counts."""
+    """Read a host without port, or *.NAME for all names below NAME."""
     if value == "*":
         raise ValueError("'*' stands for every host; leave the key out")
     try:
@@ -134,7 +134,7 @@ def header_pattern(value: object) -> str:
 
 
 def check_header_name(value: object) -> str:
-    """Read the name of a header that a check may send: Host, too. Raises ValueError."""
+    """Read the name of a header that a check may send: Host, too. Raise ValueError."""
     try:
         return _header(value, "set", tuple(name for name in _NOT_TO_BE_SET if name != "host"))
     except ValueError as error:
@@ -162,7 +162,7 @@ def _header(value: object, what: str, not_to_be_set: tuple[str, ...]) -> str:
 
 
 def plain_value(value: object) -> str:
-    """Read a header's value as it stands. Raises ValueError."""
+    """Read a header's value as it stands. Raise ValueError."""
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
         raise ValueError(f"{seen(value)} is not the value of a header; write printable ASCII, in quotes")
     return value
@@ -200,7 +200,7 @@ def balance(value: object) -> Balance:
             if source == "path":
                 return Balance("hash", source, path=_with_group(name))
     raise ValueError(
-        f"{seen(value)} is no way to balance; write round_robin, least_connections or random, or"
+        f"{seen(value)} is not a way to balance; write round_robin, least_connections or random, or"
         " {hash: {ip: true}}, or with cookie, header or query and its name in the place of ip, or with path and a"
         " regular expression"
     )

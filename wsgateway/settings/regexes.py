@@ -1,8 +1,8 @@
-"""Regular expressions of the configuration, which texts of clients are matched with: in linear time, or not at all.
+"""Read regular expressions of the configuration, with which texts of clients are matched in linear time.
 
 RE2 needs linear time for any pattern, and is used where its binding is installed (the extra `re2`). Python's own engine
-may try one text in so many ways that it never ends, and all sessions of a worker wait for it: without RE2 patterns of
-which that may be true are refused.
+may try one text in so many ways that it never ends, while all sessions of a worker wait. Without RE2, patterns for
+which that is possible are refused.
 """
 
 import re
@@ -22,22 +22,22 @@ _CURE = "with RE2 any pattern is good (pip install 'wsgateway[re2]')"
 
 
 class Found(Protocol):
-    """A text that matches."""
+    """Describe a text that matches."""
 
     def group(self, number: int, /) -> Any:
         """Return what a group took; None if it took nothing."""
 
 
 class Regex(Protocol):
-    """A compiled pattern, of either engine."""
+    """Describe a compiled pattern of either engine."""
 
     @property
     def pattern(self) -> str:
-        """How it is written."""
+        """The text of the pattern."""
 
     @property
     def groups(self) -> int:
-        """How many groups it has."""
+        """The number of its groups."""
 
     def fullmatch(self, text: str, /) -> Found | None:
         """Match all of a text."""

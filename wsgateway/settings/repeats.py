@@ -1,13 +1,13 @@
-"""Which regular expressions of Python may take long for a text of a client: those that can match it in many ways.
+"""Find regular expressions of Python that may take long for a text of a client: those that can match it in many ways.
 
-Python tries one way after the other. Patterns are refused here in which the number of ways grows with the text:
+Python tries one way after the other. A pattern is refused if the number of ways grows with the text:
 
     (a+)+       a repeat without bound in a repeat
     a*a*        two of them next to each other, or .*a.*b: with nothing in between that the first cannot take
     (a|ab?b?)+  a repeat of what matches one text in two ways
     a{0,99}a{0,99}   many ways in spite of the bounds
 
-Others may be refused, too, that are harmless; none should pass that is not.
+Some harmless patterns are refused, too. No other should pass.
 """
 
 import re
@@ -17,11 +17,11 @@ from importlib import import_module
 from itertools import combinations, product
 from typing import Any
 
-# What Python itself reads patterns with; `sre_parse`, its public name, is deprecated.
+# The parser of Python itself; `sre_parse`, its public name, is deprecated.
 _PARSER: Any = import_module("re._parser")
 
 Characters = frozenset[int]
-# What paths consist of.
+# All characters of a path.
 _ALL = frozenset(range(0x21, 0x7F))
 _CATEGORIES: dict[str, Callable[[str], bool]] = {
     "DIGIT": str.isdigit,
@@ -30,14 +30,14 @@ _CATEGORIES: dict[str, Callable[[str], bool]] = {
 }
 _ANCHORS = ("^", r"\A")
 _MOST_PATHS = 256
-# So many ways cost a millisecond or two.
+# This many ways take a millisecond or two.
 _MOST_WAYS = 256
-# And so many if each is tried at every place of a text.
+# The same, if each is tried at every place of a text.
 _MOST_WAYS_OF_RUNS = 16
 
 
 class _SlowError(Exception):
-    """What is wrong with a pattern."""
+    """Say what is wrong with a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class _Branch:
 
 @dataclass(frozen=True, slots=True)
 class _Once:
-    """What is not tried in another way once it has matched: an atomic group, a possessive repeat, a lookaround."""
+    """Hold what is not tried in another way once it has matched: an atomic group, a possessive repeat, a lookaround."""
 
     body: "_Sequence"
     empty: bool
@@ -73,7 +73,7 @@ _Sequence = tuple[_Node, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What a path through a pattern is made of, as far as that decides how often a text is tried."""
+    """Describe a step of a path through a pattern, as far as it decides how often a text is tried."""
 
     chars: Characters
     run: bool = False
@@ -81,11 +81,11 @@ class _Piece:
     gives_back: bool = True
     """whether it is tried with less text when what follows does not match"""
     never_fails: bool = False
-    """whether it can take whatever is left, at the end of a pattern"""
+    """whether it can take all the rest, at the end of a pattern"""
 
 
 def slow(text: str, anywhere: bool = False) -> str | None:
-    """Return why a pattern may take long, None if it does not. Raises re.error for one that is none.
+    """Return why a pattern may take long, None if it does not. Raise re.error for a text that is not a pattern.
 
     `anywhere`: it is looked for at every place of a text, and need not match all of it.
     """
@@ -179,7 +179,7 @@ def _is_optional(node: _Node) -> bool:
 
 
 def _first(nodes: _Sequence) -> Characters:
-    """With what a text may begin that the nodes match."""
+    """Return the characters that a text may begin with that the nodes match."""
     found: Characters = frozenset()
     for node in nodes:
         match node:
@@ -197,7 +197,7 @@ def _first(nodes: _Sequence) -> Characters:
 
 
 def _held(nodes: _Sequence) -> Characters:
-    """All characters that may be in a text that the nodes match."""
+    """Return all characters that may be in a text that the nodes match."""
     found: Characters = frozenset()
     for node in nodes:
         match node:
@@ -211,7 +211,7 @@ def _held(nodes: _Sequence) -> Characters:
 
 
 def _runs(nodes: _Sequence, within: bool = False) -> bool:
-    """Whether a repeat without bound is among the nodes; `within`: also in what is matched once."""
+    """Return whether a repeat without bound is among the nodes; `within`: also in what is matched once."""
     for node in nodes:
         match node:
             case _Repeat():
@@ -230,7 +230,7 @@ def _runs(nodes: _Sequence, within: bool = False) -> bool:
 
 
 def _check(nodes: _Sequence) -> None:
-    """Raises _SlowError."""
+    """Raise _SlowError if a text can be matched in too many ways."""
     _check_loops(nodes)
     for path in _paths(nodes):
         _check_runs(path)
@@ -259,7 +259,7 @@ def _check_loops(nodes: _Sequence) -> None:
 
 
 def _is_ambiguous(nodes: _Sequence, follow: Characters) -> bool:
-    """Whether the next character does not decide how to go on; `follow` is what may stand behind the nodes."""
+    """Return whether the next character does not decide how to go on; `follow` may stand behind the nodes."""
     for node, rest in _with_rest(nodes, follow):
         match node:
             case _Branch():
@@ -274,7 +274,7 @@ def _is_ambiguous(nodes: _Sequence, follow: Characters) -> bool:
 
 
 def _with_rest(nodes: _Sequence, follow: Characters) -> Iterable[tuple[_Node, Characters]]:
-    """Each node, and what a text may begin with that stands behind it."""
+    """Yield each node, and the characters that a text behind it may begin with."""
     for at, node in enumerate(nodes, 1):
         rest = nodes[at:]
         yield node, _first(rest) | (follow if _may_be_empty(rest) else frozenset())
@@ -287,7 +287,7 @@ def _overlap(branch: _Branch, rest: Characters) -> bool:
 
 
 def _paths(nodes: _Sequence) -> list[tuple[_Piece, ...]]:
-    """Every way through the nodes, where alternatives with repeats differ."""
+    """Return every way through the nodes, where alternatives with repeats differ."""
     paths: list[tuple[_Piece, ...]] = [()]
     for node in nodes:
         paths = [before + behind for before, behind in product(paths, _pieces(node))]
@@ -309,13 +309,13 @@ def _pieces(node: _Node) -> list[tuple[_Piece, ...]]:
         case _Repeat() if node.most is None:
             return [(_Piece(_held(node.body), run=True, never_fails=node.body == (_Char(_ALL),)),)]
         case _Repeat():
-            once = _paths(node.body)  # one time after the other is seen to by `_check_loops`
+            once = _paths(node.body)  # `_check_loops` looks at several times in a row
             return [(), *once] if node.least == 0 else once
     return [(_Piece(node.chars),)]
 
 
 def _check_runs(path: tuple[_Piece, ...]) -> None:
-    """Refuses two runs of which the second is tried anew for every text that the first may take."""
+    """Raise _SlowError for two runs of which the second is tried again for every text that the first may take."""
     for at, first in enumerate(path):
         if not first.run or not first.gives_back:
             continue
@@ -332,7 +332,7 @@ def _check_runs(path: tuple[_Piece, ...]) -> None:
 
 
 def _ways(nodes: _Sequence, follow: Characters = frozenset()) -> int:
-    """In how many ways the bounded parts of the nodes may match one text."""
+    """Return in how many ways the bounded parts of the nodes may match one text."""
     ways = 1
     for node, rest in _with_rest(nodes, follow):
         match node:

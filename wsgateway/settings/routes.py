@@ -170,4 +170,4 @@ class Route(Defaults):
     def check(self, given: Set[str]) -> None:
         """Raise ValueError if there is no upstream."""
         if self.upstream is None and self.http_upstream is None:
-            raise ValueError("the route leads nowhere; give it an upstream, an http_upstream, or both")
+            raise ValueError("the route has no upstream; give it an upstream, an http_upstream, or both")

@@ -55,7 +55,7 @@ def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
         except ValueError:
             continue
         if isinstance(bound, Address):
-            if not bound.port:  # another one each time
+            if not bound.port:  # the system chooses another port each time
                 continue
             bound = Address(bound.host.lower(), bound.port)
         owner = first.setdefault(bound, spell(path))
@@ -82,9 +82,9 @@ def _upstreams_exist(file: dict[str, Any]) -> Iterator[Finding]:
             if not upstreams or not isinstance(wanted, str):
                 continue
             if wanted not in upstreams:
-                yield Finding(("routes", index, key), f"{seen(wanted)} is no upstream; {guess(wanted, upstreams)}")
+                yield Finding(("routes", index, key), f"{seen(wanted)} is not an upstream; {guess(wanted, upstreams)}")
             for place in _list(_mapping(upstreams.get(wanted)).get("targets")):
-                # The scheme alone: there may be a password in the rest.
+                # Only the scheme: the rest may have a password.
                 scheme = str(_mapping(place).get("url")).partition("://")[0].lower()
                 if scheme in chain(*_SCHEMES.values()) and scheme not in schemes:
                     needed = " or ".join(f"{each}://" for each in schemes)
@@ -102,7 +102,7 @@ def _listeners_of_routes_exist(file: dict[str, Any]) -> Iterator[Finding]:
         for at, wanted in enumerate(_list(_mapping(_mapping(entry).get("match")).get("listeners"))):
             if names and isinstance(wanted, str) and wanted not in names:
                 path: Path = ("routes", index, "match", "listeners", at)
-                yield Finding(path, f"{seen(wanted)} is no listener; {guess(wanted, names)}")
+                yield Finding(path, f"{seen(wanted)} is not a listener; {guess(wanted, names)}")
 
 
 def _upstreams_have_names(file: dict[str, Any]) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _targets_differ(file: dict[str, Any]) -> Iterator[Finding]:
             owner = first.setdefault(f"{url.scheme}://{url.authority.lower()}", index)
             if owner != index:
                 path: Path = ("upstreams", name, "targets", index, "url")
-                yield Finding(path, f"{seen(url.text)} is targets[{owner}] already; give that a weight")
+                yield Finding(path, f"{seen(url.text)} is targets[{owner}] already; give that one a weight")
 
 
 def _encrypted_targets_have_tls(file: dict[str, Any]) -> Iterator[Finding]:

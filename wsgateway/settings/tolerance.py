@@ -1,14 +1,14 @@
-"""What peers are allowed, as the configuration writes it: default, all, none, or a list of names."""
+"""Read what peers are allowed: default, all, none, or a list of names."""
 
 from wsgateway.settings.findings import guess, seen
 from wsgateway.wire.oddities import DEFAULT, EVERY, KEYS, Oddity, PeerRole, Tolerance
 
-# A name in a list that stands for several.
+# The name in a list that stands for all that is allowed by default.
 _DEFAULT = "default"
 
 
 def tolerance(value: object, side: PeerRole) -> Tolerance:
-    """Return what is allowed to clients, or to upstreams. Raises ValueError with a message for its author.
+    """Return what is allowed to clients, or to upstreams. Raise ValueError with a message for its author.
 
     In a list `default` stands for all that is allowed by default, so that [default, bare-lf] allows one thing more.
     """
@@ -18,7 +18,7 @@ def tolerance(value: object, side: PeerRole) -> Tolerance:
             raise ValueError("an empty list allows nothing; write none for that")
         return frozenset().union(*(_named(each, side) for each in value))
     if not isinstance(value, str) or value not in words:
-        raise ValueError(f"{seen(value)} is no tolerance; write default, all, none, or a list of names")
+        raise ValueError(f"{seen(value)} is not a tolerance; write default, all, none, or a list of names")
     return words[value]
 
 
@@ -33,4 +33,4 @@ def _named(value: object, side: PeerRole) -> Tolerance:
         if name in Oddity.of(other):
             article = "an" if other == "upstream" else "a"
             raise ValueError(f"{value} is what {article} {other} does; it belongs to {key}")
-    raise ValueError(f"{seen(value)} is the name of nothing that can be allowed here; {guess(str(value), allowed)}")
+    raise ValueError(f"{seen(value)} is not a deviation that can be allowed here; {guess(str(value), allowed)}")

@@ -1,7 +1,7 @@
-"""Durations and sizes as the configuration writes them: `10s`, `500ms`, `16KiB`.
+"""Read durations and sizes of the configuration: `10s`, `500ms`, `16KiB`.
 
-A unit is never left out: a bare number is an error that shows how to write it. Units are spelt in one way only.
-The functions take whatever the file holds and raise ValueError with a message for its author.
+A number without a unit is an error that shows how to write it. Each unit has one spelling. The functions take any value
+of the file, and raise ValueError with a message for its author.
 """
 
 import re
@@ -48,7 +48,7 @@ def byte_count(value: object, least: int, most: int) -> int:
 
 
 def percent(value: object) -> int:
-    """Read a share such as `50%`, from 1% to 100%, in percent. Raises ValueError."""
+    """Read a share such as `50%`, from 1% to 100%, in percent. Raise ValueError for other values."""
     found = re.fullmatch(r"([0-9]{1,3})%", value) if isinstance(value, str) else None
     if found is None or not 1 <= int(found[1]) <= 100:
         raise ValueError(f"{seen(value)} is not a share; write one from 1% to 100%")

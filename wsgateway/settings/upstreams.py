@@ -57,8 +57,8 @@ class TargetTls:
     )
     pin: AtLeastOne[Pin] = key(
         "Hashes of certificates or of their public keys, one of which the target must show. Then neither its name nor"
-        " its dates nor its authority count, and every other certificate is refused. `wsgateway probe wss://...`"
-        " prints them.",
+        " its dates nor its authority count, and every other certificate is refused. `wsgateway probe wss://...` prints"
+        " them.",
         default=None,
         example=["sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"],
     )
@@ -113,7 +113,7 @@ class Target:
         if self.tls.private_key is not None and self.tls.certificate is None:
             raise ValueError("tls has a private_key without the certificate that it belongs to")
         if self.tls.nameless and not self.tls.pin:
-            raise ValueError("tls has server_name: none and no pin, so that nothing would tell the target from others")
+            raise ValueError("tls has server_name: none and no pin, so that nothing would identify the target")
         if not self.srv:
             return
         if self.url.address is not None:
@@ -250,7 +250,7 @@ class Upstream:
         if plain and self.health.active is not None and self.health.active.type == "websocket":
             raise ValueError(f"health.active of type websocket is for ws:// and wss://, not for {plain[0]}://")
         if all(each.backup for each in self.targets):
-            raise ValueError("all targets are backups; one at least must be for every day")
+            raise ValueError("all targets are backups; at least one must not be")
 
     @property
     def joins(self) -> bool:

@@ -50,7 +50,7 @@ _PATH = re.compile(r"/[!-~]*")
 
 
 def plain_name(value: object) -> str:
-    """Read a name. Names stand in the log, in metrics and in addresses, so they are plain. Raises ValueError."""
+    """Read a name. Names stand in the log, in metrics and in addresses, so they are plain. Raise ValueError."""
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not text" + ("; write it in quotes" if isinstance(value, int) else ""))
     if re.fullmatch(_NAME, value) is None:
@@ -81,13 +81,13 @@ def _version(value: object) -> int:
 
 def _count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{seen(value)} is no bound; write a whole number of 1 or more")
+        raise ValueError(f"{seen(value)} is not a limit; write a whole number of 1 or more")
     return value
 
 
 def _close_code(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value not in RFC6455_CODES:
-        raise ValueError(f"{seen(value)} is no code of a Close; write 1001, 1012, or one from 3000 to 4999")
+        raise ValueError(f"{seen(value)} is not a close code; write 1001, 1012, or one from 3000 to 4999")
     return value
 
 
@@ -95,7 +95,7 @@ def _workers(value: object) -> int | None:
     if value == "auto":
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_WORKERS:
-        raise ValueError(f"{seen(value)} is no number of workers; write one from 1 to {MOST_WORKERS}, or auto")
+        raise ValueError(f"{seen(value)} is not a number of workers; write one from 1 to {MOST_WORKERS}, or auto")
     return value
 
 
