@@ -1,4 +1,4 @@
-"""Small files, and how they are made larger."""
+"""Small configuration files, and their parts."""
 
 import pytest
 
@@ -15,19 +15,19 @@ SMALL = "version: 1\n" + LISTENERS + ROUTES + UPSTREAMS
 
 
 def messages(text: str) -> list[str]:
-    """The messages of the problems of a text, without their places."""
+    """Return the messages of the problems of a text, without their places."""
     with pytest.raises(SettingsError) as caught:
         parse(text, "f.yaml")
     return [problem.message for problem in caught.value.problems]
 
 
 def report(text: str) -> list[str]:
-    """All that is said of a text, a line for each problem, with its place."""
+    """Return a line for each problem of a text, with its place."""
     with pytest.raises(SettingsError) as caught:
         parse(text, "f.yaml")
     return str(caught.value).splitlines()
 
 
 def named(*names: str) -> tuple[Dialect, ...]:
-    """The dialects of these names."""
+    """Return the dialects of these names."""
     return tuple(DIALECTS[name] for name in names)

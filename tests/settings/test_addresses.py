@@ -60,12 +60,12 @@ def test_an_address_is_a_host_and_a_port(text: str, host: str, port: int) -> Non
         ("a:80\n", "'a:80\\n' has a port that is not a number from 0 to 65535: '80\\n'"),
     ],
 )
-def test_what_is_no_address_is_refused_with_its_reason(value: object, message: str) -> None:
+def test_other_values_are_no_address_and_are_refused_with_the_reason(value: object, message: str) -> None:
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         address(value)
 
 
-def test_a_label_or_a_name_that_no_resolver_takes_is_refused() -> None:
+def test_a_label_or_a_name_that_is_too_long_is_refused() -> None:
     with pytest.raises(ValueError, match="neither an IP address nor a name"):
         address("a" * 64 + ":80")
     with pytest.raises(ValueError, match="neither an IP address nor a name"):
@@ -119,7 +119,7 @@ def test_a_target_is_a_host_and_a_port_80_if_not_given(url: str, host: str, port
         ("ws://x:", "'ws://x:' has a port that is not a number from 1 to 65535: ''"),
     ],
 )
-def test_what_is_no_target_is_refused_with_its_reason(value: object, message: str) -> None:
+def test_other_values_are_no_url_and_are_refused_with_the_reason(value: object, message: str) -> None:
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         target_url(value)
 
@@ -132,13 +132,13 @@ def test_a_password_in_a_url_is_refused_and_never_shown(url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/run/ws.sock", "ws.sock", "../a b:80", f"/{'x' * 106}", "caf\u00e9"])
-def test_where_to_listen_may_be_a_unix_socket(path: str) -> None:
+def test_a_listener_may_have_a_unix_socket(path: str) -> None:
     found = bind_address(f"unix:{path}")
     assert found == UnixAddress(path)
     assert str(found) == f"unix:{path}"
 
 
-def test_where_to_listen_is_an_address_otherwise() -> None:
+def test_a_listener_has_an_address_otherwise() -> None:
     assert bind_address("[::1]:80") == Address("::1", 80)
     with pytest.raises(ValueError, match=r"^'/run/ws\.sock' has no port; write HOST:PORT"):
         bind_address("/run/ws.sock")
@@ -154,7 +154,7 @@ def test_where_to_listen_is_an_address_otherwise() -> None:
         ("unix:/" + "\u00e9" * 54, "a path of 109 bytes, a Unix socket has 107 at most"),
     ],
 )
-def test_what_is_no_unix_socket_is_refused(value: str, message: str) -> None:
+def test_a_wrong_unix_socket_is_refused(value: str, message: str) -> None:
     with pytest.raises(ValueError, match=rf"{re.escape(message)}$"):
         bind_address(value)
 
@@ -220,7 +220,7 @@ def test_a_domain_is_a_name_in_any_case_an_address_or_a_star(value: str, read: s
         ("fe80::1%eth0", "'fe80::1%eth0'"),
     ],
 )
-def test_what_is_no_domain_is_refused_with_what_is_one(value: object, shown: str) -> None:
+def test_a_wrong_domain_is_refused_with_the_right_form(value: object, shown: str) -> None:
     message = f"{shown} is not a domain; write a name, *.NAME, an IP address, or * alone, without scheme, port or path"
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         domain(value)
@@ -230,14 +230,14 @@ FOR_XML = ['"', "'", "<", ">", "&", "&amp;", "a\0", "a\n", '*" to-ports="*', "\u
 
 
 @pytest.mark.parametrize("value", FOR_XML)
-def test_what_xml_would_have_to_escape_is_no_domain(value: str) -> None:
+def test_a_domain_has_no_character_that_xml_escapes(value: str) -> None:
     for written in (value, f"{value}.example.com", f"*.{value}", f"::{value}"):
         with pytest.raises(ValueError, match="is not a domain"):
             domain(written)
 
 
 @pytest.mark.parametrize("value", FOR_XML)
-def test_nor_is_it_one_as_the_scope_of_an_address(value: str) -> None:
+def test_a_domain_has_no_such_character_as_the_scope_of_an_address(value: str) -> None:
     with pytest.raises(ValueError, match="is not a domain"):
         domain(f"fe80::1%{value}")
 
@@ -262,6 +262,6 @@ def test_a_port_is_a_number(value: int) -> None:
         ([80], "a list"),
     ],
 )
-def test_what_is_no_port_is_refused_with_its_reason(value: object, shown: str) -> None:
+def test_a_wrong_port_is_refused_with_the_reason(value: object, shown: str) -> None:
     with pytest.raises(ValueError, match=rf"\A{re.escape(shown)} is not a port, a number from 1 to 65535\Z"):
         port(value)

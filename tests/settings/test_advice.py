@@ -1,4 +1,4 @@
-"""What is allowed, and warned of."""
+"""Warnings of what is allowed, and dangerous or useless."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from wsgateway.settings.load import parse
 from .files import LISTENERS, SMALL, UPSTREAMS
 
 
-def test_the_oldest_dialects_from_everywhere_are_warned_of() -> None:
+def test_old_dialects_from_any_origin_cause_a_warning() -> None:
     assert list(advice(parse(SMALL, "f.yaml"))) == [
         "routes[0] route-1: hixie-75 and hixie-76 are allowed from any origin; any page can use them, and their"
         " handshake proves little: name your pages in origins.allow"
@@ -18,11 +18,11 @@ def test_the_oldest_dialects_from_everywhere_are_warned_of() -> None:
 @pytest.mark.parametrize(
     "defaults", ["dialects: [hybi-01..08, rfc6455]", "origins: {allow: ['https://a']}", "origins: {allow: []}"]
 )
-def test_newer_dialects_or_named_pages_are_not(defaults: str) -> None:
+def test_newer_dialects_or_named_pages_cause_none(defaults: str) -> None:
     assert list(advice(parse(f"{SMALL}defaults: {{{defaults}}}\n", "f.yaml"))) == []
 
 
-def test_a_page_that_nobody_named_and_can_come_in_is_warned_of() -> None:
+def test_an_opaque_origin_that_is_allowed_beside_named_pages_causes_a_warning() -> None:
     assert list(
         advice(parse(f"{SMALL}defaults: {{origins: {{allow: ['https://a'], opaque: allow}}}}\n", "f.yaml"))
     ) == [
@@ -31,7 +31,7 @@ def test_a_page_that_nobody_named_and_can_come_in_is_warned_of() -> None:
     ]
 
 
-def test_a_key_by_its_old_name_is_warned_of_with_its_place() -> None:
+def test_a_key_with_its_old_name_causes_a_warning_with_its_place() -> None:
     text = f"{SMALL}defaults:\n  origins: {{allow: ['https://a'], null: refuse}}\n"
     lines = text.count("\n")
     assert list(advice(parse(text, "f.yaml"))) == [
@@ -43,7 +43,7 @@ def test_a_key_by_its_old_name_is_warned_of_with_its_place() -> None:
     ]
 
 
-def test_a_route_without_websocket_is_not() -> None:
+def test_a_route_without_websocket_causes_no_warning() -> None:
     text = (
         f"version: 1\n{LISTENERS}upstreams: {{a: {{targets: [{{url: 'http://a'}}]}}}}\n"
         "routes: [{match: {path: {prefix: /}}, http_upstream: a}]\n"
@@ -51,7 +51,7 @@ def test_a_route_without_websocket_is_not() -> None:
     assert list(advice(parse(text, "f.yaml"))) == []
 
 
-def test_a_target_of_old_tls_that_anybody_could_be_is_warned_of() -> None:
+def test_a_target_of_old_tls_without_a_pin_causes_a_warning() -> None:
     pin = f"sha256:{'0' * 64}"
     text = f"""\
 version: 1
@@ -70,7 +70,7 @@ upstreams:
     ]
 
 
-def test_broken_ciphers_are_warned_of() -> None:
+def test_broken_ciphers_cause_a_warning() -> None:
     text = """\
 version: 1
 listeners:
@@ -95,7 +95,7 @@ routes: [{match: {path: {prefix: /}}, upstream: echo, dialects: [rfc6455]}]
         (2000, "routes[0] route-1, routes[1] route-2, routes[2] route-3 and 1997 more (2000 in all)"),
     ],
 )
-def test_what_is_true_of_many_is_told_once_with_the_first_of_them(routes: int, places: str) -> None:
+def test_a_warning_of_many_places_comes_once_with_the_first_of_them(routes: int, places: str) -> None:
     text = f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n" + "- {match: {path: {prefix: /}}, upstream: echo}\n" * routes
     [sentence] = advice(parse(text, "f.yaml"))
     assert sentence.startswith(f"{places}: hixie-75 and hixie-76 are allowed from any origin; ")

@@ -1,4 +1,4 @@
-"""The dates and hosts of certificates, and what is said of them at a time."""
+"""The dates and hosts of certificates, and the warnings of them."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ def write(file: Path, *chain: Appliance) -> None:
 
 
 def of_listener(directory: Path, *chain: Appliance, hosts: str = "[]") -> tuple[Known, ...]:
-    """What is known of these certificates in one file of a listener."""
+    """Return what is known of these certificates in one file of a listener."""
     write(directory / FILE, *chain)
     tls = f"certificates: [{{certificate: {FILE}, private_key: {FILE}, hosts: {hosts}}}]"
     text = f"version: 1\n{ROUTES}{UPSTREAMS}listeners: [{{bind: [a:80], tls: {{{tls}}}}}]\n"
@@ -30,7 +30,7 @@ def of_listener(directory: Path, *chain: Appliance, hosts: str = "[]") -> tuple[
 
 
 def of_target(directory: Path, *authorities: Appliance) -> tuple[Known, ...]:
-    """What is known of these authorities of a target."""
+    """Return what is known of these authorities of a target."""
     write(directory / FILE, *authorities)
     text = (
         f"version: 1\n{ROUTES}listeners: [{{bind: [a:80]}}]\n"
@@ -40,13 +40,13 @@ def of_target(directory: Path, *authorities: Appliance) -> tuple[Known, ...]:
 
 
 def said(certificates: tuple[Known, ...], directory: Path, **later: float) -> list[str]:
-    """The warnings so much later than now, without the place and the file."""
+    """Return the warnings at a time after now, without the place and the file."""
     now = (datetime.now(UTC) + timedelta(**later)).timestamp()
     return [line.split(f"{directory / FILE}: ")[1] for line in warnings(certificates, now)]
 
 
 def day(certificate: Appliance, end: str = "after") -> str:
-    """The last or the first second of a certificate, as the warnings write it."""
+    """Return the last or the first second of a certificate, as the warnings write it."""
     when = getattr(certificate.certificate, f"not_valid_{end}_utc")
     return f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -62,7 +62,7 @@ def day(certificate: Appliance, end: str = "after") -> str:
         ({"days": -27}, "it expired on {}, 27 days ago; renew it and reload"),
     ],
 )
-def test_from_21_days_before_its_end_a_certificate_is_warned_of(
+def test_a_certificate_causes_a_warning_from_21_days_before_its_end(
     tmp_path: Path, left: dict[str, float], text: str | None
 ) -> None:
     made = Appliance.make("a")
@@ -72,7 +72,7 @@ def test_from_21_days_before_its_end_a_certificate_is_warned_of(
     assert told == ([] if text is None else [f"{place}: {text.format(day(made))}"])
 
 
-def test_a_certificate_that_is_not_valid_yet_is_warned_of(tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_valid_yet_causes_a_warning(tmp_path: Path) -> None:
     made = Appliance.make("a", days=(3, 90))
     assert said(of_listener(tmp_path, made), tmp_path, hours=-1) == [
         f"it is not valid before {day(made, 'before')}, in 3 days; clients refuse it until then. Check the clock, too"
@@ -80,7 +80,7 @@ def test_a_certificate_that_is_not_valid_yet_is_warned_of(tmp_path: Path) -> Non
     assert said(of_listener(tmp_path, made), tmp_path, days=4) == []
 
 
-def test_of_a_chain_the_certificate_counts_that_expires_first(tmp_path: Path) -> None:
+def test_the_certificate_of_a_chain_counts_that_expires_first(tmp_path: Path) -> None:
     leaf, above = Appliance.make("a", days=(-1, 90)), Appliance.make(subject="R10", days=(-100, 5))
     (found,) = of_listener(tmp_path, leaf, above)
     assert found.ends == above.certificate.not_valid_after_utc.timestamp()
@@ -91,7 +91,7 @@ def test_of_a_chain_the_certificate_counts_that_expires_first(tmp_path: Path) ->
     assert said((found,), tmp_path, hours=-1) == [f"it expires in 5 days, on {day(above)}; renew it and reload"]
 
 
-def test_of_authorities_the_one_counts_that_expires_last(tmp_path: Path) -> None:
+def test_the_authority_counts_that_expires_last(tmp_path: Path) -> None:
     old, new = Appliance.make(subject="old", days=(-99, -9)), Appliance.make(subject="new", days=(-9, 90))
     (found,) = of_target(tmp_path, old, new)
     assert found.ends == new.certificate.not_valid_after_utc.timestamp()
@@ -120,7 +120,7 @@ def test_a_host_that_the_certificate_is_not_for_is_known(
     assert found.unnamed == unnamed
 
 
-def test_hosts_that_the_certificate_is_not_for_are_warned_of(tmp_path: Path) -> None:
+def test_hosts_that_the_certificate_is_not_for_cause_a_warning(tmp_path: Path) -> None:
     assert said(of_listener(tmp_path, Appliance.make("b", "c"), hosts="[a]"), tmp_path) == [
         "hosts names a, but the certificate is for b, c"
     ]

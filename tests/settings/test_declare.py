@@ -1,15 +1,20 @@
 """How keys are declared, and what is known of each."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from wsgateway.settings.declare import REQUIRED, AtLeastOne, List, key, keys_of, section
+from wsgateway.dialects import Limits
+from wsgateway.settings.declare import REQUIRED, AtLeastOne, List, key, keys_of, marks, section, section_in
+from wsgateway.settings.defaults import Binary, SessionLimits
+from wsgateway.settings.listeners import RequestLimits
 from wsgateway.settings.paths import choices, known_keys
 from wsgateway.settings.values import Count, Duration, FileName, Name
+from wsgateway.wire.binary import BinaryRule
+from wsgateway.wire.heads import HeadLimits
 
 from .sections import keys
 
@@ -100,6 +105,38 @@ def test_a_key_is_described_in_at_most_four_sentences(name: str) -> None:
     text = keys()[name].description
     assert text.endswith(".")
     assert 1 <= text.count(". ") + 1 <= 4, text
+
+
+@pytest.mark.parametrize("name", keys())
+def test_the_default_and_the_example_are_values_that_the_key_takes(name: str) -> None:
+    key_ = keys()[name]
+    if section_in(key_.type) is None:
+        for value in (key_.default, key_.example):
+            if value not in (None, REQUIRED):
+                TypeAdapter(key_.type).validate_python(value, context=Path("/"))
+
+
+@pytest.mark.parametrize("name", keys())
+def test_a_key_without_a_default_has_an_example(name: str) -> None:
+    key_ = keys()[name]
+    assert key_.example is not None or key_.default is not None or section_in(key_.type)
+    assert not key_.shown or key_.example is not None
+
+
+@pytest.mark.parametrize("name", keys())
+def test_the_words_of_a_key_all_have_a_meaning_or_none_has(name: str) -> None:
+    kind, _ = marks(keys()[name].type)
+    if get_origin(kind) is Literal:
+        assert tuple(keys()[name].values) in ((), get_args(kind))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(SessionLimits(), Limits()), (RequestLimits(), HeadLimits()), (Binary(), BinaryRule())],
+)
+def test_the_library_has_the_same_defaults(ours: Any, theirs: Any) -> None:
+    for each in fields(theirs):
+        assert getattr(ours, each.name) == getattr(theirs, each.name)
 
 
 def test_the_keys_of_a_section_are_those_of_the_file() -> None:

@@ -55,7 +55,7 @@ def test_a_range_goes_upwards(text: str, upwards: str) -> None:
         dialects(text)
 
 
-def test_one_dialect_is_no_range() -> None:
+def test_one_dialect_is_not_a_range() -> None:
     message = "'hybi-01..08' is not a dialect; did you mean 'hybi-08'?"
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         dialect("hybi-01..08")

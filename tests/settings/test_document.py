@@ -8,7 +8,7 @@ from wsgateway.settings.findings import Finding
 
 
 def refusal(text: str) -> Problem:
-    """The one problem of a text that is refused."""
+    """Return the one problem of a text that is refused."""
     with pytest.raises(SettingsError) as caught:
         read(text, "f.yaml")
     (problem,) = caught.value.problems
@@ -112,7 +112,7 @@ def test_a_key_that_stands_three_times_is_noted_twice() -> None:
     ]
 
 
-def test_the_same_key_in_two_mappings_is_no_repetition() -> None:
+def test_the_same_key_in_two_mappings_is_not_repeated() -> None:
     assert read("a: {x: 1}\nb: [{x: 1}, {x: 1}]\n", "f.yaml").repeated == []
 
 

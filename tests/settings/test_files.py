@@ -1,4 +1,4 @@
-"""Certificates and keys that a configuration names: they are read when a file is, and what is wrong has its place."""
+"""Certificates and keys that a configuration names: they are read with it, and each mistake has its place."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def said(directory: Path, text: str) -> list[str]:
-    """What is said of a file in this directory, without the name of the file."""
+    """Return the problems of a file in this directory, without the name of the file."""
     file = directory / "f.yaml"
     file.write_text(text)
     try:
@@ -134,7 +134,7 @@ def test_a_file_of_a_target_that_has_no_key_says_where_to_name_one(directory: Pa
     ]
 
 
-def test_a_short_key_is_for_a_profile_that_takes_it(directory: Path) -> None:
+def test_a_short_key_needs_a_profile_that_allows_it(directory: Path) -> None:
     key = rsa.generate_private_key(65537, 1024)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     certificate = Appliance.make("a", key=key).certificate.public_bytes(Encoding.PEM)
@@ -147,7 +147,7 @@ def test_a_short_key_is_for_a_profile_that_takes_it(directory: Path) -> None:
         ]
 
 
-def test_a_certificate_of_text_is_none(directory: Path) -> None:
+def test_a_text_is_not_a_certificate(directory: Path) -> None:
     (message,) = said(directory, listener("text.pem", "ws.key"))
     assert message.startswith("6:38: listeners[0].tls.certificates[0].certificate: OpenSSL cannot use this file: ")
 

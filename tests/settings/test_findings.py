@@ -1,4 +1,4 @@
-"""How mistakes are put into words."""
+"""Mistakes in words."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_the_known_word_that_resembles_the_unknown_one_is_guessed() -> None:
     assert guess("hybie-10", ["hixie-76", "hybi-10"]) == "did you mean 'hybi-10'?"
 
 
-def test_case_does_not_hinder_a_guess() -> None:
+def test_a_guess_ignores_case() -> None:
     assert guess("INFO", ["debug", "Info"]) == "did you mean 'Info'?"
 
 

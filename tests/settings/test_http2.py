@@ -1,4 +1,4 @@
-"""Where HTTP/2 is offered: where it is wanted, where TLS is new enough, and where its library is there."""
+"""HTTP/2 is offered if the key, TLS and the installed library allow it."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def offered(tls: str) -> Http2 | None:
         ", profile: custom, minimum: 1.2",
     ],
 )
-def test_it_is_offered_with_its_bounds(tls: str) -> None:
+def test_http2_is_offered_with_its_limits(tls: str) -> None:
     assert offered(tls) == Http2("auto", 100, 60.0, Rate(1000, 60.0))
 
 
@@ -50,16 +50,16 @@ def test_it_is_offered_with_its_bounds(tls: str) -> None:
         ", profile: custom, minimum: 1.1",
     ],
 )
-def test_it_is_not_offered(tls: str) -> None:
+def test_http2_is_not_offered_otherwise(tls: str) -> None:
     assert offered(tls) is None
 
 
-def test_its_bounds_may_be_others() -> None:
+def test_the_limits_of_http2_may_be_set() -> None:
     assert offered(", http2: {streams: 7, idle: 2m, control_rate: none}") == Http2("auto", 7, 120.0, None)
 
 
 def checked_without_the_library(folder: Path, tls: str) -> tuple[int, str]:
-    """What `check` says where there is no h2; its status, and the last line."""
+    """Return the status and the last line of `check` where h2 is not installed."""
     file = folder / "f.yaml"
     file.write_text(text(tls))
     # No certificate is there, and it need not: what the key says comes before what is in files.
@@ -70,7 +70,7 @@ def checked_without_the_library(folder: Path, tls: str) -> tuple[int, str]:
     return done.returncode, done.stderr.splitlines()[-1]
 
 
-def test_to_want_it_without_its_library_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
+def test_mode_offer_without_the_library_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
     assert checked_without_the_library(tmp_path, ", http2: {mode: offer}") == (
         1,
         "f.yaml:6:81: listeners[0].tls.http2.mode: HTTP/2 needs a library that is not installed:"
@@ -78,6 +78,6 @@ def test_to_want_it_without_its_library_is_an_error_that_says_what_to_install(tm
     )
 
 
-def test_not_to_want_it_needs_no_library(tmp_path: Path) -> None:
+def test_mode_auto_needs_no_library(tmp_path: Path) -> None:
     _, said = checked_without_the_library(tmp_path, ", http2: {mode: auto}")
     assert said.endswith("'a.pem' cannot be read: No such file or directory")

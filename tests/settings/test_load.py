@@ -1,4 +1,4 @@
-"""Files, all their mistakes at once, and the settings without a file."""
+"""Files, reports of all their mistakes, and the settings without a file."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ upstreams:
 
 
 def refusals(path: str | Path) -> list[Problem]:
-    """The problems of a file."""
+    """Return the problems of a file."""
     with pytest.raises(SettingsError) as caught:
         load(path)
     return caught.value.problems
@@ -47,7 +47,7 @@ def test_a_file_that_is_not_there_is_a_problem_without_a_line(file: Path) -> Non
     assert refusals(file) == [Problem(str(file), 0, 0, "cannot be read: No such file or directory")]
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     assert refusals(str(tmp_path)) == [Problem(str(tmp_path), 0, 0, "cannot be read: Is a directory")]
 
 
@@ -58,7 +58,7 @@ def test_an_empty_file_is_one_problem(file: Path, text: bytes) -> None:
 
 
 @pytest.mark.parametrize(("text", "shown"), [(b"- a\n", "a list"), (b"a\n", "'a'"), (b"7", "7")])
-def test_a_file_that_is_no_mapping_is_one_problem(file: Path, text: bytes, shown: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_one_problem(file: Path, text: bytes, shown: str) -> None:
     file.write_bytes(text)
     assert refusals(file) == [Problem(str(file), 1, 1, f"{shown} is not a mapping; write 'key: value' in it")]
 
@@ -84,7 +84,7 @@ def test_yaml_that_cannot_be_read_is_one_problem(file: Path) -> None:
     assert refusals(file) == [Problem(str(file), 10, 5, "not YAML: mapping values are not allowed here")]
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
     text = """\
 version: 2
 listeners:
@@ -177,7 +177,7 @@ logging: {level: info, format: text}
 
 
 def places() -> list[tuple[int, int]]:
-    """Where each key and value of a full file begins and ends, except the whole."""
+    """Return where each key and value of a full file begins and ends, except the whole."""
     root = yaml.compose(FULL, Loader=yaml.SafeLoader)
     found: list[tuple[int, int]] = []
 
@@ -217,7 +217,7 @@ def with_other(start: int, end: int, other: str) -> str:
 
 
 @pytest.mark.parametrize("other", ["7", "true", "~", "x", "[]", "[x]", "{}", "{x: 1}", "[{}]", "'é '", "-9", "[[x]]"])
-def test_no_value_in_any_place_gets_past_the_documented_error(other: str) -> None:
+def test_a_wrong_value_in_any_place_raises_the_documented_error_alone(other: str) -> None:
     problems: list[Problem] = []
     for start, end in places():
         try:
@@ -256,12 +256,12 @@ def test_two_addresses_make_a_gateway_that_takes_every_path() -> None:
     assert settings.defaults.timeouts.handshake_seconds == 10.0
 
 
-def test_without_a_file_a_unix_socket_is_relative_to_where_we_are() -> None:
+def test_without_a_file_a_unix_socket_is_relative_to_the_working_directory() -> None:
     [listener] = single("unix:ws.sock", "ws://chat.internal:9000").settings().listeners
     assert listener.bind == (UnixAddress(f"{Path.cwd()}/ws.sock"),)
 
 
-def test_both_addresses_are_judged_at_once_under_their_options() -> None:
+def test_both_addresses_are_checked_at_once_under_their_options() -> None:
     with pytest.raises(SettingsError) as caught:
         single("localhost", "http://x")
     assert str(caught.value).splitlines() == [

@@ -103,7 +103,7 @@ def test_without_re2_a_pattern_that_may_take_long_is_refused_with_the_reason(pat
 
 @cases("pattern", [*QUICK, *QUICK_OF_PYTHON])
 def test_without_re2_a_pattern_that_passes_needs_no_time(pattern: str) -> None:
-    """It would take longer than anybody waits if it were tried in many ways."""
+    """A text that was tried in many ways would take for ever."""
     regex = compiled(pattern, PYTHON)
     for unit in UNITS:
         for end in ("", "!", "c", "x"):
@@ -127,7 +127,7 @@ MATCHES = [
 ]
 
 
-def test_both_engines_say_the_same(re2: Any) -> None:
+def test_both_engines_have_the_same_results(re2: Any) -> None:
     for engine in (PYTHON, re2):
         for pattern, text, group in MATCHES:
             regex = compiled(pattern, engine)
@@ -144,7 +144,7 @@ def test_both_engines_say_the_same(re2: Any) -> None:
         ("(" * 5000, "is not a regular expression"),
     ],
 )
-def test_what_python_cannot_read_is_refused(pattern: str, said: str) -> None:
+def test_a_pattern_that_python_cannot_read_is_refused(pattern: str, said: str) -> None:
     with pytest.raises(ValueError, match="regular expression") as refusal:
         compiled(pattern, PYTHON)
     assert said in str(refusal.value)
@@ -159,7 +159,7 @@ def test_what_python_cannot_read_is_refused(pattern: str, said: str) -> None:
         ("a++", "bad repetition operator: ++; RE2 has no lookarounds, back references and possessive repeats"),
     ],
 )
-def test_what_re2_cannot_read_is_refused_with_a_hint(
+def test_a_pattern_that_re2_cannot_read_is_refused_with_a_hint(
     pattern: str, said: str, re2: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ValueError, match="regular expression of RE2") as refusal:

@@ -1,4 +1,4 @@
-"""What one key says about another."""
+"""Rules about one key and another."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_a_unix_socket_is_bound_once() -> None:
     ]
 
 
-def test_a_route_leads_to_an_upstream_that_exists() -> None:
+def test_a_route_names_an_upstream_that_exists() -> None:
     assert findings(routes=[{"upstream": "chat"}, {"upstream": "chatt"}], upstreams={"web": {}, "chat": {}}) == [
         Finding(("routes", 1, "upstream"), "'chatt' is not an upstream; did you mean 'chat'?")
     ]
@@ -73,7 +73,7 @@ def test_an_http_upstream_exists_too() -> None:
     ]
 
 
-def test_a_pool_of_the_wrong_scheme_is_told_once() -> None:
+def test_an_upstream_of_the_wrong_scheme_is_reported_once() -> None:
     targets = [{"url": "ws://a"}, {"url": "http://b"}, {"url": "https://c"}]
     found = findings(routes=[{"upstream": "a"}], upstreams={"a": {"targets": targets}})
     assert [each for each in found if each.path[0] == "routes"] == [
@@ -81,12 +81,12 @@ def test_a_pool_of_the_wrong_scheme_is_told_once() -> None:
     ]
 
 
-def test_a_scheme_that_nobody_knows_is_left_to_the_schema() -> None:
+def test_an_unknown_scheme_breaks_no_rule() -> None:
     upstreams = {"a": {"targets": [{"url": "ftp://a"}]}, "b": {"targets": [{"url": 7}]}, "c": {"targets": [None]}}
     assert findings(routes=[{"upstream": name} for name in upstreams], upstreams=upstreams) == []
 
 
-def test_a_route_waits_at_listeners_that_exist() -> None:
+def test_a_route_names_listeners_that_exist() -> None:
     routes = [{"match": {"listeners": ["public", "listener-2", "listener-1", "pubic"]}}]
     assert findings(listeners=[{"name": "public"}, {}], routes=routes) == [
         Finding(("routes", 0, "match", "listeners", 2), "'listener-1' is not a listener; did you mean 'listener-2'?"),
@@ -112,7 +112,7 @@ def test_a_target_stands_once() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, True, 7, "text", [], {}, [None], [[]], [{}], {"a": None}])
-def test_what_has_the_wrong_shape_is_left_to_the_schema(wrong: object) -> None:
+def test_a_value_of_the_wrong_shape_breaks_no_rule(wrong: object) -> None:
     assert list(check(wrong)) == []
     assert findings(listeners=wrong, routes=wrong, upstreams=wrong) == []
     inner = {"name": wrong if wrong != "text" else "x", "bind": wrong, "upstream": wrong if wrong != "text" else None}

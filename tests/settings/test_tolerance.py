@@ -20,7 +20,7 @@ def read(listener: str = "", upstream: str = "") -> tuple[Tolerance, Tolerance]:
     return settings.listeners[0].tolerance, settings.upstreams["u"].tolerance
 
 
-def test_where_nothing_is_said_the_defaults_are_allowed() -> None:
+def test_the_defaults_are_allowed_if_there_is_no_key() -> None:
     assert read() == (DEFAULT["client"], DEFAULT["upstream"])
 
 
@@ -73,11 +73,11 @@ def test_every_name_can_be_written() -> None:
         ("[unasked-subprotocol]", "unasked-subprotocol is what an upstream does; it belongs to upstreams.X.tolerance"),
     ],
 )
-def test_what_is_no_tolerance_is_said(written: str, said: str) -> None:
+def test_a_wrong_tolerance_is_reported(written: str, said: str) -> None:
     [line] = report(FILE.format(listener=f", tolerance: {written}", upstream=""))
     assert f"listeners[0].tolerance: {said}" in line
 
 
-def test_what_clients_do_is_nothing_for_upstreams() -> None:
+def test_a_deviation_of_clients_is_refused_for_upstreams() -> None:
     [line] = report(FILE.format(listener="", upstream=", tolerance: [bare-lf]"))
     assert "upstreams.u.tolerance: bare-lf is what a client does; it belongs to listeners[].tolerance" in line

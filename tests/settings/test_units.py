@@ -1,9 +1,10 @@
-"""Durations and sizes."""
+"""Durations, sizes, shares and rates."""
 
 import re
 
 import pytest
 
+from wsgateway.settings.basics import Rate
 from wsgateway.settings.units import byte_count, percent, seconds, spell_size
 
 LARGEST = 4_611_686_018_427_387_904  # 2**62
@@ -68,7 +69,7 @@ def test_a_duration_without_a_unit_or_length_is_refused(value: object, message: 
         ("999999999999999999999s", "'999999999999999999999s'"),
     ],
 )
-def test_anything_else_is_no_duration(value: object, shown: str) -> None:
+def test_any_other_value_is_not_a_duration(value: object, shown: str) -> None:
     message = f"{shown} is not a duration; write it as 10s, 500ms, 2m or 1h"
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         seconds(value)
@@ -116,13 +117,13 @@ def test_both_bounds_of_a_size_are_allowed() -> None:
 @pytest.mark.parametrize(
     "text", ["16KB", "16kiB", "16K", "16 KiB", "1.5MiB", "-1B", "", "KiB", "16KiB\n", "none", "0x10B"]
 )
-def test_any_other_text_is_no_size(text: str) -> None:
+def test_any_other_text_is_not_a_size(text: str) -> None:
     with pytest.raises(ValueError, match="is not a size; write it as 64B, 16KiB, 1MiB or 2GiB"):
         byte_count(text, 1, LARGEST)
 
 
 @pytest.mark.parametrize("value", [None, True, [], {}])
-def test_what_is_neither_text_nor_a_number_is_no_size(value: object) -> None:
+def test_a_value_that_is_neither_text_nor_a_number_is_not_a_size(value: object) -> None:
     with pytest.raises(ValueError, match="is not a size"):
         byte_count(value, 1, LARGEST)
 
@@ -141,6 +142,14 @@ def test_a_share_is_read_in_percent(text: str, read: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["0%", "101%", "50", 50, 0.5, "-1%", "1000%", "50 %", "5.5%", "%", None, True])
-def test_what_is_no_share_is_refused(text: object) -> None:
+def test_any_other_value_is_not_a_share(text: object) -> None:
     with pytest.raises(ValueError, match="is not a share; write one from 1% to 100%"):
         percent(text)
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [(Rate(100, 1.0), "100 in 1 s"), (Rate(60, 60.0), "60 in 60 s"), (Rate(1, 3600.0), "1 in 3600 s")],
+)
+def test_a_rate_has_a_form_for_people(rate: Rate, said: str) -> None:
+    assert str(rate) == said

@@ -1,4 +1,4 @@
-"""What is said of mistakes in a listener's encryption, its proxies and its bounds, and where it stands."""
+"""TLS, proxies and limits of a listener, and reports of mistakes in them with their places."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from .files import ROUTES, UPSTREAMS, report
 
 
 def whole(line: str) -> str:
-    """A file with a listener that has this line, the sixth, behind two spaces."""
+    """Return a file with a listener that has this line, the sixth, behind two spaces."""
     return f"version: 1\n{ROUTES}{UPSTREAMS}listeners:\n- bind: [a:80]\n  {line}\n"
 
 
@@ -194,7 +194,7 @@ def test_a_mistake_in_a_listener_is_named_with_its_place(mistake: tuple[str, ...
 
 
 def listener(line: str) -> Listener:
-    """The listener that has this line."""
+    """Return the listener that has this line."""
     return parse(whole(line), "/etc/f.yaml").listeners[0]
 
 
@@ -240,5 +240,5 @@ def test_a_bound_is_a_number_or_none(written: str, bound: int | None) -> None:
     assert listener(f"max_connections_per_ip: {written}").max_connections_per_ip == bound
 
 
-def test_who_is_trusted_may_be_said_before_it_matters() -> None:
+def test_trusted_networks_may_be_named_before_they_matter() -> None:
     assert listener("proxy_protocol: {accept: none, trusted: [10.0.0.0/8]}").proxy_protocol.accept == "none"

@@ -1,4 +1,4 @@
-"""What a route comes to: its own keys, and the defaults for what it does not say."""
+"""The settings of a route: its own keys, and `defaults` for the others."""
 
 import pytest
 
@@ -126,9 +126,7 @@ DEFAULTS_OF_ALL = (
         ("origins: {'null': refuse}", "origins: {opaque: allow}", "allow"),
     ],
 )
-def test_the_origin_null_is_allowed_where_every_origin_is_or_somebody_says_so(
-    defaults: str, own: str, opaque: str
-) -> None:
+def test_the_origin_null_is_allowed_where_every_origin_is_or_by_its_key(defaults: str, own: str, opaque: str) -> None:
     (route,) = routes_of(defaults, own)
     assert route.origins.opaque_allowed is (opaque == "allow")
 
@@ -163,7 +161,7 @@ def test_a_route_overrides_one_key_of_a_section_and_keeps_the_others(own: str, d
     } | differs
 
 
-def test_what_routes_have_in_common_is_there_once() -> None:
+def test_equal_sections_of_routes_are_in_memory_once() -> None:
     routes = "".join(f"- {{match: {{path: {{exact: /{number}}}}}, upstream: echo}}\n" for number in range(9))
     other = "- {match: {path: {prefix: /}}, upstream: echo, timeouts: {idle: 1h}}\n"
     *found, last = parse(f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n{routes}{other}", "f.yaml").routes

@@ -1,4 +1,4 @@
-"""How a process ends: what a file may say of it, and what that comes to."""
+"""The section `shutdown`."""
 
 import pytest
 
@@ -20,8 +20,16 @@ from .files import SMALL, report
         ("{delay: none}", Shutdown(30.0, 10.0, 1012, None)),
     ],
 )
-def test_sessions_are_ended_before_the_drain_is_over(shutdown: str, expected: Shutdown) -> None:
+def test_the_drain_is_as_the_file_says(shutdown: str, expected: Shutdown) -> None:
     assert parse(f"{SMALL}shutdown: {shutdown}\n", "f.yaml").shutdown == expected
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "seconds"),
+    [("{}", 10.0), ("{drain: 4s}", 4.0), ("{drain: 1h, spread: 1h}", 3600.0), ("{spread: none}", 0.0)],
+)
+def test_sessions_are_closed_before_the_drain_is_over(shutdown: str, seconds: float) -> None:
+    assert parse(f"{SMALL}shutdown: {shutdown}\n", "f.yaml").shutdown.spread_over == seconds
 
 
 @pytest.mark.parametrize(
@@ -32,11 +40,11 @@ def test_sessions_are_ended_before_the_drain_is_over(shutdown: str, expected: Sh
         ("soon", "'soon' is not a duration; write it as 10s, 500ms, 2m or 1h, or none"),
     ],
 )
-def test_a_wrong_delay_is_told_with_its_place(delay: str, why: str) -> None:
+def test_a_wrong_delay_is_reported_with_its_place(delay: str, why: str) -> None:
     assert report(f"{SMALL}shutdown:\n  delay: {delay}\n") == [f"f.yaml:6:10: shutdown.delay: {why}"]
 
 
-def test_a_spread_that_is_too_long_is_told_with_its_place() -> None:
+def test_a_spread_that_is_too_long_is_reported_with_its_place() -> None:
     assert report(f"{SMALL}shutdown:\n  drain: 5s\n  spread: 6s\n") == [
         "f.yaml:6:3: shutdown: a spread of 6 s is longer than the drain, which ends after 5 s"
     ]

@@ -1,4 +1,4 @@
-"""The policy that a listener tells Flash Player: what it may hold, and what is said of the rest."""
+"""The Flash policy of a listener, and reports of mistakes in it."""
 
 import pytest
 
@@ -12,7 +12,7 @@ NO_LIST = "is not a list; write '- ' before each member, or brackets around all"
 
 
 def whole(flash_policy: str) -> str:
-    """A file whose listener has this policy, in line 6."""
+    """Return a file whose listener has this policy, in line 6."""
     return f"version: 1\n{ROUTES}{UPSTREAMS}{LISTENERS}{flash_policy}\n"
 
 
@@ -30,7 +30,7 @@ def whole(flash_policy: str) -> str:
         ),
     ],
 )
-def test_a_policy_is_a_mode_and_who_may_connect_where(flash_policy: str, expected: FlashPolicy) -> None:
+def test_a_policy_is_a_mode_and_pages_with_their_ports(flash_policy: str, expected: FlashPolicy) -> None:
     assert parse(whole(flash_policy), "f.yaml").listeners[0].flash_policy == expected
 
 

@@ -1,4 +1,4 @@
-"""What a file comes to: every key is obeyed, and what it does not say has its default."""
+"""The settings of a file: every key is obeyed, and keys that are left out have their defaults."""
 
 from ipaddress import ip_network
 

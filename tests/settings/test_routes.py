@@ -1,4 +1,4 @@
-"""What is said of mistakes in the keys that stand in `defaults` and in every route, and where it stands."""
+"""Reports of mistakes, with their places, in the keys of `defaults` and of every route."""
 
 import pytest
 
@@ -252,7 +252,7 @@ every_mistake = pytest.mark.parametrize("mistake", MISTAKES, ids=[line for line,
 
 
 def at(place: str, said: str) -> str:
-    """What is said of a key in this place, with the column of the sixth line in front of it."""
+    """Return the report of a key in this place, with the column of the sixth line in front of it."""
     column, _, message = said.partition(" ")
     return f"f.yaml:6:{column}: {place}.{message}"
 

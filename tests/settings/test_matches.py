@@ -1,4 +1,4 @@
-"""What is said of mistakes in the keys that a route has for itself, and where it stands."""
+"""The keys that only routes have, and reports of mistakes in them with their places."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from .files import LISTENERS, UPSTREAMS, report
 
 
 def whole(line: str) -> str:
-    """A file with a route that has this line, the sixth, behind two spaces, and what else it needs."""
+    """Return a file with a route that has this line, the sixth, behind two spaces, and the rest that is needed."""
     needed = [key for key in ("match: {path: {prefix: /}}", "upstream: echo") if not line.startswith(key.split()[0])]
     rest = "".join(f"  {key}\n" for key in needed)
     return f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n- name: r\n  {line}\n{rest}"
@@ -228,7 +228,7 @@ def test_a_mistake_in_a_route_is_named_with_its_place(mistake: tuple[str, ...]) 
 
 
 def route(line: str) -> Route:
-    """The route that has this line."""
+    """Return the route that has this line."""
     return parse(whole(line), "f.yaml").routes[0]
 
 
@@ -248,7 +248,7 @@ def test_a_host_is_kept_as_it_is_compared(written: str, host: str) -> None:
 
 
 @pytest.mark.parametrize(("written", "upgrade"), [("true", True), ("false", False)])
-def test_a_route_may_want_an_upgrade_or_none(written: str, upgrade: bool) -> None:
+def test_a_route_may_take_only_upgrades_or_none(written: str, upgrade: bool) -> None:
     assert route(f"match: {{path: {{prefix: /}}, upgrade: {written}}}").match.upgrade is upgrade
 
 
@@ -259,7 +259,7 @@ def test_paths_of_a_route_are_kept_as_they_are_compared() -> None:
     assert route("rewrite: {path: normalised}").rewrite == Rewrite(None, None, "normalised")
 
 
-def test_half_of_a_rewrite_will_do() -> None:
+def test_a_rewrite_may_have_one_of_its_keys() -> None:
     assert route("rewrite: {strip_prefix: /a}").rewrite == Rewrite("/a", None)
     assert route("rewrite: {add_prefix: /a}").rewrite == Rewrite(None, "/a")
 

@@ -1,4 +1,4 @@
-"""What is said of mistakes in an upstream, and where it stands."""
+"""Upstreams and targets, and reports of mistakes in them with their places."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from .files import LISTENERS, ROUTES, report
 
 
 def whole(line: str) -> str:
-    """A file with an upstream that has this line, the sixth, behind four spaces."""
+    """Return a file with an upstream that has this line, the sixth, behind four spaces."""
     rest = "" if line.startswith("targets") else "    targets: [{url: ws://a}]\n"
     return f"version: 1\n{LISTENERS}{ROUTES}upstreams:\n  echo:\n    {line}\n{rest}"
 
@@ -285,7 +285,7 @@ def test_a_mistake_in_an_upstream_is_named_with_its_place(mistake: tuple[str, ..
 
 
 def upstream(line: str) -> Upstream:
-    """The upstream that has this line."""
+    """Return the upstream that has this line."""
     return parse(whole(line), "/etc/f.yaml").upstreams["echo"]
 
 
@@ -311,7 +311,7 @@ def test_encryption_of_a_target_names_files_beside_the_configuration() -> None:
     assert upstream(line).targets[0].tls == TargetTls(certificate="/etc/a.pem")
 
 
-def test_a_target_is_offered_tls_1_2_and_later_unless_it_is_said_otherwise() -> None:
+def test_a_target_is_offered_tls_1_2_and_later_by_default() -> None:
     assert upstream("targets: [{url: wss://a}]").targets[0].tls == TargetTls(profile="intermediate")
     for profile in ("modern", "intermediate", "legacy"):
         (target,) = upstream(f"targets: [{{url: wss://a, tls: {{profile: {profile}}}}}]").targets
@@ -336,7 +336,7 @@ def test_a_pin_is_a_hash_in_hexadecimal(written: str) -> None:
     assert not target.tls.nameless
 
 
-def test_a_pinned_target_may_be_asked_for_by_no_name() -> None:
+def test_a_pinned_target_may_be_sent_no_name() -> None:
     (target,) = upstream(f"targets: [{{url: wss://a, tls: {{pin: ['sha256:{HASH}'], server_name: none}}}}]").targets
     assert target.tls == TargetTls(pin=(f"sha256:{HASH}",), server_name="none")
 
@@ -354,7 +354,7 @@ def test_the_name_of_a_server_is_a_name_or_an_address(written: str, name: str) -
     assert upstream(f"targets: [{{url: wss://a, tls: {{server_name: {written}}}}}]").targets[0].tls.server_name == name
 
 
-def test_encryption_of_which_nothing_is_said_does_not_matter() -> None:
+def test_an_empty_tls_section_is_allowed_without_encryption() -> None:
     assert upstream("targets: [{url: ws://a, tls: {}}]").targets[0].tls == TargetTls()
 
 
@@ -397,7 +397,7 @@ def test_a_check_by_websocket_is_for_servers_that_speak_it() -> None:
     )
 
 
-def test_records_of_services_need_a_library_that_not_everybody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_srv_records_need_their_library(monkeypatch: pytest.MonkeyPatch) -> None:
     line = "targets: [{url: wss://_ws._tcp.chat.internal, srv: true}]"
     (target,) = upstream(line).targets
     assert (target.srv, target.url.host) == (True, "_ws._tcp.chat.internal")

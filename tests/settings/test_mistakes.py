@@ -1,4 +1,4 @@
-"""What is said of what the file may not hold."""
+"""Reports of mistakes in any section."""
 
 import pytest
 
@@ -104,7 +104,7 @@ def test_the_version_is_the_integer_1_and_nothing_else(version: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["version", "listeners", "routes", "upstreams"])
-def test_a_required_key_is_missed(key: str) -> None:
+def test_a_required_key_that_is_missing_is_reported(key: str) -> None:
     text = "".join(line for line in SMALL.splitlines(keepends=True) if not line.startswith(key))
     assert messages(text) == [f"'{key}' is missing"]
 

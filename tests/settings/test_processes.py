@@ -1,4 +1,4 @@
-"""The keys of processes: how many serve, where systemd's sockets are used, and where the admin pages are."""
+"""The keys of processes: workers, sockets of systemd, admin pages and the control socket."""
 
 import pytest
 
@@ -11,12 +11,12 @@ from .files import ROUTES, SMALL, UPSTREAMS, report
 
 
 def listening(*binds: str) -> str:
-    """A file with a listener on these, in its sixth line from column 10 on."""
+    """Return a file with a listener on these, in its sixth line from column 10 on."""
     return f"version: 1\n\n{ROUTES}{UPSTREAMS}listeners:\n- bind: [{', '.join(binds)}]\n"
 
 
 @pytest.mark.parametrize(("written", "workers"), [("1", 1), ("16", 16), ("512", 512), ("auto", None)])
-def test_workers_are_a_number_or_as_many_as_there_are_cores(written: str, workers: int | None) -> None:
+def test_workers_are_a_number_or_auto(written: str, workers: int | None) -> None:
     assert parse(f"{SMALL}workers: {written}\n", "f.yaml").workers == workers
 
 
@@ -29,7 +29,7 @@ def test_by_default_one_process_serves_and_there_are_no_admin_pages() -> None:
 @pytest.mark.parametrize(
     ("written", "seen"), [("0", "0"), ("513", "513"), ("true", "true"), ("many", "'many'"), ("1.5", "'1.5'")]
 )
-def test_a_wrong_number_of_workers_is_told_with_its_place(written: str, seen: str) -> None:
+def test_a_wrong_number_of_workers_is_reported_with_its_place(written: str, seen: str) -> None:
     assert report(f"{SMALL}workers: {written}\n") == [
         f"f.yaml:5:10: workers: {seen} is not a number of workers; write one from 1 to 512, or auto"
     ]
@@ -75,7 +75,7 @@ def test_admin_pages_are_on_this_machine(written: str, where: Address | UnixAddr
 
 
 @pytest.mark.parametrize("written", ["0.0.0.0:9901", "[::]:9901", "10.0.0.1:9901", "admin.example:9901"])
-def test_admin_pages_that_others_could_reach_name_who_may(written: str) -> None:
+def test_admin_pages_that_other_machines_can_reach_need_allowed_networks(written: str) -> None:
     assert report(f'{SMALL}admin: {{bind: "{written}"}}\n') == [
         f"f.yaml:5:8: admin: {written} can be reached from other machines, and the pages have no password;"
         " name in allow the networks that may connect, or bind 127.0.0.1:PORT, [::1]:PORT or unix:PATH"
@@ -87,7 +87,7 @@ def test_admin_pages_that_others_could_reach_name_who_may(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["unix", "10.0.0.1/8", "everybody"])
-def test_who_may_ask_is_a_network(written: str) -> None:
+def test_an_allowed_network_is_a_network(written: str) -> None:
     [line] = report(f'{SMALL}admin: {{allow: ["{written}"]}}\n')
     assert line.startswith(f"f.yaml:5:17: admin.allow[0]: '{written}' is no network, as 10.0.0.0/8 or 192.0.2.7")
 
@@ -117,7 +117,7 @@ def test_by_default_messages_of_64_kib_are_joined_in_64_mib_and_fragments_are_ke
     assert (route.limits.join_bytes, route.fragments, route.upstream.fragments) == (65536, "keep", "keep")
 
 
-def test_how_much_is_held_back_and_whether_fragments_are_joined_can_be_said() -> None:
+def test_the_limits_of_joining_can_be_set() -> None:
     text = SMALL.replace("upstreams: {", "upstreams: {more: {targets: [{url: ws://10.0.0.1}], fragments: join}, ")
     settings = parse(f"{text}defaults: {{fragments: join, limits: {{join: 0B}}}}\njoin_memory: 16MiB\n", "f.yaml")
     assert settings.join_memory_bytes == 16 * 1024 * 1024
@@ -147,5 +147,5 @@ def test_the_control_socket_is_a_unix_socket_or_none(written: str, control: Unix
         ("'unix:'", "'unix:' has no name of a file; write unix:PATH, as in unix:/run/wsgateway/ws.sock"),
     ],
 )
-def test_anything_else_is_no_control_socket(written: str, why: str) -> None:
+def test_any_other_value_is_not_a_control_socket(written: str, why: str) -> None:
     assert report(f"{SMALL}control: {written}\n") == [f"f.yaml:5:10: control: {why}"]

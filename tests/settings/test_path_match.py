@@ -1,8 +1,7 @@
-"""What a route's match takes."""
+"""The paths that a route takes."""
 
 import pytest
 
-from wsgateway.settings.basics import Rate
 from wsgateway.settings.routes import PathMatch
 
 
@@ -51,11 +50,3 @@ def test_an_exact_path_takes_itself_alone() -> None:
     assert not match.matches("/chat/x")
     assert not match.matches("/cha")
     assert not match.matches("/")
-
-
-@pytest.mark.parametrize(
-    ("rate", "said"),
-    [(Rate(100, 1.0), "100 in 1 s"), (Rate(60, 60.0), "60 in 60 s"), (Rate(1, 3600.0), "1 in 3600 s")],
-)
-def test_a_rate_is_told_to_people(rate: Rate, said: str) -> None:
-    assert str(rate) == said
