@@ -51,7 +51,7 @@ LASTING = {
 """commands that last: the port of each, and the line that says what it is here"""
 
 ALL = list(commands())
-SIGNALS = {"HUP": "event=reloaded", "USR2": 'event="handed over"', "TERM": "event=drained"}
+SIGNALS = {"HUP": "event=reloaded", "USR2": 'event="hot restart done"', "TERM": "event=drained"}
 
 
 def reason(command: Command) -> str | None:

@@ -74,7 +74,7 @@ _COVERED = """
 HELLO = {
     "hixie-75": talk(f"""
         {_HIXIE}
-        = we close the connection: this dialect has no closing frame
+        = the probe closes the connection: this dialect has no closing frame
         = the server closed the connection
     """),
     "hixie-76": talk(f"""

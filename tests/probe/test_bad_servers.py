@@ -99,7 +99,7 @@ async def test_a_server_that_does_not_accept_is_reported_with_what_it_said(
 BREACHES: dict[str, tuple[bytes, str, list[str]]] = {
     "a Close": (
         bytes.fromhex("88 05 03f0") + b"bye",
-        "the server closed instead of an answer: 1008 'bye'",
+        "the server closed the session instead of answering: 1008 'bye'",
         ["< 88 | FIN, opcode 8: close", "< 05 | length 5", "< 03 f0 62 79 65 | payload: 1008 'bye'"],
     ),
     "an end": (b"", "the connection ended without a Close", ["= the server closed the connection"]),
@@ -160,7 +160,7 @@ async def test_a_close_of_the_server_is_answered(frame: str, answer: tuple[int, 
 
     report, _ = await asked(serve)
     assert report.error is not None
-    assert report.error.startswith("the server closed instead of an answer: ")
+    assert report.error.startswith("the server closed the session instead of answering: ")
 
 
 @pytest.mark.parametrize("cut", ["82", "82 7e 01"], ids=["a byte", "a length"])
@@ -251,8 +251,8 @@ async def test_a_goodbye_that_is_not_answered_is_no_fault_but_said(mock_clock: M
         await silent(peer, mock_clock, PATIENCE_SECONDS)
 
     report, _ = await asked(serve)
-    assert (report.error, report.closed) == (None, "no answer to our close within 2 s")
-    assert str(report).endswith(", no answer to our close within 2 s")
+    assert (report.error, report.closed) == (None, "no answer to the closing frame within 2 s")
+    assert str(report).endswith(", no answer to the closing frame within 2 s")
 
 
 # -- the two drafts whose servers repeat what was asked ------------------------------------------------------------

@@ -87,7 +87,7 @@ async def test_to_be_accepted_and_then_let_down_is_a_fault(capsys: Captured) -> 
         assert await run(f"ws://127.0.0.1:{port}/", "--send", "Hello", "--all") == FAULT
         assert await run(f"ws://127.0.0.1:{port}/", "--send", "Hello") == FAULT
     *_, row, line = capsys.readouterr().out.splitlines()
-    end = "the server closed instead of an answer: 1011 'bug'"
+    end = "the server closed the session instead of answering: 1011 'bug'"
     assert cells(row) == [["rfc6455", "accepted", "# ms", end]]
     assert re.fullmatch(rf"= rfc6455: accepted, handshake \d+\.\d ms, {re.escape(end)}", line)
 

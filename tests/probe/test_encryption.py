@@ -31,13 +31,13 @@ async def test_version_cipher_certificate_and_the_line_for_the_file_are_shown(ca
         *shown, report = capsys.readouterr().out.splitlines()
         assert shown == [
             "= TLSv1.2, ECDHE-ECDSA-AES256-GCM-SHA384",
-            "= certificate of CN=appliance, for localhost, tv.local, by CN=appliance",
+            "= certificate of CN=appliance, for localhost, tv.local, issued by CN=appliance",
             f"= {dates(made)}, {made.pin}",
-            f'= to have a gateway know its key again: tls: {{pin: ["{made.key_pin}"]}}',
+            f'= for a target of a gateway that trusts only this key: tls: {{pin: ["{made.key_pin}"]}}',
         ]
         assert report.startswith("= rfc6455: accepted, ")
         # The line is one for the file.
-        line = shown[-1].partition("again: ")[2]
+        line = shown[-1].partition("only this key: ")[2]
         async with serving(port, target=line, url="wss://127.0.0.1") as gateway:
             assert await run(f"ws://127.0.0.1:{gateway.port}/") == GOOD
 
@@ -61,7 +61,7 @@ async def test_the_certificate_of_a_server_that_is_not_trusted_is_shown_too(
 async def test_a_certificate_for_nobody_is_told_to_be_one(capsys: Captured) -> None:
     async with websockets_server(ssl=Appliance.make(subject="").server()) as port:
         assert await run(f"wss://127.0.0.1:{port}/", "--insecure") == GOOD
-    assert "= certificate of nobody, for no name, by nobody" in capsys.readouterr().out.splitlines()
+    assert "= certificate of nobody, for no name, issued by nobody" in capsys.readouterr().out.splitlines()
 
 
 async def test_what_a_certificate_says_moves_no_cursor(capsys: Captured) -> None:
@@ -75,7 +75,7 @@ async def test_the_line_has_the_profile_that_an_old_server_needs(capsys: Capture
     made = Appliance.make(key=KEYS["RSA"]())
     async with websockets_server(ssl=made.server(version)) as port:
         assert await run(f"wss://localhost:{port}/", "--insecure") == GOOD
-    assert f'again: tls: {{profile: legacy, pin: ["{made.key_pin}"]}}' in capsys.readouterr().out
+    assert f'only this key: tls: {{profile: legacy, pin: ["{made.key_pin}"]}}' in capsys.readouterr().out
 
 
 async def test_the_line_has_it_for_old_ciphers_too(capsys: Captured) -> None:
@@ -86,7 +86,7 @@ async def test_the_line_has_it_for_old_ciphers_too(capsys: Captured) -> None:
         assert await run(f"wss://localhost:{port}/", "--insecure") == GOOD
     said = capsys.readouterr().out
     assert said.startswith("= TLSv1.2, AES128-SHA\n")
-    assert "again: tls: {profile: legacy, " in said
+    assert "only this key: tls: {profile: legacy, " in said
 
 
 async def test_several_dialects_tell_it_once_and_json_tells_it_of_each(capsys: Captured) -> None:
@@ -94,7 +94,7 @@ async def test_several_dialects_tell_it_once_and_json_tells_it_of_each(capsys: C
     async with websockets_server(ssl=made.server()) as port:
         url = f"wss://localhost:{port}/"
         assert await run(url, "--insecure", "--dialect", "hybi-08", "--dialect", "rfc6455") == FAULT
-        assert capsys.readouterr().out.count("again: tls: ") == 1
+        assert capsys.readouterr().out.count("only this key: tls: ") == 1
         assert await run(url, "--insecure", "--json", "--dialect", "hybi-08", "--dialect", "rfc6455") == FAULT
     for report in json.loads(capsys.readouterr().out)["reports"]:
         assert report["encryption"] == {

@@ -103,7 +103,7 @@ def test_a_gateway_outlives_the_directory_in_which_it_was_started(tmp_path: Path
             gateway.find_line("event=reloaded")
             gateway.signal(signal.SIGUSR2)
             try:
-                new_supervisor = int(gateway.find_line(r'event="handed over" to=(\d+)')[1])
+                new_supervisor = int(gateway.find_line(r'event="hot restart done" to=(\d+)')[1])
                 with session(("127.0.0.1", port), upstream, MODERN):
                     pass
             finally:

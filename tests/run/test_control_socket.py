@@ -189,7 +189,7 @@ async def test_a_gateway_that_stops_takes_no_reload(file: Path) -> None:
         gateway.signal(signal.SIGTERM)
         await gateway.lines.line("stopping")
         answer = await asked(gateway)
-        assert answer == ControlAnswer(ok=False, findings=["the gateway stops, and takes no new settings"])
+        assert answer == ControlAnswer(ok=False, findings=["the gateway stops, and accepts no new settings"])
 
 
 # -- the socket --------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ async def test_after_a_hand_over_the_successor_is_asked(file: Path) -> None:
     async with supervised(file, controlled(whole(9, shutdown="drain: 1s"))) as gateway:
         gateway.write(controlled(whole(9, path="/new", shutdown="drain: 1s")))
         gateway.signal(signal.SIGUSR2)
-        new_supervisor = (await gateway.lines.line("handed over"))["to"]
+        new_supervisor = (await gateway.lines.line("hot restart done"))["to"]
         try:
             await gateway.ended.wait()
             answer = await asked(gateway)

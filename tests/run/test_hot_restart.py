@@ -28,12 +28,12 @@ async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(f
                 nursery.start_soon(client.run)
                 await client.more()
                 gateway.signal(signal.SIGUSR2)
-                while not gateway.count("handed over"):
+                while not gateway.count("hot restart done"):
                     other = await gateway.connect(PLAIN)
                     assert (await other.head()).startswith(b"HTTP/1.1 426 ")
                     await other.close()
                     await client.more(1)
-                new_supervisor = (await gateway.lines.line("handed over"))["to"]
+                new_supervisor = (await gateway.lines.line("hot restart done"))["to"]
                 await client.done.wait()
                 assert client.goodbye == 1012
             await gateway.ended.wait()
@@ -55,7 +55,7 @@ async def test_the_file_of_a_unix_socket_outlives_a_hand_over_and_goes_with_the_
     async with supervised(file, text.replace('bind: ["127.0.0.1:0"', f'{bound}, "unix:{left}"', 1)) as gateway:
         gateway.write(text.replace('bind: ["127.0.0.1:0"', bound, 1))
         gateway.signal(signal.SIGUSR2)
-        new_supervisor = (await gateway.lines.line("handed over"))["to"]
+        new_supervisor = (await gateway.lines.line("hot restart done"))["to"]
         try:
             await gateway.ended.wait()
             assert (kept.exists(), left.exists()) == (True, False)
@@ -69,7 +69,7 @@ async def test_a_successor_that_fails_leaves_all_as_it_was(file: Path) -> None:
         pids = await gateway.pids()
         gateway.write("version: 2\n")
         gateway.signal(signal.SIGUSR2)
-        await gateway.lines.line("not handed over", why="it ended with status 78 before it served")
+        await gateway.lines.line("hot restart failed", why="it ended with status 78 before it served")
         assert await gateway.pids() == pids
         client = await gateway.connect(PLAIN)
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")
@@ -81,7 +81,7 @@ async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pyte
         pids = await gateway.pids()
         monkeypatch.setattr("wsgateway.run.supervisor.os", SimpleNamespace(getpid=lambda: 1))
         gateway.signal(signal.SIGUSR2)
-        line = await gateway.lines.line("not handed over")
+        line = await gateway.lines.line("hot restart failed")
         assert line["why"] == (
             "this is process 1, and a container ends with it; start the new version in a container of its own"
         )

@@ -353,6 +353,6 @@ async def test_a_process_that_ends_takes_no_new_settings() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, MODERN)
         gateway.service.drain()
-        with pytest.raises(SettingsError, match=r"^reload: this process ends, and takes no new settings$"):
+        with pytest.raises(SettingsError, match=r"^reload: this process ends, and accepts no new settings$"):
             gateway.reload(configuration(upstream.port))
         assert await session.client.frame() == (0x88, b"\x03\xf4")

@@ -142,7 +142,7 @@ async def test_a_late_look_of_the_supervisor_forgets_what_was_before(autojump_cl
         # All were frozen: the supervisor, too.
         due = trio.current_time()
         await trio.sleep(25)
-        assert its.worker_pool.look(due) == 0
+        assert its.worker_pool.check(due) == 0
         await trio.sleep(1)
         assert await its.looked(int(HUNG_SECONDS)) == HUNG_SECONDS
         assert its.workers[0].code is None
@@ -262,7 +262,7 @@ async def test_a_change_that_one_refuses_is_taken_back_by_those_that_took_it(aut
             await its.worker_pool.change(generation(3, NEW))
         heard = {worker.number: worker.heard for worker in its.workers}
         assert heard == {1: ["serve", "reload", "reload"], 2: ["serve", "reload"], 3: ["serve"]}
-        assert not its.lines.every("reload not taken back")
+        assert not its.lines.every("reload not undone")
 
 
 async def test_a_worker_that_does_not_take_a_change_back_is_told_of(autojump_clock: MockClock) -> None:
@@ -270,8 +270,8 @@ async def test_a_worker_that_does_not_take_a_change_back_is_told_of(autojump_clo
         await its.start(workers=2)
         with pytest.raises(StartError, match=r"^no room$"):
             await its.worker_pool.change(generation(2, NEW))
-        assert its.lines.every("reload not taken back") == [
-            {"level": "error", "event": "reload not taken back", "pid": its.pid(1), "why": "no room"}
+        assert its.lines.every("reload not undone") == [
+            {"level": "error", "event": "reload not undone", "pid": its.pid(1), "why": "no room"}
         ]
 
 
@@ -292,7 +292,7 @@ async def test_who_dies_while_it_takes_a_change_back_is_started_with_what_was_be
         await its.start(workers=2)
         with pytest.raises(StartError, match=r"^no room$"):
             await its.worker_pool.change(generation(2, NEW))
-        assert not its.lines.every("reload not taken back")
+        assert not its.lines.every("reload not undone")
         await its.lines.line("worker ended", worker=1)
         await its.lines.nth("worker serves", 3)
         assert told == [configuration(9)]

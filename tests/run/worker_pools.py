@@ -112,7 +112,7 @@ class Hands:
         """Looks so often, on time. Returns what the last look says."""
         silent = 0.0
         for _ in range(times):
-            silent = self.worker_pool.look(trio.current_time())
+            silent = self.worker_pool.check(trio.current_time())
             await trio.sleep(pause)
         return silent
 

@@ -168,10 +168,10 @@ class Chaos:
         async with self._file:
             gateway, old = self._gateway, self._gateway.supervisor
             leaving = self._judge.drains.begin()
-            answer = gateway.expect("handed over", "not handed over")
+            answer = gateway.expect("hot restart done", "hot restart failed")
             gateway.signal(signal.SIGUSR2)
             entry = await answer.wait()
-            if entry["event"] != "handed over":
+            if entry["event"] != "hot restart done":
                 leaving.end()
                 return
             gateway.supervisor = entry["to"]

@@ -141,7 +141,7 @@ class Gateway:
                 self._judge.fault(f"a bug: {entry}")
             case "worker ended" if entry["how"] != "by SIGKILL":
                 self._judge.fault(f"a worker ended: {entry}")
-            case "worker hangs" | "not handed over" | "signal not heeded" | "cannot accept":
+            case "worker hangs" | "hot restart failed" | "signal ignored" | "cannot accept":
                 self._judge.fault(f"the gateway says: {entry}")
             case "drained" if entry["cut"]:
                 self._judge.counts["cut by a drain, as its log says"] += entry["cut"]

@@ -4,7 +4,6 @@
     echo        starts an upstream alone, whose every path is an echo
     upstream    a server that knows RFC 6455 alone: /echo, and /chat, which is a `room`; a `peer` is one of its clients
     site        the page, and the probes that it asks for
-    server      what upstream and site share: connections that make one HTTP request
 
-All of it listens on loopback alone, and is for eyes and fingers: nothing else in wsgateway uses it, but `cli`.
+All of it listens on loopback only. It is for people who try the gateway; only `cli` uses it.
 """

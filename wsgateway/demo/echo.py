@@ -1,4 +1,4 @@
-"""The echo of the demo's upstream as a program of its own: a server for the first gateway that somebody configures."""
+"""The demo's echo as a program of its own: a server behind the first gateway that a user configures."""
 
 from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log

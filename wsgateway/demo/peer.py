@@ -1,6 +1,6 @@
-"""One client of the upstream behind its handshake: whole messages in, events out.
+"""One client of the upstream after its handshake: whole messages in, events out.
 
-Frames are the library's; here they are joined to messages, pings and closes are answered, and text is checked.
+The library reads and writes frames. Here fragments are joined, pings and closes are answered, and text is checked.
 """
 
 import os
@@ -17,18 +17,18 @@ from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys
 
 DIALECT = DIALECTS["rfc6455"]
-# Messages are joined here, so this is what one connection may cost.
+# The most memory that one connection can require, as messages are joined.
 LIMITS = Limits(message_bytes=1024 * 1024)
 
 
 class Peer:
-    """A client with whom the handshake is done. One task reads, any may send.
+    """A client after its handshake. One task may read, any may send.
 
-    What it does wrong raises nothing: it gets the Close that it deserves, and `messages` ends.
+    A mistake of the client raises no error: it gets a Close with the right code, and `messages` ends.
     """
 
     def __init__(self, channel: Channel, early: bytes) -> None:
-        """`early` is what came behind the handshake."""
+        """Take the bytes that came after the handshake, too."""
         self._channel = channel
         self._early = early
         self._encoder = DIALECT.framing.encoder(Role.SERVER, mask_keys(os.urandom))
@@ -36,18 +36,18 @@ class Peer:
         self._closed = False
 
     async def send(self, *events: Event) -> None:
-        """Sends events in one piece, in turn with other tasks; nothing leaves behind a Close."""
+        """Send events in one write, which no other task interrupts; send nothing after a Close."""
         async with self._lock:
             if self._closed:
                 return
             self._closed = any(isinstance(event, Close) for event in events)
             try:
                 await self._channel.send(b"".join(map(self._encoder.send, events)))
-            except OSError:  # gone: to read says so too, and ends `messages`
+            except OSError:  # disconnected: `messages` ends, too
                 self._closed = True
 
     async def messages(self) -> AsyncGenerator[Fragment]:
-        """Whole messages, to the client's Close, fault or end. Pings and Closes are answered in between."""
+        """Yield whole messages until the client's Close, mistake or end. Answer pings and Closes."""
         events = self._events()
         parts = bytearray()
         try:
@@ -66,11 +66,11 @@ class Peer:
         except ProtocolError as fault:
             if fault.close_code != ABNORMAL:
                 await self.send(Close(fault.close_code))
-        except OSError:  # a lost connection is an end like others
+        except OSError:  # a lost connection ends the messages, too
             return
 
     async def _events(self) -> AsyncGenerator[Event]:
-        """Ends behind a Close. Raises ProtocolError, also for an end without one, and OSError."""
+        """Yield events up to a Close. Raise ProtocolError, also for an end without a Close, and OSError."""
         decoder = DIALECT.framing.decoder(Role.SERVER, LIMITS)
         data = self._early
         while True:
@@ -84,7 +84,7 @@ class Peer:
 
 
 def _whole(kind: Kind, data: bytes) -> Fragment:
-    """A message. Raises ProtocolError (1007) for text that is not UTF-8."""
+    """Return a message. Raise ProtocolError (1007) for text that is not UTF-8."""
     if kind is Kind.TEXT:
         try:
             data.decode()

@@ -1,7 +1,7 @@
 """The demo as a program: upstream, gateway and page, started together on loopback and stopped by one signal.
 
-The gateway is the one that `wsgateway run` starts, between two addresses. It stops first, so that every session
-still has its upstream to say goodbye to.
+The gateway is a `wsgateway.Gateway`. It stops first, so that sessions can still do the closing handshake with their
+upstream.
 """
 
 import signal
@@ -32,7 +32,7 @@ MAX_CONNECTIONS = 400
 
 
 class Demo:
-    """The three servers. Upstream and page listen from the moment it is made, and it must be run then."""
+    """The three servers. The upstream and the page listen at once, and `run` must follow."""
 
     def __init__(self, port: int, page_port: int, log: Log) -> None:
         """Take the ports of the gateway and of the page; 0: the system chooses.
@@ -47,10 +47,10 @@ class Demo:
         self.page = _address(self._page_listener)
         """the page's address"""
         self._bind = self.gateway = Address(HOST, port)
-        """the gateway's address; port 0 becomes another when it serves"""
+        """the gateway's address; port 0 is replaced when it serves"""
 
     async def run(self, show: Callable[[Self], object]) -> None:
-        """Serve until SIGTERM or SIGINT; a second one ends it at once. Call `show` as soon as all of it serves.
+        """Serve until SIGTERM or SIGINT; a second one ends it at once. Call `show` when all of it serves.
 
         Raise SettingsError if the port of the gateway is taken.
         """
@@ -80,11 +80,11 @@ class Demo:
             settings,
             listeners=tuple(replace(each, max_connections=MAX_CONNECTIONS) for each in settings.listeners),
             routes=tuple(replace(each, origins=self._origins()) for each in settings.routes),
-            shutdown=Shutdown(spread_seconds=None),  # whoever presses Ctrl-C waits for it
+            shutdown=Shutdown(spread_seconds=None),  # the user has pressed Ctrl-C, and waits
         )
 
     def _origins(self) -> Origins:
-        """Allow the pages of the demo, and no other that the same browser shows. Probes name the gateway as theirs."""
+        """Allow the pages of the demo, and no others in the same browser. Probes have the origin of the gateway."""
         ports = (self.page.port, self.gateway.port)
         return Origins(
             tuple(f"http://{host}:{port}" for host in (HOST, "localhost") for port in ports), opaque="refuse"

@@ -1,12 +1,12 @@
-"""A chat room. Members say text, and all of them are told, as JSON:
+"""A chat room. Each text of a member goes to all members, as JSON:
 
-    {"type": "joined", "who": "guest-3 (hixie-76)", "members": 2}      the first one that a member gets is its own
+    {"type": "joined", "who": "guest-3 (hixie-76)", "members": 2}      the first one for a member is its own
     {"type": "say", "who": "guest-3 (hixie-76)", "text": "hello"}
     {"type": "left", "who": "guest-3 (hixie-76)", "members": 1}
     {"type": "heartbeat", "members": 1, "time": 1700000000.0}          every few seconds, Unix time
 
-A member says `{"say": "text"}`, or simply text, as a client without JSON does. Nobody waits for a slow member:
-it is cut once its queue is full, so a room takes bounded memory whatever its members do.
+A member sends `{"say": "text"}`, or only the text, as a client without JSON does. No member waits for a slow one, whose
+connection is cut when its queue is full. So the memory of a room is bounded.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from wsgateway.wire.events import Close, Fragment, Kind
 
 MAX_MEMBERS = 100
 MAX_CHARACTERS = 500
-# What may wait for one member. A burst of others passes, a page that has stopped reading does not.
+# How many messages may wait for one member: enough for a burst, and not for a page that has stopped reading.
 QUEUED_MESSAGES = 16
 HEARTBEAT_SECONDS = 5.0
 
@@ -39,7 +39,7 @@ class _Member:
 
 
 class Room:
-    """The members, and all that they are told."""
+    """The members, and the messages to them."""
 
     def __init__(
         self, log: Log, heartbeat_seconds: float = HEARTBEAT_SECONDS, clock: Callable[[], float] = time.time
@@ -100,7 +100,7 @@ class Room:
                         await self._announce("say", who=member.name, text=text)
 
     async def _announce(self, kind: str, **facts: str | float) -> None:
-        """Send a text to all members. The caller must have the floor, and keeps it until all members' tasks have run.
+        """Send a text to all members. The caller must hold `_floor` until all members' tasks have run.
 
         So a burst, from one or from many, fills only the queues of members that do not read.
         """
@@ -128,7 +128,7 @@ async def _deliver(waiting: trio.MemoryReceiveChannel[bytes], peer: Peer) -> Non
 def said(message: bytes) -> str:
     """Return the text of a message: TEXT in `{"say": TEXT}`, or all of it; cut, perhaps empty. UTF-8 only."""
     text = message.decode()
-    with suppress(ValueError, RecursionError):  # not JSON, or nested to make us fall: then it is meant as text
+    with suppress(ValueError, RecursionError):  # not JSON, or nested too deep for the parser: then it is text
         value = json.loads(text)
         if isinstance(value, dict) and isinstance(value.get("say"), str):
             text = value["say"]

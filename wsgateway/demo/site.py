@@ -1,12 +1,12 @@
-"""The demo's page, and what it asks for:
+"""The demo's page, and the requests that it makes:
 
     GET /, /page.css, /page.js, /icon.svg     the page
     GET /dialects                             the dialects and who spoke them
-    GET /probe?dialect=NAME                   a client of that dialect sends a text to /echo: how it went, line by line
-    POST /say?dialect=NAME                    the same client says a text in /chat
+    GET /probe?dialect=NAME                   a client of that dialect sends a text to /echo: its transcript
+    POST /say?dialect=NAME                    the same client sends a text to /chat
 
-Only a browser on this machine is served, and only the page itself may ask for probes: a Host that is not loopback
-may be another site's name that was pointed here (DNS rebinding), and other sites' pages can send requests too.
+Only browsers on this machine are served, and only the page itself may start probes: another Host may be the name of
+another site that leads here (DNS rebinding), and pages of other sites can send requests, too.
 """
 
 import json
@@ -43,7 +43,7 @@ _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re
 
 
 class Site:
-    """The page's server."""
+    """The server of the page."""
 
     def __init__(self, gateway: Address, log: Log) -> None:
         self._gateway = gateway
@@ -75,7 +75,7 @@ class Site:
         await client.reply(Reply(reply.body, reply.content_type, reply.status, (*reply.headers, *self._headers)))
 
     async def _reply(self, request: Request) -> Reply:
-        """Raises HttpRefusal with the status of a refusal."""
+        """Return the reply to a request. Raise HttpRefusal if it is refused."""
         _check_host(request.headers)
         path, _, query = request.target.partition("?")
         match path:
@@ -106,13 +106,13 @@ class Site:
 
 
 def _page(name: str, kind: str, gateway: Address) -> Reply:
-    """A file beside this one, in which GATEWAY_PORT stands for the gateway's port."""
+    """Return a file of this folder, in which GATEWAY_PORT is replaced by the gateway's port."""
     content = files("wsgateway.demo").joinpath(name).read_bytes()
     return Reply(content.replace(b"GATEWAY_PORT", str(gateway.port).encode()), kind)
 
 
 def _content_security_policy(gateway_port: int) -> str:
-    """Nothing but our own files, and the gateway. 'self' does not cover another port, and a source has no IPv6."""
+    """Allow only the page's own files, and the gateway, whose port 'self' does not cover. Sources have no IPv6."""
     directives: Mapping[str, str] = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -138,13 +138,13 @@ def _check_method(request: Request, *allowed: str) -> None:
 
 
 def _check_same_site(headers: Headers) -> None:
-    """Refuses what another site's page has caused. A client that is no browser does not say."""
+    """Refuse a request that a page of another site has caused. Clients that are no browsers do not send this header."""
     if headers.one("Sec-Fetch-Site") not in (None, "none", "same-origin"):
         raise HttpRefusal("only the demo's own page may ask for this", 403)
 
 
 def _check_origin(headers: Headers) -> None:
-    """Refuses what the page itself has not sent; every browser gives an Origin with a POST."""
+    """Refuse a POST that the page itself has not sent. Every browser sends an Origin with it."""
     if headers.one("Origin") != f"http://{headers.one('Host')}":
         raise HttpRefusal("only the demo's own page may ask for this", 403)
 

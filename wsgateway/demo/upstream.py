@@ -1,9 +1,9 @@
-"""The server behind the demo's gateway. It knows RFC 6455 alone, as a modern backend does.
+"""The server behind the demo's gateway. It speaks only RFC 6455, as a modern backend does.
 
-    /echo     says every message again, text or binary
-    /chat     a room (see `room`); the dialect of a member is what the gateway says in X-WebSocket-Dialect
+    /echo     sends every message back, text or binary
+    /chat     a room (see `room`); the gateway sends the dialect of a member in X-WebSocket-Dialect
 
-Built on the same pure library as the gateway. No TLS, no compression, no limits beyond those that keep it alive.
+It uses the same pure library as the gateway. There is no TLS and no compression, and only the most necessary limits.
 """
 
 import os
@@ -27,7 +27,7 @@ GOODBYE_SECONDS = 2.0
 
 
 async def echo(peer: Peer) -> None:
-    """Sends every message back, until the peer goes."""
+    """Send every message back until the peer disconnects."""
     async with aclosing(peer.messages()) as messages:
         async for message in messages:
             await peer.send(message)
@@ -42,13 +42,13 @@ class DemoUpstream:
     def __init__(
         self, log: Log, heartbeat_seconds: float = HEARTBEAT_SECONDS, *, echo_everywhere: bool = False
     ) -> None:
-        """`echo_everywhere`: every path is an echo, and there is no room."""
+        """Make a server; with `echo_everywhere` every path is an echo, and there is no room."""
         self._log = log
         self._echo_everywhere = echo_everywhere
         self._room = Room(log, heartbeat_seconds)
 
     async def serve(self, listener: socket.socket) -> None:
-        """Serves on a socket that listens, until it is cancelled."""
+        """Serve on a listening socket until this is cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._room.run)
             await accept(listener, self._serve_client, trio.Semaphore(MAX_CONNECTIONS), nursery, self._log)
@@ -70,7 +70,7 @@ class DemoUpstream:
             await client.channel.linger()
 
     def _talk(self, server_handshake: ServerHandshake) -> Talk:
-        """What a path is for. Raises HttpRefusal (404)."""
+        """Return the function for the path of a request. Raise HttpRefusal (404)."""
         if self._echo_everywhere:
             return echo
         match server_handshake.offer.target.partition("?")[0]:
@@ -80,14 +80,14 @@ class DemoUpstream:
                 told = (
                     value for name, value in server_handshake.offer.headers if name.lower() == "x-websocket-dialect"
                 )
-                # Set by the gateway; whoever comes without it speaks what we do.
+                # The gateway sends it. A client without it has connected directly, and speaks RFC 6455.
                 dialect = next((value for value in told if value in DIALECTS), DIALECT.name)
                 return lambda peer: self._room.chat(peer, dialect)
         raise HttpRefusal("there are /echo and /chat", 404)
 
 
 def _answering(request: Request) -> ServerHandshake:
-    """The handshake of a request. Raises HttpRefusal for one that is none, or of another dialect than ours."""
+    """Return the handshake for a request. Raise HttpRefusal for another request, or another dialect."""
     dialect = recognise(request)
     if dialect is not DIALECT:
         version = str(DIALECT.handshake.version)

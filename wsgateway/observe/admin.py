@@ -1,8 +1,8 @@
-"""The admin pages: a small server of HTTP for programs that ask how the gateway is.
+"""The server of the admin pages, for programs that query the gateway.
 
-connections without a request   the newest 64 are kept, for 10 seconds: none of them holds up a health check
-pages of other sites            a browser may be led here under any name (DNS rebinding): `Host` must be one of ours.
-                                Health checks send what they like there, and are told nothing that is secret
+connections without a request   the newest 64 are kept, for 10 seconds: none of them delays a health check
+pages of other sites            any name may lead a browser here (DNS rebinding), so `Host` must be one of ours.
+                                Health checks may send any Host, and get no secrets
 """
 
 import socket
@@ -18,10 +18,10 @@ from wsgateway.observe.http_server import HttpConnection, Reply, next_client, re
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import HeadLimits, Request
 
-# Few programs ask, and each is answered at once.
+# Few programs query, and each is answered at once.
 MOST_CLIENTS = 64
 MOST_HEAD_BYTES = 8192
-# Pages below this path are answered under any name.
+# Pages below this path are served under any Host.
 HEALTH = "/health/"
 _LIMITS = HeadLimits(head_bytes=MOST_HEAD_BYTES)
 
@@ -30,20 +30,20 @@ Pages = Mapping[str, Callable[[], Awaitable[Reply]]]
 
 
 class Gate(Protocol):
-    """Who may ask, and by which name."""
+    """The rules for clients: their addresses, and the names in Host."""
 
     def admits(self, ip: str) -> bool:
-        """Return whether an address may ask."""
+        """Return whether clients of this address are allowed."""
 
     def is_named(self, host: str) -> bool:
         """Return whether the value of a Host header is a name of this gateway."""
 
 
 class AdminServer:
-    """Answers one request on each connection."""
+    """A server that answers one request on each connection."""
 
     def __init__(self, pages: Pages, gate: Gate, log: Log) -> None:
-        """Take the pages and the gate for clients that come by TCP. A client of a Unix socket may ask anything."""
+        """Take the pages, and the rules for clients by TCP. A client of a Unix socket may query everything."""
         self._pages = pages
         self._gate = gate
         self.log = log
@@ -65,7 +65,7 @@ class AdminServer:
             sock = await next_client(listener)
             try:
                 admitted = sock.family == socket.AF_UNIX or self._gate.admits(sock.getpeername()[0])
-            except OSError:  # it has hung up
+            except OSError:  # it is disconnected
                 admitted = False
             if admitted:
                 clients.start_soon(self._serve, sock)
@@ -77,8 +77,8 @@ class AdminServer:
             with sock, self._newest.one_more():
                 await self._answer(sock)
         except OSError:
-            return  # the client is gone
-        except Exception:  # a bug of ours costs its own request
+            return  # the client is disconnected
+        except Exception:  # a bug costs only this request
             self.log.exception("bug", client="admin")
 
     async def _answer(self, sock: socket.socket) -> None:

@@ -19,7 +19,7 @@ from wsgateway.net.failure import in_words
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response
 
-# For a whole head, and then for the client to take its reply. RFC 9110 names none; a browser on loopback needs none.
+# For a complete head, and for the client to read its reply.
 REQUEST_SECONDS = 10.0
 REPLY_SECONDS = 10.0
 # The process is most likely out of descriptors, and other connections may give some back.

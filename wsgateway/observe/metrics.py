@@ -1,4 +1,4 @@
-"""The numbers of a gateway as Prometheus reads them."""
+"""The metrics of a gateway, made of its status, for Prometheus."""
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -19,10 +19,10 @@ EACH = "*"
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A text that is the value of a label: 1 for what it is, 0 for what else it may be."""
+    """A text of the status that becomes the value of a label: 1 for the text itself, 0 for each other possible text."""
 
     values: tuple[str, ...] = ()
-    """none: it may be anything"""
+    """the possible texts; empty: any text"""
 
 
 PathStep = str | tuple[str, ...] | OneOf
@@ -30,10 +30,10 @@ PathStep = str | tuple[str, ...] | OneOf
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One number of the status, or several that differ by labels."""
+    """One metric: a number of the status, or several that differ by labels."""
 
     name: str
-    """`wsgateway_` stands before it"""
+    """without `wsgateway_` before it"""
     path: tuple[PathStep, ...]
     """the keys that lead to it. EACH stands for every key, which is the value of a label, and a tuple for every entry
     of a list, of which these are the values of labels"""
@@ -41,7 +41,7 @@ class Series:
     labels: tuple[str, ...] = ()
     """their names, in the order of the path"""
     together: Callable[[float, float], float] = operator.add
-    """what is said of several with equal labels, such as one target by several workers"""
+    """combines several numbers with equal labels, as of one target in several workers"""
 
 
 TARGET: tuple[PathStep, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
@@ -121,7 +121,7 @@ GAUGES = (
     Series("target_weight", (*TARGET, "weight"), "How often an address is chosen beside others.", _TARGET_LABELS, max),
     Series("target_backup", (*TARGET, "backup"), "1 for one that is used if no other can be.", _TARGET_LABELS, max),
 )
-# Which only rise, also when a worker is started anew. `_total` stands behind their names.
+# These only rise, also if a worker is started again. `_total` follows their names.
 COUNTERS = (
     Series("worker_restarts", ("restarts",), "Processes that died and were started anew."),
     Series("sessions_opened", ("gateway", "opened", EACH), "Sessions that have begun.", ("dialect",)),
@@ -179,14 +179,14 @@ COUNTERS = (
 
 
 def exposition(status: Status) -> bytes:
-    """The text of `/metrics`."""
+    """Return the text of `/metrics`."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StatusCollector(status))
     return generate_latest(registry)
 
 
 def rising(status: ProcessStatus) -> ProcessStatus:
-    """Of what a worker says, the numbers that only rise: these count on when it is no more."""
+    """Return the numbers in a worker's status that only rise: they still count when the worker has ended."""
     paths = [series.path[1:] for series in COUNTERS if series.path[0] == "gateway"]
     return cast(ProcessStatus, merged(_picked(status, path) for path in paths))
 
@@ -208,7 +208,7 @@ def _picked(status: Mapping[str, Any], path: tuple[PathStep, ...]) -> dict[str, 
 
 
 class _StatusCollector(Collector):
-    """Collects one status."""
+    """A collector for one status."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
@@ -223,7 +223,7 @@ class _StatusCollector(Collector):
 
 
 def numbers(status: Status, series: Series) -> dict[tuple[str, ...], float]:
-    """What a series says, by the values of its labels."""
+    """Return the numbers of a series, by the values of its labels."""
     found: dict[tuple[str, ...], float] = {}
     for labels, value in _followed(status, series.path):
         found[labels] = series.together(found[labels], value) if labels in found else value
@@ -231,9 +231,9 @@ def numbers(status: Status, series: Series) -> dict[tuple[str, ...], float]:
 
 
 def _followed(status: object, path: tuple[PathStep, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
-    """The numbers at the end of a path, with the values of the labels on the way."""
+    """Yield the numbers at the end of a path, with the values of the labels on the way."""
     if not path:
-        if isinstance(status, int | float):  # a limit may be none
+        if isinstance(status, int | float):  # a limit may be None
             yield (), status
         return
     step, *rest = path

@@ -1,8 +1,8 @@
 """The standard error stream of a process, written by a thread of its own.
 
-A reader that stands still must not stop the process: a pager, a log driver that is stuck, a terminal after Ctrl-S. So
-`write` never waits. Lines wait in a queue of bounded size. What does not fit is dropped and counted, and so is what
-cannot be written at all, on a full disk or to a pipe without a reader.
+A reader that stops must not stop the process: a pager, a stuck log driver, a terminal after Ctrl-S. So `write` never
+waits. Lines wait in a queue of bounded size. Lines that do not fit are dropped and counted, and so are lines that
+cannot be written, on a full disk or to a pipe without a reader.
 """
 
 import atexit
@@ -17,16 +17,16 @@ from contextlib import contextmanager
 from typing import TextIO, cast
 
 STANDARD_ERROR = 2
-# Some thousand lines: what a gateway logs in the seconds for which a reader may be late.
+# Some thousand lines: the log of some seconds, by which a reader may be late.
 QUEUE_BYTES = 1024 * 1024
-# For the last lines of a process that ends. It is less than the second that a supervisor gives its workers to end.
+# For the last lines of a process that ends: less than the second that a supervisor gives its workers to end.
 LAST_LINES_SECONDS = 0.5
-# A pipe takes so much at once (PIPE_BUF), and lines of several processes do not mix.
+# A pipe accepts this much in one piece (PIPE_BUF), so lines of several processes do not mix.
 _AT_ONCE_BYTES = select.PIPE_BUF
 
 
 class Writer(io.TextIOBase):
-    """A text stream that never makes its user wait. Any thread may write."""
+    """A text stream whose `write` never waits. Any thread may write."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -35,11 +35,11 @@ class Writer(io.TextIOBase):
         """Write to a descriptor, which stays the caller's; `queue_bytes` may be changed at any time."""
         self.queue_bytes = queue_bytes
         self.dropped = 0
-        """lines that were lost"""
+        """the number of lost lines"""
         self.flowing: Callable[[int], object] = lambda lost: None
-        """told how many lines were lost, by the thread of the writer, as soon as lines can be written again"""
+        """called with the number of lost lines, in the writer's thread, when lines can be written again"""
         self._fd = fd
-        # A signal handler may write while its thread does.
+        # A signal handler may write while its own thread holds the lock.
         self._news = threading.Condition(threading.RLock())
         self._queue: deque[bytes] = deque()
         self._waiting_bytes = 0  # of the queue, and of what is being written
@@ -52,10 +52,10 @@ class Writer(io.TextIOBase):
     @classmethod
     @contextmanager
     def of_process(cls) -> Iterator["Writer"]:
-        """Have a writer for all that this process writes to its standard error, warnings and tracebacks of Python, too.
+        """Use a writer for standard error, also for Python's warnings and tracebacks.
 
-        What is left at the end has half a second to be read. A bug that leaves the block ends the process, and its
-        traceback still goes through the writer.
+        At the end the remaining lines have half a second to be read. A bug that leaves the block ends the process, and
+        its traceback still goes through the writer.
         """
         _open_standard_streams()
         writer, before = cls(STANDARD_ERROR), sys.stderr
@@ -75,7 +75,7 @@ class Writer(io.TextIOBase):
 
     @property
     def is_journal(self) -> bool:
-        """Whether systemd's journal reads it, which takes `<4>` before a line for its priority (sd-daemon(3))."""
+        """Whether systemd's journal reads the stream; `<4>` before a line is then its priority (sd-daemon(3))."""
         try:
             stream = os.fstat(self._fd)
         except OSError:
@@ -105,7 +105,7 @@ class Writer(io.TextIOBase):
         """Do nothing: what is written is on its way."""
 
     def drain(self, seconds: float = LAST_LINES_SECONDS) -> bool:
-        """Wait until all is written, so many seconds at most. Return whether it is."""
+        """Wait until all lines are written, at most this many seconds. Return whether they are."""
         with self._news:
             self._put_unfinished()
             return self._news.wait_for(lambda: not self._waiting_bytes, seconds)
@@ -134,7 +134,7 @@ class Writer(io.TextIOBase):
             thread = threading.Thread(target=self._run, name="log", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # there can be no more threads: it is tried again with the next line
+            except RuntimeError:  # the system allows no more threads; the next line tries again
                 return
             self._thread = thread
 
@@ -167,14 +167,14 @@ class Writer(io.TextIOBase):
         return lines
 
     def _written(self, data: bytes) -> bool:
-        """Write it all, for as long as that takes. Return False if it cannot be written."""
+        """Write all bytes, however long that takes. Return False if they cannot be written."""
         if self._broken:
             data = b"\n" + data
         left = memoryview(data)
         while left:
             try:
                 left = left[os.write(self._fd, left) :]
-            except BlockingIOError:  # another process that has the same stream wants it so
+            except BlockingIOError:  # another process has made the shared stream non-blocking
                 room = select.poll()
                 room.register(self._fd, select.POLLOUT)
                 room.poll()
@@ -186,9 +186,9 @@ class Writer(io.TextIOBase):
 
 
 def _open_standard_streams() -> None:
-    """Open those that are closed, as nothing: else the next file or socket would take their place."""
+    """Open standard streams that are closed, to no file: otherwise the next file or socket would get their number."""
     for fd in range(STANDARD_ERROR + 1):
         try:
             os.fstat(fd)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # which is the lowest that is free: this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest free number: this one

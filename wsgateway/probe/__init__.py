@@ -1,2 +1,4 @@
-"""A client of every dialect, for people: `client` connects and asks for an echo, `transcript` shows what went over the
-wire, byte by byte and in words."""
+"""A client of every dialect, for people.
+
+`client` connects and sends a message, `transcript` shows every byte that was sent and received, with its meaning.
+"""

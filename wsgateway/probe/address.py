@@ -1,4 +1,4 @@
-"""What a probe is asked for: an address, and the headers that go with it, checked for what can be sent at all."""
+"""The address of a probe and its headers, checked so that they can be sent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from wsgateway.errors import WsgatewayError
 from wsgateway.wire.repair import is_token
 
 _PORTS = {"ws": 80, "wss": 443}
-# What a handshake says itself: two of them would be refused.
+# The handshake sends these itself, and servers refuse two of them.
 _OURS = ("host", "origin", "upgrade", "connection", "content-length", "transfer-encoding")
 
 
 class ProbeError(WsgatewayError):
-    """What is asked of a probe makes no sense: an address that is none."""
+    """A probe that cannot be made, for example because of its address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to connect, and what to offer there."""
+    """The address to connect to, and the offer to send."""
 
     host: str
     port: int
@@ -30,7 +30,7 @@ class Destination:
 def destination(
     url: str, origin: str | None, subprotocols: tuple[str, ...], headers: tuple[tuple[str, str], ...]
 ) -> Destination:
-    """Reads ws:// or wss://HOST[:PORT][/PATH][?QUERY]. Raises ProbeError for what cannot be sent."""
+    """Return the destination of ws:// or wss://HOST[:PORT][/PATH][?QUERY]. Raise ProbeError if it cannot be sent."""
     parts, port = _split(url)
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     target = f"{path}?{quote(parts.query, safe='/?%:@!$&()*+,;=~-._')}" if parts.query else path

@@ -1,4 +1,4 @@
-"""Connects to a server as a client of any dialect does, and reports how it went."""
+"""The probe: it connects to a server as a client of any dialect, and reports the result."""
 
 import os
 import socket
@@ -24,40 +24,40 @@ from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys
 
-# How long the server may take to answer our goodbye.
+# For the server to answer the closing frame.
 PATIENCE_SECONDS = 2.0
 _PING = b"wsgateway"
-# Where people set the profile of a probe.
+# The option with which users set the profile of a probe.
 _PROFILE_KEY = "--tls-profile"
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """What a probe asks of a server."""
+    """The options of a probe."""
 
     url: str
     """ws:// or wss://HOST[:PORT][/PATH][?QUERY]"""
     dialect: Dialect
     text: str | None = None
-    """a message to send; the first message of the server counts as the answer. None: a ping, where there are any"""
+    """a message to send; the first message of the server is the answer. None: a ping, if the dialect has pings"""
     origin: str | None = None
-    """http:// or https://, and the host of the URL, if there is none"""
+    """None: http:// or https:// and the host of the URL"""
     subprotocols: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
-    """more of them"""
+    """more headers to send"""
     tls: ssl.SSLContext | None = None
-    """for wss; if there is none, the system's trust in certificates, or the pins"""
+    """for wss; None: trust the certificates that the system trusts, or the pins"""
     seconds: float = 10.0
-    """for all of it"""
+    """the time limit of the whole probe"""
     profile: str = DEFAULT_PROFILE
-    """of what `tls` offers, for the words of errors"""
+    """the name of the profile in `tls`, for error messages"""
     pins: tuple[str, ...] = ()
-    """of certificates or of their public keys, one of which the server must show"""
+    """of certificates or public keys; the server must have one of them"""
 
 
 @dataclass(slots=True)
 class Report:
-    """How a probe went. Times are seconds; None: it did not come to that."""
+    """The result of a probe. Times are seconds; None: the probe ended before."""
 
     dialect: str
     accepted: bool = False
@@ -66,13 +66,13 @@ class Report:
     subprotocol: str | None = None
     handshake_seconds: float | None = None
     round_trip_seconds: float | None = None
-    """from our message to the whole answer, or from a ping to its pong"""
+    """from the message to the complete answer, or from the ping to its pong"""
     closed: str | None = None
-    """what the server did when we said goodbye"""
+    """how the server answered the closing frame"""
     error: str | None = None
-    """why it did not go as it should"""
+    """the fault; None: there was none"""
     encryption: Encryption | None = None
-    """what the server showed of its TLS, trusted or not"""
+    """the TLS of the server, trusted or not"""
 
     def __str__(self) -> str:
         parts = [f"{self.dialect}: {'accepted' if self.accepted else 'not accepted'}"]
@@ -87,14 +87,14 @@ class Report:
 
 
 def milliseconds(seconds: float) -> str:
-    """A duration as reports show it."""
+    """Return a duration as reports show it."""
     return f"{seconds * 1000:.1f} ms"
 
 
 async def probe(probe_request: ProbeRequest, show: Show) -> Report:
-    """Asks a server, and shows each line of the transcript when it happens.
+    """Probe a server. Call `show` with each line of the transcript at once.
 
-    Whatever the server does is in the report. Raises ProbeError for a question that cannot be sent.
+    The report has everything that the server does. Raise ProbeError for a probe that cannot be made.
     """
     where = destination(probe_request.url, probe_request.origin, probe_request.subprotocols, probe_request.headers)
     try:
@@ -136,7 +136,7 @@ async def _connect(where: Destination, probe_request: ProbeRequest, report: Repo
 
 
 async def _look(where: Destination, probe_request: ProbeRequest) -> Encryption | None:
-    """Connects once more, only to see the certificate of a server that is not trusted, and sends no request."""
+    """Connect once more, to read the certificate of a server that is not trusted. Send no request."""
     with trio.move_on_after(PATIENCE_SECONDS), suppress(UpstreamError, ExhaustedError, OSError):
         sock = await connect(where.host, where.port, probe_request.seconds)
         with await encrypt(sock, client_context(probe_request.profile, None, anybody=True), where.host) as secure:
@@ -145,7 +145,7 @@ async def _look(where: Destination, probe_request: ProbeRequest) -> Encryption |
 
 
 class _Tap(Channel):
-    """A channel that remembers the bytes of a handshake."""
+    """A channel that keeps the bytes of a handshake."""
 
     __slots__ = ("received", "sent")
 
@@ -164,7 +164,7 @@ class _Tap(Channel):
 
 
 class _Conversation:
-    """One connection of a probe: handshake, message, goodbye."""
+    """One connection of a probe: handshake, message, closing handshake."""
 
     _decoder: Decoder
     _encoder: Encoder
@@ -180,10 +180,10 @@ class _Conversation:
         self._report = report
         self._show = show
         self._fault: ProtocolError | None = None
-        self._parting = False
+        self._closing = False
 
     async def run(self) -> None:
-        """Fills the report."""
+        """Run the connection, and fill the report."""
         client_handshake = self._probe_request.dialect.handshake.client(self._offer, os.urandom)
         early = await self._handshake(client_handshake)
         if early is None:
@@ -201,13 +201,13 @@ class _Conversation:
                 elif framing.carries_ping:
                     await self._exchange(Ping(_PING), events)
                 if self._report.error is None:
-                    await self._part(events)
+                    await self._close(events)
         finally:
             for line in rest_lines("<", self._explain_theirs):
                 self._show(line)
 
     async def _handshake(self, client_handshake: ClientHandshake) -> bytes | None:
-        """Returns what came behind the handshake; None if the server refused."""
+        """Return the bytes that came after the handshake; None if the server refused."""
         report = self._report
         tap = _Tap(self._channel.sock)
         begun = trio.current_time()
@@ -230,14 +230,14 @@ class _Conversation:
                 self._show(line)
 
     async def _events(self, early: bytes) -> AsyncGenerator[Event]:
-        """What the server says, to its end; pings are answered. Raises ProtocolError if the server breaks the rules."""
+        """Yield the server's events, to its end. Answer pings. Raise ProtocolError if the server breaks the rules."""
         data = early
         while True:
             if data:
                 for event in self._take(data):
                     if isinstance(event, Ping):
                         await self._say(Pong(event.data))
-                    elif isinstance(event, Close) and not self._parting:
+                    elif isinstance(event, Close) and not self._closing:
                         await self._say(Close(event.code))
                     yield event
                 if self._fault is not None:
@@ -249,7 +249,7 @@ class _Conversation:
         yield self._decoder.finish()
 
     def _take(self, data: bytes) -> list[Event]:
-        """Shows what came, and what it means. What is good of it counts, also before a fault."""
+        """Show received bytes and their meaning, and return their events, also those before a fault."""
         for line in frame_lines("<", data, self._explain_theirs):
             self._show(line)
         events: list[Event] = []
@@ -272,7 +272,7 @@ class _Conversation:
         await self._say(probe_request)
         async for event in events:
             if isinstance(event, Close):
-                self._report.error = f"the server closed instead of an answer: {event}"
+                self._report.error = f"the server closed the session instead of answering: {event}"
                 return
             if event == Pong(_PING) or (
                 isinstance(event, Fragment) and event.final and isinstance(probe_request, Fragment)
@@ -280,16 +280,16 @@ class _Conversation:
                 self._report.round_trip_seconds = trio.current_time() - begun
                 return
 
-    async def _part(self, events: AsyncGenerator[Event]) -> None:
+    async def _close(self, events: AsyncGenerator[Event]) -> None:
         framing = self._probe_request.dialect.framing
-        self._parting = True
+        self._closing = True
         await self._say(Close(NORMAL if NORMAL in framing.close_codes else None))
         if not framing.has_close:
-            self._show(Line("=", "we close the connection: this dialect has no closing frame"))
+            self._show(Line("=", "the probe closes the connection: this dialect has no closing frame"))
             self._channel.end()
         with trio.move_on_after(PATIENCE_SECONDS):
             async for event in events:
                 if isinstance(event, Close):
                     self._report.closed = "closed by both"
                     return
-        self._report.closed = f"no answer to our close within {PATIENCE_SECONDS:g} s"
+        self._report.closed = f"no answer to the closing frame within {PATIENCE_SECONDS:g} s"

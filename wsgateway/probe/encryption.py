@@ -1,4 +1,4 @@
-"""What a wss server shows of its TLS: version, cipher, certificate, and the pin by which it may be known again."""
+"""The TLS of a wss server: its version, cipher and certificate, and a pin for its key."""
 
 import ssl
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from wsgateway.upstream.tls import client_context, pins_of
 from wsgateway.wire.x509 import X509Certificate, read
 
 DEFAULT_PROFILE = "legacy"
-"""A probe asks what there is."""
+"""The most permissive profile, so that a probe reaches any server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Encryption:
     """as OpenSSL names it: TLSv1 to TLSv1.3"""
     cipher: str
     certificate: X509Certificate | None
-    """None: it cannot be read"""
+    """None: it is not readable"""
     pins: tuple[str, ...]
-    """of the certificate, and of its public key"""
+    """those of the certificate and of its public key"""
     profile: str | None
-    """the profile that a target needs for it; None: none but the default"""
+    """the profile that a target of a gateway needs; None: the default one is enough"""
 
     @property
     def setting(self) -> str:
@@ -33,18 +33,18 @@ class Encryption:
         return f'tls: {{{profile}pin: ["{self.pins[-1]}"]}}'
 
     def lines(self) -> Iterator[str]:
-        """What people are told."""
+        """Yield the lines for people."""
         yield f"{self.version}, {self.cipher}"
         if self.certificate is not None:
             shown = self.certificate
             names = f"for {', '.join(shown.names)}" if shown.names else "for no name"
-            yield f"certificate of {shown.subject or 'nobody'}, {names}, by {shown.issuer or 'nobody'}"
+            yield f"certificate of {shown.subject or 'nobody'}, {names}, issued by {shown.issuer or 'nobody'}"
             yield f"from {shown.begins} to {shown.ends}, {self.pins[0]}"
-        yield f"to have a gateway know its key again: {self.setting}"
+        yield f"for a target of a gateway that trusts only this key: {self.setting}"
 
 
 def encryption_of(sock: ssl.SSLSocket) -> Encryption:
-    """Return that of a connection whose handshake is done."""
+    """Return the TLS of a connection whose handshake is done."""
     der = sock.getpeercert(binary_form=True) or b""
     try:
         certificate = read(der)
@@ -55,14 +55,14 @@ def encryption_of(sock: ssl.SSLSocket) -> Encryption:
 
 
 def _needed(version: str | None, cipher: str) -> str | None:
-    """The profile that offers this, if the default does not."""
+    """Return the profile that offers a version and cipher; None if the default profile does."""
     usual = client_context("intermediate", None, anybody=True)
     known = {each["name"] for each in usual.get_ciphers()}
     return DEFAULT_PROFILE if version in ("TLSv1", "TLSv1.1") or cipher not in known else None
 
 
 def trust(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContext:
-    """Return what a probe offers, and whom it trusts: see `client_context`. Raises ProbeError for a wrong file."""
+    """Return the context of a probe: see `client_context`. Raise ProbeError for a wrong file."""
     try:
         return client_context(profile, ca, anybody)
     except ssl.SSLError:

@@ -1,4 +1,4 @@
-"""Several reports as a table, a row for each as it comes."""
+"""The table of several reports, with a row for each."""
 
 from wsgateway.probe.client import Report, milliseconds
 

@@ -1,4 +1,4 @@
-"""What a probe shows: every byte that went over the wire, with its meaning beside it."""
+"""The transcript of a probe: every byte that was sent and received, with its meaning."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from typing import Literal
 
 from wsgateway.dialects.base import Dissector, Part
 
-# Enough to see a head, a mask and the first words.
+# Enough for the head of a frame, a mask and the first words.
 MAX_BYTES_SHOWN = 24
 MAX_CHARACTERS_SHOWN = 160
-# A server that refuses may say why.
+# A server that refuses may send a reason.
 MAX_BODY_CHARACTERS_SHOWN = 200
 
 Direction = Literal[">", "<", "="]
@@ -20,7 +20,7 @@ class Line:
     """One line of a transcript."""
 
     direction: Direction
-    """sent, received, or a remark of ours"""
+    """sent, received, or a remark of the probe"""
     text: str
     """a line of a head, bytes in hexadecimal, or the remark"""
     meaning: str = ""
@@ -40,7 +40,7 @@ def exchange_lines(direction: Direction, data: bytes, behind: str, notes: Mappin
     head, rest, interim = b"", data, True
     while interim and rest:
         head, end, rest = rest.partition(b"\r\n\r\n")
-        # A server may say that it is busy, before it answers.
+        # A server may send interim responses before its answer.
         interim = head.startswith(b"HTTP/1.1 1") and not head.startswith(b"HTTP/1.1 101")
         for line in head.removesuffix(b"\r\n").split(b"\r\n"):
             name = line.partition(b":")[0].decode("latin-1").lower()

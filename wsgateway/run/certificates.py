@@ -1,4 +1,4 @@
-"""What a gateway says of its certificates while it runs: in the log at start, reload and daily, and in the status."""
+"""The dates of certificates while a gateway runs: in the log at start, at a reload and daily, and in the status."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,13 +12,13 @@ DAY_SECONDS = 24 * 3600.0
 
 
 def warn_of_certificates(certificates: Iterable[Known], log: Log, now: float) -> None:
-    """Log what should be said of certificates. `now` is in seconds since 1970."""
+    """Log what is wrong with certificates, or soon will be. `now` is in seconds since 1970."""
     for sentence in warnings(certificates, now):
         log.warning("certificate", why=Whole(sentence))
 
 
 async def warn_daily(certificates: Callable[[], Iterable[Known]], log: Log, now: Callable[[], float]) -> None:
-    """Log it again each day, of those that are served then. Runs until it is cancelled."""
+    """Log it again each day, for the certificates that are used then, until this is cancelled."""
     while True:
         await trio.sleep(DAY_SECONDS)
         warn_of_certificates(certificates(), log, now())

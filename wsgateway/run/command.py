@@ -1,7 +1,7 @@
-"""How processes of a gateway are started, also when the directory in which it was started is gone.
+"""The commands that start processes of a gateway, also if its working directory has been removed.
 
-Releases are removed, and so are temporary directories and homes. So names of files are made absolute at the start, and
-nothing asks for the working directory later.
+Releases are removed, and temporary directories and homes, too. So names of files are made absolute at the start, and
+the working directory is not used later.
 """
 
 import os
@@ -44,7 +44,7 @@ def own_command(files: Mapping[str, str]) -> list[str]:
     """
     given = len(sys.argv) - 1
     arguments = sys.orig_argv[1:]
-    # Of the interpreter are its options, and the script that it runs.
+    # The arguments of the interpreter are its options, and the script that it runs.
     interpreter, rest = arguments[: len(arguments) - given], arguments[len(arguments) - given :]
     return [
         sys.executable,
@@ -59,17 +59,17 @@ def _replaced(argument: str, files: Mapping[str, str]) -> str:
 
 
 def python() -> list[str]:
-    """Return the interpreter that runs us, with warnings and the path for modules as we have them."""
+    """Return the interpreter of this process, with the same warnings and the same path for modules."""
     return [sys.executable, *_FLAGS, *(f"-W{each}" for each in sys.warnoptions)]
 
 
 def _flags() -> list[str]:
-    """Return what keeps the working directory out of the path for modules, unless `python -m` has put it there."""
+    """Return the option that keeps the working directory out of the path for modules, unless `python -m` uses it."""
     with suppress(OSError):
         if {"", os.getcwd()} & set(sys.path):
             return []
     return ["-P"]
 
 
-# Asked for at the start, while the directory is there.
+# Made at the start, while the directory exists.
 _FLAGS = _flags()

@@ -1,4 +1,4 @@
-"""Which configuration serves, and how the last reload went, for whoever asks: metrics, status, systemd, operators."""
+"""The configuration that serves, and the result of the last reload: for metrics, status, systemd and operators."""
 
 import hashlib
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class ConfigurationState:
         self._at, self._why = self._clock(), why
 
     def status(self) -> ConfigurationStatus:
-        """Return it as data for JSON. Times are seconds since 1970."""
+        """Return the status of it."""
         return {
             "configuration": {"file": self.file, "sha256": self.sha256, "since": round(self._since, 3)},
             "reload": {"ok": not self._why, "at": round(self._at, 3), "why": self._why[0] if self._why else None},

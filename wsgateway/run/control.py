@@ -1,10 +1,8 @@
-"""What the processes of a gateway say to each other: messages of JSON over a Unix stream, sockets in their train.
+"""The connection between two processes of a gateway: JSON messages over a Unix stream, with sockets and bytes.
 
-A message is its length and its number of sockets, 4 bytes each, and then an object of JSON in UTF-8. The sockets
-travel with the first bytes of it, as many at a time as the kernel takes (SCM_MAX_FD, 253). Bytes may follow the object,
-which says then how many (`attached`).
-
-`messages` has what they say.
+A message is its length and its number of sockets, 4 bytes each, and then an object of JSON in UTF-8. The sockets travel
+with its first bytes, as many at a time as the kernel accepts (SCM_MAX_FD, 253). Bytes may follow the object, whose key
+`attached` then is their number. `messages` has the messages.
 """
 
 import array
@@ -25,13 +23,13 @@ Said = dict[str, object]
 _HEAD = struct.Struct("!II")
 _SOCKETS_AT_ONCE = 200
 _FD_BYTES = array.array("i").itemsize
-# A configuration with all its routes fits a hundred times; it bounds what a wrong length could ask for.
+# A hundred times a configuration with thousands of routes. A wrong length can require no more.
 MOST_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 65536
 
 
 class Message(NamedTuple):
-    """What was said, and the sockets and bytes that came with it."""
+    """A message, and the sockets and bytes that came with it."""
 
     said: Said
     sockets: list[socket.socket]
@@ -39,7 +37,7 @@ class Message(NamedTuple):
 
 
 class Control:
-    """One end of the line. Several tasks may send, one receives."""
+    """One end of the connection. Several tasks may send, one may receive."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Take a connected Unix stream socket, which `close` closes."""
@@ -56,7 +54,7 @@ class Control:
         fds = [sock.fileno() for sock in sockets]
         async with self._turn:
             while fds or data:
-                # As long as there are sockets to go, one byte carries them: one read takes no more than one train.
+                # While sockets remain, one byte carries each part of them: a read returns the sockets of one part.
                 now, fds = fds[:_SOCKETS_AT_ONCE], fds[_SOCKETS_AT_ONCE:]
                 train = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", now))] if now else []
                 sent = await self._sock.sendmsg([data[:1] if fds else data], train)
@@ -83,7 +81,7 @@ class Control:
         if attached is None:
             return None
         fds = [self._fds.popleft() for _ in range(min(count, len(self._fds)))]
-        if len(fds) < count:  # the kernel has passed on as many as there was room for
+        if len(fds) < count:  # the kernel has passed on as many as this process may have
             for fd in fds:
                 os.close(fd)
             raise OSError(errno.EMFILE, f"{os.strerror(errno.EMFILE)}: {len(fds)} of {count} sockets have come")

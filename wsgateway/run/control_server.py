@@ -1,4 +1,4 @@
-"""The control socket: it answers requests of our own user and of root, and of nobody else (SO_PEERCRED, unix(7))."""
+"""The control socket, which answers requests of root and of the gateway's own user alone (SO_PEERCRED, unix(7))."""
 
 import os
 import socket
@@ -13,9 +13,9 @@ from wsgateway.observe.log import Log
 from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, ControlAnswer, ControlRequest, read_line
 from wsgateway.settings.findings import guess
 
-# People ask, and programs that people wrote.
+# Operators and their programs send few requests.
 MOST_CLIENTS = 16
-# For a request to come, and for an answer to be taken. Between them there is as much time as the command needs.
+# For a request to arrive, and for an answer to be read. The command in between may take as long as it needs.
 LINE_SECONDS = 10.0
 _ROOT = 0
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
@@ -24,7 +24,7 @@ Commands = Mapping[str, Callable[[ControlRequest], Awaitable[ControlAnswer]]]
 
 
 class ControlServer:
-    """Answers one request on each connection."""
+    """A server that answers one request on each connection."""
 
     def __init__(self, commands: Commands, log: Log) -> None:
         """Take the functions of the commands, by the names of the commands."""
@@ -51,10 +51,10 @@ class ControlServer:
                 with trio.move_on_after(LINE_SECONDS):
                     await stream.send_all(answer.model_dump_json().encode() + b"\n")
                     await stream.send_eof()
-                    while await stream.receive_some():  # to close over what is not read would be a reset
+                    while await stream.receive_some():  # closing with unread bytes would send a reset
                         pass
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # it has gone
+            return  # the client is disconnected
 
     async def _answer(self, stream: trio.SocketStream) -> ControlAnswer | None:
         line = None
@@ -83,7 +83,7 @@ class ControlServer:
             return _refused(f"{request.command!r} is no command; {guess(request.command, self._commands)}")
         try:
             answer = await command(request)
-        except Exception:  # noqa: BLE001  it is logged, and whoever asked is told
+        except Exception:  # noqa: BLE001  it is logged, and the client is told
             self._log.exception("bug", client="control")
             return _refused("a bug of the gateway; its log says more")
         left_out = len(answer.findings) - MOST_FINDINGS

@@ -53,7 +53,7 @@ class _Loaded:
 
 @dataclass(slots=True)
 class _Running:
-    """What there is while a gateway serves."""
+    """The parts of a gateway that serves."""
 
     loaded: _Loaded
     listening: Listening
@@ -66,10 +66,10 @@ class _Running:
 
 
 class Gateway:
-    """Serve a configuration in this process.
+    """A gateway in this process, for programs of Trio.
 
-    Of the configuration `workers`, `control` and `systemd:` sockets need the command `wsgateway run`; the first two do
-    nothing here. Several gateways may serve in one program.
+    The keys `workers` and `control` are ignored, and there are no `systemd:` sockets: they need `wsgateway run`.
+    Several gateways may serve in one program.
     """
 
     def __init__(self, configuration: Configuration, log: Log | None = None) -> None:
@@ -123,7 +123,7 @@ class Gateway:
             listening.close()
 
     async def reload(self, configuration: Configuration | None = None) -> None:
-        """Have all that begins from now on be as a configuration says, by default the same file, read again.
+        """Serve another configuration from now on; by default the same file, read again.
 
         Sessions go on as they began, and listeners that stay keep their sockets. Raise SettingsError with all problems;
         then nothing has changed. Raise RuntimeError if the gateway does not serve.
@@ -146,7 +146,7 @@ class Gateway:
         contexts = await trio.to_thread.run_sync(tls_contexts, loaded.settings, abandon_on_cancel=True)
         before = running.listening
         after = await before.fitted_beside(loaded.settings)
-        # From here on nothing waits: what was opened is owned by somebody.
+        # There is no checkpoint from here on, so that the opened sockets always have an owner.
         try:
             if self._running is not running:
                 raise SettingsError([Problem("reload", 0, 0, "the gateway has ended")])
@@ -174,7 +174,7 @@ class Gateway:
             self._running.service.drain()
 
     def status(self) -> Status:
-        """Return what the admin page `/status` says: see the type. Raise RuntimeError if the gateway does not serve."""
+        """Return what the admin page `/status` says: see `Status`. Raise RuntimeError if the gateway does not serve."""
         running = self._now()
         dropped = 0 if self._writer is None else self._writer.dropped
         gateway: ProcessStatus = {**running.service.status(), "log_lines_dropped": dropped}

@@ -1,13 +1,13 @@
-"""How one supervisor takes the place of another without a client noticing.
+"""The hot restart: a new supervisor takes the place of an old one, and no client is refused.
 
-    old                                          new, started by it with the same command
-    starts it, and gives it all that listens     reads the file, opens what else it needs, starts its workers
-                                                 serving
-    tells systemd who is the main process now
-    hangs up                                     tells systemd that it is ready, opens the admin pages
+    old supervisor                               new supervisor, started by the old one with the same command
+    starts it, sends it all listener sockets     reads the file, opens more sockets if needed, starts its workers
+                                                 sends "serving"
+    tells systemd the new main process
+    closes the connection                        tells systemd that it is ready, opens the admin pages
     drains, and ends
 
-Until the new one says that it serves, the old one serves as before; a new one that fails is no loss.
+Until the new supervisor serves, the old one serves as before. If the new one fails, nothing is lost.
 """
 
 import os
@@ -24,9 +24,9 @@ from wsgateway.run.listening import Listening
 from wsgateway.run.messages import Serving, TakeOver
 from wsgateway.run.process import KILL_SECONDS, environment, spell_end
 
-# Where the new one finds its end of the line.
+# The environment variable with the descriptor of the connection to the old supervisor.
 VARIABLE = "WSGATEWAY_TAKE_OVER"
-# For the new one to come up; then it is taken for stuck.
+# For the new supervisor to serve. After this time it counts as stuck.
 TAKE_OVER_SECONDS = 60.0
 
 
@@ -35,19 +35,18 @@ class HotRestartError(WsgatewayError):
 
 
 async def start_new_supervisor(command: Sequence[str], listening: Listening) -> tuple[int, Control]:
-    """Starts a new supervisor. Returns its process id and the line to it, once it serves and waits for us to
-    hang up.
+    """Start a new supervisor. Return its process id and the connection to it, once it serves.
 
-    Raises HotRestartError if it does not serve; then it is gone.
+    It waits for the connection to be closed. Raise HotRestartError if it does not serve; then it has ended.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     line = Control(ours)
     with theirs:
         theirs.set_inheritable(True)
         try:
-            # Not by `subprocess`, whose processes are meant to end before those that have started them.
+            # Not by `subprocess`: it warns of children that have not ended before their parent.
             environ = {**environment(), VARIABLE: str(theirs.fileno())}
-            pid = os.posix_spawn(command[0], list(command), environ)  # noqa: ASYNC221  it waits for nothing
+            pid = os.posix_spawn(command[0], list(command), environ)  # noqa: ASYNC221  it does not wait
         except OSError as error:
             line.close()
             raise HotRestartError(f"it cannot be started: {error.strerror}") from None
@@ -65,21 +64,21 @@ async def start_new_supervisor(command: Sequence[str], listening: Listening) -> 
 
 
 async def _introduced(line: Control, listening: Listening) -> bool:
-    """Gives all that listens to the new one. Whether it serves then; else it has ended."""
+    """Send all sockets to the new supervisor. Return whether it serves then; otherwise it has ended."""
     told, sockets = listening.told()
-    with suppress(OSError):  # it has ended, and that can be heard, too
+    with suppress(OSError):  # it has ended, and `receive` says so, too
         await line.send(TakeOver(sockets=told).said(), sockets)
     return await line.receive() is not None
 
 
 async def _ended(pid: int) -> str:
-    """Waits for the end of a process that has nothing to do any more, and makes an end of it if that takes long."""
+    """Wait for the end of a process, and kill it if that takes long. Return a text for how it ended."""
     pidfd = os.pidfd_open(pid)
     try:
         with trio.CancelScope(shield=True):
             with trio.move_on_after(KILL_SECONDS):
                 await trio.lowlevel.wait_readable(pidfd)
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # which one that has ended does not mind
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # no fault for a process that has ended
             await trio.lowlevel.wait_readable(pidfd)
     finally:
         os.close(pidfd)
@@ -93,11 +92,11 @@ class OldSupervisor:
     def __init__(self, control: Control, listening: Listening) -> None:
         self._control = control
         self.listening = listening
-        """all that it has"""
+        """all sockets that it has"""
 
     @classmethod
     async def find(cls) -> "OldSupervisor | None":
-        """The supervisor that has started this process to take its place, if one has."""
+        """Return the supervisor that has started this process to take its place; None if there is none."""
         fd = os.environ.pop(VARIABLE, "")
         if not fd:
             return None
@@ -108,12 +107,12 @@ class OldSupervisor:
             raise HotRestartError(str(error)) from None
         if message is None:
             control.close()
-            raise HotRestartError("who was to be relieved is gone")
+            raise HotRestartError("the old supervisor has ended before it sent its sockets")
         return cls(control, Listening.of(TakeOver.model_validate(message.said).sockets, message.sockets))
 
     async def relieve(self) -> None:
-        """Says that we serve, and waits until the old one has stepped down, or is gone."""
-        with suppress(OSError):  # gone already: all the better that we are there
+        """Tell the old supervisor that this one serves, and wait until it has closed the connection or ended."""
+        with suppress(OSError):  # it has ended already, and this one serves
             await self._control.send(Serving().said())
             await self._control.receive()
         self._control.close()

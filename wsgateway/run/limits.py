@@ -1,4 +1,4 @@
-"""How many connections a worker may have: its share of what its gateway may, if it has descriptors for that."""
+"""The limits of connections of one worker: its part of those of the gateway, and no more than its descriptors allow."""
 
 import resource
 from dataclasses import replace
@@ -10,11 +10,10 @@ from wsgateway.settings.whole import Settings
 
 Bounded = TypeVar("Bounded", Target, Upstream)
 
-# A client and its upstream; and for a stream of HTTP/2 the two ends of its socketpair, and its upstream.
+# One for the client, one for its upstream. A stream of HTTP/2 has a socketpair and an upstream.
 _PER_CONNECTION = 2
 _PER_STREAM = 3
-# For the log, event loops, the line between processes, files of certificates, clients who are told that there is no
-# room.
+# For the log, event loops, the connection to the supervisor, files of certificates, and clients that are being refused.
 _BESIDE = 32
 
 
@@ -23,7 +22,7 @@ def raise_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except OSError:  # a sandbox may not let us
+    except OSError:  # a sandbox may forbid it
         return soft
     return hard
 

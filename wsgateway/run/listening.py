@@ -1,4 +1,4 @@
-"""The sockets that listen for a whole gateway: opened once, shared by its workers, handed over to its successor."""
+"""The listening sockets of a gateway: opened once, shared by its workers, passed on by a hot restart."""
 
 import os
 import socket
@@ -24,13 +24,13 @@ Sockets = Mapping[Bind, list[socket.socket]]
 """Listening sockets by their address in the configuration: several for a name that has several addresses, and for port
 0, which may be bound many times."""
 
-# Our user alone may connect to the control socket; SO_PEERCRED says the same once more.
+# Only the gateway's user may connect to the control socket. The server checks SO_PEERCRED, too.
 CONTROL_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Where the gateway itself is asked, and no client is served."""
+    """An address for queries and commands, and not for clients."""
 
     kind: Literal["admin", "control"]
     bind: Address | UnixAddress
@@ -41,8 +41,8 @@ class Own:
 
 Where = Bind | Own
 Groups = Mapping[Where, list[list[socket.socket]]]
-"""By address, for each time that it stands in the configuration: a host may have several addresses, and port 0 is
-another one each time."""
+"""The sockets of each address, in a list for each time that the configuration names it: a host may have several
+addresses, and port 0 is another port each time."""
 
 
 def shares(settings: Settings, sockets: Sockets) -> Iterator[tuple[Listener, socket.socket]]:
@@ -68,16 +68,16 @@ def close(sockets: Sockets) -> None:
 
 
 class Listening:
-    """The sockets that are open for a configuration. One of them may be shared with another configuration's.
+    """The open sockets for a configuration. Two configurations may share sockets.
 
-    The files of Unix sockets are removed when these are closed, by the one process that owns them.
+    Closing a Unix socket removes its file, in the process that owns it.
     """
 
     def __init__(self, groups: Groups, owns_files: bool = True) -> None:
         self._groups = dict(groups)
         self.owns_files = owns_files
         """whether closing removes the files of Unix sockets; false while another process serves at them"""
-        self._removed: set[Where] = set()  # whose files are not ours any more: another process may use their names
+        self._removed: set[Where] = set()  # their files are gone, and another process may use the same names
 
     def fitted(self, settings: Settings) -> "Listening":
         """Return the sockets for a configuration: those that exist, and others opened now. Close none.
@@ -131,7 +131,7 @@ class Listening:
     def _add_default_control(self, settings: Settings, groups: dict[Where, list[list[socket.socket]]]) -> None:
         """Add the control socket that no configuration names, if there is a directory for it.
 
-        If another gateway has it, that is no reason not to serve.
+        If another gateway has it, this one serves without.
         """
         if settings.control != "auto":
             return
@@ -155,7 +155,7 @@ class Listening:
         self._close((where, sock) for where, sock in self.every() if sock not in kept)
 
     def close(self) -> None:
-        """Close all."""
+        """Close all sockets."""
         self._close(self.every())
 
     def _close(self, sockets: Iterable[tuple[Where, socket.socket]]) -> None:
@@ -174,7 +174,7 @@ class Listening:
         return [(where, sock) for where, groups in self._groups.items() for group in groups for sock in group]
 
     def close_listeners(self) -> None:
-        """Close those of listeners."""
+        """Close the sockets of listeners."""
         self._close((where, sock) for where, sock in self.every() if not isinstance(where, Own))
 
     def remove_listener_files(self) -> None:
@@ -187,7 +187,7 @@ class Listening:
         """Return the sockets of the admin pages, or of control."""
         return [sock for where, sock in self.every() if isinstance(where, Own) and where.kind == kind]
 
-    # -- as another process gets them ------------------------------------------------------------------------------
+    # -- on the way to another process ------------------------------------------------------------------------------
 
     def told(self, settings: Settings | None = None) -> tuple[list[tuple[str, int]], list[socket.socket]]:
         """Return a description for a message and its sockets: those of the listeners alone, or all of them."""

@@ -1,4 +1,4 @@
-"""A worker as its supervisor sees it: a process, the line to it, and what it has last said of itself."""
+"""A worker, seen from its supervisor: a process, the connection to it, and its last report."""
 
 import os
 import signal
@@ -28,14 +28,14 @@ from wsgateway.run.messages import (
 )
 from wsgateway.run.systemd import OWN, TOLD_BY_THE_SUPERVISOR
 
-# For a worker to read a configuration and open what it needs. On a machine that is starved it has as much again for as
-# long as it makes progress: the processor has worked for it.
+# For a worker to read a configuration and prepare to serve it. On an overloaded machine it gets the same time again, as
+# long as it makes progress, which is when it has used CPU time.
 ANSWER_SECONDS = 30.0
 PROGRESS_SECONDS = 0.001
 LONGEST_ANSWER_SECONDS = 600.0
-# A relay loop turns each second. The answer of a process whose loop has not turned for so long is none.
+# A relay loop turns each second. A process whose loop has not turned for so long counts as one that does not answer.
 TURN_SECONDS = 5.0
-# For a process that has hung up, or was told to end at once, to be gone.
+# For a process to end after it has closed its connection, or was told to end at once.
 KILL_SECONDS = 1.0
 
 
@@ -49,21 +49,21 @@ class Order:
 
 
 class Process(Protocol):
-    """A process of the system, as `trio.Process` is."""
+    """A process of the operating system, as `trio.Process` is."""
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
 
     async def wait(self) -> int:
-        """Return its exit code, when it has ended."""
+        """Wait for its end, and return its exit code."""
 
     def kill(self) -> None:
-        """End it at once, if it has not ended yet."""
+        """Kill it, if it has not ended yet."""
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return for how long the processor has worked for a process (clock_getcpuclockid(3)); 0 for one that has ended."""
+    """Return the CPU time of a process (clock_getcpuclockid(3)); 0 for one that has ended."""
     try:
         return time.clock_gettime(~pid << 3 | 2)
     except OSError:
@@ -71,7 +71,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 class WorkerProcess:
-    """One worker. Somebody must run `listen` as long as it lives."""
+    """One worker process. Its messages are read as long as `listen` runs."""
 
     def __init__(self, process: Process, control: Control, cpu_seconds: Callable[[int], float] = cpu_seconds) -> None:
         self._process = process
@@ -86,9 +86,9 @@ class WorkerProcess:
         self.status: ProcessStatus = {}
         """its last report"""
         self.told_to_end = trio.Event()
-        """set when a signal has told it to end, and it waits for our word"""
+        """set when it has received a signal to end, and waits for an order"""
         self.why = ""
-        """why it was made to end"""
+        """the reason why this supervisor has killed it"""
 
     @classmethod
     async def start(cls, number: int) -> "WorkerProcess":
@@ -140,7 +140,7 @@ class WorkerProcess:
                 self._answers_in.send_nowait(message)
 
     async def answer(self) -> Outcome | None:
-        """Return what it says next, other than reports. None if it ends; one that does not answer is made to."""
+        """Return its next message other than reports; None if it ends. A process that does not answer is killed."""
         begun = trio.current_time()
         progress = PROGRESS_SECONDS
         while progress >= PROGRESS_SECONDS and trio.current_time() - begun < LONGEST_ANSWER_SECONDS:
@@ -169,17 +169,17 @@ class WorkerProcess:
 
     @property
     def answers(self) -> bool:
-        """Whether it has answered when it was last asked to report, and its relay loop turns."""
+        """Whether it has sent the last report that was requested, and its relay loop turns."""
         return not self._asked and self._turned_ago <= TURN_SECONDS
 
     async def request(self) -> None:
-        """Ask it to report, unless it still has to."""
+        """Request a report, unless one is due already."""
         if not self._asked:
             self._asked = True
             await self.tell(Order(SendStatus()))
 
     async def report(self) -> None:
-        """Ask it to report, and wait for that; cancel it if that takes too long."""
+        """Request a report, and wait for it. Needs a deadline."""
         await self.request()
         await self._news.park()
 
@@ -194,5 +194,5 @@ def spell_end(code: int) -> str:
 
 
 def environment(*without: str) -> dict[str, str]:
-    """Return our environment, for a process that we start."""
+    """Return the environment for a child process: that of this process, without some variables."""
     return {key: value for key, value in os.environ.items() if key not in (*OWN, *without)}

@@ -1,6 +1,6 @@
-"""What an operator asks a running gateway by its control socket, and how it is asked.
+"""The requests at the control socket of a running gateway, and their answers.
 
-A request is one line of JSON, and so is its answer; then the gateway hangs up. Lines have at most so many bytes.
+A request is one line of JSON, and its answer is another; then the gateway closes the connection. Lines are bounded.
 
     {"command": "reload"}
     {"ok": false, "findings": ["/etc/wsgateway/wsgateway.yaml:7:15: ..."], "facts": {}}
@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from wsgateway.settings.basics import UnixAddress
 
 REQUEST_BYTES = 64 * 1024
-# A file in which thousands of routes are wrong has as many findings.
+# A file with thousands of wrong routes has thousands of findings.
 ANSWER_BYTES = 16 * 1024 * 1024
 MOST_FINDINGS = 10_000
-# The directory that the unit for systemd has for its sockets, if systemd does not say another.
+# The directory for sockets in the systemd unit, if systemd names no other.
 DIRECTORY = "/run/wsgateway"
 _READ_BYTES = 65536
 
@@ -29,24 +29,24 @@ class _Message(BaseModel):
 
 
 class ControlRequest(_Message):
-    """A command, and what belongs to it."""
+    """A command with its arguments."""
 
     command: str
     arguments: dict[str, Fact] = {}
 
 
 class ControlAnswer(_Message):
-    """What became of a command."""
+    """The result of a command."""
 
     ok: bool
     findings: list[str] = []
-    """sentences for people: why not, or what should be thought about"""
+    """sentences for people: the reasons of a failure, or warnings"""
     facts: dict[str, Fact] = {}
 
 
 def default_address() -> UnixAddress:
-    """Return where the control socket is that no configuration names."""
-    directory = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd may have several
+    """Return the address of the control socket if no configuration names one."""
+    directory = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd may name several
     return UnixAddress(os.path.join(directory or DIRECTORY, "control.sock"))
 
 
@@ -64,7 +64,7 @@ async def read_line(stream: trio.abc.ReceiveStream, most_bytes: int) -> bytes | 
 
 
 async def ask_gateway(address: UnixAddress, request: ControlRequest) -> ControlAnswer:
-    """Ask the gateway at a control socket, and wait for its answer. Raise OSError if there is none."""
+    """Send a request to a control socket, and return the answer. Raise OSError if there is none."""
     async with await trio.open_unix_socket(address.path) as stream:
         try:
             await stream.send_all(request.model_dump_json().encode() + b"\n")

@@ -1,8 +1,8 @@
-"""What serves in a process, changeable while it runs: settings are exchanged, and sessions sent home.
+"""The part of a process that serves clients: its settings can be replaced, and its sessions can be closed in order.
 
-    run -> sessions ... reload ... reload ... drain -> nothing new, sessions end one after the other -> run returns
+    run -> sessions ... reload ... reload ... drain -> no new clients, sessions are closed one by one -> run returns
 
-Cancelling `run` is the other way to stop, for whoever cannot wait.
+Cancelling `run` is the other way to end it: then all connections are closed at once.
 """
 
 import math
@@ -21,27 +21,29 @@ from wsgateway.serve.listeners import Acceptor
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.whole import Settings
 
-# Sessions that are spread over a time are ended in turns of this length, if there are many.
+# How long to wait between the sessions that a drain closes. If there are many, several are closed each time.
 TURN_SECONDS = 0.1
 
 
 class Service:
-    """Serves on sockets that listen, which it owns."""
+    """A service for clients on listening sockets, which it owns."""
 
     def __init__(self, settings: Settings, log: Log, sockets: Sockets) -> None:
-        """Takes the sockets of all addresses of the settings. Raises SettingsError for a certificate that cannot be
-        had; the sockets are the caller's then."""
+        """Take the sockets of all addresses of the settings.
+
+        Raise SettingsError for a certificate that cannot be read; then the sockets are still the caller's.
+        """
         self._gateway = GatewayState(settings, log)
         self._acceptors: dict[socket.socket, Acceptor] = {}
-        self._beginning: list[Acceptor] = []  # to be run as soon as this is
+        self._beginning: list[Acceptor] = []  # started by `run`
         self._sessions: trio.Nursery | None = None
         self._drain = trio.Event()
-        self._ended = 0  # sessions, before the drain
+        self._ended = 0  # sessions that had ended before the drain
         self._cut = 0
         self._listen(settings, sockets)
 
     async def run(self) -> None:
-        """Serves until it is drained. Cancel it to end at once."""
+        """Serve until a drain is done. Cancel this to end at once."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._gateway.engine.run)
@@ -52,7 +54,7 @@ class Service:
                     for acceptor in self._beginning:
                         sessions.start_soon(acceptor.run, sessions)
                     await self._drain.wait()
-                    nursery.start_soon(self._send_home, sessions.cancel_scope)
+                    nursery.start_soon(self._close_sessions, sessions.cancel_scope)
                 closed = self._gateway.counters.sessions_ended - self._ended - self._cut
                 self._gateway.log.info("drained", closed=closed, cut=self._cut)
                 nursery.cancel_scope.cancel()
@@ -60,15 +62,14 @@ class Service:
             close(self._sockets)
 
     def reload(self, settings: Settings, sockets: Sockets, contexts: TlsContexts | None = None) -> None:
-        """Has all that begins from now on be as the settings say; sessions go on as they began.
+        """Use other settings for all clients and requests from now on; sessions go on as they began.
 
-        Takes the sockets of all addresses, those that it has already, too; the others that it has are closed. Raises
-        SettingsError, for a certificate that cannot be had or a socket that is missing; then nothing has changed, and
-        the new sockets are the caller's. `contexts` is what TLS is made of, if the caller has made that beside the
-        relay.
+        Take the sockets of all addresses, with those that are used already; other sockets that were used are closed.
+        Raise SettingsError for a certificate that cannot be read, or for a missing socket: then nothing has changed,
+        and new sockets are still the caller's. `contexts` are those of the settings, if the caller has made them.
         """
         if self._drain.is_set():
-            raise SettingsError([Problem("reload", 0, 0, "this process ends, and takes no new settings")])
+            raise SettingsError([Problem("reload", 0, 0, "this process ends, and accepts no new settings")])
         wanted = dict.fromkeys(address for listener in settings.listeners for address in listener.bind)
         missing = [Problem(str(each), 0, 0, "there is no socket for it") for each in wanted if each not in sockets]
         if missing:
@@ -79,11 +80,10 @@ class Service:
         self._gateway.log.debug("reloaded", **differences(before, settings), routes=len(settings.routes))
 
     def drain(self, others_accept: bool = False) -> None:
-        """Begins to end, as the settings say: nothing new is accepted, and all sessions get their goodbye. When that is
-        done `run` returns.
+        """Begin to end, as the settings say: accept no client, and close all sessions. Then `run` returns.
 
-        Who has called already is served to that end, too, unless others go on accepting at the same sockets. At those
-        of systemd somebody always does: they are there for whoever is started next.
+        Clients that wait at the sockets are still accepted and answered, unless other processes accept at the same
+        sockets. At the sockets of systemd the next process always does.
         """
         if self._drain.is_set():
             return
@@ -97,15 +97,15 @@ class Service:
         self._drain.set()
 
     def status(self) -> ServeStatus:
-        """What is there now, and what has been since the start, as plain data for JSON."""
+        """Return what is open now, and the counts since the start."""
         return self._gateway.status()
 
     def beat(self) -> float:
-        """When the loop of the relay has turned last, by Trio's clock; while it turns, less than a second ago."""
+        """Return when the relay loop has last turned, by Trio's clock: less than a second ago, if all is well."""
         return self._gateway.engine.turned
 
     def _listen(self, settings: Settings, sockets: Sockets) -> None:
-        """Listens on these and nothing else; one that is there already goes on."""
+        """Accept at these sockets and no others; acceptors that exist already go on."""
         acceptors: dict[socket.socket, Acceptor] = {}
         for listener, sock in shares(settings, sockets):
             listener_state = self._gateway.entrances[listener.name]
@@ -122,28 +122,28 @@ class Service:
             acceptor.retire()
         self._acceptors, self._sockets = acceptors, sockets
 
-    async def _send_home(self, sessions: trio.CancelScope) -> None:
-        """Ends sessions one after the other, the oldest first, and then cuts what there still is."""
+    async def _close_sessions(self, sessions: trio.CancelScope) -> None:
+        """Close sessions one by one, the oldest first, and cut those that remain at the end of the drain."""
         gateway, begun = self._gateway, trio.current_time()
         shutdown = gateway.settings.shutdown
         spread_until, drained_at = begun + shutdown.spread_over, begun + shutdown.drain_seconds
         server_close = ServerClose("stopped", shutdown.close_code)
         while True:
             now, count = trio.current_time(), len(gateway.engine)
-            left = spread_until - now
-            due = math.ceil(count * TURN_SECONDS / left) if left > TURN_SECONDS else count
+            remaining = spread_until - now
+            due = math.ceil(count * TURN_SECONDS / remaining) if remaining > TURN_SECONDS else count
             for client in list(islice(gateway.engine.clients(), due)):
                 gateway.engine.close(client, server_close)
             if now >= drained_at:
                 break
-            await trio.sleep(min(max(TURN_SECONDS, left / max(1, count)), drained_at - now))
+            await trio.sleep(min(max(TURN_SECONDS, remaining / max(1, count)), drained_at - now))
         await trio.sleep(max(route.timeouts.close_seconds for route in gateway.settings.routes))
         self._cut = len(gateway.counters.live)
         sessions.cancel()
 
 
 def differences(before: Settings, after: Settings) -> dict[str, str]:
-    """Which listeners have come and gone, for the log."""
+    """Return the names of the listeners that are new, and of those that are removed, for the log."""
     names, new = ([listener.name for listener in each.listeners] for each in (before, after))
     told = {
         "listeners_added": ", ".join(name for name in new if name not in names),

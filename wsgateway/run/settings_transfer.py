@@ -1,8 +1,8 @@
-"""Finished settings on their way from the supervisor, which has read a file once, to its workers.
+"""The transfer of settings from the supervisor to its workers.
 
-They are pickled, so that a worker need not read the file again; with thousands of routes that takes seconds. Routes go
-in portions, between which a worker does its work. What one process has written another reads only if both run the same
-code: a worker may have been started after an upgrade.
+The supervisor has read the file, which takes seconds with thousands of routes, and sends the result pickled. Routes are
+in portions, so that a worker can do other work between them. A worker reads them only if it runs the same code: it may
+have been started after an upgrade.
 """
 
 import copyreg
@@ -24,19 +24,19 @@ from wsgateway.settings.regexes import compiled, re2
 from wsgateway.settings.routes import Route
 from wsgateway.settings.whole import Settings
 
-# Reading them takes about a millisecond.
+# Reading this many takes about a millisecond.
 ROUTES_AT_ONCE = 10
 
 
 def version_of(package: Path) -> str:
-    """Return what differs if the code of a package does, and with it the shape of settings: a hash of all its files."""
+    """Return a hash of all files of a package: if it differs, so may the shape of settings."""
     whole = hashlib.sha256(sys.version.encode())
     for file in sorted(package.rglob("*.py")):
         whole.update(file.read_bytes())
     return whole.hexdigest()
 
 
-# As the files are when the process starts. It runs this code also when others have taken their place.
+# Of the files at the start of the process, whose code it runs also if the files are replaced.
 VERSION = version_of(Path(__file__).parent.parent)
 
 
@@ -50,7 +50,7 @@ if re2 is not None:
 
 
 def packed(settings: Settings) -> bytes:
-    """Return settings as bytes. A thing that stands in them twice is written once."""
+    """Return settings as bytes. An object that occurs twice in them is written once."""
     file = io.BytesIO()
     pickler = pickle.Pickler(file, pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = _TABLE
@@ -62,8 +62,8 @@ def packed(settings: Settings) -> bytes:
 
 
 async def unpacked(data: bytes) -> Settings:
-    """Return settings of bytes that our own supervisor has packed, with the same code. Others may work meanwhile."""
-    # Who can write on the line to a worker can do with it what it likes anyway.
+    """Return the settings in bytes that the supervisor has packed with the same code. Other tasks run meanwhile."""
+    # A process that can write to a worker's connection controls that worker anyway, so pickle adds no risk.
     unpickler = pickle.Unpickler(io.BytesIO(data))
     with _no_collection():
         settings: Settings = unpickler.load()
@@ -76,15 +76,15 @@ async def unpacked(data: bytes) -> Settings:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector away from a block that makes many objects, none of which is garbage.
+    """Switch the garbage collector off for a block that makes many objects, none of which is garbage.
 
-    It would look through all of them several times, and each time all sessions would wait: a fifth of a second with
-    5,000 routes. Behind the block they count as old ones, which it looks at as rarely as ever.
+    It would check all of them several times, and each time all sessions would wait: a fifth of a second with 5,000
+    routes. After the block they count as old objects, which are checked rarely.
     """
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # of all generations,
-        gc.unfreeze()  # into the oldest
+        gc.freeze()  # moves the objects of all generations out,
+        gc.unfreeze()  # and into the oldest one
         gc.enable()

@@ -1,9 +1,9 @@
-"""A post in the worker pool: one process after the other, and what is known of them.
+"""A slot of the worker pool: one process after the other, and the facts about them.
 
-starting   it has no configuration yet, or does not serve yet
-serving
-leaving    it drains, and is not started again
-waiting    it has died, and again and again: it is started a little later each time
+starting   the process has no configuration yet, or does not serve it yet
+serving    the process serves
+leaving    the process drains, and is not started again
+waiting    the process has died, and the next one waits for its start: longer each time that one dies soon
 """
 
 import enum
@@ -13,14 +13,14 @@ import trio
 
 from wsgateway.run.process import WorkerProcess
 
-# A worker that has served for so long has not died of its start, and the next one may start at once.
+# If a worker has served for so long, its start is not the reason of its death, and the next one starts at once.
 STEADY_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
 
 
 class SlotState(enum.Enum):
-    """What a post is at."""
+    """The state of a slot."""
 
     STARTING = "starting"
     SERVING = "serving"
@@ -30,37 +30,37 @@ class SlotState(enum.Enum):
 
 @dataclass
 class WorkerSlot:
-    """One of the worker pool, who may be one process after the other."""
+    """One slot of the worker pool."""
 
     number: int
     state: SlotState = SlotState.STARTING
     worker: WorkerProcess | None = None
     restarts: int = 0
     deaths_in_a_row: int = 0
-    """without having served for a while in between"""
+    """of processes that had not served for `STEADY_SECONDS`"""
     failed_starts: int = 0
-    """in a row, and no worker of the worker pool has begun to serve in between"""
+    """in a row, while no worker of the pool has begun to serve"""
     serving_since: float | None = None
-    """of the process that is there now, or was there last"""
+    """since when the current process serves, or the last one served"""
     silent_seconds: float = 0.0
-    """for how long it has not answered looks that were made on time"""
+    """for how long the process has not answered checks that were made on time"""
     pause: trio.CancelScope = field(default_factory=trio.CancelScope)
     settled: bool = False
-    """whether it has served, or is over"""
+    """whether a process of it has served, or the slot is given up"""
     why: str = ""
-    """why it did not serve, if that is known"""
+    """why the process did not serve; empty if that is not known"""
 
     @property
     def leaves(self) -> bool:
-        """Whether it is not to be started again."""
+        """Whether no other process is to be started."""
         return self.state is SlotState.LEAVING
 
     def begin(self, worker: WorkerProcess) -> None:
-        """Have another process."""
+        """Record that another process has been started."""
         self.worker, self.serving_since, self.silent_seconds = worker, None, 0.0
 
     def died(self) -> None:
-        """Count an end that nobody wanted."""
+        """Count an unexpected end of the process."""
         since, self.serving_since = self.serving_since, None
         steady = since is not None and trio.current_time() - since >= STEADY_SECONDS
         self.deaths_in_a_row = 1 if steady else self.deaths_in_a_row + 1
@@ -68,7 +68,7 @@ class WorkerSlot:
 
     @property
     def pause_seconds(self) -> float:
-        """How long to wait before the next start."""
+        """The time to wait before the next start."""
         return pause_seconds(self.deaths_in_a_row)
 
 

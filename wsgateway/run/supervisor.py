@@ -1,8 +1,8 @@
-"""The process that an operator starts: it opens what listens, keeps the workers, and serves nobody itself.
+"""The supervisor: the process that an operator starts. It opens the sockets and keeps the workers, which serve clients.
 
-HUP          reload: the file is read and checked; what is wrong with it is logged, and changes nothing
-USR2         hand-over: a new supervisor is started by the same command, and this one drains (see `succession`)
-TERM, INT    drain, after the delay that the configuration wants; a second one ends all at once
+HUP          reload: the file is read and checked; if it has a problem, that is logged, and nothing changes
+USR2         hot restart: a new supervisor is started by the same command, and this one drains (see `hot_restart`)
+TERM, INT    drain, after `shutdown.delay`; a second signal ends everything at once
 """
 
 import os
@@ -35,12 +35,12 @@ from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.load import Source
 from wsgateway.settings.process import Logging
 
-# The first ends all sessions with a goodbye; a second one does not wait for that.
+# The first signal drains; a second one does not wait for the closing handshakes.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
-# How often the workers are asked how they are.
-LOOK_SECONDS = 1.0
-# Changes that are asked for while another is made.
+# How often the workers are checked.
+CHECK_SECONDS = 1.0
+# How many changes may wait while another one is made.
 _CHANGES = 4
 _BUG = "a bug of the gateway; its log says more"
 
@@ -57,8 +57,10 @@ class Supervisor:
         dropped: Callable[[], int] = lambda: 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`read` gives the configuration as it is now, `make` a log, of which `dropped` lines were lost. `command`
-        starts a successor. `now` is the time, in seconds since 1970."""
+        """Take functions: `read` returns the configuration as it is now, `make` a log, `dropped` its lost lines.
+
+        `command` starts the new supervisor of a hot restart. `now` returns the time, in seconds since 1970.
+        """
         self._read = read
         self._make_log = make
         self._dropped = dropped
@@ -68,19 +70,24 @@ class Supervisor:
         self._changes = trio.CancelScope()
         self._control = trio.CancelScope()
         self._stopping = False
-        self._waiting: set[trio.Event] = set()  # of those who have asked for a change
+        self._waiting: set[trio.Event] = set()  # of the clients that wait for a change
         self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[object]]](_CHANGES)
 
     def _made(self) -> LoadedConfiguration:
-        """Read the configuration as it is now. With thousands of routes this takes seconds, so that a thread may do it.
-        Raise SettingsError for what cannot be used."""
+        """Read the configuration as it is now. Raise SettingsError if it cannot be used.
+
+        With thousands of routes this takes seconds, so a thread may do it.
+        """
         source = self._read()
         settings = source.settings(read_files=True)
         return LoadedConfiguration(source, settings, known(settings), packed(settings))
 
     async def run(self) -> None:
-        """Serve until a signal ends it. Raise BrokenFileError for a configuration that cannot be used, and
-        SettingsError, StartError or HotRestartError if it cannot begin in another way, or cannot go on."""
+        """Serve until a signal ends it.
+
+        Raise BrokenFileError for a configuration that cannot be used, and SettingsError, StartError or HotRestartError
+        if the gateway cannot start for another reason, or cannot go on.
+        """
         try:
             made = self._made()
         except SettingsError as error:
@@ -151,21 +158,19 @@ class Supervisor:
                 await self._stop(name)
             elif not self._worker_pool.draining:
                 try:
-                    self._wanted.send_nowait(self._reload if number == signal.SIGHUP else self._hand_over)
+                    self._wanted.send_nowait(self._reload if number == signal.SIGHUP else self._restart)
                 except trio.WouldBlock:
-                    self._log.warning("signal not heeded", why=f"{name} has come too often")
+                    self._log.warning("signal ignored", why=f"{_CHANGES} changes wait already; send {name} again later")
 
     async def _stop(self, name: str) -> None:
         first, self._stopping = not self._stopping, True
         if not first:
             self._log.warning("ended at once", why=name)
             self._worker_pool.end()
-        elif (
-            self._worker_pool.draining
-        ):  # it has handed over, or given up: the same service is stopped now, and it ends anyway
+        elif self._worker_pool.draining:  # after a hot restart, or when all starts failed: it ends anyway
             self._log.info("stopping", why=name)
         else:
-            # Who does not serve yet is not sent any clients either.
+            # A gateway that does not serve yet gets no clients, so there is no reason to wait.
             delay = self._generation.settings.shutdown.delay_seconds or 0.0 if self._worker_pool.ready else 0.0
             self._log.info("stopping", why=name, **{"delay_seconds": delay} if delay else {})
             self._manager.tell("STOPPING=1")
@@ -173,18 +178,18 @@ class Supervisor:
             self._nursery.start_soon(self._drain, delay)
 
     async def _drain(self, delay: float = 0.0, relieved: bool = False) -> None:
-        """Drain the worker pool, after a delay in which it is not ready and serves all the same.
+        """Drain the worker pool after a delay, in which it serves but is not ready.
 
-        `relieved`: another supervisor accepts the connections that wait.
+        `relieved`: a new supervisor accepts the clients that wait at the sockets.
         """
         self._changes.cancel()
         await trio.sleep(delay)
         await self._worker_pool.drain(others_accept=relieved)
-        # The admin pages are there to the end: they tell health checks.
+        # The admin pages stay until the end, for health checks.
         self._generation.listening.close_listeners()
 
     async def _change(self) -> None:
-        """Makes one change after the other. A bug of ours in one costs nobody a session."""
+        """Make one change after the other. A bug in a change is logged, and sessions go on."""
         with self._changes:
             async for change in self._wishes:
                 try:
@@ -199,8 +204,8 @@ class Supervisor:
     # -- changes ---------------------------------------------------------------------------------------------------
 
     async def _asked_to_reload(self, request: ControlRequest) -> ControlAnswer:
-        """Reload, as soon as what was asked for before is done. Answer how it went."""
-        answer = ControlAnswer(ok=False, findings=["the gateway stops, and takes no new settings"])
+        """Reload after the changes that wait already, and return the result."""
+        answer = ControlAnswer(ok=False, findings=["the gateway stops, and accepts no new settings"])
         done = trio.Event()
 
         async def change() -> None:
@@ -224,7 +229,7 @@ class Supervisor:
         return answer
 
     async def _reload(self) -> ControlAnswer:
-        """Read the file again, and have all serve as it says; or leave all as it is, and say why."""
+        """Read the file again, and have all workers serve it; or change nothing, and return why."""
         self._manager.tell(reloading())
         old = self._generation
         try:
@@ -247,7 +252,7 @@ class Supervisor:
         return answer
 
     async def _take(self, new: Generation) -> None:
-        """Have all workers serve as it says. Raise StartError if one does not; then all is as before."""
+        """Have all workers serve a generation. Raise StartError if one does not; then nothing has changed."""
         old = self._generation
         try:
             await self._worker_pool.change(new)
@@ -262,21 +267,23 @@ class Supervisor:
         old.listening.close_what_is_not_in(new.listening)
         self._tell_of(new)
         if new.settings.logging != old.settings.logging:
-            self._log.warning("logging not reloaded", why="it stays as it is until a hand-over or a new start")
+            self._log.warning(
+                "logging not reloaded", why="a changed `logging` needs a hot restart (SIGUSR2) or a new start"
+            )
         told = differences(old.settings, new.settings)
         self._log.info("reloaded", **told, routes=len(new.settings.routes), workers=new.workers)
         log_listening(new.settings, new.listening, old.listening, self._log)
 
-    async def _hand_over(self) -> None:
+    async def _restart(self) -> None:
         if os.getpid() == 1:
-            why = "this is process 1, and a container ends with it; start the new version in a container of its own"
-            self._log.error("not handed over", why=why)
+            why = "this is process 1, with which a container ends; start the new version in another container"
+            self._log.error("hot restart failed", why=why)
             return
-        self._log.info("handing over")
+        self._log.info("hot restart begins")
         try:
             pid, line = await start_new_supervisor(self._command, self._generation.listening)
         except HotRestartError as error:
-            self._log.error("not handed over", why=str(error))
+            self._log.error("hot restart failed", why=str(error))
             return
         self._generation.listening.owns_files = False
         self._admin.stop()
@@ -284,18 +291,18 @@ class Supervisor:
         self._manager.tell(f"MAINPID={pid}")
         self._manager.leave_to_another()
         line.close()
-        self._log.info("handed over", to=pid)
+        self._log.info("hot restart done", to=pid)
         self._nursery.start_soon(self._drain, 0.0, True)
 
-    # -- how it goes -----------------------------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------------------------
 
     async def _watch_workers(self) -> None:
-        """Looks after the workers, and tells systemd how they are."""
+        """Check the workers again and again, and send their status to systemd."""
         limit = watchdog_seconds()
-        pause = LOOK_SECONDS if limit is None else min(LOOK_SECONDS, limit / 4)
+        pause = CHECK_SECONDS if limit is None else min(CHECK_SECONDS, limit / 4)
         said, due = "", trio.current_time()
         while True:
-            silent = self._worker_pool.look(due)
+            silent = self._worker_pool.check(due)
             news = []
             if limit is not None and silent < limit / 2:
                 news.append("WATCHDOG=1")

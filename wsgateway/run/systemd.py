@@ -1,4 +1,4 @@
-"""What systemd is told and what it gives: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)."""
+"""The interface of systemd: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)."""
 
 import os
 import socket
@@ -8,9 +8,9 @@ from wsgateway.errors import Problem, SettingsError
 from wsgateway.observe.log import Log
 
 _FIRST_FD = 3
-# What is meant for one process alone, and not for those that it starts.
+# The variables that are for one process, and not for its children.
 OWN = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID")
-# And what workers have no business with.
+# The variables that are for the supervisor, and not for workers.
 TOLD_BY_THE_SUPERVISOR = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
 
 
@@ -34,34 +34,36 @@ def reloading() -> str:
 
 
 class Manager:
-    """Who has started this process, if it is systemd. One that cannot be told is no reason not to serve
-    (sd_notify(3))."""
+    """The notifications to systemd, if it has started this process.
+
+    A gateway serves also if systemd cannot be notified (sd_notify(3)).
+    """
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._deaf = False
-        self._left = False
+        self._failed = False
+        self._stopped = False
 
     def leave_to_another(self) -> None:
         """Send nothing more, because another process does that now."""
-        self._left = True
+        self._stopped = True
 
     def tell(self, *states: str) -> None:
         """Send some states together. Log a failure once, until sending works again."""
-        if self._left:
+        if self._stopped:
             return
         try:
             notify("\n".join(states))
         except OSError as error:
-            if not self._deaf:
-                self._log.warning("systemd not told", state=states[0], why=str(error))
-            self._deaf = True
+            if not self._failed:
+                self._log.warning("systemd not notified", state=states[0], why=str(error))
+            self._failed = True
         else:
-            self._deaf = False
+            self._failed = False
 
 
 def watchdog_seconds() -> float | None:
-    """Within which time systemd wants to hear WATCHDOG=1 from this process; None: it does not."""
+    """Return the time within which systemd expects WATCHDOG=1 from this process; None if it does not."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     if not microseconds.isdecimal() or int(microseconds) == 0:
         return None

@@ -1,7 +1,7 @@
-"""One process that serves, as its supervisor tells it: `python -m wsgateway.run.worker DESCRIPTOR NUMBER`.
+"""A worker process, which serves as its supervisor orders: `python -m wsgateway.run.worker DESCRIPTOR NUMBER`.
 
-The number is which worker of the gateway it is, for whoever lists processes. The descriptor is its end of the line to
-the supervisor. When nobody is at the other end any more, it drains.
+The descriptor is its end of the connection to the supervisor. When the supervisor has ended, it drains. The number of
+the worker is for people who list processes.
 """
 
 import signal
@@ -37,23 +37,23 @@ from wsgateway.serve.gateway import tls_contexts
 from wsgateway.settings.load import Source
 from wsgateway.settings.whole import Settings
 
-# A terminal sends these to all processes of a command, and they are for the supervisor.
+# A terminal sends these to all processes of a command, but they are for the supervisor.
 _IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-# Whoever ends a whole service tells all its processes: SIGTERM, and SIGABRT is how systemd ends one whose watchdog was
-# not fed. The supervisor knows what is meant. If it does not say so, it cannot.
+# A whole service may be ended by a signal to all its processes: SIGTERM, or SIGABRT from systemd's watchdog. The
+# supervisor decides what a worker does then. If it sends no order, it cannot.
 _END = (signal.SIGTERM, signal.SIGABRT)
-WORD_SECONDS = 3.0
-# For the last numbers, which the supervisor has to read.
-LAST_WORD_SECONDS = 1.0
+ORDER_SECONDS = 3.0
+# For the last report, which the supervisor must still read.
+LAST_REPORT_SECONDS = 1.0
 
 
 class Worker:
-    """A service, and the line by which it is told what to do."""
+    """A service, and the connection with the orders for it."""
 
     def __init__(self, control: Control, writer: Writer) -> None:
         self._control = control
         self._writer = writer
-        self._word = trio.Event()  # of the supervisor, whether to end
+        self._ordered = trio.Event()  # set by the order that follows a signal
 
     async def run(self) -> int:
         """Serve until it is ordered to end, or its supervisor is disconnected. Return the exit status."""
@@ -84,24 +84,24 @@ class Worker:
         return 0
 
     async def _ask_whether_to_end(self, service: Service) -> None:
-        """Ask the supervisor what a signal means, and drain if it does not say."""
-        word = self._word
-        with trio.move_on_after(WORD_SECONDS):
+        """Ask the supervisor for an order after a signal, and drain if none comes."""
+        ordered = self._ordered
+        with trio.move_on_after(ORDER_SECONDS):
             await self._say(ToldToEnd())
-            await word.wait()
+            await ordered.wait()
             return
         service.drain()
 
-    def _hear_word(self) -> None:
-        """Take the word of the supervisor for all signals that have come until now."""
-        self._word.set()
-        self._word = trio.Event()
+    def _take_order(self) -> None:
+        """Take an order of the supervisor as the one for all signals that have come until now."""
+        self._ordered.set()
+        self._ordered = trio.Event()
 
     async def _serve(self, service: Service, everything: trio.CancelScope) -> None:
         try:
             await service.run()
         finally:
-            with trio.move_on_after(LAST_WORD_SECONDS, shield=True):
+            with trio.move_on_after(LAST_REPORT_SECONDS, shield=True):
                 await self._report(service)
             everything.cancel()
 
@@ -115,9 +115,9 @@ class Worker:
                     case Configure() as order:  # meanwhile it still reports its status
                         changes.start_soon(self._reload, service, order, message)
                     case Stay():
-                        self._hear_word()
+                        self._take_order()
                     case Drain(others_accept=others_accept):
-                        self._hear_word()
+                        self._take_order()
                         service.drain(others_accept)
                     case End():
                         everything.cancel()
@@ -131,7 +131,7 @@ class Worker:
                 await self._say(Refused(why=str(error)))
 
     async def _reload(self, service: Service, order: Configure, message: Message) -> None:
-        """Take the new configuration, and close what listened for the old one; or say why not."""
+        """Serve another configuration, and close sockets that only the old one used; or report why that is refused."""
         try:
             settings, new = await _configuration(order, message)
             contexts = await trio.to_thread.run_sync(tls_contexts, settings, abandon_on_cancel=True)
@@ -153,7 +153,7 @@ class Worker:
     async def _say(self, message: FromWorker) -> None:
         try:
             await self._control.send(message.said())
-        except OSError:  # the supervisor is gone, which `_obey` learns, too
+        except OSError:  # the supervisor has ended, which `_obey` notices, too
             return
 
 
@@ -172,7 +172,7 @@ async def _configuration(order: Configure, message: Message) -> tuple[Settings, 
 
 
 def main() -> int:
-    """Run the process; the descriptor of its line is an argument."""
+    """Run the process; the descriptor of its connection is the first argument."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     with Writer.of_process() as writer:

@@ -1,4 +1,4 @@
-"""The workers of a gateway: as many as are wanted, started again when they die, and all with one configuration."""
+"""The workers of a gateway: a number of processes with one configuration, started again when they die."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,49 +20,49 @@ from wsgateway.settings.certificates import Known
 from wsgateway.settings.load import Source
 from wsgateway.settings.whole import Settings
 
-# No turn of the relay loop takes a tenth of a second. Who answers nobody for so long makes none any more.
+# No turn of the relay loop takes a tenth of a second. A worker that is silent for so long does not turn any more.
 HUNG_SECONDS = 20.0
-# A look at the workers that is so much too late says nothing of them: we ourselves, or the machine, stood still.
+# A check that is so late says nothing about the workers: the supervisor itself, or the machine, stood still.
 LATE_SECONDS = 1.0
-# For all workers to say how they are, where somebody waits for it.
+# For all workers to report, if a client waits for the status.
 REPORT_SECONDS = 1.0
-# A signal for all processes comes to all of them within this time.
-WORD_SECONDS = 0.5
-# Of one post, in a row, and no worker began to serve in between: whoever has started us should know.
+# A signal for all processes reaches all of them within this time.
+SIGNAL_SECONDS = 0.5
+# Of one slot, in a row, while no worker began to serve: then the gateway ends with a fault.
 MOST_FAILED_STARTS = 10
 
 
 class StartError(WsgatewayError):
-    """The workers cannot come up, or cannot take a configuration."""
+    """The workers cannot start, or cannot serve a configuration."""
 
 
 @dataclass(frozen=True)
 class LoadedConfiguration:
-    """What was made of a configuration when it was read."""
+    """A configuration that was read, and the results."""
 
     source: Source
     settings: Settings
     certificates: tuple[Known, ...] = ()
-    """which the settings name, as they were then"""
+    """those in the settings, as their files were then"""
     packed: bytes = b""
     """the settings, for workers that run the same code; empty: they read the text again"""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What workers serve."""
+    """A configuration with its sockets: the unit that workers serve, and that a reload replaces."""
 
     made: LoadedConfiguration
     listening: Listening
 
     @property
     def settings(self) -> Settings:
-        """The settings."""
+        """The settings of the configuration."""
         return self.made.settings
 
     @property
     def workers(self) -> int:
-        """How many there are to be."""
+        """The number of workers."""
         return self.settings.workers or len(os.sched_getaffinity(0))
 
     def order(self, do: Literal["serve", "reload"]) -> Order:
@@ -84,7 +84,7 @@ class Generation:
 
 
 class WorkerPool:
-    """Keeps workers running, in the caller's nursery."""
+    """A pool that keeps workers running, in the caller's nursery."""
 
     def __init__(
         self,
@@ -93,33 +93,34 @@ class WorkerPool:
         hung_seconds: float = HUNG_SECONDS,
         start: Callable[[int], Awaitable[WorkerProcess]] = WorkerProcess.start,
     ) -> None:
-        """`start` starts a process that knows nothing yet, for the post with a number. It raises OSError if there can
-        be no more processes."""
+        """Take a function that starts a process without a configuration, for the slot with a number.
+
+        It raises OSError if the system allows no more processes.
+        """
         self._log = log
         self._nursery = nursery
         self._hung_seconds = hung_seconds
         self._start_process = start
         self._slots: list[WorkerSlot] = []
-        self._changing = trio.Lock()  # nobody starts to serve while the configuration changes
+        self._changing = trio.Lock()  # no worker starts to serve while the configuration changes
         self._generation: Generation | None = None
         self._up = False
-        self._looked = trio.current_time()
-        self._not_serving = ""  # why, if that was told
-        self._news = trio.lowlevel.ParkingLot()  # of posts that are settled, or gone
+        self._checked = trio.current_time()
+        self._not_serving = ""  # the reason, if it is known
+        self._news = trio.lowlevel.ParkingLot()  # of slots that are settled, or ended
         self._restarts = 0
-        self._past: ProcessStatus = {}  # what workers that are no more have counted
+        self._past: ProcessStatus = {}  # the counts of workers that have ended
         self.draining = False
-        """whether it is about to end, and not ready any more, though it may serve for a while"""
+        """whether it is about to end: it is not ready any more, though it may serve for a while"""
         self.failure: StartError | None = None
-        """why it has given up"""
+        """the reason why it has given up"""
 
-    # -- the beginning ---------------------------------------------------------------------------------------------
+    # -- start ----------------------------------------------------------------------------------------------------
 
     async def start(self, generation: Generation) -> None:
-        """Start the workers and wait until they serve. Raise StartError as soon as one ends before all do; then none is
-        left.
+        """Start the workers and wait until all serve. If the pool is drained meanwhile, return early.
 
-        Who drains the worker pool meanwhile has it return early.
+        Raise StartError as soon as one ends before all serve; then all have ended.
         """
         self._generation = generation
         self._add(generation.workers)
@@ -141,7 +142,7 @@ class WorkerPool:
             self._nursery.start_soon(self._keep, slot)
 
     async def _keep(self, slot: WorkerSlot) -> None:
-        """Live the life of a post: one process after the other."""
+        """Run one process of a slot after the other."""
         try:
             while not slot.leaves:
                 await self._after(slot, await self._live(slot))
@@ -151,7 +152,7 @@ class WorkerPool:
             self._news.unpark_all()
 
     async def _after(self, slot: WorkerSlot, how: str) -> None:
-        """Do what follows the end of a process: the next one is started, or the post ends."""
+        """Act on the end of a process: the next one is started, or the slot ends."""
         if slot.leaves:
             return
         if not self._up:
@@ -160,11 +161,11 @@ class WorkerPool:
             slot.why = slot.why or f"worker {slot.number} ended before {who} served: {how}"
             return
         slot.died()
-        self._tell_of_death(slot, how)
+        self._log_death(slot, how)
         if not self._give_up(slot):
             await self._wait(slot)
 
-    def _tell_of_death(self, slot: WorkerSlot, how: str) -> None:
+    def _log_death(self, slot: WorkerSlot, how: str) -> None:
         why = {"why": slot.why} if slot.why else {}
         self._log.error("worker ended", worker=slot.number, how=how, **why, again_in_seconds=slot.pause_seconds)
         slot.state = SlotState.WAITING
@@ -179,7 +180,7 @@ class WorkerPool:
     def _give_up(self, slot: WorkerSlot) -> bool:
         """End the worker pool if no worker serves, and this slot has failed too often to start.
 
-        While a worker that drains has sessions, it goes on: to end them would cost more than it could save.
+        If a worker still drains, do not: its sessions go on, and ending them would gain nothing.
         """
         if self.draining or slot.failed_starts < MOST_FAILED_STARTS or self._any_serves():
             return False
@@ -197,7 +198,7 @@ class WorkerPool:
             slot.state, slot.why = SlotState.STARTING, ""
 
     async def _live(self, slot: WorkerSlot) -> str:
-        """Live one process of it, from its start to its end. Return how it ended."""
+        """Run one process from its start to its end. Return a text for how it ended."""
         try:
             worker = await self._start_process(slot.number)
         except OSError as error:
@@ -205,8 +206,8 @@ class WorkerPool:
         slot.begin(worker)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._employ, slot, worker)
-                nursery.start_soon(self._give_word, worker)
+                nursery.start_soon(self._configure, slot, worker)
+                nursery.start_soon(self._answer_signals, worker)
                 how = await worker.listen()
                 nursery.cancel_scope.cancel()
         finally:
@@ -215,8 +216,8 @@ class WorkerPool:
         slot.why = slot.why or (worker.why and f"worker {slot.number}: {worker.why}")
         return how
 
-    async def _employ(self, slot: WorkerSlot, worker: WorkerProcess) -> None:
-        """Have a new process serve. If it does not, it ends."""
+    async def _configure(self, slot: WorkerSlot, worker: WorkerProcess) -> None:
+        """Have a new process serve. One that does not, ends."""
         if await worker.answer() is None:
             return
         async with self._changing:
@@ -241,21 +242,24 @@ class WorkerPool:
             self._not_serving = ""
             self._log.info("serving again")
 
-    async def _give_word(self, worker: WorkerProcess) -> None:
-        """Tell a process that was told to end whether it alone is meant, or all are: then it ends when they do."""
+    async def _answer_signals(self, worker: WorkerProcess) -> None:
+        """Send an order to a process that has received a signal to end.
+
+        If all processes are to end, it stays until the pool drains; otherwise it drains alone.
+        """
         while True:
             await worker.told_to_end.wait()
             worker.told_to_end = trio.Event()
-            await trio.sleep(WORD_SECONDS)  # until our own signal has been heard, if there is one
-            alone = Drain(others_accept=True)  # for it there will be another worker
+            await trio.sleep(SIGNAL_SECONDS)  # until this process has received the signal, too, if it was for all
+            alone = Drain(others_accept=True)  # another worker is started in its place
             await worker.tell(Order(Stay() if self.draining else alone))
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
     async def change(self, generation: Generation) -> None:
-        """Has all workers take another configuration, and makes them as many as it wants.
+        """Have all workers serve another configuration, and start or end workers until their number is right.
 
-        Raises StartError if one cannot take it: then all have the old one again.
+        Raise StartError if a worker cannot serve it; then all serve the old one again.
         """
         async with self._changing:
             taken: list[WorkerProcess] = []
@@ -279,10 +283,10 @@ class WorkerPool:
     async def _take_back(self, worker: WorkerProcess, generation: Generation) -> None:
         answer = await worker.ask(generation.order("reload"))
         if isinstance(answer, Refused):
-            self._log.error("reload not taken back", pid=worker.pid, why=answer.why)
+            self._log.error("reload not undone", pid=worker.pid, why=answer.why)
 
     async def drain(self, others_accept: bool) -> None:
-        """Has all workers drain. Whether others accept those who wait, as a successor does."""
+        """Have all workers drain. `others_accept`: a new supervisor accepts the clients that wait at the sockets."""
         self.draining = True
         for slot in list(self._slots):
             await self._leave(slot, others_accept)
@@ -297,7 +301,7 @@ class WorkerPool:
                 await slot.worker.tell(Order(Drain(others_accept=others_accept)))
 
     def end(self) -> None:
-        """Has all workers end at once."""
+        """Have all workers end at once."""
         self.draining = True
         for slot in list(self._slots):
             slot.state = SlotState.LEAVING
@@ -312,29 +316,28 @@ class WorkerPool:
         worker.kill()
 
     async def gone(self) -> None:
-        """Waits until no worker is left."""
+        """Wait until all workers have ended."""
         while self._slots:
             await self._news.park()
 
-    # -- how they are ------------------------------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------------------------
 
     async def report(self) -> None:
-        """Ask all workers how they are, and wait for that a little."""
+        """Request a report of each worker, and wait for them for a short time."""
         with trio.move_on_after(REPORT_SECONDS):
             async with trio.open_nursery() as nursery:
                 for worker in self._serving():
                     nursery.start_soon(worker.report)
 
-    def look(self, due: float) -> float:
-        """Look whether all workers have answered since the last look, ask them again, and kill those that have not
-        answered for too long. `due` is when this look was to be made. Return for how many seconds one of them has been
-        silent, at most.
+    def check(self, due: float) -> float:
+        """Check that all workers have answered since the last check, and request reports again.
 
-        Only looks count that were made on time. After a late one all begin anew: a machine that was frozen, or has
-        no processor to give, is no reason to kill workers.
+        Kill workers that have not answered for too long. `due` is the time for which this check was planned. Return for
+        how many seconds a worker has been silent, at most. Only checks on time count, and a late one resets them: a
+        machine that stood still, or is overloaded, is no reason to kill workers.
         """
         now = trio.current_time()
-        passed, self._looked = now - self._looked, now
+        passed, self._checked = now - self._checked, now
         late = now - due > LATE_SECONDS
         longest = 0.0
         for slot in self._slots:
@@ -359,12 +362,12 @@ class WorkerPool:
 
     @property
     def ready(self) -> bool:
-        """Whether somebody serves, and will go on doing so."""
+        """Whether a worker serves, and the pool does not drain."""
         return not self.draining and self._any_serves()
 
     def status(self) -> WorkerPoolStatus:
-        """How the worker pool is, as JSON may have it: all together, and each."""
-        workers = list(self._tell_of_each())
+        """Return the status of all workers together, and of each one."""
+        workers = list(self._worker_status())
         together = merged([self._past, *(each["status"] for each in workers)])
         return {
             "draining": self.draining,
@@ -375,7 +378,7 @@ class WorkerPool:
             "workers": workers,
         }
 
-    def _tell_of_each(self) -> Iterator[WorkerStatus]:
+    def _worker_status(self) -> Iterator[WorkerStatus]:
         for slot in self._slots:
             worker = slot.worker
             yield {
