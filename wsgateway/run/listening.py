@@ -117,7 +117,7 @@ class Listening:
             listening = self.fitted(settings)
             try:
                 found.set_result(listening)
-            except InvalidStateError:  # nobody wants it any more
+            except InvalidStateError:  # the caller was cancelled
                 listening.close_what_is_not_in(self)
 
         try:
