@@ -83,6 +83,6 @@ async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pyte
         gateway.signal(signal.SIGUSR2)
         line = await gateway.lines.line("hot restart failed")
         assert line["why"] == (
-            "this is process 1, and a container ends with it; start the new version in a container of its own"
+            "this is process 1, with which a container ends; start the new version in another container"
         )
         assert await gateway.pids() == pids
