@@ -198,13 +198,13 @@ class Session:
         except ProtocolError as error:
             if error.close_code == ABNORMAL:
                 inside = bool(self._received) or self._dialect.framing.delimits_text
-                self._judge.cut(self._call, self._dialect, inside, error)
+                self._judge.cut(self._call, inside, error)
             else:
                 self._judge.fault(f"{self._call}: {error}")
         except WrongMessageError as error:
             self._judge.fault(f"{self._call}: {error}")
         except OSError as error:
-            self._judge.cut(self._call, self._dialect, bool(self._received), error)
+            self._judge.cut(self._call, bool(self._received), error)
         else:
             self._judge.closed(self._call, self._dialect, close, self._parting)
         self._talking.cancel()

@@ -133,7 +133,7 @@ class Judge:
         else:
             self.counts["closed by a drain"] += 1
 
-    def cut(self, call: Call, dialect: Dialect, inside: bool, why: object) -> None:
+    def cut(self, call: Call, inside: bool, why: object) -> None:
         """A session ended without a goodbye. `inside`: in a message."""
         if call.worker_killed:
             self.counts["lost with a worker"] += 1
@@ -141,9 +141,6 @@ class Judge:
             self.counts["lost with an upstream"] += 1
         elif call.slow and self.drains.since(trio.current_time() - LATE_SECONDS):
             self.counts["slow readers cut by a drain"] += 1
-        elif inside and dialect.framing.delimits_text and self.drains.since(trio.current_time() - LATE_SECONDS):
-            # Where a closing frame would become a part of the message.
-            self.counts["cut by a drain inside a message"] += 1
         else:
             self.fault(f"{call}: cut without a goodbye{' inside a message' if inside else ''}: {why}")
 
