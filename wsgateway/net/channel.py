@@ -27,11 +27,13 @@ class Channel:
     also after a reset (see `failure`); a writer always gets ConnectionResetError, whatever OpenSSL reports.
     """
 
-    __slots__ = ("sock",)
+    __slots__ = ("_ahead", "_receiving", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         """Take a connected, non-blocking socket."""
         self.sock = sock
+        self._ahead = b""  # received already, and not yet asked for
+        self._receiving = False
 
     async def receive(self, limit: int) -> bytes:
         """Return the next bytes, at most `limit`; none at the end of the stream.
@@ -52,20 +54,57 @@ class Channel:
         for a lost connection, and for such an end.
         """
         await trio.lowlevel.checkpoint()  # a socket that always has bytes must not block the loop or a deadline
-        while True:
-            try:
-                return self.sock.recv(limit)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                await trio.lowlevel.wait_readable(self.sock)
-            except ssl.SSLWantWriteError:
-                await trio.sleep(_LOOK_AGAIN_SECONDS)
-            except OSError as error:
-                if self._lost_tls(error):
-                    raise ConnectionResetError(errno.ECONNRESET, "TLS ended without a close_notify") from None
-                raise
+        if self._ahead:
+            return self._take_ahead(limit)
+        self._receiving = True
+        try:
+            while True:
+                try:
+                    return self.sock.recv(limit)
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    await trio.lowlevel.wait_readable(self.sock)
+                except ssl.SSLWantWriteError:
+                    await trio.sleep(_LOOK_AGAIN_SECONDS)
+        except OSError as error:
+            if self._lost_tls(error):
+                raise ConnectionResetError(errno.ECONNRESET, "TLS ended without a close_notify") from None
+            raise
+        finally:
+            self._receiving = False
 
     def ready(self, limit: int) -> bytes | None:
         """Return the next bytes as `receive` does, without waiting; None if there are none yet."""
+        if self._ahead:
+            return self._take_ahead(limit)
+        return self._ready(limit)
+
+    def look_ahead(self) -> bool:
+        """Return whether the peer has ended TLS, by a close_notify or otherwise, as far as is known without waiting.
+
+        Bytes that came before the end are kept for `receive`; an end behind more than `_AHEAD_BYTES` is not seen. The
+        same if another task is in `receive`, which sees the end itself, and for a socket without TLS.
+        """
+        if self._receiving or not isinstance(self.sock, ssl.SSLSocket):
+            return False
+        try:
+            while (room := _AHEAD_BYTES - len(self._ahead)) > 0:
+                data = self._ready(room)
+                if not data:
+                    return data is not None
+                self._ahead += data
+        except OSError:  # the peer breaks the rules of TLS: nothing more can come
+            return True
+        return False
+
+    def take_ahead(self) -> bytes:
+        """Return the bytes that `look_ahead` has kept, for a reader that uses the socket itself."""
+        return self._take_ahead(_AHEAD_BYTES)
+
+    def _take_ahead(self, limit: int) -> bytes:
+        data, self._ahead = self._ahead[:limit], self._ahead[limit:]
+        return data
+
+    def _ready(self, limit: int) -> bytes | None:
         try:
             return self.sock.recv(limit)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -251,3 +290,5 @@ _LOOK_AGAIN_SECONDS = 0.01
 # How often to check the progress of a peer that takes nothing.
 _LOOK_SECONDS = 0.25
 _LINGER_BYTES = 16 * 1024
+# A record of TLS holds as much.
+_AHEAD_BYTES = 16 * 1024

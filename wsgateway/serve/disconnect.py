@@ -3,13 +3,17 @@
 A reset is the end at once. A client that ends only its own direction may still read (RFC 9112, 9.6), and cannot be
 told from one that is gone. It is taken for gone when nothing has moved for `GRACE_SECONDS`: enough for an answer that
 comes at once, as programs expect that send a request and its end in one go.
+
+A close_notify of TLS is such an end, too: many clients send it and wait for ours before they close their connection.
 """
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import trio
 
+from wsgateway.net.channel import Channel
 from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.preamble import Client, ClientDisconnectedError
 
@@ -20,10 +24,20 @@ GRACE_SECONDS = 0.1
 class DisconnectWatch:
     """A client that something is done for."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: Channel) -> None:
+        """Take the client's channel, from which the caller may receive meanwhile."""
         self.scope = trio.CancelScope()
         """of what is done for it"""
+        self.tls_ended = False
+        """whether the client has ended TLS"""
+        self._channel = channel
         self._half_closed = False
+
+    def look(self) -> None:
+        """Notice that the client has ended TLS. Call this once nobody receives from it any more."""
+        if self._channel.look_ahead():
+            self.tls_ended = True
+            self.left(reset=False)
 
     def left(self, reset: bool) -> None:
         """Note that it has left, or may have."""
@@ -42,8 +56,10 @@ class DisconnectWatch:
 @contextmanager
 def present(gateway: GatewayState, client: Client) -> Iterator[DisconnectWatch]:
     """Give up the block if the client leaves. Raises ClientDisconnectedError then."""
-    disconnect_watch = DisconnectWatch()
-    with disconnect_watch.scope, gateway.hangups.watched(client.channel.sock, disconnect_watch.left):
+    sock = client.channel.sock
+    disconnect_watch = DisconnectWatch(client.channel)
+    on_bytes = disconnect_watch.look if isinstance(sock, ssl.SSLSocket) else None
+    with disconnect_watch.scope, gateway.hangups.watched(sock, disconnect_watch.left, on_bytes):
         yield disconnect_watch
     if disconnect_watch.scope.cancelled_caught:
         raise ClientDisconnectedError("while it waited for its upstream")

@@ -117,7 +117,7 @@ class Exchange:
         self._upstream_rule = route.http_upstream
         self._head = ResponseHead(self._upstream_rule.limits.beside(context.listener.limits))
         self._relay_timeouts = trio.CancelScope()
-        self._disconnect_watch = DisconnectWatch()
+        self._disconnect_watch = DisconnectWatch(self._client)
         self._sending_up = False
         self._sending_down = False
         self._open_ended = False
@@ -203,6 +203,7 @@ class Exchange:
                 raise ClientDisconnectedError("inside the body of its request")
             self._moved()
             takes = await self._send_up(self._framed(self._body.receive(data)))
+        self._disconnect_watch.look()
 
     def _framed(self, body: bytes) -> bytes:
         """A piece of the request's body as the upstream gets it, and the end behind the last."""

@@ -135,6 +135,8 @@ class Opening:
                     self._context.refused("this is the upstream's own answer", result.response.status, "upstream")
                     await self._pass_refusal(sock, result, route, disconnect_watch)
             if isinstance(result, Agreement):
+                if disconnect_watch.tls_ended:  # the relay would not see an end that has been received already
+                    raise ClientDisconnectedError("while it waited for its upstream")
                 result.answer = client_answer(route, upstream, result.answer, server_handshake.offer, header_context)
                 await self._accept(server_handshake, result.answer, route)
                 them = Side(upstream.dialect.framing, Role.CLIENT, result.secret, True, result.oddities, upstream.joins)
@@ -230,7 +232,7 @@ class Opening:
             enable_keepalive(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
         if route.limits.message_rate is not None:
             self._hold_to_rate(client, route.limits.message_rate, route.limits.message_rate_action)
-        client.early, upstream.early = self._early, agreement.early
+        client.early, upstream.early = self._early + self._client.channel.take_ahead(), agreement.early
         if agreement.answer.subprotocol is not None:
             self._facts["subprotocol"] = agreement.answer.subprotocol
         return Opened(client, upstream, route, self._facts)
