@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.settings.reference import reference
 from tests.test_architecture import MAY_IMPORT
+from wsgateway.errors import Group, Reason
 from wsgateway.observe.metrics import COUNTERS, GAUGES
 from wsgateway.settings.example import complete_example, minimal_example
 from wsgateway.settings.json_schema import json_schema
@@ -89,6 +90,18 @@ def metrics() -> str:
     return "\n".join(lines)
 
 
+def reasons() -> str:
+    """Return the tables of all reasons, one for each group."""
+    lines: list[str] = []
+    for group in Group:
+        lines += [f"### {group.value}", "", "| reason | told | cause | cure |", "|---|---|---|---|"]
+        for each in Reason:
+            if each.group is group:
+                lines.append(f"| `{each}` | {each.code or ''} | {each.cause} | {each.cure} |")
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
 def parts() -> str:
     """Return the table of all parts of the package. What each does is kept as it is written there."""
     does = {part: text_ for part, text_, _ in rows(GUIDE, "The map")}
@@ -100,6 +113,7 @@ def parts() -> str:
 
 
 TABLES: dict[tuple[str, str], Callable[[], str]] = {
+    (MANUAL, "reasons"): reasons,
     (MANUAL, "metrics"): metrics,
     (MANUAL, "keys"): reference,
     (GUIDE, "map"): parts,

@@ -33,6 +33,12 @@ from wsgateway.settings.load import parse
 # More than anything here needs on a busy machine with two cores.
 PATIENCE_SECONDS = 10.0
 
+
+def end_of(line: dict[str, Any]) -> str:
+    """Return who has ended a session, and how, by its line in the log."""
+    return f"{line['by']}: {line['why']}"
+
+
 _CONFIGURATION = """\
 version: 1
 listeners:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from wsgateway.errors import HttpRefusal, Problem, ProtocolError, SettingsError, UpstreamError, brief
+from wsgateway.errors import HttpRefusal, Problem, ProtocolError, Reason, SettingsError, UpstreamError, brief
 
 
 @pytest.mark.parametrize("kind", [HttpRefusal, ProtocolError, UpstreamError])
 def test_what_a_peer_says_is_cut_in_an_error(kind: type[HttpRefusal | ProtocolError | UpstreamError]) -> None:
-    told = str(kind(f"Sec-WebSocket-Version is {'1' * 7000!r}, possible are 13 and 8"))
+    told = str(kind(Reason.BUG, f"Sec-WebSocket-Version is {'1' * 7000!r}, possible are 13 and 8"))
     assert told.startswith("Sec-WebSocket-Version is '1111")
     assert told.endswith("111', possible are 13 and 8")
     assert len(told) == 200

@@ -137,9 +137,9 @@ def test_every_event_of_the_log_is_in_the_manual_with_its_fields() -> None:
     everything = "\n".join(SOURCES.values())
     for name in listed:
         begin = re.sub(r"^target (up|down|ejected|draining)$", "target {state}", name)
-        assert re.search(rf"\"{re.escape(begin)}\"|\b{re.escape(name)}(: \w+)?=|^    {name}: int$", everything, re.M), (
-            name
-        )
+        assert re.search(
+            rf"\"{re.escape(begin)}\"|\b{re.escape(name)}(: \w+)?=|^    {name}: (int|str)( = \"\")?$", everything, re.M
+        ), name
 
 
 # -- the guide -------------------------------------------------------------------------------------------------

@@ -20,23 +20,20 @@ from wsgateway import __version__
 from wsgateway.demo.echo import Echo
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS, Dialect, Headers, Request
-from wsgateway.errors import BrokenFileError, SettingsError
+from wsgateway.errors import BrokenFileError, HotRestartError, ProbeError, SettingsError, StartError
 from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import Writer
 from wsgateway.options import duration, header, parsed, port
 from wsgateway.policy.checks import ClientFacts
 from wsgateway.policy.explain import allowed, explain
 from wsgateway.policy.routes import route_query
-from wsgateway.probe.address import ProbeError
 from wsgateway.probe.client import ProbeRequest, Report, probe
 from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
 from wsgateway.probe.table import heading, row
 from wsgateway.probe.transcript import Line, printable
 from wsgateway.remote import Said, add_commands
 from wsgateway.run.command import anchored, anchored_address, here, own_command
-from wsgateway.run.hot_restart import HotRestartError
 from wsgateway.run.supervisor import STOP_SIGNALS, Supervisor
-from wsgateway.run.worker_pool import StartError
 from wsgateway.settings.advice import advice
 from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.dialects import dialects

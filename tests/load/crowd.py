@@ -14,7 +14,7 @@ from .process import cpu_seconds, gateway
 from .upstream import answer_all
 
 MODERN = BY_DIALECT["rfc6455"]
-REFUSAL = b"503 Service Unavailable: too many connections\n"
+REFUSAL = b"503 Service Unavailable: listener-full\n"
 # For all of it, on a machine that is busy.
 PATIENCE_SECONDS = 60.0
 

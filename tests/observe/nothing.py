@@ -10,7 +10,7 @@ NO_STATUS = {
     "oddities": {},
     "passed_over": 0,
     "refused": {},
-    "left": {},
+    "disconnected": {},
     "turned_away": 0,
     "http": {},
     "policies": 0,

@@ -49,7 +49,7 @@ TWO = [
         2,
         "leaving",
         sessions=sessions(1, 4),
-        refused={"404": {"route": 3}},
+        refused={"404": {"route-missing": 3}},
         connections={"public": {"open": 5, "cap": 9}},
         pools=pool(target("10.0.0.1:80", why="lost"), target("10.0.0.2:80", "ejected", "silent")),
     ),
@@ -154,7 +154,7 @@ async def test_metrics_are_what_prometheus_reads() -> None:
     assert samples["wsgateway_connections", ("listener", "public")] == 5
     assert samples["wsgateway_connections_limit", ("listener", "public")] == 9
     assert samples["wsgateway_sessions_opened_total", ("dialect", "hixie-76")] == 107
-    assert samples["wsgateway_refused_total", ("kind", "route"), ("status", "404")] == 3
+    assert samples["wsgateway_refused_total", ("reason", "route-missing"), ("status", "404")] == 3
     assert samples["wsgateway_upstream_connections", ("upstream", "chat")] == 4
     assert samples["wsgateway_upstream_waiting", ("upstream", "chat")] == 2
     assert samples["wsgateway_upstream_balance", ("balance", "random"), ("upstream", "chat")] == 1

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from wsgateway.errors import Reason
 from wsgateway.observe.counters import Counters, Figures
 from wsgateway.wire.oddities import Oddities, Oddity
 
@@ -39,12 +40,12 @@ def test_what_runs_counts_as_it_is_now_and_what_is_over_once() -> None:
     assert (status["messages"], status["bytes"]) == ({"in": 6, "out": 8}, {"in": 730, "out": 840})
 
     first.through = Figures(2, 2, 31, 40)
-    assert counters.ended(first, "gateway") == first.through
+    assert counters.ended(first, "gateway", Reason.GATEWAY_STOPPING) == first.through
     status = counters.status()
     assert status["sessions"] == {"rfc6455": {"chat": 1}}
     assert (status["messages"], status["bytes"]) == ({"in": 7, "out": 8}, {"in": 731, "out": 840})
     assert (status["opened"], status["ended"]) == ({"hixie-76": 1, "rfc6455": 1}, {"hixie-76": 1})
-    assert status["ended_by"] == {"gateway": 1}
+    assert status["ended_by"] == {"gateway": {"gateway-stopping": 1}}
     assert counters.sessions_ended == 1
 
 
@@ -59,7 +60,7 @@ def test_oddities_count_once_of_what_runs_what_is_over_and_what_became_no_sessio
     counters.odd([Oddity.RAW_TARGET])
     for over in (False, True):
         if over:
-            counters.ended(session, "client_close")
+            counters.ended(session, "client", Reason.CLOSED)
         status = counters.status()
         assert status["oddities"] == {"raw-target": 2, "key-form": 1, "frames-behind-proof": 1}
         assert status["passed_over"] == 3
@@ -67,15 +68,18 @@ def test_oddities_count_once_of_what_runs_what_is_over_and_what_became_no_sessio
 
 def test_what_became_no_session_counts_by_what_the_client_was_told_and_why() -> None:
     counters = Counters()
-    for status, kind in [(403, "origin"), (403, "origin"), (503, "limit"), (503, "draining"), (None, "connection")]:
-        counters.refused(status, kind)
-    counters.left("early")
+    counters.refused(403, Reason.ORIGIN_REFUSED)
+    counters.refused(403, Reason.ORIGIN_REFUSED)
+    counters.refused(503, Reason.LISTENER_FULL)
+    counters.refused(503, Reason.GATEWAY_STOPPING)
+    counters.refused(None, Reason.TLS_FAILED)
+    counters.disconnected(Reason.DISCONNECTED_EARLY)
     assert counters.status()["refused"] == {
-        "403": {"origin": 2},
-        "503": {"limit": 1, "draining": 1},
-        "none": {"connection": 1},
+        "403": {"origin-refused": 2},
+        "503": {"listener-full": 1, "gateway-stopping": 1},
+        "none": {"tls-failed": 1},
     }
-    assert counters.status()["left"] == {"early": 1}
+    assert counters.status()["disconnected"] == {"disconnected-early": 1}
 
 
 def test_plain_http_counts_by_class() -> None:

@@ -70,7 +70,7 @@ REFUSALS: dict[str, tuple[bytes, int | None, str, list[str]]] = {
     "garbage": (
         b"hello\r\n\r\n",
         None,
-        "wrong handshake: malformed response: illegal status line",
+        "wrong handshake: malformed response: it begins with b'hello\\r\\n\\r\\n'",
         ["< hello", "<"],
     ),
     "another key": (

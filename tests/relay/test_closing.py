@@ -3,7 +3,7 @@
 from tests.cases import cases
 from tests.dialects.families import FACTS, NAMES
 from wsgateway.dialects import DIALECTS
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.relay.closing import Ending, ServerClose, closing
 from wsgateway.wire.events import Close, Role
 
@@ -20,11 +20,14 @@ GOODBYES: dict[str, tuple[Ending, Close | None]] = {
     "a Close with a code and a reason": (Close(4999, "bye"), Close(4999)),
 }
 FAULTS: dict[str, tuple[Ending, Close | None]] = {
-    "a frame against the rules": (ProtocolError("reserved opcode 0x3"), Close(1002)),
-    "binary for a side with text alone": (ProtocolError("binary message", 1003), Close(1003)),
-    "broken text": (ProtocolError("text is not UTF-8", 1007), Close(1007)),
-    "a message beyond the limits": (ProtocolError("message of 4 bytes, limit 3", 1009), Close(1009)),
-    "the end of its stream": (ProtocolError("the connection ended without a Close", 1006), None),
+    "a frame against the rules": (ProtocolError(Reason.FRAME_MALFORMED, "reserved opcode 0x3"), Close(1002)),
+    "binary for a side with text alone": (ProtocolError(Reason.BINARY_UNSUPPORTED, "binary message"), Close(1003)),
+    "broken text": (ProtocolError(Reason.TEXT_NOT_UTF8, "text is not UTF-8"), Close(1007)),
+    "a message beyond the limits": (
+        ProtocolError(Reason.MESSAGE_TOO_LARGE, "message of 4 bytes, limit 3"),
+        Close(1009),
+    ),
+    "the end of its stream": (ProtocolError(Reason.CONNECTION_LOST, "the connection ended without a Close"), None),
     "a reset": (ConnectionResetError("Connection reset by peer"), None),
     "a time that ran out": (TimeoutError("Connection timed out"), None),
 }
@@ -77,4 +80,4 @@ def test_when_the_gateway_ends_a_session_both_sides_are_sent_its_code_or_1001(
     code: int, role: Role, dialect: str
 ) -> None:
     expected = Close(code if code in FACTS[dialect].codes else 1001)
-    assert closing(ServerClose("stopped", code), False, side(dialect, role)) == expected
+    assert closing(ServerClose(Reason.GATEWAY_STOPPING, "stopped", code), False, side(dialect, role)) == expected

@@ -3,12 +3,13 @@
 import trio
 from trio.testing import MockClock
 
+from wsgateway.errors import Reason
 from wsgateway.relay.closing import ServerClose
 
 from .sessions import settled
 from .stage import HELLO, staged
 
-STOPPED = ServerClose("stopped", 1012)
+STOPPED = ServerClose(Reason.GATEWAY_STOPPING, "stopped", 1012)
 
 
 async def test_a_relay_that_the_gateway_closes_ends_and_the_others_go_on() -> None:

@@ -6,7 +6,7 @@ Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
 import pytest
 
 from wsgateway.dialects import Limits
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.events import Close
@@ -212,9 +212,9 @@ async def test_a_relay_may_be_cancelled_before_we_stop() -> None:
         await settled()
         cancelled.scope.cancel()
         for client in list(stage.engine.clients()):
-            stage.engine.close(client, ServerClose("stopped"))
+            stage.engine.close(client, ServerClose(Reason.GATEWAY_STOPPING, "stopped"))
         ended = await stopped.ended()
-        assert (ended.source, ended.ending) == (None, ServerClose("stopped"))
+        assert (ended.source, ended.ending) == (None, ServerClose(Reason.GATEWAY_STOPPING, "stopped"))
         await settled()
         assert cancelled.scope.cancelled_caught
         assert len(stage.engine) == 0

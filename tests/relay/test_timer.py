@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from tests.masks import masked
 from tests.peers import Peer
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Ended
@@ -253,7 +253,7 @@ async def test_a_side_that_takes_nothing_counts_as_disconnected(side: str, autoj
 async def test_a_session_without_messages_ends(autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(idle=60)) as watching:
         ended = await watching.end()
-        assert (ended.source, ended.ending) == (None, ServerClose("no message for 60 s"))
+        assert (ended.source, ended.ending) == (None, ServerClose(Reason.IDLE_TIMEOUT, "no message for 60 s"))
         assert 60 <= watching.seconds <= 62
 
 
@@ -274,7 +274,7 @@ async def test_pings_and_pongs_are_no_messages(autojump_clock: MockClock) -> Non
         pair = watching.session
         watching.stage.nursery.start_soon(ponging, pair.at_client, FROM_CLIENT, 11)
         watching.stage.nursery.start_soon(ponging, pair.at_upstream, FROM_UPSTREAM, 15)
-        assert (await watching.end()).ending == ServerClose("no message for 60 s")
+        assert (await watching.end()).ending == ServerClose(Reason.IDLE_TIMEOUT, "no message for 60 s")
         assert 60 <= watching.seconds <= 62
 
 
@@ -287,7 +287,7 @@ async def test_a_ping_of_an_application_keeps_a_session(sign: str, upstream: str
             await trio.sleep(50)
             await watching.session.at_client.send(bytes.fromhex(sign))
         assert watching.ended is None
-        assert (await watching.end()).ending == ServerClose("no message for 60 s")
+        assert (await watching.end()).ending == ServerClose(Reason.IDLE_TIMEOUT, "no message for 60 s")
         assert 310 <= watching.seconds <= 312
 
 
@@ -305,7 +305,7 @@ async def test_a_message_that_is_long_under_way_keeps_a_session(dialect: str, au
 async def test_half_a_message_does_not_keep_a_session(autojump_clock: MockClock) -> None:
     async with watched(RelayTimeouts(idle=60)) as watching:
         await watching.session.at_client.send(MASKED_HELLO[:8])
-        assert (await watching.end()).ending == ServerClose("no message for 60 s")
+        assert (await watching.end()).ending == ServerClose(Reason.IDLE_TIMEOUT, "no message for 60 s")
 
 
 async def test_a_session_ends_at_its_lifetime_whatever_is_sent(autojump_clock: MockClock) -> None:
@@ -314,7 +314,7 @@ async def test_a_session_ends_at_its_lifetime_whatever_is_sent(autojump_clock: M
             await watching.session.at_client.send(MASKED_HELLO)
             await trio.sleep(10)
         ended = await watching.end()
-        assert (ended.source, ended.ending) == (None, ServerClose("older than 300 s"))
+        assert (ended.source, ended.ending) == (None, ServerClose(Reason.LIFETIME_OVER, "older than 300 s"))
         assert 300 <= watching.seconds <= 302
 
 
@@ -348,7 +348,7 @@ async def test_a_bug_in_a_check_ends_its_own_session_and_no_other(autojump_clock
         stage.nursery.start_soon(good.run)
         with pytest.raises(RuntimeError, match="a bug"):
             await stage.engine.relay(bad.client, bad.upstream, PINGING)
-        assert (await good.end()).ending == ServerClose("older than 100 s")
+        assert (await good.end()).ending == ServerClose(Reason.LIFETIME_OVER, "older than 100 s")
 
 
 async def test_each_of_many_sessions_is_checked(autojump_clock: MockClock) -> None:
@@ -357,7 +357,7 @@ async def test_each_of_many_sessions_is_checked(autojump_clock: MockClock) -> No
         for each in many:
             stage.nursery.start_soon(each.run)
         for number, each in enumerate(many):
-            assert (await each.end()).ending == ServerClose(f"older than {10 + number} s")
+            assert (await each.end()).ending == ServerClose(Reason.LIFETIME_OVER, f"older than {10 + number} s")
             assert 10 + number <= each.seconds <= 12 + number
         await trio.sleep(2)
         assert not stage.engine._timers

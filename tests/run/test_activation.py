@@ -57,7 +57,9 @@ def test_an_ipv4_client_of_a_socket_for_both_families_is_an_ipv4_client(file: Pa
         with socket.create_connection(("127.0.0.1", sock.getsockname()[1]), PATIENCE_SECONDS) as client:
             client.sendall(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"))
             check_served(client)
-        process.find_line(r"event=refused client=127\.0\.0\.1:[0-9]+ path=/ forwarded_for=192\.0\.2\.7 ")
+        process.find_line(
+            r"event=refused client=127\.0\.0\.1:[0-9]+ listener=public host=a path=/ forwarded_for=192\.0\.2\.7 "
+        )
 
 
 def test_a_socket_outlives_its_gateway_and_who_waits_at_it_is_served_by_the_next(

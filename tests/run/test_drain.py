@@ -188,7 +188,7 @@ async def test_a_handshake_that_takes_longer_than_the_spread_is_told_to_come_aga
         assert values(head, "retry-after") == ["1"]
         await client.close()
         assert await drained(gateway) == (0, 0, 0)
-        assert gateway.service.status()["refused"] == {"503": {"draining": 1}}
+        assert gateway.service.status()["refused"] == {"503": {"gateway-stopping": 1}}
 
 
 async def test_who_was_not_accepted_yet_gets_a_session_all_the_same() -> None:
@@ -240,7 +240,7 @@ async def test_a_client_that_has_just_come_may_ask_and_one_that_has_been_silent_
         await behind.head()
         await behind.send(HTTP_OK)
         assert values(await fresh.head(), "connection") == ["close"]
-        assert gateway.service.status()["left"] == {"draining": 1}
+        assert gateway.service.status()["disconnected"] == {"closed-by-drain": 1}
 
 
 async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> None:

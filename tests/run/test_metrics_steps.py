@@ -113,16 +113,16 @@ class Deed:
     steps: Steps
 
 
-EARLY = {"left": {("early",): 1}}
+EARLY = {"disconnected": {("disconnected-early",): 1}}
 # The connection of a page stays open, and a client that closes it then has left.
-IDLE = {"left": {("idle",): 1}}
+IDLE = {"disconnected": {("disconnected-idle",): 1}}
 DEEDS = [
     Deed(
         have_a_session,
         {
             "sessions_opened": {("rfc6455",): 1},
             "sessions_ended": {("rfc6455",): 1},
-            "sessions_ended_by": {("client_close",): 1},
+            "sessions_ended_by": {("client", "closed"): 1},
             "messages": {("in",): 1, ("out",): 1},
             # Hello is 11 bytes with a mask and 7 without; a Close with a code 8 and 4.
             "bytes": {("in",): 11 + 8, ("out",): 7 + 4},
@@ -134,7 +134,7 @@ DEEDS = [
         {
             "sessions_opened": {("hixie-76",): 1},
             "sessions_ended": {("hixie-76",): 1},
-            "sessions_ended_by": {("client_close",): 1},
+            "sessions_ended_by": {("client", "closed"): 1},
             "bytes": {("in",): 4, ("out",): 2},
             "target_served": {("chat", "ws"): 1},
             "oddities": {("empty-lines",): 1},
@@ -142,9 +142,16 @@ DEEDS = [
         },
     ),
     Deed(ask_for_nothing, EARLY),
-    Deed(be_refused, {"refused": {("400", "request"): 1}}),
-    Deed(be_one_too_many, {"turned_away": {(): 1}, "refused": {("503", "limit"): 1}, "left": {("early",): 2}}),
-    Deed(be_failed, {"target_failures": {("chat", "ws"): 1}, "refused": {("502", "upstream"): 1}}),
+    Deed(be_refused, {"refused": {("400", "not-http"): 1}}),
+    Deed(
+        be_one_too_many,
+        {
+            "turned_away": {(): 1},
+            "refused": {("503", "listener-full"): 1},
+            "disconnected": {("disconnected-early",): 2},
+        },
+    ),
+    Deed(be_failed, {"target_failures": {("chat", "ws"): 1}, "refused": {("502", "target-lost"): 1}}),
     Deed(read_a_page, {"http_exchanges": {("2xx",): 1}, "target_served": {("site", "http"): 1}} | IDLE),
     Deed(miss_a_page, {"http_exchanges": {("4xx",): 1}, "target_served": {("site", "http"): 1}} | IDLE),
     Deed(ask_for_a_policy, {"flash_policies": {(): 1}}),

@@ -85,7 +85,7 @@ def test_workers_of_a_supervisor_that_was_killed_give_their_goodbye_whatever_the
             os.kill(pid, signal.SIGTERM)
             assert client.recv(4) == MODERN.goodbye
             behind.close()
-        process.find_line('event=session .*ended="gateway: stopped"')
+        process.find_line("event=session .*by=gateway reason=gateway-stopping why=stopped")
         process.wait()
 
 

@@ -105,7 +105,11 @@ async def test_figures_are_of_now_and_add_up_through_sessions_reloads_and_a_drai
         await gateway.stopped.wait()
         told = status(gateway)
         assert told["opened"] == told["ended"] == {"rfc6455": 3, "hixie-76": 1}
-        assert told["ended_by"] == {"client_close": 1, "fault": 1, "upstream_close": 1, "gateway": 1}
+        assert told["ended_by"] == {
+            "client": {"closed": 1},
+            "upstream": {"frame-malformed": 1, "closed": 1},
+            "gateway": {"gateway-stopping": 1},
+        }
         assert told["sessions"] == {}
         lines = gateway.lines.every("session")
         for what in ("messages", "bytes"):
@@ -143,7 +147,7 @@ async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None
             await refused(OLD.request.replace(b"/demo", b"/chat"), b"HTTP/1.1 400 ")
             early = await gateway.connect(b"GET /")
             await early.send_eof()
-            await gateway.lines.line("left")
+            await gateway.lines.line("disconnected")
             await early.close()
             await all_gone(gateway)
 
@@ -169,16 +173,16 @@ async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None
             assert (await third.rest()).startswith(b"HTTP/1.1 503 ")
             told = status(gateway)
             assert told["refused"] == {
-                "400": {"request": 1, "dialect": 1},
-                "404": {"route": 1},
-                "403": {"origin": 1},
-                "401": {"upstream": 1},
-                "502": {"upstream": 1},
-                "429": {"rate": 1, "limit": 1},
-                "503": {"limit": 1},
+                "400": {"not-http": 1, "dialect-refused": 1},
+                "404": {"route-missing": 1},
+                "403": {"origin-refused": 1},
+                "401": {"upstream-refused": 1},
+                "502": {"target-lost": 1},
+                "429": {"handshake-rate": 1, "address-full": 1},
+                "503": {"listener-full": 1},
             }
             assert told["turned_away"] == 1
-            assert told["left"] == {"early": 1}
+            assert told["disconnected"] == {"disconnected-in-request": 1}
             assert told["opened"] == {}
             logged = [*gateway.lines.every("refused"), *gateway.lines.every("upstream failed")]
             assert len(logged) == sum(sum(kinds.values()) for kinds in told["refused"].values())
@@ -193,10 +197,10 @@ async def test_plain_http_counts_by_class() -> None:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         await client.until(b"ok")
         await client.close()
-        await gateway.lines.line("left", client=client.name)
+        await gateway.lines.line("disconnected", client=client.name)
         told = status(gateway)
         assert told["http"] == {"2xx": 2, "3xx": 1, "4xx": 1, "5xx": 1}
-        assert told["left"]["idle"] >= 1
+        assert told["disconnected"]["disconnected-idle"] >= 1
         assert told["refused"] == {}
 
 

@@ -157,7 +157,7 @@ def test_workers_without_a_supervisor_drain(tmp_path: Path) -> None:
                 process.signal(signal.SIGKILL)
                 assert client.recv(4) == MODERN.goodbye
                 behind.close()
-            process.find_line('event=session .*ended="gateway: stopped"')
+            process.find_line("event=session .*by=gateway reason=gateway-stopping why=stopped")
             # Its output ends with its last process.
             assert process.wait() == -signal.SIGKILL
         with pytest.raises(ConnectionRefusedError):

@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 from tests.heads import switching
 from tests.openings import BY_DIALECT, CHALLENGE, NONCE, OPENINGS, Opening, opened
 from tests.processes import PATIENCE_SECONDS, GatewayProcess, session
-from tests.support import Upstream, configuration, serving
+from tests.support import Upstream, configuration, end_of, serving
 
 MODERN = BY_DIALECT["rfc6455"]
 Ends = tuple[Opening, socket.socket, socket.socket]
@@ -40,7 +40,7 @@ async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_l
 
         lines = gateway.lines.every("session")
         assert {line["dialect"] for line in lines} == BY_DIALECT.keys()
-        assert [line["ended"] for line in lines] == ["gateway: stopped"] * len(OPENINGS)
+        assert [end_of(line) for line in lines] == ["gateway: stopped"] * len(OPENINGS)
 
 
 @pytest.mark.parametrize("opening", OPENINGS, ids=str)
@@ -52,7 +52,7 @@ async def test_a_side_that_does_not_answer_the_goodbye_is_not_waited_for_beyond_
         assert await session.behind.frame() == RESTARTING
         assert await session.behind.rest() == b""
         await gateway.stopped.wait()
-        assert (await gateway.lines.line("session"))["ended"] == "gateway: stopped"
+        assert end_of(await gateway.lines.line("session")) == "gateway: stopped"
 
 
 async def test_a_gateway_that_stops_has_closed_its_listeners() -> None:
@@ -124,7 +124,7 @@ async def test_a_client_that_has_not_asked_yet_is_told_that_the_gateway_stops() 
         gateway.service.drain()
         answer = await client_handshake.rest()
         assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-        assert answer.endswith(b"the gateway stops\n")
+        assert answer.endswith(b": gateway-stopping\n")
         assert await silent.rest() == b""
         await client_handshake.close()
         await gateway.stopped.wait()
@@ -183,7 +183,9 @@ def check_end(process: GatewayProcess) -> None:
     assert process.wait() == 0
     log = str(process)
     assert "Traceback" not in log
-    dialects = re.findall(r'event=session .*dialect=(\S+) .*ended="gateway: stopped"$', log, re.MULTILINE)
+    dialects = re.findall(
+        r"event=session .*dialect=(\S+) .*by=gateway reason=gateway-stopping why=stopped$", log, re.MULTILINE
+    )
     assert sorted(dialects) == sorted(opening.dialect for opening in FORESEEN)
 
 

@@ -16,6 +16,7 @@ import trio
 from tests.dialects.vectors import MASK_KEY
 from tests.peers import Peer
 from tests.relay.sessions import PATIENCE_SECONDS, Session, session, settled
+from wsgateway.errors import Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.serve.closing import ClosingHandshake
@@ -60,7 +61,7 @@ class Parting:
 
     def dismiss(self) -> None:
         """Ends it as a drain does."""
-        self.engine.close(self.session.client, ServerClose("stopped", 1012))
+        self.engine.close(self.session.client, ServerClose(Reason.GATEWAY_STOPPING, "stopped", 1012))
 
     async def over(self) -> float:
         """Waits for the end of the closing handshake; returns how long it took."""

@@ -17,13 +17,13 @@ async def accepted(upstream: Upstream, client: Peer) -> Peer:
     return behind
 
 
-async def refused(gateway: Running, client: Peer, status: str, why: str) -> bytes:
+async def refused(gateway: Running, client: Peer, status: str, reason: str, why: str) -> bytes:
     head = await client.head()
     assert head.startswith(f"HTTP/1.1 {status}\r\n".encode())
     assert values(head, "connection") == ["close"]
-    assert await client.rest() == f"{status}: {why}\n".encode()
+    assert await client.rest() == f"{status}: {reason}\n".encode()
     line = await gateway.lines.line("refused")
-    assert (line["status"], line["why"]) == (int(status[:3]), why)
+    assert (line["status"], line["reason"], line["why"]) == (int(status[:3]), reason, why)
     return head
 
 
@@ -44,7 +44,9 @@ async def test_one_address_has_so_many_connections_and_no_more() -> None:
         await accepted(upstream, await gateway.connect(MODERN.request))
         # Nothing of its request is waited for.
         beyond = await gateway.connect(b"GET ")
-        await refused(gateway, beyond, "429 Too Many Requests", "more than 2 connections from one address")
+        await refused(
+            gateway, beyond, "429 Too Many Requests", "address-full", "more than 2 connections from one address"
+        )
         # Another address, by a proxy.
         other = await gateway.connect(b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n" + MODERN.request)
         await accepted(upstream, other)
@@ -56,7 +58,13 @@ async def test_an_upstream_has_so_many_connections_and_no_more() -> None:
     async with Upstream() as upstream, serving(upstream.port, behind="max_connections: 1") as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await accepted(upstream, client)
-        await refused(gateway, await gateway.connect(MODERN.request), "503 Service Unavailable", "too many connections")
+        await refused(
+            gateway,
+            await gateway.connect(MODERN.request),
+            "503 Service Unavailable",
+            "upstream-full",
+            "too many connections",
+        )
         assert upstream.nobody_came()
         await gone(gateway, client, behind)
         await accepted(upstream, await gateway.connect(MODERN.request))
@@ -83,7 +91,9 @@ async def test_one_address_comes_so_often_and_is_told_when_it_may_again(rate: st
             await accepted(upstream, await gateway.connect(MODERN.request))
         why = f"more than 2 in {seconds} s handshakes from one address"
         for _ in range(2):  # who is refused has not come
-            head = await refused(gateway, await gateway.connect(MODERN.request), "429 Too Many Requests", why)
+            head = await refused(
+                gateway, await gateway.connect(MODERN.request), "429 Too Many Requests", "handshake-rate", why
+            )
             assert values(head, "retry-after") == [wait]
         other = await gateway.connect(b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n" + MODERN.request)
         await accepted(upstream, other)

@@ -145,7 +145,7 @@ async def test_a_client_may_leave_before_its_challenge_is_whole(part: bytes, ear
 
         assert await client.rest() == b""
         assert await behind.rest() == b""
-        assert (await gateway.lines.line("left"))["why"] == "before its challenge was whole"
+        assert (await gateway.lines.line("disconnected"))["why"] == "before its challenge was whole"
 
 
 async def test_the_upstream_hears_nothing_of_a_client_before_its_challenge_is_whole() -> None:

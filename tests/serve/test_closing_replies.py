@@ -8,7 +8,7 @@ import pytest
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.peers import Peer
-from tests.support import Running, Upstream, serving
+from tests.support import Running, Upstream, end_of, serving
 
 from .http2 import CONNECT, HELLO, HELLO_BACK, Client, listener
 
@@ -105,4 +105,4 @@ async def test_a_fault_costs_no_reply_whatever_carries_the_session(
         assert await behind.rest() == b""
         await behind.close()
         await client.close()
-        assert (await gateway.lines.line("session"))["ended"] == fault.ended
+        assert end_of(await gateway.lines.line("session")) == fault.ended

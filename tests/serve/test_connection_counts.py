@@ -2,31 +2,34 @@
 
 import pytest
 
-from wsgateway.errors import WsgatewayError
+from wsgateway.errors import Reason, ReasonedError
 from wsgateway.serve.limits import MOST_BUCKETS, Cleanup, ConnectionCounts, RateLimiter
 from wsgateway.settings.basics import Rate
 
-TOO_MANY = WsgatewayError("too many")
 # More than are kept before the full ones are looked for.
 MANY = 5000
 
 
+def too_many() -> ReasonedError:
+    return ReasonedError(Reason.ADDRESS_FULL, "too many")
+
+
 def test_what_is_open_is_counted_for_each_key_until_it_is_closed() -> None:
     counts = ConnectionCounts()
-    first, second = (counts.one_more("one", 2, TOO_MANY) for _ in range(2))
-    counts.one_more("other", 1, TOO_MANY)
-    with pytest.raises(WsgatewayError, match="too many"):
-        counts.one_more("one", 2, TOO_MANY)
+    first, second = (counts.one_more("one", 2, too_many) for _ in range(2))
+    counts.one_more("other", 1, too_many)
+    with pytest.raises(ReasonedError, match="too many"):
+        counts.one_more("one", 2, too_many)
     assert counts["one"] == 2, "what was refused is not counted"
     first()
-    counts.one_more("one", 2, TOO_MANY)()
+    counts.one_more("one", 2, too_many)()
     second()
     assert (counts["one"], counts["other"]) == (0, 1)
 
 
 def test_without_a_limit_any_number_may_be_open() -> None:
     counts = ConnectionCounts()
-    closings = [counts.one_more("one", None, TOO_MANY) for _ in range(MANY)]
+    closings = [counts.one_more("one", None, too_many) for _ in range(MANY)]
     assert counts["one"] == MANY
     for close in closings:
         close()
@@ -36,9 +39,9 @@ def test_without_a_limit_any_number_may_be_open() -> None:
 def test_nothing_is_kept_of_a_key_that_has_nothing_open() -> None:
     counts = ConnectionCounts()
     for number in range(3):
-        counts.one_more(number, 1, TOO_MANY)()
-    with pytest.raises(WsgatewayError):
-        counts.one_more("never", 0, TOO_MANY)
+        counts.one_more(number, 1, too_many)()
+    with pytest.raises(ReasonedError):
+        counts.one_more("never", 0, too_many)
     assert counts["never"] == 0
     assert not counts._open
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.dialects.families import FRAMES, HIXIE
 from tests.openings import Opening, every_dialect, opened
-from tests.support import Upstream, serving
+from tests.support import Upstream, end_of, serving
 
 every_way = pytest.mark.parametrize("how", ["end", "reset"])
 CLOSE_1014 = bytes.fromhex("88 02 03f6")
@@ -26,7 +26,7 @@ async def test_an_upstream_that_dies_between_messages_ends_the_session(opening: 
 
         assert await session.client.rest() == (CLOSE_1014 if opening.dialect == "rfc6455" else b"")
         await session.client.close()
-        assert (await gateway.lines.line("session"))["ended"].startswith("upstream: ")
+        assert end_of(await gateway.lines.line("session")).startswith("upstream: ")
 
 
 @every_way
@@ -46,7 +46,7 @@ async def test_an_upstream_that_dies_inside_a_message_never_finishes_it(opening:
         # No Close fits inside the frame of rfc6455; the others have no code for it.
         assert await session.client.rest() == b""
         await session.client.close()
-        assert (await gateway.lines.line("session"))["ended"].startswith("upstream: ")
+        assert end_of(await gateway.lines.line("session")).startswith("upstream: ")
 
 
 @every_dialect
@@ -59,7 +59,7 @@ async def test_a_client_that_is_cut_off_is_logged_as_such_and_leaves_its_upstrea
         assert b"\x88" not in await session.behind.rest()
         await session.behind.close()
         line = await gateway.lines.line("session", client=session.client.name)
-        assert line["ended"].startswith("client: ")
+        assert end_of(line).startswith("client: ")
         assert (line["dialect"], line["messages_in"], line["messages_out"]) == (opening.dialect, 1, 1)
         assert (line["bytes_in"], line["bytes_out"]) == (len(opening.hello), 7)
 
@@ -78,7 +78,7 @@ async def test_a_client_that_is_cut_off_inside_a_message_never_finishes_it(openi
 
         assert await session.behind.rest() == b""
         await session.behind.close()
-        assert (await gateway.lines.line("session"))["ended"].startswith("client: ")
+        assert end_of(await gateway.lines.line("session")).startswith("client: ")
 
 
 @every_dialect
@@ -100,7 +100,7 @@ async def test_a_client_that_only_stops_to_send_has_ended_its_session(opening: O
             assert await session.client.rest() == b""
         await session.behind.close()
         await session.client.close()
-        ended = (await gateway.lines.line("session"))["ended"]
+        ended = end_of(await gateway.lines.line("session"))
         expected = "close no code" if opening.dialect in HIXIE else "the connection ended without a Close (1006)"
         assert ended == f"client: {expected}"
 
@@ -117,6 +117,4 @@ async def test_an_upstream_that_only_stops_to_send_has_ended_its_session(opening
         assert await session.behind.rest() == b""
         await session.client.close()
         await session.behind.close()
-        assert (await gateway.lines.line("session"))["ended"] == (
-            "upstream: the connection ended without a Close (1006)"
-        )
+        assert end_of(await gateway.lines.line("session")) == ("upstream: the connection ended without a Close (1006)")

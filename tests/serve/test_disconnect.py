@@ -86,8 +86,8 @@ async def test_a_client_that_leaves_while_the_upstream_thinks_frees_its_place(
         async with within(seconds):
             await leave(client)
             assert await behind.rest() == b""
-        line = await gateway.lines.line("left", client=client.name)
-        assert (line["level"], line["why"]) == ("debug", "while it waited for its upstream")
+        line = await gateway.lines.line("disconnected", client=client.name)
+        assert (line["level"], line["why"]) == ("info", "while it waited for its upstream")
         async with within(0):
             client = await gateway.connect(MODERN)
             await upstream.agree()
@@ -131,7 +131,7 @@ async def test_a_client_that_leaves_while_its_upstream_does_not_accept_is_given_
             await wait_all_tasks_blocked()
             async with within(GRACE_SECONDS):
                 await client.close()
-                await gateway.lines.line("left", client=client.name)
+                await gateway.lines.line("disconnected", client=client.name)
             status = gateway.service.status()["pools"]
             assert isinstance(status, dict)
             assert status["behind"]["open"] == 0

@@ -143,7 +143,7 @@ async def silence(gateway: Running, player: Peer) -> None:
     with suppress(trio.BrokenResourceError):  # it was closed over bytes that nobody wants to read
         assert await player.rest() == b""
     line = await gateway.lines.line("refused")
-    assert line["why"] == "no question for a policy, and public answers nothing else"
+    assert line["why"] == "no policy request, and public answers nothing else"
     assert "status" not in line
 
 
@@ -176,7 +176,7 @@ async def test_beside_http_a_bad_request_is_refused_as_ever() -> None:
 async def test_a_listener_without_a_policy_answers_as_to_any_other_noise(listener: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=listener) as gateway:
         player = await gateway.connect(POLICY_REQUEST)
-        assert (await player.rest()).endswith(b"400 Bad Request: this is not HTTP\n")
+        assert (await player.rest()).endswith(b"400 Bad Request: not-http\n")
         assert gateway.lines.every("policy") == []
 
 
@@ -194,7 +194,7 @@ async def test_a_question_that_does_not_come_is_not_waited_for_beyond_its_time(p
         player = await gateway.connect(part)
         assert await player.rest() == b""
         line = await gateway.lines.line("refused")
-        assert line["why"] == "no question for a policy within 0.2 s"
+        assert line["why"] == "no policy request within 0.2 s"
         assert "status" not in line
 
 
@@ -215,7 +215,7 @@ async def test_a_player_may_leave_inside_its_question(mode: str, part: bytes) ->
         player = await gateway.connect(part)
         await player.send_eof()
         assert await player.rest() == b""
-        line = await gateway.lines.line("left")
+        line = await gateway.lines.line("disconnected")
         assert (line["level"], line["why"]) == ("debug", "inside its request" if part else "without a request")
 
 

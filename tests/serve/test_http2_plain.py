@@ -121,7 +121,7 @@ async def test_what_nobody_took_of_a_stream_that_is_gone_is_given_back(authority
                 client.h2.send_data(number, bytes(16384))
             client.h2.reset_stream(number)
             await client.flush()
-            await gateway.lines.line("left")
+            await gateway.lines.line("disconnected")
             gateway.lines.entries.clear()
 
 
@@ -310,7 +310,7 @@ async def test_a_request_that_is_reset_is_not_whole_for_the_upstream(offered: st
         await client.reset(number)
         assert await behind.rest() == b""
         line = await gateway.lines.line("http")
-        assert line["why"] == "the client left before its answer was whole"
+        assert line["why"] == "the client disconnected before its answer was whole"
 
 
 async def test_trailers_do_not_hide_that_a_body_is_short(offered: str, authority: Authority) -> None:
@@ -349,7 +349,7 @@ async def test_a_request_that_no_route_takes_is_refused_as_on_any_connection(
         client = await Client.connect(gateway, authority)
         number = await client.ask(GET)
         assert (await client.response(number))[":status"] == "404"
-        assert await client.body(number) == b"404 Not Found: nothing is served under this address\n"
+        assert await client.body(number) == b"404 Not Found: route-missing\n"
 
 
 async def test_a_bug_of_ours_costs_no_other_stream(

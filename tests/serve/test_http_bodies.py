@@ -254,4 +254,4 @@ async def test_a_client_may_say_that_it_will_send_no_more_and_still_get_its_answ
         await behind.until(b"hello")
         await behind.send(HTTP_OK)
         assert await client.rest() == HTTP_OK
-        await gateway.lines.line("left", why="without another request", level="debug")
+        await gateway.lines.line("disconnected", why="without another request", level="debug")

@@ -19,7 +19,6 @@ SHORT = "send: 200ms, response: 300ms, handshake: 30s, connect: 30s, close: 30s"
 POST = head_of("POST / HTTP/1.1", "Host: a", "Content-Length: 5")
 EXPECT = head_of("POST / HTTP/1.1", "Host: a", "Content-Length: 5", "Expect: 100-continue")
 ENDLESS = head_of("PUT / HTTP/1.1", "Host: a", f"Content-Length: {1 << 40}")
-SORRY = b" the server behind this gateway cannot be used now\n"
 
 
 async def refused(gateway: Running, client: Peer, status: int, why: str) -> None:
@@ -30,10 +29,8 @@ async def refused(gateway: Running, client: Peer, status: int, why: str) -> None
     text = await client.rest()
     line = await gateway.lines.line("http", status=status)
     assert line["why"].startswith(why)
-    if line["level"] == "warning":  # what is wrong behind us is for the log
-        assert text.endswith(SORRY)
-    else:
-        assert text.endswith(f": {line['why']}\n".encode())
+    # What is wrong is for the log.
+    assert text.endswith(f": {line['reason']}\n".encode())
 
 
 # -- too slow ----------------------------------------------------------------------------------------------------
@@ -120,7 +117,7 @@ async def test_a_client_that_asks_for_nothing_more_is_closed_without_a_word(auto
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="handshake: 200ms") as gateway:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         assert await client.rest() == b"ok"
-        line = await gateway.lines.line("left", level="debug")
+        line = await gateway.lines.line("disconnected", level="debug")
         assert line["why"] == "without another request within 0.2 s"
 
 
@@ -151,7 +148,7 @@ async def test_a_client_that_is_reset_between_requests_is_no_fault(autojump_cloc
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         await client.exactly(2)
         client.reset()
-        await gateway.lines.line("left", level="debug", why="without another request")
+        await gateway.lines.line("disconnected", level="debug", why="without another request")
 
 
 # -- upstreams that fail -----------------------------------------------------------------------------------------
@@ -224,7 +221,7 @@ async def test_a_gateway_that_stops_closes_what_is_idle_and_lets_finish_what_is_
         gateway.service.drain()
 
         assert await idle.rest() == b"ok"
-        await gateway.lines.line("left", why="when the gateway stopped", level="debug")
+        await gateway.lines.line("disconnected", why="when the gateway stopped", level="debug")
         await behind.send(HTTP_OK)
         assert values(await busy.head(), "connection") == ["close"]
         assert await busy.rest() == b"ok"

@@ -111,6 +111,7 @@ async def test_each_request_has_a_line_in_the_log() -> None:
             "listener": "public",
             "route": "site",
             "method": "POST",
+            "host": "a",
             "path": "/a/b",
             "target": f"http://127.0.0.1:{upstream.port}",
             "status": 200,
@@ -118,7 +119,7 @@ async def test_each_request_has_a_line_in_the_log() -> None:
             "bytes_out": 2,
         }
         await client.close()
-        await gateway.lines.line("left", level="debug")
+        await gateway.lines.line("disconnected", level="debug")
         assert len(gateway.lines.entries) == 2
 
 
@@ -136,16 +137,16 @@ upstreams:
   site: {{targets: [{{url: "http://127.0.0.1:{port}"}}]}}
 """
 REFUSED = {
-    "no route": ("/", (), b"404 Not Found: nothing is served under this address\n"),
+    "no route": ("/", (), b"404 Not Found: route-missing\n"),
     "no plain HTTP": (
         "/chat",
         (),
-        b"426 Upgrade Required: this port speaks WebSocket: the request has no Upgrade\n",
+        b"426 Upgrade Required: upgrade-missing\n",
     ),
     "no HTTP/2": (
         "/chat",
         ("Upgrade: h2c", "Connection: Upgrade"),
-        b"426 Upgrade Required: Upgrade is 'h2c', only 'websocket' is possible\n",
+        b"426 Upgrade Required: upgrade-missing\n",
     ),
 }
 

@@ -306,5 +306,5 @@ async def test_bodies_of_any_size_come_back_however_they_are_cut() -> None:
             assert echo == body
             connection.start_next_cycle()
         await client.close()
-        await gateway.lines.line("left")
+        await gateway.lines.line("disconnected")
         assert len(gateway.lines.every("http")) == 60

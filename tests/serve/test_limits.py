@@ -151,7 +151,7 @@ async def test_the_client_beyond_the_limit_is_refused_and_those_inside_are_serve
         head = await beyond.head()
         assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert values(head, "connection") == ["close"]
-        assert await beyond.rest() == b"503 Service Unavailable: too many connections\n"
+        assert await beyond.rest() == b"503 Service Unavailable: listener-full\n"
         line = await gateway.lines.line("refused")
         assert (line["level"], line["status"]) == ("warning", 503)
         assert line["why"] == "public has its limit of 2 connections"
@@ -212,7 +212,7 @@ async def test_clients_beyond_the_limit_get_their_answer_however_many_come_at_on
             for sock in socks:
                 client = Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
                 assert (await client.head()).startswith(b"HTTP/1.1 503 ")
-                assert await client.rest() == b"503 Service Unavailable: too many connections\n"
+                assert await client.rest() == b"503 Service Unavailable: listener-full\n"
 
 
 async def test_clients_beyond_the_limit_that_do_not_leave_take_no_place() -> None:

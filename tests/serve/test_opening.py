@@ -248,6 +248,6 @@ async def test_a_client_that_leaves_before_its_request_is_whole_is_only_of_inter
         await client.send_eof()
         assert await client.rest() == b""
 
-        line = await gateway.lines.line("left")
+        line = await gateway.lines.line("disconnected")
         assert (line["level"], line["why"]) == ("debug", why)
         assert upstream.nobody_came()

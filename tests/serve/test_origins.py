@@ -35,7 +35,8 @@ async def test_a_page_that_is_not_listed_is_refused_in_every_dialect(opening: Op
         client = await gateway.connect(opening.request)
         answer = await client.rest()
         assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")
-        assert answer.endswith(f"403 Forbidden: the Origin {origin!r} is not allowed here\n".encode())
+        assert answer.endswith(b"403 Forbidden: origin-refused\n")
+        assert (await gateway.lines.line("refused"))["why"] == f"the Origin {origin!r} is not allowed here"
         assert upstream.nobody_came()
 
 

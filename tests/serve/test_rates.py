@@ -6,7 +6,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.trio.client import ClientConnection
 
 from tests.backends import websockets_server
-from tests.support import serving
+from tests.support import end_of, serving
 
 
 async def listen(client: ClientConnection) -> None:
@@ -26,7 +26,7 @@ async def test_more_messages_than_the_rate_allows_are_closed_with_1008() -> None
                 await listen(client)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
-        ended = (await gateway.lines.line("session"))["ended"]
+        ended = end_of(await gateway.lines.line("session"))
         assert ended == "client: more messages than 3 in 3600 s (1008)"
 
 
@@ -51,4 +51,4 @@ async def test_a_session_that_has_lasted_long_enough_gets_a_goodbye(timeouts: st
                 await listen(client)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
-        assert (await gateway.lines.line("session"))["ended"] == why
+        assert end_of(await gateway.lines.line("session")) == why

@@ -13,7 +13,7 @@ from tests.openings import BY_DIALECT, MASK_KEY, Opening, Session, every_dialect
 from tests.peers import Peer
 from tests.relay.passing import CLIENT
 from tests.relay.spelling import told as spelled
-from tests.support import Running, Upstream, serving
+from tests.support import Running, Upstream, end_of, serving
 
 # Small enough to be broken by a few bytes.
 LIMITS = "message_size: 1KiB, fragments: 4"
@@ -26,7 +26,7 @@ async def ended(gateway: Running, client: Peer) -> str:
     await client.close()
     line = await gateway.lines.line("session", client=client.name)
     assert len(gateway.lines.every("session")) == before + 1
-    how: str = line["ended"]
+    how: str = end_of(line)
     return how
 
 

@@ -24,10 +24,10 @@ async def test_a_check_that_only_connects_is_quiet_and_counted(kind: str, reset:
             peer.reset()
         else:
             await peer.close()
-        line = await gateway.lines.line("left")
+        line = await gateway.lines.line("disconnected")
         assert line["level"] == "debug"
         assert line["why"].startswith(("without a request", "inside its TLS handshake"))
-        assert gateway.service.status()["left"] == {"early": 1}
+        assert gateway.service.status()["disconnected"] == {"disconnected-early": 1}
         assert upstream.nobody_came()
 
 
@@ -36,5 +36,5 @@ async def test_a_client_that_is_lost_inside_its_request_is_news() -> None:
         peer = await gateway.connect(b"GET / HT")
         await wait_all_tasks_blocked(0.05)
         peer.reset()
-        assert (await gateway.lines.line("lost"))["level"] == "info"
-        assert gateway.service.status()["left"] == {"lost": 1}
+        assert (await gateway.lines.line("disconnected"))["level"] == "info"
+        assert gateway.service.status()["disconnected"] == {"disconnected-by-reset": 1}

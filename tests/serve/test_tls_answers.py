@@ -86,7 +86,7 @@ async def test_what_ends_without_one_is_cut(
         assert await client.rest() == b""
         await client.close()
         why = {GET: "broke off: lost", UPGRADE: "the upstream's 403 broke off: lost"}[request_]
-        event = {GET: "http", UPGRADE: "refused"}[request_]
+        event = {GET: "http", UPGRADE: "upstream failed"}[request_]
         await gateway.lines.line(event, why=f"{why}: TLS ended without a close_notify")
 
 

@@ -299,5 +299,5 @@ async def test_who_sends_nothing_but_an_empty_line_behind_a_request_has_left() -
             await behind.send(HTTP_OK)
             assert await client.exactly(len(HTTP_OK)) == HTTP_OK
             await client.close()
-            line = await gateway.lines.line("left")
+            line = await gateway.lines.line("disconnected")
             assert line["why"] == "without another request"

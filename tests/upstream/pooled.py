@@ -5,7 +5,7 @@ from dataclasses import replace
 import trio
 
 from tests.support import Lines
-from wsgateway.errors import UpstreamError
+from wsgateway.errors import Reason, UpstreamError
 from wsgateway.settings.basics import Address, Url
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.pool import Lease, Pool
@@ -14,8 +14,8 @@ from wsgateway.upstream.search import Search
 
 A, B, C = (Target(Url(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}")) for at in (1, 2, 3))
 NAMED = Target(Url("chat.internal", 80, "ws://chat.internal"))
-FAILED = UpstreamError("no connection", failure="unreachable")
-CUT = UpstreamError("closed the connection during the handshake")
+FAILED = UpstreamError(Reason.TARGET_UNREACHABLE, "no connection")
+CUT = UpstreamError(Reason.TARGET_LOST, "closed the connection during the handshake")
 
 
 def pool_of(*targets: Target, lines: Lines | None = None, **options: object) -> Pool:

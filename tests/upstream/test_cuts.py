@@ -10,7 +10,7 @@ import pytest
 from tests.dialects.families import HIXIE
 from tests.openings import BY_DIALECT, Opening
 from tests.peers import Peer
-from tests.support import Running, Upstream, serving
+from tests.support import Running, Upstream, end_of, serving
 from tests.upstream.servers import HELLO, Behind, accepted
 from wsgateway.wire.events import Close
 
@@ -54,7 +54,7 @@ class Pair:
         """How it ended, by the log, when both have closed."""
         await self.client.close()
         await self.behind.peer.close()
-        how: str = (await gateway.lines.line("session"))["ended"]
+        how: str = end_of(await gateway.lines.line("session"))
         return how
 
 
@@ -82,7 +82,7 @@ async def test_a_client_that_is_cut_off_takes_its_server_along(client: str, serv
         # The end is the only goodbye of hixie-75, and one of those of 76; to others it is none.
         assert await pair.behind.end() == ("end" if server in HIXIE else WITHOUT_A_CLOSE)
         await pair.behind.peer.close()
-        assert (await gateway.lines.line("session"))["ended"].startswith("client: ")
+        assert end_of(await gateway.lines.line("session")).startswith("client: ")
 
 
 @every_pair

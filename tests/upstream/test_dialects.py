@@ -7,7 +7,7 @@ import pytest
 from tests.dialects.families import FACTS, HIXIE, TWO_KEYS, WITH_CODES
 from tests.heads import fields, head_of, values
 from tests.openings import BY_DIALECT, OPENINGS, Opening
-from tests.support import Running, Upstream, serving
+from tests.support import Running, Upstream, end_of, serving
 from tests.upstream.servers import HELLO, MODERN, accepted
 from wsgateway.dialects import DIALECTS, Answer
 from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong
@@ -117,7 +117,7 @@ async def test_a_client_says_goodbye_to_each_server_in_its_own_way(dialect: str)
         assert answer == (bytes.fromhex("88 02 03e9") if dialect in ("hixie-75", *WITH_CODES) else b"\x88\x00")
         await client.close()
         await behind.peer.close()
-        assert (await gateway.lines.line("session"))["ended"] == "client: close 1001"
+        assert end_of(await gateway.lines.line("session")) == "client: close 1001"
 
 
 @every_upstream
@@ -142,7 +142,7 @@ async def test_each_server_says_goodbye_in_its_own_way(dialect: str) -> None:
             assert await behind.event() == Close(code)
         await client.close()
         await behind.peer.close()
-        assert (await gateway.lines.line("session"))["ended"] == f"upstream: close {code or 'no code'}"
+        assert end_of(await gateway.lines.line("session")) == f"upstream: close {code or 'no code'}"
 
 
 # -- what is asked ---------------------------------------------------------------------------------------------------

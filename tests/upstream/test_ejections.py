@@ -9,7 +9,7 @@ from trio.testing import MockClock
 from tests.heads import head_of
 from tests.openings import RFC6455
 from tests.support import Running, Upstream, serving_text
-from wsgateway.errors import UpstreamError
+from wsgateway.errors import Reason, UpstreamError
 from wsgateway.settings.basics import Url
 from wsgateway.settings.health import HealthChecks, PassiveCheck
 from wsgateway.settings.upstreams import Target
@@ -88,9 +88,9 @@ async def test_addresses_of_a_name_count_each_for_itself(autojump_clock: MockClo
 KINDS = {
     "unreachable": (FAILED, True),
     "cut": (CUT, False),
-    "silent": (UpstreamError("silent", 504, "silent"), False),
-    "502": (UpstreamError("answered 502", 502, "answer"), None),
-    "503": (UpstreamError("answered 503", 503, "answer"), None),
+    "silent": (UpstreamError(Reason.TARGET_SILENT, "silent"), False),
+    "502": (UpstreamError(Reason.TARGET_UNAVAILABLE, "answered 502", 502), None),
+    "503": (UpstreamError(Reason.TARGET_UNAVAILABLE, "answered 503", 503), None),
 }
 
 

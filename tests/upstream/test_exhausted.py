@@ -49,11 +49,11 @@ async def test_clients_are_told_to_come_again_and_no_target_is_blamed() -> None:
                 answer = await client.rest()
                 assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
                 assert b"\r\nRetry-After: 1\r\n" in answer
-                assert answer.endswith(b"\r\n\r\n503 Service Unavailable: the gateway has too much to do\n")
+                assert answer.endswith(b"\r\n\r\n503 Service Unavailable: out-of-resources\n")
         [line] = gateway.lines.every("cannot connect")  # once, not for each client
         assert (line["level"], line["upstream"], line["why"]) == ("error", "behind", "Too many open files")
         told = gateway.service.status()
-        assert told["refused"] == {"503": {"exhausted": 6}}
+        assert told["refused"] == {"503": {"out-of-resources": 6}}
         pool = gateway.service.status()["pools"]["behind"]  # type: ignore[index]
         assert (pool["failures"], pool["targets"][0]["state"]) == ({}, "up")
 
@@ -96,7 +96,7 @@ async def test_a_check_that_cannot_be_made_brings_nobody_down() -> None:
 async def test_several_addresses_of_a_name_are_none_of_them_blamed() -> None:
     with no_descriptors():
         refused: dict[int, str] = {}
-        with pytest.raises(ExhaustedError, match="too much to do"):
+        with pytest.raises(ExhaustedError, match="Too many open files"):
             await connect_to([Address("127.0.0.1", 9), Address("127.0.0.2", 9)], "a:9", 1.0, refused)
     assert refused == {}
 

@@ -17,7 +17,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.backends import websockets_server
 from tests.serve.exchanging import HTTP_GET
-from tests.support import Running, Upstream, serving, serving_text
+from tests.support import Running, Upstream, end_of, serving, serving_text
 
 from .targets import MODERN, agreeable, finish, session, several
 
@@ -250,7 +250,7 @@ async def test_an_upstream_that_is_there_and_does_nothing_is_found_by_pings_and_
                     while (frame := await client.frame())[0] == 0x89:
                         await client.send(b"\x8a" + bytes([0x80 | len(frame[1])]) + bytes(4) + frame[1])
                 assert frame[0] == 0x88
-                assert "no answer to a ping" in (await gateway.lines.line("session"))["ended"]
+                assert "no answer to a ping" in end_of(await gateway.lines.line("session"))
                 await gateway.lines.line("target down", target=f"ws://127.0.0.1:{port}")
                 for _ in range(2):
                     client = await gateway.connect(MODERN.request)
@@ -289,7 +289,7 @@ async def test_a_client_that_leaves_gives_up_its_turn(request_: bytes) -> None:
         leaving = await gateway.connect(request_, b"more that it says")
         await wait_all_tasks_blocked()
         await leaving.close()
-        event = "left" if request_ is MODERN.request else "http"
+        event = "disconnected" if request_ is MODERN.request else "http"
         assert (await gateway.lines.line(event, client=leaving.name))["why"] == "while it waited for its upstream"
         waiting = await gateway.connect(request_)
         await wait_all_tasks_blocked()

@@ -57,7 +57,7 @@ async def test_behind_a_target_that_was_silent_to_the_end_comes_no_other(autojum
         assert await stuck.rest() == b""
         assert all(each.nobody_came() for each in others)
         line = await gateway.lines.line("upstream failed")
-        assert line["why"] == "silent for what was left of the 5 s for a handshake"
+        assert line["why"] == "silent for what remained of the 5 s for a handshake"
 
 
 async def test_a_target_that_is_slow_to_greet_in_tls_is_waited_for_as_if_there_were_no_other(

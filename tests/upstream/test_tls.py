@@ -68,8 +68,9 @@ async def test_an_upstream_that_cannot_be_trusted_is_502(ca: bool, name: str, wh
         assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
         line = await gateway.lines.line("upstream failed")
         assert (line["level"], line["status"]) == ("warning", 502)
-        cure = "set targets[].tls.ca, server_name or pin"
-        assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: {why}; {cure}"
+        assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port}: {why}"
+        assert line["reason"] == "target-distrusted"
+        assert line["cure"].startswith("Set `targets[].tls.ca`, `server_name` or `pin`;")
 
 
 async def test_files_are_those_that_a_gateway_has_read_whatever_another_one_does(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.cases import cases
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.oddities import DEFAULT, EVERY, KEYS, Oddities, Oddity, names
 
 OFF_BY_DEFAULT = {"bare-lf", "http-1.0", "no-host"}
@@ -35,7 +35,7 @@ def test_the_oddities_of_a_peer_are_noted_once_in_order() -> None:
     oddities = Oddities(EVERY["client"])
     assert (oddities.needed, names(oddities.needed)) == ((), "")
     for each in (Oddity.NO_HOST, Oddity.BARE_LF, Oddity.NO_HOST):
-        oddities.need(each, HttpRefusal("never raised"))
+        oddities.need(each, HttpRefusal(Reason.REQUEST_MALFORMED, "never raised"))
     assert oddities.needed == (Oddity.NO_HOST, Oddity.BARE_LF)
     assert names(oddities.needed) == "no-host,bare-lf"
 
@@ -49,11 +49,11 @@ def test_an_oddity_that_is_not_allowed_is_refused_and_the_log_names_the_key_that
 ) -> None:
     oddities = Oddities(frozenset())
     with pytest.raises(HttpRefusal) as refused:
-        oddities.need(oddity, HttpRefusal("not this way"))
+        oddities.need(oddity, HttpRefusal(Reason.REQUEST_MALFORMED, "not this way"))
     assert str(refused.value) == "not this way"
     assert refused.value.remark == f"{key}: {oddity} would allow it"
     assert oddities.needed == ()
 
 
 def test_other_errors_have_no_remark() -> None:
-    assert HttpRefusal("not this way").remark == ""
+    assert HttpRefusal(Reason.REQUEST_MALFORMED, "not this way").remark == ""

@@ -10,9 +10,9 @@ from contextlib import aclosing
 import trio
 
 from wsgateway.dialects import DIALECTS, Limits
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.net.channel import READ_BYTES, Channel
-from wsgateway.wire.closecodes import ABNORMAL, INVALID_TEXT
+from wsgateway.wire.closecodes import ABNORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys
 
@@ -89,5 +89,5 @@ def _whole(kind: Kind, data: bytes) -> Fragment:
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            raise ProtocolError(f"text is not UTF-8: {error.reason}", INVALID_TEXT) from None
+            raise ProtocolError(Reason.TEXT_NOT_UTF8, f"text is not UTF-8: {error.reason}") from None
     return Fragment(kind, data, final=True)

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 import trio
 
 from wsgateway.dialects import DIALECTS, Dialect
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.observe.http_server import HttpConnection, Reply, accept, refusal
 from wsgateway.observe.log import Log
 from wsgateway.probe.client import ProbeRequest, probe
@@ -94,7 +94,7 @@ class Site:
                 return await self._probe("/chat", dialect, f"hello, I speak {dialect.name}")
         page = self._pages.get(path)
         if page is None:
-            raise HttpRefusal("there is no such page", 404)
+            raise HttpRefusal(Reason.ROUTE_MISSING, "there is no such page")
         _check_method(request, "GET", "HEAD")
         return page
 
@@ -128,31 +128,36 @@ def _content_security_policy(gateway_port: int) -> str:
 
 def _check_host(headers: Headers) -> None:
     if _LOOPBACK.fullmatch(headers.one("Host") or "") is None:
-        raise HttpRefusal("this page is for 127.0.0.1 and localhost alone", 421)
+        raise HttpRefusal(Reason.ROUTE_MISSING, "this page is for 127.0.0.1 and localhost alone", status=421)
 
 
 def _check_method(request: Request, *allowed: str) -> None:
     if request.method not in allowed:
         possible = ", ".join(allowed)
-        raise HttpRefusal(f"{request.method} is not possible here, {possible} is", 405, (("Allow", possible),))
+        raise HttpRefusal(
+            Reason.REQUEST_UNSUPPORTED,
+            f"{request.method} is not possible here, {possible} is",
+            (("Allow", possible),),
+            405,
+        )
 
 
 def _check_same_site(headers: Headers) -> None:
     """Refuse a request that a page of another site has caused. Clients that are no browsers do not send this header."""
     if headers.one("Sec-Fetch-Site") not in (None, "none", "same-origin"):
-        raise HttpRefusal("only the demo's own page may ask for this", 403)
+        raise HttpRefusal(Reason.ORIGIN_REFUSED, "only the demo's own page may ask for this")
 
 
 def _check_origin(headers: Headers) -> None:
     """Refuse a POST that the page itself has not sent. Every browser sends an Origin with it."""
     if headers.one("Origin") != f"http://{headers.one('Host')}":
-        raise HttpRefusal("only the demo's own page may ask for this", 403)
+        raise HttpRefusal(Reason.ORIGIN_REFUSED, "only the demo's own page may ask for this")
 
 
 def _dialect(query: str) -> Dialect:
     names = parse_qs(query).get("dialect", [])
     if len(names) != 1 or names[0] not in DIALECTS:
-        raise HttpRefusal(f"needs ?dialect= and one of {', '.join(DIALECTS)}")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, f"needs ?dialect= and one of {', '.join(DIALECTS)}")
     return DIALECTS[names[0]]
 
 

@@ -17,7 +17,7 @@ from wsgateway.demo.peer import DIALECT, Peer
 from wsgateway.demo.room import HEARTBEAT_SECONDS, Room
 from wsgateway.dialects import DIALECTS, Answer, ServerHandshake, recognise
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.observe.http_server import HttpConnection, accept, refusal
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Request
@@ -83,7 +83,7 @@ class DemoUpstream:
                 # The gateway sends it. A client without it has connected directly, and speaks RFC 6455.
                 dialect = next((value for value in told if value in DIALECTS), DIALECT.name)
                 return lambda peer: self._room.chat(peer, dialect)
-        raise HttpRefusal("there are /echo and /chat", 404)
+        raise HttpRefusal(Reason.ROUTE_MISSING, "there are /echo and /chat")
 
 
 def _answering(request: Request) -> ServerHandshake:
@@ -92,6 +92,8 @@ def _answering(request: Request) -> ServerHandshake:
     if dialect is not DIALECT:
         version = str(DIALECT.handshake.version)
         raise HttpRefusal(
-            f"{dialect.name} is not spoken here", 426, (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", version))
+            Reason.DIALECT_REFUSED,
+            f"{dialect.name} is not spoken here",
+            (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", version)),
         )
     return dialect.handshake.server(request, os.urandom)

@@ -51,7 +51,7 @@ from wsgateway.dialects.hixie76 import HIXIE76
 from wsgateway.dialects.hybi import DRAFTS
 from wsgateway.dialects.rfc6455 import RFC6455
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED, check_upgrade
-from wsgateway.errors import HttpRefusal, ProtocolError
+from wsgateway.errors import HttpRefusal, ProtocolError, Reason
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
 from wsgateway.wire.masking import Entropy, mask_keys
@@ -107,16 +107,22 @@ def recognise(request: Request) -> Dialect:
     if version is not None:
         known = ", ".join(str(number) for number in sorted(_versions(), reverse=True))
         raise HttpRefusal(
+            Reason.VERSION_UNKNOWN,
             f"Sec-WebSocket-Version is {version!r}, possible are {known}",
-            426,
             (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", known)),
         )
     draft = request.headers.one("Sec-WebSocket-Draft")
     if draft is not None and not all(f"Sec-WebSocket-Key{number}" in request.headers for number in (1, 2)):
-        raise HttpRefusal("Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "Sec-WebSocket-Draft without Sec-WebSocket-Key1 and -Key2")
     if draft is not None:
-        raise HttpRefusal(f"Sec-WebSocket-Draft is {draft!r}, which is not the number of a draft with two keys")
-    raise HttpRefusal("a key without its other half: Sec-WebSocket-Key needs Sec-WebSocket-Version, Key1 needs Key2")
+        raise HttpRefusal(
+            Reason.HANDSHAKE_MALFORMED,
+            f"Sec-WebSocket-Draft is {draft!r}, which is not the number of a draft with two keys",
+        )
+    raise HttpRefusal(
+        Reason.HANDSHAKE_MALFORMED,
+        "a key without its other half: Sec-WebSocket-Key needs Sec-WebSocket-Version, Key1 needs Key2",
+    )
 
 
 def _versions() -> set[int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from wsgateway.dialects.base import Answer, ClientHandshake, Offer, ServerHandshake
 from wsgateway.dialects.upgrade import check_switch, end_to_end, listed_subprotocols
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import Oddity
@@ -76,11 +76,16 @@ class _HybiServerHandshake:
         headers = request.headers
         key = headers.one("Sec-WebSocket-Key")
         if key is None:
-            raise HttpRefusal("Sec-WebSocket-Version without Sec-WebSocket-Key")
+            raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "Sec-WebSocket-Version without Sec-WebSocket-Key")
         if not _KEY.fullmatch(key):
-            raise HttpRefusal(f"Sec-WebSocket-Key has {len(key)} characters, 1 to 256 that are visible are possible")
+            raise HttpRefusal(
+                Reason.HANDSHAKE_MALFORMED,
+                f"Sec-WebSocket-Key has {len(key)} characters, 1 to 256 that are visible are possible",
+            )
         if not _is_key(key, handshake.key_bytes):
-            wrong = HttpRefusal(f"Sec-WebSocket-Key is not base64 of {handshake.key_bytes or 'any'} bytes")
+            wrong = HttpRefusal(
+                Reason.HANDSHAKE_MALFORMED, f"Sec-WebSocket-Key is not base64 of {handshake.key_bytes or 'any'} bytes"
+            )
             request.oddities.need(Oddity.KEY_FORM, wrong)
         self._key = key
         self._nonce = nonce
@@ -159,18 +164,20 @@ class _HybiClientHandshake:
             subprotocol = headers.one("Sec-WebSocket-Protocol") or None
             nonce = headers.one(_NONCE)
         except HttpRefusal as error:
-            raise HttpRefusal(str(error), 502) from None
+            raise HttpRefusal(Reason.TARGET_HANDSHAKE_WRONG, str(error)) from None
         if accept != accept_value(self._key):
-            raise HttpRefusal(f"Sec-WebSocket-Accept {accept!r} does not answer our key", 502)
+            raise HttpRefusal(Reason.TARGET_HANDSHAKE_WRONG, f"Sec-WebSocket-Accept {accept!r} does not answer our key")
         if subprotocol is not None and subprotocol not in self._subprotocols:
-            raise HttpRefusal(f"subprotocol {subprotocol!r}, which was not offered", 502)
+            raise HttpRefusal(Reason.TARGET_HANDSHAKE_WRONG, f"subprotocol {subprotocol!r}, which was not offered")
         extensions = tuple(headers.listed("Sec-WebSocket-Extensions"))
         offered = bool(self._extensions)
         if len(extensions) > 1 or any(not offered or _token(each) != "permessage-deflate" for each in extensions):
-            raise HttpRefusal(f"extensions {', '.join(extensions)!r}, which were not offered", 502)
+            raise HttpRefusal(
+                Reason.TARGET_HANDSHAKE_WRONG, f"extensions {', '.join(extensions)!r}, which were not offered"
+            )
         if self._nonce:
             if not nonce:
-                raise HttpRefusal(f"no {_NONCE}, without which nothing can be masked", 502)
+                raise HttpRefusal(Reason.TARGET_HANDSHAKE_WRONG, f"no {_NONCE}, without which nothing can be masked")
             self.secret = masking_secret(self._key, nonce)
         return Answer(subprotocol, extensions, end_to_end(headers))
 

@@ -9,8 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from wsgateway.dialects.base import Framing, Limits, Part
-from wsgateway.errors import ProtocolError
-from wsgateway.wire.closecodes import ABNORMAL, TOO_BIG
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Role
 from wsgateway.wire.oddities import Oddities, Oddity
 
@@ -125,7 +124,7 @@ class DelimitedDecoder:
         return at + 1
 
     def _too_big(self, size: int) -> ProtocolError:
-        return ProtocolError(f"frame of {size} bytes or more, limit {self._limit}", TOO_BIG)
+        return ProtocolError(Reason.MESSAGE_TOO_LARGE, f"frame of {size} bytes or more, limit {self._limit}")
 
     def whole(self, data: bytes) -> bytes | None:
         end = len(data) - 1
@@ -140,7 +139,7 @@ class DelimitedDecoder:
     def finish(self) -> Close:
         # In 75 the end of the stream is the only close, and WebKits before mid 2011 have no other in 76 either.
         if self._state is not _BETWEEN and self._state is not _State.FIRST:
-            raise ProtocolError(f"the connection ended {self._state.value}", ABNORMAL)
+            raise ProtocolError(Reason.CONNECTION_LOST, f"the connection ended {self._state.value}")
         return Close()
 
     def _read_length(self, byte: int) -> bool:
@@ -151,7 +150,7 @@ class DelimitedDecoder:
             raise self._too_big(self._length)
         if byte & 0x80:
             if self._length_bytes == MAX_LENGTH_BYTES:
-                raise ProtocolError(f"frame length of more than {MAX_LENGTH_BYTES} bytes")
+                raise ProtocolError(Reason.FRAME_MALFORMED, f"frame length of more than {MAX_LENGTH_BYTES} bytes")
             return False
         self._state = _State.SKIPPED_BYTES if self._length else _BETWEEN
         # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is a frame without a meaning.

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from wsgateway.dialects.base import Limits
-from wsgateway.errors import ProtocolError
-from wsgateway.wire.closecodes import INVALID_TEXT, RFC6455_CODES, TOO_BIG, cut_reason
+from wsgateway.errors import ProtocolError, Reason
+from wsgateway.wire.closecodes import RFC6455_CODES, TOO_BIG, cut_reason
 from wsgateway.wire.events import Close, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, mask, rotate
 from wsgateway.wire.oddities import Oddities, Oddity
@@ -157,7 +157,7 @@ class FrameReader:
             return 0
         first, second = data[at], data[at + 1]
         if second & MASK != self._mask:
-            raise ProtocolError(self._wrong_mask())
+            raise ProtocolError(Reason.FRAME_MALFORMED, self._wrong_mask())
         body = at + 2
         length = second & _LENGTH
         if length > MAX_CONTROL_BYTES:
@@ -190,9 +190,9 @@ class FrameReader:
 
     def _check_length(self, length: int, size: int) -> None:
         if length >> 63:
-            raise ProtocolError("frame length with its top bit set")
+            raise ProtocolError(Reason.FRAME_MALFORMED, "frame length with its top bit set")
         if self.rules.minimal_lengths and length < (126 if size == 2 else 65536):
-            raise ProtocolError(f"length {length} written in {size} bytes")
+            raise ProtocolError(Reason.FRAME_MALFORMED, f"length {length} written in {size} bytes")
 
     def _accept(self, first: int, length: int) -> None:
         """Check the opcode against the current message, and the message against the limits."""
@@ -200,23 +200,24 @@ class FrameReader:
         try:
             opcode = self.rules.opcodes[number]
         except KeyError:
-            raise ProtocolError(f"reserved opcode {number:#x}") from None
+            raise ProtocolError(Reason.FRAME_MALFORMED, f"reserved opcode {number:#x}") from None
         if opcode is None:
             if self.kind is None:
-                raise ProtocolError("continuation without a message")
+                raise ProtocolError(Reason.FRAME_MALFORMED, "continuation without a message")
             self._fragments += 1
         elif isinstance(opcode, Kind):
             if self.kind is not None:
-                raise ProtocolError("a new message inside a fragmented one")
+                raise ProtocolError(Reason.FRAME_MALFORMED, "a new message inside a fragmented one")
             self.kind = opcode
             self._fragments = 1
             self._message_bytes = 0
         else:
             if first & _RSV:
-                raise ProtocolError("reserved bits on a control frame")
+                raise ProtocolError(Reason.FRAME_MALFORMED, "reserved bits on a control frame")
             if not self.final or length > MAX_CONTROL_BYTES:
                 raise ProtocolError(
-                    "control frame in fragments" if not self.final else f"control frame of {length} bytes"
+                    Reason.FRAME_MALFORMED,
+                    "control frame in fragments" if not self.final else f"control frame of {length} bytes",
                 )
             self.opcode = opcode
             self.control = True
@@ -224,14 +225,15 @@ class FrameReader:
         self.control = False
         self.opcode = opcode
         if first & _RSV & ~(self._rsv if opcode else 0):
-            raise ProtocolError(f"reserved bits {first & _RSV:#x} that no extension uses")
+            raise ProtocolError(Reason.FRAME_MALFORMED, f"reserved bits {first & _RSV:#x} that no extension uses")
         self._message_bytes += length
         if self._message_bytes > self._limits.message_bytes:
             raise ProtocolError(
-                f"message of {self._message_bytes} bytes or more, limit {self._limits.message_bytes}", TOO_BIG
+                Reason.MESSAGE_TOO_LARGE,
+                f"message of {self._message_bytes} bytes or more, limit {self._limits.message_bytes}",
             )
         if self._fragments > self._limits.fragments:
-            raise ProtocolError(f"message of more than {self._limits.fragments} fragments", TOO_BIG)
+            raise ProtocolError(Reason.MESSAGE_TOO_LARGE, f"message of more than {self._limits.fragments} fragments")
 
     def control_event(self, payload: bytes) -> Ping | Pong | Close:
         """Return the control frame whose head was read last, given its unmasked payload."""
@@ -320,16 +322,16 @@ def read_close(payload: bytes, rules: FrameRules) -> Close:
     if not payload or not rules.close_codes:
         return Close()
     if len(payload) == 1:
-        raise ProtocolError("Close with half a code")
+        raise ProtocolError(Reason.FRAME_MALFORMED, "Close with half a code")
     code = int.from_bytes(payload[:2], "big")
     if code in rules.too_big:
         code = TOO_BIG
     if code not in RFC6455_CODES:
-        raise ProtocolError(f"Close with code {code}, which may not be sent")
+        raise ProtocolError(Reason.FRAME_MALFORMED, f"Close with code {code}, which may not be sent")
     try:
         return Close(code, payload[2:].decode())
     except UnicodeDecodeError:
-        raise ProtocolError("Close with a reason that is not UTF-8", INVALID_TEXT) from None
+        raise ProtocolError(Reason.TEXT_NOT_UTF8, "Close with a reason that is not UTF-8") from None
 
 
 def write_close(close: Close, rules: FrameRules, role: Role) -> bytes:

@@ -18,8 +18,7 @@ from wsgateway.dialects.frames import (
     Opcode,
     write_close,
 )
-from wsgateway.errors import ProtocolError
-from wsgateway.wire.closecodes import ABNORMAL
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.events import KEEPALIVE, Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, mask, rotate
 from wsgateway.wire.oddities import Oddities
@@ -77,7 +76,7 @@ class FrameDecoder:
         return self._reader.payload(data)
 
     def finish(self) -> Close:
-        raise ProtocolError(NO_CLOSE, ABNORMAL)
+        raise ProtocolError(Reason.CONNECTION_LOST, NO_CLOSE)
 
     def _fragment(self, payload: bytes) -> Fragment:
         reader = self._reader
@@ -259,7 +258,7 @@ class FrameWalker:
         return Step(data)
 
     def finish(self) -> Step:
-        return Step(b"", ending=ProtocolError(NO_CLOSE, ABNORMAL))
+        return Step(b"", ending=ProtocolError(Reason.CONNECTION_LOST, NO_CLOSE))
 
     def unfinished(self) -> int:
         return self._remaining

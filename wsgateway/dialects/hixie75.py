@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wsgateway.dialects.base import Answer, ClientHandshake, Dialect, Offer, ServerHandshake
 from wsgateway.dialects.delimited import delimited_framing
 from wsgateway.dialects.upgrade import check_switch, end_to_end, is_plain, visible_subprotocols
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import Oddity
@@ -40,14 +40,18 @@ class HixieServerHandshake:
         headers = request.headers
         origin = headers.one("Origin")
         if origin is None:
-            request.oddities.need(Oddity.NO_ORIGIN, HttpRefusal("no Origin, which the reply must repeat"))
+            request.oddities.need(
+                Oddity.NO_ORIGIN, HttpRefusal(Reason.HANDSHAKE_MALFORMED, "no Origin, which the reply must repeat")
+            )
         self._names = names
         self._request = request
         self._origin = origin
         # websocket-ruby's client sends WebSocket-Protocol in 76 too.
         self._requested = headers.one(names.header("Protocol")) or headers.one("WebSocket-Protocol") or None
         if not is_plain(self._requested or ""):
-            raise HttpRefusal(f"{names.header('Protocol')} holds a control or a byte above 7E")
+            raise HttpRefusal(
+                Reason.HANDSHAKE_MALFORMED, f"{names.header('Protocol')} holds a control or a byte above 7E"
+            )
         members = [name.strip(" \t") for name in (self._requested or "").split(",")]
         self.offer = Offer(
             target=request.target,
@@ -75,7 +79,10 @@ class HixieServerHandshake:
     def _subprotocol(self, requested: str, answer: Answer) -> str:
         """Return the subprotocol header for a client that sent one: it refuses every reply that lacks its own."""
         if self.offer.subprotocols and answer.subprotocol is None:
-            raise HttpRefusal(f"none of the subprotocols {requested!r} was chosen, and the client insists on one", 502)
+            raise HttpRefusal(
+                Reason.SUBPROTOCOL_MISSING,
+                f"none of the subprotocols {requested!r} was chosen, and the client insists on one",
+            )
         # WebKit joins its list with commas and expects all of it back. A value that is not a list is repeated as well.
         return requested
 
@@ -127,16 +134,24 @@ class HixieClientHandshake:
             location = headers.one(names.header("Location"))
             subprotocol = headers.one(names.header("Protocol")) or None
         except HttpRefusal as error:
-            raise HttpRefusal(str(error), 502) from None
+            raise HttpRefusal(Reason.TARGET_HANDSHAKE_WRONG, str(error)) from None
         if origin != self._origin:
-            raise HttpRefusal(f"{names.header('Origin')} {origin!r}, ours is {self._origin!r}", 502)
+            raise HttpRefusal(
+                Reason.TARGET_HANDSHAKE_WRONG, f"{names.header('Origin')} {origin!r}, ours is {self._origin!r}"
+            )
         # Perl's Protocol::WebSocket repeats wss for any X-Forwarded-Proto, whatever its value.
         if location is None or _without_scheme(location) != _without_scheme(self._location):
-            raise HttpRefusal(f"{names.header('Location')} {location!r}, we requested {self._location!r}", 502)
+            raise HttpRefusal(
+                Reason.TARGET_HANDSHAKE_WRONG,
+                f"{names.header('Location')} {location!r}, we requested {self._location!r}",
+            )
         # The drafts require an answer to every offer; em-websocket and faye's driver give none.
         allowed = (None, *self._subprotocols, ",".join(self._subprotocols))
         if subprotocol not in allowed:
-            wrong = HttpRefusal(f"subprotocol {subprotocol!r}, we offered {', '.join(self._subprotocols)!r}", 502)
+            wrong = HttpRefusal(
+                Reason.TARGET_HANDSHAKE_WRONG,
+                f"subprotocol {subprotocol!r}, we offered {', '.join(self._subprotocols)!r}",
+            )
             if not self.is_hixie:
                 raise wrong
             response.oddities.need(Oddity.UNASKED_SUBPROTOCOL, wrong)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wsgateway.dialects.base import CHALLENGE, PROOF, Answer, ClientHandshake, Dialect, Offer, ServerHandshake
 from wsgateway.dialects.delimited import delimited_framing
 from wsgateway.dialects.hixie75 import HixieClientHandshake, HixieNames, HixieServerHandshake
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.heads import Request, Response
 from wsgateway.wire.masking import Entropy
 
@@ -31,18 +31,20 @@ def key_number(name: str, key: str) -> int:
     Take all that stood after the colon and one space. Raise HttpRefusal (400) for a key that no client makes.
     """
     if len(key) > MAX_KEY_CHARACTERS:
-        raise HttpRefusal(f"{name} has {len(key)} characters, at most {MAX_KEY_CHARACTERS} are allowed")
+        raise HttpRefusal(
+            Reason.HANDSHAKE_MALFORMED, f"{name} has {len(key)} characters, at most {MAX_KEY_CHARACTERS} are allowed"
+        )
     digits = re.sub("[^0-9]", "", key)
     spaces = key.count(" ")
     if not spaces:
-        raise HttpRefusal(f"{name} has no space")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"{name} has no space")
     if not digits:
-        raise HttpRefusal(f"{name} has no digit")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"{name} has no digit")
     number, remainder = divmod(int(digits), spaces)
     if remainder:
-        raise HttpRefusal(f"{name}: {digits} is not divisible by {spaces} spaces")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"{name}: {digits} is not divisible by {spaces} spaces")
     if number > _MAX_NUMBER:
-        raise HttpRefusal(f"{name} stands for {number}, at most {_MAX_NUMBER} is possible")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"{name} stands for {number}, at most {_MAX_NUMBER} is possible")
     return number
 
 
@@ -103,7 +105,9 @@ class _Hixie76ClientHandshake(HixieClientHandshake):
         answer = super().check(response, proof)
         (_, number1), (_, number2) = self._keys
         if proof != proof_of(number1, number2, self.challenge):
-            raise HttpRefusal(f"the 16 bytes {proof.hex(' ')} do not answer our challenge", 502)
+            raise HttpRefusal(
+                Reason.TARGET_HANDSHAKE_WRONG, f"the 16 bytes {proof.hex(' ')} do not answer our challenge"
+            )
         return answer
 
 

@@ -1,6 +1,6 @@
 """The rules that the handshakes of all dialects share: those of an upgrade, and which headers go end to end."""
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire import exchange
 from wsgateway.wire.exchange import HOP_BY_HOP, check_target
 from wsgateway.wire.heads import Headers, Request
@@ -11,6 +11,8 @@ from wsgateway.wire.repair import is_token, proper_host
 _DROPPED = HOP_BY_HOP | {"expect", "host", "origin"}
 # RFC 9110, 15.5.22: a 426 names the protocol that it requires.
 UPGRADE_NEEDED = (("Upgrade", "websocket"),)
+# The headers that only a client of WebSocket sends.
+_KEYS = ("Sec-WebSocket-Key", "Sec-WebSocket-Key1")
 # The prefixes of headers that are made anew on each side of the gateway.
 _HANDSHAKE = ("sec-websocket-", "websocket-")
 
@@ -23,36 +25,59 @@ def check_upgrade(request: Request) -> None:
     """
     headers = request.headers
     upgrades = headers.listed("Upgrade")
+    check_not_removed(request)
     if not upgrades:
-        raise HttpRefusal("this port speaks WebSocket: the request has no Upgrade", 426, UPGRADE_NEEDED)
+        raise HttpRefusal(
+            Reason.UPGRADE_MISSING, "this port speaks WebSocket: the request has no Upgrade", UPGRADE_NEEDED
+        )
     if len(upgrades) > 1 or upgrades[0].lower() != "websocket":
-        wrong = HttpRefusal(f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", 426, UPGRADE_NEEDED)
+        wrong = HttpRefusal(
+            Reason.UPGRADE_MISSING, f"Upgrade is {', '.join(upgrades)!r}, only 'websocket' is possible", UPGRADE_NEEDED
+        )
         if "websocket" not in headers.tokens("Upgrade"):
             raise wrong
         request.oddities.need(Oddity.UPGRADE_LIST, wrong)
     if "upgrade" not in headers.tokens("Connection"):
-        raise HttpRefusal("Upgrade without 'Connection: Upgrade'")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "Upgrade without 'Connection: Upgrade'")
     if request.method != "GET":
-        raise HttpRefusal(f"an upgrade by {request.method}, only GET is possible", 405, (("Allow", "GET"),))
+        raise HttpRefusal(
+            Reason.REQUEST_UNSUPPORTED,
+            f"an upgrade by {request.method}, only GET is possible",
+            (("Allow", "GET"),),
+            405,
+        )
     if "Transfer-Encoding" in headers:
-        raise HttpRefusal("Transfer-Encoding with an upgrade")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "Transfer-Encoding with an upgrade")
     length = headers.one("Content-Length")
     # Perl's Protocol::WebSocket announces the 8 bytes after a hixie-76 head as a body.
     hixie76 = "Sec-WebSocket-Key1" in headers and "Sec-WebSocket-Version" not in headers
     if length not in (None, "0") and not (length == "8" and hixie76):
-        raise HttpRefusal(f"a body of {length} bytes with an upgrade")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"a body of {length} bytes with an upgrade")
     host = headers.one("Host") or ""
     if proper_host(host) is None:
-        raise HttpRefusal("Host is not a host with an optional port")
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "Host is not a host with an optional port")
     for name in ("Origin", "Sec-WebSocket-Origin"):
         origin = headers.one(name) or ""
         if " " in origin or not is_plain(origin):
-            raise HttpRefusal(f"{name} holds a space, a control or a byte above 7E")
+            raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"{name} holds a space, a control or a byte above 7E")
     check_target(request.target)
     try:
         request.raw_target.decode()
     except UnicodeDecodeError:
-        raise HttpRefusal("the target is not UTF-8") from None
+        raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "the target is not UTF-8") from None
+
+
+def check_not_removed(request: Request) -> None:
+    """Raise HttpRefusal (426, or 400 beside an Upgrade) for the keys of a WebSocket without `Connection: Upgrade`.
+
+    A proxy has taken these away, as they are for one hop (RFC 9110, 7.6.1), and has no setting that adds its own.
+    """
+    headers = request.headers
+    if not any(name in headers for name in _KEYS) or "upgrade" in headers.tokens("Connection"):
+        return
+    if "Upgrade" in headers:
+        raise HttpRefusal(Reason.UPGRADE_REMOVED, "Upgrade without 'Connection: Upgrade'", status=400)
+    raise HttpRefusal(Reason.UPGRADE_REMOVED, "a WebSocket key without Upgrade", UPGRADE_NEEDED)
 
 
 def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
@@ -81,9 +106,13 @@ def listed_subprotocols(headers: Headers, oddities: Oddities) -> tuple[str, ...]
     listed = headers.listed("Sec-WebSocket-Protocol")
     names = tuple(dict.fromkeys(listed))
     if not all(map(is_plain, names)):
-        raise HttpRefusal("Sec-WebSocket-Protocol lists a name with a control or a byte above 7E")
+        raise HttpRefusal(
+            Reason.HANDSHAKE_MALFORMED, "Sec-WebSocket-Protocol lists a name with a control or a byte above 7E"
+        )
     if len(names) != len(listed) or not all(map(is_token, names)):
-        wrong = HttpRefusal("Sec-WebSocket-Protocol lists a name twice, or one that is not a token")
+        wrong = HttpRefusal(
+            Reason.HANDSHAKE_MALFORMED, "Sec-WebSocket-Protocol lists a name twice, or one that is not a token"
+        )
         oddities.need(Oddity.SUBPROTOCOL_NAMES, wrong)
     return names
 
@@ -99,6 +128,8 @@ def visible_subprotocols(names: list[str]) -> tuple[str, ...]:
 def check_switch(headers: Headers) -> None:
     """Raise HttpRefusal (502) unless a server's 101 switches to WebSocket."""
     if headers.tokens("Upgrade") != {"websocket"}:
-        raise HttpRefusal(f"101 with Upgrade {', '.join(headers.every('Upgrade'))!r}, not 'websocket'", 502)
+        raise HttpRefusal(
+            Reason.TARGET_HANDSHAKE_WRONG, f"101 with Upgrade {', '.join(headers.every('Upgrade'))!r}, not 'websocket'"
+        )
     if "upgrade" not in headers.tokens("Connection"):
-        raise HttpRefusal("101 without 'Connection: Upgrade'", 502)
+        raise HttpRefusal(Reason.TARGET_HANDSHAKE_WRONG, "101 without 'Connection: Upgrade'")

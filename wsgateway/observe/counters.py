@@ -6,10 +6,14 @@ so that no number lags and none is counted twice.
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
+from wsgateway.errors import Reason
 from wsgateway.observe.status import CountersStatus
 from wsgateway.wire.oddities import Oddities, Oddity
+
+By = Literal["client", "upstream", "gateway"]
+"""who has ended a session"""
 
 
 class Figures(NamedTuple):
@@ -54,9 +58,9 @@ class Counters:
         """exchanges of plain HTTP, by the class of the status that the client got: 2xx; none: it got no answer"""
         self._opened: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
-        self._ended_by: Counter[str] = Counter()
-        self._refused: Counter[tuple[str, str]] = Counter()
-        self._left: Counter[str] = Counter()
+        self._ended_by: Counter[tuple[str, Reason]] = Counter()
+        self._refused: Counter[tuple[str, Reason]] = Counter()
+        self._disconnected: Counter[Reason] = Counter()
         self._through = Figures(0, 0, 0, 0)
         self._odd: Counter[str] = Counter()
         self._passed_over = 0
@@ -66,25 +70,25 @@ class Counters:
         self.live.add(session)
         self._opened[session.dialect] += 1
 
-    def ended(self, session: Live, by: str) -> Figures:
-        """A session is over. Returns what went through it."""
+    def ended(self, session: Live, by: By, reason: Reason) -> Figures:
+        """Count a session that is over. Return what went through it."""
         figures = session.figures()
         self.live.remove(session)
         self._ended[session.dialect] += 1
-        self._ended_by[by] += 1
+        self._ended_by[by, reason] += 1
         self._through = Figures(*map(sum, zip(self._through, figures, strict=True)))
         for each in session.oddities:
             self.odd(each.needed)
             self._passed_over += each.passed_over
         return figures
 
-    def refused(self, status: int | None, kind: str) -> None:
-        """A client gets no session, and this status; None: it is not told why."""
-        self._refused[_named(status), kind] += 1
+    def refused(self, status: int | None, reason: Reason) -> None:
+        """Count a client that gets no session, and this status; None: it is not told why."""
+        self._refused[_named(status), reason] += 1
 
-    def left(self, kind: str) -> None:
-        """A client is gone before it had a session."""
-        self._left[kind] += 1
+    def disconnected(self, reason: Reason) -> None:
+        """Count a client that is gone before it had a session."""
+        self._disconnected[reason] += 1
 
     def exchange(self, status: int | None) -> None:
         """An exchange of plain HTTP is over; None: the client got no status."""
@@ -112,20 +116,17 @@ class Counters:
                 odd.update(map(str, each.needed))
                 passed_over += each.passed_over
         through = Figures(*totals)
-        refused: dict[str, dict[str, int]] = {}
-        for (status, kind), count in self._refused.items():
-            refused.setdefault(status, {})[kind] = count
         return {
             "sessions": {dialect: dict(by_route) for dialect, by_route in sessions.items()},
             "opened": dict(self._opened),
             "ended": dict(self._ended),
-            "ended_by": dict(self._ended_by),
+            "ended_by": _nested(self._ended_by),
             "messages": {"in": through.messages_in, "out": through.messages_out},
             "bytes": {"in": through.bytes_in, "out": through.bytes_out},
             "oddities": dict(odd),
             "passed_over": passed_over,
-            "refused": refused,
-            "left": dict(self._left),
+            "refused": _nested(self._refused),
+            "disconnected": {reason.value: count for reason, count in self._disconnected.items()},
             "turned_away": self.turned_away,
             "http": dict(self.http),
             "policies": self.policies,
@@ -134,3 +135,10 @@ class Counters:
 
 def _named(status: int | None) -> str:
     return "none" if status is None else str(status)
+
+
+def _nested(counts: Counter[tuple[str, Reason]]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (first, reason), count in counts.items():
+        nested.setdefault(first, {})[reason.value] = count
+    return nested

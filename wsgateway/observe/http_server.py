@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import trio
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.observe.log import Log
@@ -69,7 +69,7 @@ class HttpConnection:
                 if request is not None:
                     return request
             return None
-        raise HttpRefusal(f"no whole request within {REQUEST_SECONDS:g} s", 408)
+        raise HttpRefusal(Reason.REQUEST_TIMEOUT, f"no whole request within {REQUEST_SECONDS:g} s")
 
     async def _receive(self) -> bytes:
         """Return the next bytes; of a request that may lack Host, all up to the end of its head.

@@ -127,7 +127,10 @@ COUNTERS = (
     Series("sessions_opened", ("gateway", "opened", EACH), "Sessions that have begun.", ("dialect",)),
     Series("sessions_ended", ("gateway", "ended", EACH), "Sessions that are over.", ("dialect",)),
     Series(
-        "sessions_ended_by", ("gateway", "ended_by", EACH), "Sessions that are over, by who has ended them.", ("by",)
+        "sessions_ended_by",
+        ("gateway", "ended_by", EACH, EACH),
+        "Sessions that are over, by who has ended them, and why.",
+        ("by", "reason"),
     ),
     Series(
         "messages",
@@ -147,9 +150,14 @@ COUNTERS = (
         "refused",
         ("gateway", "refused", EACH, EACH),
         "Clients that got no session, by the status of the answer, and why.",
-        ("status", "kind"),
+        ("status", "reason"),
     ),
-    Series("left", ("gateway", "left", EACH), "Clients that were gone before they had a session.", ("kind",)),
+    Series(
+        "disconnected",
+        ("gateway", "disconnected", EACH),
+        "Clients that were gone before they had a session.",
+        ("reason",),
+    ),
     Series("turned_away", ("gateway", "turned_away"), "Clients for whom a listener had no room."),
     Series(
         "http_exchanges",

@@ -64,15 +64,17 @@ class CountersStatus(TypedDict, total=False):
     opened: dict[str, int]
     """by dialect, as `ended`"""
     ended: dict[str, int]
-    ended_by: dict[str, int]
+    ended_by: dict[str, dict[str, int]]
+    """by side, and by reason"""
     messages: dict[str, int]
     """in and out, as `bytes`"""
     bytes: dict[str, int]
     oddities: dict[str, int]
     passed_over: int
     refused: dict[str, dict[str, int]]
-    """by status and kind"""
-    left: dict[str, int]
+    """by status, and by reason"""
+    disconnected: dict[str, int]
+    """by reason"""
     turned_away: int
     http: dict[str, int]
     """by class of the status"""

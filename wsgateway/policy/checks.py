@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wsgateway.dialects import Dialect
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.policy.origins import origin_allowed
 from wsgateway.settings.routes import Route
 
@@ -37,7 +37,7 @@ def results(route: Route, facts: ClientFacts) -> Iterator[tuple[str, HttpRefusal
 def _leads_to_websocket(route: Route, facts: ClientFacts) -> HttpRefusal | None:
     if route.upstream is not None:
         return None
-    return HttpRefusal("there is no WebSocket under this address", 404, kind="route")
+    return HttpRefusal(Reason.WEBSOCKET_MISSING, "there is no WebSocket under this address")
 
 
 def _dialect(route: Route, facts: ClientFacts) -> HttpRefusal | None:
@@ -53,16 +53,16 @@ def _dialect(route: Route, facts: ClientFacts) -> HttpRefusal | None:
     why = f"{dialect.name} is not accepted here, only {accepted}"
     numbers = [each.handshake.version for each in route.dialects if each.handshake.version is not None]
     if dialect.handshake.version is None or not numbers:
-        return HttpRefusal(why, kind="dialect")
+        return HttpRefusal(Reason.DIALECT_REFUSED, why, status=400)
     versions = ", ".join(str(number) for number in sorted(numbers, reverse=True))
-    return HttpRefusal(why, 426, (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", versions)), kind="dialect")
+    return HttpRefusal(Reason.DIALECT_REFUSED, why, (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", versions)))
 
 
 def _origin(route: Route, facts: ClientFacts) -> HttpRefusal | None:
     if origin_allowed(route.origins, facts.origin):
         return None
     seen = "a client without Origin" if facts.origin is None else f"the Origin {facts.origin!r}"
-    return HttpRefusal(f"{seen} is not allowed here", 403, kind="origin")
+    return HttpRefusal(Reason.ORIGIN_REFUSED, f"{seen} is not allowed here")
 
 
 CHECKS: dict[str, Check] = {"upstream": _leads_to_websocket, "dialect": _dialect, "origin": _origin}

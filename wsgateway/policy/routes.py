@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from wsgateway.dialects import Headers, Request
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.settings.routes import Match, Route
 from wsgateway.wire.heads import requests_websocket
 from wsgateway.wire.paths import normalised
@@ -47,7 +47,7 @@ def decide(routes: Iterable[Route], query: RouteQuery) -> Route:
     for route in routes:
         if next(mismatches(route.match, query), None) is None:
             return route
-    raise HttpRefusal("nothing is served under this address", 404, kind="route")
+    raise HttpRefusal(Reason.ROUTE_MISSING, "nothing is served under this address")
 
 
 def mismatches(match: Match, query: RouteQuery) -> Iterator[str]:

@@ -6,16 +6,12 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from wsgateway.dialects import Offer
 from wsgateway.dialects.upgrade import is_plain
-from wsgateway.errors import WsgatewayError
+from wsgateway.errors import ProbeError
 from wsgateway.wire.repair import is_token
 
 _PORTS = {"ws": 80, "wss": 443}
 # The handshake sends these itself, and servers refuse two of them.
 _OURS = ("host", "origin", "upgrade", "connection", "content-length", "transfer-encoding")
-
-
-class ProbeError(WsgatewayError):
-    """A probe that cannot be made, for example because of its address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,15 @@ import trio
 
 from wsgateway.dialects import ClientHandshake, Dialect, Limits, Side
 from wsgateway.dialects.base import CHALLENGE, PROOF, Decoder, Dissector, Encoder
-from wsgateway.errors import ProtocolError, UpstreamError
+from wsgateway.errors import ExhaustedError, ProbeError, ProtocolError, Reason, UntrustedError, UpstreamError
 from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words
-from wsgateway.probe.address import Destination, ProbeError, destination
+from wsgateway.probe.address import Destination, destination
 from wsgateway.probe.encryption import DEFAULT_PROFILE, Encryption, encryption_of
 from wsgateway.probe.transcript import Line, Show, exchange_lines, frame_lines, printable, rest_lines
-from wsgateway.upstream.connect import ExhaustedError, connect
+from wsgateway.upstream.connect import connect
 from wsgateway.upstream.handshake import Refusal, shake_hands
-from wsgateway.upstream.tls import UntrustedError, client_context, explained, trusted
+from wsgateway.upstream.tls import client_context, explained, trusted
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import mask_keys
@@ -108,7 +108,7 @@ async def probe(probe_request: ProbeRequest, show: Show) -> Report:
             with sock:
                 await _Conversation(probe_request, where, sock, report, show).run()
         except ExhaustedError as error:
-            report.error = f"no connection: {error.why}"
+            report.error = f"no connection: {error}"
         except (UpstreamError, ProtocolError) as error:
             report.error = str(error)
         except OSError as error:
@@ -127,10 +127,11 @@ async def _connect(where: Destination, probe_request: ProbeRequest, report: Repo
         secure = await trusted(sock, context, where.host, probe_request.pins)
     except (ssl.SSLCertVerificationError, UntrustedError) as error:
         report.encryption = await _look(where, probe_request)
-        why = str(error) if isinstance(error, UntrustedError) else explained(error, probe_request.profile, _PROFILE_KEY)
-        raise UpstreamError(f"TLS failed: the certificate is not trusted: {why}") from None
+        why = explained(error, probe_request.profile, _PROFILE_KEY)[1] if isinstance(error, OSError) else str(error)
+        raise UpstreamError(Reason.TARGET_DISTRUSTED, f"TLS failed: the certificate is not trusted: {why}") from None
     except OSError as error:
-        raise UpstreamError(f"TLS failed: {explained(error, probe_request.profile, _PROFILE_KEY)}") from None
+        reason, why = explained(error, probe_request.profile, _PROFILE_KEY)
+        raise UpstreamError(reason, f"TLS failed: {why}") from None
     report.encryption = encryption_of(secure)
     return secure
 

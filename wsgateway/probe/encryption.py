@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wsgateway.probe.address import ProbeError
+from wsgateway.errors import ProbeError
 from wsgateway.upstream.tls import client_context, pins_of
 from wsgateway.wire.x509 import X509Certificate, read
 

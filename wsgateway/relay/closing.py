@@ -20,7 +20,7 @@ before its fault has been passed on, and is sent to the end before the client ge
 from dataclasses import dataclass
 
 from wsgateway.dialects.base import Side
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.closecodes import ABNORMAL, BAD_GATEWAY, GOING_AWAY
 from wsgateway.wire.events import Close, Role
 
@@ -29,6 +29,7 @@ from wsgateway.wire.events import Close, Role
 class ServerClose:
     """The gateway's decision to close a session; neither side is the cause."""
 
+    reason: Reason
     why: str
     """the reason, for the log"""
     code: int = GOING_AWAY

@@ -21,13 +21,12 @@ import outcome
 import trio
 
 from wsgateway.dialects.base import Step
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import MOST_READ_BYTES, Ended, Endpoint, Run
 from wsgateway.relay.join_memory import JoinMemory
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
-from wsgateway.wire.closecodes import TRY_AGAIN_LATER
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
 
@@ -279,7 +278,10 @@ class Engine:
             self._send(oldest.peer, data)
         if join_memory.full and endpoint.held:
             bound = f"{join_memory.held_bytes} bytes of messages are held back, the bound is {join_memory.most_bytes}"
-            self._end(endpoint, ProtocolError(f"no memory for a message that must be joined: {bound}", TRY_AGAIN_LATER))
+            self._end(
+                endpoint,
+                ProtocolError(Reason.JOIN_MEMORY_FULL, f"no memory for a message that must be joined: {bound}"),
+            )
 
     def _send_reply(self, endpoint: Endpoint) -> None:
         """Send the reply that waits for a side, if no frame to that side is unfinished."""

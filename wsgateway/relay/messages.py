@@ -12,9 +12,8 @@ fragment, its bytes go into the next one: no frame is empty unless the source's 
 """
 
 from wsgateway.dialects.base import Encoder, Side
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.binary import Converter
-from wsgateway.wire.closecodes import TOO_BIG
 from wsgateway.wire.events import Fragment, Kind
 
 
@@ -87,8 +86,8 @@ class MessageWriter:
         size = len(self._held) + len(piece.data)
         if self._joins and size + (remaining or 0) > self._limit:
             raise ProtocolError(
+                Reason.MESSAGE_TOO_LARGE,
                 f"message of {size + (remaining or 0)} bytes or more, at most {self._limit} are possible as one frame",
-                TOO_BIG,
             )
         if piece.final:
             return self._encoder.send(Fragment(piece.kind, piece.data), self._take())

@@ -12,10 +12,9 @@ regularly, and its counters are compared with those of the last check. So times 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended, Endpoint
-from wsgateway.wire.closecodes import ABNORMAL
 from wsgateway.wire.events import KEEPALIVE, Ping
 
 
@@ -132,9 +131,9 @@ class SessionTimer:
         if activity != self._activity or under_way:
             self._activity, self._active = activity, now
         if relay_timeouts.idle is not None and now - self._active >= relay_timeouts.idle:
-            return Ended(None, ServerClose(f"no message for {relay_timeouts.idle:g} s"))
+            return Ended(None, ServerClose(Reason.IDLE_TIMEOUT, f"no message for {relay_timeouts.idle:g} s"))
         if relay_timeouts.lifetime is not None and now - self._began >= relay_timeouts.lifetime:
-            return Ended(None, ServerClose(f"older than {relay_timeouts.lifetime:g} s"))
+            return Ended(None, ServerClose(Reason.LIFETIME_OVER, f"older than {relay_timeouts.lifetime:g} s"))
         return None
 
     def _stuck(self, side: _SideTimer, now: float, advanced: bool) -> ProtocolError | None:
@@ -142,7 +141,7 @@ class SessionTimer:
         if advanced:
             side.moved = now
         elif send is not None and now - side.moved >= send:
-            return ProtocolError(f"takes nothing of what it is sent for {send:g} s", ABNORMAL)
+            return ProtocolError(Reason.SEND_TIMEOUT, f"takes nothing of what it is sent for {send:g} s")
         return None
 
     def _silent(
@@ -159,7 +158,7 @@ class SessionTimer:
                     side.pinged = now
                 side.behind = not side.has_ping
             if now - side.pinged >= relay_timeouts.pong:
-                return ProtocolError(f"no answer to a ping within {relay_timeouts.pong:g} s", ABNORMAL)
+                return ProtocolError(Reason.PING_TIMEOUT, f"no answer to a ping within {relay_timeouts.pong:g} s")
         elif (
             relay_timeouts.ping is not None
             and now - side.heard >= relay_timeouts.ping

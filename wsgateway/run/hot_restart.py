@@ -18,7 +18,7 @@ from contextlib import suppress
 
 import trio
 
-from wsgateway.errors import WsgatewayError
+from wsgateway.errors import HotRestartError
 from wsgateway.run.control import Control
 from wsgateway.run.listening import Listening
 from wsgateway.run.messages import Serving, TakeOver
@@ -28,10 +28,6 @@ from wsgateway.run.process import KILL_SECONDS, environment, spell_end
 VARIABLE = "WSGATEWAY_TAKE_OVER"
 # For the new supervisor to serve. After this time it counts as stuck.
 TAKE_OVER_SECONDS = 60.0
-
-
-class HotRestartError(WsgatewayError):
-    """The new supervisor did not come up."""
 
 
 async def start_new_supervisor(command: Sequence[str], listening: Listening) -> tuple[int, Control]:

@@ -11,7 +11,7 @@ from itertools import islice
 
 import trio
 
-from wsgateway.errors import Problem, SettingsError
+from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.closing import ServerClose
@@ -127,7 +127,7 @@ class Service:
         gateway, begun = self._gateway, trio.current_time()
         shutdown = gateway.settings.shutdown
         spread_until, drained_at = begun + shutdown.spread_over, begun + shutdown.drain_seconds
-        server_close = ServerClose("stopped", shutdown.close_code)
+        server_close = ServerClose(Reason.GATEWAY_STOPPING, "stopped", shutdown.close_code)
         while True:
             now, count = trio.current_time(), len(gateway.engine)
             remaining = spread_until - now

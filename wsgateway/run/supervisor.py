@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import trio
 
-from wsgateway.errors import BrokenFileError, SettingsError
+from wsgateway.errors import BrokenFileError, HotRestartError, SettingsError, StartError
 from wsgateway.observe.log import Log, Whole
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
 from wsgateway.run.admin_pages import AdminPages
@@ -20,14 +20,14 @@ from wsgateway.run.announcements import log_advice, log_listening
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
-from wsgateway.run.hot_restart import HotRestartError, OldSupervisor, start_new_supervisor
+from wsgateway.run.hot_restart import OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact
 from wsgateway.run.service import differences
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
-from wsgateway.run.worker_pool import HUNG_SECONDS, Generation, LoadedConfiguration, StartError, WorkerPool
+from wsgateway.run.worker_pool import HUNG_SECONDS, Generation, LoadedConfiguration, WorkerPool
 from wsgateway.serve.listeners import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket

@@ -7,7 +7,7 @@ from typing import Literal
 
 import trio
 
-from wsgateway.errors import WsgatewayError
+from wsgateway.errors import StartError
 from wsgateway.observe.log import Log
 from wsgateway.observe.metrics import of_targets, rising
 from wsgateway.observe.status import ProcessStatus, WorkerPoolStatus, WorkerStatus, merged
@@ -30,10 +30,6 @@ REPORT_SECONDS = 1.0
 SIGNAL_SECONDS = 0.5
 # Of one slot, in a row, while no worker began to serve: then the gateway ends with a fault.
 MOST_FAILED_STARTS = 10
-
-
-class StartError(WsgatewayError):
-    """The workers cannot start, or cannot serve a configuration."""
 
 
 @dataclass(frozen=True)

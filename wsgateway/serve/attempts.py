@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from wsgateway.errors import UpstreamError
+from wsgateway.serve.facts import Facts
 from wsgateway.serve.limits import Cleanup
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
@@ -14,13 +15,13 @@ T = TypeVar("T")
 async def served(
     search: Search,
     attempt: Callable[[Lease, Cleanup], Awaitable[T]],
-    facts: dict[str, str],
+    facts: Facts,
     cleanup: Cleanup,
 ) -> T:
-    """What an attempt returns: the first that does not raise UpstreamError, or the last that may be made. Behind one
-    that was silent comes no other: it has had all the time that there was.
+    """Return what an attempt returns: the first that does not raise UpstreamError, or the last that may be made. After
+    one that was silent there is no other: it has had all the time that there was.
 
-    An attempt leaves in its list what is to be done at the end; of one that fails that is done at once, of the other it
+    An attempt puts into its list what is to be done at the end; of one that fails that is done at once, of the other it
     goes to `cleanup`. The log's `facts` get the target, and what failed before it.
     """
     while True:
@@ -30,13 +31,12 @@ async def served(
                 result = await attempt(lease, mine)
             except UpstreamError as error:
                 search.failed(lease, error)
-                if error.failure == "silent" or not (search.left and search.remaining):
+                if error.used_all_time or not (search.left and search.remaining):
                     raise
-                facts["failed"] = ", ".join(search.failures)
+                facts.failed = ", ".join(search.failures)
                 continue
             finally:  # the lease may have moved meanwhile
-                facts.pop("address", None)
-                facts.update(lease.target_address.facts)
+                facts.target, facts.address = lease.target_address.names
             cleanup += mine
             mine.clear()
         return result

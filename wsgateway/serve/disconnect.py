@@ -13,9 +13,10 @@ from contextlib import contextmanager
 
 import trio
 
+from wsgateway.errors import ClientDisconnectedError, Reason
 from wsgateway.net.channel import Channel
 from wsgateway.serve.gateway import GatewayState
-from wsgateway.serve.preamble import Client, ClientDisconnectedError
+from wsgateway.serve.request import Client
 
 # With what follows on it, less than the 0.2 s in which the place of a client that has left should be free.
 GRACE_SECONDS = 0.1
@@ -62,4 +63,9 @@ def present(gateway: GatewayState, client: Client) -> Iterator[DisconnectWatch]:
     with disconnect_watch.scope, gateway.hangups.watched(sock, disconnect_watch.left, on_bytes):
         yield disconnect_watch
     if disconnect_watch.scope.cancelled_caught:
-        raise ClientDisconnectedError("while it waited for its upstream")
+        raise disconnected_waiting()
+
+
+def disconnected_waiting() -> ClientDisconnectedError:
+    """Return what is said of a client that has disconnected while something was done for it."""
+    return ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "while it waited for its upstream")

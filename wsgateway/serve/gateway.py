@@ -1,13 +1,13 @@
 """What all sessions of a process share, and what a reload and a drain change for them."""
 
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
 
-from wsgateway.errors import HttpRefusal, Problem, SettingsError, WsgatewayError
+from wsgateway.errors import HttpRefusal, Problem, Reason, ReasonedError, SettingsError
 from wsgateway.net.failure import in_words
 from wsgateway.net.hangups import HangupWatcher
 from wsgateway.net.newest_first import NewestFirst
@@ -15,6 +15,7 @@ from wsgateway.observe.counters import Counters
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.engine import Engine
+from wsgateway.serve.facts import Texts
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.listeners import Listener
@@ -24,6 +25,9 @@ from wsgateway.upstream.tls import Contexts, client_contexts
 
 TlsContexts = tuple[dict[str, ssl.SSLContext | None], Contexts]
 """what TLS connections are made of: by listener, and for targets"""
+
+MakeError = Callable[[], ReasonedError]
+"""makes an error that may never be needed"""
 
 # Who has just connected is about to ask: a drain waits so long for the request of a client, from when it came.
 REQUEST_GRACE_SECONDS = 0.5
@@ -55,10 +59,15 @@ class ListenerState:
         return self.connections >= self.listener.max_connections
 
     def enter(self) -> None:
-        """Counts one connection more. Raises HttpRefusal (503) if there are as many as there may be."""
+        """Count one connection more. Raise HttpRefusal (503) if there are as many as there may be."""
         if self.full:
-            raise HttpRefusal("too many connections", 503, kind="limit")
+            raise self.refusal()
         self.connections += 1
+
+    def refusal(self) -> HttpRefusal:
+        """Return what is said of a client for which there is no room."""
+        limit = f"{self.listener.name} has its limit of {self.listener.max_connections} connections"
+        return HttpRefusal(Reason.LISTENER_FULL, limit)
 
     def leave(self) -> None:
         """Counts one less."""
@@ -86,6 +95,8 @@ class GatewayState:
     """for clients that have no session yet, and until when a drain waits with each of them"""
     closing_at: float | None = None
     """when a drain sends away who has no session then; None: there is none"""
+    texts: Texts = field(default_factory=Texts)
+    """what many sessions have in common of what the log says"""
     pools: Pools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,10 +128,10 @@ class GatewayState:
 
     @contextmanager
     def patient(
-        self, deadline: float, late: WsgatewayError, stopping: WsgatewayError, until: float = float("inf")
+        self, deadline: float, late: MakeError, stopping: MakeError, until: float = float("inf")
     ) -> Iterator[None]:
-        """Raises `late` if the block is not done at a time, and `stopping` if the gateway drains, does not wait with
-        this longer than `until`, and it is not done then either."""
+        """Raise what `late` makes if the block is not done at a time, and what `stopping` makes if the gateway drains,
+        does not wait with this longer than `until`, and it is not done then either."""
         with trio.CancelScope(deadline=deadline) as scope:
             self.waiting[scope] = until
             if self.closing_at is not None:
@@ -130,7 +141,7 @@ class GatewayState:
             finally:
                 del self.waiting[scope]
         if scope.cancelled_caught:
-            raise stopping if scope.deadline < deadline else late
+            raise stopping() if scope.deadline < deadline else late()
 
     def status(self) -> ServeStatus:
         """What is open now, and what has been since the start, as plain data."""
@@ -148,8 +159,8 @@ class GatewayState:
 
 
 def stops() -> HttpRefusal:
-    """What a client is told that is too late."""
-    return HttpRefusal("the gateway stops", 503, _RETRY, kind="draining")
+    """Return what a client is told whose request comes too late."""
+    return HttpRefusal(Reason.GATEWAY_STOPPING, "the gateway stops", _RETRY)
 
 
 def tls_contexts(settings: Settings) -> TlsContexts:
@@ -161,18 +172,19 @@ def tls_contexts(settings: Settings) -> TlsContexts:
     files: list[str | None] = []
     try:
         for listener in settings.listeners:
-            target_address, tls = f"the TLS of listener {listener.name}", listener.tls
+            place, tls = f"the TLS of listener {listener.name}", listener.tls
             if tls is not None:
                 files = [file for each in tls.certificates for file in (each.certificate, each.private_key)]
                 files.append(tls.client_ca)
             contexts[listener.name] = None if tls is None else server_context(tls)
-        target_address = "the TLS of a target"
+        place = "the TLS of a target"
         targets = [target for upstream in settings.upstreams.values() for target in upstream.targets]
         of_targets = {target.tls for target in targets if target.url.secure}
         files = [file for each in of_targets for file in (each.ca, each.certificate, each.private_key)]
         for_targets = client_contexts(of_targets)
     except OSError as error:
-        raise SettingsError([Problem(target_address, 0, 0, _unreadable(files) or in_words(error))]) from None
+        problem = Problem(place, 0, 0, _unreadable(files) or in_words(error))
+        raise SettingsError([problem], Reason.CERTIFICATE_UNUSABLE) from None
     return contexts, for_targets
 
 

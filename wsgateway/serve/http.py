@@ -16,6 +16,7 @@ When a client leaves meanwhile its upstream connection is closed: see `presence`
 is no sign of that, and a reset of it is heard in another way (`stream`).
 """
 
+import logging
 import math
 import socket
 import struct
@@ -25,7 +26,16 @@ from dataclasses import replace
 
 import trio
 
-from wsgateway.errors import HttpRefusal, UpstreamError, WsgatewayError
+from wsgateway.errors import (
+    BRIEF_CHARACTERS,
+    ClientDisconnectedError,
+    Group,
+    HttpRefusal,
+    ProtocolError,
+    Reason,
+    ReasonedError,
+    UpstreamError,
+)
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.policy.affinity import affinity
@@ -33,11 +43,12 @@ from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers,
 from wsgateway.policy.routes import decide, route_query
 from wsgateway.serve.attempts import served
 from wsgateway.serve.disconnect import DisconnectWatch, present
+from wsgateway.serve.facts import odd_facts
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
 from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import proxy_header
-from wsgateway.serve.preamble import ClientDisconnectedError, read_request, stopped
-from wsgateway.serve.request import LOGGED_CHARACTERS, RequestContext, odd_facts
+from wsgateway.serve.preamble import read_request, stopped
+from wsgateway.serve.request import RequestContext
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.pool import Lease
@@ -60,7 +71,6 @@ CHUNKED_READ_BYTES = 16 * 1024
 _EMPTY_LINES = b"\r\n" * MOST_EMPTY_LINES
 _RESET = struct.pack("ii", 1, 0)  # struct linger: at once
 
-Fault = WsgatewayError | OSError
 Transfer = Callable[[], Awaitable[None]]
 
 
@@ -77,6 +87,7 @@ def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
     route = decide(context.settings.routes, route_query(request, listener.name, identity.host))
     if route.http_upstream is None:
         return None
+    context.facts.route = route.name
     return Exchange(context, request, HeaderContext(identity, "http", listener.name), route)
 
 
@@ -87,15 +98,18 @@ async def next_request(context: RequestContext, rest: bytes) -> Request:
     """
     gateway, client = context.gateway, context.client
     seconds, now = context.settings.defaults.timeouts.handshake_seconds, trio.current_time()
-    idle = ClientDisconnectedError(f"without another request within {seconds:g} s", "idle")
-    with gateway.patient(now + seconds, idle, stopped(), now + REQUEST_GRACE_SECONDS):
+
+    def idle() -> ClientDisconnectedError:
+        return ClientDisconnectedError(Reason.DISCONNECTED_IDLE, f"without another request within {seconds:g} s")
+
+    with gateway.patient(now + seconds, idle, stopped, now + REQUEST_GRACE_SECONDS):
         while _EMPTY_LINES.startswith(rest):
             try:
                 data = await client.channel.receive(READ_BYTES)
             except OSError:
                 data = b""
             if not data:
-                raise ClientDisconnectedError("without another request", "idle")
+                raise ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "without another request")
             rest += data
     context.begin(trio.current_time())
     timeouts = context.settings.defaults.timeouts
@@ -133,12 +147,14 @@ class Exchange:
         Returns what the client sent behind its request, if another may follow. None: its connection is to be closed.
         """
         begun = trio.current_time()
-        fault: Fault | None = WsgatewayError("cut off by the gateway")
+        fault: ReasonedError | None = ProtocolError(Reason.CUT_OFF, "cut off by the gateway")
         try:
             fault = await _fault(self._attend)
         finally:
             if self._context.client.left:
-                fault = ClientDisconnectedError("the client left before its answer was whole")
+                fault = ClientDisconnectedError(
+                    Reason.DISCONNECTED_WAITING, "the client disconnected before its answer was whole"
+                )
             self._log(fault, trio.current_time() - begun)
         if fault is not None:
             await self._fail(fault)
@@ -200,7 +216,7 @@ class Exchange:
         while takes and not self._body.ended:
             data = await self._client.receive(limit)
             if not data:
-                raise ClientDisconnectedError("inside the body of its request")
+                raise ClientDisconnectedError(Reason.DISCONNECTED_IN_REQUEST, "inside the body of its request")
             self._moved()
             takes = await self._send_up(self._framed(self._body.receive(data)))
         self._disconnect_watch.look()
@@ -297,60 +313,65 @@ class Exchange:
         """Who has kept the other waiting."""
         timeouts = self._route.timeouts
         if self._sending_down:
-            return HttpRefusal(f"the client takes nothing of its answer for {timeouts.send_seconds:g} s", 408)
+            return HttpRefusal(
+                Reason.ANSWER_NOT_TAKEN, f"the client takes nothing of its answer for {timeouts.send_seconds:g} s"
+            )
         if self._sending_up:
             return UpstreamError(
-                f"the upstream takes nothing of its request for {timeouts.send_seconds:g} s", 504, "silent"
+                Reason.TARGET_STUCK, f"the upstream takes nothing of its request for {timeouts.send_seconds:g} s"
             )
         if self._upstream_thinks:
-            return UpstreamError(f"the upstream is silent for {timeouts.response_seconds or 0:g} s", 504, "silent")
-        return HttpRefusal(f"nothing more of the request's body for {timeouts.send_seconds:g} s", 408)
+            return UpstreamError(
+                Reason.TARGET_SILENT, f"the upstream is silent for {timeouts.response_seconds or 0:g} s"
+            )
+        return HttpRefusal(
+            Reason.REQUEST_TIMEOUT, f"nothing more of the request's body for {timeouts.send_seconds:g} s"
+        )
 
     # -- the end -------------------------------------------------------------------------------------------------
 
-    async def _fail(self, fault: Fault) -> None:
-        """Tells the client, if it is there and its answer has not begun; otherwise that remains unfinished."""
-        if self._status is not None and self._open_ended:
+    async def _fail(self, fault: ReasonedError) -> None:
+        """Tell the client, if it is there and its answer has not begun; otherwise the answer remains unfinished."""
+        if self._status is None:
+            await self._context.close_with(fault)
+        elif self._open_ended:
             # An ordinary end would make a whole answer of it.
             self._client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        elif self._status is None and isinstance(fault, HttpRefusal | UpstreamError):
-            await self._context.refuse(fault)
 
-    def _log(self, fault: Fault | None, seconds: float) -> None:
-        """Writes the line, and counts it."""
-        log = self._context.gateway.log
-        status = self._status or getattr(fault, "status", None)
-        self._context.gateway.counters.exchange(status)
-        self._context.gateway.counters.odd(self._request.oddities.needed)
-        why = in_words(fault) if isinstance(fault, OSError) else str(fault)
-        (log.warning if isinstance(fault, UpstreamError) else log.info)(
+    def _log(self, fault: ReasonedError | None, seconds: float) -> None:
+        """Write the line, and count it."""
+        gateway = self._context.gateway
+        status = self._status or (None if fault is None else fault.status)
+        gateway.counters.exchange(status)
+        gateway.counters.odd(self._request.oddities.needed)
+        gateway.log.log(
+            logging.INFO if fault is None or fault.reason.group is not Group.TARGET else logging.WARNING,
             "http",
-            client=str(self._context.client),
-            listener=self._context.listener.name,
-            route=self._route.name,
-            method=self._request.method[:LOGGED_CHARACTERS],
-            **self._context.facts,
+            **self._context.who(),
+            method=self._request.method[:BRIEF_CHARACTERS],
             **({} if status is None else {"status": status}),
             **odd_facts(self._request.oddities),
             bytes_in=self._bytes_in,
             bytes_out=self._bytes_out,
             seconds=round(seconds, 3),
-            **({} if fault is None else {"why": why}),
+            **({} if fault is None else {**fault.reason.facts, "why": fault.why}),
         )
 
 
-async def _fault(step: Transfer) -> Fault | None:
-    """What goes wrong in it, if it is not a bug of ours."""
+async def _fault(step: Transfer) -> ReasonedError | None:
+    """Return what goes wrong in it, if it is not a bug of ours. Connections to upstreams have errors of their own."""
     try:
         await step()
-    except (WsgatewayError, OSError) as error:
+    except ReasonedError as error:
         return error
+    except OSError as error:
+        return ClientDisconnectedError(Reason.DISCONNECTED_BY_RESET, in_words(error))
     return None
 
 
 async def _both(first: Transfer, last: Transfer) -> None:
     """Does both at the same time; all is over when the last is, or one of them fails. Raises what went wrong first."""
-    faults: list[Fault] = []
+    faults: list[ReasonedError] = []
 
     async def attempt(step: Transfer) -> None:
         fault = await _fault(step)
@@ -372,6 +393,6 @@ def _fault_of_upstream(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UpstreamError(f"{what}: lost: {in_words(error)}") from None
+        raise UpstreamError(Reason.TARGET_LOST, f"{what}: lost: {in_words(error)}") from None
     except HttpRefusal as error:
-        raise UpstreamError(f"{what}: {error}") from None
+        raise UpstreamError(error.reason, f"{what}: {error}") from None

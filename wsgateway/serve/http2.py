@@ -42,11 +42,12 @@ from h2.settings import SettingCodes, Settings
 from hpack import Encoder
 from hyperframe.frame import GoAwayFrame
 
-from wsgateway.errors import HttpRefusal, ProtocolError, WsgatewayError
+from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError, Reason, ReasonedError
 from wsgateway.net.channel import READ_BYTES
+from wsgateway.net.failure import in_words
 from wsgateway.policy.rates import Bucket
-from wsgateway.serve.preamble import Client, ClientDisconnectedError, stopped
-from wsgateway.serve.request import RequestContext
+from wsgateway.serve.preamble import stopped
+from wsgateway.serve.request import Client, RequestContext
 from wsgateway.serve.stream import Stream
 from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.http2 import FrameHeads, HeaderList, request_of
@@ -125,8 +126,10 @@ class Http2Connection:
         self._unsent = trio.Event()
         self._sent = trio.lowlevel.ParkingLot()
         self._reading = trio.CancelScope()
-        self._fault: WsgatewayError | OSError
+        self._fault: ReasonedError | OSError
         """why reading has ended, or will if nothing comes"""
+        self._deaf = False
+        """whether the client cannot be told that"""
         self._leaving = False
         """whether no more streams are taken"""
         self._over = False
@@ -146,14 +149,14 @@ class Http2Connection:
                 self._over = True
                 for stream in self._streams.values():
                     stream.cut()
-                await self._part()
+                await self._close()
             nursery.cancel_scope.cancel()
         raise self._fault
 
     async def refuse(self, error: HttpRefusal) -> None:
         """Tells a client that it is one too many."""
         self._h2.initiate_connection()
-        self._h2.close_connection(_CALM, str(error).encode())
+        self._h2.close_connection(_CALM, error.reason.encode())
         with trio.move_on_after(self._timeouts.close_seconds):
             await self._client.channel.send(self._h2.data_to_send())
             await self._client.channel.linger()
@@ -167,17 +170,19 @@ class Http2Connection:
                 await self._flush()
                 data = await self._client.channel.receive(READ_BYTES)
                 if not data:
-                    raise ClientDisconnectedError("with the end of its connection")
+                    raise ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "with the end of its connection")
                 self._meter(self._heads.look(data))
                 for event in self._h2.receive_data(data):
                     self._take(event)
         except H2Error as error:
-            self._end(ProtocolError(f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}"))
+            self._end(ProtocolError(Reason.HTTP2_FAULT, f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}"))
         except ProtocolError as error:
             self._h2.close_connection(_CALM)
-            self._end(ProtocolError(f"HTTP/2: {error}"))
-        except (WsgatewayError, OSError) as error:
+            self._end(ProtocolError(error.reason, f"HTTP/2: {error}"))
+        except ClientDisconnectedError as error:
             self._end(error)
+        except OSError as error:
+            self._end(error, deaf=True)
 
     async def _write(self) -> None:
         """Writes what there is to be sent, whenever there is."""
@@ -195,15 +200,16 @@ class Http2Connection:
                     await self._client.channel.send_steadily(data, moved)
                 self._sent.unpark_all()
         except OSError as error:
-            self._end(error)
+            self._end(error, deaf=True)
         except trio.TooSlowError:
-            self._end(ConnectionResetError(f"takes nothing of what it is sent for {seconds:g} s"))
+            text = f"the client takes nothing of what it is sent for {seconds:g} s"
+            self._end(ProtocolError(Reason.ANSWER_NOT_TAKEN, text), deaf=True)
         self._sent.unpark_all()
 
     async def _hear_stop(self) -> None:
         """When the gateway stops, what is open may end, and nothing begins."""
         try:
-            with self._context.gateway.patient(math.inf, stopped(), stopped(), -math.inf):
+            with self._context.gateway.patient(math.inf, stopped, stopped, -math.inf):
                 await trio.sleep_forever()
         except ClientDisconnectedError:
             self._leaving = True
@@ -212,23 +218,23 @@ class Http2Connection:
             if not self._streams:
                 self._end(stopped())
 
-    def _end(self, fault: WsgatewayError | OSError) -> None:
-        """Has the reader end. The first reason counts."""
+    def _end(self, fault: ReasonedError | OSError, *, deaf: bool = False) -> None:
+        """Have the reader end. The first reason counts. `deaf`: the client cannot be told any more."""
         if not self._reading.cancel_called:
-            self._fault = fault
+            self._fault, self._deaf = fault, deaf
             self._reading.cancel()
 
     async def _run(self, stream: Stream, error: HttpRefusal | None) -> None:
         try:
             await stream.run(lambda client, asking: self._serve(client, asking, error), self._timeouts.send_seconds)
         except Exception:  # a bug of ours costs no other stream
-            self._context.gateway.log.exception("bug", client=str(self._client))
+            self._context.gateway.log.exception("bug", **self._context.who(), reason=Reason.BUG)
         finally:
             self._forget(stream)
 
-    async def _part(self) -> None:
-        """Says why, if there is somebody to be told, and lets go of the connection."""
-        if isinstance(self._fault, OSError):
+    async def _close(self) -> None:
+        """Tell the client why, if it can be told, and close the connection."""
+        if self._deaf:
             return
         if self._reading.cancelled_caught:  # else the client has left, or h2 has said it
             self._h2.close_connection()
@@ -254,7 +260,7 @@ class Http2Connection:
             case WindowUpdated() | RemoteSettingsChanged():
                 self._make_room()
             case ConnectionTerminated():
-                raise ClientDisconnectedError("with a GOAWAY")
+                raise ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "with a GOAWAY")
 
     def _begin(self, event: RequestReceived) -> None:
         number = event.stream_id
@@ -271,7 +277,7 @@ class Http2Connection:
                 return
             stream = Stream(number, self, self._client, request)
         except OSError as error:
-            self._context.refused(error.strerror, None, "exhausted", level="error")
+            self._context.refused(ProtocolError(Reason.OUT_OF_RESOURCES, in_words(error)))
             self._reset(number, ErrorCodes.REFUSED_STREAM)
             return
         self._streams[number] = stream
@@ -297,7 +303,8 @@ class Http2Connection:
     def _meter(self, frames: int) -> None:
         """Counts frames that only make work. Raises ProtocolError for more of them than the rate allows."""
         if frames and self._control is not None and self._control.take(trio.current_time(), frames):
-            raise ProtocolError(f"more than {self._rule.control_rate} resets, pings, settings and the like")
+            text = f"more than {self._rule.control_rate} resets, pings, settings and the like"
+            raise ProtocolError(Reason.HTTP2_FLOOD, text)
 
     def _forget(self, stream: Stream) -> None:
         del self._streams[stream.number]
@@ -321,7 +328,7 @@ class Http2Connection:
         """There is no stream; so long there may be none."""
         if not self._reading.cancel_called:
             self._reading.deadline = trio.current_time() + seconds
-            self._fault = ClientDisconnectedError(f"without a request for {seconds:g} s", "idle")
+            self._fault = ClientDisconnectedError(Reason.DISCONNECTED_IDLE, f"without a request for {seconds:g} s")
 
     def _reset(self, number: int, code: ErrorCodes) -> None:
         with suppress(StreamClosedError):  # the client was first

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import Self
 
-from wsgateway.errors import WsgatewayError
+from wsgateway.errors import ReasonedError
 from wsgateway.policy.rates import Bucket
 from wsgateway.settings.basics import Rate
 
@@ -46,10 +46,11 @@ class ConnectionCounts:
     def __init__(self) -> None:
         self._open: Counter[Hashable] = Counter()
 
-    def one_more(self, key: Hashable, limit: int | None, beyond: WsgatewayError) -> Callable[[], None]:
-        """Counts one more of a kind, until what it returns is called. Raises `beyond` if the limit is reached."""
+    def one_more(self, key: Hashable, limit: int | None, beyond: Callable[[], ReasonedError]) -> Callable[[], None]:
+        """Count one more of a kind, until what this returns is called. Raise what `beyond` makes if the limit is
+        reached."""
         if limit is not None and self._open[key] >= limit:
-            raise beyond
+            raise beyond()
         self._open[key] += 1
         return _OneLess(self._open, key)
 

@@ -7,10 +7,10 @@ import stat
 
 import trio
 
-from wsgateway.errors import HttpRefusal, Problem, SettingsError
+from wsgateway.errors import HttpRefusal, Problem, Reason, SettingsError
 from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.serve.gateway import GatewayState, ListenerState
-from wsgateway.serve.preamble import Client
+from wsgateway.serve.request import Client
 from wsgateway.serve.session import serve_client, turn_away
 from wsgateway.settings.basics import UNIX, Address, UnixAddress
 from wsgateway.wire.addresses import canonical
@@ -51,7 +51,8 @@ def listen(address: Address | UnixAddress, unix_mode: int = UNIX_MODE) -> list[s
     except OSError as error:
         for sock in socks:
             sock.close()
-        raise SettingsError([Problem(str(address), 0, 0, f"cannot listen: {error.strerror or error}")]) from None
+        problem = Problem(str(address), 0, 0, f"cannot listen: {error.strerror or error}")
+        raise SettingsError([problem], Reason.ADDRESS_UNAVAILABLE) from None
     return socks
 
 

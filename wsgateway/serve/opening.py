@@ -16,8 +16,15 @@ from dataclasses import dataclass
 import trio
 
 from wsgateway.dialects import Answer, Offer, ServerHandshake, Side, recognise
-from wsgateway.dialects.upgrade import end_to_end
-from wsgateway.errors import HttpRefusal, ProtocolError, UpstreamError, WsgatewayError
+from wsgateway.dialects.upgrade import check_not_removed, end_to_end
+from wsgateway.errors import (
+    BRIEF_CHARACTERS,
+    ClientDisconnectedError,
+    HttpRefusal,
+    ProtocolError,
+    Reason,
+    UpstreamError,
+)
 from wsgateway.net.channel import READ_BYTES, Channel, enable_keepalive
 from wsgateway.net.failure import in_words
 from wsgateway.observe.counters import Figures
@@ -30,11 +37,12 @@ from wsgateway.policy.routes import decide, route_query
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.serve.attempts import served
-from wsgateway.serve.disconnect import DisconnectWatch, present
+from wsgateway.serve.disconnect import DisconnectWatch, disconnected_waiting, present
+from wsgateway.serve.facts import Facts
 from wsgateway.serve.gateway import stops
 from wsgateway.serve.limits import Cleanup
-from wsgateway.serve.preamble import Client, ClientDisconnectedError, too_late
-from wsgateway.serve.request import RequestContext
+from wsgateway.serve.preamble import too_late
+from wsgateway.serve.request import Client, RequestContext
 from wsgateway.serve.throttle import Throttle
 from wsgateway.settings.basics import UNIX, Rate
 from wsgateway.settings.defaults import OverRate
@@ -43,9 +51,9 @@ from wsgateway.settings.upstreams import Upstream
 from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
-from wsgateway.wire.closecodes import POLICY_VIOLATION
 from wsgateway.wire.events import Role
-from wsgateway.wire.heads import Headers, Request, Response, not_upgradable
+from wsgateway.wire.foreign import not_upgradable
+from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
@@ -64,13 +72,13 @@ class Opened:
     client: Endpoint
     upstream: Endpoint
     route: Route
-    facts: dict[str, str]
+    facts: Facts
     """what the log says of it"""
 
     @property
     def dialect(self) -> str:
         """What its client speaks."""
-        return self.facts["dialect"]
+        return self.facts.dialect
 
     @property
     def route_name(self) -> str:
@@ -105,15 +113,16 @@ class Opening:
 
         What is to be done at the end of the session is left in `cleanup`.
         """
-        if request.version != "1.1":
+        if request.version != "1.1":  # as nginx writes it, where nobody has told it to pass an upgrade on
+            check_not_removed(request)
             request.oddities.need(Oddity.HTTP_1_0, not_upgradable(request.version))
         identity = self._context.identity
         query = route_query(request, self._listener.name, identity.host)
         dialect = recognise(request)
-        self._facts["dialect"] = dialect.name
+        self._facts.dialect = dialect.name
         server_handshake = dialect.handshake.server(request, os.urandom)
         route = decide(self._context.settings.routes, query)
-        self._facts["route"] = route.name
+        self._facts.route = route.name
         admit(route, ClientFacts(dialect, server_handshake.offer.origin))
         self._meter(route, identity)
         seconds = route.timeouts.handshake_seconds
@@ -132,11 +141,11 @@ class Opening:
                     search, route, upstream, server_handshake.offer, header_context, mine
                 )
                 if isinstance(result, Refusal):
-                    self._context.refused("this is the upstream's own answer", result.response.status, "upstream")
+                    self._context.refused(_own_answer(result.response.status))
                     await self._pass_refusal(sock, result, route, disconnect_watch)
             if isinstance(result, Agreement):
                 if disconnect_watch.tls_ended:  # the relay would not see an end that has been received already
-                    raise ClientDisconnectedError("while it waited for its upstream")
+                    raise disconnected_waiting()
                 result.answer = client_answer(route, upstream, result.answer, server_handshake.offer, header_context)
                 await self._accept(server_handshake, result.answer, route)
                 them = Side(upstream.dialect.framing, Role.CLIENT, result.secret, True, result.oddities, upstream.joins)
@@ -155,7 +164,7 @@ class Opening:
             )
             if seconds:
                 wait = (("Retry-After", str(math.ceil(seconds))),)
-                raise HttpRefusal(f"more than {rate} handshakes from one address", 429, wait, "rate")
+                raise HttpRefusal(Reason.HANDSHAKE_RATE, f"more than {rate} handshakes from one address", wait)
 
     async def _reach_upstream(
         self,
@@ -169,22 +178,24 @@ class Opening:
         """Connects to one of the upstream's targets and makes it the client's offer. `cleanup` gets what is to be done
         at the end: the socket closed, and its place left."""
         timeouts, patient = route.timeouts, self._gateway.patient
-        left = f"what was left of the {timeouts.handshake_seconds:g} s for a handshake"
-        silent = UpstreamError(f"silent for {left}", 504, "silent")
         limits = upstream.limits.beside(self._listener.limits)
+
+        def silent() -> UpstreamError:
+            remained = f"what remained of the {timeouts.handshake_seconds:g} s for a handshake"
+            return UpstreamError(Reason.TARGET_SILENT, f"silent for {remained}")
 
         async def attempt(lease: Lease, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
             target = lease.target_address.target
             theirs = upstream_offer(route, upstream, target, offer, header_context)
             client_handshake = upstream.dialect.handshake.client(theirs, os.urandom)
-            with patient(math.inf, silent, stops()):
+            with patient(math.inf, silent, stops):
                 sock = await search.reach(lease, timeouts.connect_seconds, proxy_header(upstream, self._client))
                 mine.append(sock.close)
-            with patient(search.until, silent, stops()):
+            with patient(search.until, silent, stops):
                 result = await shake_hands(Channel(sock), client_handshake, limits, Oddities(upstream.tolerance))
             status = 101 if isinstance(result, Agreement) else result.response.status
             if status in _NOT_NOW:
-                error = UpstreamError(f"answered {status}", status, "answer")
+                error = UpstreamError(Reason.TARGET_UNAVAILABLE, f"answered {status}", status)
                 if search.left:
                     raise error
                 search.failed(lease, error)  # and the client gets that answer
@@ -200,10 +211,14 @@ class Opening:
         size = server_handshake.challenge_bytes
         seconds = route.timeouts.challenge_seconds
         self._early = self._head.rest
-        missing = f"no {size} bytes behind the head" if size else "the client does not take its answer"
-        late = ProtocolError(f"{missing} within {seconds:g} s")
+
+        def late() -> ProtocolError:
+            if size:
+                return ProtocolError(Reason.CHALLENGE_MISSING, f"no {size} bytes behind the head within {seconds:g} s")
+            return ProtocolError(Reason.ANSWER_NOT_TAKEN, f"the client does not take its answer within {seconds:g} s")
+
         deadline = min(trio.current_time() + seconds, self._context.until(route.timeouts.handshake_seconds))
-        with self._gateway.patient(deadline, late, ProtocolError("the gateway stops")):
+        with self._gateway.patient(deadline, late, _stops_without_answer):
             if len(self._early) < size:
                 with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
                     await self._read_early(size)
@@ -219,7 +234,7 @@ class Opening:
         while len(self._early) < size:
             data = await self._client.channel.receive(READ_BYTES)
             if not data:
-                raise ClientDisconnectedError("before its challenge was whole")
+                raise ClientDisconnectedError(Reason.DISCONNECTED_IN_REQUEST, "before its challenge was whole")
             self._early += data
 
     def _join(self, route: Route, ours: Side, theirs: Side, sock: socket.socket, agreement: Agreement) -> Opened:
@@ -234,13 +249,13 @@ class Opening:
             self._hold_to_rate(client, route.limits.message_rate, route.limits.message_rate_action)
         client.early, upstream.early = self._early + self._client.channel.take_ahead(), agreement.early
         if agreement.answer.subprotocol is not None:
-            self._facts["subprotocol"] = agreement.answer.subprotocol
+            self._facts.subprotocol = agreement.answer.subprotocol[:BRIEF_CHARACTERS]
         return Opened(client, upstream, route, self._facts)
 
     def _hold_to_rate(self, client: Endpoint, rate: Rate, action: OverRate) -> None:
         def over(ahead: float) -> ProtocolError | None:
             if action == "close":
-                return ProtocolError(f"more messages than {rate}", POLICY_VIOLATION)
+                return ProtocolError(Reason.MESSAGE_RATE, f"more messages than {rate}")
             self._gateway.engine.pause(client, ahead)
             return None
 
@@ -257,8 +272,7 @@ class Opening:
         kept = [("Content-Length", value) for value in lengths]
         kept += [(name, value) for name in _VERSION for value in response.headers.every(name)]
         headers = Headers([*end_to_end(response.headers), *kept, ("Connection", "close")])
-        late = ProtocolError(f"the upstream's {response.status} was not whole in time")
-        with _within(self._context.remaining(route.timeouts.handshake_seconds), late):
+        with _within(self._context.remaining(route.timeouts.handshake_seconds), response.status):
             await self._client.channel.send(self._head.respond(Response(response.status, response.reason, headers)))
             try:
                 body = source.first_body()
@@ -267,7 +281,8 @@ class Opening:
                     body = source.body(await _receive(sock))
                     disconnect_watch.moved()
             except HttpRefusal as error:
-                raise ProtocolError(f"the upstream's {response.status} broke off: {error}") from None
+                text = f"the upstream's {response.status} broke off: {error}"
+                raise ProtocolError(error.reason, text) from None
             await self._client.channel.send(self._head.body(body) + self._head.end())
 
 
@@ -283,17 +298,27 @@ def proxy_header(upstream: Upstream, client: Client) -> bytes:
 
 
 async def _receive(upstream: socket.socket) -> bytes:
-    """The next bytes of a body. Raises HttpRefusal if the upstream is lost: it is not the client that is."""
+    """Return the next bytes of a body. Raise HttpRefusal if the upstream is lost: it is not the client that is."""
     try:
         return await Channel(upstream).receive_whole(READ_BYTES)
     except OSError as error:
-        raise HttpRefusal(f"lost: {in_words(error)}", 502) from None
+        raise HttpRefusal(Reason.TARGET_LOST, f"lost: {in_words(error)}") from None
 
 
 @contextmanager
-def _within(seconds: float, late: WsgatewayError) -> Iterator[None]:
-    """Raises `late` if the block takes longer."""
+def _within(seconds: float, status: int) -> Iterator[None]:
+    """Raise ProtocolError if the block, which passes an answer of the upstream on, takes longer."""
     with trio.move_on_after(seconds) as scope:
         yield
     if scope.cancelled_caught:
-        raise late
+        raise ProtocolError(Reason.TARGET_SILENT, f"the upstream's {status} was not whole in time")
+
+
+def _own_answer(status: int) -> HttpRefusal:
+    """Return what the log says of a client that gets the upstream's own answer."""
+    return HttpRefusal(Reason.UPSTREAM_REFUSED, "this is the upstream's own answer", status=status)
+
+
+def _stops_without_answer() -> ProtocolError:
+    """Return what is said of a client that is in the middle of its 101 when the gateway stops."""
+    return ProtocolError(Reason.GATEWAY_STOPPING, "the gateway stops")

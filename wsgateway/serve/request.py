@@ -1,32 +1,71 @@
-"""A request of a client, as all of its ways through the gateway see it: what the log knows, and how it is refused."""
+"""A client and its request, on all of its ways through the gateway: what the log knows, and how it is refused."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import trio
 
-from wsgateway.errors import HttpRefusal, ProtocolError, UpstreamError
+from wsgateway.errors import ClientDisconnectedError, Group, Reason, ReasonedError
+from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
-from wsgateway.observe.log import LEVELS
+from wsgateway.net.outgoing import Outgoing
 from wsgateway.policy.forwarded import identify
+from wsgateway.serve.facts import Facts, odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
-from wsgateway.serve.preamble import Client, ClientDisconnectedError
 from wsgateway.settings.basics import UNIX
 from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response
-from wsgateway.wire.oddities import Oddities, names
+from wsgateway.wire.oddities import Oddities, Oddity
 
-# As much of what a client may make as long as it likes is in a line of the log.
-LOGGED_CHARACTERS = 200
-_UNUSABLE = "the server behind this gateway cannot be used now"
+# What the log calls it that a client gets no session, and how loud it says so.
+_EVENTS = {
+    Group.REFUSED: ("refused", logging.INFO),
+    Group.DISCONNECTED: ("disconnected", logging.INFO),
+    Group.TARGET: ("upstream failed", logging.WARNING),
+}
+# Nobody but we can do something about these.
+_WARNINGS = frozenset({Reason.LISTENER_FULL, Reason.OUT_OF_RESOURCES})
 
 
-def odd_facts(*peers: Oddities) -> dict[str, str | int]:
-    """Return what the log says of the oddities of one or two peers: nothing, if there was none."""
-    needed = names(oddity for each in peers for oddity in each.needed)
-    passed_over = sum(each.passed_over for each in peers)
-    return ({"oddities": needed} if needed else {}) | ({"passed_over": passed_over} if passed_over else {})
+@dataclass(slots=True)
+class Client:
+    """An accepted connection."""
+
+    channel: Channel
+    """the connection is closed by whoever accepted it"""
+    ip: str
+    """UNIX, for who comes by a Unix socket and through no proxy that says more"""
+    port: int
+    local: tuple[str, int] | None
+    """the address that it called: ours, or that of the proxy that it came through; None: a Unix socket"""
+    begun: float
+    """when it came, by Trio's clock"""
+    secure: bool = False
+    """whether the client's own connection is encrypted, here or at the proxy that it came through"""
+    alpn: str | None = None
+    """what we have agreed to speak in TLS"""
+    tls_version: str | None = None
+    """of that encryption, for example TLSv1.3; None if it is not known"""
+    outgoing: Outgoing | None = None
+    """how far what it is sent has got, where its socket does not tell: as a stream of HTTP/2"""
+    left: bool = False
+    """whether it is known to have gone, where its socket does not tell: as a stream of HTTP/2"""
+    odd: tuple[Oddity, ...] = ()
+    """what its request needed before it became one of HTTP/1.1"""
+
+    def __str__(self) -> str:
+        if self.ip == UNIX:
+            return UNIX
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+    def called(self) -> str | None:
+        """Return the Host that names the address that it called; None: it came by a Unix socket."""
+        if self.local is None:
+            return None
+        ip, port = self.local
+        host = f"[{ip}]" if ":" in ip else ip
+        return host if port == (443 if self.secure else 80) else f"{host}:{port}"
 
 
 class RequestContext:
@@ -40,28 +79,31 @@ class RequestContext:
         self.begin(client.begun)
 
     def begin(self, now: float) -> None:
-        """Forgets the last request: the next one begins."""
+        """Forget the last request: the next one begins."""
         self._settle()
-        oddities = Oddities(self.listener.tolerance, self.client.odd)
-        self.head = RequestHead(self.listener.limits, True, oddities, self.client.called)
-        self.facts: dict[str, str] = {"http": "2"} if self.client.alpn == "h2" else {}
+        self.head = RequestHead(
+            self.listener.limits, True, Oddities(self.listener.tolerance, self.client.odd), self.client.called
+        )
+        self.facts = Facts("", self.listener.name)
+        self._note_client()
         self.begun = now
 
     def _settle(self) -> None:
-        """From here on it is served as the settings of now have it."""
+        """Have it served as the settings of now say, from here on."""
         self.settings, self.listener = self.gateway.settings, self.listener_state.listener
 
     def about(self, request: Request) -> None:
-        """Takes the request, once that is whole: a client may have connected long before it. Notes it for the log.
+        """Take the request, once that is whole: a client may have connected long before it. Note it for the log.
 
-        Raises HttpRefusal (400) for two headers Host.
+        Raise HttpRefusal (400) for two headers Host.
         """
         self._settle()
-        self.facts["path"] = request.target.partition("?")[0][:LOGGED_CHARACTERS]
         client = self.client
         self.identity = identify(client.ip, client.secure, request.headers, self.listener.forwarded.trusted)
+        self.facts.take(request, self.identity.host, self.gateway.texts)
+        self._note_client()
         if self.identity.ip != client.ip:
-            self.facts["forwarded_for"] = self.identity.ip
+            self.facts.forwarded_for = self.identity.ip
 
     @property
     def counted_as(self) -> str:
@@ -69,71 +111,72 @@ class RequestContext:
         ip = self.identity.ip
         return ip if ip == UNIX else counted_as(ip, self.listener.ipv6_prefix)
 
-    @asynccontextmanager
-    async def answered(self) -> AsyncIterator[None]:
-        """Answers whatever goes wrong in the block: there is no session then. That, and who it was, is logged."""
-        try:
-            yield
-        except ClientDisconnectedError as error:
-            self.left("left", error, error.kind, level="debug")
-        except OSError as error:
-            if self.head.begun or self.client.alpn == "h2":
-                self.left("lost", in_words(error), "lost")
-            else:  # such as the check of a load balancer, once a second
-                self.left("left", f"without a request: {in_words(error)}", "early", level="debug")
-        except ProtocolError as error:  # too early or too late for an HTTP answer
-            self.refused(error, None, "connection")
-        except HttpRefusal as error:
-            self.refused(f"{error} ({error.remark})" if error.remark else error, error.status, error.kind)
-            await self.refuse(error)
-        except UpstreamError as error:
-            self.refused(error, error.status, "upstream", event="upstream failed", level="warning")
-            await self.refuse(error)
+    def lost(self, error: OSError) -> ClientDisconnectedError:
+        """Return what is said of a client whose connection has failed."""
+        if self.head.begun or self.client.alpn == "h2":
+            return ClientDisconnectedError(Reason.DISCONNECTED_BY_RESET, in_words(error))
+        # Such as the check of a load balancer, once a second.
+        return ClientDisconnectedError(Reason.DISCONNECTED_EARLY, f"without a request: {in_words(error)}")
 
-    def left(self, event: str, why: object, kind: str, level: str = "info") -> None:
-        """Logs and counts that the client is gone, and there is no session."""
-        self.gateway.counters.left(kind)
-        self._log(LEVELS[level], event, {}, why)
+    async def refuse(self, error: ReasonedError) -> None:
+        """Log and count an error, answer its HTTP status if it has one, and close the connection."""
+        self.refused(error)
+        await self.close_with(error)
 
-    def refused(self, why: object, status: int | None, kind: str, event: str = "refused", level: str = "info") -> None:
-        """Logs and counts that there is no session, and with which status the client is told so (None: it is not)."""
-        self.gateway.counters.refused(status, kind)
-        self.gateway.counters.odd(self.head.oddities.needed)
-        self._log(LEVELS[level], event, {} if status is None else {"status": status}, why)
-
-    def _log(self, level: int, event: str, told: dict[str, int], why: object) -> None:
+    def refused(self, error: ReasonedError) -> None:
+        """Log and count that there is no session, and why."""
+        reason, counters = error.reason, self.gateway.counters
+        if reason.group is Group.DISCONNECTED:
+            counters.disconnected(reason)
+        else:
+            counters.refused(error.status, reason)
+            counters.odd(self.head.oddities.needed)
+        event, level = _EVENTS.get(reason.group, _EVENTS[Group.REFUSED])
+        if reason in _WARNINGS:
+            level = logging.WARNING
+        elif reason.group is Group.DISCONNECTED and reason.ordinary:
+            level = logging.DEBUG
+        status = {} if error.status is None else {"status": error.status}
         odd = odd_facts(self.head.oddities)
-        self.gateway.log.log(level, event, client=str(self.client), **self.facts, **odd, **told, why=str(why))
+        self.gateway.log.log(level, event, **self.who(), **odd, **status, **reason.facts, why=error.why)
 
-    async def refuse(self, error: HttpRefusal | UpstreamError) -> None:
-        """Answers with an HTTP status and a line of text, and hangs up."""
-        if await self.tell(error):
+    def who(self) -> dict[str, str]:
+        """Return what the log says of the client and its request, as far as that is known now."""
+        self._note_client()
+        return self.facts.known()
+
+    def _note_client(self) -> None:
+        """Note what is known of the connection: its PROXY header may have named another client, and TLS a protocol."""
+        self.facts.client = str(self.client)
+        self.facts.http = "2" if self.client.alpn == "h2" else ""
+
+    async def close_with(self, error: ReasonedError) -> None:
+        """Answer the HTTP status of an error, if it has one, and close the connection."""
+        if error.status is not None and await self.tell(error.status, error.reason, error.headers):
             await self.hang_up(self.settings.defaults.timeouts.close_seconds)
 
-    async def tell(self, error: HttpRefusal | UpstreamError) -> bool:
-        """Answers with an HTTP status and a line of text. What is wrong behind us is not told. Whether somebody was
-        there to be told."""
-        why, headers = (str(error), error.headers) if isinstance(error, HttpRefusal) else (_UNUSABLE, ())
-        phrase = HTTPStatus(error.status).phrase
-        text = f"{error.status} {phrase}: {why}\n".encode()
+    async def tell(self, status: int, reason: Reason, headers: tuple[tuple[str, str], ...] = ()) -> bool:
+        """Answer with an HTTP status, and the name of the reason and no more. Return whether the client was there."""
+        phrase = HTTPStatus(status).phrase
+        text = f"{status} {phrase}: {reason}\n".encode()
         items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
-        response = Response(error.status, phrase, Headers([*items, ("Connection", "close")]))
+        response = Response(status, phrase, Headers([*items, ("Connection", "close")]))
         with trio.move_on_after(self.settings.defaults.timeouts.close_seconds):
             try:
                 await self.client.channel.send(self.head.respond(response) + self.head.body(text) + self.head.end())
-            except OSError:  # it has left: the log has the reason all the same
+            except OSError:  # it has disconnected: the log has the reason all the same
                 return False
         return True
 
     async def hang_up(self, seconds: float) -> None:
-        """Ends the connection, so that the client has time to read what it was sent last."""
+        """End the connection, so that the client has time to read what it was sent last."""
         with trio.move_on_after(seconds):
             await self.client.channel.linger()
 
     def until(self, seconds: float) -> float:
-        """When so many seconds since the request began are over; the first one does with the connection."""
+        """Return when so many seconds since the request began are over; the first one does with the connection."""
         return self.begun + seconds
 
     def remaining(self, seconds: float) -> float:
-        """How much of them is left."""
+        """Return how many of them remain."""
         return max(0.0, self.until(seconds) - trio.current_time())

@@ -9,20 +9,22 @@ from typing import Any
 
 import trio
 
-from wsgateway.errors import HttpRefusal, ProtocolError
+from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError, Reason, ReasonedError
 from wsgateway.net.channel import READ_BYTES, limit_unacknowledged
 from wsgateway.net.failure import in_words
+from wsgateway.observe.counters import By
 from wsgateway.policy.forwarded import is_trusted
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.timer import RelayTimeouts
 from wsgateway.serve.closing import ClosingHandshake
+from wsgateway.serve.facts import odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import Opened, Opening
-from wsgateway.serve.preamble import Client, ClientDisconnectedError, greet, read_request
-from wsgateway.serve.request import RequestContext, odd_facts
+from wsgateway.serve.preamble import greet, read_request
+from wsgateway.serve.request import Client, RequestContext
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.routes import Route
 from wsgateway.wire.addresses import counted_as
@@ -32,24 +34,29 @@ Begin = Callable[[RequestContext, Cleanup], Awaitable[Opened | None]]
 
 
 def serve_client(gateway: GatewayState, listener_state: ListenerState, client: Client) -> Coroutine[Any, Any, None]:
-    """Serves a client, whom its entrance has counted, until its session is over; then it counts no more, and its
+    """Serve a client, whom its listener has counted, until its session is over; then it counts no more, and its
     connection is closed. A bug of ours costs no other session."""
     # Not a coroutine of its own, nor one around it: each costs every session a quarter of a KiB as long as it lasts.
     return _serve(RequestContext(gateway, listener_state, client), _greet, Cleanup([listener_state.leave]))
 
 
 async def _serve(context: RequestContext, begin: Begin, cleanup: Cleanup) -> None:
-    gateway, client = context.gateway, context.client
+    gateway, client, facts = context.gateway, context.client, context.facts
     try:
         with cleanup:
             opened = None
-            async with context.answered():
+            try:
                 opened = await begin(context, cleanup)
+            except ReasonedError as error:
+                await context.refuse(error)
+            except OSError as error:
+                await context.refuse(context.lost(error))
+            facts = context.facts
             del context  # what read the request is not needed while the session lasts, and large
             if opened is not None:
-                await _live(gateway, client, opened)
+                await _live(gateway, opened)
     except Exception:
-        gateway.log.exception("bug", client=str(client))
+        gateway.log.exception("bug", **facts.known(), reason=Reason.BUG)
     finally:
         client.channel.sock.close()
 
@@ -105,7 +112,7 @@ async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
             cleanup.append(listener_state.leave)
             with asking:
                 return await _open(context, cleanup)
-            raise ClientDisconnectedError("before it had its answer")
+            raise ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "before it had its answer")
 
         await _serve(RequestContext(gateway, listener_state, client), begin, Cleanup())
 
@@ -115,7 +122,7 @@ async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
             cleanup.append(_counted(context, context.client.ip))
     except HttpRefusal as error:
         await connection.refuse(error)
-        raise ProtocolError(str(error)) from None
+        raise ProtocolError(error.reason, str(error)) from None
     await connection.run()
 
 
@@ -132,34 +139,38 @@ def _counted(context: RequestContext, ip: str) -> Callable[[], None]:
     limit, address = None, ip
     if ip != UNIX:
         limit, address = context.listener.max_connections_per_ip, counted_as(ip, context.listener.ipv6_prefix)
-    full = HttpRefusal(f"more than {limit} connections from one address", 429, kind="limit")
+
+    def full() -> HttpRefusal:
+        return HttpRefusal(Reason.ADDRESS_FULL, f"more than {limit} connections from one address")
+
     return context.gateway.connections.one_more((context.listener.name, address), limit, full)
 
 
 async def turn_away(gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
     """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection
     when it has read that, or is not among the newest any more. A bug of ours costs no session."""
+    context = RequestContext(gateway, listener_state, client)
+    listener = context.listener
     try:
-        context = RequestContext(gateway, listener_state, client)
-        listener = context.listener
-        why = f"{listener.name} has its limit of {listener.max_connections} connections"
-        context.refused(why, 503, "limit", level="warning")
+        full = listener_state.refusal()
+        context.refused(full)
         in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else that is no answer
-        if in_clear and await context.tell(HttpRefusal("too many connections", 503)):
+        if in_clear and await context.tell(full.status, full.reason):
             with listener_state.leaving.one_more():
                 await context.hang_up(context.settings.defaults.timeouts.close_seconds)
     except Exception:
-        gateway.log.exception("bug", client=str(client))
+        gateway.log.exception("bug", **context.who(), reason=Reason.BUG)
     finally:
         with suppress(OSError):  # to close over a request that is not read would be a reset
             client.channel.sock.recv(READ_BYTES)
         client.channel.sock.close()
 
 
-async def _live(gateway: GatewayState, client: Client, opened: Opened) -> None:
+async def _live(gateway: GatewayState, opened: Opened) -> None:
     begun = trio.current_time()
     ended = None
     gateway.counters.opened(opened)
+    gateway.log.info("opened", **opened.facts.known())
     try:
         ended = await gateway.engine.relay(opened.client, opened.upstream, _relay_timeouts(opened.route))
         timeouts = opened.route.timeouts
@@ -169,16 +180,17 @@ async def _live(gateway: GatewayState, client: Client, opened: Opened) -> None:
             opened.client, opened.upstream
         )
     finally:
-        by, how = _how(ended, opened)
-        figures = gateway.counters.ended(opened, by)
+        by, reason, why = _end_of(ended, opened)
+        figures = gateway.counters.ended(opened, by, reason)
         gateway.log.info(
             "session",
-            client=str(client),
-            **opened.facts,
+            **opened.facts.known(),
             seconds=round(trio.current_time() - begun, 3),
             **figures._asdict(),
             **odd_facts(*opened.oddities),
-            ended=how,
+            by=by,
+            **reason.facts,
+            why=why,
         )
 
 
@@ -193,17 +205,17 @@ def _relay_timeouts(route: Route) -> RelayTimeouts:
     )
 
 
-def _how(ended: Ended | None, opened: Opened) -> tuple[str, str]:
-    """How a session ended: in one of few words, to count by, and for people: who, and with which words."""
+def _end_of(ended: Ended | None, opened: Opened) -> tuple[By, Reason, str]:
+    """Return who has ended a session, why, and what there is to be said of that."""
     if ended is None:
-        return "gateway", "gateway: stopped"
-    who = "client" if ended.source is opened.client else "upstream"
+        return "gateway", Reason.CUT_OFF, "stopped"
+    by: By = "client" if ended.source is opened.client else "upstream"
     match ended.ending:
-        case ServerClose(why=why):
-            return "gateway", f"gateway: {why}"
+        case ServerClose(reason=reason, why=why):
+            return "gateway", reason, why
         case Close() as close:
-            return f"{who}_close", f"{who}: close {close}"
+            return by, Reason.CLOSED, f"close {close}"
         case ProtocolError() as fault:
-            return "fault", f"{who}: {fault} ({fault.close_code})"
+            return by, fault.reason, f"{fault} ({fault.close_code})"
         case OSError() as error:
-            return "fault", f"{who}: {in_words(error)}"
+            return by, Reason.CONNECTION_LOST, in_words(error)

@@ -22,7 +22,7 @@ import trio
 from wsgateway.errors import HttpRefusal
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.outgoing import Outgoing, outgoing, waiting
-from wsgateway.serve.preamble import Client
+from wsgateway.serve.request import Client
 from wsgateway.wire.heads import HeadLimits, Request, ResponseHead
 from wsgateway.wire.http2 import HeaderList, headers_of
 

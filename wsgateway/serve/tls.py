@@ -2,11 +2,48 @@
 
 import ssl
 
+from wsgateway.errors import Reason
 from wsgateway.net.profiles import PROFILES, restrict
 from wsgateway.policy.routes import host_matches
 from wsgateway.settings.listeners import Certificate, ListenerTls
 
+# Why a handshake fails, by OpenSSL's name for it. Alerts are what the client said.
+_REASONS = {
+    **dict.fromkeys(("HTTP_REQUEST", "HTTPS_PROXY_REQUEST"), Reason.HTTP_ON_TLS_PORT),
+    **dict.fromkeys(
+        (
+            "TLSV1_ALERT_UNKNOWN_CA",
+            "SSLV3_ALERT_BAD_CERTIFICATE",
+            "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+            "SSLV3_ALERT_CERTIFICATE_REVOKED",
+            "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+            "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        ),
+        Reason.CERTIFICATE_DISTRUSTED,
+    ),
+    **dict.fromkeys(
+        ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "CERTIFICATE_VERIFY_FAILED"), Reason.CLIENT_CERTIFICATE_REFUSED
+    ),
+    **dict.fromkeys(
+        (
+            "UNSUPPORTED_PROTOCOL",
+            "VERSION_TOO_LOW",
+            "NO_PROTOCOLS_AVAILABLE",
+            "NO_SHARED_CIPHER",
+            "NO_SUITABLE_SIGNATURE_ALGORITHM",
+            "NO_SHARED_GROUPS",
+            "TLSV1_ALERT_PROTOCOL_VERSION",
+            "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+        ),
+        Reason.TLS_NOT_SHARED,
+    ),
+}
 _CLIENT_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+
+def reason_of(error: OSError) -> Reason:
+    """Return why the handshake with a client has failed, by the error that it has raised."""
+    return _REASONS.get(getattr(error, "reason", ""), Reason.TLS_FAILED)
 
 
 def server_context(tls: ListenerTls) -> ssl.SSLContext:

@@ -17,6 +17,8 @@ from importlib import import_module
 from itertools import combinations, product
 from typing import Any
 
+from wsgateway.errors import SlowRegexError
+
 # The parser of Python itself; `sre_parse`, its public name, is deprecated.
 _PARSER: Any = import_module("re._parser")
 
@@ -34,10 +36,6 @@ _MOST_PATHS = 256
 _MOST_WAYS = 256
 # The same, if each is tried at every place of a text.
 _MOST_WAYS_OF_RUNS = 16
-
-
-class _SlowError(Exception):
-    """Say what is wrong with a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +91,12 @@ def slow(text: str, anywhere: bool = False) -> str | None:
     nodes = _sequence(parsed, bool(parsed.state.flags & re.IGNORECASE))
     try:
         _check(nodes)
-    except _SlowError as why:
+    except SlowRegexError as why:
         return str(why)
     if anywhere and not text.startswith(_ANCHORS):
         try:
             _check((_Repeat(0, None, (_Char(_ALL),)), *nodes))
-        except _SlowError:
+        except SlowRegexError:
             return "it is looked for at every place, and a repeat in it may go on to the end each time; begin it with ^"
     return None
 
@@ -230,13 +228,13 @@ def _runs(nodes: _Sequence, within: bool = False) -> bool:
 
 
 def _check(nodes: _Sequence) -> None:
-    """Raise _SlowError if a text can be matched in too many ways."""
+    """Raise SlowRegexError if a text can be matched in too many ways."""
     _check_loops(nodes)
     for path in _paths(nodes):
         _check_runs(path)
     most = _MOST_WAYS_OF_RUNS if _runs(nodes) else _MOST_WAYS
     if _ways(nodes) > most:
-        raise _SlowError(f"its bounded repeats and alternatives can match one text in more than {most} ways")
+        raise SlowRegexError(f"its bounded repeats and alternatives can match one text in more than {most} ways")
 
 
 def _check_loops(nodes: _Sequence) -> None:
@@ -250,12 +248,12 @@ def _check_loops(nodes: _Sequence) -> None:
             case _Repeat():
                 _check_loops(node.body)
                 if node.most is None and _runs(node.body):
-                    raise _SlowError("a repeat without bound is inside another one")
+                    raise SlowRegexError("a repeat without bound is inside another one")
                 again = node.most is None or node.most > 1
                 plain = len(node.body) == 1 and isinstance(node.body[0], _Char)
                 unclear = _may_be_empty(node.body) or _is_ambiguous(node.body, _first(node.body))
                 if again and not plain and unclear:
-                    raise _SlowError("what it repeats can match one text in two ways")
+                    raise SlowRegexError("what it repeats can match one text in two ways")
 
 
 def _is_ambiguous(nodes: _Sequence, follow: Characters) -> bool:
@@ -292,7 +290,7 @@ def _paths(nodes: _Sequence) -> list[tuple[_Piece, ...]]:
     for node in nodes:
         paths = [before + behind for before, behind in product(paths, _pieces(node))]
         if len(paths) > _MOST_PATHS:
-            raise _SlowError(f"it has more than {_MOST_PATHS} combinations of alternatives with repeats")
+            raise SlowRegexError(f"it has more than {_MOST_PATHS} combinations of alternatives with repeats")
     return paths
 
 
@@ -315,7 +313,7 @@ def _pieces(node: _Node) -> list[tuple[_Piece, ...]]:
 
 
 def _check_runs(path: tuple[_Piece, ...]) -> None:
-    """Raise _SlowError for two runs of which the second is tried again for every text that the first may take."""
+    """Raise SlowRegexError for two runs of which the second is tried again for every text that the first may take."""
     for at, first in enumerate(path):
         if not first.run or not first.gives_back:
             continue
@@ -326,9 +324,11 @@ def _check_runs(path: tuple[_Piece, ...]) -> None:
                     break  # the first one always ends before this
                 between.append(piece.chars)
             elif not between and (piece.gives_back or piece.chars & first.chars):
-                raise _SlowError("a repeat without bound stands next to another one")
+                raise SlowRegexError("a repeat without bound stands next to another one")
             elif all(chars & piece.chars for chars in between) and not (place == len(path) - 1 and piece.never_fails):
-                raise _SlowError("two repeats without bound can take the same characters, and so can all in between")
+                raise SlowRegexError(
+                    "two repeats without bound can take the same characters, and so can all in between"
+                )
 
 
 def _ways(nodes: _Sequence, follow: Characters = frozenset()) -> int:

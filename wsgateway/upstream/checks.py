@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from wsgateway.dialects import Offer, Role
-from wsgateway.errors import HttpRefusal, UpstreamError
+from wsgateway.errors import HttpRefusal, Reason, UpstreamError
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
@@ -35,7 +35,7 @@ async def check(upstream: Upstream, target: Target, address: Address, active: Ac
         with sock:
             await _QUESTIONS[active.type](Channel(sock), upstream, target, active)
     if scope.cancelled_caught:
-        raise UpstreamError(f"no answer to a check within {seconds:g} s", 504)
+        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"no answer to a check within {seconds:g} s", 504)
 
 
 async def _accepts(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
@@ -53,11 +53,11 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
         while (response := head.receive(await channel.receive(READ_BYTES))) is None:
             continue
     except OSError as error:
-        raise UpstreamError(f"lost during a check: {in_words(error)}") from None
+        raise UpstreamError(Reason.TARGET_LOST, f"lost during a check: {in_words(error)}") from None
     except HttpRefusal as error:
-        raise UpstreamError(f"wrong answer to a check: {error}") from None
+        raise UpstreamError(error.reason, f"wrong answer to a check: {error}") from None
     if not 200 <= response.status < 400:
-        raise UpstreamError(f"answered {response.status} to a check")
+        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"answered {response.status} to a check")
 
 
 async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
@@ -65,7 +65,7 @@ async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, ac
     client_handshake = dialect.handshake.client(_offer(upstream, target, active), os.urandom)
     agreement = await shake_hands(channel, client_handshake, upstream.limits.beside(), Oddities(upstream.tolerance))
     if isinstance(agreement, Refusal):
-        raise UpstreamError(f"answered {agreement.response.status} to a check")
+        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"answered {agreement.response.status} to a check")
     encoder = dialect.framing.encoder(Role.CLIENT, iter([os.urandom(4)]), agreement.secret)
     try:
         await channel.send(encoder.send(Close(NORMAL, "")))

@@ -3,31 +3,22 @@
 import errno
 import os
 import socket
-import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
 
-from wsgateway.errors import HttpRefusal, UpstreamError
+from wsgateway.errors import ExhaustedError, Reason, UntrustedError, UpstreamError
 from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
 from wsgateway.settings.upstreams import Target
 from wsgateway.upstream.names import Names
 from wsgateway.upstream.resolve import addresses
-from wsgateway.upstream.tls import Contexts, UntrustedError, explained, name_of, trusted
+from wsgateway.upstream.tls import Contexts, explained, name_of, trusted
 
 # How long an address may keep the next one of its name waiting (RFC 8305, 8).
 _HEAD_START_SECONDS = 0.25
-
-
-class ExhaustedError(HttpRefusal):
-    """Not the server, but we cannot: we are out of descriptors, or of memory. `why` is for us alone."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__("the gateway has too much to do", 503, (("Retry-After", "1"),), "exhausted")
-        self.why = why
 
 
 async def connect(host: str, port: int, seconds: float) -> socket.socket:
@@ -56,10 +47,10 @@ def _telling(name: str, seconds: float, refused: dict[int, str]) -> Iterator[Non
         with trio.fail_after(seconds):
             yield
     except trio.TooSlowError:
-        raise UpstreamError(f"no connection to {name} within {seconds:.3g} s", 504, "unreachable") from None
+        raise UpstreamError(Reason.TARGET_CONNECT_TIMEOUT, f"no connection to {name} within {seconds:.3g} s") from None
     except OSError as error:
         reasons = dict.fromkeys(refused.values()) or [in_words(error)]
-        raise UpstreamError(f"no connection to {name}: {', '.join(reasons)}", failure="unreachable") from None
+        raise UpstreamError(Reason.TARGET_UNREACHABLE, f"no connection to {name}: {', '.join(reasons)}") from None
 
 
 async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
@@ -140,14 +131,15 @@ async def introduce(
                 sock = await trusted(sock, contexts[target.tls], name_of(target), target.tls.pin)
     except trio.TooSlowError:
         sock.close()
-        raise UpstreamError(f"{missing} within {seconds:.3g} s", 504, "unreachable") from None
+        raise UpstreamError(Reason.TARGET_CONNECT_TIMEOUT, f"{missing} within {seconds:.3g} s") from None
     except UntrustedError as error:
-        raise UpstreamError(f"{missing}: {error}", failure="unreachable") from None
+        raise UpstreamError(error.reason, f"{missing}: {error}") from None
     except OSError as error:
         sock.close()
-        why = explained(error, target.tls.profile, "targets[].tls.profile:") if target.url.secure else in_words(error)
-        cure = "; set targets[].tls.ca, server_name or pin" if isinstance(error, ssl.SSLCertVerificationError) else ""
-        raise UpstreamError(f"{missing}: {why}{cure}", failure="unreachable") from None
+        reason, why = Reason.TARGET_UNREACHABLE, in_words(error)
+        if target.url.secure:
+            reason, why = explained(error, target.tls.profile, "targets[].tls.profile:")
+        raise UpstreamError(reason, f"{missing}: {why}") from None
     except BaseException:
         sock.close()
         raise

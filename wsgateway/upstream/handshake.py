@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wsgateway.dialects import Answer, ClientHandshake
-from wsgateway.errors import HttpRefusal, UpstreamError
+from wsgateway.errors import HttpRefusal, Reason, UpstreamError
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.upstreams import AnswerLimits
@@ -57,21 +57,20 @@ async def shake_hands(
         if response.status in _REFUSALS:
             return Refusal(response, head)
         if response.status != 101:
-            raise UpstreamError(f"answered {response.status} to a WebSocket handshake")
+            raise UpstreamError(Reason.TARGET_HANDSHAKE_WRONG, f"answered {response.status} to a WebSocket handshake")
         early = head.rest
         while len(early) < client_handshake.proof_bytes:
             early += await _some(channel)
         answer = client_handshake.check(response, early[: client_handshake.proof_bytes])
     except OSError as error:
-        raise UpstreamError(f"lost during the handshake: {in_words(error)}") from None
+        raise UpstreamError(Reason.TARGET_LOST, f"lost during the handshake: {in_words(error)}") from None
     except HttpRefusal as error:
-        remark = f" ({error.remark})" if error.remark else ""
-        raise UpstreamError(f"wrong handshake: {error}{remark}") from None
+        raise UpstreamError(error.reason, f"wrong handshake: {error.why}") from None
     return Agreement(answer, client_handshake.secret, early[client_handshake.proof_bytes :], oddities)
 
 
 async def _some(channel: Channel) -> bytes:
     data = await channel.receive(READ_BYTES)
     if not data:
-        raise UpstreamError("closed the connection during the handshake")
+        raise UpstreamError(Reason.TARGET_LOST, "closed the connection during the handshake")
     return data

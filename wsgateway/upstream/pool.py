@@ -15,14 +15,13 @@ from functools import partial
 
 import trio
 
-from wsgateway.errors import UpstreamError
+from wsgateway.errors import ExhaustedError, Reason, UpstreamError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import PoolStatus
 from wsgateway.settings.health import ActiveCheck
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.balance import choose
 from wsgateway.upstream.checks import check
-from wsgateway.upstream.connect import ExhaustedError
 from wsgateway.upstream.health import State
 from wsgateway.upstream.names import Names
 from wsgateway.upstream.resolve import LookUp, ResolvedAddress, look_up
@@ -159,7 +158,9 @@ class Pool:
                 await self._settled.wait()
         if not self.addresses:
             why = "; ".join(self._nowhere.values())
-            raise UpstreamError(why) if why else UpstreamError(f"no name resolved within {seconds:g} s", 504)
+            if why:
+                raise UpstreamError(Reason.TARGET_UNRESOLVED, why)
+            raise UpstreamError(Reason.TARGET_UNRESOLVED, f"no name resolved within {seconds:g} s", 504)
 
     def served(self, target_address: TargetAddress) -> None:
         """Notes that a place has served a client."""
@@ -173,10 +174,10 @@ class Pool:
         target_address.failures += 1
         target_address.last_failure = str(error)
         self.record.failures[target_address.target.url.text] += 1
-        if error.failure == "answer" and error.status not in self.upstream.health.passive.statuses:
+        if error.answered and error.status not in self.upstream.health.passive.statuses:
             target_address.health.served(now)  # it has answered
         else:
-            target_address.health.failed(now, None if error.failure == "unreachable" else client)
+            target_address.health.failed(now, None if error.by_no_client else client)
         if (
             target_address.health.due(now)
             and self._state(target_address, now) == "up"
@@ -196,7 +197,7 @@ class Pool:
     def cannot_connect(self, error: ExhaustedError) -> None:
         """Notes that we could not even try, which says nothing of any place."""
         if not self.exhausted:  # once, not for each client
-            self.log.error("cannot connect", upstream=self.upstream.name, why=error.why)
+            self.log.error("cannot connect", upstream=self.upstream.name, **error.reason.facts, why=error.why)
         self.exhausted = True
 
     def released(self, target_address: TargetAddress) -> None:

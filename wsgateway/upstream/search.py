@@ -9,8 +9,8 @@ import socket
 
 import trio
 
-from wsgateway.errors import HttpRefusal, UpstreamError
-from wsgateway.upstream.connect import ExhaustedError, connect_to, introduce
+from wsgateway.errors import ExhaustedError, HttpRefusal, Reason, UpstreamError
+from wsgateway.upstream.connect import connect_to, introduce
 from wsgateway.upstream.pool import Lease, Pool, Waiter
 from wsgateway.upstream.target import TargetAddress
 
@@ -61,7 +61,7 @@ class Search:
         if lease is not None:
             return lease
         if len(pool.waiting) >= queue.size:
-            raise HttpRefusal(_FULL, 503, kind="limit")
+            raise HttpRefusal(Reason.UPSTREAM_FULL, _FULL)
         waiter = Waiter(self._key, self._tried)
         pool.waiting.append(waiter)
         relay_timeouts = min(self.remaining, queue.timeout_seconds)
@@ -76,7 +76,7 @@ class Search:
             if waiter in pool.waiting:
                 pool.waiting.remove(waiter)
         if waiter.lease is None:
-            raise HttpRefusal(f"{_FULL}, and no end of one within {relay_timeouts:.3g} s", 503, kind="limit")
+            raise HttpRefusal(Reason.UPSTREAM_FULL, f"{_FULL}, and no end of one within {relay_timeouts:.3g} s")
         taken = self._taken(waiter.lease)
         assert taken is not None, "it was one"
         return taken
@@ -110,22 +110,26 @@ class Search:
         finally:
             for number, why in refused.items():
                 if number:  # that of the lease is its holder's to tell
-                    self._note(addresses[number], why)
+                    self._note(addresses[number], Reason.TARGET_UNREACHABLE, why)
         if at:
-            self._note(target_address, refused.get(0, "slower to accept than another address of its name"))
+            if 0 in refused:
+                self._note(target_address, Reason.TARGET_UNREACHABLE, refused[0])
+            else:
+                self._note(target_address, Reason.TARGET_SLOWER, "slower to accept than another address of its name")
             lease.move(addresses[at])
             self._tried.append(lease.target_address)
         return await introduce(sock, target_address.target, min(seconds, self.remaining), preface, self._pool.contexts)
 
-    def _note(self, target_address: TargetAddress, why: str) -> None:
+    def _note(self, target_address: TargetAddress, reason: Reason, why: str) -> None:
         if target_address not in self._tried:
             self._tried.append(target_address)
-        self._pool.failed(target_address, UpstreamError(why, failure="unreachable"), self._client)
+        self._pool.failed(target_address, UpstreamError(reason, why), self._client)
 
     def served(self, lease: Lease, status: int) -> None:
         """Note that the place of the lease has answered the client, and with which status."""
         if status in self._pool.upstream.health.passive.statuses:
-            self._pool.failed(lease.target_address, UpstreamError(f"answered {status}", status, "answer"), self._client)
+            error = UpstreamError(Reason.TARGET_UNAVAILABLE, f"answered {status}", status)
+            self._pool.failed(lease.target_address, error, self._client)
         else:
             self._pool.served(lease.target_address)
 

@@ -63,6 +63,11 @@ class TargetAddress:
         return self.target.max_connections is None or self.open < self.target.max_connections
 
     @property
+    def names(self) -> tuple[str, str]:
+        """The URL of its target, and the address if the target is a name; otherwise an empty text."""
+        return self.target.url.text, self.name if self.named else ""
+
+    @property
     def facts(self) -> dict[str, str]:
         """What the log says of it: the address, too, if the target is a name."""
         return {"target": self.target.url.text, **({"address": self.name} if self.named else {})}

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from wsgateway.errors import WsgatewayError
+from wsgateway.errors import Reason, UntrustedError
 from wsgateway.net.channel import encrypt
 from wsgateway.net.failure import in_words, is_gone
 from wsgateway.net.profiles import PROFILES, restrict
@@ -22,11 +22,6 @@ Contexts = Mapping[TargetTls, ssl.SSLContext]
 """what TLS connections to targets are made of"""
 # Python knows its name since 3.12.
 _OP_LEGACY_SERVER_CONNECT = 0x4
-
-
-class UntrustedError(WsgatewayError):
-    """A server showed none of the certificates that are pinned. The message has the pin of the key that it showed, and
-    how many pins there are."""
 
 
 def client_contexts(several: Iterable[TargetTls]) -> dict[TargetTls, ssl.SSLContext]:
@@ -120,23 +115,34 @@ _OFFERS = {
     "legacy": _Offer("TLS 1.0 to 1.3", "SSL 3.0, RC4 or 3DES", None),
 }
 _NO_CURE = "it needs a proxy in between that still has that, as OpenSSL here has not"
-_HUNG_UP = "the server hung up on {versions}: if it speaks only {older}, {cure}"
 _REFUSED = "the server refused {versions}: if it speaks only {older}, {cure}"
-_OLD = "the server has nothing as new as {versions}: {cure}"
-_WEAK = "the server has a key, a hash or a signature that is too weak for profile {profile}: {cure}"
-_NO_TLS = "the server does not speak TLS"
+_OLD = Reason.TARGET_TLS_OLD, "the server has nothing as new as {versions}: {cure}"
+_REFUSED_OLD = Reason.TARGET_TLS_OLD, _REFUSED
+_REFUSED_ALL = Reason.TARGET_TLS_FAILED, _REFUSED
+_HUNG_UP = Reason.TARGET_TLS_FAILED, "the server hung up on {versions}: if it speaks only {older}, {cure}"
+_WEAK = (
+    Reason.TARGET_TLS_OLD,
+    "the server has a key, a hash or a signature that is too weak for profile {profile}: {cure}",
+)
+_NO_TLS = Reason.TARGET_WITHOUT_TLS, "the server does not speak TLS"
 # What a server did with what was offered, by OpenSSL's reason for giving up. Other reasons are shown as they are.
-_DEEDS = {
+_DEEDS: dict[str, tuple[Reason, str]] = {
     "UNSUPPORTED_PROTOCOL": _OLD,
     "WRONG_SSL_VERSION": _OLD,
-    "TLSV1_ALERT_PROTOCOL_VERSION": _REFUSED,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": _REFUSED,
-    "TLSV1_ALERT_INSUFFICIENT_SECURITY": _REFUSED,
-    "TLSV1_ALERT_INTERNAL_ERROR": _REFUSED,
-    "TLSV1_ALERT_DECODE_ERROR": _REFUSED,
-    "SSLV3_ALERT_ILLEGAL_PARAMETER": _REFUSED,
-    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "the server has no secure renegotiation (RFC 5746): {cure}",
-    "WRONG_CIPHER_RETURNED": "the server chose a cipher that profile {profile} has not: {cure}",
+    "TLSV1_ALERT_PROTOCOL_VERSION": _REFUSED_OLD,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _REFUSED_OLD,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": _REFUSED_OLD,
+    "TLSV1_ALERT_INTERNAL_ERROR": _REFUSED_ALL,
+    "TLSV1_ALERT_DECODE_ERROR": _REFUSED_ALL,
+    "SSLV3_ALERT_ILLEGAL_PARAMETER": _REFUSED_ALL,
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": (
+        Reason.TARGET_TLS_OLD,
+        "the server has no secure renegotiation (RFC 5746): {cure}",
+    ),
+    "WRONG_CIPHER_RETURNED": (
+        Reason.TARGET_TLS_OLD,
+        "the server chose a cipher that profile {profile} has not: {cure}",
+    ),
     "DH_KEY_TOO_SMALL": _WEAK,
     "BAD_DH_VALUE": _WEAK,
     "WRONG_CURVE": _WEAK,
@@ -145,25 +151,33 @@ _DEEDS = {
     "WRONG_VERSION_NUMBER": _NO_TLS,
     "PACKET_LENGTH_TOO_LONG": _NO_TLS,
     "HTTP_REQUEST": _NO_TLS,
+    # We offer HTTP/1.1 alone (RFC 7301, 3.2).
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": (Reason.TARGET_HTTP2, "the server has no HTTP/1.1"),
 }
 # What OpenSSL says of certificates whose keys or hashes are too weak for a security level (x509_vfy.h).
 _WEAK_CERTIFICATES = (66, 67, 68)
 
 
-def explained(error: OSError, profile: str, key: str) -> str:
-    """Say what a server did with what was offered, and what helps. `key` is where the profile is set."""
+def explained(error: OSError, profile: str, key: str) -> tuple[Reason, str]:
+    """Return why there is no TLS with a server, and in words what it did with what was offered, and what helps.
+
+    `key` is where the profile is set.
+    """
     if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code not in _WEAK_CERTIFICATES:
-        return error.verify_message.rstrip(".")
+        return Reason.TARGET_DISTRUSTED, error.verify_message.rstrip(".")
     deed = _deed(error)
     if deed is None:
         words = in_words(error)
-        return words.replace("_", " ").lower() if isinstance(error, ssl.SSLError) else words
+        return Reason.TARGET_TLS_FAILED, words.replace("_", " ").lower() if isinstance(error, ssl.SSLError) else words
     offer = _OFFERS[profile]
+    reason, text = deed
+    if reason is Reason.TARGET_TLS_OLD and offer.cure is None:
+        reason = Reason.TARGET_TLS_FAILED  # there is no older profile
     cure = _NO_CURE if offer.cure is None else f"{key} {offer.cure}"
-    return deed.format(versions=offer.versions, older=offer.older, profile=profile, cure=cure)
+    return reason, text.format(versions=offer.versions, older=offer.older, profile=profile, cure=cure)
 
 
-def _deed(error: OSError) -> str | None:
+def _deed(error: OSError) -> tuple[Reason, str] | None:
     if is_gone(error):
         return _HUNG_UP
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from wsgateway.errors import ProtocolError
-from wsgateway.wire.closecodes import INVALID_TEXT, UNSUPPORTED_DATA
+from wsgateway.errors import ProtocolError, Reason
 
 Encode = Literal["reject", "base64", "latin-1", "hex"]
 Decode = Literal["none", "base64", "latin-1", "hex"]
@@ -139,7 +138,7 @@ class _Decoding:
         return binary
 
     def _wrong(self) -> ProtocolError:
-        return ProtocolError(f"text that is not {self._name}", INVALID_TEXT)
+        return ProtocolError(Reason.TEXT_NOT_UTF8, f"text that is not {self._name}")
 
     def length(self, data_bytes: int, final: bool) -> int | None:
         """Return the length as `Converter.length` does. Raise ProtocolError (1007) for a length that no text has."""
@@ -155,7 +154,7 @@ class _Rejection:
     """A converter that refuses every binary message."""
 
     def feed(self, data: bytes, final: bool) -> bytes:
-        raise ProtocolError("binary message to a side that has only text", UNSUPPORTED_DATA)
+        raise ProtocolError(Reason.BINARY_UNSUPPORTED, "binary message to a side that has only text")
 
     def length(self, data_bytes: int, final: bool) -> int | None:
         raise AssertionError("what is refused has no length")

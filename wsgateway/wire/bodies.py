@@ -4,15 +4,15 @@ import re
 
 import h11
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 
 _BYTES_OF_H11 = re.compile(r": (?:bytearray\()?b['\"]")
 
 
-def read_body(http: h11.Connection, what: str, status: int) -> tuple[bytes, bool]:
+def read_body(http: h11.Connection, what: str, reason: Reason) -> tuple[bytes, bool]:
     """Return the part of a body that h11 has read since the last call, and whether the body has ended.
 
-    Must not be called again after the end. Raise HttpRefusal with `status` if the body is malformed; `what` names the
+    Must not be called again after the end. Raise HttpRefusal for `reason` if the body is malformed; `what` names the
     message in its text ("request" or "response").
     """
     pieces = []
@@ -20,7 +20,7 @@ def read_body(http: h11.Connection, what: str, status: int) -> tuple[bytes, bool
         while isinstance(event := http.next_event(), h11.Data):
             pieces.append(event.data)
     except h11.RemoteProtocolError as error:
-        raise HttpRefusal(malformed(what, error), status) from None
+        raise HttpRefusal(reason, malformed(what, error)) from None
     return b"".join(pieces), isinstance(event, h11.EndOfMessage)
 
 

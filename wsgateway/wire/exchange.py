@@ -8,7 +8,7 @@ extensions or trailers of a client reach an upstream. So an upstream cannot read
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.bodies import read_body
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response
 from wsgateway.wire.paths import check_path
@@ -48,25 +48,25 @@ def checked(request: Request) -> Request:
     """
     headers = request.headers
     if request.method in _NOT_PASSED:
-        raise HttpRefusal(f"{request.method} is not passed on", 501)
+        raise HttpRefusal(Reason.REQUEST_UNSUPPORTED, f"{request.method} is not passed on")
     if "Transfer-Encoding" in headers:
         if request.version == "1.0":
-            raise HttpRefusal("Transfer-Encoding in HTTP/1.0")
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, "Transfer-Encoding in HTTP/1.0")
         if "Content-Length" in headers:
-            raise HttpRefusal("Transfer-Encoding and Content-Length")
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, "Transfer-Encoding and Content-Length")
     host = headers.one("Host")
     if proper_host(host or "") is None and (host is not None or request.version != "1.0"):  # HTTP/1.0 has none
-        raise HttpRefusal("Host is not a host with an optional port")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "Host is not a host with an optional port")
     check_target(request.target)
     if request.version != "1.0" and headers.tokens("Expect") - {_CONTINUE}:
-        raise HttpRefusal(f"Expect is something else than {_CONTINUE}", 417)
+        raise HttpRefusal(Reason.REQUEST_UNSUPPORTED, f"Expect is something else than {_CONTINUE}", status=417)
     return request
 
 
 def check_target(target: str) -> None:
     """Raise HttpRefusal (400) for a target that is not a path, or whose path may lead out of a route."""
     if not target.startswith("/") or "#" in target:
-        raise HttpRefusal("the target is not a path with an optional query")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "the target is not a path with an optional query")
     check_path(target.partition("?")[0])
 
 
@@ -141,11 +141,11 @@ class RequestBody:
     def _read(self, data: bytes) -> bytes:
         if data:  # to h11, no bytes mean the end of the stream
             self._http.receive_data(data)
-        body, self.ended = read_body(self._http, "request", 400)
+        body, self.ended = read_body(self._http, "request", Reason.REQUEST_MALFORMED)
         if self.chunked:
             # h11 accepts a line feed alone as the blank line after the trailers; a proxy before the gateway may not.
             seen = self._last + data
             if self.ended and not seen[: len(seen) - len(self.rest)].endswith(_CHUNKS_END):
-                raise HttpRefusal("malformed request: no CR LF after the last chunk")
+                raise HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: no CR LF after the last chunk")
             self._last = seen[-len(_CHUNKS_END) + 1 :]
         return body

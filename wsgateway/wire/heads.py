@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 import h11
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
+from wsgateway.wire import repair
 from wsgateway.wire.bodies import malformed, read_body
+from wsgateway.wire.foreign import check_response, not_upgradable
 from wsgateway.wire.incoming import IncomingHead, bare_line_feed
 from wsgateway.wire.oddities import Oddities, Oddity
-from wsgateway.wire.repair import authority_of, checked_lines, encoded_target, is_host, origin_form, repaired_host
 
 _LINE_END = b"\r\n"
 
@@ -31,6 +32,11 @@ class HeadLimits:
 
     head_bytes: int = 16 * 1024
     headers: int = 100
+
+    def check_count(self, count: int, reason: Reason) -> None:
+        """Raise HttpRefusal for more headers than are allowed."""
+        if count > self.headers:
+            raise HttpRefusal(reason, f"{count} headers, at most {self.headers} are allowed")
 
 
 _LIMITS = HeadLimits()
@@ -78,7 +84,7 @@ class Headers:
         """Return the trimmed value, None if there is none. Raise HttpRefusal (400) if there are several headers."""
         values = self.every(name)
         if len(values) > 1:
-            raise HttpRefusal(f"{len(values)} {name} headers, at most one is allowed")
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{len(values)} {name} headers, at most one is allowed")
         return values[0] if values else None
 
     def raw(self, name: str) -> str | None:
@@ -191,21 +197,20 @@ class RequestHead:
     def _parse(self, head: bytes) -> Request:
         """Return the request of a head, which has no blank line at its end."""
         sent_lines = head.split(_LINE_END)
-        if len(sent_lines) - 1 > self._limits.headers:
-            raise HttpRefusal(f"{len(sent_lines) - 1} headers, at most {self._limits.headers} are allowed", 431)
+        self._limits.check_count(len(sent_lines) - 1, Reason.REQUEST_TOO_LARGE)
         if b"\r\nhost:" not in head.lower():
             sent_lines += self._host_line(sent_lines)
-        lines = checked_lines(sent_lines, self.oddities)
+        lines = repair.checked_lines(sent_lines, self.oddities)
         words = lines[0].split(b" ")
         sent = words[1] if len(words) == 3 else b""
-        plain = encoded_target(sent)
+        plain = repair.encoded_target(sent)
         if sent != plain:
             lines = [b" ".join([words[0], plain, words[2]]), *lines[1:]]
         try:
             self.http.receive_data(_LINE_END.join([*lines, b"", b""]))
             event = self.http.next_event()
         except h11.RemoteProtocolError as error:
-            raise HttpRefusal(malformed("request", error)) from None
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, malformed("request", error)) from None
         assert isinstance(event, h11.Request), f"a whole head is a request or an error, not {event!r}"
         self._bodiless = event.method == b"HEAD"
         version = event.http_version.decode("ascii")
@@ -214,7 +219,7 @@ class RequestHead:
         if version == "1.0" and not self._plain:
             self.oddities.need(Oddity.HTTP_1_0, not_upgradable(version))
         if sent != plain:
-            self.oddities.need(Oddity.RAW_TARGET, HttpRefusal("the target holds a byte above 7F"))
+            repair.need_raw_target(self.oddities)
         headers = _headers(lines[1:], None if lines[1:] == sent_lines[1:] else sent_lines[1:])
         return self._settled(event.method.decode("ascii"), sent, headers, version)
 
@@ -222,22 +227,22 @@ class RequestHead:
         """Return the Host line that an upgrade request lacks; no line for other requests, which HTTP/1.1 refuses."""
         if not requests_websocket(Request("/", _headers(lines[1:]))):
             return []
-        self.oddities.need(Oddity.NO_HOST, HttpRefusal("malformed request: no Host"))
-        host = authority_of(lines[0]) or self._own_host()
+        self.oddities.need(Oddity.NO_HOST, HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: no Host"))
+        host = repair.authority_of(lines[0]) or self._own_host()
         if host is None:
-            raise HttpRefusal("no Host, and a Unix socket has no address that could stand in")
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, "no Host, and a Unix socket has no address that could stand in")
         return [b"Host: " + host.encode("latin-1")]
 
     def _settled(self, method: str, sent: bytes, headers: Headers, version: str) -> Request:
         """Return the request with a path as its target, and the Host that counts."""
         hosts = headers.every("Host")
         named = hosts[0] if len(hosts) == 1 else ""
-        host = named if is_host(named) else repaired_host(named, self.oddities)
-        if not sent.startswith(b"/") and (found := origin_form(sent, host, self.oddities)) is not None:
+        host = named if repair.is_host(named) else repair.repaired_host(named, self.oddities)
+        if not sent.startswith(b"/") and (found := repair.origin_form(sent, host, self.oddities)) is not None:
             sent, host = found
         if host != named:
             headers = headers.replaced("Host", host)
-        target = encoded_target(sent).decode("ascii")
+        target = repair.encoded_target(sent).decode("ascii")
         return Request(target, headers, method, b"" if sent.isascii() else sent, version, self.oddities)
 
     def switch(self, response: Response) -> bytes:
@@ -304,8 +309,7 @@ class ResponseHead:
 
     def receive(self, data: bytes) -> Response | None:
         """Return the final response or the 101, once its head is complete; skip other interim responses."""
-        last = self.responses(data)[-1:]
-        return last[0] if last and _is_last(last[0]) else None
+        return next(filter(_is_last, self.responses(data)), None)
 
     def responses(self, data: bytes) -> list[Response]:
         """Return the heads that bytes of the server (none: the end of its stream) complete, interim ones too.
@@ -313,13 +317,16 @@ class ResponseHead:
         After a 101 or a final response there is no other head: do not call this again. The limit is one for all heads.
         Raise HttpRefusal (502) if one is malformed, or if they are too large.
         """
+        if not self._taken:
+            check_response(data)
         room = self._limits.head_bytes - self._taken
         self._taken += len(data)
-        # To h11, no bytes mean the end of the stream.
-        found = self._take(data[:room]) if room or not data else []
+        found = self._take(data[:room]) if room or not data else []  # b"" would tell h11 that the stream has ended
         if len(data) > room:
             if not found or not _is_last(found[-1]):
-                raise HttpRefusal(f"the head is larger than {self._limits.head_bytes} bytes", 502)
+                raise HttpRefusal(
+                    Reason.TARGET_ANSWER_MALFORMED, f"the head is larger than {self._limits.head_bytes} bytes"
+                )
             self._http.receive_data(data[room:])
         return found
 
@@ -333,12 +340,11 @@ class ResponseHead:
                     break
                 found.append(self._response(event))
         except h11.RemoteProtocolError as error:
-            raise HttpRefusal(malformed("response", error), 502) from None
+            raise HttpRefusal(Reason.TARGET_ANSWER_MALFORMED, malformed("response", error)) from None
         return found
 
     def _response(self, event: h11.InformationalResponse | h11.Response) -> Response:
-        if len(event.headers) > self._limits.headers:
-            raise HttpRefusal(f"{len(event.headers)} headers, at most {self._limits.headers} are allowed", 502)
+        self._limits.check_count(len(event.headers), Reason.TARGET_ANSWER_MALFORMED)
         items = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers.raw_items()]
         return Response(event.status_code, event.reason.decode("latin-1"), Headers(items), self._oddities)
 
@@ -358,7 +364,7 @@ class ResponseHead:
 
     def first_body(self) -> bytes:
         """Return the part of the body that came together with the head."""
-        body, self.ended = read_body(self._http, "response", 502)
+        body, self.ended = read_body(self._http, "response", Reason.TARGET_ANSWER_MALFORMED)
         return body
 
 
@@ -368,11 +374,6 @@ def requests_websocket(request: Request) -> bool:
     An upgrade to anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8).
     """
     return any(each.partition("/")[0].lower() == "websocket" for each in request.headers.listed("Upgrade"))
-
-
-def not_upgradable(version: str) -> HttpRefusal:
-    """Return the refusal of an older HTTP version (RFC 6455, 4.1: at least 1.1)."""
-    return HttpRefusal(f"HTTP/{version} cannot be upgraded, HTTP/1.1 can")
 
 
 def _is_last(response: Response) -> bool:

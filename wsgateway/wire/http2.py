@@ -9,11 +9,19 @@ import enum
 import re
 from collections.abc import Iterable
 
-from wsgateway.errors import HttpRefusal, ProtocolError
+from wsgateway.errors import HttpRefusal, ProtocolError, Reason
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.masking import Entropy
-from wsgateway.wire.oddities import Oddities, Oddity
-from wsgateway.wire.repair import clean_value, encoded_target, is_host, is_token, proper_host, repaired_host
+from wsgateway.wire.oddities import Oddities
+from wsgateway.wire.repair import (
+    clean_value,
+    encoded_target,
+    is_host,
+    is_token,
+    need_raw_target,
+    proper_host,
+    repaired_host,
+)
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -65,18 +73,22 @@ def request_of(headers: HeaderList, ended: bool, entropy: Entropy, oddities: Odd
     method, target = pseudo[":method"], _target(pseudo.get(":path", ""), oddities)
     websocket = is_websocket(headers)
     if method == "CONNECT" and not websocket:
-        raise HttpRefusal(f"CONNECT is for WebSocket alone, not {pseudo.get(':protocol', 'a tunnel')!r}", 501)
+        raise HttpRefusal(
+            Reason.REQUEST_UNSUPPORTED, f"CONNECT is for WebSocket alone, not {pseudo.get(':protocol', 'a tunnel')!r}"
+        )
     if not is_token(method) or not _TARGET.fullmatch(target) or pseudo[":scheme"] not in ("http", "https"):
-        raise HttpRefusal("malformed request: a method, path or scheme that is none")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: a method, path or scheme that is none")
     host = _host(pseudo.get(":authority"), items, oddities)
     kept = [(name, value) for name, value in items if name not in ("host", "te")]
     if websocket:
         if [value for name, value in kept if name == "sec-websocket-version"] != [_VERSION]:
             # A client with HTTP/2 speaks no draft, and a 426 would need an Upgrade header, which HTTP/2 forbids.
             versions = (("Sec-WebSocket-Version", _VERSION),)
-            raise HttpRefusal(f"Sec-WebSocket-Version must be {_VERSION} over HTTP/2", 400, versions)
+            raise HttpRefusal(
+                Reason.VERSION_UNKNOWN, f"Sec-WebSocket-Version must be {_VERSION} over HTTP/2", versions, 400
+            )
         if "content-length" in dict(kept):
-            raise HttpRefusal("Content-Length with a WebSocket")
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, "Content-Length with a WebSocket")
         kept = [(name, value) for name, value in kept if name not in _HANDSHAKE]
         key = base64.b64encode(entropy(16)).decode("ascii")
         hop = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key)]
@@ -89,7 +101,7 @@ def _host(authority: str | None, items: list[tuple[str, str]], oddities: Odditie
     """Return the host from `:authority` or Host. If there are both, h2 has compared them."""
     host = authority if authority is not None else dict(items).get("host", "")
     if proper_host(host) is None:
-        raise HttpRefusal("Host is not a host with an optional port")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "Host is not a host with an optional port")
     return host if is_host(host) else repaired_host(host, oddities)
 
 
@@ -98,17 +110,17 @@ def _target(path: str, oddities: Oddities) -> str:
     sent = path.encode("latin-1")
     plain = encoded_target(sent)
     if plain != sent:
-        oddities.need(Oddity.RAW_TARGET, HttpRefusal("the target holds a byte above 7F"))
+        need_raw_target(oddities)
     return plain.decode("ascii")
 
 
 def _checked(name: bytes, value: bytes, oddities: Oddities) -> tuple[str, str]:
     field = name.decode("latin-1")
     if not is_token(field):
-        raise HttpRefusal("malformed request: a header without a proper name")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: a header without a proper name")
     sent = clean_value(name, value, oddities).decode("latin-1")
     if field in _CONNECTION or (field == "te" and sent.lower() != "trailers"):
-        raise HttpRefusal(f"{field} in a request of HTTP/2")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{field} in a request of HTTP/2")
     return field, sent.strip(" \t")
 
 
@@ -116,9 +128,9 @@ def _framing(items: list[tuple[str, str]], ended: bool) -> list[tuple[str, str]]
     """Return the header that HTTP/1.1 needs to frame the body: Transfer-Encoding, or none."""
     lengths = {value for name, value in items if name == "content-length"}
     if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
-        raise HttpRefusal("malformed request: Content-Length is not one number")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: Content-Length is not one number")
     if ended and any(length.strip("0") for length in lengths):
-        raise HttpRefusal("malformed request: Content-Length, and no body")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: Content-Length, and no body")
     return [] if ended or lengths else [("Transfer-Encoding", "chunked")]
 
 
@@ -170,7 +182,7 @@ class FrameHeads:
         while len(data) - self._ahead >= _FRAME_HEAD_BYTES:
             size = int.from_bytes(data[self._ahead : self._ahead + 3])
             if size > _FRAME_BYTES:
-                raise ProtocolError(f"a frame of {size} bytes, at most {_FRAME_BYTES} are allowed")
+                raise ProtocolError(Reason.HTTP2_FAULT, f"a frame of {size} bytes, at most {_FRAME_BYTES} are allowed")
             costly += self._is_costly(data[self._ahead + 3], data[self._ahead + 4], size)
             self._ahead += _FRAME_HEAD_BYTES + size
         self._begun = data[self._ahead :]

@@ -2,7 +2,8 @@
 
 import re
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
+from wsgateway.wire.foreign import PROXY, not_a_request
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.repair import is_token
 
@@ -13,9 +14,6 @@ _END = b"\r\n\r\n"
 # Where lines may end in LF alone.
 _LINE_END = re.compile(rb"\r?\n")
 _BARE_END = re.compile(rb"\r?\n\r?\n")
-# What other protocols begin with, where a method cannot: TLS (RFC 8446, 5.1), and version 2 of the PROXY protocol
-# (after two empty lines).
-_OTHERS = {0x16: ": it looks like TLS", 0x00: ": it looks like the PROXY protocol, which is not taken here"}
 
 
 class IncomingHead:
@@ -42,6 +40,8 @@ class IncomingHead:
         """
         before = len(self._buffer)
         self._buffer += data
+        if self._buffer.startswith(PROXY):
+            raise not_a_request(self._buffer)
         if not self.begun:
             before = 0
             self._begin()
@@ -60,13 +60,18 @@ class IncomingHead:
         while self._buffer.startswith(_EMPTY_LINE):
             self._empty_lines += 1
             if self._empty_lines > MOST_EMPTY_LINES:
-                raise HttpRefusal(f"more than {MOST_EMPTY_LINES} empty lines before a request")
-            self._oddities.need(Oddity.EMPTY_LINES, HttpRefusal("this is not HTTP: it begins with an empty line"))
+                raise HttpRefusal(
+                    Reason.REQUEST_MALFORMED, f"more than {MOST_EMPTY_LINES} empty lines before a request"
+                )
+            self._oddities.need(
+                Oddity.EMPTY_LINES,
+                HttpRefusal(Reason.REQUEST_MALFORMED, "this is not HTTP: it begins with an empty line"),
+            )
             self._buffer = self._buffer[len(_EMPTY_LINE) :]
         if not self._buffer or self._buffer == b"\r":
             return
         if not is_token(chr(self._buffer[0])):
-            raise HttpRefusal("this is not HTTP" + _OTHERS.get(self._buffer[0], ""))
+            raise not_a_request(self._buffer)
         self.begun = True
 
     def _receive_bare(self) -> bytes | None:
@@ -90,9 +95,9 @@ class IncomingHead:
             raise self._too_large()
 
     def _too_large(self) -> HttpRefusal:
-        return HttpRefusal(f"the head is larger than {self._most_bytes} bytes", 431)
+        return HttpRefusal(Reason.REQUEST_TOO_LARGE, f"the head is larger than {self._most_bytes} bytes")
 
 
 def bare_line_feed() -> HttpRefusal:
     """Return the refusal of an LF that has no CR before it, where LF may not end a line."""
-    return HttpRefusal("malformed request: a line feed without a carriage return before it")
+    return HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: a line feed without a carriage return before it")

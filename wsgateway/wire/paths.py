@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 
 # How often servers decode a path: once as they must, and some servers once more.
 _DECODINGS = 2
@@ -36,11 +36,15 @@ def check_path(path: str) -> None:
     data = path.encode()
     for _ in range(_DECODINGS + 1):
         if any(segment.partition(b";")[0] in _DOTS for segment in _SLASHES.split(data)):
-            raise HttpRefusal("the path has a segment that is . or .., which may lead out of a route")
+            raise HttpRefusal(
+                Reason.PATH_REFUSED, "the path has a segment that is . or .., which may lead out of a route"
+            )
         if _OVERLONG.search(data):
-            raise HttpRefusal("the path has an overlong form of a dot or a slash, which may lead out of a route")
+            raise HttpRefusal(
+                Reason.PATH_REFUSED, "the path has an overlong form of a dot or a slash, which may lead out of a route"
+            )
         if b"\0" in data:
-            raise HttpRefusal("the path has a NUL, which may end it for a server")
+            raise HttpRefusal(Reason.PATH_REFUSED, "the path has a NUL, which may end it for a server")
         data = unquote_to_bytes(data)
 
 

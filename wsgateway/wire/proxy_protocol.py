@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
 
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.addresses import unmapped
 
 SocketAddress = tuple[str, int]
@@ -98,7 +98,10 @@ def read(data: bytes) -> tuple[Forwarded, int] | None:
     if begun is None:
         return None
     if not begun:
-        raise ProtocolError("no PROXY header: neither 'PROXY' nor the signature of version 2 is where it must begin")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED,
+            "no PROXY header: neither 'PROXY' nor the signature of version 2 is where it must begin",
+        )
     return _read_v1(data) if data.startswith(_V1_START) else _read_v2(data)
 
 
@@ -146,10 +149,15 @@ def _read_v1(data: bytes) -> tuple[Forwarded, int] | None:
     # 2.1: CR or LF alone must not be accepted. A CR at the end of the data may be the first half of CRLF.
     inner = line if crlf else line.removesuffix(b"\r")
     if b"\r" in inner or b"\n" in inner:
-        raise ProtocolError("a CR or LF alone in a PROXY header, only CRLF together may end it")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED, "a CR or LF alone in a PROXY header, only CRLF together may end it"
+        )
     if not crlf:
         if len(data) >= MAX_V1_BYTES:
-            raise ProtocolError(f"no CRLF in the first {MAX_V1_BYTES} bytes of a PROXY header, more are not allowed")
+            raise ProtocolError(
+                Reason.PROXY_HEADER_MALFORMED,
+                f"no CRLF in the first {MAX_V1_BYTES} bytes of a PROXY header, more are not allowed",
+            )
         return None
     return _v1_forwarded(line.decode("latin-1")), len(line) + len(crlf)
 
@@ -165,7 +173,7 @@ def _v1_forwarded(line: str) -> Forwarded:
             )
         case _:
             allowed = "PROXY, TCP4 or TCP6, two addresses and two ports with one space between, or PROXY UNKNOWN"
-            raise ProtocolError(f"PROXY header {line!r}, allowed is: {allowed}")
+            raise ProtocolError(Reason.PROXY_HEADER_MALFORMED, f"PROXY header {line!r}, allowed is: {allowed}")
 
 
 def _v1_address(family: str, text: str) -> str:
@@ -175,12 +183,17 @@ def _v1_address(family: str, text: str) -> str:
             raise ValueError
         return str(unmapped(kind(text)))
     except ValueError:
-        raise ProtocolError(f"address {text!r} in a PROXY header, {family} must have an {kind.__name__}") from None
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED, f"address {text!r} in a PROXY header, {family} must have an {kind.__name__}"
+        ) from None
 
 
 def _v1_port(text: str) -> int:
     if not _PORT.fullmatch(text) or int(text) > 0xFFFF:
-        raise ProtocolError(f"port {text!r} in a PROXY header, 0 to 65535 without leading zeros is allowed")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED,
+            f"port {text!r} in a PROXY header, 0 to 65535 without leading zeros is allowed",
+        )
     return int(text)
 
 
@@ -209,18 +222,30 @@ def _v2_block(version_command: int, family: int, length: int) -> Struct | None:
     """Return the layout of the addresses; None if everything after the head is to be skipped."""
     version, command = divmod(version_command, 16)
     if version != _VERSION:
-        raise ProtocolError(f"binary PROXY header of version {version}, {_VERSION} is allowed")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED, f"binary PROXY header of version {version}, {_VERSION} is allowed"
+        )
     if command not in (_LOCAL, _PROXY):
-        raise ProtocolError(f"PROXY command {command}, {_LOCAL} (LOCAL) and {_PROXY} (PROXY) are allowed")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED, f"PROXY command {command}, {_LOCAL} (LOCAL) and {_PROXY} (PROXY) are allowed"
+        )
     if _HEAD_BYTES + length > MAX_V2_BYTES:
-        raise ProtocolError(f"PROXY header of {_HEAD_BYTES + length} bytes, at most {MAX_V2_BYTES} are allowed")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED,
+            f"PROXY header of {_HEAD_BYTES + length} bytes, at most {MAX_V2_BYTES} are allowed",
+        )
     if command == _LOCAL:  # 2.2: the family is ignored, whatever its value
         return None
     if family not in _BLOCKS:
-        raise ProtocolError(f"family and transport {family:#04x} in a PROXY header, 0 to 3 and 0 to 2 are allowed")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED,
+            f"family and transport {family:#04x} in a PROXY header, 0 to 3 and 0 to 2 are allowed",
+        )
     block = _BLOCKS[family]
     if block and length < block.size:
-        raise ProtocolError(f"{length} bytes of addresses in a PROXY header, its family has {block.size}")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED, f"{length} bytes of addresses in a PROXY header, its family has {block.size}"
+        )
     return block
 
 
@@ -238,7 +263,10 @@ def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
 
     ssl = tlvs[_SSL]
     if ssl.stop - ssl.start < _CLIENT.size:
-        raise ProtocolError(f"TLV 0x20 of {ssl.stop - ssl.start} bytes, at least {_CLIENT.size} are needed")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED,
+            f"TLV 0x20 of {ssl.stop - ssl.start} bytes, at least {_CLIENT.size} are needed",
+        )
     client, _ = _CLIENT.unpack_from(header, ssl.start)
     version = _text(header, _tlvs(header, ssl.start + _CLIENT.size, ssl.stop).get(_SSL_VERSION), "ascii")
     secure = bool(client & _CLIENT_SSL)
@@ -250,13 +278,22 @@ def _tlvs(header: bytes, start: int, stop: int) -> dict[int, slice]:
     found: dict[int, slice] = {}
     while start < stop:
         if stop - start < _TLV.size:
-            raise ProtocolError(f"{stop - start} bytes left over in a PROXY header, a TLV has at least {_TLV.size}")
+            raise ProtocolError(
+                Reason.PROXY_HEADER_MALFORMED,
+                f"{stop - start} bytes left over in a PROXY header, a TLV has at least {_TLV.size}",
+            )
         kind, length = _TLV.unpack_from(header, start)
         start += _TLV.size
         if length > stop - start:
-            raise ProtocolError(f"TLV {kind:#04x} of {length} bytes in a PROXY header, {stop - start} are left")
+            raise ProtocolError(
+                Reason.PROXY_HEADER_MALFORMED,
+                f"TLV {kind:#04x} of {length} bytes in a PROXY header, {stop - start} are left",
+            )
         if kind in found and kind in _AT_MOST_ONE:  # another program could use the other one
-            raise ProtocolError(f"TLV {kind:#04x} more than once in a PROXY header, at most one is allowed")
+            raise ProtocolError(
+                Reason.PROXY_HEADER_MALFORMED,
+                f"TLV {kind:#04x} more than once in a PROXY header, at most one is allowed",
+            )
         found[kind] = slice(start, start + length)
         start += length
     return found
@@ -272,17 +309,24 @@ def _text(header: bytes, place: slice | None, encoding: str) -> str | None:
     try:
         return header[place].decode(encoding)
     except UnicodeDecodeError as error:
-        raise ProtocolError(f"text in a PROXY header is not {encoding}: {error.reason}") from None
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED, f"text in a PROXY header is not {encoding}: {error.reason}"
+        ) from None
 
 
 def _check_crc32c(header: bytes, place: slice) -> None:
     """Raise ProtocolError unless the checksum is right: over the whole header, with zeros in its own place (2.2.3)."""
     checksum = header[place]
     if len(checksum) != 4:
-        raise ProtocolError(f"checksum of {len(checksum)} bytes in a PROXY header, 4 are needed")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED, f"checksum of {len(checksum)} bytes in a PROXY header, 4 are needed"
+        )
     right = _crc32c(header[: place.start] + bytes(4) + header[place.stop :])
     if int.from_bytes(checksum, "big") != right:
-        raise ProtocolError(f"the checksum of a PROXY header is {checksum.hex()}, its bytes have {right:08x}")
+        raise ProtocolError(
+            Reason.PROXY_HEADER_MALFORMED,
+            f"the checksum of a PROXY header is {checksum.hex()}, its bytes have {right:08x}",
+        )
 
 
 def _crc32c_row(value: int) -> int:

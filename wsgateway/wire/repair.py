@@ -7,7 +7,7 @@ HttpRefusal.
 import re
 from ipaddress import IPv6Address
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.oddities import Oddities, Oddity
 
 # A host: a name, an IPv4 address, or an IPv6 address in brackets (RFC 9110, 7.2). A port may follow it.
@@ -63,7 +63,7 @@ def repaired_host(sent: str, oddities: Oddities) -> str:
     host = proper_host(sent)
     if host is None:
         return sent
-    oddities.need(Oddity.HOST_FORM, HttpRefusal("Host is not a host with an optional port"))
+    oddities.need(Oddity.HOST_FORM, HttpRefusal(Reason.REQUEST_MALFORMED, "Host is not a host with an optional port"))
     return host
 
 
@@ -76,13 +76,18 @@ def origin_form(target: bytes, host: str | None, oddities: Oddities) -> tuple[by
     found = _ABSOLUTE.fullmatch(target)
     if found is None:
         return None
-    oddities.need(Oddity.ABSOLUTE_TARGET, HttpRefusal("the target is a whole address, only a path is possible"))
+    oddities.need(
+        Oddity.ABSOLUTE_TARGET,
+        HttpRefusal(Reason.REQUEST_MALFORMED, "the target is a whole address, only a path is possible"),
+    )
     named, path = found[1].decode("latin-1"), found[2] or b"/"
     authority = named if is_host(named) or _EMPTY_PORT.fullmatch(named) else ""
     if not authority or _name(authority) != _name(host or ""):
-        raise HttpRefusal("the target names another host than Host")
+        raise HttpRefusal(Reason.REQUEST_MALFORMED, "the target names another host than Host")
     if not is_host(authority):
-        oddities.need(Oddity.HOST_FORM, HttpRefusal("the target names a host with a colon and no port"))
+        oddities.need(
+            Oddity.HOST_FORM, HttpRefusal(Reason.REQUEST_MALFORMED, "the target names a host with a colon and no port")
+        )
     same = host is not None and authority.lower() == host.lower()
     return path if path.startswith(b"/") else b"/" + path, host if same and host else authority
 
@@ -104,6 +109,12 @@ def encoded_target(target: bytes) -> bytes:
     return target if target.isascii() else _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], target)
 
 
+def need_raw_target(oddities: Oddities) -> None:
+    """Note that a target holds a byte above 7F. Raise HttpRefusal (400) if it may not."""
+    refusal = HttpRefusal(Reason.REQUEST_MALFORMED, "the target holds a byte above 7F")
+    oddities.need(Oddity.RAW_TARGET, refusal)
+
+
 def checked_lines(lines: list[bytes], oddities: Oddities) -> list[bytes]:
     """Return the lines of a head without those control characters that may be removed.
 
@@ -111,12 +122,14 @@ def checked_lines(lines: list[bytes], oddities: Oddities) -> list[bytes]:
     """
     if any(line.translate(None, _NOT_CONTROLS) for line in lines):
         if lines[0].translate(None, _NOT_CONTROLS):
-            raise HttpRefusal("malformed request: a control character inside a line, as CR, LF or NUL")
+            raise HttpRefusal(
+                Reason.REQUEST_MALFORMED, "malformed request: a control character inside a line, as CR, LF or NUL"
+            )
         parts = [line.partition(b":") for line in lines[1:]]
         lines = [lines[0], *(name + colon + clean_value(name, value, oddities) for name, colon, value in parts)]
     for line in lines[1:]:
         if not _HEADER_NAME.match(line):
-            raise HttpRefusal("malformed request: a header line without a proper name")
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, "malformed request: a header line without a proper name")
     return lines
 
 
@@ -128,7 +141,9 @@ def clean_value(name: bytes, value: bytes, oddities: Oddities) -> bytes:
     """
     if not value.translate(None, _NOT_CONTROLS):
         return value
-    refusal = HttpRefusal("malformed request: a control character inside a line, as CR, LF or NUL")
+    refusal = HttpRefusal(
+        Reason.REQUEST_MALFORMED, "malformed request: a control character inside a line, as CR, LF or NUL"
+    )
     if _NEVER.search(value) or _READ.fullmatch(name.lower().replace(b"_", b"-")):
         raise refusal
     oddities.need(Oddity.HEADER_CONTROLS, refusal)

@@ -3,8 +3,7 @@
 import codecs
 from typing import Literal
 
-from wsgateway.errors import ProtocolError
-from wsgateway.wire.closecodes import INVALID_TEXT
+from wsgateway.errors import ProtocolError, Reason
 
 InvalidUtf8 = Literal["replace", "close"]
 """how broken text is handled if it comes from a client whose dialect allows it to send some"""
@@ -33,7 +32,7 @@ class Utf8Check:
         try:
             self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
-            raise ProtocolError(f"text is not UTF-8: {error.reason}", INVALID_TEXT) from None
+            raise ProtocolError(Reason.TEXT_NOT_UTF8, f"text is not UTF-8: {error.reason}") from None
         if final:
             self._decoder = None
         return data
