@@ -64,6 +64,33 @@ def test_a_gateway_is_found_by_its_file_or_its_address(file: Path, capsys: pytes
         assert process.stop() == 0
 
 
+def test_a_gateway_none_of_whose_workers_has_reported_yet_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    # Its worker was killed: of that the counters are left, and the next one starts.
+    worker = {"worker": 1, "state": "starting", "pid": 7, "age_seconds": 0.5, "restarts": 1, "status": {}}
+    counters = {"opened": {"rfc6455": 1}, "pools": {"behind": {"served": {"ws://127.0.0.1:9": 1}, "failures": {}}}}
+    status = {
+        "draining": False,
+        "ready": False,
+        "not_serving": "no worker serves",
+        "restarts": 1,
+        "gateway": counters,
+        "workers": [worker],
+        "configuration": {"file": "/etc/ws.yaml", "sha256": "0" * 64, "since": 0.0},
+        "reload": {"ok": True, "at": 0.0, "why": None},
+        "certificates": [],
+    }
+    body = json.dumps(status).encode()
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as address:
+        assert main(["status", "--admin", address]) == GOOD
+    assert capsys.readouterr().out.splitlines() == [
+        "not serving: no worker serves",
+        "/etc/ws.yaml (sha256 000000000000), since 1970-01-01 00:00:00 UTC",
+        "",
+        "worker  pid  state     sessions  age  restarts",
+        "1       7    starting  0         0 s  1",
+    ]
+
+
 def test_a_file_without_admin_pages_is_told_what_is_missing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(configuration(9))
     assert main(["status", str(file)]) == FAULT

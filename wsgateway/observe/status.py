@@ -43,14 +43,15 @@ class TargetStatus(TypedDict):
 
 
 @_OPEN
-class PoolStatus(TypedDict):
-    """One upstream. `served` and `failures` count by the url of the target."""
+class PoolStatus(TypedDict, total=False):
+    """One upstream. If no worker has reported yet, there are only the counts of those that have ended."""
 
     balance: str
     open: int
     waiting: int
     """how many clients wait for a target to have room"""
     served: dict[str, int]
+    """by the url of the target, as `failures`"""
     failures: dict[str, int]
     targets: list[TargetStatus]
 
