@@ -18,6 +18,7 @@ from tests.documents import GUIDE, MANUAL, NAMES, README, ROOT, TABLES, blocks, 
 from tests.heads import head_of
 from tests.support import PATIENCE_SECONDS, configuration
 from wsgateway.dialects import DIALECTS
+from wsgateway.errors import Reason
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
 from wsgateway.settings.load import parse
@@ -115,6 +116,12 @@ def test_each_file_for_operators_is_in_the_list() -> None:
 @pytest.mark.parametrize(("document", "mark"), TABLES)
 def test_a_table_that_is_made_from_the_code_is_up_to_date(document: str, mark: str) -> None:
     assert with_table(document, mark, TABLES[document, mark]()) == text(document), "run python -m tests.documents"
+
+
+def test_every_reason_of_a_symptom_is_one_that_there_is() -> None:
+    named = [name for _, several, _ in rows(MANUAL, "Find out why") for name in names_in(several)]
+    assert len(named) > 20
+    assert set(named) <= {str(each) for each in Reason}
 
 
 def logged() -> Iterator[tuple[str, set[str]]]:
