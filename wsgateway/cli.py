@@ -53,7 +53,7 @@ DEFAULT_DIALECT = "rfc6455"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command line (that of the process, if none is given) and returns its exit status."""
+    """Run a command line (that of the process, if none is given) and return its exit status."""
     options = _parser().parse_args(arguments)
     if not options.lasts:
         return _performed(options)
@@ -228,7 +228,7 @@ def _run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _good_end() -> Iterator[None]:
-    """Has a stop signal end the process well also where nobody watches for it: before it serves, and after."""
+    """Let a stop signal end the process properly also where nothing watches for it: before it serves, and after."""
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: os._exit(GOOD))
     yield
@@ -239,8 +239,10 @@ def _good_end() -> Iterator[None]:
 
 
 def _reader(options: argparse.Namespace) -> tuple[Callable[[], Source], dict[str, str]]:
-    """Return what reads the configuration that is meant, now and whenever it may have changed; and which arguments name
-    files, with their absolute names."""
+    """Return a function that reads the configuration whenever it may have changed, and the arguments that name files.
+
+    The files have their absolute names.
+    """
     pair = options.listen, options.upstream
     if options.file is not None and pair == (None, None):
         file = anchored(options.file)
@@ -325,7 +327,7 @@ def _probe(options: argparse.Namespace) -> int:
 
 
 def _ask(question: ProbeRequest, options: argparse.Namespace, first: bool) -> tuple[Report, list[Line]]:
-    """One dialect's turn: its transcript, if it is wanted, and how it went."""
+    """Probe by one dialect: show its transcript, if that is wanted, and return the report."""
     lines: list[Line] = []
     live = options.trace and not options.json
     report = trio.run(probe, question, print if live else lines.append)
@@ -341,7 +343,7 @@ def _ask(question: ProbeRequest, options: argparse.Namespace, first: bool) -> tu
 
 
 def _plain(report: Report) -> dict[str, object]:
-    """A report for JSON; `encryption` is there where there is TLS."""
+    """Return a report for JSON; `encryption` is there if there is TLS."""
     plain = asdict(report)
     if report.encryption is None:
         del plain["encryption"]

@@ -1,7 +1,7 @@
-"""A session that ends, between two raw peers, on a clock that jumps.
+"""The end of a session between two raw peers, on a clock that jumps.
 
-The sockets are real and the clock is not: it jumps whenever everybody waits. Over a socket pair all that was sent can
-be read at once, so whoever waits then waits for time alone, and it can be told exactly.
+The sockets are real and the clock is not: it jumps when every task waits. Over a socket pair all that was sent can be
+read at once, so a task that waits then waits for time alone, and its time is exact.
 
 Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
 """
@@ -22,9 +22,9 @@ from wsgateway.relay.engine import Ended, Engine
 from wsgateway.serve.closing import ClosingHandshake
 
 CLOSE_SECONDS = 5.0
-# How long a client may take to answer in a dialect whose clients may not know the question.
+# The time for an answer in a dialect whose clients may not know the closing frame.
 BRIEF_SECONDS = 0.5
-# The steps of a closing handshake, each of which may take that: finish a frame, tell, await the answer, close.
+# The steps of a closing handshake, each of which may take that time: finish a frame, send, await the answer, close.
 CLOSE_STEPS = 4
 # More than all of them together.
 LONG_SECONDS = 100.0
@@ -38,7 +38,7 @@ CLOSE_1014 = bytes.fromhex("88 02 03f6")
 
 
 class Parting:
-    """A session that is relayed, and then ended as `serve.session` ends it."""
+    """A session that is relayed, and then closed as `serve.session` closes it."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -60,24 +60,24 @@ class Parting:
         self._over.set()
 
     def dismiss(self) -> None:
-        """Ends it as a drain does."""
+        """End it as a drain does."""
         self.engine.close(self.session.client, ServerClose(Reason.GATEWAY_STOPPING, "stopped", 1012))
 
     async def over(self) -> float:
-        """Waits for the end of the closing handshake; returns how long it took."""
+        """Wait for the end of the closing handshake; return how long it took."""
         await self._over.wait()
         assert self.seconds is not None
         return self.seconds
 
     async def both_close(self) -> float:
-        """Both peers close, as they do once they have heard the end; returns how long the closing handshake took."""
+        """Let both peers close, as they do after the end of the stream; return how long the closing handshake took."""
         await self.client.close()
         await self.upstream.close()
         return await self.over()
 
 
 def clog(end: Parting, peer: Peer) -> None:
-    """Fills what the kernel takes for a peer, with bytes that begin no frame here."""
+    """Fill the kernel's buffers towards a peer, with bytes that begin no frame here."""
     endpoint = end.session.client if peer is end.client else end.session.upstream
     try:
         while True:
@@ -92,7 +92,7 @@ async def rest_behind_it(peer: Peer) -> bytes:
 
 @asynccontextmanager
 async def parting(client: str = "rfc6455", upstream: str = "rfc6455", **options: Any) -> AsyncIterator[Parting]:
-    """A session under way between a client and an upstream of these dialects."""
+    """Run a session between a client and an upstream of these dialects."""
     with ExitStack() as stack, trio.fail_after(PATIENCE_SECONDS + LONG_SECONDS):
         made = Parting(stack.enter_context(session(client, upstream, **options)))
         async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""What tests of listeners share: the authority of the tests of TLS, and a listener that offers HTTP/2."""
+"""Fixtures of tests of listeners: the authority of the tests of TLS, and a listener that offers HTTP/2."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Plain HTTP through a gateway: its configuration, a client that asks, and an upstream that answers."""
+"""Plain HTTP through a gateway: its configuration, a client that sends requests, and an upstream that answers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,10 +25,10 @@ _HTTP_USUAL = {"listener": "", "timeouts": "", "shutdown": "spread: none", "path
 
 
 def http_configuration(upstream: int, **options: str) -> str:
-    """The YAML of a gateway that passes WebSocket and plain HTTP to this port, by the routes chat and site.
+    """Return the YAML of a gateway that passes WebSocket and plain HTTP to this port, by the routes chat and site.
 
-    `listener`, `timeouts`, `shutdown`, `route` and `site` are what a mapping may hold: the last two those of the route
-    and the upstream for plain HTTP; `path` is the prefix that this route takes.
+    `listener`, `timeouts`, `shutdown`, `route` and `site` are text for their mappings: the last two for the route and
+    the upstream of plain HTTP; `path` is the prefix of this route.
     """
     assert options.keys() <= _HTTP_USUAL.keys(), f"no such option: {options.keys() - _HTTP_USUAL.keys()}"
     return _HTTP_CONFIGURATION.format(upstream=upstream, **_HTTP_USUAL | options)
@@ -36,12 +36,12 @@ def http_configuration(upstream: int, **options: str) -> str:
 
 @asynccontextmanager
 async def serving_http(upstream: int, **options: str) -> AsyncIterator[Running]:
-    """A gateway that passes plain HTTP, too (see `http_configuration`). A bug that it logs is an error."""
+    """Run a gateway that passes plain HTTP, too (see `http_configuration`). A bug in its log raises an error."""
     async with serving_text(http_configuration(upstream, **options)) as running:
         yield running
 
 
-# What may lead out of a route, behind the path that it takes: for any server, or for some.
+# Paths below the route's prefix that may lead out of the route, for any server or for some.
 LEAVING = [
     "/..", "/../admin", "/./x", "/%2e%2E/admin", "/..%2fadmin", "%2f..", "/..\\admin", "%5C.%2e?x", "/..;/admin",
     "/..;x=1/admin", "/%2e%2e;/admin", "/.;/x", "/%252e%252e/admin", "/%c0%ae%c0%ae/admin", "/..%c0%afadmin",
@@ -52,14 +52,14 @@ HTTP_OK = head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok"
 
 
 async def passed(upstream: Upstream, gateway: Running, request: bytes) -> tuple[Peer, Peer, bytes]:
-    """A client that sends a request; the upstream's end of it, which has read so many bytes behind the head."""
+    """Return a client that sends a request, and the upstream's end, which has read so many bytes after the head."""
     client = await gateway.connect(request)
     behind = await upstream.accept()
     return client, behind, await behind.head()
 
 
 async def answered(upstream: Upstream, gateway: Running, request: bytes, answer: bytes) -> tuple[Peer, bytes]:
-    """A client that sends a request, and gets this answer from an upstream that then closes. Returns its head."""
+    """Return the head that a client gets if an upstream answers its request with this and closes."""
     client, behind, _ = await passed(upstream, gateway, request)
     await behind.send(answer)
     await behind.close()
@@ -67,7 +67,7 @@ async def answered(upstream: Upstream, gateway: Running, request: bytes, answer:
 
 
 async def until_chunks_end(client: Peer) -> bytes:
-    """A body in chunks."""
+    """Return a body in chunks."""
     body = b""
     while size := int(await client.until(b"\r\n"), 16):
         body += await client.exactly(size)

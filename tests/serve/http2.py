@@ -1,4 +1,4 @@
-"""A client of HTTP/2 for tests: the frames are h2's, what it asks and when it reads is the test's."""
+"""A client of HTTP/2 for tests: h2 makes the frames, the test decides what is sent and when to read."""
 
 import ssl
 from pathlib import Path
@@ -42,14 +42,14 @@ CLOSE = bytes.fromhex("88 82 37fa213d 3412")  # 1000
 
 
 def listener(file: Path, http2: str = "", **more: str) -> str:
-    """A listener with TLS that offers HTTP/2; `http2` is what its section holds."""
+    """Return a listener with TLS that offers HTTP/2; `http2` is text for its section."""
     rest = "".join(f", {key}: {value}" for key, value in more.items())
     certificate = f"[{{certificate: {file}, private_key: {file}}}]"
     return f"tls: {{certificates: {certificate}, http2: {{mode: offer, {http2}}}}}{rest}"
 
 
 def method(name: str, path: str = "/", *headers: tuple[str, str]) -> Headers:
-    """A plain request."""
+    """Return a plain request."""
     return [(":method", name), (":scheme", "https"), (":authority", "example.com"), (":path", path), *headers]
 
 
@@ -60,10 +60,10 @@ def speaking_http2(authority: Authority) -> ssl.SSLContext:
 
 
 class Client:
-    """One connection. What comes is read when the test waits for something, and kept until it asks for it."""
+    """One connection. Data is read when the test waits for something, and kept until the test takes it."""
 
     def __init__(self, peer: Peer, generous: bool = True) -> None:
-        """`generous`: data that has come is acknowledged at once."""
+        """Connect. `generous`: data is acknowledged as soon as it has come."""
         self.peer = peer
         self.h2 = H2Connection(
             H2Configuration(client_side=True, header_encoding="latin-1", validate_outbound_headers=False)
@@ -89,19 +89,19 @@ class Client:
             await self.peer.send(data)
 
     async def ask(self, headers: Headers, end: bool = True) -> int:
-        """Begins a stream; gives its number."""
+        """Begin a stream; return its number."""
         number = self.h2.get_next_available_stream_id()
         self.h2.send_headers(number, headers, end_stream=end)
         await self.flush()
         return number
 
     async def say(self, number: int, data: bytes, end: bool = False) -> None:
-        """Sends data, which must fit into the windows."""
+        """Send data, which must fit into the windows."""
         self.h2.send_data(number, data, end_stream=end)
         await self.flush()
 
     async def upload(self, number: int, data: bytes, end: bool = True) -> None:
-        """Sends data as fast as the windows let it."""
+        """Send data as fast as the windows allow."""
         while data:
             room = min(self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
             if room:
@@ -113,7 +113,7 @@ class Client:
             await self.say(number, b"", end=True)
 
     async def answered_ping(self) -> None:
-        """Sends a ping and waits for its answer: all that was sent before it has been read then."""
+        """Send a ping and wait for its answer: then all bytes before it have been read."""
         self.h2.ping(b"answered")
         await self.flush()
         await self.event(PingAckReceived)
@@ -123,7 +123,7 @@ class Client:
         await self.flush()
 
     async def hear(self) -> None:
-        """Reads once."""
+        """Read once."""
         data = await self.peer.once()
         if not data:
             self.closed = True
@@ -137,13 +137,13 @@ class Client:
         await self.flush()
 
     async def frame(self) -> Frame:
-        """The next frame, which h2 does not get to see."""
+        """Return the next frame, without passing it to h2."""
         frame, size = Frame.parse_frame_header(memoryview(await self.peer.exactly(9)))
         frame.parse_body(memoryview(await self.peer.exactly(size)))
         return frame
 
     async def event(self, kind: type[Kind], number: int | None = None) -> Kind:
-        """The next event of a kind, on this stream."""
+        """Return the next event of a kind, on this stream."""
         while True:
             for event in self.events:
                 if isinstance(event, kind) and (number is None or getattr(event, "stream_id", None) == number):
@@ -153,16 +153,16 @@ class Client:
             await self.hear()
 
     async def response(self, number: int) -> dict[str, str]:
-        """The head of the final response on a stream."""
+        """Return the head of the final response on a stream."""
         return fields(await self.event(ResponseReceived, number))
 
     async def body(self, number: int) -> bytes:
-        """All data on a stream, to its end."""
+        """Return all data on a stream, to its end."""
         await self.event(StreamEnded, number)
         return self._bodies.pop(number, b"")
 
     async def exactly(self, number: int, count: int) -> bytes:
-        """So much data on a stream."""
+        """Return so many bytes of data on a stream."""
         while len(self._bodies.get(number, b"")) < count:
             assert not self.closed, f"closed before {count} bytes: {self.events}"
             await self.hear()
@@ -171,7 +171,7 @@ class Client:
         return data[:count]
 
     async def code(self, number: int) -> int:
-        """With what a stream has been reset."""
+        """Return the code with which a stream has been reset."""
         return int((await self.event(StreamReset, number)).error_code or 0)
 
     async def until_closed(self) -> None:
@@ -180,7 +180,7 @@ class Client:
 
 
 def fields(event: Any) -> dict[str, str]:
-    """The header list of a response; none of ours has a name twice."""
+    """Return the header list of a response; none of ours has a name twice."""
     assert isinstance(event, ResponseReceived | InformationalResponseReceived)
     pairs = [(str(name), str(value)) for name, value in event.headers]
     assert len(dict(pairs)) == len(pairs), pairs
@@ -188,7 +188,7 @@ def fields(event: Any) -> dict[str, str]:
 
 
 async def sent_away(client: Client, gateway: Running, code: int, why: str) -> None:
-    """The client is told the code, and the log the reason."""
+    """Check that the client gets the code, and the log the reason."""
     ended = await client.event(ConnectionTerminated)
     assert ended.error_code == code
     await client.until_closed()

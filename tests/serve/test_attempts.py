@@ -1,4 +1,4 @@
-"""The way to a server: what becomes of a place that comes when nobody wants it any more."""
+"""Attempts: an address that becomes free when its client has disconnected."""
 
 import trio
 from trio.testing import wait_all_tasks_blocked

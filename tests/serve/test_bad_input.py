@@ -1,5 +1,6 @@
-"""What no honest client sends, and some send all the same: refused in HTTP before there is a session, on its own
-connection; nothing of it reaches the upstream, and a session that was open before goes on.
+"""Requests that are refused by HTTP before there is a session, each on a connection of its own.
+
+Some clients send them nevertheless. No byte of them reaches the upstream, and an open session goes on.
 """
 
 import pytest
@@ -11,28 +12,28 @@ from tests.openings import BY_DIALECT, CHALLENGE, HIXIE75, HIXIE76, KEY, KEY1, R
 from tests.serve.exchanging import LEAVING
 from tests.support import Running, Upstream, serving
 
-# Behind every refused request there is another that could be taken for one of ours.
+# Every refused request is followed by another one, which must not be read.
 PIPELINED = b"GET /admin HTTP/1.1\r\nHost: example.com\r\n\r\n"
 GET = "GET /chat HTTP/1.1"
 
 
 def modern(*lines: str, start: str = GET, without: str = "") -> bytes:
-    """A request of RFC 6455 with these lines, and without the header of that name."""
+    """Return a request of RFC 6455 with these lines, and without the header of that name."""
     return head_of(start, *_without(RFC6455, without), *lines)
 
 
 def old(*lines: str, start: str = GET, without: str = "") -> bytes:
-    """A request of hixie-76 with these lines, and without the headers whose names begin so."""
+    """Return a request of hixie-76 with these lines, and without the headers whose names begin so."""
     return head_of(start, *_without(HIXIE76, without), *lines) + CHALLENGE
 
 
 def oldest(*lines: str, start: str = GET, without: str = "") -> bytes:
-    """A request of hixie-75 with these lines, and without the header of that name."""
+    """Return a request of hixie-75 with these lines, and without the header of that name."""
     return head_of(start, *_without(HIXIE75, without), *lines)
 
 
 def in_version(version: str, *lines: str) -> bytes:
-    """A request of a draft with a version, without a key, and with these lines."""
+    """Return a request of a draft with a version, without a key, and with these lines."""
     return head_of(GET, *RFC6455[:3], f"Sec-WebSocket-Version: {version}", *lines)
 
 
@@ -208,7 +209,7 @@ KEYS |= {
 }
 
 REFUSED = MALFORMED | UPGRADES | ADDRESSES | ECHOED | KEYS
-# What is served by default, and what is served where that is allowed by name (see `tolerance`).
+# Requests that are served by default, and requests that are served if their oddity is allowed (see `tolerance`).
 SERVED = {
     "an empty line first", "nothing but empty lines", "a control in a header that nobody repeats",
     "Upgrade to more than one", "Upgrade twice", "a target above 7F from a modern client", "no Origin in 76",
@@ -220,14 +221,14 @@ SERVED_BY_NAME |= {name for name in ECHOED if name.startswith("LF in ")}  # whic
 
 
 def tolerance(name: str) -> str:
-    """The most tolerant setting under which that is refused."""
+    """Return the most tolerant configuration that refuses this request."""
     if name in SERVED:
         return "tolerance: none"
     return "tolerance: default" if name in SERVED_BY_NAME else "tolerance: all"
 
 
 async def answer_of(gateway: Running, request: bytes) -> tuple[bytes, bytes]:
-    """The head and the body of the answer to a request, once the gateway has closed."""
+    """Return the head and the body of the answer to a request, once the gateway has closed."""
     client = await gateway.connect(request + PIPELINED)
     head, end, body = (await client.rest()).partition(b"\r\n\r\n")
     await client.close()

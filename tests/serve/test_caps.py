@@ -1,4 +1,4 @@
-"""How many clients there may be, and how often they may come: of one address, and to one upstream."""
+"""The limits on clients: how many, and how often, from one address and to one upstream."""
 
 import pytest
 
@@ -28,7 +28,7 @@ async def refused(gateway: Running, client: Peer, status: str, reason: str, why:
 
 
 async def gone(gateway: Running, client: Peer, behind: Peer) -> None:
-    """Ends a session, and waits until its place is free."""
+    """End a session, and wait until its place is free."""
     await client.close()
     await behind.close()
     await gateway.lines.line("session", client=client.name)
@@ -42,12 +42,12 @@ async def test_one_address_has_so_many_connections_and_no_more() -> None:
         first = await gateway.connect(MODERN.request)
         behind = await accepted(upstream, first)
         await accepted(upstream, await gateway.connect(MODERN.request))
-        # Nothing of its request is waited for.
+        # It is refused without reading its request.
         beyond = await gateway.connect(b"GET ")
         await refused(
             gateway, beyond, "429 Too Many Requests", "address-full", "more than 2 connections from one address"
         )
-        # Another address, by a proxy.
+        # Another address, from a proxy.
         other = await gateway.connect(b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n" + MODERN.request)
         await accepted(upstream, other)
         await gone(gateway, first, behind)
@@ -90,7 +90,7 @@ async def test_one_address_comes_so_often_and_is_told_when_it_may_again(rate: st
         for _ in range(2):
             await accepted(upstream, await gateway.connect(MODERN.request))
         why = f"more than 2 in {seconds} s handshakes from one address"
-        for _ in range(2):  # who is refused has not come
+        for _ in range(2):  # a refused client does not count
             head = await refused(
                 gateway, await gateway.connect(MODERN.request), "429 Too Many Requests", "handshake-rate", why
             )

@@ -1,6 +1,6 @@
-"""The 8 bytes behind the head of a hixie-76 client, which proxies in between hold back until they see a 101.
+"""The 8 bytes after the head of a hixie-76 client, which proxies hold back until they see a 101.
 
-Old browsers and HAProxy, which make this necessary, are in `test_quirks`.
+The old browsers and HAProxy, for which this is needed, are in `test_quirks`.
 """
 
 import pytest
@@ -16,7 +16,7 @@ REPLY = HIXIE.reply.removesuffix(PROOF)
 
 
 async def opened_early(upstream: Upstream, gateway: Running) -> tuple[Peer, Peer]:
-    """A client that has sent its head alone and got that of the 101 for it, and the upstream behind."""
+    """Return a client that has sent only its head and has got the head of the 101, and the upstream's end."""
     client = await gateway.connect(HIXIE.head)
     behind, _ = await upstream.agree()
     assert await client.exactly(len(REPLY)) == REPLY
@@ -51,7 +51,7 @@ async def test_frames_behind_a_late_challenge_are_the_first_of_the_session() -> 
 
 
 async def test_what_the_upstream_says_before_the_challenge_came_stands_behind_the_proof() -> None:
-    # A client takes the 16 bytes behind the head for the proof, whatever they are.
+    # A client reads the 16 bytes after the head as the proof, whatever they are.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(HIXIE.head)
         await upstream.agree(behind=b"\x81\x05Hello")
@@ -73,7 +73,7 @@ async def test_the_challenge_of_the_first_drafts_of_hybi_may_be_held_back_too(di
         assert await behind.frame() == (0x81, b"Hello")
 
 
-# Bytes that a parser of lines would take for its own, or strip. The answers are made with `openssl md5`.
+# Bytes that a parser of lines would read or strip. The answers are made with `openssl md5`.
 CHALLENGES = [
     ("0d0a0d0a0d0a0d0a", "fbfe51467eeb432cd8579391dfbe2996"),
     ("2020202020202020", "04c6fd06f684b6650b3604aae377d1eb"),
@@ -113,7 +113,7 @@ async def test_a_challenge_that_never_comes_ends_the_connection_behind_the_early
 
 
 async def test_a_challenge_that_has_little_time_is_asked_for_early_all_the_same() -> None:
-    # Less than the grace that there is by default: half of it is waited before the head goes out.
+    # Less than the default grace: half of it passes before the head is sent.
     async with Upstream() as upstream, serving(upstream.port, timeouts="challenge: 50ms") as gateway:
         client = await gateway.connect(HIXIE.head)
         behind, _ = await upstream.agree()
@@ -149,7 +149,7 @@ async def test_a_client_may_leave_before_its_challenge_is_whole(part: bytes, ear
 
 
 async def test_the_upstream_hears_nothing_of_a_client_before_its_challenge_is_whole() -> None:
-    # The 8 bytes are no frame, however much they look like one.
+    # The 8 bytes are no frame, also if they look like one.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head_of("GET / HTTP/1.1", *HIXIE76) + b"\x00Hello\xff\x00")
         behind, _ = await upstream.agree()

@@ -1,6 +1,6 @@
 """The end of a session: the last bytes that both peers get, and how long the closing handshake waits for silent peers.
 
-How we end one ourselves is in `test_closing_stop`, and what a fault of the client leads to in `test_closing_faults`.
+Sessions that the gateway ends are in `test_closing_stop`, the faults of clients in `test_closing_faults`.
 """
 
 import pytest
@@ -27,12 +27,12 @@ from wsgateway.relay.translate import TranslationOptions
 
 # -- one says goodbye, and the other answers --------------------------------------------------------------------
 
-# Of pywebsocket's drafts 04 and 06, and of libwebsockets' 05, where a client says C and a server S.
+# From pywebsocket's drafts 04 and 06, and from libwebsockets' 05, where a client sends C and a server S.
 COVERED_CLOSE_04, COVERED_CLOSE_05 = bytes.fromhex("37fa213d 0340"), bytes.fromhex("37fa213d b6fb62")
 COVERED_HELLO = bytes.fromhex("37fa213d b3ff69585b964e")
 COVERED_CLOSE_1000, OLD_CLOSE_1000 = bytes.fromhex("37fa213d b6f822d5"), bytes.fromhex("81 02 03e8")
 
-# The dialects; the client's Close and what the upstream hears; the upstream's answer and what the client hears.
+# The dialects; the client's Close and what the upstream gets; the upstream's answer and what the client gets.
 CLIENTS_CLOSE = {
     "rfc6455": (("rfc6455", "rfc6455"), (MASKED_CLOSE_1000, MASKED_CLOSE_1000), (CLOSE_1000, CLOSE_1000)),
     "hybi-08": (("hybi-08", "rfc6455"), (MASKED_CLOSE_1000, MASKED_CLOSE_1000), (CLOSE_1000, CLOSE_1000)),
@@ -47,7 +47,7 @@ CLIENTS_CLOSE = {
     "hybi-05 to hybi-05": (("hybi-05", "hybi-05"), (COVERED_CLOSE_05,) * 2, (b"\x81\x01S", b"\x81\x01S")),
     "hybi-06 to hybi-06": (("hybi-06", "hybi-06"), (COVERED_CLOSE_1000,) * 2, (OLD_CLOSE_1000, OLD_CLOSE_1000)),
     "rfc6455 to hybi-03": (("rfc6455", "hybi-03"), (MASKED_CLOSE_1000, b"\x01\x00"), (b"\x01\x00", EMPTY_CLOSE)),
-    # The secret of this side is another one; its mask is made with `openssl sha1`.
+    # This side has another secret; its mask is made with `openssl sha1`.
     "rfc6455 to hybi-04": (
         ("rfc6455", "hybi-04"),
         (MASKED_CLOSE_1000, bytes.fromhex("37fa213d eb03")),
@@ -66,7 +66,7 @@ CLIENTS_CLOSE = {
         (bytes.fromhex("88 82 37fa213d 340e"), MASKED_EMPTY_CLOSE),
         (EMPTY_CLOSE, EMPTY_CLOSE),
     ),
-    # Draft 12 is of version 8 and says 1009; draft 10 says 1004.
+    # Draft 12 is version 8 and uses 1009; draft 10 uses 1004.
     "1009 of a client of version 8": (
         ("hybi-08", "rfc6455"),
         (bytes.fromhex("88 82 37fa213d 340b"), bytes.fromhex("88 82 37fa213d 340b")),
@@ -170,7 +170,7 @@ async def test_a_close_to_hixie_75_is_the_end_of_the_connection(autojump_clock: 
     async with parting("hixie-75") as end:
         await end.upstream.send(HELLO + CLOSE_1000)
         assert await end.client.rest() == HIXIE_HELLO
-        # There is nothing that the client could answer, so we do.
+        # The client could answer nothing, so the gateway does.
         assert await end.upstream.rest() == MASKED_CLOSE_1000
         assert await end.both_close() == 0
 
@@ -224,7 +224,7 @@ async def test_an_upstream_that_breaks_the_rules_instead_of_answering_is_answere
 
 
 async def test_a_frame_that_stays_unfinished_has_no_close_in_it(autojump_clock: MockClock) -> None:
-    """The upstream begins a frame and falls silent; its client says goodbye, and gets no answer inside the frame."""
+    """The upstream begins a frame and stops; its client sends a Close, and gets no answer inside the frame."""
     async with parting() as end:
         await end.upstream.send(HELLO[:4])
         assert await end.client.exactly(4) == HELLO[:4]
@@ -266,7 +266,7 @@ async def test_a_text_of_a_hixie_client_that_is_gone_inside_it_does_not_leave(au
 
 # -- a fault or the death of the upstream -----------------------------------------------------------------------
 
-# The client's dialect, what the upstream says before it is gone, and what the client hears in all.
+# The client's dialect, what the upstream sends before it disconnects, and all that the client gets.
 UPSTREAMS_END = {
     "rfc6455": ("rfc6455", "rfc6455", HELLO, HELLO + CLOSE_1014),
     "rfc6455, at once": ("rfc6455", "rfc6455", b"", CLOSE_1014),
@@ -274,7 +274,7 @@ UPSTREAMS_END = {
     "rfc6455 inside a head": ("rfc6455", "rfc6455", HELLO + b"\x81", HELLO + CLOSE_1014),
     "rfc6455 between fragments": ("rfc6455", "rfc6455", b"\x01\x03Hel", b"\x01\x03Hel" + CLOSE_1014),
     "rfc6455 inside a frame of an old upstream": ("rfc6455", "hybi-08", HELLO[:5], HELLO[:5]),
-    # What is held back of a text is never sent, so that no frame is under way.
+    # The held part of a text is never sent, so that no frame is unfinished.
     "rfc6455 inside a text of hixie": ("rfc6455", "hixie-76", b"\x00Hel", CLOSE_1014),
     "hybi-08": ("hybi-08", "rfc6455", HELLO, HELLO),
     "hybi-07": ("hybi-07", "hybi-08", HELLO, HELLO),
@@ -310,7 +310,7 @@ async def test_a_client_hears_of_an_upstream_that_was_reset() -> None:
         await end.over()
 
 
-# The client's dialect, what the upstream says, what the client hears in all, what the upstream hears.
+# The client's dialect, what the upstream sends, all that the client gets, what the upstream gets.
 UPSTREAMS_FAULTS = {
     "binary for hixie-76": ("hixie-76", HELLO + b"\x82\x00", HIXIE_HELLO, bytes.fromhex("88 82 37fa213d 3411")),
     "broken text for hixie-75": ("hixie-75", b"\x81\x01\xff", b"", bytes.fromhex("88 82 37fa213d 3415")),

@@ -1,4 +1,4 @@
-"""A client that breaks the rules: what its upstream still replies reaches it, then its Close, all in bounded time."""
+"""A client that breaks the rules gets its upstream's last replies, then its Close, all in bounded time."""
 
 from collections.abc import Callable
 from itertools import repeat
@@ -31,7 +31,7 @@ from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.serve.closing import ClosingHandshake
 
-# How long the upstream may reply before it hears of the fault; how much of it is passed on.
+# How long the upstream may reply before it is sent the Close, and how much of that is passed on.
 REPLY_SECONDS = 0.25
 REPLIES_BYTES = 1024 * 1024
 CLOSE_1002, CLOSE_1007 = bytes.fromhex("88 02 03ea"), bytes.fromhex("88 02 03ef")
@@ -45,12 +45,12 @@ SMALL = TranslationOptions(Limits(message_bytes=5))
 @pytest.mark.parametrize("upstream", DIALECTS)
 @pytest.mark.parametrize("client", DIALECTS)
 async def test_a_fault_costs_no_reply_that_is_under_way(autojump_clock: MockClock, client: str, upstream: str) -> None:
-    """A text, and one that is too big, come in one packet. The upstream replies when it has heard that it is over."""
+    """A text and one that is too big come in one packet. The upstream replies only when it has got its Close."""
     async with parting(client, upstream, options=SMALL) as end:
         await end.client.send(said(client, CLIENT, ("text", b"Hello"), ("text", b"6 byte")))
         goodbye = told(upstream, UPSTREAM, ("text", b"Hello"), ("close", close_payload(upstream, 1001, by_client=True)))
         assert await end.upstream.exactly(len(goodbye)) == goodbye
-        if upstream == "hixie-75":  # whose goodbye is the end of the stream
+        if upstream == "hixie-75":  # its close is the end of the stream
             assert await end.upstream.rest() == b""
         await end.upstream.send(
             said(upstream, UPSTREAM, ("text", b"reply"), ("close", close_payload(upstream, 1001, by_client=False)))
@@ -63,7 +63,7 @@ async def test_a_fault_costs_no_reply_that_is_under_way(autojump_clock: MockCloc
         assert await end.both_close() == REPLY_SECONDS
 
 
-# The dialects, what breaks the rules behind a text that does not, and the Close that the client hears.
+# The dialects, the fault after a valid text, and the Close that the client gets.
 CLIENTS_FAULTS = {
     "no mask": ("rfc6455", "rfc6455", FAULT, CLOSE_1002),
     "no mask in hybi-07": ("hybi-07", "rfc6455", FAULT, CLOSE_1002),
@@ -105,7 +105,7 @@ async def test_the_reply_comes_before_the_close_whatever_the_fault(
         text = told(upstream, UPSTREAM, ("text", b"Hello"))
         assert await end.upstream.exactly(len(text)) == text
         await end.upstream.send(said(upstream, UPSTREAM, ("text", b"Hello")))
-        # Of a text of hixie its first part may have gone before the fault.
+        # The first part of a text of hixie may have been sent before the fault.
         await end.upstream.until(told(upstream, UPSTREAM, ("close", close_payload(upstream, 1001, by_client=True))))
         await end.upstream.send(said(upstream, UPSTREAM, ("close", close_payload(upstream, 1001, by_client=False))))
         assert await end.client.rest() == told(client, CLIENT, ("text", b"Hello")) + heard
@@ -139,7 +139,7 @@ async def test_what_is_held_back_of_a_client_that_breaks_the_rules_never_leaves(
 
 
 async def test_an_upstream_has_time_to_reply_before_it_is_told(autojump_clock: MockClock) -> None:
-    """Many libraries do not send any more once they have read a Close."""
+    """Many libraries send nothing more after they have read a Close."""
     async with parting() as end:
         begun = trio.current_time()
         await end.client.send(MASKED_HELLO + FAULT)
@@ -181,7 +181,7 @@ async def test_the_codes_with_which_an_upstream_answers_are_not_the_clients(auto
     async with parting() as end:
         await end.client.send(MASKED_HELLO + FAULT)
         assert await end.upstream.exactly(11) == MASKED_HELLO
-        # It says goodbye by itself at the same time.
+        # It sends a Close of its own at the same time.
         await end.upstream.send(HELLO + CLOSE_1000)
         assert await end.client.rest() == HELLO + CLOSE_1002
         assert await end.upstream.rest() == MASKED_CLOSE_1001
@@ -189,10 +189,10 @@ async def test_the_codes_with_which_an_upstream_answers_are_not_the_clients(auto
 
 
 async def test_no_close_enters_a_frame_that_the_upstream_has_in_part(autojump_clock: MockClock) -> None:
-    """Text for hixie that is too long to be held turns out to be broken in its second fragment."""
+    """A text for hixie that is too long to be held has broken UTF-8 in its second fragment."""
     size = 100_000
     async with parting("rfc6455", "hixie-76") as end:
-        # The masks are of zeros.
+        # The masks are zeros.
         large = bytes.fromhex("01 ff") + size.to_bytes(8, "big") + bytes(4) + b"a" * size
         await end.client.send(MASKED_HELLO + large + bytes.fromhex("80 81 00000000 ff"))
         assert await end.upstream.rest() == HIXIE_HELLO + b"\x00" + b"a" * size
@@ -242,7 +242,7 @@ async def test_a_client_hears_of_its_fault_in_time_whatever_its_upstream_does_no
 
 @pytest.mark.parametrize("close_seconds", [0.1, 0.4])
 async def test_a_short_time_is_enough_for_all_of_it(autojump_clock: MockClock, close_seconds: float) -> None:
-    """The waits before the upstream is told leave it half of the time, however short that is."""
+    """The waits before the upstream is sent its Close leave it half of the time, however short that is."""
     with session() as pair:
         end = Parting(pair)
         async with trio.open_nursery() as nursery:
@@ -308,7 +308,7 @@ async def test_an_upstream_that_reads_only_when_it_is_read_is_told_and_heard(aut
 
 
 async def test_a_client_that_goes_on_after_its_fault_still_hears_of_it() -> None:
-    # Over TCP: to close over its bytes would reset the connection, and take the Close back.
+    # Over TCP: closing with unread bytes would reset the connection, and the Close could be lost.
     async with parting(tcp=True, options=TranslationOptions(Limits(message_bytes=5))) as end:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end.client.send, bytes.fromhex("81 fe ffff 37fa213d") + bytes(8 * 1024 * 1024))

@@ -1,5 +1,7 @@
-"""A fault of a client costs no reply, whatever carries the session: TLS to the upstream, TLS or HTTP/2 to the client.
-The same where the fault is that the client has sent more messages than its rate allows."""
+"""A fault of a client costs no reply, with TLS to the upstream, with TLS or HTTP/2 to the client.
+
+The same holds if the fault is that the client has sent more messages than its rate allows.
+"""
 
 from dataclasses import dataclass
 
@@ -18,22 +20,22 @@ RATE = 3
 
 @dataclass(frozen=True)
 class Fault:
-    """What a client says in one write, of which the last breaks a rule."""
+    """The messages of a client in one write, of which the last breaks a rule."""
 
     texts: int
-    """how many of it are messages, to which the upstream replies"""
+    """how many of them are valid, so that the upstream replies to them"""
     last: bytes
     close: bytes
-    """what the client is told"""
+    """the Close that the client gets"""
     ended: str
-    """how the log says that"""
+    """the text in the log"""
 
 
 FAULTS = {
     "a reserved opcode": Fault(
         2, bytes.fromhex("83 80 37fa213d"), b"\x88\x02\x03\xea", "client: reserved opcode 0x3 (1002)"
     ),
-    # What one read has brought goes through whole.
+    # All messages of one read pass.
     "messages beyond the rate": Fault(
         RATE + 1, b"", b"\x88\x02\x03\xf0", f"client: more messages than {RATE} in 3600 s (1008)"
     ),
@@ -61,7 +63,7 @@ class Stream:
 async def connected(
     gateway: Running, upstream: Upstream, carrier: str, authority: Authority
 ) -> tuple[Peer, Peer | Stream]:
-    """What the upstream accepts, and a client whose session is under way."""
+    """Return the upstream's end, and a client with an open session."""
     if carrier == "HTTP/2":
         http2 = await Client.connect(gateway, authority)
         number = await http2.ask(CONNECT, end=False)
@@ -83,7 +85,7 @@ async def connected(
 async def test_a_fault_costs_no_reply_whatever_carries_the_session(
     carrier: str, to_upstream: str, fault: Fault, authority: Authority
 ) -> None:
-    """The upstream replies when it has heard that it is over, message by message, and then answers the Close."""
+    """The upstream replies only after its Close, message by message, and then answers the Close."""
     options = {"limits": LIMITS}
     if carrier != "TCP":
         options["listener"] = listener(authority.issue("localhost"))

@@ -1,4 +1,4 @@
-"""How we end a session when we stop; what was left over then, and peers that do nothing."""
+"""Sessions that the gateway ends when it stops: bytes that are still to be sent, and peers that do nothing."""
 
 import pytest
 import trio
@@ -35,13 +35,13 @@ from wsgateway.dialects import DIALECTS, Fragment
 
 # -- we stop ----------------------------------------------------------------------------------------------------
 
-# What each side is told, by its dialect, and what it may answer.
+# The Close that each side gets, by its dialect, and its possible answer.
 CLIENTS_TOLD = {
     opening.dialect: (opening.goodbye, opening.written(opening.answer, SECRET if opening.dialect == "hybi-04" else b""))
     for opening in OPENINGS
 } | {"hybi-07": (CLOSE_1001, MASKED_EMPTY_CLOSE)}
-# The same frames, the other way round; who is told a code may answer with none. hybi-04 has another secret there, and
-# its mask is made with `openssl sha1`.
+# The same frames in the other direction; a side may answer a code by none. hybi-04 has another secret there, and its
+# mask is made with `openssl sha1`.
 UPSTREAMS_TOLD = {dialect: (answer, told) for dialect, (told, answer) in CLIENTS_TOLD.items()} | {
     "hybi-07": (MASKED_CLOSE_1001, CLOSE_1001),
     "hybi-04": (bytes.fromhex("37fa213d eb03"), b"\x81\x00"),
@@ -85,7 +85,7 @@ async def test_when_we_stop_frames_that_are_under_way_are_finished_first(autojum
         end.dismiss()
         await end.relay_ended.wait()
 
-        # The frame is passed on, and what comes behind it is not: it is after our Close.
+        # The frame is passed on, and the bytes after it are not: they come after our Close.
         await end.client.send(MASKED_HELLO[8:10])
         await end.client.send(MASKED_HELLO[10:] + MASKED_HELLO)
         await end.upstream.send(HELLO[3:] + HELLO)
@@ -121,7 +121,7 @@ async def test_when_we_stop_a_frame_whose_sender_is_gone_has_no_close_in_it(auto
 async def test_when_we_stop_a_message_that_is_under_way_is_finished_first(
     autojump_clock: MockClock, client: str, upstream: str, sender: str
 ) -> None:
-    """The sender has begun a frame; its rest comes with more behind it, which is after our Close."""
+    """The sender has begun a frame; its rest comes with more bytes, which come after our Close."""
     async with parting(client, upstream) as end:
         peer, other = (end.client, end.upstream) if sender == "client" else (end.upstream, end.client)
         source, target = (client, upstream) if sender == "client" else (upstream, client)
@@ -236,7 +236,7 @@ async def test_an_upstream_that_reads_only_when_it_is_read_hears_a_close_and_its
 async def test_a_hixie_client_that_reads_slowly_has_as_long_as_others_for_what_was_left_over(
     autojump_clock: MockClock,
 ) -> None:
-    """Only its answer is not waited for: what it is to read before the Close is no less its own."""
+    """The gateway does not wait for its answer; but the side still gets the bytes before the Close."""
     async with parting("hixie-76") as end:
         clog(end, end.client)
         await end.upstream.send(HELLO + CLOSE_1000)
@@ -248,7 +248,7 @@ async def test_a_hixie_client_that_reads_slowly_has_as_long_as_others_for_what_w
 async def test_what_a_client_said_before_its_upstreams_first_word_was_goodbye_is_passed_on(
     autojump_clock: MockClock,
 ) -> None:
-    """Both have said something behind their handshake; the upstream's is the end of the relay."""
+    """Both have sent something together with the handshake; the upstream's ends the relay."""
     with session() as pair:
         pair.upstream.early = CLOSE_1000
         pair.client.early = MASKED_HELLO[:4]
@@ -266,7 +266,7 @@ async def test_what_a_client_said_before_its_upstreams_first_word_was_goodbye_is
 
 # -- nobody does anything ---------------------------------------------------------------------------------------
 
-# What the upstream says last, and whether we stop then.
+# The last bytes of the upstream, and whether the gateway stops then.
 LAST_WORDS = {
     "a Close": (HELLO + CLOSE_1000, False),
     "a fault": (HELLO + b"\x83\x00", False),

@@ -1,4 +1,4 @@
-"""What limits are held against: what is open, and buckets; and what is to be done at the end of a block."""
+"""The counts for limits: open connections, and token buckets; and the cleanups at the end of a block."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from wsgateway.errors import Reason, ReasonedError
 from wsgateway.serve.limits import MOST_BUCKETS, Cleanup, ConnectionCounts, RateLimiter
 from wsgateway.settings.basics import Rate
 
-# More than are kept before the full ones are looked for.
+# More than are kept before full ones are forgotten.
 MANY = 5000
 
 
@@ -68,7 +68,7 @@ def test_of_very_many_buckets_those_that_are_not_full_are_kept() -> None:
         assert rate_limiters.missing(number, rate, 0.0) == 0
     for number in range(3 * MANY):
         assert rate_limiters.missing(number, rate, 5.0) == 5.0
-    # They are looked at again once there are twice as many, and not each time.
+    # They are checked again when there are twice as many, and not each time.
     looked_at = rate_limiters._many
     assert 3 * MANY < looked_at <= 6 * MANY
     for number in range(looked_at):

@@ -1,6 +1,6 @@
-"""Connections that end without a word: by a half-close, in the order of the kernel, or all at once.
+"""Connections that end without a Close: by a half-close, in the order of the kernel, or all at once.
 
-`relay` and `closing handshake` have their own tests; here it goes the whole way, through sockets that are really cut.
+`relay` and `closing handshake` have their own tests; here real sockets are cut through the whole gateway.
 """
 
 import pytest
@@ -32,7 +32,7 @@ async def test_an_upstream_that_dies_between_messages_ends_the_session(opening: 
 @every_way
 @every_dialect
 async def test_an_upstream_that_dies_inside_a_message_never_finishes_it(opening: Opening, how: str) -> None:
-    # The head says how long the frame will be. A text for hixie waits for its end, and nothing of it leaves.
+    # The head states the frame's length. A text for hixie is held until its end, and no part of it is sent.
     part = b"" if opening.dialect in HIXIE else opening.spelled(b"\x81\x05Hello")[:-2]
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, opening)
@@ -70,7 +70,7 @@ async def test_a_client_that_is_cut_off_inside_a_message_never_finishes_it(openi
         session = await opened(upstream, gateway, opening)
         part = session.hello[: 4 if opening.dialect in HIXIE else -2]
         await session.client.send(part)
-        # Text that may have to be repaired waits for its end, and nothing of it leaves.
+        # A text that may need repair is held until its end, and no part of it is sent.
         if opening.dialect in FRAMES:
             assert (await session.behind.exactly(2)) == b"\x81\x85"
             await session.behind.exactly(len(part) - 2)
@@ -90,12 +90,12 @@ async def test_a_client_that_only_stops_to_send_has_ended_its_session(opening: O
 
         assert await session.behind.frame() == (0x81, b"Hello")
         if opening.dialect in HIXIE:
-            # That is how they say goodbye; the upstream may say more before it answers.
+            # This is how they close; the upstream may send more before it answers.
             assert await session.behind.frame() == (0x88, b"")
             await session.behind.send(b"\x81\x05Hello\x88\x00")
             assert await session.client.rest() == opening.hello_back + opening.goodbye
         else:
-            # It is gone without a Close: nobody is told one, nor made one up.
+            # It is disconnected without a Close: no side gets one, and none is invented.
             assert await session.behind.rest() == b""
             assert await session.client.rest() == b""
         await session.behind.close()

@@ -1,4 +1,4 @@
-"""Which dialects a route accepts, and what the clients of others are told."""
+"""The dialects that a route accepts, and the refusals of others."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support import Running, Upstream, serving, serving_text
 
 
 async def refused(gateway: Running, upstream: Upstream, opening: Opening, versions: list[str], accepted: str) -> None:
-    """A client of this dialect is refused: with these versions if any would do, and with this list of dialects."""
+    """Check the refusal of a client of this dialect: the versions in it, if there are any, and the list of dialects."""
     client = await gateway.connect(opening.request)
     head = await client.head()
     status = 426 if versions else 400
@@ -27,7 +27,7 @@ async def refused(gateway: Running, upstream: Upstream, opening: Opening, versio
 
 @pytest.mark.parametrize("accepted", NAMES)
 async def test_a_route_for_one_dialect_refuses_all_others(accepted: str) -> None:
-    # RFC 6455, 4.4: a client that has named a version is told which one would do. Others know no such answer.
+    # RFC 6455, 4.4: a client that has sent a version gets the accepted ones. Other clients have no such answer.
     would_do = [versions(accepted)] if accepted in WITH_VERSION else []
     async with Upstream() as upstream, serving(upstream.port, route=f"dialects: [{accepted}]") as gateway:
         for opening in OPENINGS:
@@ -39,7 +39,7 @@ async def test_a_route_for_one_dialect_refuses_all_others(accepted: str) -> None
                 await refused(gateway, upstream, opening, told, accepted)
 
 
-# What the configuration says, what is accepted, and which versions are named.
+# The configuration, the accepted dialects, and the versions in the refusal.
 LISTS: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "[hixie-75, hixie-76]": (HIXIE, []),
     "[hixie-75..76]": (HIXIE, []),

@@ -1,6 +1,6 @@
-"""Clients that leave while an upstream thinks: it is told soon, and their place is free.
+"""Clients that disconnect while an upstream thinks: the upstream's connection closes soon, and their place is free.
 
-The clock jumps when everybody waits: what takes no time takes none.
+The clock jumps when every task waits: a step without waiting takes no time.
 """
 
 import socket
@@ -26,7 +26,7 @@ __all__ = ["authority"]
 MODERN = BY_DIALECT["rfc6455"].request
 ONE = "max_connections: 1"
 EVENTS = head_of("HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked") + b"5\r\nfirst\r\n"
-# In which the place of a client that has left must be free, and in which a page that leaves a poll is told.
+# The time within which the place of a disconnected client must be free, and the upstream of a poll must be closed.
 PLACE_SECONDS = 0.2
 POLL_SECONDS = 1.0
 
@@ -51,7 +51,7 @@ async def reset(peer: Peer) -> None:
 
 
 WAYS: dict[str, tuple[Leave, float]] = {
-    # How a client leaves, and how long it may take until that is known.
+    # How a client disconnects, and how long it may take until that is known.
     "closes": (close, GRACE_SECONDS),
     "half-closes": (half_close, GRACE_SECONDS),
     "half-closes behind bytes": (half_close_behind_bytes, GRACE_SECONDS),
@@ -62,7 +62,7 @@ each_way = pytest.mark.parametrize(("leave", "seconds"), WAYS.values(), ids=WAYS
 
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
-    """The block takes so long, by the clock, and no longer."""
+    """Check that the block takes so long, by the clock, and no longer."""
     begun = trio.current_time()
     yield
     assert trio.current_time() - begun <= seconds + 0.001
@@ -252,7 +252,7 @@ async def test_a_stream_of_http_2_that_leaves_is_told_to_the_upstream(
     secure = listener(authority.issue("localhost"))
     async with Upstream() as upstream, polled(upstream, listener=secure) as gateway:
         client = await Client.connect(gateway, authority)
-        number = await client.ask(GET)  # its END_STREAM comes with it, and is no sign that it has left
+        number = await client.ask(GET)  # its END_STREAM comes with it, and does not mean a disconnect
         behind = await upstream.accept()
         await behind.head()
         await trio.sleep(2)

@@ -1,6 +1,6 @@
-"""Flash Player, which asks which pages may connect before it connects: on a port of its own, or beside HTTP.
+"""The policy requests of Flash Player, which it sends before it connects: to a port of their own, or beside HTTP.
 
-The question is 22 characters and a NUL; nothing else is ever said on that connection.
+A request is 22 characters and a NUL; nothing else is sent on that connection.
 """
 
 from contextlib import suppress
@@ -16,7 +16,7 @@ from tests.peers import Peer
 from tests.support import Running, Upstream, serving
 
 POLICY_REQUEST = b"<policy-file-request/>\0"
-# Whoever is not named is denied: so nobody may.
+# A page that no grant names may not connect, so here no page may.
 DENIED = b'<?xml version="1.0"?><cross-domain-policy></cross-domain-policy>\0'
 INLINE, ONLY = "flash_policy: {mode: inline}", "flash_policy: {mode: only}"
 both_modes = pytest.mark.parametrize("mode", ["inline", "only"])
@@ -28,7 +28,7 @@ def policy(mode: str, allow: str = "[]") -> str:
 
 
 async def denied(gateway: Running, *question: bytes) -> None:
-    """A player that asks gets the policy that grants nothing, and the end of its connection."""
+    """Check that a player gets the policy without grants, and the end of its connection."""
     player = await gateway.connect(*question)
     assert await player.rest() == DENIED
     await player.close()
@@ -139,8 +139,8 @@ async def test_on_a_port_of_its_own_nothing_but_the_question_is_answered(said: b
 
 
 async def silence(gateway: Running, player: Peer) -> None:
-    """The end of a connection on which nothing was said."""
-    with suppress(trio.BrokenResourceError):  # it was closed over bytes that nobody wants to read
+    """Check that a connection ends without any answer."""
+    with suppress(trio.BrokenResourceError):  # it was closed with unread bytes
         assert await player.rest() == b""
     line = await gateway.lines.line("refused")
     assert line["why"] == "no policy request, and public answers nothing else"
@@ -244,7 +244,7 @@ async def test_a_player_that_does_not_hang_up_is_left_in_bounded_time(mode: str)
     ):
         player = await gateway.connect(POLICY_REQUEST)
         assert await player.rest() == DENIED
-        # The gateway has only stopped to send, so far; then it closes, and what is sent comes back as a reset.
+        # So far the gateway has only ended its own direction; when it closes, further data is answered by a reset.
         with pytest.raises(trio.BrokenResourceError):
             await player.send(*repeat(b"x", 1_000_000))
 

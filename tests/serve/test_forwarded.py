@@ -1,4 +1,4 @@
-"""What proxies say of a client in Forwarded and X-Forwarded-*: believed of those that are trusted, of nobody else."""
+"""Forwarded and X-Forwarded-*: believed from trusted proxies, and from nobody else."""
 
 import pytest
 
@@ -11,7 +11,7 @@ TRUSTING = 'forwarded: {trusted: ["127.0.0.1", "10.0.0.0/8"]}'
 
 
 async def told(listener: str, *lines: str) -> tuple[list[str], list[str], list[str]]:
-    """What an upstream is told: for whom, by which scheme, for which host."""
+    """Return the client, the scheme and the host in the upstream's headers."""
     async with Upstream() as upstream, serving(upstream.port, listener=listener) as gateway:
         await gateway.connect(head_of(GET, *RFC6455, *lines))
         _, request = await upstream.agree()

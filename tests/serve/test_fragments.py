@@ -1,7 +1,8 @@
-"""A message that came in one frame leaves in one frame, as peers need it that cannot join fragments; and `fragments:
-join`, for peers that take each frame for a message.
+"""A message in one frame is sent in one frame, for peers that cannot join fragments; and `fragments: join`, for peers
+that read each frame as a message.
 
-Messages are the reports', byte for byte. A client or server that is named below was read or recorded in its report.
+The messages are those of the reports, byte for byte. The clients and servers named below were read, or recorded in
+their reports.
 """
 
 import pytest
@@ -18,14 +19,14 @@ HELLO = (0x81, b"Hello")
 
 
 async def in_pieces(peer: Peer, *pieces: bytes) -> None:
-    """Sends each piece, the next one when all who could do something with it have done it."""
+    """Send each piece when all that could be done with the one before it has been done."""
     for piece in pieces:
         await peer.send(piece)
         await wait_all_tasks_blocked()
 
 
 async def behind_hixie_75(upstream: Upstream, gateway: Running, dialect: str) -> Session:
-    """A session with a client of this dialect, whose upstream speaks hixie-75."""
+    """Return a session with a client of this dialect, whose upstream speaks hixie-75."""
     opening = BY_DIALECT[dialect]
     client = await gateway.connect(opening.request)
     behind = await upstream.accept()
@@ -72,7 +73,7 @@ async def test_an_arduino_that_writes_a_text_in_three_segments_is_heard_in_one_f
 
 
 async def test_an_arduino_that_takes_what_one_read_gives_for_the_message_gets_all_of_it_at_once() -> None:
-    # krohling/ArduinoWebsocketClient: it reads until FF, or until nothing more is there.
+    # krohling/ArduinoWebsocketClient: it reads until FF, or until there are no more bytes.
     said = b"set led 1 to on, and led 2 to off please"
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, BY_DIALECT["hixie-75"])
@@ -105,7 +106,7 @@ async def test_a_route_joins_towards_its_clients_alone(dialect: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, route="fragments: join") as gateway:
         session = await opened(upstream, gateway, BY_DIALECT[dialect])
         await in_pieces(session.behind, HEL, PING, LO)
-        # The ping passes the text, which is held.
+        # The ping overtakes the text, which is held.
         assert await session.client.exactly(14) == PING + b"\x81\x05Hello"
         await in_pieces(session.client, session.masked(HEL), session.masked(LO))
         assert [await session.behind.frame() for _ in range(2)] == [(0x01, b"Hel"), (0x80, b"lo")]
@@ -137,7 +138,7 @@ async def test_a_message_that_is_too_long_to_be_joined_is_refused_to_its_sender(
     ):
         session = await opened(upstream, gateway, BY_DIALECT[dialect])
         await session.client.send(session.masked(HEL), session.masked(LO))
-        # What the upstream still has to say comes before our Close: nothing.
+        # The upstream sends nothing more before our Close.
         assert (await session.behind.frame())[0] == 0x88
         await session.behind.close()
         first, payload = await session.client.frame()
@@ -171,7 +172,7 @@ async def test_what_is_held_back_in_all_sessions_is_bounded_as_the_file_says_and
                     await in_pieces(session.behind, b"\x00" + bytes(9 * MIB))
                 for session in sessions:
                     await session.behind.send(b"\xff")
-                # Of two messages of 9 MiB the older one leaves in fragments where 16 MiB may be held.
+                # Of two messages of 9 MiB the older one is sent in fragments if 16 MiB may be held.
                 heads = [await session.client.exactly(2) for session in sessions]
                 assert heads == [bytes([first_frame, 0x7F]), b"\x81\x7f"]
                 for session in sessions:

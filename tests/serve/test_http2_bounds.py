@@ -1,4 +1,4 @@
-"""What a client of HTTP/2 can make much of is bounded, and the log says by what."""
+"""The limits for a client of HTTP/2, and the log lines that name them."""
 
 import struct
 from contextlib import suppress
@@ -46,11 +46,11 @@ async def test_more_streams_than_allowed_end_the_connection(authority: Authority
             await client.ask(CONNECT, end=False)
         assert (await client.event(ConnectionTerminated)).error_code == 1  # PROTOCOL_ERROR
         await client.until_closed()
-        assert (await gateway.lines.line("refused"))["why"].startswith("HTTP/2: Max ")  # h2 has said it in two ways
+        assert (await gateway.lines.line("refused"))["why"].startswith("HTTP/2: Max ")  # h2 has two texts for it
 
 
 async def test_streams_that_wind_down_are_not_without_number(authority: Authority) -> None:
-    # A reset ends a stream for the client, and not yet for us: rapid reset (CVE-2023-44487) lives on that.
+    # A reset ends a stream for the client, and not yet for us: rapid reset (CVE-2023-44487) uses that.
     offered = listener(authority.issue("localhost"), "streams: 2, control_rate: none")
     async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
@@ -114,7 +114,7 @@ async def test_streams_count_as_connections_of_their_listener(authority: Authori
         assert (await client.response(number))[":status"] == "503"
         assert await client.body(number) == b"503 Service Unavailable: listener-full\n"
         await client.say(number, b"", end=True)
-        # What has ended does not count.
+        # Ended streams do not count.
         await behind.close()
         await client.body(kept)
         await client.say(kept, b"", end=True)

@@ -1,4 +1,4 @@
-"""Frames of HTTP/2 that carry nothing are held to a rate; what has a reason is not."""
+"""Frames of HTTP/2 without content are limited by a rate; those with a reason are not."""
 
 import pytest
 import trio
@@ -47,7 +47,7 @@ async def test_frames_that_only_make_work_are_held_to_a_rate(frame: Frame, autho
     async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
         await client.ask(method("POST"), end=False)
-        await client.peer.send(frame.serialize() * 19)  # the settings at its beginning were one
+        await client.peer.send(frame.serialize() * 19)  # the client's first settings count as one
         await client.peer.send(frame.serialize())
         await sent_away(
             client,
@@ -65,7 +65,7 @@ async def test_window_updates_that_no_data_explains_are_held_to_a_rate(number: i
         await client.ask(method("POST"), end=False)
         await client.event(SettingsAcknowledged)
         update = WindowUpdateFrame(number, window_increment=1).serialize()
-        await client.peer.send(update * (100 + 18))  # the settings at its beginning were one
+        await client.peer.send(update * (100 + 18))  # the client's first settings count as one
         await client.answered_ping()
         await client.peer.send(update)
         why = "HTTP/2: more than 20 in 3600 s resets, pings, settings and the like"

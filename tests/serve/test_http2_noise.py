@@ -1,4 +1,4 @@
-"""Frames in any order, broken ones among them, raise nothing but what is meant to be raised."""
+"""Frames in any order, also broken ones, raise only the intended errors."""
 
 import random
 from collections.abc import Callable
@@ -38,7 +38,7 @@ REQUESTS = [
 
 
 def noise(chance: random.Random) -> bytes:
-    """What a client says on one connection."""
+    """Draw the frames of a client on one connection."""
     encoder = Encoder()
 
     def number() -> int:
@@ -89,13 +89,13 @@ async def test_noise_costs_its_own_connection_at_most(seed: int, authority: Auth
                 if chance.random() < 0.5:
                     await trio.testing.wait_all_tasks_blocked()
             peer.stream.socket.close()
-        # A bug would be logged, and an error at the end.
+        # A bug would be in the log, and raise an error at the end.
         await trio.testing.wait_all_tasks_blocked()
 
 
 async def answer(peer: Peer, soon: bool) -> None:
-    """An upstream that answers, or only listens."""
-    with suppress(AssertionError, trio.BrokenResourceError):  # whoever asked may have gone
+    """Run an upstream that answers, or only listens."""
+    with suppress(AssertionError, trio.BrokenResourceError):  # the client may have disconnected
         head = await peer.head()
         if soon:
             await peer.send(switching(head) if b"Sec-WebSocket-Key" in head else HTTP_OK)

@@ -1,4 +1,4 @@
-"""Plain requests over HTTP/2 go to the same upstream in the same way, in HTTP/1.1; bodies obey the windows of both."""
+"""Plain requests over HTTP/2 reach the same upstream in the same way, by HTTP/1.1; bodies obey the windows of both."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ async def test_what_upstreams_do_not_take_is_not_acknowledged_and_holds_nobody(
                         sent += room
                     else:
                         await client.hear()
-            assert sent < 8_000_000  # what kernels hold
+            assert sent < 8_000_000  # the size of the kernels' buffers
         number = await client.ask(method("PUT", "/other"), end=False)
         other = await upstream.accept()
         gateway.nursery.start_soon(answer_upload, other)
@@ -126,7 +126,7 @@ async def test_what_nobody_took_of_a_stream_that_is_gone_is_given_back(authority
 
 
 async def cancel_when_still(scope: trio.CancelScope) -> None:
-    """Cancels when nothing moves: neither the client's task nor the gateway's have anything to do."""
+    """Cancel when nothing moves, so that neither the client's task nor the gateway's have anything to do."""
     await trio.testing.wait_all_tasks_blocked(0.05)
     scope.cancel()
 
@@ -157,7 +157,7 @@ async def test_an_answer_waits_for_the_windows_of_its_client(offered: str, autho
         assert await client.exactly(number, WINDOW) == bytes(WINDOW)
         await trio.testing.wait_all_tasks_blocked(0.05)
         assert sent < size
-        # Another stream has no room either, as the connection's window is shared; then both have.
+        # Another stream has no room either, because the connection's window is shared; then both have.
         client.h2.increment_flow_control_window(2**30)
         client.h2.increment_flow_control_window(2**30, number)
         await client.flush()
@@ -278,7 +278,7 @@ async def test_an_answer_before_the_body_is_whole_ends_the_stream(offered: str, 
         await behind.send(head_of("HTTP/1.1 413 Content Too Large", "Content-Length: 0"))
         assert (await client.response(number))[":status"] == "413"
         assert await client.body(number) == b""
-        assert await client.code(number) == 0  # NO_ERROR: it need not say more
+        assert await client.code(number) == 0  # NO_ERROR: it need not send more
 
 
 async def test_trailers_are_dropped_in_both_directions(offered: str, authority: Authority) -> None:

@@ -121,7 +121,7 @@ async def test_a_refusal_is_a_response_with_its_reason(
         assert (line["http"], line["status"]) == ("2", int(status))
         assert line["why"].startswith(why)
         assert upstream.nobody_came()
-        # It was one stream, and not the connection.
+        # Only the stream ended, and not the connection.
         await client.say(number, b"", end=True)
         number = await client.ask([*CONNECT, ("origin", "https://example.com")], end=False)
         await upstream.agree()
@@ -248,7 +248,7 @@ async def test_a_gateway_that_stops_says_goodbye_on_every_stream(offered: str, a
         for number in numbers:
             await client.response(number)
         gateway.service.drain()
-        # h2 takes and gives no more frames behind a GOAWAY: they are read and written here.
+        # h2 handles no more frames after a GOAWAY: they are read and written here.
         goaway = await client.frame()
         assert isinstance(goaway, GoAwayFrame)
         assert (goaway.last_stream_id, goaway.error_code) == (numbers[-1], 0)

@@ -1,4 +1,4 @@
-"""Bodies of plain HTTP, both ways at the same time: who may speak first, who may stop, and what is left of the rest."""
+"""Bodies of plain HTTP, both ways at the same time: who may send first, who may stop, and what happens to the rest."""
 
 import pytest
 import trio
@@ -18,7 +18,7 @@ def put(size: int, *lines: str) -> bytes:
 
 
 async def pour(peer: Peer, size: int) -> None:
-    """Sends so many bytes, or as many as the other end takes."""
+    """Send so many bytes, or as many as the other end takes."""
     block = b"x" * 65536
     try:
         while size > 0:
@@ -41,7 +41,7 @@ async def test_a_client_that_waits_hears_the_upstreams_100_before_its_body_is_re
         assert await behind.exactly(5) == b"hello"
         await behind.send(HTTP_OK)
         assert await client.exactly(len(HTTP_OK)) == HTTP_OK
-        await client.send(HTTP_GET)  # all of it is here, so that another may follow
+        await client.send(HTTP_GET)  # all of it is here, so that another one may follow
         await (await upstream.accept()).head()
 
 
@@ -69,7 +69,7 @@ async def test_an_answer_instead_of_the_100_is_the_end() -> None:
         client, behind, _ = await passed(upstream, gateway, EXPECT)
         await behind.send(answer)
         assert values(await client.head(), "connection") == ["close"]
-        # Whatever comes now is neither a body nor a request.
+        # Further bytes are neither a body nor a request.
         await client.send(HTTP_GET)
         assert await client.rest() == b"ok"
         assert await behind.rest() == b""
@@ -96,7 +96,7 @@ async def test_an_early_answer_is_passed_on_while_the_client_still_sends() -> No
 
 
 async def test_an_early_answer_counts_also_if_the_upstream_hangs_up_on_the_body() -> None:
-    # To close over what is not read is a reset; what was said before it is here all the same.
+    # Closing with unread bytes is a reset; the bytes sent before it have arrived nevertheless.
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, put(1 << 30))
         gateway.nursery.start_soon(pour, client, 1 << 30)
@@ -139,10 +139,10 @@ async def test_an_answer_that_the_end_of_the_request_overtakes_is_not_cut() -> N
 
 
 async def stuffed(peer: Peer) -> int:
-    """How many bytes a peer can send before the gateway takes no more."""
+    """Return how many bytes a peer can send before the gateway takes no more."""
     size = 0
     while True:
-        with trio.move_on_after(0.2) as scope:  # as long as nothing moves, on a machine that is not too busy
+        with trio.move_on_after(0.2) as scope:  # until nothing moves for this time, on a machine that is not too busy
             await peer.send(b"x" * 65536)
         if scope.cancelled_caught:
             return size
@@ -155,7 +155,7 @@ async def test_what_the_other_side_does_not_read_is_not_read(way: str) -> None:
         client, behind, _ = await passed(upstream, gateway, put(1 << 40) if way == "up" else HTTP_GET)
         if way == "down":
             await behind.send(head_of("HTTP/1.1 200 OK", f"Content-Length: {1 << 40}"))
-        # Two pairs of sockets, each with what the kernel has for it.
+        # Two pairs of sockets, each with the kernel's buffers.
         assert await stuffed(client if way == "up" else behind) < 32 << 20
 
 
@@ -228,7 +228,7 @@ async def test_a_request_that_breaks_off_never_ends_for_the_upstream(request_: b
             client.reset()
         assert await behind.rest() == b""
         line = await gateway.lines.line("http", level="info")
-        # A reset is met by who reads the body, or is told by who sees clients leave, whichever comes first.
+        # Either the reader of the body or the watcher for hang-ups sees the reset first.
         reset = ("Connection reset by peer", "while it waited for its upstream")
         assert line["why"] in (("inside the body of its request",) if gone == "ended" else reset)
         assert "status" not in line

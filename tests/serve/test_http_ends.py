@@ -1,4 +1,4 @@
-"""How long plain HTTP may take, who is to blame if it takes longer, and what else ends it: faults, limits, a stop."""
+"""The timeouts of plain HTTP, the side that is blamed, and all other ends: faults, limits, a stop."""
 
 import socket
 
@@ -22,14 +22,14 @@ ENDLESS = head_of("PUT / HTTP/1.1", "Host: a", f"Content-Length: {1 << 40}")
 
 
 async def refused(gateway: Running, client: Peer, status: int, why: str) -> None:
-    """A client that is refused by us: it is told, and so is the log."""
+    """Check that a client is refused by the gateway, and that the log says so."""
     head = await client.head()
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert values(head, "connection") == ["close"]
     text = await client.rest()
     line = await gateway.lines.line("http", status=status)
     assert line["why"].startswith(why)
-    # What is wrong is for the log.
+    # The details are only in the log.
     assert text.endswith(f": {line['reason']}\n".encode())
 
 
@@ -60,7 +60,7 @@ async def test_an_upstream_that_does_not_read_is_504(autojump_clock: MockClock) 
 
 
 async def pour(peer: Peer) -> None:
-    """Sends until nobody takes it."""
+    """Send until the other side takes no more."""
     try:
         while True:
             await peer.send(b"x" * 65536)
@@ -88,7 +88,7 @@ async def test_an_answer_that_stops_stays_unfinished(autojump_clock: MockClock) 
 
 
 MOVES: dict[str, tuple[bytes, list[bytes], list[bytes]]] = {
-    # The request, what then comes of the client, what of the upstream; and both are slow.
+    # The request, and the ends of the client and of the upstream; both are slow.
     "the request": (POST, [b"h", b"e", b"l", b"l", b"o"], [HTTP_OK]),
     "interim answers": (HTTP_GET, [], [head_of("HTTP/1.1 102 Processing")] * 5 + [HTTP_OK]),
     "the answer's head": (HTTP_GET, [], [HTTP_OK[:1], HTTP_OK[1:2], HTTP_OK[2:9], HTTP_OK[9:10], HTTP_OK[10:]]),
@@ -102,7 +102,7 @@ async def test_whatever_moves_has_time(
 ) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="send: 500ms, response: 500ms") as gateway:
         client, behind, _ = await passed(upstream, gateway, request_)
-        # Each is in time, and all of it takes longer than is allowed for nothing.
+        # Each step is in time; together they take longer than the timeout of one.
         for peer, pieces in (client, up), (behind, down):
             for piece in pieces:
                 await trio.sleep(0.2)
@@ -135,7 +135,7 @@ async def test_each_request_has_all_of_the_time_for_its_head(autojump_clock: Moc
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         await client.exactly(2)
         request = head_of("GET / HTTP/1.1", *RFC6455)
-        await trio.sleep(0.35)  # a client that waits before, and inside: more than it has for either
+        await trio.sleep(0.35)  # a client that waits before and inside its request: together longer than one timeout
         await client.send(request[:9])
         await trio.sleep(0.35)
         await client.send(request[9:])
@@ -190,7 +190,7 @@ async def test_an_upstream_that_hangs_up_is_502() -> None:
 
 async def test_an_upstream_that_nobody_is_is_502() -> None:
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))  # and does not listen
+        sock.bind(("127.0.0.1", 0))  # and it does not listen
         port = sock.getsockname()[1]
         async with serving_http(port) as gateway:
             client = await gateway.connect(POST)
@@ -204,7 +204,7 @@ async def test_an_upstream_has_a_limit_of_connections() -> None:
         await refused(gateway, other, 503, "too many connections")
         await behind.send(HTTP_OK)
         await client.until(b"ok")
-        # One that waits for its next request does not count.
+        # A client that waits for its next request does not count.
         await answered(upstream, gateway, HTTP_GET, HTTP_OK)
 
 

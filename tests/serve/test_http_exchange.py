@@ -1,4 +1,4 @@
-"""Plain HTTP through the gateway: what a request and its answer look like on the other side, to the byte."""
+"""Plain HTTP through the gateway: a request and its answer on the other side, byte for byte."""
 
 import pytest
 
@@ -105,7 +105,7 @@ async def test_an_upgrade_to_something_else_is_a_plain_request_without_it(upgrad
         assert values(received, "x") == ["1"]
         await behind.send(HTTP_OK)
         assert await client.exactly(len(HTTP_OK)) == HTTP_OK
-        await client.send(HTTP_GET)  # and it is as any other afterwards
+        await client.send(HTTP_GET)  # a connection like any other after that
         assert await (await upstream.accept()).head()
 
 
@@ -220,7 +220,7 @@ async def test_the_body_of_an_answer_is_framed_as_it_was_and_another_request_may
         if b" 204 " in head:
             lengths = []
         elif b" 304 " in head:
-            lengths = ["9"]  # that of the body that would have been
+            lengths = ["9"]  # that of the omitted body
         assert values(head, "content-length") == lengths
 
         await client.send(HTTP_GET)
@@ -264,7 +264,7 @@ async def test_the_answer_to_a_head_is_a_head(answer: bytes) -> None:
         again = await upstream.accept()
         await again.head()
         await again.send(HTTP_OK)
-        assert await client.exactly(len(HTTP_OK)) == HTTP_OK  # nothing stands between
+        assert await client.exactly(len(HTTP_OK)) == HTTP_OK  # without bytes in between
 
 
 INTERIM = head_of("HTTP/1.1 103 Early Hints", "Link: </style.css>", "Connection: X", "X: 1", "Content-Length: 9")

@@ -1,4 +1,4 @@
-"""Plain HTTP through the gateway: requests one after the other, old clients, the log, and routes that have none."""
+"""Plain HTTP through the gateway: requests one after another, old clients, the log, and routes without plain HTTP."""
 
 import pytest
 
@@ -24,7 +24,7 @@ async def test_requests_that_come_at_once_are_served_one_by_one_in_their_order()
             assert upstream.nobody_came()
             await behind.send(head_of("HTTP/1.1 200 OK", "Content-Length: 1") + b"%d" % number)
             assert (await client.head(), await client.exactly(1))[1] == b"%d" % number
-            assert await behind.rest() == b""  # each has a connection of its own
+            assert await behind.rest() == b""  # each request has a connection of its own
         assert [line["bytes_in"] for line in gateway.lines.every("http")] == [0, 5, 0]
 
 

@@ -1,4 +1,4 @@
-"""Plain HTTP between programs that others wrote: Python's client and server, h11, curl, and nginx on either side."""
+"""Plain HTTP between other programs: Python's client and server, h11, curl, and nginx on either side."""
 
 import http.client
 import http.server
@@ -30,7 +30,7 @@ BLOCK = bytes(range(256)) * 256
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """GET /NUMBER gives so many bytes, PUT counts those that it gets."""
+    """A server: GET /NUMBER returns so many bytes, PUT counts the bytes that it gets."""
 
     protocol_version = "HTTP/1.1"
 
@@ -73,7 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def python_server() -> Iterator[int]:
-    """Python's own server; gives its port."""
+    """Run Python's own server; return its port."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -86,7 +86,7 @@ def python_server() -> Iterator[int]:
 
 @contextmanager
 def gateway_before(port: int, folder: Path) -> Iterator[tuple[GatewayProcess, str]]:
-    """A gateway in a process of its own, and HOST:PORT of it."""
+    """Run a gateway in a process of its own; return its HOST:PORT."""
     with GatewayProcess(folder / "gateway.yaml", http_configuration(port)) as gateway:
         host, own = gateway.address()
         yield gateway, f"{host}:{own}"
@@ -126,14 +126,14 @@ def test_urllib_gets_what_it_asks_for(tmp_path: Path) -> None:
 
 
 def curl(*arguments: str | Path) -> str:
-    """What it writes; its transcript comes first."""
+    """Return the output of curl; its transcript comes first."""
     command = (tool("curl"), "-sS", "--max-time", "60", "--noproxy", "*", *arguments)
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=90)
     return done.stderr + done.stdout
 
 
 def resident_bytes(gateway: GatewayProcess) -> int:
-    """The most memory that a process has had."""
+    """Return the most memory that a process has had."""
     status = Path(f"/proc/{gateway._process.pid}/status").read_text()
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
@@ -194,9 +194,9 @@ FRONT = """
 
 @contextmanager
 def nginx(folder: Path, text: str) -> Iterator[int]:
-    """nginx with this inside its http, which says PORT for its port; gives that.
+    """Run nginx with this text in its http section, where PORT stands for its port; return the port.
 
-    It cannot say which port the system gave it, so it takes over a socket, as a new nginx does from the one before.
+    nginx cannot report a port that the system chose, so it takes over a socket, as a new nginx does from the old one.
     """
     file = folder / "nginx.conf"
     with socket.create_server(("127.0.0.1", 0)) as sock:
@@ -254,7 +254,7 @@ def test_nginx_before_us_keeps_its_connections(tmp_path: Path) -> None:
 
 
 async def h11_server(stream: trio.SocketStream) -> None:
-    """Sends each body back, in pieces of its own, while it still reads."""
+    """Send each body back, in pieces of other sizes, while it is still being read."""
     chance = random.Random(1)
     connection = h11.Connection(h11.SERVER)
     events: list[h11.Event] = []

@@ -1,6 +1,6 @@
-"""Requests that two servers might read differently (RFC 9112, 11.2): refused, or passed on so that there is one way.
+"""Requests that two servers could read differently (RFC 9112, 11.2): refused, or passed on in an unambiguous form.
 
-Behind each stands a request that nobody may see unless it is one: what the upstream really received is looked at.
+Each is followed by a hidden request, which no server may see unless it is one: what the upstream receives is compared.
 """
 
 import re
@@ -118,7 +118,7 @@ UPGRADES = {
     "an upgrade without Connection": head_of("GET / HTTP/1.1", HOST, "Upgrade: websocket", *RFC6455[3:]),
 }
 REFUSED = LENGTHS | CODINGS | LINES | ADDRESSES | UPGRADES
-# What no server reads differently: served where it is allowed, as it is by default but for the last.
+# Requests that no server reads differently: served if they are allowed, as all but the last are by default.
 ODD = {
     "a control in a value": post("A: \x1b"),
     "an empty line first": b"\r\n" + get("/"),
@@ -152,7 +152,7 @@ async def test_a_request_that_could_be_read_in_two_ways_is_refused_with_all_that
 
 @pytest.mark.parametrize("request_", REFUSED.values(), ids=REFUSED)
 async def test_it_is_refused_behind_a_good_request_too(request_: bytes) -> None:
-    # An empty line there is what old clients send behind a body.
+    # Old clients send an empty line after a body.
     async with Upstream() as upstream, serving_http(upstream.port, listener="tolerance: all") as gateway:
         client = await gateway.connect(HTTP_GET + b"\r\n" + request_ + HIDDEN)
         behind = await upstream.accept()
@@ -231,7 +231,7 @@ async def test_chunks_that_could_be_read_in_two_ways_are_refused_and_never_end(b
         behind = await upstream.accept()
         received = await behind.head()
         await client.send(*(body[at : at + 1] for at in range(min(len(body), 100))), body[100:] + HIDDEN)
-        # What was good of it, at the most, and no end.
+        # At most the valid part, and no end.
         assert re.fullmatch(rb"(?:[1-5]\r\n[helo]+\r\n)*", await behind.rest())
         assert fields(received)[-2:] == [("transfer-encoding", "chunked"), ("connection", "close")]
         await refused_as_malformed(upstream, client)
@@ -244,7 +244,7 @@ async def test_chunks_that_are_here_with_their_head_are_refused_before_anybody_h
 
 
 async def refused_as_malformed(upstream: Upstream, client: Peer) -> None:
-    """The client is told, and nothing behind it is heard."""
+    """Check that the client gets the refusal, and that nothing after the request is read."""
     head = await client.head()
     assert head.startswith(b"HTTP/1.1 400 ")
     assert values(head, "connection") == ["close"]
@@ -344,7 +344,7 @@ async def test_what_is_mended_reaches_the_upstream_in_one_way(request_: bytes, e
             assert values(head, "connection") == ["close"]
             assert await client.rest() == b""
             assert upstream.nobody_came()
-        else:  # what stands behind it is a request of the client, and served as one
+        else:  # the bytes after it are a request of the client, and served as such
             assert (await (await upstream.accept()).head()).startswith(b"GET /admin HTTP/1.1\r\n")
 
 
@@ -369,7 +369,7 @@ async def test_what_comes_before_the_101_is_no_request() -> None:
         await behind.send(head_of("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"))
         assert (await client.head()).startswith(b"HTTP/1.1 502 ")
         await client.close()
-        assert await behind.rest() == b""  # without the proof there is no session, and not a byte of it
+        assert await behind.rest() == b""  # without the proof there is no session, and no byte of it
         assert upstream.nobody_came()
 
 

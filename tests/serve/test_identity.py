@@ -1,4 +1,4 @@
-"""One client is one client for all bounds on an address, however its address is written and whoever tells it."""
+"""One client counts as one for all limits on addresses, in whatever form and from whatever source its address comes."""
 
 import pytest
 
@@ -16,12 +16,12 @@ TOO_MANY = "more than 2 connections from one address"
 
 
 def forwarded(header: str, request: bytes = MODERN.request) -> bytes:
-    """A request with one more header."""
+    """Return a request with one more header."""
     return request.replace(b"\r\nHost:", f"\r\n{header}\r\nHost:".encode(), 1)
 
 
 def proxied(address: str) -> bytes:
-    """A request behind a header of the PROXY protocol."""
+    """Return a request after a header of the PROXY protocol."""
     family = "TCP6" if ":" in address else "TCP4"
     ours = "2001:db8::1" if ":" in address else "198.51.100.1"
     return f"PROXY {family} {address} {ours} 5000 80\r\n".encode() + MODERN.request
@@ -120,7 +120,7 @@ async def test_each_request_on_the_connection_of_a_proxy_counts_for_its_own_clie
             await behind.send(HTTP_OK)
             await client.head()
             assert await client.exactly(2) == b"ok"
-        # What is over counts no more, and what is under way does.
+        # Ended sessions do not count, open ones do.
         await client.send(get("192.0.2.1"))
         behind = await upstream.accept()
         await behind.head()

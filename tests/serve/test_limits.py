@@ -1,4 +1,4 @@
-"""Bounds, from the configuration to where they act, on either side of each."""
+"""Limits, from the configuration to their effect, with values on either side of each."""
 
 import socket
 from contextlib import ExitStack
@@ -16,13 +16,13 @@ GET = "GET / HTTP/1.1"
 
 
 def filled(size: int) -> bytes:
-    """A good request of so many bytes."""
+    """Return a valid request of so many bytes."""
     short = len(head_of(GET, *RFC6455, "X-Filler: "))
     return head_of(GET, *RFC6455, "X-Filler: " + "x" * (size - short))
 
 
 async def accepted(upstream: Upstream, client: Peer) -> None:
-    """Sees a client through its handshake."""
+    """Let a client do its handshake."""
     await upstream.agree()
     assert (await client.head()).startswith(b"HTTP/1.1 101 ")
 
@@ -42,7 +42,7 @@ async def refused(gateway: Running, client: Peer, status: bytes, why: str) -> No
 async def test_a_head_may_have_the_size_that_is_allowed_and_no_more(option: str, most: int) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=option) as gateway:
         await accepted(upstream, await gateway.connect(filled(most)))
-        # What comes behind it does not count.
+        # Bytes after it do not count.
         await accepted(upstream, await gateway.connect(filled(most) + b"\x89\x80" + bytes(4)))
 
         client = await gateway.connect(filled(most + 1))
@@ -77,14 +77,14 @@ async def test_a_head_that_does_not_come_is_408(part: bytes) -> None:
 
 
 async def test_a_head_that_comes_slowly_has_no_more_time_than_others() -> None:
-    # One byte after the other, each in time: what counts is the whole.
+    # One byte after another, each in time: the whole request counts.
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 200ms") as gateway:
         client = await gateway.connect()
 
         async def drip() -> None:
             for byte in filled(16 * 1024):
                 await client.send(bytes([byte]))
-                await trio.sleep(0.02)  # a client that is slow on purpose
+                await trio.sleep(0.02)  # a slow client
 
         gateway.nursery.start_soon(drip)
         assert (await client.head()).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
@@ -147,7 +147,7 @@ async def test_the_client_beyond_the_limit_is_refused_and_those_inside_are_serve
             await client.head()
             inside.append((client, behind))
 
-        beyond = await gateway.connect()  # its request is not waited for
+        beyond = await gateway.connect()  # its request is not read
         head = await beyond.head()
         assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert values(head, "connection") == ["close"]
@@ -184,7 +184,7 @@ async def test_a_place_is_free_again_when_a_client_had_no_session(request_: byte
             await client.send_eof()
             await client.rest()
             await client.close()
-        # The gateway sees it a moment later than the client that it has gone.
+        # The gateway sees the disconnect a moment later than the client.
         head = b"HTTP/1.1 503 "
         while head.startswith(b"HTTP/1.1 503 "):
             client = await gateway.connect(request_of_ours)
@@ -205,7 +205,7 @@ async def test_clients_beyond_the_limit_get_their_answer_however_many_come_at_on
     async with Upstream() as upstream, serving(upstream.port, listener="max_connections: 1") as gateway:
         await accepted(upstream, await gateway.connect(MODERN.request))
         with ExitStack() as stack:
-            # More than are given time to read it; all are in the kernel's queue before the first is accepted.
+            # More than get time to read it; all are in the kernel's queue before the first is accepted.
             socks = [stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port))) for _ in range(600)]
             for sock in socks:
                 sock.sendall(MODERN.request)

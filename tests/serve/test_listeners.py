@@ -1,4 +1,4 @@
-"""Addresses to listen on, and clients that are accepted, or cannot be."""
+"""Listener addresses, and clients that are accepted or cannot be."""
 
 import socket
 from pathlib import Path
@@ -21,7 +21,7 @@ HAS_IPV6 = Path("/proc/net/if_inet6").exists()
 
 
 def closed(socks: list[socket.socket]) -> list[tuple[str, int]]:
-    """Where they listened."""
+    """Return the addresses at which the sockets listened."""
     names = [sock.getsockname()[:2] for sock in socks]
     for sock in socks:
         sock.close()
@@ -35,7 +35,7 @@ def test_an_address_of_a_port_0_gets_one_from_the_system() -> None:
 
 
 def test_ipv6_and_ipv4_may_have_the_same_port() -> None:
-    if not HAS_IPV6:  # as in many containers: then it is an address that cannot be listened on
+    if not HAS_IPV6:  # as in many containers: then it is an address on which nothing can listen
         with pytest.raises(SettingsError, match="cannot listen"):
             listen(Address("::1", 0))
         return
@@ -50,7 +50,7 @@ def test_a_listener_does_not_block_and_can_be_listened_on_again_at_once() -> Non
     assert not sock.getblocking()
     client = socket.create_connection(("127.0.0.1", port))
     accepted, _ = sock.accept()
-    # Who closes first has its address in TIME_WAIT, as a gateway that is started anew.
+    # The side that closes first keeps its address in TIME_WAIT, as a restarted gateway does.
     accepted.close()
     client.close()
     sock.close()
@@ -66,7 +66,7 @@ def test_an_address_in_use_is_a_problem_that_names_it() -> None:
 
 
 def test_an_address_of_another_machine_is_a_problem_that_names_it() -> None:
-    # RFC 5737: nobody has it.
+    # RFC 5737: no host has it.
     with pytest.raises(SettingsError) as caught:
         listen(Address("192.0.2.1", 0))
     assert str(caught.value) == "192.0.2.1:0: cannot listen: Cannot assign requested address"
@@ -86,12 +86,12 @@ def test_if_one_address_cannot_be_listened_on_none_is() -> None:
         text = configuration(9).replace('"127.0.0.1:0"', f'"127.0.0.1:{free}", "127.0.0.1:{taken}"')
         with pytest.raises(SettingsError, match=f"^127.0.0.1:{taken}: "):
             Listening({}).fitted(parse(text, "test.yaml"))
-    # A socket that was left open would be a ResourceWarning, and an error here.
+    # An open socket would be a ResourceWarning, and so an error here.
     assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
 
 
 def queued(name: tuple[str, int]) -> Peer:
-    """A client whom the kernel has answered, and nobody has accepted yet."""
+    """Return a client that the kernel has answered, and that has not been accepted yet."""
     sock = socket.create_connection(name)
     sock.setblocking(False)
     return Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
@@ -128,7 +128,7 @@ async def test_each_listener_counts_for_itself() -> None:
 
 async def test_a_client_that_has_gone_before_it_is_accepted_costs_nothing() -> None:
     async with Upstream() as upstream, serving_text(configuration(upstream.port)) as gateway:
-        # Nothing is accepted between these lines.
+        # No client is accepted between these lines.
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -143,7 +143,7 @@ async def test_a_client_whose_socket_is_of_no_use_costs_no_other(monkeypatch: py
         behind, _ = await upstream.agree()
         await session.head()
         with monkeypatch.context() as broken:
-            broken.setattr(socket, "TCP_NODELAY", 9999)  # which no kernel knows
+            broken.setattr(socket, "TCP_NODELAY", 9999)  # an option that no kernel has
             assert await (await gateway.connect()).rest() == b""
             line = await gateway.lines.line("cannot serve", client=session.name.partition(":")[0])
             assert line["why"] == "Protocol not available"
@@ -157,7 +157,7 @@ async def test_a_worker_that_has_its_share_leaves_clients_to_the_others_for_a_mo
         async with serving_text(text) as gateway:
             [[listening]] = gateway.listening.shared().values()
             name = ("127.0.0.1", gateway.port)
-            # Nothing is accepted between these lines. It takes one of them, as many as it may have, and no more.
+            # No client is accepted between these lines. Then it accepts one, as many as it may have, and no more.
             first, taken, refused = (queued(name) for _ in range(3))
             await first.send(MODERN.request)
             await upstream.agree()

@@ -1,4 +1,4 @@
-"""Headers that stand for somebody's word: which of them reach an upstream, by whichever way the client comes."""
+"""Headers that make claims about a client: which of them reach an upstream, by every way a client can connect."""
 
 import pytest
 
@@ -11,15 +11,15 @@ from tests.support import Upstream, serving
 from .http2 import CONNECT, GET, Client, listener
 
 TRUSTING = 'forwarded: {trusted: ["127.0.0.1"]}'
-# oauth2-proxy, Authelia, Traefik and Envoy say these of a client.
+# Headers of oauth2-proxy, Authelia, Traefik and Envoy about a client.
 OF_PROXIES = ["X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Access-Token", "X-Forwarded-Prefix"]
-# CGI and WSGI take them for names with hyphens, or for a setting of the program (httpoxy).
+# CGI and WSGI read these as names with hyphens, or as a setting of the program (httpoxy).
 ALIKE = ["Sec_WebSocket_Key", "Sec_WebSocket_Extensions", "WebSocket_Protocol", "X_Forwarded_For", "X_User", "Proxy"]
 LINES = [f"{name}: v-{name}" for name in (*OF_PROXIES, *ALIKE, "X-Auth-Request-User")]
 
 
 def arrived(request: bytes) -> list[str]:
-    """Which of the lines above are in a request."""
+    """Return which of the lines above are in a request."""
     return [line.partition(":")[0] for line in LINES if f"\r\n{line}\r\n".lower().encode() in request.lower()]
 
 

@@ -1,4 +1,4 @@
-"""From a connection to a session: each dialect's handshake through the gateway, to the byte."""
+"""From a connection to a session: each dialect's handshake through the gateway, byte for byte."""
 
 import base64
 
@@ -22,11 +22,11 @@ from tests.openings import (
 from tests.support import Upstream, serving
 from wsgateway.dialects import DIALECTS
 
-# hybi-04, 4.3: nothing can be masked before the server's nonce is here, so nothing can be said before.
+# hybi-04, 4.3: no frame can be masked, and so sent, before the server's nonce is here.
 every_hasty_dialect = pytest.mark.parametrize(
     "opening", [each for each in OPENINGS if each.dialect != "hybi-04"], ids=str
 )
-# The dialects whose reply repeats the address and the origin; draft 03 of hybi called itself 2.
+# The dialects whose reply repeats the address and the origin; draft 03 of hybi announced itself as 2.
 every_echoing_dialect = pytest.mark.parametrize(
     "lines", [HIXIE75, HIXIE76, (*HIXIE76, "Sec-WebSocket-Draft: 2")], ids=["hixie-75", "hixie-76", "hybi-03"]
 )
@@ -71,7 +71,7 @@ async def test_a_request_may_come_byte_by_byte(opening: Opening) -> None:
 
 
 async def test_the_draft_of_hixie_76_gets_the_answer_that_it_prints_head_and_proof_in_one_piece() -> None:
-    # hixie-76, 1.2, as it stands there: fields in another order than any browser has them.
+    # hixie-76, 1.2, as it is printed there: headers in another order than in any browser.
     request = head_of(
         "GET /demo HTTP/1.1",
         "Host: example.com",
@@ -111,7 +111,7 @@ async def test_nothing_goes_to_a_client_before_the_upstream_agreed() -> None:
         client = await gateway.connect(head_of("GET / HTTP/1.1", *HIXIE76))
         behind = await upstream.accept()
         await behind.head()
-        # Also if the challenge is late, and the head could go first.
+        # Also if the challenge is late, so that the head could be sent first.
         await behind.send(head_of("HTTP/1.1 404 Not Found", "Content-Length: 0"))
         assert (await client.head()).startswith(b"HTTP/1.1 404 Not Found\r\n")
 
@@ -157,7 +157,7 @@ async def test_the_location_has_the_host_as_the_client_said_it(lines: tuple[str,
 @pytest.mark.parametrize(("option", "scheme"), [("auto", "ws"), ("ws", "ws"), ("wss", "wss")])
 async def test_the_location_begins_as_the_route_says(lines: tuple[str, ...], option: str, scheme: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, route=f"location_scheme: {option}") as gateway:
-        # What a client says of its own connection counts for nothing.
+        # A client's own headers about its connection are ignored.
         head = head_of("GET /a HTTP/1.1", *lines, "X-Forwarded-Proto: gopher")
         client = await gateway.connect(head + challenge_of(lines))
         await upstream.agree()
@@ -219,7 +219,7 @@ async def test_a_frame_that_is_cut_by_the_end_of_the_upstreams_head_is_whole_in_
         behind, _ = await upstream.agree(behind=b"\x81\x05He")
         await opening.accepted(client)
         await behind.send(b"llo")
-        # A part of a frame that is translated goes on as a fragment.
+        # A part of a translated frame is sent as a fragment.
         assert await opening.message(client) == b"Hello"
 
 

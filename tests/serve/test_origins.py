@@ -1,4 +1,4 @@
-"""From which pages clients may come: the Origin of every dialect."""
+"""The origins that clients may come from, in every dialect."""
 
 import pytest
 
@@ -10,7 +10,7 @@ GET = "GET / HTTP/1.1"
 
 
 async def status_of(origins: str, request: bytes) -> bytes:
-    """What a client is answered; an upstream that is called agrees."""
+    """Return the status for a client; its upstream accepts every handshake."""
     async with Upstream() as upstream, serving(upstream.port, route=f"origins: {{{origins}}}") as gateway:
         client = await gateway.connect(request)
 

@@ -1,4 +1,4 @@
-"""One path in many spellings takes one route, whichever way the client comes, and goes on as the route says."""
+"""One path in many spellings takes one route, by every way a client can connect, and is passed on as the route says."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def text(upstream: Upstream, rewrite: str = "", listener: str = "") -> str:
 
 
 def at(path: str, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The headers of a stream, for this path."""
+    """Return the headers of a stream, for this path."""
     return [(name, path if name == ":path" else value) for name, value in headers]
 
 

@@ -1,4 +1,4 @@
-"""The PROXY protocol: a proxy in front of us says who its client is, and we say it to the upstream."""
+"""The PROXY protocol: read from a proxy before us, and written to the upstream."""
 
 import struct
 
@@ -28,7 +28,7 @@ def accepting(presence: str, trusted: str = "127.0.0.0/8") -> str:
 
 
 async def has_session(upstream: Upstream, gateway: Running, client: Peer, address: str) -> bytes:
-    """A client that is served, and known by this address and port; what the upstream was asked."""
+    """Check that a client is served, and known by this address and port; return the upstream's request."""
     behind, request = await upstream.agree()
     assert (await client.head()).startswith(b"HTTP/1.1 101 ")
     await client.send(MODERN.hello)

@@ -1,8 +1,8 @@
-"""What the clients of the hixie dialects do or want beyond their drafts, each with its name, as they send it.
+"""The quirks of clients of the hixie dialects: what they do or need beyond their drafts, each by name, as they send it.
 
 PhantomJS 1.9.8 (Qt 4.8, WebKit 534.34) was recorded, and so were Protocol::WebSocket and websocket-ruby; web-socket-js
-was read. Proofs that were not recorded are made with `openssl md5`. What they do once they are
-in is in `test_quirks_sessions`, the clients of hybi are in `test_quirks_hybi`.
+was read. Proofs that were not recorded are made with `openssl md5`. Their sessions are in `test_quirks_sessions`, the
+clients of hybi in `test_quirks_hybi`.
 """
 
 import pytest
@@ -29,12 +29,12 @@ async def test_opera_12_wants_upgrade_spelled_as_the_draft_has_it_and_gets_it_ho
         client = await gateway.connect(request)
         await upstream.agree()
         _, first, second, *_ = (await client.head()).split(b"\r\n")
-        # WebKit and Chrome of early 2010 want these two lines where they are, too.
+        # WebKit and Chrome of early 2010 need these two lines in these places, too.
         assert (first, second) == (b"Upgrade: WebSocket", b"Connection: Upgrade")
 
 
 async def test_chrome_6_may_make_a_key_that_begins_with_the_space_that_counts() -> None:
-    # Of the developers' channel, on Windows: 0 in one space.
+    # From the developers' channel, on Windows: 0 with one space.
     head = head_of("GET / HTTP/1.1", *HIXIE75, "Sec-WebSocket-Key1:  !0", KEY2)
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head + CHALLENGE)
@@ -133,7 +133,7 @@ async def test_pywebsocket_says_draft_0_and_shuffles_its_headers() -> None:
 
 @pytest.mark.parametrize("dialect", ["hixie-75", "hixie-76"])
 async def test_web_socket_js_says_cookie_also_without_one_and_it_stays_here(dialect: str) -> None:
-    # Flash; its Cookie stands behind its Origin.
+    # Flash; its Cookie comes after its Origin.
     opening = BY_DIALECT[dialect]
     origin = b"Origin: http://example.com\r\n"
     async with Upstream() as upstream, serving(upstream.port) as gateway:
@@ -143,7 +143,7 @@ async def test_web_socket_js_says_cookie_also_without_one_and_it_stays_here(dial
         assert values(request, "cookie") == []
 
 
-# The header names that a client reads; those with Sec- are the draft's.
+# The header names that a client reads; the draft has those with Sec-.
 UNPREFIXED = ["websocket-origin", "websocket-location"]
 
 
@@ -151,7 +151,7 @@ UNPREFIXED = ["websocket-origin", "websocket-location"]
 async def test_a_client_that_was_written_after_a_tutorial_finds_the_names_of_hixie_75_where_that_is_asked_for(
     dialect: str,
 ) -> None:
-    # PhantomJS refuses them alone, and opens if both are there.
+    # PhantomJS refuses them alone, and accepts both together.
     opening = BY_DIALECT[dialect]
     for route, expected in ("unprefixed_headers: true", UNPREFIXED), ("", []):
         async with Upstream() as upstream, serving(upstream.port, route=route) as gateway:
@@ -199,7 +199,7 @@ async def test_phantomjs_may_ask_for_two_words_which_no_server_of_today_knows() 
 
 @pytest.mark.parametrize("chosen", ["chat", "superchat"])
 async def test_web_socket_js_wants_one_of_its_list_of_subprotocols_back(chosen: str) -> None:
-    # As Flash puts it: Cookie, keys, and only then the subprotocols.
+    # The order of Flash: Cookie, keys, and then the subprotocols.
     head = head_of(
         "GET /demo HTTP/1.1",
         *UPGRADE,
@@ -245,7 +245,7 @@ async def test_browsers_on_old_windows_send_their_8_bytes_in_a_second_piece() ->
         await wait_all_tasks_blocked()
         await client.send(PHANTOMJS.request[-8:])
         await upstream.agree()
-        # They are here before the upstream has answered, so nothing needs to go early.
+        # They are here before the upstream has answered, so nothing has to be sent early.
         assert await client.once() == PHANTOMJS.reply
 
 

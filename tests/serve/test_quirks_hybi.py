@@ -1,4 +1,4 @@
-"""What the clients of hybi and of early RFC 6455 do or want beyond their drafts, each with its name, as they send it.
+"""The quirks of clients of hybi and of early RFC 6455: what they do or need beyond their drafts, each by name.
 
 libwebsockets, pywebsocket, Firefox 6 and Chrome 14 were recorded; ws 0.4.32 and web-socket-js were read. Answers to
 keys are made with `openssl sha1`. The clients of hixie are in `test_quirks`.
@@ -16,7 +16,7 @@ SWITCHING = ("HTTP/1.1 101 Switching Protocols", *HYBI_UPGRADE)
 
 
 async def asked(upstream: Upstream, gateway: Running, request: bytes, *agreed: str) -> tuple[Peer, Peer, bytes]:
-    """A client with this request, the upstream behind, which accepts with these headers, and what that was asked."""
+    """Return a client with this request, its upstream, which accepts with these headers, and the upstream's request."""
     client = await gateway.connect(request)
     behind, forwarded = await upstream.agree(*agreed)
     return client, behind, forwarded
@@ -25,7 +25,7 @@ async def asked(upstream: Upstream, gateway: Running, request: bytes, *agreed: s
 # -- libwebsockets of 2011 -------------------------------------------------------------------------------------------
 
 LIBWEBSOCKETS = ("Host: 127.0.0.1", *HYBI_UPGRADE)
-# Of 4, 5 and 6: the key that was recorded, and the answer to it.
+# For 4, 5 and 6: the recorded key, and the answer to it.
 LIBWEBSOCKETS_KEYS = {
     4: ("k7eEIIGN+QFN6OI2SmR9ag==", "mx8A41CNJ5cWuw7rk5Yt1o3I5qE="),
     5: ("Hs/JcCKn6oJsuHncDdkQ/w==", "gzf2I1XSqs2JiNro4mrC62dXPZs="),
@@ -57,7 +57,7 @@ async def test_libwebsockets_says_a_host_without_its_port_and_an_origin_that_is_
 async def test_libwebsockets_sends_a_frame_of_draft_06_that_is_masked_from_its_first_byte() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, BY_DIALECT["hybi-06"])
-        # An unasked pong without a payload, and a text: recorded.
+        # A pong without a ping and without a payload, and a text: recorded.
         await session.client.send(bytes.fromhex("62dae735 e1d88f5c"))
         await session.client.send(bytes.fromhex("8ead3f59 0ab95c79ad9e0c6db69a0c79bc9a0879bf9e0979b996"))
         assert await session.behind.frame() == (0x8A, b"hi")
@@ -85,7 +85,7 @@ async def test_a_client_of_draft_05_says_c_and_hears_s_and_neither_is_a_code() -
 
 @pytest.mark.parametrize("body", [b"", b"S", b"C"], ids=["nothing", "as it came", "its own"])
 async def test_a_client_of_draft_05_may_answer_s_by_anything(body: bytes) -> None:
-    # libwebsockets repeats it; websocket-ruby knows no body at all.
+    # libwebsockets repeats it; websocket-ruby has no payload at all.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, BY_DIALECT["hybi-05"])
         await session.behind.send(bytes.fromhex("88 02 03e9"))
@@ -143,7 +143,7 @@ async def test_chrome_14_speaks_version_8_and_names_its_origin_as_the_drafts_did
         assert values(forwarded, "sec-websocket-origin") == []
 
 
-# websockify's way to write 00 FF 80 7F.
+# 00 FF 80 7F as websockify writes it.
 BINARY, BASE64 = b"\x82\x04\x00\xff\x80\x7f", b"\x81\x08AP+Afw=="
 BROWSERS = [BY_DIALECT["hybi-07"], BY_DIALECT["hybi-08"]]
 TEXT_ONLY = "binary: {encode: base64, decode: base64, text_only: [hybi-07..08]}"
@@ -214,7 +214,7 @@ async def test_safari_15_breaks_large_compressed_messages_and_a_route_can_do_wit
 
 
 async def test_ws_0_4_for_node_makes_keys_of_15_bytes_and_says_host_where_another_origin_belongs() -> None:
-    # Its key is the version, a dash and the time.
+    # Its key is the version, a hyphen and the time.
     request = head_of(
         "GET /chat HTTP/1.1",
         "Connection: Upgrade",

@@ -1,4 +1,4 @@
-"""What a session may do and how long: messages beyond the rate, silence, and age, through the whole gateway."""
+"""The limits of a session: the rate of messages, silence, and age, through the whole gateway."""
 
 import pytest
 import websockets.trio.client
@@ -10,7 +10,7 @@ from tests.support import end_of, serving
 
 
 async def listen(client: ClientConnection) -> None:
-    """Hears all that is said, until the connection is closed."""
+    """Read all messages, until the connection is closed."""
     while True:
         await client.recv()
 

@@ -1,4 +1,4 @@
-"""However a connection ends, nothing of it remains: no descriptor, no task, and nobody who is counted or waited for."""
+"""Nothing remains of a connection, however it ends: no descriptor, no task, no count, and nobody who waits."""
 
 import gc
 import os
@@ -52,28 +52,28 @@ upstreams:
 
 @dataclass
 class Scene:
-    """What an ending needs."""
+    """The parts that an ending needs."""
 
     gateway: Running
     upstream: Upstream
     authority: Authority
 
     async def session(self, request: bytes = MODERN) -> tuple[Peer, Peer]:
-        """A session, by its two ends."""
+        """Open a session, and return its two ends."""
         client = await self.gateway.connect(request)
         behind, _ = await self.upstream.agree()
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
         return client, behind
 
     async def asked(self, request: bytes = HTTP_GET) -> tuple[Peer, Peer]:
-        """A plain request, by its two ends."""
+        """Send a plain request, and return its two ends."""
         client = await self.gateway.connect(request)
         behind = await self.upstream.accept()
         await behind.head()
         return client, behind
 
     async def http2(self) -> Client:
-        """A connection of HTTP/2."""
+        """Open a connection of HTTP/2."""
         stream = await trio.open_tcp_stream("127.0.0.1", self.gateway.ports[1])
         tls = trio.SSLStream(stream, speaking_http2(self.authority), server_hostname="localhost", https_compatible=True)
         await tls.do_handshake()
@@ -83,7 +83,7 @@ class Scene:
         return client
 
     def remains(self) -> dict[str, object]:
-        """All that a connection could leave behind."""
+        """Return everything that a connection could leave."""
         inside = self.gateway.service._gateway
         return {
             "descriptors": len(os.listdir("/proc/self/fd")),
@@ -100,13 +100,13 @@ class Scene:
         }
 
     async def settled(self) -> dict[str, object]:
-        """What is there before anything ends."""
-        gc.collect()  # what other tests have left
+        """Note what is there before anything ends."""
+        gc.collect()  # garbage of other tests
         await trio.testing.wait_all_tasks_blocked()
         return self.remains()
 
     async def remains_only(self, before: dict[str, object]) -> None:
-        """All connections are closed from their other ends, and then there is this, very soon."""
+        """Check that this is what remains, very soon after all connections are closed from their other ends."""
         self.gateway.close()
         self.upstream.hang_up()
         with trio.move_on_after(5):
@@ -340,6 +340,6 @@ async def test_a_gateway_that_stops_leaves_nothing_behind(authority: Authority) 
         gateway.service.drain()
         await gateway.stopped.wait()
         await client.peer.close()
-        # What it is made of: itself, the relay and its look, pools, who sees clients leave; a bell; and what accepts.
+        # The tasks of a gateway: itself, the relay and its checks, pools, the watcher for hang-ups; and acceptors.
         own = {"tasks": 5 + len(gateway.ports), "descriptors": 1 + len(gateway.ports)}
         await here.remains_only(before | {name: int(str(before[name])) - count for name, count in own.items()})

@@ -1,6 +1,7 @@
-"""Sessions that go wrong: each costs its own connection, and the one beside it goes on.
+"""Sessions that fail: each costs its own connection, and another session goes on.
 
-`relay` and `closing handshake` have their own tests; here a fault goes the whole way, from the wire to the log.
+`relay` and `closing handshake` have their own tests; here a fault goes through the whole gateway, from the bytes to the
+log.
 """
 
 from collections.abc import Iterator
@@ -15,13 +16,13 @@ from tests.relay.passing import CLIENT
 from tests.relay.spelling import told as spelled
 from tests.support import Running, Upstream, end_of, serving
 
-# Small enough to be broken by a few bytes.
+# Limits that are small enough to be exceeded by a few bytes.
 LIMITS = "message_size: 1KiB, fragments: 4"
 MESSAGE_BYTES = 1024
 
 
 async def ended(gateway: Running, client: Peer) -> str:
-    """How a session ended, by the log, when its client has closed, too."""
+    """Return how a session ended, by the log, once its client has closed, too."""
     before = len(gateway.lines.every("session"))
     await client.close()
     line = await gateway.lines.line("session", client=client.name)
@@ -62,7 +63,7 @@ FAULTY_FRAMES: list[tuple[tuple[bytes, ...], int, str, tuple[str, ...]]] = [
     ((b"\x02\x7e\x04\x00" + bytes(1024), b"\x80\x01x"), 1009, "message of 1025 bytes or more, limit 1024", HYBI),
     ((b"\x02\x01x", *[b"\x00\x01x"] * 4), 1009, "message of more than 4 fragments", HYBI),
 ]
-# As they are on the wire, but for the mask of the drafts that mask all of it.
+# As they are sent, except for the mask of the drafts that mask whole frames.
 FAULTY_BYTES: list[tuple[bytes, int, str, tuple[str, ...]]] = [
     (b"\x81\x05Hello", 1002, "frame without a mask from a client", FRAMES),
     (b"\x83\x80" + MASK_KEY, 1002, "reserved opcode 0x3", FRAMES),
@@ -83,7 +84,7 @@ FAULTY_BYTES: list[tuple[bytes, int, str, tuple[str, ...]]] = [
 
 
 def faults(session: Session) -> Iterator[tuple[bytes, int, str]]:
-    """What the session's client may do wrong, as it would send it; the code for that, and the reason in the log."""
+    """Return the faults of the session's client, in its own bytes, with the code and the reason in the log."""
     dialect = session.opening.dialect
     for frames, code, why, dialects in FAULTY_FRAMES:
         if dialect in dialects:
@@ -103,7 +104,7 @@ async def test_a_client_that_breaks_the_rules_ends_its_own_session_alone(opening
             data, code, why = list(faults(session))[number]
             await session.client.send(data)
 
-            # The upstream may have had what was good; then it hears, under a mask, that its client goes away.
+            # The upstream may get valid bytes before the fault; then it gets a masked Close, because its client goes.
             assert (await session.behind.rest())[-8:-6] == b"\x88\x82"
             await session.behind.close()
             assert await session.client.rest() == told(opening.dialect, code), why
@@ -144,7 +145,7 @@ async def test_broken_text_of_the_first_drafts_of_hybi_is_repaired(dialect: str)
     opening = BY_DIALECT[dialect]
     async with Upstream() as upstream, serving(upstream.port, limits=LIMITS) as gateway:
         session = await opened(upstream, gateway, opening)
-        # In one frame, and in two of which neither is broken by itself.
+        # In one frame, and in two of which neither is broken alone.
         await session.client.send(session.masked(opening.spelled(b"\x81\x02\xc3\x28")))
         await session.client.send(
             session.masked(opening.spelled(b"\x01\x02\xe2\x82"), opening.spelled(b"\x80\x02\xacx"))
@@ -197,7 +198,7 @@ async def test_an_upstream_that_breaks_the_rules_ends_that_session_alone(opening
             await session.behind.send(data)
 
             assert await session.behind.frame() == (0x88, code.to_bytes(2, "big")), why
-            # A client that knows the code for it is told; the others see their connection end.
+            # A client whose dialect has the code gets it; for the others the connection ends.
             client_sees = await session.client.rest()
             if opening.dialect in HIXIE:
                 assert client_sees.removeprefix(b"\x00") == b"", why

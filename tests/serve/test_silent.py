@@ -1,4 +1,4 @@
-"""Connections that say nothing, as the checks of load balancers: they are counted, and are no news at level info."""
+"""Connections without a request, such as checks of load balancers: they are counted, but not logged at level info."""
 
 import pytest
 from trio.testing import wait_all_tasks_blocked

@@ -1,4 +1,4 @@
-"""How far what a stream of HTTP/2 sends has got: told from what its connection says, which carries others, too."""
+"""The progress of what a stream of HTTP/2 sends, derived from its connection, which carries other streams, too."""
 
 import socket
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from wsgateway.serve.stream import StreamOutgoing
 
 @dataclass
 class Connection:
-    """What the kernel of the client says, as the test has it."""
+    """The figures of the client's kernel, set by the test."""
 
     sent: int = 0
     taken: int = 0
@@ -25,7 +25,7 @@ class Connection:
 
 @dataclass
 class Carried:
-    """A stream: what has come to it, and what of that has gone on. Behind `ours` is its session."""
+    """A stream: the bytes that have come to it, and those that were passed on. Its session is at the other end."""
 
     ours: socket.socket
     heard: int = 0

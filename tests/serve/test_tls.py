@@ -1,4 +1,4 @@
-"""Listeners with TLS: which versions, which certificate, whose clients; and every dialect over it."""
+"""Listeners with TLS: the versions, the certificate, client certificates; and every dialect over TLS."""
 
 import ssl
 import warnings
@@ -26,13 +26,13 @@ GET = "GET / HTTP/1.1"
 
 
 def tls(file: Path, **more: str) -> str:
-    """The TLS of a listener that shows one certificate."""
+    """Return the TLS section of a listener with one certificate."""
     rest = "".join(f", {key}: {value}" for key, value in more.items())
     return f"tls: {{certificates: [{{certificate: {file}, private_key: {file}}}]{rest}}}"
 
 
 def speaking(authority: Authority, version: ssl.TLSVersion) -> ssl.SSLContext:
-    """For a client that has this version alone, and does not mind how bad it is."""
+    """Return the context of a client with this version alone, at any level of security."""
     context = authority.client()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -42,7 +42,7 @@ def speaking(authority: Authority, version: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 async def worked(upstream: Upstream, client: Peer, opening: Opening = MODERN) -> bytes:
-    """Sees a client through its handshake and one message each way; what the upstream was asked."""
+    """Let a client do its handshake and send one message each way; return the upstream's request."""
     behind, request = await upstream.agree()
     reply = await client.head()
     assert reply.startswith(b"HTTP/1.1 101 ")
@@ -54,7 +54,7 @@ async def worked(upstream: Upstream, client: Peer, opening: Opening = MODERN) ->
 
 
 async def no_session(gateway: Running, context: ssl.SSLContext, why: str) -> None:
-    """A client that gets no TLS; the log says why."""
+    """Check that a client gets no TLS, and that the log has the reason."""
     with pytest.raises(trio.BrokenResourceError):
         await gateway.connect_tls(context)
     line = await gateway.lines.line("refused")
@@ -82,7 +82,7 @@ async def test_every_dialect_has_its_session_over_tls(opening: Opening, authorit
     async with Upstream() as upstream, serving(upstream.port, listener=tls(file)) as gateway:
         client = await gateway.connect_tls(authority.client(), opening.request)
         behind, _ = await upstream.agree()
-        # The address that the oldest repeat is that of an encrypted connection.
+        # The address that the oldest dialects repeat begins with wss.
         secret = await Opening(opening.dialect, opening.head, opening.reply.replace(b": ws:", b": wss:")).accepted(
             client
         )
@@ -114,7 +114,7 @@ async def test_a_client_that_others_wrote_has_its_session(authority: Authority) 
 
 
 async def test_a_message_larger_than_any_buffer_arrives_before_the_goodbye(authority: Authority) -> None:
-    # What is left over when a session ends is sent behind it, over TLS, too.
+    # Bytes that were unsent when a session ended are sent after it, over TLS, too.
     size = 8 * 1024 * 1024
     async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
         client = await gateway.connect_tls(authority.client(), MODERN.request)
@@ -166,7 +166,7 @@ async def test_legacy_alone_serves_clients_of_tls_1_0(version: ssl.TLSVersion, a
             await no_session(gateway, speaking(authority, version), "UNSUPPORTED_PROTOCOL")
 
 
-# What browsers and devices of 2010 had: RSA, and no forward secrecy.
+# The ciphers of browsers and devices of 2010: RSA, and no forward secrecy.
 @pytest.mark.parametrize("cipher", ["AES128-SHA", "AES256-SHA", "ECDHE-RSA-AES128-SHA"])
 async def test_a_browser_of_2010_has_its_session_over_tls_1_0(cipher: str, authority: Authority) -> None:
     opening = BY_DIALECT["hixie-76"]
@@ -247,7 +247,7 @@ async def test_the_certificate_is_that_of_the_host_which_is_asked_for(
 
 
 def showing(authority: Authority) -> ssl.SSLContext:
-    """For a client with a certificate of its own."""
+    """Return the context of a client with a certificate of its own."""
     context = authority.client()
     context.load_cert_chain(authority.issue("somebody.example"))
     return context
@@ -279,7 +279,7 @@ async def test_a_client_without_a_certificate_is_served_where_it_is_optional(
             await worked(upstream, await gateway.connect_tls(speaking(authority, version), MODERN.request))
         required = tls(file, client_certificates="required", client_ca=ca)
         async with serving(upstream.port, listener=required) as gateway:
-            with pytest.raises(trio.BrokenResourceError):  # noqa: PT012  in 1.3 it learns that later
+            with pytest.raises(trio.BrokenResourceError):  # noqa: PT012  in 1.3 the client learns of it later
                 client = await gateway.connect_tls(speaking(authority, version), MODERN.request)
                 await client.rest()
             line = await gateway.lines.line("refused")
@@ -293,7 +293,7 @@ async def test_a_client_without_a_certificate_is_served_where_it_is_optional(
 async def test_plain_http_on_a_port_with_tls_is_logged_and_closed(authority: Authority) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
         client = await gateway.connect(head_of(GET, *RFC6455))
-        with suppress(trio.BrokenResourceError):  # what it sent is not read to its end
+        with suppress(trio.BrokenResourceError):  # its data is not read to its end
             assert not (await client.rest()).startswith(b"HTTP/")
         line = await gateway.lines.line("refused", client=client.name)
         assert (line["level"], line["why"]) == ("info", "no TLS: HTTP_REQUEST")

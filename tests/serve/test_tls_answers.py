@@ -1,5 +1,5 @@
-"""Answers of upstreams over TLS that end with the connection: whole behind a close_notify, cut without one (RFC 9112,
-9.8), whether they answer a plain request or refuse a WebSocket."""
+"""Answers of upstreams over TLS that end with the connection: complete after a close_notify, cut without one (RFC 9112,
+9.8), for plain requests and for refused WebSockets."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress

@@ -1,6 +1,6 @@
-"""What clients do otherwise than the drafts say, through a gateway.
+"""The oddities of clients, through the whole gateway.
 
-It is served and named in the log where it is allowed. Where it is not, the refusal names what would allow it.
+An allowed oddity is served and named in the log. The refusal of another one names, in the log, what would allow it.
 """
 
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ def old(*lines: str, start: str = "GET /chat HTTP/1.1", host: str = HOST) -> byt
 
 @dataclass(frozen=True)
 class Odd:
-    """A request, and what of it reaches the upstream."""
+    """A request, and the lines of it that reach the upstream."""
 
     request: bytes
     oddity: str
     start: str = "GET /chat HTTP/1.1"
     header: tuple[str, str] = ("host", "example.com")
     location: str = ""
-    """what hixie-76 hears"""
+    """the messages that hixie-76 gets"""
 
 
 ODD = {
@@ -74,12 +74,12 @@ every_odd = pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 
 
 def counted(gateway: Running) -> object:
-    """What the metrics are made of."""
+    """Return the figures for the metrics."""
     return gateway.service.status()["oddities"]
 
 
 async def is_served(odd: Odd, upstream: Upstream, gateway: Running, before: bytes = b"") -> None:
-    """A client that is served, and closes; what its upstream, its own reply and the log say."""
+    """Serve a client until it closes; return the upstream's request, the client's reply and the log line."""
     port = str(gateway.port)
     client = await gateway.connect(before + odd.request)
     behind, request = await upstream.agree()
@@ -97,7 +97,7 @@ async def is_served(odd: Odd, upstream: Upstream, gateway: Running, before: byte
 
 
 async def is_refused(odd: Odd, upstream: Upstream, gateway: Running) -> None:
-    """A client that is refused: the log says what would allow it, and it learns nothing of that."""
+    """Refuse a client: the log names what would allow the request, and the client is not told."""
     client = await gateway.connect(odd.request)
     head = await client.head()
     assert head.startswith(b"HTTP/1.1 426 " if odd.oddity == "upgrade-list" else b"HTTP/1.1 400 ")
@@ -221,7 +221,7 @@ upstreams: {{behind: {{targets: [{{url: "ws://127.0.0.1:{port}"}}]}}}}
 
 @pytest.mark.parametrize(("sent", "route"), [("admin", "admins"), ("ad\x01min", "all")])
 async def test_a_route_compares_a_header_as_it_was_sent(sent: str, route: str) -> None:
-    """A proxy in front that takes X-Role: admin away would not know it with a control inside."""
+    """A proxy that removes X-Role: admin would not recognise it with a control character in it."""
     async with Upstream() as upstream, serving_text(ROUTES.format(port=upstream.port)) as gateway:
         client = await gateway.connect(modern(f"X-Role: {sent}"))
         _, request = await upstream.agree()
@@ -242,7 +242,7 @@ async def test_a_client_of_hybi_04_that_masks_by_the_key_of_the_connection_has_i
             await client.send(b"\x37\xfa\x21\x3d" + frame)
             if tolerance == "default":
                 assert await behind.frame() == (0x81, b"Hello")
-            await behind.close()  # which is waited for after a fault of the client
+            await behind.close()  # the gateway waits for it after a fault of the client
             await client.close()
             line = await gateway.lines.line("session")
             assert line.get("oddities") == ("key-mask-04" if tolerance == "default" else None)
@@ -290,7 +290,7 @@ async def test_between_two_requests_there_may_be_four_empty_lines_and_no_more() 
 
 
 async def test_who_sends_nothing_but_an_empty_line_behind_a_request_has_left() -> None:
-    """Old clients send one behind the body of a POST, and close: that is no request, under any setting."""
+    """Old clients send an empty line after the body of a POST, and close: that is no request, with any setting."""
     for tolerance in ("default", "none"):
         async with Upstream() as upstream, serving_http(upstream.port, listener=f"tolerance: {tolerance}") as gateway:
             client = await gateway.connect(HTTP_GET + b"\r\n")

@@ -1,4 +1,4 @@
-"""Listeners on Unix sockets: their files, who may connect, and who the clients are that come so."""
+"""Listeners on Unix sockets: their files, who may connect, and how such clients are identified."""
 
 import os
 import signal
@@ -30,18 +30,18 @@ def path(tmp_path: Path) -> Path:
 
 
 def bound_to(path: Path, upstream: Upstream, **options: str) -> str:
-    """A configuration of a gateway that listens on this Unix socket."""
+    """Return the configuration of a gateway that listens on this Unix socket."""
     return configuration(upstream.port, **options).replace("127.0.0.1:0", f"unix:{path}")
 
 
 def opened_and_closed(path: Path) -> None:
-    """Leaves the file of a socket behind, as a gateway does."""
+    """Leave the file of a socket, as a stopped gateway does."""
     [sock] = listen(UnixAddress(str(path)))
     sock.close()
 
 
 def refused(path: Path) -> str:
-    """What is said when this cannot be listened on."""
+    """Return the error if it is not possible to listen on this."""
     with pytest.raises(SettingsError) as caught:
         listen(UnixAddress(str(path)))
     message = str(caught.value)
@@ -127,7 +127,7 @@ def test_a_gateway_takes_the_place_of_one_that_was_killed(tmp_path: Path) -> Non
 
 
 async def served(gateway: Running, upstream: Upstream, client: Peer, name: str) -> bytes:
-    """A client that has a session, and is known by this name; what the upstream was asked."""
+    """Check that a client has a session, and is known by this name; return the upstream's request."""
     behind, request = await upstream.agree()
     assert await client.head() == MODERN.reply
     await client.send(MODERN.hello)
@@ -201,7 +201,7 @@ async def test_a_header_of_the_proxy_protocol_does_not_count_where_unix_is_not_t
 
 
 async def test_a_header_that_comes_in_part_waits_for_the_rest_or_its_time(path: Path) -> None:
-    # The kernel calls such a socket readable all the time.
+    # The kernel reports such a socket as readable all the time.
     listener = "proxy_protocol: {accept: required, trusted: [unix]}"
     options = {"listener": listener, "timeouts": "handshake: 200ms"}
     async with Upstream() as upstream, serving_text(bound_to(path, upstream, **options)) as gateway:

@@ -1,4 +1,4 @@
-"""A WebKit of 2011 as PhantomJS 1.9.8 has it: its requests, recorded, and the replies that it takes."""
+"""A WebKit of 2011 as in PhantomJS 1.9.8: its requests, recorded, and the replies that it accepts."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ UPGRADE = ("Upgrade: WebSocket", "Connection: Upgrade")
 
 @dataclass(frozen=True)
 class WebKit:
-    """A request of PhantomJS 1.9.8, recorded."""
+    """A recorded request of PhantomJS 1.9.8."""
 
     key1: str
     key2: str
@@ -32,7 +32,7 @@ class WebKit:
 
     @property
     def reply(self) -> bytes:
-        """What it takes for an answer, to the byte."""
+        """Return the reply that it accepts, byte for byte."""
         lines = [
             *UPGRADE,
             f"Sec-WebSocket-Origin: {self.origin}",
@@ -43,7 +43,7 @@ class WebKit:
         return head_of("HTTP/1.1 101 WebSocket Protocol Handshake", *lines) + bytes.fromhex(self.proof)
 
     async def opened(self, upstream: Upstream, gateway: Running, *agreed: str) -> tuple[Peer, Peer]:
-        """Both ends of its session, for which the upstream has answered with these headers, too."""
+        """Open its session; the upstream answers with these headers, too. Return both ends."""
         client = await gateway.connect(self.request)
         behind, _ = await upstream.agree(*agreed)
         assert await client.exactly(len(self.reply)) == self.reply

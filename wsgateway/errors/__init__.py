@@ -1,13 +1,13 @@
 """Everything that wsgateway raises on purpose, and the list of reasons.
 
     WsgatewayError
-    |-- ReasonedError           what an operator is told: carries a Reason, and what the client is answered
+    |-- ReasonedError           an error for operators: carries a Reason, and the answer for the client
     |   |-- ProtocolError           a peer broke a rule                        carries a close code
     |   |-- HttpRefusal             a request that cannot succeed              carries an HTTP status
-    |   |   `-- ExhaustedError          we lack descriptors or memory
+    |   |   `-- ExhaustedError          no free descriptors, or no memory
     |   |-- UpstreamError           a server is down, silent or wrong          carries an HTTP status
     |   |-- UntrustedError          a server whose certificate is not pinned
-    |   |-- ClientDisconnectedError a client that is gone before it had a session
+    |   |-- ClientDisconnectedError a client that disconnected before it had a session
     |   |-- SettingsError           a configuration that cannot be used        carries every problem found
     |   |   `-- BrokenFileError         at the start of a gateway
     |   |-- StartError              workers that cannot serve
@@ -45,12 +45,12 @@ __all__ = [
     "brief",
 ]
 
-# Of what a peer says, an error, an answer and a line of the log hold so much, however long the peer makes it.
+# The longest text of a peer in an error, an answer or a line of the log.
 BRIEF_CHARACTERS = 200
 _CUT = " [...] "
 # RFC 6455, 7.4.1: for faults that have no code of their own.
 _PROTOCOL_ERROR = 1002
-# Where a client stands at the other end of a failure, it may have caused that itself; of these it cannot.
+# A client may have caused a failure of a target itself, by its request. It cannot cause these.
 _BY_NO_CLIENT = frozenset(
     {
         Reason.TARGET_UNREACHABLE, Reason.TARGET_CONNECT_TIMEOUT, Reason.TARGET_SLOWER, Reason.TARGET_DISTRUSTED,
@@ -63,7 +63,7 @@ _BY_NO_CLIENT = frozenset(
 def brief(text: str, most: int = BRIEF_CHARACTERS) -> str:
     """Return a text with at most so many characters, which must be 20 or more.
 
-    A longer one is cut in the middle: its beginning says what it is about, and its end often what was allowed.
+    A longer one is cut in the middle: its beginning names the subject, and its end often what was allowed.
     """
     if len(text) <= most:
         return text
@@ -76,18 +76,18 @@ class WsgatewayError(Exception):
 
 
 class ReasonedError(WsgatewayError):
-    """An error that operators are told of: the message has the facts, the reason has the cause and the cure."""
+    """An error for operators: the message has the facts, the reason has the cause and the cure."""
 
     status: int | None = None
-    """the HTTP status that the client is answered; None: it gets no answer"""
+    """the HTTP status of the answer to the client; None: it gets no answer"""
     headers: tuple[tuple[str, str], ...] = ()
-    """of that answer"""
+    """the headers of that answer"""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(brief(message))
         self.reason = reason
         self.remark = ""
-        """what the log says beside the message, and the peer is not told"""
+        """a text for the log, beside the message, which the peer does not get"""
 
     @property
     def why(self) -> str:
@@ -96,7 +96,7 @@ class ReasonedError(WsgatewayError):
 
 
 class ProtocolError(ReasonedError):
-    """A peer broke a rule of what it speaks; its connection cannot go on.
+    """A peer broke a rule of its protocol; its connection cannot go on.
 
     `close_code` names the fault as RFC 6455, 7.4.1 does, also for dialects that have no codes.
     """
@@ -126,7 +126,7 @@ class HttpRefusal(ReasonedError):  # noqa: N818  it is an answer
 
 
 class ExhaustedError(HttpRefusal):
-    """We can connect to no server: we are out of descriptors, or of memory."""
+    """The gateway itself can connect to no server: it has no free descriptors, or no memory."""
 
     def __init__(self, why: str) -> None:
         super().__init__(Reason.OUT_OF_RESOURCES, why, (("Retry-After", "1"),))
@@ -159,8 +159,7 @@ class UpstreamError(ReasonedError):
 
 
 class UntrustedError(ReasonedError):
-    """A server showed none of the certificates that are pinned. The message has the pin of the key that it showed, and
-    how many pins there are."""
+    """A server did not show a pinned certificate. The text has the pin of its key, and the number of allowed pins."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.TARGET_PIN_DIFFERS, message)

@@ -41,7 +41,7 @@ class Live(Protocol):
         """What its peers have done otherwise than the drafts say."""
 
     def figures(self) -> Figures:
-        """What has gone through it so far."""
+        """Return the messages and bytes so far."""
 
 
 class Counters:
@@ -66,12 +66,12 @@ class Counters:
         self._passed_over = 0
 
     def opened(self, session: Live) -> None:
-        """A session begins."""
+        """Note the beginning of a session."""
         self.live.add(session)
         self._opened[session.dialect] += 1
 
     def ended(self, session: Live, by: By, reason: Reason) -> Figures:
-        """Count a session that is over. Return what went through it."""
+        """Note the end of a session. Return its messages and bytes."""
         figures = session.figures()
         self.live.remove(session)
         self._ended[session.dialect] += 1
@@ -83,19 +83,19 @@ class Counters:
         return figures
 
     def refused(self, status: int | None, reason: Reason) -> None:
-        """Count a client that gets no session, and this status; None: it is not told why."""
+        """Note a refused client with its status; None: it got no answer."""
         self._refused[_named(status), reason] += 1
 
     def disconnected(self, reason: Reason) -> None:
-        """Count a client that is gone before it had a session."""
+        """Note a client that disconnected before it had a session."""
         self._disconnected[reason] += 1
 
     def exchange(self, status: int | None) -> None:
-        """An exchange of plain HTTP is over; None: the client got no status."""
+        """Note the end of a plain HTTP exchange; None: the client got no status."""
         self.http[_named(status) if status is None else f"{status // 100}xx"] += 1
 
     def odd(self, oddities: Iterable[Oddity]) -> None:
-        """A request that is over has done these."""
+        """Note the oddities of a request that is over."""
         self._odd.update(map(str, oddities))
 
     @property
@@ -104,7 +104,7 @@ class Counters:
         return self._ended.total()
 
     def status(self) -> CountersStatus:
-        """All of it, as plain data: maps of numbers."""
+        """Return all counts as plain data: maps of numbers."""
         sessions: dict[str, Counter[str]] = {}
         totals = list(self._through)
         odd, passed_over = self._odd.copy(), self._passed_over

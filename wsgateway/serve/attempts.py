@@ -1,4 +1,4 @@
-"""The way to a server that serves: one target after the other is tried, as long as the client knows nothing of it."""
+"""The attempts for one client: one target after another is tried, as long as the client has had no answer."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -18,11 +18,11 @@ async def served(
     facts: Facts,
     cleanup: Cleanup,
 ) -> T:
-    """Return what an attempt returns: the first that does not raise UpstreamError, or the last that may be made. After
-    one that was silent there is no other: it has had all the time that there was.
+    """Return the result of the first attempt that does not raise UpstreamError, or raise the error of the last one.
 
-    An attempt puts into its list what is to be done at the end; of one that fails that is done at once, of the other it
-    goes to `cleanup`. The log's `facts` get the target, and what failed before it.
+    After a silent target there is no other attempt, because it has used all of the time. An attempt puts cleanups into
+    its list: those of a failed attempt run at once, those of the successful one go to `cleanup`. `facts` get the target
+    and the failures before it.
     """
     while True:
         lease = search.take() or await search.wait()

@@ -1,8 +1,8 @@
-"""Whether a client is still there while something is done for it: what is done for one that has left is given up.
+"""The detection of clients that disconnect while the gateway works for them: the work is then cancelled.
 
-A reset is the end at once. A client that ends only its own direction may still read (RFC 9112, 9.6), and cannot be
-told from one that is gone. It is taken for gone when nothing has moved for `GRACE_SECONDS`: enough for an answer that
-comes at once, as programs expect that send a request and its end in one go.
+After a reset it is cancelled at once. A client that ends only its own direction may still read (RFC 9112, 9.6), and
+looks the same as one that is disconnected. It counts as disconnected when nothing has moved for `GRACE_SECONDS`: enough
+for an immediate answer, which programs expect that send a request and its end together.
 
 A close_notify of TLS is such an end, too: many clients send it and wait for ours before they close their connection.
 """
@@ -18,30 +18,30 @@ from wsgateway.net.channel import Channel
 from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.request import Client
 
-# With what follows on it, less than the 0.2 s in which the place of a client that has left should be free.
+# With the steps that follow, less than the 0.2 s after which the place of a disconnected client should be free.
 GRACE_SECONDS = 0.1
 
 
 class DisconnectWatch:
-    """A client that something is done for."""
+    """The watch over a client for which the gateway works."""
 
     def __init__(self, channel: Channel) -> None:
         """Take the client's channel, from which the caller may receive meanwhile."""
         self.scope = trio.CancelScope()
-        """of what is done for it"""
+        """the scope of that work"""
         self.tls_ended = False
         """whether the client has ended TLS"""
         self._channel = channel
         self._half_closed = False
 
     def look(self) -> None:
-        """Notice that the client has ended TLS. Call this once nobody receives from it any more."""
+        """Note that the client has ended TLS, if it has. Call this only when no task receives from it."""
         if self._channel.look_ahead():
             self.tls_ended = True
             self.left(reset=False)
 
     def left(self, reset: bool) -> None:
-        """Note that it has left, or may have."""
+        """Note a hang-up of the client: a reset, or the end of its own direction."""
         if reset:
             self.scope.cancel()
         else:
@@ -49,14 +49,14 @@ class DisconnectWatch:
             self.moved()
 
     def moved(self) -> None:
-        """Note that bytes have moved: a client that has only ended its own direction gets as much time again."""
+        """Note that bytes have moved, so that a client that has only ended its own direction gets more time."""
         if self._half_closed:
             self.scope.deadline = trio.current_time() + GRACE_SECONDS
 
 
 @contextmanager
 def present(gateway: GatewayState, client: Client) -> Iterator[DisconnectWatch]:
-    """Give up the block if the client leaves. Raises ClientDisconnectedError then."""
+    """Cancel the block if the client disconnects, and raise ClientDisconnectedError."""
     sock = client.channel.sock
     disconnect_watch = DisconnectWatch(client.channel)
     on_bytes = disconnect_watch.look if isinstance(sock, ssl.SSLSocket) else None

@@ -1,4 +1,4 @@
-"""What all sessions of a process share, and what a reload and a drain change for them."""
+"""The state that all sessions of a process share, and its changes by a reload and a drain."""
 
 import ssl
 from collections.abc import Callable, Iterable, Iterator
@@ -24,79 +24,81 @@ from wsgateway.upstream.pool import Pools
 from wsgateway.upstream.tls import Contexts, client_contexts
 
 TlsContexts = tuple[dict[str, ssl.SSLContext | None], Contexts]
-"""what TLS connections are made of: by listener, and for targets"""
+"""the contexts for TLS connections: by listener, and for targets"""
 
 MakeError = Callable[[], ReasonedError]
-"""makes an error that may never be needed"""
+"""makes an error that may not be needed"""
 
-# Who has just connected is about to ask: a drain waits so long for the request of a client, from when it came.
+# A client that has just connected is about to send a request: a drain waits this long for it, from the connection on.
 REQUEST_GRACE_SECONDS = 0.5
-# Clients beyond a limit that have their answer, and are given time to read it and to leave. Who came first of them has
-# had the most of it when there are more.
+# The number of clients above a limit that have their answer, and get time to read it and to close. If there are more,
+# the oldest one is closed, because it has had the most time.
 LEAVING_AT_ONCE = 256
-# Whoever serves next may be there already.
+# The next process may serve already.
 _RETRY = (("Retry-After", "1"),)
 
 
 @dataclass(slots=True)
 class ListenerState:
-    """A listener as it is now. A reload changes what it is for new connections, and requests; those that it has count
-    on, also when it is removed."""
+    """The state of a listener. A reload changes it for new connections and requests.
+
+    Open connections still count, also when the listener is removed.
+    """
 
     listener: Listener
     context: ssl.SSLContext | None
-    """what its TLS connections are made of; None: it has none"""
+    """the TLS context for its connections; None: no TLS"""
     connections: int = 0
     """how many are open; each stream of HTTP/2 counts as one, too"""
     leaving: NewestFirst = field(default_factory=lambda: NewestFirst(LEAVING_AT_ONCE))
-    """those beyond the limit"""
+    """the clients above the limit"""
     exhausted: bool = False
-    """whether the log knows that nothing can be accepted now"""
+    """whether the log already has a line that the listener cannot accept"""
 
     @property
     def full(self) -> bool:
-        """Whether there are as many connections as there may be."""
+        """Whether the limit of connections is reached."""
         return self.connections >= self.listener.max_connections
 
     def enter(self) -> None:
-        """Count one connection more. Raise HttpRefusal (503) if there are as many as there may be."""
+        """Count one more connection. Raise HttpRefusal (503) if the limit is reached."""
         if self.full:
             raise self.refusal()
         self.connections += 1
 
     def refusal(self) -> HttpRefusal:
-        """Return what is said of a client for which there is no room."""
+        """Return the refusal of a client above the limit."""
         limit = f"{self.listener.name} has its limit of {self.listener.max_connections} connections"
         return HttpRefusal(Reason.LISTENER_FULL, limit)
 
     def leave(self) -> None:
-        """Counts one less."""
+        """Count one connection less."""
         self.connections -= 1
 
 
 @dataclass(slots=True)
 class GatewayState:
-    """The parts that every session uses; there is one in a process."""
+    """The state that every session uses; there is one in a process."""
 
     settings: Settings
-    """for what begins now; sessions have those with which they began"""
+    """the settings for what begins now; a session keeps those with which it began"""
     log: Log
     engine: Engine = field(default_factory=Engine)
     hangups: HangupWatcher = field(default_factory=HangupWatcher)
-    """tells when clients leave who have no session"""
+    """reports hang-ups of clients that have no session"""
     counters: Counters = field(default_factory=Counters)
     connections: ConnectionCounts = field(default_factory=ConnectionCounts)
-    """by what they are counted by: a listener and an address"""
+    """the counted connections by listener and address"""
     handshakes: RateLimiter = field(default_factory=RateLimiter)
     """by route and address"""
     entrances: dict[str, ListenerState] = field(default_factory=dict)
-    """by the name of the listener; those that are removed, too, while they have connections"""
+    """by the name of the listener; removed ones, too, while they have connections"""
     waiting: dict[trio.CancelScope, float] = field(default_factory=dict)
-    """for clients that have no session yet, and until when a drain waits with each of them"""
+    """the scopes of clients that have no session yet, with the time until which a drain waits for each"""
     closing_at: float | None = None
-    """when a drain sends away who has no session then; None: there is none"""
+    """the time when a drain closes clients without a session; None: there is no drain"""
     texts: Texts = field(default_factory=Texts)
-    """what many sessions have in common of what the log says"""
+    """texts for the log that many sessions share"""
     pools: Pools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,8 +106,10 @@ class GatewayState:
         self.take(self.settings)
 
     def take(self, settings: Settings, made: TlsContexts | None = None) -> None:
-        """Has everything that begins from now on use these settings, and what TLS is made of, if the caller has made
-        that already. Raises SettingsError; nothing has changed then."""
+        """Use these settings for everything that begins from now on, with TLS contexts that the caller may have made.
+
+        Raise SettingsError if a file cannot be read; then nothing has changed.
+        """
         contexts, for_targets = tls_contexts(settings) if made is None else made
         self.settings = settings
         self.engine.join_memory.most_bytes = settings.join_memory_bytes
@@ -117,11 +121,11 @@ class GatewayState:
 
     @property
     def draining(self) -> bool:
-        """Whether nothing new is to begin."""
+        """Whether nothing new may begin."""
         return self.closing_at is not None
 
     def drain(self, seconds: float) -> None:
-        """Sends away who has asked for nothing. Who has begins a session in so many seconds, or is refused."""
+        """Close clients that have no request. A client with a request has `seconds` to open its session."""
         self.closing_at = trio.current_time() + max(seconds, REQUEST_GRACE_SECONDS)
         for scope, until in self.waiting.items():
             scope.deadline = min(scope.deadline, until, self.closing_at)
@@ -130,8 +134,11 @@ class GatewayState:
     def patient(
         self, deadline: float, late: MakeError, stopping: MakeError, until: float = float("inf")
     ) -> Iterator[None]:
-        """Raise what `late` makes if the block is not done at a time, and what `stopping` makes if the gateway drains,
-        does not wait with this longer than `until`, and it is not done then either."""
+        """Raise what `late` makes if the block is not done by `deadline`.
+
+        Raise what `stopping` makes if the gateway drains and the block is not done in time: a drain waits for it until
+        `until` at most.
+        """
         with trio.CancelScope(deadline=deadline) as scope:
             self.waiting[scope] = until
             if self.closing_at is not None:
@@ -144,7 +151,7 @@ class GatewayState:
             raise stopping() if scope.deadline < deadline else late()
 
     def status(self) -> ServeStatus:
-        """What is open now, and what has been since the start, as plain data."""
+        """Return the open connections and the totals since the start, as plain data."""
         names = {listener.name for listener in self.settings.listeners}
         return {
             "draining": self.draining,
@@ -159,14 +166,14 @@ class GatewayState:
 
 
 def stops() -> HttpRefusal:
-    """Return what a client is told whose request comes too late."""
+    """Return the refusal of a request that comes when the gateway stops."""
     return HttpRefusal(Reason.GATEWAY_STOPPING, "the gateway stops", _RETRY)
 
 
 def tls_contexts(settings: Settings) -> TlsContexts:
-    """Reads all certificates, and returns what TLS connections are made of: by listener, and for targets.
+    """Read all certificates, and return the contexts for TLS connections: by listener, and for targets.
 
-    Raises SettingsError for a file that cannot be read, or is not what it should be.
+    Raise SettingsError for a file that cannot be read or is not valid.
     """
     contexts: dict[str, ssl.SSLContext | None] = {}
     files: list[str | None] = []
@@ -189,7 +196,7 @@ def tls_contexts(settings: Settings) -> TlsContexts:
 
 
 def _unreadable(files: Iterable[str | None]) -> str:
-    """Name the first of some files that cannot be read, which OpenSSL's errors do not; empty: all can be."""
+    """Return a text about the first file that cannot be read, because OpenSSL's errors name none; empty if all can."""
     for file in filter(None, files):
         try:
             with open(file, "rb"):

@@ -2,18 +2,17 @@
 
     request -> route -> upstream <-> bodies -> the client's next request, which may be an upgrade
 
-The body of a request and the answer to it pass at the same time, each one read at a time: nothing is kept beyond that,
-an answer may come before the body is whole, and so may the 100 for which a client waits. A client's requests are
-served one after the other; each has an upstream connection of its own, so that nothing that an upstream says behind its
-answer becomes the answer to somebody else.
+The body of a request and the answer pass at the same time, each one read at a time: no more is kept. So an answer or a
+100 may come before the body is complete. A client's requests are served one after another. Each has an upstream
+connection of its own, so that bytes after an answer never become the answer to another client.
 
-There are two clocks, of which one runs at a time. `timeouts.response` of the route is for an upstream that thinks,
-before its answer and between pieces of it: polls and streams of events are silent for long. `timeouts.send` is for
-everything else, until something moves: for who does not take what it is sent, and for a client that does not send its
-body.
+There are two timeouts, of which one runs at a time. `timeouts.response` of the route is for an upstream that thinks,
+before its answer and between parts of it: polls and event streams may send nothing for long. `timeouts.send` is for
+everything else, until something moves: for a side that does not take what it is sent, and for a client that does not
+send its body.
 
-When a client leaves meanwhile its upstream connection is closed: see `presence`. In HTTP/2 the end of a stream's data
-is no sign of that, and a reset of it is heard in another way (`stream`).
+When a client disconnects meanwhile, its upstream connection is closed: see `disconnect`. In HTTP/2 the end of a
+stream's data does not mean that, and a reset of a stream is reported in another way (`stream`).
 """
 
 import logging
@@ -65,9 +64,9 @@ from wsgateway.wire.incoming import MOST_EMPTY_LINES
 
 # As much as the relay reads at once.
 BODY_READ_BYTES = 64 * 1024
-# A client may send chunks of one byte: h11 needs 20 ms for so much of them, in which nobody else is served.
+# A client may send chunks of one byte: for so many of them h11 needs 20 ms, in which no other client is served.
 CHUNKED_READ_BYTES = 16 * 1024
-# Old clients send one behind the body of a POST (RFC 9112, 2.2). So many may come before a request.
+# Old clients send an empty line after the body of a POST (RFC 9112, 2.2). This many may come before a request.
 _EMPTY_LINES = b"\r\n" * MOST_EMPTY_LINES
 _RESET = struct.pack("ii", 1, 0)  # struct linger: at once
 
@@ -75,10 +74,9 @@ Transfer = Callable[[], Awaitable[None]]
 
 
 def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
-    """The exchange that a request begins. None if it is no plain one, or its route has nothing for those: an `Opening`
-    then finds what to say.
+    """Return the exchange for a plain request; None for an upgrade, or if its route serves no plain HTTP.
 
-    Raises HttpRefusal (400, 404, 417, 501) for one that cannot be passed on.
+    An `Opening` then finds the refusal. Raise HttpRefusal (400, 404, 417, 501) for one that cannot be passed on.
     """
     if requests_websocket(request):
         return None
@@ -92,9 +90,9 @@ def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
 
 
 async def next_request(context: RequestContext, rest: bytes) -> Request:
-    """The request behind the last one, of which this much is here already. The turn becomes that of the request.
+    """Return the client's next request, of which `rest` has already come, and begin its context.
 
-    Raises what `read_request` does; ClientDisconnectedError also if the client asks for nothing more.
+    Raise the errors of `read_request`; ClientDisconnectedError also if there is no other request.
     """
     gateway, client = context.gateway, context.client
     seconds, now = context.settings.defaults.timeouts.handshake_seconds, trio.current_time()
@@ -120,14 +118,14 @@ class Exchange:
     """One request and its answer."""
 
     def __init__(self, context: RequestContext, request: Request, header_context: HeaderContext, route: Route) -> None:
-        """Takes a request that may be passed on, and a route that has an `http_upstream`."""
+        """Take a request that may be passed on, and a route that has an `http_upstream`."""
         self._context = context
         self._client = context.client.channel
         self._request = request
         self._header_context = header_context
         self._route = route
         self._body = RequestBody(context.head, request)
-        assert route.http_upstream is not None, "the caller has seen to it"
+        assert route.http_upstream is not None, "`exchange_of` has checked it"
         self._upstream_rule = route.http_upstream
         self._head = ResponseHead(self._upstream_rule.limits.beside(context.listener.limits))
         self._relay_timeouts = trio.CancelScope()
@@ -135,16 +133,16 @@ class Exchange:
         self._sending_up = False
         self._sending_down = False
         self._open_ended = False
-        """whether the client can tell the end of the answer by that of the connection alone"""
+        """whether only the end of the connection shows the client the end of the answer"""
         self._status: int | None = None
-        """of the answer, once that has begun"""
+        """the status of the answer, once it has begun"""
         self._bytes_in = 0
         self._bytes_out = 0
 
     async def run(self) -> bytes | None:
-        """Passes the request and its answer, or answers itself, and writes the line in the log.
+        """Pass the request and its answer on, or answer with a refusal, and write the line in the log.
 
-        Returns what the client sent behind its request, if another may follow. None: its connection is to be closed.
+        Return the bytes after the request if another one may follow; None if the connection must be closed.
         """
         begun = trio.current_time()
         fault: ReasonedError | None = ProtocolError(Reason.CUT_OFF, "cut off by the gateway")
@@ -167,7 +165,7 @@ class Exchange:
     # -- to the upstream and back --------------------------------------------------------------------------------
 
     async def _attend(self) -> None:
-        """Does it for as long as the client is there."""
+        """Pass both on as long as the client is connected."""
         if self._context.client.alpn == "h2":
             await self._pass()
             return
@@ -202,7 +200,7 @@ class Exchange:
             search.served(lease, self._status or 0)
 
     async def _talk(self, head: bytes) -> None:
-        """Sends the request, and passes the answer: at the same time, if not all of the request is here."""
+        """Send the request and pass the answer on, at the same time if the request is not complete yet."""
         if self._body.ended:
             await self._send_up(head + self._framed(self._body.first))
             await self._download()
@@ -210,7 +208,7 @@ class Exchange:
             await _both(lambda: self._upload(head), self._download)
 
     async def _upload(self, head: bytes) -> None:
-        """Sends the request, until its end or until the upstream takes no more of it."""
+        """Send the request, to its end or as long as the upstream takes it."""
         limit = CHUNKED_READ_BYTES if self._body.chunked else BODY_READ_BYTES
         takes = await self._send_up(head + self._framed(self._body.first))
         while takes and not self._body.ended:
@@ -222,12 +220,12 @@ class Exchange:
         self._disconnect_watch.look()
 
     def _framed(self, body: bytes) -> bytes:
-        """A piece of the request's body as the upstream gets it, and the end behind the last."""
+        """Return a piece of the request's body for the upstream, with the end after the last."""
         self._bytes_in += len(body)
         return self._head.send(body) + (self._head.end() if self._body.ended else b"")
 
     async def _download(self) -> None:
-        """Passes the answer: interim ones, head, body."""
+        """Pass the answer on: interim responses, head, body."""
         response = None
         while response is None:
             with _fault_of_upstream("no answer"):
@@ -235,7 +233,7 @@ class Exchange:
             for each in responses:
                 if each.status >= 200:
                     response = each
-                elif self._request.version != "1.0":  # RFC 9110, 15.2: which knows none
+                elif self._request.version != "1.0":  # RFC 9110, 15.2: HTTP/1.0 has no interim responses
                     await self._send_down(self._context.head.switch(passed_on(each)))
         with _fault_of_upstream("broke off"):
             body = self._head.first_body()
@@ -250,7 +248,7 @@ class Exchange:
         self._bytes_out += len(body)
 
     def _begin_answer(self, response: Response) -> bytes:
-        """The answer's head. If some of the request is still to come no other can follow, and its client is told."""
+        """Return the answer's head. It announces a close if the rest of the request cannot be read after it."""
         last = not self._body.ended or self._context.gateway.draining
         answer = passed_on(response, [("Connection", "close")] if last else [])
         self._status = response.status
@@ -258,15 +256,15 @@ class Exchange:
         return self._context.head.respond(answer)
 
     def _upstream_request(self, upstream: Upstream, target: Target) -> Request:
-        """The request as a target gets it: its own Host first, then what the client says, then what we say."""
-        asked_host = self._request.headers.one("Host") or target.url.authority  # none in HTTP/1.0
+        """Return the request for a target: its Host first, then the client's headers, then those of the gateway."""
+        requested_host = self._request.headers.one("Host") or target.url.authority  # none in HTTP/1.0
         identity = self._header_context.identity
-        header_context = replace(self._header_context, identity=replace(identity, host=identity.host or asked_host))
+        header_context = replace(self._header_context, identity=replace(identity, host=identity.host or requested_host))
         return Request(
             rewritten(self._route.rewrite, self._request.target),
             Headers(
                 [
-                    ("Host", upstream_host(upstream, target, asked_host)),
+                    ("Host", upstream_host(upstream, target, requested_host)),
                     *upstream_headers(self._route, request_headers(self._request.headers), header_context),
                     *body_headers(self._request, self._body),
                     ("Connection", "close"),
@@ -275,7 +273,7 @@ class Exchange:
             self._request.method,
         )
 
-    # -- bytes, and the clock ------------------------------------------------------------------------------------
+    # -- bytes and timeouts --------------------------------------------------------------------------------------
 
     async def _hear(self) -> bytes:
         data = await self._upstream.receive_whole(BODY_READ_BYTES)
@@ -283,7 +281,7 @@ class Exchange:
         return data
 
     async def _send_up(self, data: bytes) -> bool:
-        """Whether the upstream took it. One that does not may have answered all the same."""
+        """Return whether the upstream took the data. One that does not may still have answered."""
         self._sending_up = True
         self._moved()
         takes = await _fault(lambda: self._upstream.send_steadily(data, self._moved)) is None
@@ -299,18 +297,18 @@ class Exchange:
         self._moved()
 
     def _moved(self) -> None:
-        """Begins to wait anew: something has moved, or is about to."""
+        """Start the timeout again: something has moved, or is about to."""
         seconds = self._route.timeouts.response_seconds if self._upstream_thinks else self._route.timeouts.send_seconds
         self._relay_timeouts.deadline = math.inf if seconds is None else trio.current_time() + seconds
         self._disconnect_watch.moved()
 
     @property
     def _upstream_thinks(self) -> bool:
-        """Whether nothing is missing but what the upstream has to say."""
+        """Whether the next step can only come from the upstream."""
         return not (self._sending_down or self._sending_up) and (self._body.ended or self._body.waits)
 
     def _late(self) -> HttpRefusal | UpstreamError:
-        """Who has kept the other waiting."""
+        """Return the error of the side that has kept the other waiting."""
         timeouts = self._route.timeouts
         if self._sending_down:
             return HttpRefusal(
@@ -331,15 +329,15 @@ class Exchange:
     # -- the end -------------------------------------------------------------------------------------------------
 
     async def _fail(self, fault: ReasonedError) -> None:
-        """Tell the client, if it is there and its answer has not begun; otherwise the answer remains unfinished."""
+        """Answer the client if its answer has not begun; otherwise leave the answer incomplete."""
         if self._status is None:
             await self._context.close_with(fault)
         elif self._open_ended:
-            # An ordinary end would make a whole answer of it.
+            # An ordinary end would make the answer look complete.
             self._client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     def _log(self, fault: ReasonedError | None, seconds: float) -> None:
-        """Write the line, and count it."""
+        """Write the line in the log, and count the exchange."""
         gateway = self._context.gateway
         status = self._status or (None if fault is None else fault.status)
         gateway.counters.exchange(status)
@@ -359,7 +357,7 @@ class Exchange:
 
 
 async def _fault(step: Transfer) -> ReasonedError | None:
-    """Return what goes wrong in it, if it is not a bug of ours. Connections to upstreams have errors of their own."""
+    """Return the error of a step, unless it is a bug of ours. An OSError is the client's: upstreams have their own."""
     try:
         await step()
     except ReasonedError as error:
@@ -370,7 +368,7 @@ async def _fault(step: Transfer) -> ReasonedError | None:
 
 
 async def _both(first: Transfer, last: Transfer) -> None:
-    """Does both at the same time; all is over when the last is, or one of them fails. Raises what went wrong first."""
+    """Do both at the same time, until the last is done or one fails. Raise the first error."""
     faults: list[ReasonedError] = []
 
     async def attempt(step: Transfer) -> None:
@@ -389,7 +387,7 @@ async def _both(first: Transfer, last: Transfer) -> None:
 
 @contextmanager
 def _fault_of_upstream(what: str) -> Iterator[None]:
-    """Whatever goes wrong in the block is the upstream's fault."""
+    """Turn every error of the block into one of the upstream."""
     try:
         yield
     except OSError as error:

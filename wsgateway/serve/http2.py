@@ -1,19 +1,19 @@
-"""A connection of HTTP/2: its frames become streams, each of which is served as a connection of its own (`stream`).
+"""A connection of HTTP/2: its frames become streams, and each is served in the same way as a connection (`stream`).
 
-h2 speaks the protocol. Here are the tasks: one reads, one writes, each stream has its own. A client that does not read
-is not read either, so that nothing that is to be sent piles up: for each stream there is one frame at most. What is
-read at once is little, as h2 needs 20 ms for 16 KiB of the smallest frames, in which nobody else is served.
+h2 implements the protocol. This module has the tasks: one reads, one writes, each stream has its own. A client that
+does not read is not read either, so that data to send does not pile up: there is at most one frame for each stream. A
+read is small, because h2 needs 20 ms for 16 KiB of the smallest frames, in which no other client is served.
 
-    what a client could make much of       what bounds it
-    streams at the same time               `streams`; those that wind down count, up to as many again
-    frames that carry nothing: resets,     `control_rate`; what we sent explains WINDOW_UPDATE frames (`FrameHeads`)
-      pings, settings, window updates ...
-    a table for the headers that we send   4096 bytes, as HPACK has by default
+    what a client could use too much of    its limit
+    streams at the same time               `streams`; those that are ending count, up to as many again
+    frames without content: resets,        `control_rate`; WINDOW_UPDATE frames that match what we sent are free
+      pings, settings, window updates ...  (`FrameHeads`)
+    a table for the headers that we send   4096 bytes, the default of HPACK
     headers                                the listener's `head_size` (431), four times that for h2 (the connection)
     a frame, continuations of a head       16 KiB (`FrameHeads`), 64 of them (h2)
-    data that nobody takes                 a window of 64 KiB for each stream
-    nothing at all                         `timeouts.handshake` until the first request, `idle` without a stream
-    not to read                            `timeouts.send`
+    data that no session takes             a window of 64 KiB for each stream
+    time without a stream                  `timeouts.handshake` until the first request, then `idle`
+    time without reading                   `timeouts.send`
 """
 
 import math
@@ -54,51 +54,53 @@ from wsgateway.wire.http2 import FrameHeads, HeaderList, request_of
 from wsgateway.wire.oddities import Oddities
 
 Serve = Callable[[Client, trio.CancelScope, HttpRefusal | None], Awaitable[None]]
-"""Serves a stream, or refuses it, and closes its socket. See `Stream.run` for the scope."""
+"""serves a stream, or refuses it, and closes its socket; see `Stream.run` for the scope"""
 
-# What RFC 9113, 6.9.2, gives to each stream, and to all of them together unless that is raised.
+# The window that RFC 9113, 6.9.2, gives to each stream, and to all of them together unless it is raised.
 _WINDOW_BYTES = 65535
 _MOST_WINDOW_BYTES = 2**31 - 1
-# A head that is a little too large is answered; what is larger than this, times the limit, is no accident.
+# A head that is a little too large is answered. One that is larger than this, times the limit, ends the connection.
 _OVERSIZE = 4
-# How much of the headers that we have sent is kept, to be sent shorter the next time.
+# How many bytes of sent headers are kept, so that they can be sent shorter the next time.
 _TABLE_BYTES = 4096
 _CALM = ErrorCodes.ENHANCE_YOUR_CALM
-# h2 repeats what a client said, which is not for the log.
+# The texts of h2 repeat bytes of the client, which must not be in the log.
 _REPEATED = re.compile(r"[^ -~]|: | \{?b?'")
 
 
 class _BoundedEncoder(Encoder):
-    """Keeps a table of at most 4096 bytes (RFC 9113, 6.5.2: the default), however large a client lets it be: each
-    header that is sent is searched for in it, and stays in memory."""
+    """An encoder whose table holds at most 4096 bytes (RFC 9113, 6.5.2: the default), whatever a client allows.
+
+    Every sent header is searched for in the table, and stays in memory.
+    """
 
     @property
     def header_table_size(self) -> int:
-        """How many bytes the table may hold."""
+        """The limit of the table in bytes."""
         return self.header_table.maxsize
 
     @header_table_size.setter
     def header_table_size(self, value: int) -> None:
         self.header_table.maxsize = size = min(value, _TABLE_BYTES)
         if self.header_table.resized:
-            # RFC 7541, 4.2: before the next header block the smallest size in between is told, and the last.
+            # RFC 7541, 4.2: the next header block must announce the smallest size in between, and the last.
             smallest = min([*self.table_size_changes, size])
             self.table_size_changes = [smallest, size] if smallest < size else [size]
 
 
 class _Connection(H2Connection):
-    # Of how many streams h2 remembers how they ended: enough for what is still under way.
+    # For how many closed streams h2 remembers how they ended: enough for frames that are still on their way.
     MAX_CLOSED_STREAMS = 1024
 
 
 class Http2Connection:
-    """Serves one connection."""
+    """One connection of HTTP/2."""
 
     def __init__(self, context: RequestContext, serve: Serve) -> None:
-        """Takes the turn of a client that has agreed to HTTP/2."""
+        """Take the context of a client that has agreed on HTTP/2."""
         tls = context.listener.tls
-        assert tls is not None, "where it was agreed"
-        assert tls.http2 is not None, "or it would not have been offered"
+        assert tls is not None, "HTTP/2 is agreed in TLS"
+        assert tls.http2 is not None, "HTTP/2 is agreed only if it is offered"
         self._rule = tls.http2
         self._context = context
         self._client = context.client
@@ -121,23 +123,23 @@ class Http2Connection:
         self._control = None if self._rule.control_rate is None else Bucket(self._rule.control_rate, now)
         self._streams: dict[int, Stream] = {}
         self._waiting: set[Stream] = set()
-        """those that wait for room in a window"""
+        """the streams that wait for room in a window"""
         self._out = bytearray()
         self._unsent = trio.Event()
         self._sent = trio.lowlevel.ParkingLot()
         self._reading = trio.CancelScope()
         self._fault: ReasonedError | OSError
-        """why reading has ended, or will if nothing comes"""
+        """why reading has ended, or will end if nothing comes"""
         self._deaf = False
-        """whether the client cannot be told that"""
+        """whether the client cannot be sent anything any more"""
         self._leaving = False
-        """whether no more streams are taken"""
+        """whether new streams are refused"""
         self._over = False
 
     async def run(self) -> None:
         """Serve until the connection ends, and always raise why: ProtocolError, ClientDisconnectedError or OSError."""
         self._h2.initiate_connection()
-        # So that those who are not read do not hold the others.
+        # So that streams whose data is not read do not block the others.
         self._h2.increment_flow_control_window(min(_MOST_WINDOW_BYTES, self._rule.streams * _WINDOW_BYTES))
         self._await_request(self._timeouts.handshake_seconds)
         async with trio.open_nursery() as nursery:
@@ -154,7 +156,7 @@ class Http2Connection:
         raise self._fault
 
     async def refuse(self, error: HttpRefusal) -> None:
-        """Tells a client that it is one too many."""
+        """Refuse a client that is above a limit."""
         self._h2.initiate_connection()
         self._h2.close_connection(_CALM, error.reason.encode())
         with trio.move_on_after(self._timeouts.close_seconds):
@@ -164,7 +166,7 @@ class Http2Connection:
     # -- the tasks ----------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        """Reads until it is cancelled, or there is a fault."""
+        """Read until this is cancelled, or there is a fault."""
         try:
             while True:
                 await self._flush()
@@ -185,7 +187,7 @@ class Http2Connection:
             self._end(error, deaf=True)
 
     async def _write(self) -> None:
-        """Writes what there is to be sent, whenever there is."""
+        """Write the data to send, whenever there is some."""
         seconds = self._timeouts.send_seconds
         try:
             while True:
@@ -207,19 +209,19 @@ class Http2Connection:
         self._sent.unpark_all()
 
     async def _hear_stop(self) -> None:
-        """When the gateway stops, what is open may end, and nothing begins."""
+        """Refuse new streams when the gateway stops, and let open ones end."""
         try:
             with self._context.gateway.patient(math.inf, stopped, stopped, -math.inf):
                 await trio.sleep_forever()
         except ClientDisconnectedError:
             self._leaving = True
-            # h2 would say no more behind its own.
+            # h2 would send nothing more after a GOAWAY of its own.
             self._push(GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize())
             if not self._streams:
                 self._end(stopped())
 
     def _end(self, fault: ReasonedError | OSError, *, deaf: bool = False) -> None:
-        """Have the reader end. The first reason counts. `deaf`: the client cannot be told any more."""
+        """Stop reading. Only the first fault counts. `deaf`: the client cannot be sent anything any more."""
         if not self._reading.cancel_called:
             self._fault, self._deaf = fault, deaf
             self._reading.cancel()
@@ -233,16 +235,16 @@ class Http2Connection:
             self._forget(stream)
 
     async def _close(self) -> None:
-        """Tell the client why, if it can be told, and close the connection."""
+        """Send the client the fault, if that is possible, and close the connection."""
         if self._deaf:
             return
-        if self._reading.cancelled_caught:  # else the client has left, or h2 has said it
+        if self._reading.cancelled_caught:  # else the client has disconnected, or h2 has already sent it
             self._h2.close_connection()
         with trio.move_on_after(self._timeouts.close_seconds):
             await self._flush()
             await self._client.channel.linger()
 
-    # -- what the client says -----------------------------------------------------------------------------------
+    # -- frames of the client ------------------------------------------------------------------------------------
 
     def _take(self, event: Event) -> None:
         match event:
@@ -287,7 +289,7 @@ class Http2Connection:
     def _receive(self, event: DataReceived) -> None:
         size = event.flow_controlled_length or 0
         if size and not event.data and event.stream_ended is None:
-            self._meter(1)  # nothing but padding
+            self._meter(1)  # only padding
         stream = self._streams.get(event.stream_id)
         if stream is None:
             self._h2.acknowledge_received_data(size, event.stream_id)
@@ -295,13 +297,13 @@ class Http2Connection:
             stream.receive(event.data or b"", size)
 
     def _make_room(self) -> None:
-        """Wakes the streams that wait for room in a window, and have some now."""
+        """Wake the streams that waited for room in a window, and have some now."""
         for stream in self._waiting:
             if self._h2.local_flow_control_window(stream.number) > 0:
                 stream.room.unpark_all()
 
     def _meter(self, frames: int) -> None:
-        """Counts frames that only make work. Raises ProtocolError for more of them than the rate allows."""
+        """Count frames that only cost work. Raise ProtocolError if the rate allows no more."""
         if frames and self._control is not None and self._control.take(trio.current_time(), frames):
             text = f"more than {self._rule.control_rate} resets, pings, settings and the like"
             raise ProtocolError(Reason.HTTP2_FLOOD, text)
@@ -312,7 +314,7 @@ class Http2Connection:
             return
         self._h2.acknowledge_received_data(stream.unacknowledged, stream.number)
         if not stream.gone and not (stream.whole and stream.ended):
-            # RFC 9113, 8.1: who has his answer need not say more; RFC 8441, 5: a connection that is cut.
+            # RFC 9113, 8.1: a client with its whole answer need not send more; RFC 8441, 5: a connection that is cut.
             code = ErrorCodes.CANCEL if stream.websocket else ErrorCodes.INTERNAL_ERROR
             code = ErrorCodes.PROTOCOL_ERROR if stream.malformed else code
             self._reset(stream.number, ErrorCodes.NO_ERROR if stream.whole else code)
@@ -325,16 +327,16 @@ class Http2Connection:
             self._await_request(self._rule.idle_seconds)
 
     def _await_request(self, seconds: float) -> None:
-        """There is no stream; so long there may be none."""
+        """Set the timeout of a connection without a stream."""
         if not self._reading.cancel_called:
             self._reading.deadline = trio.current_time() + seconds
             self._fault = ClientDisconnectedError(Reason.DISCONNECTED_IDLE, f"without a request for {seconds:g} s")
 
     def _reset(self, number: int, code: ErrorCodes) -> None:
-        with suppress(StreamClosedError):  # the client was first
+        with suppress(StreamClosedError):  # the client has reset it first
             self._h2.reset_stream(number, code)
 
-    # -- what streams say (`Frames`) ----------------------------------------------------------------------------
+    # -- frames of streams (`Frames`) ----------------------------------------------------------------------------
 
     def answer(self, stream: Stream, headers: HeaderList) -> None:
         self._check(stream)
@@ -380,7 +382,7 @@ class Http2Connection:
             self._unsent.set()
 
     async def _flush(self) -> None:
-        """Waits until what there is to be sent is out, or as much as had to be before it."""
+        """Wait until the data to send has been written."""
         self._push()
         if self._out:
             await self._sent.park()

@@ -1,4 +1,4 @@
-"""How many connections there are of each kind, and how often clients come: what limits are held against."""
+"""The counts of open connections and the rates of clients, against which limits are checked."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -8,14 +8,14 @@ from wsgateway.errors import ReasonedError
 from wsgateway.policy.rates import Bucket
 from wsgateway.settings.basics import Rate
 
-# Buckets that are full again are forgotten when there are so many, or twice as many as were left the last time.
+# Full buckets are forgotten when there are this many, or twice as many as remained the last time.
 _MANY = 4096
-# Of more than so many, the one that was used least recently is forgotten: some 20 MiB.
+# At this number, which is some 20 MiB, the least recently used bucket is forgotten.
 MOST_BUCKETS = 65536
 
 
 class Cleanup(list[Callable[[], None]]):
-    """What is to be done at the end of a block, the last first. An ExitStack does the same for 1 KiB more a session."""
+    """The cleanups at the end of a block, run last to first. An ExitStack would need 1 KiB more for each session."""
 
     def __enter__(self) -> Self:
         return self
@@ -26,7 +26,7 @@ class Cleanup(list[Callable[[], None]]):
 
 
 class _OneLess:
-    """Takes one of a kind away. A partial does the same for 200 bytes more a session."""
+    """A call that counts one less. A partial would need 200 bytes more for each session."""
 
     __slots__ = ("_key", "_open")
 
@@ -41,14 +41,16 @@ class _OneLess:
 
 
 class ConnectionCounts:
-    """Counts what is open."""
+    """The numbers of open connections by kind."""
 
     def __init__(self) -> None:
         self._open: Counter[Hashable] = Counter()
 
     def one_more(self, key: Hashable, limit: int | None, beyond: Callable[[], ReasonedError]) -> Callable[[], None]:
-        """Count one more of a kind, until what this returns is called. Raise what `beyond` makes if the limit is
-        reached."""
+        """Count one more of a kind, and return a call that counts it off.
+
+        Raise what `beyond` makes if the limit is reached.
+        """
         if limit is not None and self._open[key] >= limit:
             raise beyond()
         self._open[key] += 1
@@ -59,23 +61,23 @@ class ConnectionCounts:
 
 
 class RateLimiter:
-    """A bucket for each that is held to a rate."""
+    """The token buckets of all clients that a rate limits."""
 
     def __init__(self) -> None:
         self._buckets: dict[Hashable, Bucket] = {}
         self._many = _MANY
 
     def missing(self, key: Hashable, rate: Rate, now: float) -> float:
-        """Takes a token. Returns for how many seconds there will be none, if there is none: then none is taken."""
+        """Take a token. If there is none, take none, and return for how many seconds tokens will be missing."""
         if len(self._buckets) >= self._many:
             self._buckets = {each: bucket for each, bucket in self._buckets.items() if not bucket.full(now)}
             self._many = max(_MANY, 2 * len(self._buckets))
         bucket = self._buckets.pop(key, None)
-        if bucket is None or bucket.rate != rate:  # a reload may have changed it
+        if bucket is None or bucket.rate != rate:  # a reload may have changed the rate
             bucket = Bucket(rate, now)
             if len(self._buckets) >= MOST_BUCKETS:
                 del self._buckets[next(iter(self._buckets))]
-        self._buckets[key] = bucket  # behind all others: the first is that which was used least recently
+        self._buckets[key] = bucket  # at the end, so that the first is the least recently used
         seconds = bucket.take(now)
         if seconds:
             bucket.give_back()

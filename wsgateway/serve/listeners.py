@@ -1,4 +1,4 @@
-"""Addresses that we listen on, and the loop that accepts."""
+"""The sockets of listeners, and the loop that accepts connections."""
 
 import errno
 import os
@@ -15,21 +15,23 @@ from wsgateway.serve.session import serve_client, turn_away
 from wsgateway.settings.basics import UNIX, Address, UnixAddress
 from wsgateway.wire.addresses import canonical
 
-# Clients that wait to be accepted: all come back at once after an outage. The kernel's somaxconn bounds it too.
+# Clients that wait to be accepted: after an outage all come at once. The kernel's somaxconn limits it too.
 BACKLOG = 4096
-# One listener with a full backlog must not keep the others waiting.
+# A listener with a full backlog must not keep the others waiting.
 ACCEPTS_PER_TURN = 64
-# Others may give back what there is too little of.
+# The pause while descriptors or memory are short: others may release some.
 EXHAUSTED_PAUSE_SECONDS = 0.1
-# Chance deals clients out to workers: who has its share of them gives the others so long to take the next.
+# The kernel distributes clients to workers at random: a worker with its share waits this long, so that others accept.
 FULL_PAUSE_SECONDS = 0.05
-# Who may connect to a Unix socket: our user, and our group, which a proxy can be a member of.
+# The user of the gateway and its group may connect to a Unix socket; a proxy can be a member of the group.
 UNIX_MODE = 0o660
 
 
 def listen(address: Address | UnixAddress, unix_mode: int = UNIX_MODE) -> list[socket.socket]:
-    """Listens on every address that the host has, or on a Unix socket whose file has a mode; non-blocking. Raises
-    SettingsError naming the address."""
+    """Return non-blocking sockets that listen on every address of the host, or on a Unix socket with this file mode.
+
+    Raise SettingsError, which names the address.
+    """
     socks: list[socket.socket] = []
     try:
         if isinstance(address, UnixAddress):
@@ -57,7 +59,7 @@ def listen(address: Address | UnixAddress, unix_mode: int = UNIX_MODE) -> list[s
 
 
 def _bind_unix(sock: socket.socket, path: str, mode: int) -> None:
-    """Makes the file of a Unix socket. One that nobody listens on any more is replaced; nothing else ever is."""
+    """Create the file of a Unix socket. Replace only a socket on which no process listens any more."""
     try:
         sock.bind(path)
     except OSError as error:
@@ -71,30 +73,32 @@ def _bind_unix(sock: socket.socket, path: str, mode: int) -> None:
                 raise
         os.unlink(path)
         sock.bind(path)
-    os.chmod(path, mode)  # whatever the umask; nobody can connect before it listens
+    os.chmod(path, mode)  # independent of the umask; nobody can connect before the socket listens
 
 
 def address_of(sock: socket.socket) -> Address | UnixAddress:
-    """Where a socket listens."""
+    """Return the address at which a socket listens."""
     name = sock.getsockname()
     return UnixAddress(name) if sock.family == socket.AF_UNIX else Address(*name[:2])
 
 
 class Acceptor:
-    """Accepts clients at one socket, and gives each a task."""
+    """A loop that accepts clients at one socket, and starts a task for each."""
 
     def __init__(self, gateway: GatewayState, listener_state: ListenerState, sock: socket.socket) -> None:
-        """Takes a socket that listens, and closes it at its end."""
+        """Take a listening socket; `run` closes it at its end."""
         self.listener_state = listener_state
-        """by which its clients come; a reload may give the same address to another listener"""
+        """the listener of its clients; a reload may give the same address to another listener"""
         self.sock = sock
         self._gateway = gateway
         self._open = trio.CancelScope()
         self._leaves_them = False
 
     async def run(self, sessions: trio.Nursery) -> None:
-        """Accepts until it is cancelled, or until it is retired; then all are accepted who have called before, unless
-        somebody else does that."""
+        """Accept until this is cancelled or retired. When it is retired, first accept all clients that wait.
+
+        If others go on accepting at the same socket, the waiting clients are left to them.
+        """
         try:
             with self._open:
                 while True:
@@ -102,7 +106,7 @@ class Acceptor:
                     if self._another_may_have_room:
                         await trio.sleep(FULL_PAUSE_SECONDS)
                     await self._accept(sessions)
-            # Who calls all the time does not keep it.
+            # A limit, because new clients may come all the time.
             for _ in range(BACKLOG // ACCEPTS_PER_TURN):
                 await trio.lowlevel.checkpoint()
                 if self._leaves_them or not await self._accept(sessions):
@@ -111,8 +115,10 @@ class Acceptor:
             self.sock.close()
 
     def retire(self, others_accept: bool = False) -> None:
-        """Has it end. Those who wait are accepted first: with the last copy of the socket they would be lost. Where
-        others go on accepting at it they are left to these."""
+        """End `run`. Clients that wait are accepted first: with the last copy of the socket they would be lost.
+
+        If others go on accepting at the same socket (`others_accept`), the waiting clients are left to them.
+        """
         self._leaves_them = others_accept
         self._open.cancel()
 
@@ -121,7 +127,7 @@ class Acceptor:
         return self.listener_state.full and self._gateway.settings.workers != 1
 
     async def _accept(self, sessions: trio.Nursery) -> bool:
-        """Accepts some of those who wait. Whether there may be more."""
+        """Accept some waiting clients. Return whether there may be more."""
         refuses = self.listener_state.full
         for _ in range(ACCEPTS_PER_TURN):
             try:
@@ -130,8 +136,8 @@ class Acceptor:
                 return False
             except OSError as error:
                 if error.errno not in EXHAUSTED:
-                    continue  # this client has gone before we came to it
-                if not self.listener_state.exhausted:  # once, not ten times a second
+                    continue  # this client has disconnected before it was accepted
+                if not self.listener_state.exhausted:  # one line, not ten in a second
                     name = self.listener_state.listener.name
                     self._gateway.log.error("cannot accept", listener=name, why=error.strerror)
                 self.listener_state.exhausted = True
@@ -140,7 +146,7 @@ class Acceptor:
             self.listener_state.exhausted = False
             try:
                 self._start(sessions, accepted, address)
-            except OSError as error:  # as of a socket that is not what we think: it costs no other client
+            except OSError as error:  # such as for a socket of another kind: it costs no other client
                 accepted.close()
                 self._gateway.log.error("cannot serve", client=str(address[0]), why=error.strerror)
             if not refuses and self._another_may_have_room:
@@ -148,7 +154,7 @@ class Acceptor:
         return True
 
     def _start(self, sessions: trio.Nursery, sock: socket.socket, address: tuple[str, int]) -> None:
-        """Gives a client its task. Raises OSError if it cannot have one."""
+        """Start the task of a client. Raise OSError if that is not possible."""
         sock.setblocking(False)
         local = None
         ip, port = UNIX, 0
@@ -168,5 +174,5 @@ class Acceptor:
 
 
 def _canonical(sock: socket.socket, name: tuple[str, int]) -> tuple[str, int]:
-    """Return the address and port of a socket's name. A socket of systemd may take IPv4 clients as mapped IPv6."""
+    """Return the address and port of a socket's name. A socket of systemd may accept IPv4 clients as mapped IPv6."""
     return (canonical(name[0]) if sock.family == socket.AF_INET6 else name[0]), name[1]

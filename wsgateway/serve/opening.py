@@ -2,8 +2,8 @@
 
     HTTP head -> dialect -> offer -> route -> upstream -> its answer -> 101 to the client, last of all
 
-As long as no 101 has gone out, whatever goes wrong is an HTTP answer. What the client sent behind its request is
-dropped then: it may look like another request, and must not become one.
+Until the 101 is sent, every failure is an HTTP answer. Bytes that the client sent after its request are then dropped:
+they could look like another request, and must not become one.
 """
 
 import math
@@ -57,47 +57,48 @@ from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
-# A challenge that is not here this long after its head is held back by a proxy that waits for a 101, as HAProxy does.
+# If a challenge has not come this long after its head, a proxy holds it back until it sees a 101, as HAProxy does.
 CHALLENGE_GRACE_SECONDS = 0.2
-# A refused version comes with those that are not (RFC 6455, 4.4): these go on with a refusal, and with nothing else.
+# The refusal of a version lists the accepted ones (RFC 6455, 4.4): these headers are passed on with a refusal alone.
 _VERSION = ("Sec-WebSocket-Version",)
-# What a server answers that cannot serve now, where another one may: all else is for the client (RFC 9110, 15.6).
+# The statuses of a server that cannot serve now, so that another one is tried. The client gets all others (RFC 9110,
+# 15.6).
 _NOT_NOW = (502, 503, 504)
 
 
 @dataclass(slots=True, eq=False)
 class Opened:
-    """A session that is established. Its sockets are the caller's to close."""
+    """An established session. The caller closes its sockets."""
 
     client: Endpoint
     upstream: Endpoint
     route: Route
     facts: Facts
-    """what the log says of it"""
+    """the facts for the log"""
 
     @property
     def dialect(self) -> str:
-        """What its client speaks."""
+        """The dialect of its client."""
         return self.facts.dialect
 
     @property
     def route_name(self) -> str:
-        """Which route it took."""
+        """The name of its route."""
         return self.route.name
 
     @property
     def oddities(self) -> tuple[Oddities, Oddities]:
-        """What its client and its upstream have done otherwise than the drafts say."""
+        """The oddities of its client and of its upstream."""
         return self.client.side.oddities, self.upstream.side.oddities
 
     def figures(self) -> Figures:
-        """What has gone through it so far."""
+        """Return the messages and bytes so far."""
         client, upstream = self.client, self.upstream
         return Figures(client.translator.messages, upstream.translator.messages, client.received, upstream.received)
 
 
 class Opening:
-    """One attempt; its steps in the order in which they happen."""
+    """The opening of one session; its methods are in the order of the steps."""
 
     def __init__(self, context: RequestContext) -> None:
         self._context = context
@@ -106,14 +107,14 @@ class Opening:
         self._client = context.client
         self._head = context.head
         self._facts = context.facts
-        self._early = b""  # what came behind the head
+        self._early = b""  # the bytes after the head
 
     async def run(self, request: Request, cleanup: Cleanup) -> Opened | None:
-        """Opens the session that a request asks for. None if the upstream refused, and the client has its answer.
+        """Open the session for a request. Return None if the upstream has refused, and the client has its answer.
 
-        What is to be done at the end of the session is left in `cleanup`.
+        The cleanups for the end of the session are put into `cleanup`.
         """
-        if request.version != "1.1":  # as nginx writes it, where nobody has told it to pass an upgrade on
+        if request.version != "1.1":  # nginx sends 1.0 unless it is configured to pass upgrades on
             check_not_removed(request)
             request.oddities.need(Oddity.HTTP_1_0, not_upgradable(request.version))
         identity = self._context.identity
@@ -135,7 +136,7 @@ class Opening:
         takes_binary = dialect not in route.binary.text_only
         ours = Side(dialect.framing, Role.SERVER, server_handshake.secret, takes_binary, request.oddities, route.joins)
         header_context = HeaderContext(identity, dialect.name, self._listener.name, ours.text_only)
-        with Cleanup() as mine:  # who is refused must not keep the upstream waiting
+        with Cleanup() as mine:  # a refused client must not keep the upstream waiting
             with present(self._gateway, self._client) as disconnect_watch:
                 sock, result = await self._reach_upstream(
                     search, route, upstream, server_handshake.offer, header_context, mine
@@ -175,8 +176,10 @@ class Opening:
         header_context: HeaderContext,
         cleanup: Cleanup,
     ) -> tuple[socket.socket, Agreement | Refusal]:
-        """Connects to one of the upstream's targets and makes it the client's offer. `cleanup` gets what is to be done
-        at the end: the socket closed, and its place left."""
+        """Connect to one of the upstream's targets, and do the handshake with the client's offer.
+
+        The cleanups for the end are put into `cleanup`: closing the socket, and releasing the lease.
+        """
         timeouts, patient = route.timeouts, self._gateway.patient
         limits = upstream.limits.beside(self._listener.limits)
 
@@ -206,7 +209,7 @@ class Opening:
         return await served(search, attempt, self._facts, cleanup)
 
     async def _accept(self, server_handshake: ServerHandshake, answer: Answer, route: Route) -> None:
-        """Sends the 101 and its proof: at once, if the challenge is here; otherwise the proof when that has come."""
+        """Send the 101 and the proof: together if the challenge is here, otherwise the proof when it has come."""
         switch = self._head.switch(server_handshake.accept(answer))
         size = server_handshake.challenge_bytes
         seconds = route.timeouts.challenge_seconds
@@ -230,7 +233,7 @@ class Opening:
         self._early = self._early[size:]
 
     async def _read_early(self, size: int) -> None:
-        """Reads until that many bytes are here, or more. What is here stays if this is cancelled."""
+        """Read until that many bytes are here, or more. Received bytes are kept if this is cancelled."""
         while len(self._early) < size:
             data = await self._client.channel.receive(READ_BYTES)
             if not data:
@@ -265,7 +268,7 @@ class Opening:
     async def _pass_refusal(
         self, sock: socket.socket, refusal: Refusal, route: Route, disconnect_watch: DisconnectWatch
     ) -> None:
-        """Gives the client the upstream's own answer, as it is."""
+        """Pass the upstream's own answer on to the client."""
         response, source = refusal.response, refusal.head
         # RFC 9112, 6.3: a transfer coding wins over a length, which must not be passed on then.
         lengths = [] if "Transfer-Encoding" in response.headers else response.headers.every("Content-Length")
@@ -287,7 +290,7 @@ class Opening:
 
 
 def proxy_header(upstream: Upstream, client: Client) -> bytes:
-    """What tells the upstream, before all else, who connects."""
+    """Return the PROXY header that tells the upstream the client's address, sent before everything else."""
     match upstream.send_proxy_protocol:
         case "v1":
             return write_v1((client.ip, client.port), client.local)
@@ -298,7 +301,7 @@ def proxy_header(upstream: Upstream, client: Client) -> bytes:
 
 
 async def _receive(upstream: socket.socket) -> bytes:
-    """Return the next bytes of a body. Raise HttpRefusal if the upstream is lost: it is not the client that is."""
+    """Return the next bytes of a body. Raise HttpRefusal if the upstream is lost, to tell it from a lost client."""
     try:
         return await Channel(upstream).receive_whole(READ_BYTES)
     except OSError as error:
@@ -315,10 +318,10 @@ def _within(seconds: float, status: int) -> Iterator[None]:
 
 
 def _own_answer(status: int) -> HttpRefusal:
-    """Return what the log says of a client that gets the upstream's own answer."""
+    """Return the log entry for a client that gets the upstream's own answer."""
     return HttpRefusal(Reason.UPSTREAM_REFUSED, "this is the upstream's own answer", status=status)
 
 
 def _stops_without_answer() -> ProtocolError:
-    """Return what is said of a client that is in the middle of its 101 when the gateway stops."""
+    """Return the error for a client that is being sent its 101 when the gateway stops."""
     return ProtocolError(Reason.GATEWAY_STOPPING, "the gateway stops")

@@ -1,5 +1,4 @@
-"""The beginning of a connection, until there is a request: what a proxy says in front of it, a policy request of Flash
-Player, and TLS."""
+"""The preamble of a connection, before its first request: a PROXY header, a policy request of Flash Player, and TLS."""
 
 import ssl
 from collections.abc import Callable
@@ -23,18 +22,18 @@ from wsgateway.wire.heads import Request, RequestHead
 
 
 def stopped() -> ClientDisconnectedError:
-    """Return what is said of a client that has no request under way when the gateway stops."""
+    """Return the error for a client without a request when the gateway stops."""
     return ClientDisconnectedError(Reason.CLOSED_BY_DRAIN, "when the gateway stopped")
 
 
 async def greet(gateway: GatewayState, listener_state: ListenerState, client: Client) -> bool:
-    """Read what comes before a request, and fill in what it says of the client. Return whether a request is to follow.
+    """Read the preamble, and note its facts about the client. Return whether a request will follow.
 
-    Raise ProtocolError for what gets no answer, and ClientDisconnectedError.
+    Raise ProtocolError for a client that gets no answer, and ClientDisconnectedError.
     """
     listener, context, timeouts = listener_state.listener, listener_state.context, gateway.settings.defaults.timeouts
     if context is None and listener.proxy_protocol.accept == "none" and listener.flash_policy.mode == "none":
-        return True  # nothing can come before
+        return True  # no preamble is possible
     deadline = client.begun + timeouts.handshake_seconds
     asks = False
     try:
@@ -46,7 +45,7 @@ async def greet(gateway: GatewayState, listener_state: ListenerState, client: Cl
             if context is not None and not asks:
                 await _encrypt(context, client)
     except WsgatewayError:
-        with suppress(OSError):  # to close over what was only looked at would be a reset
+        with suppress(OSError):  # closing with unread bytes would send a reset
             client.channel.sock.recv(READ_BYTES)
         raise
     if asks:
@@ -55,7 +54,7 @@ async def greet(gateway: GatewayState, listener_state: ListenerState, client: Cl
 
 
 def _late(listener: Listener, timeouts: Timeouts) -> Callable[[], ReasonedError]:
-    """Return what makes what is said of a client that takes longer; in HTTP, if that is what it may know."""
+    """Return a function that makes the error for a client that is too slow; HTTP only if that is possible."""
     seconds = timeouts.handshake_seconds
     if listener.flash_policy.mode == "only":
         missing = f"no policy request within {seconds:g} s"
@@ -66,12 +65,12 @@ def _late(listener: Listener, timeouts: Timeouts) -> Callable[[], ReasonedError]
 
 
 def too_late(seconds: float) -> HttpRefusal:
-    """Return what a client is told whose request is not whole by then."""
+    """Return the refusal of a client whose request is not complete in time."""
     return HttpRefusal(Reason.REQUEST_TIMEOUT, f"no whole request within {seconds:g} s")
 
 
 async def _hear_proxy(listener: Listener, client: Client) -> None:
-    """Read the header of the PROXY protocol, and nothing behind it."""
+    """Read the header of the PROXY protocol, and no byte after it."""
     rule = listener.proxy_protocol
     seen = b""
     while (begins := proxy_protocol.begins(seen)) is None or (begins and proxy_protocol.read(seen) is None):
@@ -95,7 +94,7 @@ async def _hear_proxy(listener: Listener, client: Client) -> None:
 
 
 async def _asks_policy(listener: Listener, client: Client) -> bool:
-    """Return whether it is a policy request of Flash Player that comes."""
+    """Return whether the client sends a policy request of Flash Player."""
     seen = b""
     while (asks := is_policy_request(seen)) is None:
         seen = await _peek(client, beyond=len(seen))
@@ -107,7 +106,7 @@ async def _asks_policy(listener: Listener, client: Client) -> bool:
 
 
 async def _tell_policy(gateway: GatewayState, listener: Listener, client: Client, seconds: float) -> None:
-    """Answer a policy request; the connection is for nothing else."""
+    """Answer a policy request; the connection then closes."""
     grants = listener.flash_policy.allow
     gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were told")
     gateway.counters.policies += 1
@@ -124,7 +123,7 @@ async def _peek(client: Client, beyond: int) -> bytes:
 
 
 def _disconnected(begun: bool) -> ClientDisconnectedError:
-    """Return what is said of a client that closes its connection before its request is whole."""
+    """Return the error for a client that closes its connection before its request is complete."""
     if begun:
         return ClientDisconnectedError(Reason.DISCONNECTED_IN_REQUEST, "inside its request")
     return ClientDisconnectedError(Reason.DISCONNECTED_EARLY, "without a request")
@@ -149,10 +148,10 @@ async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
 async def read_request(
     gateway: GatewayState, client: Client, head: RequestHead, timeouts: Timeouts, begun: float
 ) -> Request:
-    """Read the client's next request, which began at that time of Trio's clock: the first one does with the connection.
+    """Read the client's next request, which began at `begun` by Trio's clock; the first begins with the connection.
 
-    Raise HttpRefusal for a request that cannot be understood, or not in time (408), or not any more (503), and
-    ClientDisconnectedError.
+    Raise HttpRefusal for a request that cannot be read, that is late (408), or that comes when the gateway stops (503);
+    raise ClientDisconnectedError.
     """
     until = (trio.current_time() if head.begun else client.begun) + REQUEST_GRACE_SECONDS
 
@@ -161,7 +160,7 @@ async def read_request(
 
     seconds = timeouts.handshake_seconds
     with gateway.patient(begun + seconds, lambda: too_late(seconds), stopping, until):
-        data = client.channel.ready(READ_BYTES)  # however late a busy process comes to it
+        data = client.channel.ready(READ_BYTES)  # also if a busy process is late, read what has come
         while True:
             if data is None:
                 data = await client.channel.receive(READ_BYTES)

@@ -1,4 +1,4 @@
-"""A client and its request, on all of its ways through the gateway: what the log knows, and how it is refused."""
+"""A client and its request, on all ways through the gateway: the facts for the log, and refusals."""
 
 import logging
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response
 from wsgateway.wire.oddities import Oddities, Oddity
 
-# What the log calls it that a client gets no session, and how loud it says so.
+# The log event for a client that gets no session, and its level.
 _EVENTS = {
     Group.REFUSED: ("refused", logging.INFO),
     Group.DISCONNECTED: ("disconnected", logging.INFO),
     Group.TARGET: ("upstream failed", logging.WARNING),
 }
-# Nobody but we can do something about these.
+# Only the operator of the gateway can do something about these.
 _WARNINGS = frozenset({Reason.LISTENER_FULL, Reason.OUT_OF_RESOURCES})
 
 
@@ -33,26 +33,26 @@ class Client:
     """An accepted connection."""
 
     channel: Channel
-    """the connection is closed by whoever accepted it"""
+    """its connection, which the code that accepted it closes"""
     ip: str
-    """UNIX, for who comes by a Unix socket and through no proxy that says more"""
+    """UNIX for a client on a Unix socket, unless a PROXY header names another address"""
     port: int
     local: tuple[str, int] | None
-    """the address that it called: ours, or that of the proxy that it came through; None: a Unix socket"""
+    """the address to which it connected: ours, or that of its proxy; None: a Unix socket"""
     begun: float
-    """when it came, by Trio's clock"""
+    """the time when it connected, by Trio's clock"""
     secure: bool = False
-    """whether the client's own connection is encrypted, here or at the proxy that it came through"""
+    """whether the client's own connection is encrypted, to us or to its proxy"""
     alpn: str | None = None
-    """what we have agreed to speak in TLS"""
+    """the protocol that TLS has agreed on"""
     tls_version: str | None = None
-    """of that encryption, for example TLSv1.3; None if it is not known"""
+    """the version of that encryption, for example TLSv1.3; None if it is not known"""
     outgoing: Outgoing | None = None
-    """how far what it is sent has got, where its socket does not tell: as a stream of HTTP/2"""
+    """the progress of what it is sent, where its socket does not show it: for a stream of HTTP/2"""
     left: bool = False
-    """whether it is known to have gone, where its socket does not tell: as a stream of HTTP/2"""
+    """whether it is known to be disconnected, where its socket does not show it: for a stream of HTTP/2"""
     odd: tuple[Oddity, ...] = ()
-    """what its request needed before it became one of HTTP/1.1"""
+    """the oddities of its request that were repaired before it became HTTP/1.1"""
 
     def __str__(self) -> str:
         if self.ip == UNIX:
@@ -60,7 +60,7 @@ class Client:
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
     def called(self) -> str | None:
-        """Return the Host that names the address that it called; None: it came by a Unix socket."""
+        """Return the Host that names the address to which it connected; None for a Unix socket."""
         if self.local is None:
             return None
         ip, port = self.local
@@ -69,8 +69,7 @@ class Client:
 
 
 class RequestContext:
-    """A request of a client: under which settings it is served, what the log knows of it, and how the client is told
-    if it comes to nothing."""
+    """The context of one request: its settings, the facts for the log, and the answer if it is refused."""
 
     def __init__(self, gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
         self.gateway = gateway
@@ -79,7 +78,7 @@ class RequestContext:
         self.begin(client.begun)
 
     def begin(self, now: float) -> None:
-        """Forget the last request: the next one begins."""
+        """Forget the last request; the next one begins at this time of Trio's clock."""
         self._settle()
         self.head = RequestHead(
             self.listener.limits, True, Oddities(self.listener.tolerance, self.client.odd), self.client.called
@@ -89,13 +88,13 @@ class RequestContext:
         self.begun = now
 
     def _settle(self) -> None:
-        """Have it served as the settings of now say, from here on."""
+        """Use the present settings from here on."""
         self.settings, self.listener = self.gateway.settings, self.listener_state.listener
 
     def about(self, request: Request) -> None:
-        """Take the request, once that is whole: a client may have connected long before it. Note it for the log.
+        """Take the complete request, and note its facts for the log. Settings may be newer than the connection.
 
-        Raise HttpRefusal (400) for two headers Host.
+        Raise HttpRefusal (400) for two Host headers.
         """
         self._settle()
         client = self.client
@@ -107,15 +106,15 @@ class RequestContext:
 
     @property
     def counted_as(self) -> str:
-        """What stands for the client where clients are counted; UNIX for all whose address nobody knows."""
+        """The text by which the client is counted; UNIX for all clients whose address is not known."""
         ip = self.identity.ip
         return ip if ip == UNIX else counted_as(ip, self.listener.ipv6_prefix)
 
     def lost(self, error: OSError) -> ClientDisconnectedError:
-        """Return what is said of a client whose connection has failed."""
+        """Return the error for a client whose connection has failed."""
         if self.head.begun or self.client.alpn == "h2":
             return ClientDisconnectedError(Reason.DISCONNECTED_BY_RESET, in_words(error))
-        # Such as the check of a load balancer, once a second.
+        # For example the check of a load balancer, once a second.
         return ClientDisconnectedError(Reason.DISCONNECTED_EARLY, f"without a request: {in_words(error)}")
 
     async def refuse(self, error: ReasonedError) -> None:
@@ -124,7 +123,7 @@ class RequestContext:
         await self.close_with(error)
 
     def refused(self, error: ReasonedError) -> None:
-        """Log and count that there is no session, and why."""
+        """Log and count the reason why there is no session."""
         reason, counters = error.reason, self.gateway.counters
         if reason.group is Group.DISCONNECTED:
             counters.disconnected(reason)
@@ -141,12 +140,12 @@ class RequestContext:
         self.gateway.log.log(level, event, **self.who(), **odd, **status, **reason.facts, why=error.why)
 
     def who(self) -> dict[str, str]:
-        """Return what the log says of the client and its request, as far as that is known now."""
+        """Return the present facts about the client and its request, as fields of a log line."""
         self._note_client()
         return self.facts.known()
 
     def _note_client(self) -> None:
-        """Note what is known of the connection: its PROXY header may have named another client, and TLS a protocol."""
+        """Note the facts about the connection: a PROXY header may name another client, and TLS a protocol."""
         self.facts.client = str(self.client)
         self.facts.http = "2" if self.client.alpn == "h2" else ""
 
@@ -156,7 +155,7 @@ class RequestContext:
             await self.hang_up(self.settings.defaults.timeouts.close_seconds)
 
     async def tell(self, status: int, reason: Reason, headers: tuple[tuple[str, str], ...] = ()) -> bool:
-        """Answer with an HTTP status, and the name of the reason and no more. Return whether the client was there."""
+        """Answer with an HTTP status and the name of the reason. Return whether the client was still connected."""
         phrase = HTTPStatus(status).phrase
         text = f"{status} {phrase}: {reason}\n".encode()
         items = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))), *headers]
@@ -169,14 +168,14 @@ class RequestContext:
         return True
 
     async def hang_up(self, seconds: float) -> None:
-        """End the connection, so that the client has time to read what it was sent last."""
+        """Close the connection, but give the client time to read the last bytes."""
         with trio.move_on_after(seconds):
             await self.client.channel.linger()
 
     def until(self, seconds: float) -> float:
-        """Return when so many seconds since the request began are over; the first one does with the connection."""
+        """Return the time so many seconds after the request began; the first request begins with the connection."""
         return self.begun + seconds
 
     def remaining(self, seconds: float) -> float:
-        """Return how many of them remain."""
+        """Return how many of so many seconds since the request began remain."""
         return max(0.0, self.until(seconds) - trio.current_time())

@@ -1,6 +1,6 @@
-"""The life of one client connection, from top to bottom: greet, open, relay, part, and one line in the log.
+"""The life of one client connection, from top to bottom: preamble, opening, relay, closing, and a line in the log.
 
-Before it opens a session it may ask for other things, one after the other: see `http`.
+Before the session, the client may send plain HTTP requests, one after another: see `http`.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -34,9 +34,11 @@ Begin = Callable[[RequestContext, Cleanup], Awaitable[Opened | None]]
 
 
 def serve_client(gateway: GatewayState, listener_state: ListenerState, client: Client) -> Coroutine[Any, Any, None]:
-    """Serve a client, whom its listener has counted, until its session is over; then it counts no more, and its
-    connection is closed. A bug of ours costs no other session."""
-    # Not a coroutine of its own, nor one around it: each costs every session a quarter of a KiB as long as it lasts.
+    """Serve a client, which its listener has counted, until its session ends; then count it off and close it.
+
+    A bug of ours costs no other session.
+    """
+    # No further coroutine here or around it: each would need a quarter of a KiB for every session.
     return _serve(RequestContext(gateway, listener_state, client), _greet, Cleanup([listener_state.leave]))
 
 
@@ -52,7 +54,7 @@ async def _serve(context: RequestContext, begin: Begin, cleanup: Cleanup) -> Non
             except OSError as error:
                 await context.refuse(context.lost(error))
             facts = context.facts
-            del context  # what read the request is not needed while the session lasts, and large
+            del context  # the reader of the request is large, and not needed during the session
             if opened is not None:
                 await _live(gateway, opened)
     except Exception:
@@ -62,7 +64,7 @@ async def _serve(context: RequestContext, begin: Begin, cleanup: Cleanup) -> Non
 
 
 async def _greet(context: RequestContext, cleanup: Cleanup) -> Opened | None:
-    """Begins a connection."""
+    """Begin a connection."""
     if not await greet(context.gateway, context.listener_state, context.client):
         return None
     if context.client.alpn == "h2":
@@ -72,9 +74,9 @@ async def _greet(context: RequestContext, cleanup: Cleanup) -> Opened | None:
 
 
 async def _open(context: RequestContext, cleanup: Cleanup) -> Opened | None:
-    """Serves one request after the other until one opens a session. None if none does, and the client is done with.
+    """Serve requests, one after another, until one opens a session. Return None if none does.
 
-    What is to be done at the end of the session is left in `cleanup`.
+    The cleanups for the end of the session are put into `cleanup`.
     """
     speaks_for_others = _speaks_for_others(context)
     if not speaks_for_others:
@@ -99,8 +101,8 @@ async def _open(context: RequestContext, cleanup: Cleanup) -> Opened | None:
 
 
 async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
-    """Serves a connection of HTTP/2, each of whose streams counts as one of its own."""
-    from wsgateway.serve.http2 import Http2Connection  # its library need not be installed where it is not offered
+    """Serve a connection of HTTP/2, of which each stream counts as a connection."""
+    from wsgateway.serve.http2 import Http2Connection  # an optional dependency, needed only where HTTP/2 is offered
 
     gateway, listener_state = context.gateway, context.listener_state
 
@@ -127,14 +129,14 @@ async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
 
 
 def _speaks_for_others(context: RequestContext) -> bool:
-    """Return whether the peer is a proxy that is trusted to name its client in each request, which is counted then."""
+    """Return whether the peer is a proxy that is trusted to name the client of each request, which is then counted."""
     return is_trusted(context.client.ip, context.listener.forwarded.trusted)
 
 
 def _counted(context: RequestContext, ip: str) -> Callable[[], None]:
-    """Count a client among those from its address, until what this returns is called.
+    """Count a client by its address, and return a call that counts it off.
 
-    Raises HttpRefusal (429) for one too many.
+    Raise HttpRefusal (429) if its address has too many.
     """
     limit, address = None, ip
     if ip != UNIX:
@@ -147,21 +149,24 @@ def _counted(context: RequestContext, ip: str) -> Callable[[], None]:
 
 
 async def turn_away(gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
-    """Answers 503 to a client for whom there is no room, without waiting for its request, and closes its connection
-    when it has read that, or is not among the newest any more. A bug of ours costs no session."""
+    """Answer 503 to a client above the limit, without reading its request, and close its connection.
+
+    It is closed when the client has read the answer, or when there are too many newer ones. A bug of ours costs no
+    session.
+    """
     context = RequestContext(gateway, listener_state, client)
     listener = context.listener
     try:
         full = listener_state.refusal()
         context.refused(full)
-        in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else that is no answer
+        in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else the client cannot read HTTP
         if in_clear and await context.tell(full.status, full.reason):
             with listener_state.leaving.one_more():
                 await context.hang_up(context.settings.defaults.timeouts.close_seconds)
     except Exception:
         gateway.log.exception("bug", **context.who(), reason=Reason.BUG)
     finally:
-        with suppress(OSError):  # to close over a request that is not read would be a reset
+        with suppress(OSError):  # closing with an unread request would send a reset
             client.channel.sock.recv(READ_BYTES)
         client.channel.sock.close()
 
@@ -206,7 +211,7 @@ def _relay_timeouts(route: Route) -> RelayTimeouts:
 
 
 def _end_of(ended: Ended | None, opened: Opened) -> tuple[By, Reason, str]:
-    """Return who has ended a session, why, and what there is to be said of that."""
+    """Return the side that has ended a session, the reason, and a text about it."""
     if ended is None:
         return "gateway", Reason.CUT_OFF, "stopped"
     by: By = "client" if ended.source is opened.client else "upstream"

@@ -1,13 +1,13 @@
-"""One stream of HTTP/2, which is served as a connection is: behind its socketpair nobody knows the difference.
+"""One stream of HTTP/2, served in the same way as a connection, through a socketpair.
 
     the client's frames <-> this end | the other end <-> a session, as on any connection of HTTP/1.1
 
-So there is one door: every rule, limit and line of the log that a connection has, a stream has by the same code. A
-request goes in as HTTP/1.1, its answer comes out as such, and what follows a 101 passes as it is, both ways.
+So every rule, limit and log line of connections applies to streams by the same code. A request goes in as HTTP/1.1, its
+answer comes out as HTTP/1.1, and bytes after a 101 pass unchanged in both directions.
 
-What the client sends is acknowledged when the session has taken it, and the session is read when the client's windows
-have room: nothing is kept but what they allow and one read. END_STREAM is the end of a stream of bytes, as FIN is for
-TCP; a reset is one here, too.
+Data of the client is acknowledged when the session has taken it, and the session is read when the client's windows have
+room: only data within the windows and one read are kept. END_STREAM is the end of a stream of bytes, as FIN is for TCP;
+a reset counts as an end, too.
 """
 
 import socket
@@ -26,43 +26,43 @@ from wsgateway.serve.request import Client
 from wsgateway.wire.heads import HeadLimits, Request, ResponseHead
 from wsgateway.wire.http2 import HeaderList, headers_of
 
-# What the kernel holds for each direction, beside a window of the client's and one of ours.
+# The kernel's buffer for each direction, besides a window of the client and one of ours.
 _BUFFER_BYTES = 64 * 1024
-# The head comes from this process, which has held it to the bounds of its upstream, 1 MiB at most, and added to it.
+# The head comes from this process, which has checked it by the limits of its upstream, at most 1 MiB, and added to it.
 _LIMITS = HeadLimits(head_bytes=2 * 1024 * 1024, headers=2 * 1024 * 1024)
 
 
 class Frames(Protocol):
-    """The connection, as its streams see it. Raises OSError if the stream is gone."""
+    """The connection, as its streams use it. Its methods raise OSError if the stream is closed."""
 
     def answer(self, stream: "Stream", headers: HeaderList) -> None:
-        """Sends the head of a response, interim or not."""
+        """Send the head of a response, interim or final."""
 
     async def send(self, stream: "Stream", data: bytes) -> None:
-        """Sends data, as fast as the client's windows let it."""
+        """Send data, as fast as the client's windows allow."""
 
     def finish(self, stream: "Stream") -> None:
-        """Sends the end of the stream."""
+        """Send the end of the stream."""
 
     def acknowledge(self, stream: "Stream", size: int) -> None:
-        """Lets the client send so much more."""
+        """Let the client send so many more bytes."""
 
 
 class Carried(Protocol):
-    """A stream, as far as bytes are counted: those of its session that have come, and that have gone on."""
+    """The counted bytes of a stream: those of its session that have come here, and those that were passed on."""
 
     ours: socket.socket
-    """from which its session's bytes come"""
+    """the socket from which the session's bytes come"""
     heard: int
     passed: int
 
 
 class StreamOutgoing:
-    """How far what a stream sends has got, in its own bytes: through our two sockets, and to the kernel of the client.
+    """The progress of what a stream sends, in its own bytes: through our two sockets, and to the client's kernel.
 
-    The connection is for all streams, and in it a stream's bytes have heads and encryption around them. So a mark is
-    set now and then: when the client has acknowledged all that the connection had been given by then, the stream's
-    bytes are among them. In between they are taken to come evenly.
+    The connection carries all streams, and there a stream's bytes have frame heads and encryption around them. So from
+    time to time a mark is set: when the client has acknowledged all bytes that the connection had by then, the stream's
+    bytes are among them. Between two marks they count in proportion.
     """
 
     __slots__ = ("_begin", "_connection", "_end", "_known", "_mark", "_stream")
@@ -70,9 +70,9 @@ class StreamOutgoing:
     def __init__(self, stream: "Carried", connection: Outgoing) -> None:
         self._stream, self._connection = stream, connection
         self._known = self._mark = 0
-        """how many bytes of the stream are acknowledged, and how many are when the mark is reached"""
+        """how many bytes of the stream are acknowledged now, and how many will be when the mark is reached"""
         self._begin = self._end = 0
-        """of the connection: when the mark was set, and when it is reached"""
+        """positions of the connection: where the mark was set, and where it is reached"""
 
     def progress(self) -> tuple[int, bool]:
         acknowledged, _ = self._connection.progress()
@@ -91,25 +91,25 @@ class StreamOutgoing:
 
 
 class Stream:
-    """Carries one request and its answer, or a session."""
+    """One stream, which carries a request and its answer, or a session."""
 
     def __init__(self, number: int, frames: Frames, client: Client, request: Request) -> None:
-        """Takes the client of the connection. Raises OSError if there are no sockets to be had."""
+        """Take the client of the connection. Raise OSError if no sockets can be made."""
         self.number = number
         self.room = trio.lowlevel.ParkingLot()
-        """for whoever waits for the client's windows"""
+        """for the task that waits for the client's windows"""
         self.gone = False
-        """whether one of us has reset it"""
+        """whether either end has reset it"""
         self.ended = False
-        """whether the client has said all"""
+        """whether the client has sent all of its data"""
         self.whole = False
-        """whether it has got all of the answer"""
+        """whether the client has been sent all of the answer"""
         self.malformed = False
-        """whether the client has not said as much as it announced"""
+        """whether the client has sent another length than it announced"""
         self.unacknowledged = 0
-        """bytes of the client's windows that it has not got back"""
+        """bytes of the client's windows that have not been given back"""
         self.heard = self.passed = 0
-        """bytes of the session that have come here, and that have gone on into the connection"""
+        """bytes of the session that have come here, and those that were passed on to the connection"""
         self.websocket = "Upgrade" in request.headers
         self._frames = frames
         self._head = ResponseHead(_LIMITS)
@@ -133,9 +133,9 @@ class Stream:
         )
 
     async def run(self, serve: Callable[[Client, trio.CancelScope], Awaitable[None]], send_seconds: float) -> None:
-        """Serves the stream to its end. `serve` closes its client; what that was told may take `send_seconds` more.
+        """Serve the stream to its end. `serve` closes its client; sending the rest may take `send_seconds` more.
 
-        The scope that it gets is cancelled when the client leaves: for as long as nobody would see that otherwise.
+        The scope for `serve` is cancelled when the client disconnects, as long as nothing else would notice that.
         """
         try:
             async with trio.open_nursery() as nursery:
@@ -147,21 +147,21 @@ class Stream:
             self.ours.close()
             self._theirs.close()
 
-    # -- what the connection tells, without waiting -------------------------------------------------------------
+    # -- calls of the connection, which do not wait ---------------------------------------------------------------
 
     def receive(self, data: bytes, size: int) -> None:
-        """Takes data of the client, and how much of its windows that has cost."""
+        """Take data of the client, and its size in the client's windows."""
         self.unacknowledged += size
         self._pieces.append(data)
         self._news.unpark_all()
 
     def end(self) -> None:
-        """Takes the end of what the client says."""
+        """Take the end of the client's data."""
         self.ended = True
         self._news.unpark_all()
 
     def cut(self) -> None:
-        """Takes the end of the stream, whatever is under way."""
+        """Take the end of the stream, also in the middle of something."""
         self.gone = True
         self._client.left = True
         self._client_handshake.cancel()
@@ -176,13 +176,13 @@ class Stream:
                 if not await self._download():
                     nursery.cancel_scope.cancel()
         if not self.whole:
-            # To close over something unread is a reset, between sockets of one process, too.
+            # Closing with unread bytes is a reset, also between sockets of one process.
             with suppress(OSError):
                 self._theirs.send(b"\0")
         self.ours.close()
 
     async def _upload(self, pumping: trio.CancelScope) -> None:
-        """Passes on what the client says, to its end or as long as the session takes it."""
+        """Pass the client's data on, to its end or as long as the session takes it."""
         channel = Channel(self.ours)
         with self._uploading, suppress(OSError):
             try:
@@ -199,12 +199,12 @@ class Stream:
                 if not self.websocket:
                     await channel.send(self._head.end())
                 channel.end()
-            except h11.LocalProtocolError:  # another length than was announced, which trailers hide from h2
+            except h11.LocalProtocolError:  # not the announced length; h2 does not notice it before trailers
                 self.malformed = True
                 pumping.cancel()
 
     async def _download(self) -> bool:
-        """Passes the answer on. Whether it came to its end."""
+        """Pass the answer on. Return whether it was complete."""
         try:
             await self._pass_answer()
         except (OSError, HttpRefusal):
@@ -233,7 +233,7 @@ class Stream:
         self._frames.finish(self)
 
     async def _hear(self) -> bytes:
-        """The next bytes of the session. What it gave before has gone on."""
+        """Return the next bytes of the session. All bytes before them have been passed on."""
         self.passed = self.heard
         data = await Channel(self.ours).receive(READ_BYTES)
         self.heard += len(data)

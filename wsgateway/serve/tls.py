@@ -1,4 +1,4 @@
-"""TLS towards clients: what a listener accepts, and which certificate a client is shown."""
+"""TLS towards clients: the context of a listener, and the choice of its certificate."""
 
 import ssl
 
@@ -7,7 +7,7 @@ from wsgateway.net.profiles import PROFILES, restrict
 from wsgateway.policy.routes import host_matches
 from wsgateway.settings.listeners import Certificate, ListenerTls
 
-# Why a handshake fails, by OpenSSL's name for it. Alerts are what the client said.
+# The reasons of failed handshakes by OpenSSL's names. Alerts were sent by the client.
 _REASONS = {
     **dict.fromkeys(("HTTP_REQUEST", "HTTPS_PROXY_REQUEST"), Reason.HTTP_ON_TLS_PORT),
     **dict.fromkeys(
@@ -42,14 +42,14 @@ _CLIENT_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "r
 
 
 def reason_of(error: OSError) -> Reason:
-    """Return why the handshake with a client has failed, by the error that it has raised."""
+    """Return the reason for a failed handshake with a client, by the error that it raised."""
     return _REASONS.get(getattr(error, "reason", ""), Reason.TLS_FAILED)
 
 
 def server_context(tls: ListenerTls) -> ssl.SSLContext:
-    """What a listener's TLS connections are made of.
+    """Return the context for a listener's TLS connections.
 
-    Raises OSError (ssl.SSLError too) for a file that cannot be read, or is not what it should be.
+    Raise OSError (also ssl.SSLError) for a file that cannot be read or is not valid.
     """
     contexts = [(each.hosts, _context(tls, each)) for each in tls.certificates]
     first = contexts[0][1]
@@ -77,6 +77,6 @@ def _context(tls: ListenerTls, certificate: Certificate) -> ssl.SSLContext:
         context.load_verify_locations(tls.client_ca)
     context.verify_mode = _CLIENT_CERTIFICATES[tls.client_certificates]
     context.set_alpn_protocols(["http/1.1"] if not tls.offers_http2 else ["h2", "http/1.1"])
-    # RFC 9113, 9.2.1; and nobody else may have us make keys again and again either (CVE-2011-1473).
+    # RFC 9113, 9.2.1. Also without HTTP/2, a client must not cause new key exchanges all the time (CVE-2011-1473).
     context.options |= ssl.OP_NO_RENEGOTIATION
     return context

@@ -1,4 +1,4 @@
-"""Active checks: a server is asked whether it can serve, as a client of its upstream would ask."""
+"""Active checks: a server is sent a request or handshake as a client of its upstream would send it."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -22,12 +22,12 @@ from wsgateway.wire.oddities import Oddities
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
 
 _AGENT = ("User-Agent", "wsgateway")
-# So a proxy speaks for itself: nobody connects through it.
+# The PROXY headers of a proxy that makes a connection for itself and not for a client.
 _PREFACES = {"none": b"", "v1": write_v1(None, None), "v2": write_v2(None, None)}
 
 
 async def check(upstream: Upstream, target: Target, address: Address, active: ActiveCheck, contexts: Contexts) -> None:
-    """Asks once. Raises UpstreamError with what is wrong, and ExhaustedError if we could not ask."""
+    """Check a server once. Raise UpstreamError if it fails, and ExhaustedError if it could not be tried."""
     seconds = active.timeout_seconds
     with trio.move_on_after(seconds) as scope:
         _, sock = await connect_to([address], str(address), seconds, {})
@@ -39,7 +39,7 @@ async def check(upstream: Upstream, target: Target, address: Address, active: Ac
 
 
 async def _accepts(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
-    """It has accepted already."""
+    """Accept any server, because it has accepted the connection already."""
 
 
 async def _answers(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
@@ -69,14 +69,14 @@ async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, ac
     encoder = dialect.framing.encoder(Role.CLIENT, iter([os.urandom(4)]), agreement.secret)
     try:
         await channel.send(encoder.send(Close(NORMAL, "")))
-    except OSError:  # it has hung up first
+    except OSError:  # the server has closed first
         return
 
 
 def _offer(upstream: Upstream, target: Target, active: ActiveCheck) -> Offer:
-    """Return what a check says: the headers of its settings, and ours where these say nothing."""
+    """Return the offer of a check: the headers of its settings, and the gateway's own where these have none."""
     given = Headers(active.headers)
-    # There is no client whose Host could be preserved.
+    # A check has no client whose Host could be preserved.
     usual = target.url.authority if upstream.host in ("preserve", "target") else upstream.host
     others = tuple((name, value) for name, value in given if name.lower() not in ("host", "origin"))
     return Offer(

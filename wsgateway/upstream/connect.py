@@ -1,4 +1,4 @@
-"""Connections to servers. Several addresses of one name are tried a quarter of a second apart (RFC 8305)."""
+"""Connections to servers. The addresses of one name are tried at intervals of a quarter of a second (RFC 8305)."""
 
 import errno
 import os
@@ -17,12 +17,12 @@ from wsgateway.upstream.names import Names
 from wsgateway.upstream.resolve import addresses
 from wsgateway.upstream.tls import Contexts, explained, name_of, trusted
 
-# How long an address may keep the next one of its name waiting (RFC 8305, 8).
+# How long to wait for an address before the next one of its name is tried as well (RFC 8305, 8).
 _HEAD_START_SECONDS = 0.25
 
 
 async def connect(host: str, port: int, seconds: float) -> socket.socket:
-    """As `connect_to`, wherever a name leads. It is looked up in that time, too."""
+    """Connect as `connect_to` does, to any address of a name. The look-up counts towards `seconds`."""
     refused: dict[int, str] = {}
     with _telling(str(Address(host, port)), seconds, refused):
         _, sock = await _race(await addresses(Names(), host, port), refused)
@@ -32,10 +32,10 @@ async def connect(host: str, port: int, seconds: float) -> socket.socket:
 async def connect_to(
     where: Sequence[Address], name: str, seconds: float, refused: dict[int, str]
 ) -> tuple[int, socket.socket]:
-    """Which of these addresses answered first, and the socket: connected, non-blocking, and the caller's to close.
+    """Return the index of the first address that accepted, and its socket: connected, non-blocking, the caller's.
 
-    `refused` gets those that did not, and why. Raises UpstreamError, in which they go by `name`: 504 if nothing
-    answered in time, 502 if all refused. Raises ExhaustedError if none could be asked.
+    Put the addresses that did not accept into `refused`, with their reasons. Raise UpstreamError, which names the
+    addresses by `name`: 504 if none accepted in time, 502 if all refused. Raise ExhaustedError if none could be tried.
     """
     with _telling(name, seconds, refused):
         return (0, await _dial(where[0])) if len(where) == 1 else await _race(where, refused)
@@ -54,7 +54,7 @@ def _telling(name: str, seconds: float, refused: dict[int, str]) -> Iterator[Non
 
 
 async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
-    """Each address has its start when the one before has failed, or has had its time. Raises OSError if all fail."""
+    """Try each address after the one before has failed, or has had its time. Raise OSError if all fail."""
     won: list[tuple[int, socket.socket]] = []
     exhausted: ExhaustedError | None = None
 
@@ -91,7 +91,7 @@ async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int,
 
 
 async def _dial(where: Address) -> socket.socket:
-    """Raises OSError, or ExhaustedError."""
+    """Connect to one address. Raise OSError, or ExhaustedError."""
     family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -116,10 +116,10 @@ async def _dial(where: Address) -> socket.socket:
 async def introduce(
     sock: socket.socket, target: Target, seconds: float, preface: bytes, contexts: Contexts
 ) -> socket.socket:
-    """Sends a preface in clear and begins TLS, where a target wants that. The socket that is returned takes the place
-    of the given one, which is closed if this fails.
+    """Send a preface in clear and start TLS, if a target needs that. Return the socket to use from now on.
 
-    Raises UpstreamError, for a target that cannot be trusted, too.
+    The given socket must not be used any more; it is closed if this fails. Raise UpstreamError, also for a target that
+    is not trusted.
     """
     if not preface and not target.url.secure:
         return sock

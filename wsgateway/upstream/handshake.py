@@ -1,4 +1,4 @@
-"""Our handshake with an upstream, as its client. The client's own 101 waits for how this ends."""
+"""The handshake with an upstream, as its client. The client of the gateway gets its 101 only after this."""
 
 from dataclasses import dataclass
 
@@ -11,26 +11,26 @@ from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
 from wsgateway.wire.oddities import Oddities
 
 _USUAL = AnswerLimits().beside()
-# What an upstream may say about its own refusal: to look elsewhere, or that it will not.
+# The statuses by which an upstream may refuse: a redirect, or an error.
 _REFUSALS = range(300, 600)
 
 
 @dataclass(slots=True)
 class Agreement:
-    """The upstream accepted."""
+    """The acceptance of an upstream."""
 
     answer: Answer
     secret: bytes
-    """what the handshake left for the frames"""
+    """the secret that the handshake made for the frames"""
     early: bytes
-    """what it sent behind its handshake"""
+    """the bytes that came after the handshake"""
     oddities: Oddities
-    """what it may do otherwise than the drafts say, and has done so far"""
+    """the oddities that the upstream is allowed, and those that it has shown so far"""
 
 
 @dataclass(slots=True)
 class Refusal:
-    """The upstream answered with an HTTP status of its own, which is for the client."""
+    """The HTTP answer of an upstream that refuses; the client gets it."""
 
     response: Response
     head: ResponseHead
@@ -40,13 +40,11 @@ class Refusal:
 async def shake_hands(
     channel: Channel, client_handshake: ClientHandshake, limits: HeadLimits = _USUAL, oddities: Oddities | None = None
 ) -> Agreement | Refusal:
-    """Sends our request and reads the answer, whose head is held to limits. Waits as long as the upstream does: the
-    caller sets a deadline.
+    """Send our request and return the answer, whose head must keep to `limits`.
 
-    `oddities` is what the upstream may do otherwise than the drafts say, by default what is allowed by default; what it
-    does is noted there.
-
-    Raises UpstreamError (502) if the upstream is lost or gives an answer that is none.
+    It waits as long as the upstream does: the caller sets a deadline. `oddities` holds the oddities that the upstream
+    is allowed (default: the default of the table), and records those that it shows. Raise UpstreamError (502) if the
+    connection is lost or the answer is wrong.
     """
     oddities = Oddities() if oddities is None else oddities
     head = ResponseHead(limits, oddities)

@@ -1,10 +1,10 @@
-"""A pool: the places where an upstream's targets are, who may use them, and who waits for them.
+"""The pool of an upstream: the addresses of its targets, their leases, and the clients that wait for one.
 
-Places change under a pool: a resolver says so, checks say so, and so do sessions that fail. What a session has, it
-keeps: a place that is gone from the resolver's answer stays until its last session is over.
+Addresses change: by look-ups, by checks, and by sessions that fail. A session keeps its address: one that the resolver
+no longer returns stays until its last session is over.
 
-When no place can be relied on, all are used: a check that is wrong, or that has not seen the end of an outage yet, must
-not refuse what the servers themselves would take.
+If no address is up, all are used: a check that is wrong, or that has not yet seen the end of an outage, must not refuse
+clients whom the servers would accept.
 """
 
 import math
@@ -29,16 +29,16 @@ from wsgateway.upstream.target import TargetAddress
 from wsgateway.upstream.tls import Contexts
 from wsgateway.upstream.totals import TargetTotals
 
-# A resolver that has not answered by then is taken for one that has failed; it is asked again after a second, then
-# after two, and so on up to the interval of the upstream.
+# A resolver that has not answered by then counts as failed. The name is looked up again after a second, then after two,
+# and so on up to the interval of the upstream.
 _LOOK_UP_SECONDS = 10.0
 _ASK_AGAIN_SECONDS = 1.0
-# Gateways that started together should not ask together for ever.
+# Gateways that start at the same time should not keep checking at the same time.
 _JITTER = 0.1
 
 
 class Lease:
-    """The use of a place by one session, until it is released."""
+    """The use of an address by one session, until it is released."""
 
     __slots__ = ("_pool", "target_address")
 
@@ -49,21 +49,21 @@ class Lease:
         pool.open += 1
 
     def move(self, target_address: TargetAddress) -> None:
-        """Another place serves."""
-        left, self.target_address = self.target_address, target_address
+        """Move the lease to another address."""
+        before, self.target_address = self.target_address, target_address
         target_address.open += 1
-        left.open -= 1
-        self._pool.released(left)
+        before.open -= 1
+        self._pool.released(before)
 
     def release(self) -> None:
-        """The session is over; who has waited longest comes next."""
+        """End the lease. The client that has waited longest is next."""
         self.target_address.open -= 1
         self._pool.open -= 1
         self._pool.released(self.target_address)
 
 
 class Waiter:
-    """A client that waits for a place."""
+    """A client that waits for an address."""
 
     __slots__ = ("key", "lease", "served", "tried")
 
@@ -75,10 +75,10 @@ class Waiter:
 
 
 class Pool:
-    """The places of one upstream."""
+    """The addresses of one upstream."""
 
     def __init__(self, upstream: Upstream, log: Log, look_up: LookUp, before: "Pool | None" = None) -> None:
-        """`before` is the pool whose place it takes."""
+        """Take the upstream; `before` is the pool that this one replaces."""
         self.upstream = upstream
         self.record: TargetTotals = TargetTotals() if before is None else before.record
         self.record.take(target.url.text for target in upstream.targets)
@@ -87,28 +87,28 @@ class Pool:
         """in the order of the targets, and of the resolver"""
         self.waiting: deque[Waiter] = deque()
         self.contexts: Contexts = {}
-        """for targets that want TLS, as their files were read last"""
+        """the TLS contexts, with the files as they were last read"""
         self.exhausted = False
-        """whether the log knows that we can connect to nobody now"""
+        """whether the log already has a line that the gateway cannot connect"""
         self.log = log
         self._look_up = look_up
         self._leaving: list[TargetAddress] = []
         self._named = [target for target in upstream.targets if target.url.address is None]
         self._unanswered = {target.url.text for target in self._named}
         self._nowhere: dict[str, str] = {}
-        """names without any address so far, and why"""
+        """names that have had no address so far, with the reason"""
         self._settled = trio.Event()
-        """set when there is a place, or each name has had an answer, be it a bad one"""
+        """set when there is an address, or when each name has had an answer, also a bad one"""
         self._scope = trio.CancelScope()
         self._tasks: trio.Nursery | None = None
         for target in upstream.targets:
             if target.url.address is not None:
                 self._put(target, [ResolvedAddress(target.url.address, target.weight)])
 
-    # -- what sessions need -------------------------------------------------------------------------------------
+    # -- what sessions use --------------------------------------------------------------------------------------
 
     def take(self, key: str | None, tried: list[TargetAddress]) -> Lease | None:
-        """A lease of the place that is next, and has not been tried. None: there is no room."""
+        """Return a lease of the next address that has not been tried; None if there is no room."""
         upstream = self.upstream
         if upstream.max_connections is not None and self.open >= upstream.max_connections:
             return None
@@ -118,7 +118,7 @@ class Pool:
         return Lease(self, choose(upstream.balance.method, free, key, random.random))
 
     def _candidates(self, tried: list[TargetAddress]) -> list[TargetAddress]:
-        """Who may be next, with room or without: of those that can be relied on, the ones of the best rank."""
+        """Return the addresses to choose from, with or without room: those of the best rank that are up."""
         untried = (
             [target_address for target_address in self.addresses if target_address not in tried]
             if tried
@@ -132,27 +132,27 @@ class Pool:
         return [target_address for target_address in up if target_address.rank == best]
 
     def _state(self, target_address: TargetAddress, now: float, why: str = "its time is over") -> State:
-        """What a place is now. Tells the log if that is new."""
+        """Return the state of an address. Write a line into the log if it has changed."""
         state = target_address.health.state(now)
         if state != target_address.state:
             target_address.state = state
-            tell = self.log.info if state == "up" else self.log.warning
-            tell(f"target {state}", upstream=self.upstream.name, **target_address.facts, why=why)
+            write = self.log.info if state == "up" else self.log.warning
+            write(f"target {state}", upstream=self.upstream.name, **target_address.facts, why=why)
         return state
 
     def siblings(self, target_address: TargetAddress, tried: list[TargetAddress]) -> list[TargetAddress]:
-        """The other addresses of its target that may be used, too."""
+        """Return the other addresses of the same name that may be used, too."""
         if not target_address.named:
             return []
         others = (each for each in self.addresses if each.target is target_address.target and each not in tried)
         return [each for each in others if each.state == "up" and each.rank == target_address.rank and each.has_room]
 
     def untried(self, tried: list[TargetAddress]) -> int:
-        """How many places there are beside these."""
+        """Return how many addresses have not been tried."""
         return sum(target_address not in tried for target_address in self.addresses)
 
     async def settled(self, seconds: float) -> None:
-        """Waits for a first place, until each name has been looked up. Raises UpstreamError if there is none then."""
+        """Wait for a first address, until each name has been looked up. Raise UpstreamError if there is none then."""
         with trio.move_on_after(seconds):
             if not self.addresses:
                 await self._settled.wait()
@@ -163,13 +163,13 @@ class Pool:
             raise UpstreamError(Reason.TARGET_UNRESOLVED, f"no name resolved within {seconds:g} s", 504)
 
     def served(self, target_address: TargetAddress) -> None:
-        """Notes that a place has served a client."""
+        """Note that an address has served a client."""
         target_address.health.served(trio.current_time())
         target_address.served += 1
         self.record.served[target_address.target.url.text] += 1
 
     def failed(self, target_address: TargetAddress, error: UpstreamError, client: str) -> None:
-        """Notes that a place has not served a client, and ejects it if it does so often."""
+        """Note that an address has failed a client, and eject it if it does so often."""
         now = trio.current_time()
         target_address.failures += 1
         target_address.last_failure = str(error)
@@ -186,8 +186,10 @@ class Pool:
             self._state(target_address, now, f"{error}; for {target_address.health.eject(now):g} s")
 
     def _can_do_without(self, target_address: TargetAddress, now: float) -> bool:
-        """Return whether a place may be ejected: it is not the last that is up, and at most half of all, rounded up,
-        are ejected then."""
+        """Return whether an address may be ejected: another one is up, and at most half of all are then ejected.
+
+        Half of an odd number is rounded up.
+        """
         others = [each for each in self.addresses if each is not target_address]
         ejected = sum(each.health.ejected(now) for each in others)
         return ejected + 1 <= math.ceil(len(self.addresses) / 2) and any(
@@ -195,20 +197,20 @@ class Pool:
         )
 
     def cannot_connect(self, error: ExhaustedError) -> None:
-        """Notes that we could not even try, which says nothing of any place."""
+        """Note that the gateway itself could not connect, which says nothing about any address."""
         if not self.exhausted:  # once, not for each client
             self.log.error("cannot connect", upstream=self.upstream.name, **error.reason.facts, why=error.why)
         self.exhausted = True
 
     def released(self, target_address: TargetAddress) -> None:
-        """Notes that a session is over."""
+        """Note the end of a session."""
         if target_address.leaving and not target_address.open:
             self._leaving.remove(target_address)
         if self.waiting:
             self.serve_waiting()
 
     def serve_waiting(self) -> None:
-        """Gives those that wait what is there, the longest first."""
+        """Give addresses with room to waiting clients, the longest waiting first."""
         for waiter in list(self.waiting):
             waiter.lease = self.take(waiter.key, waiter.tried)
             if waiter.lease is not None:
@@ -217,7 +219,7 @@ class Pool:
             elif not waiter.tried:
                 return
 
-    # -- what changes of itself ---------------------------------------------------------------------------------
+    # -- tasks --------------------------------------------------------------------------------------------------
 
     @property
     def has_tasks(self) -> bool:
@@ -225,7 +227,7 @@ class Pool:
         return bool(self._named) or self.upstream.health.active is not None
 
     async def run(self) -> None:
-        """Looks up names and asks places whether they can serve, until it is cancelled, or closed."""
+        """Look up names and check addresses until it is cancelled or closed."""
         with self._scope:
             async with trio.open_nursery() as nursery:
                 self._tasks = nursery
@@ -235,14 +237,14 @@ class Pool:
                     nursery.start_soon(self._again_and_again, partial(self._follow, target))
 
     def close(self) -> None:
-        """Ends `run`. Leases stay good."""
+        """End `run`. Leases stay valid."""
         self._scope.cancel()
         self._settled.set()
 
     async def _follow(self, target: Target) -> None:
-        """Looks up a name now and then. While that fails its old answer counts."""
+        """Look up a name regularly. While look-ups fail, the last addresses stay."""
         interval = self.upstream.resolve.interval_seconds
-        pause: float | None = None  # until it is asked again, while it fails
+        pause: float | None = None  # until the next look-up, while look-ups fail
         while True:
             try:
                 with trio.fail_after(_LOOK_UP_SECONDS):
@@ -270,7 +272,7 @@ class Pool:
                 pause *= 2
 
     def _put(self, target: Target, found: Iterable[ResolvedAddress]) -> None:
-        """The places of a target are these from now on."""
+        """Set the addresses of a target."""
         before = [target_address for target_address in self.addresses if target_address.target is target]
         known = {target_address.address: target_address for target_address in before}
         current: list[TargetAddress] = []
@@ -303,7 +305,7 @@ class Pool:
             self._tasks.start_soon(self._again_and_again, partial(self._check, target_address, active))
 
     async def _again_and_again(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Runs a task to its end. A bug of ours in it costs no session."""
+        """Run a task to its end, and again after a bug, so that a bug of ours costs no session."""
         while True:
             try:
                 return await task()
@@ -312,13 +314,13 @@ class Pool:
             await trio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _check(self, target_address: TargetAddress, active: ActiveCheck) -> None:
-        """Asks a place for as long as it is there."""
+        """Check an address regularly, as long as it exists."""
         with target_address.checking:
             while True:
-                await self._ask(target_address, active)
+                await self._check_once(target_address, active)
                 await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
 
-    async def _ask(self, target_address: TargetAddress, active: ActiveCheck) -> None:
+    async def _check_once(self, target_address: TargetAddress, active: ActiveCheck) -> None:
         why = None
         try:
             await check(self.upstream, target_address.target, target_address.address, active, self.contexts)
@@ -332,7 +334,7 @@ class Pool:
             self.serve_waiting()
 
     def status(self) -> PoolStatus:
-        """Plain data, for whoever wants to show it."""
+        """Return the status as plain data."""
         now = trio.current_time()
         for target_address in self.addresses:
             self._state(target_address, now)
@@ -348,10 +350,10 @@ class Pool:
 
 
 class Pools:
-    """The pools of all upstreams, by name: none until there is an `update`."""
+    """The pools of all upstreams, by name; none until the first `update`."""
 
     def __init__(self, log: Log, resolver: LookUp | None = None) -> None:
-        """Takes what looks up names; None: the system's resolver."""
+        """Take a function that looks up targets; None: the system's resolver."""
         self.log = log
         self._look_up = resolver or partial(look_up, Names())
         self._tasks: trio.Nursery | None = None
@@ -361,11 +363,10 @@ class Pools:
         return self._pools[name]
 
     def update(self, upstreams: Iterable[Upstream], contexts: Contexts) -> None:
-        """Has a pool for each of these from now on. One whose upstream is as before stays as it is, with its sessions
-        and with what it knows. The tasks of the others end; sessions keep the places that they have. `contexts` are
-        for all targets that want TLS.
+        """Set the upstreams. A pool whose upstream has not changed stays as it is, with its sessions and its state.
 
-        Whoever holds the routes exchanges them in the same step: a route finds its pool by name.
+        The tasks of the other pools end; their sessions keep their addresses. `contexts` are for all targets with TLS.
+        A route finds its pool by name, so the caller must replace the routes in the same step, without a checkpoint.
         """
         before, self._pools = self._pools, {}
         for upstream in upstreams:
@@ -381,7 +382,7 @@ class Pools:
             pool.close()
 
     async def run(self) -> None:
-        """Does what pools need done beside the sessions, until it is cancelled."""
+        """Run the tasks of all pools until it is cancelled."""
         async with trio.open_nursery() as nursery:
             self._tasks = nursery
             for pool in self._pools.values():
@@ -393,5 +394,5 @@ class Pools:
             self._tasks.start_soon(pool.run)
 
     def status(self) -> dict[str, PoolStatus]:
-        """Plain data, for whoever wants to show it: each upstream by its name."""
+        """Return the status of each upstream by its name, as plain data."""
         return {name: pool.status() for name, pool in self._pools.items()}

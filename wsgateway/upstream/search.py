@@ -1,7 +1,7 @@
-"""One client's way to a server: it takes a place, and another one if that fails, until one serves it.
+"""One client's search for a server: it takes an address, and another one if that fails, until one serves the client.
 
-A server that has accepted the connection is waited for as long as the client has time. Only what shares that time is
-the way to it: an address that does not accept leaves some for another.
+After a server has accepted the connection, the search waits for it as long as the client has time. Only connecting is
+limited to a share of that time: an address that does not accept leaves some of it for another.
 """
 
 import math
@@ -18,13 +18,15 @@ _FULL = "too many connections"
 
 
 class Search:
-    """The places that were tried for one client, and what became of each."""
+    """The addresses that were tried for one client, and their failures."""
 
     __slots__ = ("_begun", "_client", "_key", "_pool", "_tried", "failures", "until")
 
     def __init__(self, pool: Pool, key: str | None, until: float = math.inf, client: str = "") -> None:
-        """Takes what the pool's balance hashes, if it does, until when the client is to be served, by Trio's clock, and
-        what stands for the client where clients are counted."""
+        """Take the pool, and the key for its balance by hash.
+
+        `until` is the deadline for the client, by Trio's clock; `client` is the text by which the client is counted.
+        """
         self._pool = pool
         self._client = client
         self._key = key
@@ -32,28 +34,28 @@ class Search:
         self._tried: list[TargetAddress] = []
         self._begun = 0
         self.failures: list[str] = []
-        """what failed so far, for the log"""
+        """the failures so far, for the log"""
 
     @property
     def left(self) -> int:
-        """How many more may be tried."""
+        """How many more addresses may be tried."""
         begun = self._pool.upstream.retry.attempts - self._begun
         return min(begun, self._pool.untried(self._tried)) if begun > 0 else 0
 
     @property
     def remaining(self) -> float:
-        """How many seconds the client still has."""
+        """The time that the client has left, in seconds."""
         return max(0.0, self.until - trio.current_time())
 
     def take(self) -> Lease | None:
-        """The next place. None: `wait` for it."""
+        """Return a lease of the next address; None if there is no room: then `wait`."""
         return self._taken(self._pool.take(self._key, self._tried))
 
     async def wait(self) -> Lease:
-        """The next place, as soon as there is room in one. Who is cancelled while it waits loses its turn.
+        """Return a lease of the next address, as soon as one has room. A cancelled client loses its place in the queue.
 
-        Raises HttpRefusal (503) if there are too many that wait already, or no room in time, and UpstreamError if
-        there is no place.
+        Raise HttpRefusal (503) if too many clients wait already, or if there is no room in time; raise UpstreamError if
+        there is no address.
         """
         pool, queue = self._pool, self._pool.upstream.queue
         await pool.settled(self.remaining)
@@ -64,9 +66,9 @@ class Search:
             raise HttpRefusal(Reason.UPSTREAM_FULL, _FULL)
         waiter = Waiter(self._key, self._tried)
         pool.waiting.append(waiter)
-        relay_timeouts = min(self.remaining, queue.timeout_seconds)
+        seconds = min(self.remaining, queue.timeout_seconds)
         try:
-            with trio.move_on_after(relay_timeouts):
+            with trio.move_on_after(seconds):
                 await waiter.served.wait()
         except BaseException:
             if waiter.lease is not None:
@@ -76,7 +78,7 @@ class Search:
             if waiter in pool.waiting:
                 pool.waiting.remove(waiter)
         if waiter.lease is None:
-            raise HttpRefusal(Reason.UPSTREAM_FULL, f"{_FULL}, and no end of one within {relay_timeouts:.3g} s")
+            raise HttpRefusal(Reason.UPSTREAM_FULL, f"{_FULL}, and no end of one within {seconds:.3g} s")
         taken = self._taken(waiter.lease)
         assert taken is not None, "it was one"
         return taken
@@ -88,12 +90,12 @@ class Search:
         return lease
 
     async def reach(self, lease: Lease, seconds: float, preface: bytes) -> socket.socket:
-        """A connection to the place of the lease, which is the caller's to close: with TLS, if the target wants that,
-        behind a preface in clear. It may take so many seconds to accept, and as many for TLS; but to accept no longer
-        than its share, if others may be tried after it.
+        """Return a connection to the address of the lease, after the preface and with TLS if the target uses that.
 
-        If that is slow or refuses, the other addresses of the same name are tried beside it, and the lease may move to
-        one of them. Raises UpstreamError, and ExhaustedError where it is not the place's fault.
+        The caller closes it. Accepting may take `seconds`, and so may TLS; but accepting may take no more than a share
+        of the client's time if other addresses may be tried. If the address is slow or refuses, the other addresses of
+        the same name are tried, too, and the lease may move to one of them. Raise UpstreamError, and ExhaustedError if
+        the gateway itself cannot connect.
         """
         target_address = lease.target_address
         share = self.remaining / (1 + self.left)
@@ -109,7 +111,7 @@ class Search:
             raise
         finally:
             for number, why in refused.items():
-                if number:  # that of the lease is its holder's to tell
+                if number:  # the failure of the leased address is reported by the caller
                     self._note(addresses[number], Reason.TARGET_UNREACHABLE, why)
         if at:
             if 0 in refused:
@@ -126,7 +128,7 @@ class Search:
         self._pool.failed(target_address, UpstreamError(reason, why), self._client)
 
     def served(self, lease: Lease, status: int) -> None:
-        """Note that the place of the lease has answered the client, and with which status."""
+        """Note that the address of the lease has answered the client with a status."""
         if status in self._pool.upstream.health.passive.statuses:
             error = UpstreamError(Reason.TARGET_UNAVAILABLE, f"answered {status}", status)
             self._pool.failed(lease.target_address, error, self._client)
@@ -134,7 +136,7 @@ class Search:
             self._pool.served(lease.target_address)
 
     def failed(self, lease: Lease, error: UpstreamError) -> None:
-        """It has not."""
+        """Note that the address of the lease has failed."""
         target_address = lease.target_address
         self.failures.append(f"{target_address.facts.get('address', target_address.target.url.text)}: {error}")
         self._pool.failed(target_address, error, self._client)

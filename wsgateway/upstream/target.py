@@ -1,4 +1,4 @@
-"""One address of a target, where a server listens: what balance and health know of it."""
+"""One address of a target, with its state for balance and health."""
 
 import trio
 
@@ -10,7 +10,7 @@ from wsgateway.upstream.resolve import ResolvedAddress
 
 
 class TargetAddress:
-    """An address, and what has become of the sessions that went there."""
+    """An address at which a target listens, and the totals of its sessions."""
 
     __slots__ = (
         "address",
@@ -34,32 +34,32 @@ class TargetAddress:
         self.target = target
         self.address: Address = found.address
         self.name = str(found.address)
-        """by which it is told from the others"""
+        """the identity of the address"""
         self.named = target.url.address is None
-        """whether its target is a name, which may have other addresses, too"""
+        """whether its target is a host name, which may have other addresses, too"""
         self.open = 0
         self.credit = 0.0
         self.health = Health(upstream.health)
         self.state: State = "up"
-        """as it was seen last"""
+        """the state when it was last looked at"""
         self.served = 0
         self.failures = 0
         self.last_failure: str | None = None
         self.leaving = False
-        """whether the resolver does not know it any more: it keeps the sessions that it has"""
+        """whether the resolver no longer returns it: it only keeps the sessions that it has"""
         self.checking = trio.CancelScope()
-        """of the task that asks it whether it can serve"""
+        """the scope of the task that checks the address"""
         self.update(found)
 
     def update(self, found: ResolvedAddress) -> None:
-        """Takes what the resolver says of it now."""
+        """Take the resolver's present weight and rank."""
         self.weight = found.weight
         self.rank = (self.target.backup, found.rank)
-        """lower ones come first"""
+        """lower ones are used first"""
 
     @property
     def has_room(self) -> bool:
-        """Whether its target's limit allows one session more."""
+        """Whether its target's limit allows another session."""
         return self.target.max_connections is None or self.open < self.target.max_connections
 
     @property
@@ -69,11 +69,11 @@ class TargetAddress:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the log says of it: the address, too, if the target is a name."""
+        """The fields that name it in the log; the address is one if the target is a host name."""
         return {"target": self.target.url.text, **({"address": self.name} if self.named else {})}
 
     def status(self) -> TargetStatus:
-        """Plain data, for whoever wants to show it."""
+        """Return the status as plain data."""
         return {
             "url": self.target.url.text,
             "address": self.name,

@@ -1,8 +1,8 @@
-"""TLS towards targets: what is offered to one, how it is told from others, and what went wrong, in words.
+"""TLS towards targets: the versions and ciphers, the check of the server, and texts for errors.
 
-A target is trusted by the name in its certificate and by who signed it, or by a pin: the hash of its certificate or of
-its public key. With pins nothing else counts, so that an appliance whose certificate is old, or for another name, or
-signed by itself, is told from everybody else all the same.
+A target is trusted by the name and the signer of its certificate, or by a pin: the hash of its certificate or of its
+public key. With pins nothing else counts. So an appliance can be verified even if its certificate has expired, is for
+another name, or is self-signed.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from wsgateway.settings.upstreams import Target, TargetTls
 from wsgateway.wire.x509 import public_key
 
 Contexts = Mapping[TargetTls, ssl.SSLContext]
-"""what TLS connections to targets are made of"""
-# Python knows its name since 3.12.
+"""the TLS contexts for connections to targets"""
+# Python has a name for this since 3.12.
 _OP_LEGACY_SERVER_CONNECT = 0x4
 
 
 def client_contexts(several: Iterable[TargetTls]) -> dict[TargetTls, ssl.SSLContext]:
-    """Reads the files that connections to targets need. Raises OSError for one that cannot be read."""
+    """Read the files for connections to targets. Raise OSError for one that cannot be read."""
     return {tls: _context(tls) for tls in several}
 
 
@@ -38,10 +38,10 @@ def _context(tls: TargetTls) -> ssl.SSLContext:
 
 
 def client_context(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContext:
-    """Return what offers the versions and ciphers of a profile.
+    """Return a context with the versions and ciphers of a profile.
 
-    It trusts whom the file `ca` names, or the system (None), or anybody: then the caller must look at the pins.
-    Raises OSError (ssl.SSLError too) if the file cannot be read.
+    It trusts the authorities in the file `ca`, or those of the system (None), or every certificate (`anybody`): then
+    the caller must check the pins. Raise OSError (also ssl.SSLError) if the file cannot be read.
     """
     context = ssl.create_default_context(cafile=ca)
     restrict(context, PROFILES[profile].minimum, PROFILES[profile].offered)
@@ -50,26 +50,26 @@ def client_context(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContex
     if profile == "modern":
         context.verify_flags |= ssl.VERIFY_X509_STRICT
     elif ca is not None:
-        # Python 3.13 and later set it. Authorities of one's own seldom have all that RFC 5280 asks of them.
+        # Python 3.13 and later set this flag. Private authorities seldom have all that RFC 5280 requires.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if ca is not None:
-        # They also set this: what the file names is trusted, an authority between root and server too.
+        # Python 3.13 and later also set this flag: every certificate in the file is trusted, intermediate ones too.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if anybody:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        # Behind a second handshake on the same connection there could be somebody else, and nobody would look.
+        # A second handshake on the same connection could be with another server, and would not be checked.
         context.options |= ssl.OP_NO_RENEGOTIATION
     return context
 
 
 def name_of(target: Target) -> str | None:
-    """Return the name that a target is asked for, and must have unless it has pins. None: it is asked for by none."""
+    """Return the server name (SNI) for a target, which its certificate must have if there are no pins."""
     return None if target.tls.nameless else target.tls.server_name or target.url.host.rstrip(".")
 
 
 def pins_of(certificate: bytes) -> tuple[str, ...]:
-    """Return the pins of a certificate in DER: its own, and that of its public key if it can be found."""
+    """Return the pins of a certificate in DER: its own, and that of its public key if that can be read."""
     try:
         hashed = [certificate, public_key(certificate)]
     except ValueError:
@@ -80,10 +80,10 @@ def pins_of(certificate: bytes) -> tuple[str, ...]:
 async def trusted(
     sock: socket.socket, context: ssl.SSLContext, name: str | None, pins: Collection[str]
 ) -> ssl.SSLSocket:
-    """As `encrypt`, as a client; no byte of a request may be sent before this returns. Needs a deadline.
+    """Start TLS as a client, as `encrypt` does, and check the pins. Send no byte of a request before this returns.
 
-    Raises OSError as that does, and UntrustedError if there are pins and the server shows none of them. The connection
-    is closed then.
+    Needs a deadline. Raise OSError as `encrypt` does, and UntrustedError if there are pins and the server has none of
+    them; the connection is then closed.
     """
     secure = await encrypt(sock, context, name)
     if pins:
@@ -95,18 +95,18 @@ async def trusted(
     return secure
 
 
-# -- what went wrong, in words -----------------------------------------------------------------------------------
+# -- texts for errors ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """How what a profile offers is told, and what helps with a server that has only something older."""
+    """The texts about a profile's offer, and about servers that have only something older."""
 
     versions: str
     older: str
     """what such a server may have"""
     cure: str | None
-    """the profile that offers it; None: there is none"""
+    """the profile that offers it; None if there is none"""
 
 
 _OFFERS = {
@@ -125,7 +125,7 @@ _WEAK = (
     "the server has a key, a hash or a signature that is too weak for profile {profile}: {cure}",
 )
 _NO_TLS = Reason.TARGET_WITHOUT_TLS, "the server does not speak TLS"
-# What a server did with what was offered, by OpenSSL's reason for giving up. Other reasons are shown as they are.
+# The reaction of a server to the offer, by OpenSSL's reason for the failure. Other reasons are shown as they are.
 _DEEDS: dict[str, tuple[Reason, str]] = {
     "UNSUPPORTED_PROTOCOL": _OLD,
     "WRONG_SSL_VERSION": _OLD,
@@ -154,14 +154,14 @@ _DEEDS: dict[str, tuple[Reason, str]] = {
     # We offer HTTP/1.1 alone (RFC 7301, 3.2).
     "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": (Reason.TARGET_HTTP2, "the server has no HTTP/1.1"),
 }
-# What OpenSSL says of certificates whose keys or hashes are too weak for a security level (x509_vfy.h).
+# OpenSSL's codes for certificates whose keys or hashes are too weak for a security level (x509_vfy.h).
 _WEAK_CERTIFICATES = (66, 67, 68)
 
 
 def explained(error: OSError, profile: str, key: str) -> tuple[Reason, str]:
-    """Return why there is no TLS with a server, and in words what it did with what was offered, and what helps.
+    """Return why there is no TLS with a server, and a text: its reaction to the offer, and what helps.
 
-    `key` is where the profile is set.
+    `key` is the key of the profile.
     """
     if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code not in _WEAK_CERTIFICATES:
         return Reason.TARGET_DISTRUSTED, error.verify_message.rstrip(".")
