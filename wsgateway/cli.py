@@ -1,5 +1,8 @@
-"""The command line. Exit status: 0 good, 1 a fault, 2 wrong usage (which is argparse's own), and 78 for a gateway whose
-file is broken, so that whoever starts it does not try again and again (EX_CONFIG of sysexits.h)."""
+"""The command line.
+
+Exit status: 0 success, 1 a fault, 2 wrong usage (the status of argparse), and 78 for a gateway whose file is broken, so
+that a supervisor does not start it again and again (EX_CONFIG of sysexits.h).
+"""
 
 import argparse
 import json

@@ -1,5 +1,4 @@
-"""The section `listeners`: where clients connect, how their connections are encrypted, and which proxies are"
-" trusted."""
+"""The section `listeners`: where clients connect, with which encryption, and which proxies are trusted."""
 
 from collections.abc import Set
 from importlib.util import find_spec
