@@ -5,7 +5,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.support import Lines
 from tests.upstream.pooled import Resolver
-from wsgateway.serve.attempts import served
+from wsgateway.serve.attempts import try_targets
 from wsgateway.serve.facts import Facts
 from wsgateway.serve.limits import Cleanup
 from wsgateway.settings.basics import Url
@@ -27,7 +27,7 @@ async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back(
     lease = Search(pool, None).take()
     assert lease is not None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(served, Search(pool, None), never, Facts("192.0.2.1:4711", "public"), Cleanup())
+        nursery.start_soon(try_targets, Search(pool, None), never, Facts("192.0.2.1:4711", "public"), Cleanup())
         await wait_all_tasks_blocked()
         assert len(pool.waiting) == 1
         lease.release()

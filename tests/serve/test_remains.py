@@ -89,8 +89,8 @@ class Scene:
             "descriptors": len(os.listdir("/proc/self/fd")),
             "tasks": trio.lowlevel.current_statistics().tasks_living,
             "waiting": len(inside.waiting),
-            "connections": {name: each.connections for name, each in inside.entrances.items()},
-            "leaving": [len(each.leaving._scopes) for each in inside.entrances.values()],
+            "connections": {name: each.connections for name, each in inside.listener_states.items()},
+            "turned_away": [len(each.turned_away._scopes) for each in inside.listener_states.values()],
             "addresses": len(inside.connections._open),
             "pools": {
                 name: (inside.pools[name].open, len(inside.pools[name].waiting)) for name in inside.settings.upstreams

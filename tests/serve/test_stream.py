@@ -28,12 +28,12 @@ class Carried:
     """A stream: the bytes that have come to it, and those that were passed on. Its session is at the other end."""
 
     ours: socket.socket
-    heard: int = 0
+    received: int = 0
     passed: int = 0
     connection: Connection = field(default_factory=Connection)
 
     def passes(self, size: int, on_the_wire: int) -> None:
-        self.heard += size
+        self.received += size
         self.passed += size
         self.connection.sent += on_the_wire
 

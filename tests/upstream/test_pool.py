@@ -36,7 +36,7 @@ async def test_a_search_does_not_come_to_the_same_place_twice(autojump_clock: Mo
         lease = search.take()
         assert lease is not None
         seen.append(lease.target_address.target.url.text)
-        assert search.left == left
+        assert search.remaining_attempts == left
         search.failed(lease, FAILED)
         lease.release()
     assert sorted(seen) == [A.url.text, B.url.text, C.url.text]

@@ -52,7 +52,7 @@ async def test_an_address_that_wins_has_the_session_and_the_other_one_has_not() 
         with await search.reach(lease, 10, b""):
             assert (lease.target_address, lost.open, won.open, pool.open) == (won, 0, 1, 1)
             assert (lost.failures, lost.last_failure, won.failures) == (1, "Connection refused", 0)
-        assert search.left == 0
+        assert search.remaining_attempts == 0
         lease.release()
         assert (lost.open, won.open, pool.open) == (0, 0, 0)
 
@@ -92,7 +92,7 @@ async def test_all_addresses_that_refuse_are_named_and_counted_once() -> None:
         ) as caught:
             await search.reach(lease, 10, b"")
         search.failed(lease, caught.value)
-        assert search.left == 0
+        assert search.remaining_attempts == 0
         assert search.take() is None
         assert lease.target_address is pool.addresses[0]
         assert [target_address.failures for target_address in pool.addresses] == [1, 1]

@@ -108,7 +108,7 @@ class Service:
         """Accept at these sockets and no others; acceptors that exist already go on."""
         acceptors: dict[socket.socket, Acceptor] = {}
         for listener, sock in shares(settings, sockets):
-            listener_state = self._gateway.entrances[listener.name]
+            listener_state = self._gateway.listener_states[listener.name]
             acceptor = self._acceptors.pop(sock, None)
             if acceptor is None:
                 acceptor = Acceptor(self._gateway, listener_state, sock)

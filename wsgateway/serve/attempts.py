@@ -12,7 +12,7 @@ from wsgateway.upstream.search import Search
 T = TypeVar("T")
 
 
-async def served(
+async def try_targets(
     search: Search,
     attempt: Callable[[Lease, Cleanup], Awaitable[T]],
     facts: Facts,
@@ -31,7 +31,7 @@ async def served(
                 result = await attempt(lease, mine)
             except UpstreamError as error:
                 search.failed(lease, error)
-                if error.used_all_time or not (search.left and search.remaining):
+                if error.used_all_time or not (search.remaining_attempts and search.remaining_seconds):
                     raise
                 facts.failed = ", ".join(search.failures)
                 continue

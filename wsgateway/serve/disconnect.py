@@ -38,9 +38,9 @@ class DisconnectWatch:
         """Note that the client has ended TLS, if it has. Call this only when no task receives from it."""
         if self._channel.look_ahead():
             self.tls_ended = True
-            self.left(reset=False)
+            self.hung_up(reset=False)
 
-    def left(self, reset: bool) -> None:
+    def hung_up(self, reset: bool) -> None:
         """Note a hang-up of the client: a reset, or the end of its own direction."""
         if reset:
             self.scope.cancel()
@@ -55,12 +55,12 @@ class DisconnectWatch:
 
 
 @contextmanager
-def present(gateway: GatewayState, client: Client) -> Iterator[DisconnectWatch]:
+def cancel_on_disconnect(gateway: GatewayState, client: Client) -> Iterator[DisconnectWatch]:
     """Cancel the block if the client disconnects, and raise ClientDisconnectedError."""
     sock = client.channel.sock
     disconnect_watch = DisconnectWatch(client.channel)
     on_bytes = disconnect_watch.look if isinstance(sock, ssl.SSLSocket) else None
-    with disconnect_watch.scope, gateway.hangups.watched(sock, disconnect_watch.left, on_bytes):
+    with disconnect_watch.scope, gateway.hangups.watched(sock, disconnect_watch.hung_up, on_bytes):
         yield disconnect_watch
     if disconnect_watch.scope.cancelled_caught:
         raise disconnected_waiting()

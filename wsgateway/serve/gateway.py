@@ -33,7 +33,7 @@ MakeError = Callable[[], ReasonedError]
 REQUEST_GRACE_SECONDS = 0.5
 # The number of clients above a limit that have their answer, and get time to read it and to close. If there are more,
 # the oldest one is closed, because it has had the most time.
-LEAVING_AT_ONCE = 256
+TURNED_AWAY_AT_ONCE = 256
 # The next process may serve already.
 _RETRY = (("Retry-After", "1"),)
 
@@ -50,7 +50,7 @@ class ListenerState:
     """the TLS context for its connections; None: no TLS"""
     connections: int = 0
     """how many are open; each stream of HTTP/2 counts as one, too"""
-    leaving: NewestFirst = field(default_factory=lambda: NewestFirst(LEAVING_AT_ONCE))
+    turned_away: NewestFirst = field(default_factory=lambda: NewestFirst(TURNED_AWAY_AT_ONCE))
     """the clients above the limit"""
     exhausted: bool = False
     """whether the log already has a line that the listener cannot accept"""
@@ -91,7 +91,7 @@ class GatewayState:
     """the counted connections by listener and address"""
     handshakes: RateLimiter = field(default_factory=RateLimiter)
     """by route and address"""
-    entrances: dict[str, ListenerState] = field(default_factory=dict)
+    listener_states: dict[str, ListenerState] = field(default_factory=dict)
     """by the name of the listener; removed ones, too, while they have connections"""
     waiting: dict[trio.CancelScope, float] = field(default_factory=dict)
     """the scopes of clients that have no session yet, with the time until which a drain waits for each"""
@@ -114,9 +114,11 @@ class GatewayState:
         self.settings = settings
         self.engine.join_memory.most_bytes = settings.join_memory_bytes
         self.pools.update(settings.upstreams.values(), for_targets)
-        self.entrances = {name: each for name, each in self.entrances.items() if each.connections or name in contexts}
+        self.listener_states = {
+            name: each for name, each in self.listener_states.items() if each.connections or name in contexts
+        }
         for listener in settings.listeners:
-            listener_state = self.entrances.setdefault(listener.name, ListenerState(listener, None))
+            listener_state = self.listener_states.setdefault(listener.name, ListenerState(listener, None))
             listener_state.listener, listener_state.context = listener, contexts[listener.name]
 
     @property
@@ -131,7 +133,7 @@ class GatewayState:
             scope.deadline = min(scope.deadline, until, self.closing_at)
 
     @contextmanager
-    def patient(
+    def time_limit(
         self, deadline: float, late: MakeError, stopping: MakeError, until: float = float("inf")
     ) -> Iterator[None]:
         """Raise what `late` makes if the block is not done by `deadline`.
@@ -157,7 +159,7 @@ class GatewayState:
             "draining": self.draining,
             "connections": {
                 name: {"open": each.connections, "cap": each.listener.max_connections}
-                for name, each in self.entrances.items()
+                for name, each in self.listener_states.items()
                 if each.connections or name in names
             },
             "pools": self.pools.status(),

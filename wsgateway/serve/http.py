@@ -40,8 +40,8 @@ from wsgateway.net.failure import in_words
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import decide, route_query
-from wsgateway.serve.attempts import served
-from wsgateway.serve.disconnect import DisconnectWatch, present
+from wsgateway.serve.attempts import try_targets
+from wsgateway.serve.disconnect import DisconnectWatch, cancel_on_disconnect
 from wsgateway.serve.facts import odd_facts
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
 from wsgateway.serve.limits import Cleanup
@@ -100,7 +100,7 @@ async def next_request(context: RequestContext, rest: bytes) -> Request:
     def idle() -> ClientDisconnectedError:
         return ClientDisconnectedError(Reason.DISCONNECTED_IDLE, f"without another request within {seconds:g} s")
 
-    with gateway.patient(now + seconds, idle, stopped, now + REQUEST_GRACE_SECONDS):
+    with gateway.time_limit(now + seconds, idle, stopped, now + REQUEST_GRACE_SECONDS):
         while _EMPTY_LINES.startswith(rest):
             try:
                 data = await client.channel.receive(READ_BYTES)
@@ -128,7 +128,7 @@ class Exchange:
         assert route.http_upstream is not None, "`exchange_of` has checked it"
         self._upstream_rule = route.http_upstream
         self._head = ResponseHead(self._upstream_rule.limits.beside(context.listener.limits))
-        self._relay_timeouts = trio.CancelScope()
+        self._timeout_scope = trio.CancelScope()
         self._disconnect_watch = DisconnectWatch(self._client)
         self._sending_up = False
         self._sending_down = False
@@ -149,7 +149,7 @@ class Exchange:
         try:
             fault = await _fault(self._attend)
         finally:
-            if self._context.client.left:
+            if self._context.client.disconnected:
                 fault = ClientDisconnectedError(
                     Reason.DISCONNECTED_WAITING, "the client disconnected before its answer was whole"
                 )
@@ -169,7 +169,7 @@ class Exchange:
         if self._context.client.alpn == "h2":
             await self._pass()
             return
-        with present(self._context.gateway, self._context.client) as self._disconnect_watch:
+        with cancel_on_disconnect(self._context.gateway, self._context.client) as self._disconnect_watch:
             await self._pass()
 
     async def _pass(self) -> None:
@@ -186,13 +186,13 @@ class Exchange:
             return lease, sock
 
         with Cleanup() as cleanup:
-            lease, sock = await served(search, attempt, context.facts, cleanup)
+            lease, sock = await try_targets(search, attempt, context.facts, cleanup)
             self._upstream = Channel(sock)
             try:
-                with self._relay_timeouts:
+                with self._timeout_scope:
                     self._moved()
                     await self._talk(self._head.head(self._upstream_request(upstream, lease.target_address.target)))
-                if self._relay_timeouts.cancelled_caught:
+                if self._timeout_scope.cancelled_caught:
                     raise self._late()
             except UpstreamError as error:
                 search.failed(lease, error)
@@ -229,7 +229,7 @@ class Exchange:
         response = None
         while response is None:
             with _fault_of_upstream("no answer"):
-                responses = self._head.responses(await self._hear())
+                responses = self._head.responses(await self._receive())
             for each in responses:
                 if each.status >= 200:
                     response = each
@@ -242,7 +242,7 @@ class Exchange:
             await self._send_down(piece)
             self._bytes_out += len(body)
             with _fault_of_upstream("broke off"):
-                body = self._head.body(await self._hear())
+                body = self._head.body(await self._receive())
             piece = self._context.head.body(body)
         await self._send_down(piece + self._context.head.end())
         self._bytes_out += len(body)
@@ -275,7 +275,7 @@ class Exchange:
 
     # -- bytes and timeouts --------------------------------------------------------------------------------------
 
-    async def _hear(self) -> bytes:
+    async def _receive(self) -> bytes:
         data = await self._upstream.receive_whole(BODY_READ_BYTES)
         self._moved()
         return data
@@ -299,7 +299,7 @@ class Exchange:
     def _moved(self) -> None:
         """Start the timeout again: something has moved, or is about to."""
         seconds = self._route.timeouts.response_seconds if self._upstream_thinks else self._route.timeouts.send_seconds
-        self._relay_timeouts.deadline = math.inf if seconds is None else trio.current_time() + seconds
+        self._timeout_scope.deadline = math.inf if seconds is None else trio.current_time() + seconds
         self._disconnect_watch.moved()
 
     @property

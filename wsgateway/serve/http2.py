@@ -130,9 +130,9 @@ class Http2Connection:
         self._reading = trio.CancelScope()
         self._fault: ReasonedError | OSError
         """why reading has ended, or will end if nothing comes"""
-        self._deaf = False
+        self._unreachable = False
         """whether the client cannot be sent anything any more"""
-        self._leaving = False
+        self._draining = False
         """whether new streams are refused"""
         self._over = False
 
@@ -144,7 +144,7 @@ class Http2Connection:
         self._await_request(self._timeouts.handshake_seconds)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
-            nursery.start_soon(self._hear_stop)
+            nursery.start_soon(self._watch_drain)
             async with trio.open_nursery() as self._nursery:
                 with self._reading:
                     await self._read()
@@ -184,7 +184,7 @@ class Http2Connection:
         except ClientDisconnectedError as error:
             self._end(error)
         except OSError as error:
-            self._end(error, deaf=True)
+            self._end(error, unreachable=True)
 
     async def _write(self) -> None:
         """Write the data to send, whenever there is some."""
@@ -194,36 +194,36 @@ class Http2Connection:
                 await self._unsent.wait()
                 self._unsent = trio.Event()
                 data, self._out = bytes(self._out), bytearray()
-                with trio.fail_after(seconds) as relay_timeouts:
+                with trio.fail_after(seconds) as scope:
 
-                    def moved(relay_timeouts: trio.CancelScope = relay_timeouts) -> None:
-                        relay_timeouts.deadline = trio.current_time() + seconds
+                    def moved(scope: trio.CancelScope = scope) -> None:
+                        scope.deadline = trio.current_time() + seconds
 
                     await self._client.channel.send_steadily(data, moved)
                 self._sent.unpark_all()
         except OSError as error:
-            self._end(error, deaf=True)
+            self._end(error, unreachable=True)
         except trio.TooSlowError:
             text = f"the client takes nothing of what it is sent for {seconds:g} s"
-            self._end(ProtocolError(Reason.ANSWER_NOT_TAKEN, text), deaf=True)
+            self._end(ProtocolError(Reason.ANSWER_NOT_TAKEN, text), unreachable=True)
         self._sent.unpark_all()
 
-    async def _hear_stop(self) -> None:
+    async def _watch_drain(self) -> None:
         """Refuse new streams when the gateway stops, and let open ones end."""
         try:
-            with self._context.gateway.patient(math.inf, stopped, stopped, -math.inf):
+            with self._context.gateway.time_limit(math.inf, stopped, stopped, -math.inf):
                 await trio.sleep_forever()
         except ClientDisconnectedError:
-            self._leaving = True
+            self._draining = True
             # h2 would send nothing more after a GOAWAY of its own.
             self._push(GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize())
             if not self._streams:
                 self._end(stopped())
 
-    def _end(self, fault: ReasonedError | OSError, *, deaf: bool = False) -> None:
-        """Stop reading. Only the first fault counts. `deaf`: the client cannot be sent anything any more."""
+    def _end(self, fault: ReasonedError | OSError, *, unreachable: bool = False) -> None:
+        """Stop reading. Only the first fault counts. `unreachable`: the client cannot be sent anything any more."""
         if not self._reading.cancel_called:
-            self._fault, self._deaf = fault, deaf
+            self._fault, self._unreachable = fault, unreachable
             self._reading.cancel()
 
     async def _run(self, stream: Stream, error: HttpRefusal | None) -> None:
@@ -236,7 +236,7 @@ class Http2Connection:
 
     async def _close(self) -> None:
         """Send the client the fault, if that is possible, and close the connection."""
-        if self._deaf:
+        if self._unreachable:
             return
         if self._reading.cancelled_caught:  # else the client has disconnected, or h2 has already sent it
             self._h2.close_connection()
@@ -274,7 +274,7 @@ class Http2Connection:
         except HttpRefusal as error:
             refused = error
         try:
-            if self._leaving or len(self._streams) >= 2 * self._rule.streams:
+            if self._draining or len(self._streams) >= 2 * self._rule.streams:
                 self._reset(number, ErrorCodes.REFUSED_STREAM)
                 return
             stream = Stream(number, self, self._client, request)
@@ -321,7 +321,7 @@ class Http2Connection:
         self._push()
         if self._streams:
             return
-        if self._leaving:
+        if self._draining:
             self._end(stopped())
         else:
             self._await_request(self._rule.idle_seconds)

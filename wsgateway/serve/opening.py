@@ -36,8 +36,8 @@ from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import decide, route_query
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
-from wsgateway.serve.attempts import served
-from wsgateway.serve.disconnect import DisconnectWatch, disconnected_waiting, present
+from wsgateway.serve.attempts import try_targets
+from wsgateway.serve.disconnect import DisconnectWatch, cancel_on_disconnect, disconnected_waiting
 from wsgateway.serve.facts import Facts
 from wsgateway.serve.gateway import stops
 from wsgateway.serve.limits import Cleanup
@@ -63,7 +63,7 @@ CHALLENGE_GRACE_SECONDS = 0.2
 _VERSION = ("Sec-WebSocket-Version",)
 # The statuses of a server that cannot serve now, so that another one is tried. The client gets all others (RFC 9110,
 # 15.6).
-_NOT_NOW = (502, 503, 504)
+_UNAVAILABLE = (502, 503, 504)
 
 
 @dataclass(slots=True, eq=False)
@@ -125,7 +125,7 @@ class Opening:
         route = decide(self._context.settings.routes, query)
         self._facts.route = route.name
         admit(route, ClientFacts(dialect, server_handshake.offer.origin))
-        self._meter(route, identity)
+        self._check_rate(route, identity)
         seconds = route.timeouts.handshake_seconds
         if not self._context.remaining(seconds):
             raise too_late(seconds)
@@ -137,7 +137,7 @@ class Opening:
         ours = Side(dialect.framing, Role.SERVER, server_handshake.secret, takes_binary, request.oddities, route.joins)
         header_context = HeaderContext(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # a refused client must not keep the upstream waiting
-            with present(self._gateway, self._client) as disconnect_watch:
+            with cancel_on_disconnect(self._gateway, self._client) as disconnect_watch:
                 sock, result = await self._reach_upstream(
                     search, route, upstream, server_handshake.offer, header_context, mine
                 )
@@ -157,7 +157,7 @@ class Opening:
         await self._context.hang_up(route.timeouts.close_seconds)
         return None
 
-    def _meter(self, route: Route, identity: Identity) -> None:
+    def _check_rate(self, route: Route, identity: Identity) -> None:
         rate = route.limits.handshake_rate
         if rate is not None and identity.ip != UNIX:
             seconds = self._gateway.handshakes.missing(
@@ -180,7 +180,7 @@ class Opening:
 
         The cleanups for the end are put into `cleanup`: closing the socket, and releasing the lease.
         """
-        timeouts, patient = route.timeouts, self._gateway.patient
+        timeouts, time_limit = route.timeouts, self._gateway.time_limit
         limits = upstream.limits.beside(self._listener.limits)
 
         def silent() -> UpstreamError:
@@ -189,24 +189,24 @@ class Opening:
 
         async def attempt(lease: Lease, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
             target = lease.target_address.target
-            theirs = upstream_offer(route, upstream, target, offer, header_context)
-            client_handshake = upstream.dialect.handshake.client(theirs, os.urandom)
-            with patient(math.inf, silent, stops):
+            target_offer = upstream_offer(route, upstream, target, offer, header_context)
+            client_handshake = upstream.dialect.handshake.client(target_offer, os.urandom)
+            with time_limit(math.inf, silent, stops):
                 sock = await search.reach(lease, timeouts.connect_seconds, proxy_header(upstream, self._client))
                 mine.append(sock.close)
-            with patient(search.until, silent, stops):
+            with time_limit(search.until, silent, stops):
                 result = await shake_hands(Channel(sock), client_handshake, limits, Oddities(upstream.tolerance))
             status = 101 if isinstance(result, Agreement) else result.response.status
-            if status in _NOT_NOW:
+            if status in _UNAVAILABLE:
                 error = UpstreamError(Reason.TARGET_UNAVAILABLE, f"answered {status}", status)
-                if search.left:
+                if search.remaining_attempts:
                     raise error
                 search.failed(lease, error)  # and the client gets that answer
             else:
                 search.served(lease, status)
             return sock, result
 
-        return await served(search, attempt, self._facts, cleanup)
+        return await try_targets(search, attempt, self._facts, cleanup)
 
     async def _accept(self, server_handshake: ServerHandshake, answer: Answer, route: Route) -> None:
         """Send the 101 and the proof: together if the challenge is here, otherwise the proof when it has come."""
@@ -221,7 +221,7 @@ class Opening:
             return ProtocolError(Reason.ANSWER_NOT_TAKEN, f"the client does not take its answer within {seconds:g} s")
 
         deadline = min(trio.current_time() + seconds, self._context.until(route.timeouts.handshake_seconds))
-        with self._gateway.patient(deadline, late, _stops_without_answer):
+        with self._gateway.time_limit(deadline, late, _stops_without_answer):
             if len(self._early) < size:
                 with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
                     await self._read_early(size)

@@ -26,7 +26,7 @@ def stopped() -> ClientDisconnectedError:
     return ClientDisconnectedError(Reason.CLOSED_BY_DRAIN, "when the gateway stopped")
 
 
-async def greet(gateway: GatewayState, listener_state: ListenerState, client: Client) -> bool:
+async def read_preamble(gateway: GatewayState, listener_state: ListenerState, client: Client) -> bool:
     """Read the preamble, and note its facts about the client. Return whether a request will follow.
 
     Raise ProtocolError for a client that gets no answer, and ClientDisconnectedError.
@@ -35,22 +35,22 @@ async def greet(gateway: GatewayState, listener_state: ListenerState, client: Cl
     if context is None and listener.proxy_protocol.accept == "none" and listener.flash_policy.mode == "none":
         return True  # no preamble is possible
     deadline = client.begun + timeouts.handshake_seconds
-    asks = False
+    is_policy = False
     try:
-        with gateway.patient(deadline, _late(listener, timeouts), stopped, client.begun + REQUEST_GRACE_SECONDS):
+        with gateway.time_limit(deadline, _late(listener, timeouts), stopped, client.begun + REQUEST_GRACE_SECONDS):
             if listener.proxy_protocol.accept != "none":
-                await _hear_proxy(listener, client)
+                await _read_proxy_header(listener, client)
             if listener.flash_policy.mode != "none":
-                asks = await _asks_policy(listener, client)
-            if context is not None and not asks:
+                is_policy = await _is_policy_request(listener, client)
+            if context is not None and not is_policy:
                 await _encrypt(context, client)
     except WsgatewayError:
         with suppress(OSError):  # closing with unread bytes would send a reset
             client.channel.sock.recv(READ_BYTES)
         raise
-    if asks:
-        await _tell_policy(gateway, listener, client, timeouts.close_seconds)
-    return not asks
+    if is_policy:
+        await _answer_policy_request(gateway, listener, client, timeouts.close_seconds)
+    return not is_policy
 
 
 def _late(listener: Listener, timeouts: Timeouts) -> Callable[[], ReasonedError]:
@@ -69,7 +69,7 @@ def too_late(seconds: float) -> HttpRefusal:
     return HttpRefusal(Reason.REQUEST_TIMEOUT, f"no whole request within {seconds:g} s")
 
 
-async def _hear_proxy(listener: Listener, client: Client) -> None:
+async def _read_proxy_header(listener: Listener, client: Client) -> None:
     """Read the header of the PROXY protocol, and no byte after it."""
     rule = listener.proxy_protocol
     seen = b""
@@ -93,19 +93,19 @@ async def _hear_proxy(listener: Listener, client: Client) -> None:
         client.secure, client.tls_version = bool(said.secure), said.tls_version
 
 
-async def _asks_policy(listener: Listener, client: Client) -> bool:
+async def _is_policy_request(listener: Listener, client: Client) -> bool:
     """Return whether the client sends a policy request of Flash Player."""
     seen = b""
-    while (asks := is_policy_request(seen)) is None:
+    while (is_policy := is_policy_request(seen)) is None:
         seen = await _peek(client, beyond=len(seen))
-    if not asks and listener.flash_policy.mode == "only":
+    if not is_policy and listener.flash_policy.mode == "only":
         raise ProtocolError(
             Reason.POLICY_REQUEST_MISSING, f"no policy request, and {listener.name} answers nothing else"
         )
-    return asks
+    return is_policy
 
 
-async def _tell_policy(gateway: GatewayState, listener: Listener, client: Client, seconds: float) -> None:
+async def _answer_policy_request(gateway: GatewayState, listener: Listener, client: Client, seconds: float) -> None:
     """Answer a policy request; the connection then closes."""
     grants = listener.flash_policy.allow
     gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were told")
@@ -159,7 +159,7 @@ async def read_request(
         return stops() if head.begun else stopped()
 
     seconds = timeouts.handshake_seconds
-    with gateway.patient(begun + seconds, lambda: too_late(seconds), stopping, until):
+    with gateway.time_limit(begun + seconds, lambda: too_late(seconds), stopping, until):
         data = client.channel.ready(READ_BYTES)  # also if a busy process is late, read what has come
         while True:
             if data is None:

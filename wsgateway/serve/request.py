@@ -49,7 +49,7 @@ class Client:
     """the version of that encryption, for example TLSv1.3; None if it is not known"""
     outgoing: Outgoing | None = None
     """the progress of what it is sent, where its socket does not show it: for a stream of HTTP/2"""
-    left: bool = False
+    disconnected: bool = False
     """whether it is known to be disconnected, where its socket does not show it: for a stream of HTTP/2"""
     odd: tuple[Oddity, ...] = ()
     """the oddities of its request that were repaired before it became HTTP/1.1"""
@@ -91,7 +91,7 @@ class RequestContext:
         """Use the present settings from here on."""
         self.settings, self.listener = self.gateway.settings, self.listener_state.listener
 
-    def about(self, request: Request) -> None:
+    def take(self, request: Request) -> None:
         """Take the complete request, and note its facts for the log. Settings may be newer than the connection.
 
         Raise HttpRefusal (400) for two Host headers.
@@ -151,10 +151,10 @@ class RequestContext:
 
     async def close_with(self, error: ReasonedError) -> None:
         """Answer the HTTP status of an error, if it has one, and close the connection."""
-        if error.status is not None and await self.tell(error.status, error.reason, error.headers):
+        if error.status is not None and await self.answer(error.status, error.reason, error.headers):
             await self.hang_up(self.settings.defaults.timeouts.close_seconds)
 
-    async def tell(self, status: int, reason: Reason, headers: tuple[tuple[str, str], ...] = ()) -> bool:
+    async def answer(self, status: int, reason: Reason, headers: tuple[tuple[str, str], ...] = ()) -> bool:
         """Answer with an HTTP status and the name of the reason. Return whether the client was still connected."""
         phrase = HTTPStatus(status).phrase
         text = f"{status} {phrase}: {reason}\n".encode()

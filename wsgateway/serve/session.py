@@ -23,7 +23,7 @@ from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.http import exchange_of, next_request
 from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import Opened, Opening
-from wsgateway.serve.preamble import greet, read_request
+from wsgateway.serve.preamble import read_preamble, read_request
 from wsgateway.serve.request import Client, RequestContext
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.routes import Route
@@ -39,7 +39,7 @@ def serve_client(gateway: GatewayState, listener_state: ListenerState, client: C
     A bug of ours costs no other session.
     """
     # No further coroutine here or around it: each would need a quarter of a KiB for every session.
-    return _serve(RequestContext(gateway, listener_state, client), _greet, Cleanup([listener_state.leave]))
+    return _serve(RequestContext(gateway, listener_state, client), _begin, Cleanup([listener_state.leave]))
 
 
 async def _serve(context: RequestContext, begin: Begin, cleanup: Cleanup) -> None:
@@ -63,9 +63,9 @@ async def _serve(context: RequestContext, begin: Begin, cleanup: Cleanup) -> Non
         client.channel.sock.close()
 
 
-async def _greet(context: RequestContext, cleanup: Cleanup) -> Opened | None:
+async def _begin(context: RequestContext, cleanup: Cleanup) -> Opened | None:
     """Begin a connection."""
-    if not await greet(context.gateway, context.listener_state, context.client):
+    if not await read_preamble(context.gateway, context.listener_state, context.client):
         return None
     if context.client.alpn == "h2":
         await _carry_streams(context, cleanup)
@@ -85,7 +85,7 @@ async def _open(context: RequestContext, cleanup: Cleanup) -> Opened | None:
         context.gateway, context.client, context.head, context.settings.defaults.timeouts, context.begun
     )
     while True:
-        context.about(request)
+        context.take(request)
         counted = Cleanup([_counted(context, context.identity.ip)] if speaks_for_others else [])
         with counted:
             exchange = exchange_of(context, request)
@@ -160,8 +160,8 @@ async def turn_away(gateway: GatewayState, listener_state: ListenerState, client
         full = listener_state.refusal()
         context.refused(full)
         in_clear = listener.tls is None and listener.flash_policy.mode != "only"  # else the client cannot read HTTP
-        if in_clear and await context.tell(full.status, full.reason):
-            with listener_state.leaving.one_more():
+        if in_clear and await context.answer(full.status, full.reason):
+            with listener_state.turned_away.one_more():
                 await context.hang_up(context.settings.defaults.timeouts.close_seconds)
     except Exception:
         gateway.log.exception("bug", **context.who(), reason=Reason.BUG)

@@ -53,7 +53,7 @@ class Carried(Protocol):
 
     ours: socket.socket
     """the socket from which the session's bytes come"""
-    heard: int
+    received: int
     passed: int
 
 
@@ -87,7 +87,7 @@ class StreamOutgoing:
 
     def sent_total(self) -> int:
         ours = self._stream.ours
-        return self._stream.heard + (waiting(ours) if ours.fileno() >= 0 else 0)
+        return self._stream.received + (waiting(ours) if ours.fileno() >= 0 else 0)
 
 
 class Stream:
@@ -108,7 +108,7 @@ class Stream:
         """whether the client has sent another length than it announced"""
         self.unacknowledged = 0
         """bytes of the client's windows that have not been given back"""
-        self.heard = self.passed = 0
+        self.received = self.passed = 0
         """bytes of the session that have come here, and those that were passed on to the connection"""
         self.websocket = "Upgrade" in request.headers
         self._frames = frames
@@ -163,7 +163,7 @@ class Stream:
     def cut(self) -> None:
         """Take the end of the stream, also in the middle of something."""
         self.gone = True
-        self._client.left = True
+        self._client.disconnected = True
         self._client_handshake.cancel()
         self._pumping.cancel()
 
@@ -215,26 +215,26 @@ class Stream:
     async def _pass_answer(self) -> None:
         response = None
         while response is None:
-            for each in self._head.responses(await self._hear()):
+            for each in self._head.responses(await self._receive()):
                 self._frames.answer(self, headers_of(each))
                 if each.status == 101 or each.status >= 200:
                     response = each
         if response.status == 101:
-            data = self._head.rest or await self._hear()
+            data = self._head.rest or await self._receive()
             while data:
                 await self._frames.send(self, data)
-                data = await self._hear()
+                data = await self._receive()
         else:
             body = self._head.first_body()
             while not self._head.ended:
                 await self._frames.send(self, body)
-                body = self._head.body(await self._hear())
+                body = self._head.body(await self._receive())
             await self._frames.send(self, body)
         self._frames.finish(self)
 
-    async def _hear(self) -> bytes:
+    async def _receive(self) -> bytes:
         """Return the next bytes of the session. All bytes before them have been passed on."""
-        self.passed = self.heard
+        self.passed = self.received
         data = await Channel(self.ours).receive(READ_BYTES)
-        self.heard += len(data)
+        self.received += len(data)
         return data

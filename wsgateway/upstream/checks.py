@@ -12,7 +12,7 @@ from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
 from wsgateway.settings.health import ActiveCheck
 from wsgateway.settings.upstreams import Target, Upstream
-from wsgateway.upstream.connect import connect_to, introduce
+from wsgateway.upstream.connect import connect_to, prepare
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.upstream.tls import Contexts
 from wsgateway.wire.closecodes import NORMAL
@@ -31,18 +31,18 @@ async def check(upstream: Upstream, target: Target, address: Address, active: Ac
     seconds = active.timeout_seconds
     with trio.move_on_after(seconds) as scope:
         _, sock = await connect_to([address], str(address), seconds, {})
-        sock = await introduce(sock, target, seconds, _PREFACES[upstream.send_proxy_protocol], contexts)
+        sock = await prepare(sock, target, seconds, _PREFACES[upstream.send_proxy_protocol], contexts)
         with sock:
-            await _QUESTIONS[active.type](Channel(sock), upstream, target, active)
+            await _CHECKS[active.type](Channel(sock), upstream, target, active)
     if scope.cancelled_caught:
         raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"no answer to a check within {seconds:g} s", 504)
 
 
-async def _accepts(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
+async def _check_tcp(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     """Accept any server, because it has accepted the connection already."""
 
 
-async def _answers(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
+async def _check_http(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     head = ResponseHead(upstream.limits.beside())
     offer = _offer(upstream, target, active)
     origin = [] if offer.origin is None else [("Origin", offer.origin)]
@@ -60,7 +60,7 @@ async def _answers(channel: Channel, upstream: Upstream, target: Target, active:
         raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"answered {response.status} to a check")
 
 
-async def _shakes_hands(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
+async def _check_websocket(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
     dialect = upstream.dialect
     client_handshake = dialect.handshake.client(_offer(upstream, target, active), os.urandom)
     agreement = await shake_hands(channel, client_handshake, upstream.limits.beside(), Oddities(upstream.tolerance))
@@ -89,5 +89,5 @@ def _offer(upstream: Upstream, target: Target, active: ActiveCheck) -> Offer:
     )
 
 
-_Question = Callable[[Channel, Upstream, Target, ActiveCheck], Awaitable[None]]
-_QUESTIONS: dict[str, _Question] = {"tcp": _accepts, "http": _answers, "websocket": _shakes_hands}
+_Check = Callable[[Channel, Upstream, Target, ActiveCheck], Awaitable[None]]
+_CHECKS: dict[str, _Check] = {"tcp": _check_tcp, "http": _check_http, "websocket": _check_websocket}

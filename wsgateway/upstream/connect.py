@@ -24,7 +24,7 @@ _HEAD_START_SECONDS = 0.25
 async def connect(host: str, port: int, seconds: float) -> socket.socket:
     """Connect as `connect_to` does, to any address of a name. The look-up counts towards `seconds`."""
     refused: dict[int, str] = {}
-    with _telling(str(Address(host, port)), seconds, refused):
+    with _as_upstream_error(str(Address(host, port)), seconds, refused):
         _, sock = await _race(await addresses(Names(), host, port), refused)
         return sock
 
@@ -37,12 +37,12 @@ async def connect_to(
     Put the addresses that did not accept into `refused`, with their reasons. Raise UpstreamError, which names the
     addresses by `name`: 504 if none accepted in time, 502 if all refused. Raise ExhaustedError if none could be tried.
     """
-    with _telling(name, seconds, refused):
+    with _as_upstream_error(name, seconds, refused):
         return (0, await _dial(where[0])) if len(where) == 1 else await _race(where, refused)
 
 
 @contextmanager
-def _telling(name: str, seconds: float, refused: dict[int, str]) -> Iterator[None]:
+def _as_upstream_error(name: str, seconds: float, refused: dict[int, str]) -> Iterator[None]:
     try:
         with trio.fail_after(seconds):
             yield
@@ -113,7 +113,7 @@ async def _dial(where: Address) -> socket.socket:
     return sock
 
 
-async def introduce(
+async def prepare(
     sock: socket.socket, target: Target, seconds: float, preface: bytes, contexts: Contexts
 ) -> socket.socket:
     """Send a preface in clear and start TLS, if a target needs that. Return the socket to use from now on.

@@ -65,12 +65,12 @@ class Lease:
 class Waiter:
     """A client that waits for an address."""
 
-    __slots__ = ("key", "lease", "served", "tried")
+    __slots__ = ("granted", "key", "lease", "tried")
 
     def __init__(self, key: str | None, tried: list[TargetAddress]) -> None:
         self.key = key
         self.tried = tried
-        self.served = trio.Event()
+        self.granted = trio.Event()
         self.lease: Lease | None = None
 
 
@@ -80,8 +80,8 @@ class Pool:
     def __init__(self, upstream: Upstream, log: Log, look_up: LookUp, before: "Pool | None" = None) -> None:
         """Take the upstream; `before` is the pool that this one replaces."""
         self.upstream = upstream
-        self.record: TargetTotals = TargetTotals() if before is None else before.record
-        self.record.take(target.url.text for target in upstream.targets)
+        self.totals: TargetTotals = TargetTotals() if before is None else before.totals
+        self.totals.take(target.url.text for target in upstream.targets)
         self.open: int = 0
         self.addresses: list[TargetAddress] = []
         """in the order of the targets, and of the resolver"""
@@ -92,7 +92,7 @@ class Pool:
         """whether the log already has a line that the gateway cannot connect"""
         self.log = log
         self._look_up = look_up
-        self._leaving: list[TargetAddress] = []
+        self._removed: list[TargetAddress] = []
         self._named = [target for target in upstream.targets if target.url.address is None]
         self._unanswered = {target.url.text for target in self._named}
         self._nowhere: dict[str, str] = {}
@@ -166,14 +166,14 @@ class Pool:
         """Note that an address has served a client."""
         target_address.health.served(trio.current_time())
         target_address.served += 1
-        self.record.served[target_address.target.url.text] += 1
+        self.totals.served[target_address.target.url.text] += 1
 
     def failed(self, target_address: TargetAddress, error: UpstreamError, client: str) -> None:
         """Note that an address has failed a client, and eject it if it does so often."""
         now = trio.current_time()
         target_address.failures += 1
         target_address.last_failure = str(error)
-        self.record.failures[target_address.target.url.text] += 1
+        self.totals.failures[target_address.target.url.text] += 1
         if error.answered and error.status not in self.upstream.health.passive.statuses:
             target_address.health.served(now)  # it has answered
         else:
@@ -204,8 +204,8 @@ class Pool:
 
     def released(self, target_address: TargetAddress) -> None:
         """Note the end of a session."""
-        if target_address.leaving and not target_address.open:
-            self._leaving.remove(target_address)
+        if target_address.removed and not target_address.open:
+            self._removed.remove(target_address)
         if self.waiting:
             self.serve_waiting()
 
@@ -215,7 +215,7 @@ class Pool:
             waiter.lease = self.take(waiter.key, waiter.tried)
             if waiter.lease is not None:
                 self.waiting.remove(waiter)
-                waiter.served.set()
+                waiter.granted.set()
             elif not waiter.tried:
                 return
 
@@ -284,10 +284,10 @@ class Pool:
             target_address.update(each)
             current.append(target_address)
         for target_address in known.values():
-            target_address.leaving = True
+            target_address.removed = True
             target_address.checking.cancel()
             if target_address.open:
-                self._leaving.append(target_address)
+                self._removed.append(target_address)
         if before and set(before) != set(current):
             names = " ".join(target_address.name for target_address in current)
             self.log.info("addresses changed", upstream=self.upstream.name, target=target.url.text, addresses=names)
@@ -338,14 +338,14 @@ class Pool:
         now = trio.current_time()
         for target_address in self.addresses:
             self._state(target_address, now)
-        self.record.forget(now)
+        self.totals.forget(now)
         return {
             "balance": str(self.upstream.balance),
             "open": self.open,
             "waiting": len(self.waiting),
-            "served": dict(self.record.served),
-            "failures": dict(self.record.failures),
-            "targets": [target_address.status() for target_address in (*self.addresses, *self._leaving)],
+            "served": dict(self.totals.served),
+            "failures": dict(self.totals.failures),
+            "targets": [target_address.status() for target_address in (*self.addresses, *self._removed)],
         }
 
 

@@ -10,7 +10,7 @@ import socket
 import trio
 
 from wsgateway.errors import ExhaustedError, HttpRefusal, Reason, UpstreamError
-from wsgateway.upstream.connect import connect_to, introduce
+from wsgateway.upstream.connect import connect_to, prepare
 from wsgateway.upstream.pool import Lease, Pool, Waiter
 from wsgateway.upstream.target import TargetAddress
 
@@ -37,13 +37,13 @@ class Search:
         """the failures so far, for the log"""
 
     @property
-    def left(self) -> int:
+    def remaining_attempts(self) -> int:
         """How many more addresses may be tried."""
         begun = self._pool.upstream.retry.attempts - self._begun
         return min(begun, self._pool.untried(self._tried)) if begun > 0 else 0
 
     @property
-    def remaining(self) -> float:
+    def remaining_seconds(self) -> float:
         """The time that the client has left, in seconds."""
         return max(0.0, self.until - trio.current_time())
 
@@ -58,7 +58,7 @@ class Search:
         there is no address.
         """
         pool, queue = self._pool, self._pool.upstream.queue
-        await pool.settled(self.remaining)
+        await pool.settled(self.remaining_seconds)
         lease = self.take()
         if lease is not None:
             return lease
@@ -66,10 +66,10 @@ class Search:
             raise HttpRefusal(Reason.UPSTREAM_FULL, _FULL)
         waiter = Waiter(self._key, self._tried)
         pool.waiting.append(waiter)
-        seconds = min(self.remaining, queue.timeout_seconds)
+        seconds = min(self.remaining_seconds, queue.timeout_seconds)
         try:
             with trio.move_on_after(seconds):
-                await waiter.served.wait()
+                await waiter.granted.wait()
         except BaseException:
             if waiter.lease is not None:
                 waiter.lease.release()
@@ -98,7 +98,7 @@ class Search:
         the gateway itself cannot connect.
         """
         target_address = lease.target_address
-        share = self.remaining / (1 + self.left)
+        share = self.remaining_seconds / (1 + self.remaining_attempts)
         addresses = [target_address, *self._pool.siblings(target_address, self._tried)]
         refused: dict[int, str] = {}
         url = target_address.target.url
@@ -120,7 +120,9 @@ class Search:
                 self._note(target_address, Reason.TARGET_SLOWER, "slower to accept than another address of its name")
             lease.move(addresses[at])
             self._tried.append(lease.target_address)
-        return await introduce(sock, target_address.target, min(seconds, self.remaining), preface, self._pool.contexts)
+        return await prepare(
+            sock, target_address.target, min(seconds, self.remaining_seconds), preface, self._pool.contexts
+        )
 
     def _note(self, target_address: TargetAddress, reason: Reason, why: str) -> None:
         if target_address not in self._tried:

@@ -19,11 +19,11 @@ class TargetAddress:
         "failures",
         "health",
         "last_failure",
-        "leaving",
         "name",
         "named",
         "open",
         "rank",
+        "removed",
         "served",
         "state",
         "target",
@@ -45,7 +45,7 @@ class TargetAddress:
         self.served = 0
         self.failures = 0
         self.last_failure: str | None = None
-        self.leaving = False
+        self.removed = False
         """whether the resolver no longer returns it: it only keeps the sessions that it has"""
         self.checking = trio.CancelScope()
         """the scope of the task that checks the address"""
@@ -77,7 +77,7 @@ class TargetAddress:
         return {
             "url": self.target.url.text,
             "address": self.name,
-            "state": "draining" if self.leaving else self.state,
+            "state": "draining" if self.removed else self.state,
             "weight": self.weight,
             "backup": self.target.backup,
             "open": self.open,
