@@ -287,7 +287,7 @@ VERSIONS = ["0", "1", "3", "9", "12", "14", "25", "-1", "013", "13.0", "thirteen
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_an_unknown_version_is_answered_by_those_that_are_known(version: str) -> None:
+async def test_the_refusal_of_an_unknown_version_lists_the_known_ones(version: str) -> None:
     # RFC 6455, 4.4.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         head, _ = await answer_of(gateway, modern(f"Sec-WebSocket-Version: {version}", without="Sec-WebSocket-Version"))
@@ -296,7 +296,7 @@ async def test_an_unknown_version_is_answered_by_those_that_are_known(version: s
         assert upstream.nobody_came()
 
 
-async def test_what_a_client_makes_long_is_neither_logged_nor_answered_in_whole() -> None:
+async def test_long_texts_of_a_client_are_cut_in_the_log_and_in_the_answer() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         long = modern("Sec-WebSocket-Version: " + "\x80\x85" * 7000, without="Sec-WebSocket-Version")
         head, body = await answer_of(gateway, long)
@@ -307,14 +307,14 @@ async def test_what_a_client_makes_long_is_neither_logged_nor_answered_in_whole(
         assert len(why) == 200
 
 
-async def test_a_plain_request_is_told_what_is_spoken_here() -> None:
+async def test_a_plain_request_is_refused_with_426() -> None:
     # RFC 9110, 15.5.22.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         head, _ = await answer_of(gateway, head_of("GET / HTTP/1.1", "Host: example.com"))
         assert values(head, "upgrade") == ["websocket"]
 
 
-async def test_another_method_is_told_the_one_that_is_possible() -> None:
+async def test_the_refusal_of_another_method_names_the_possible_one() -> None:
     # RFC 9110, 15.5.6.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         head, _ = await answer_of(gateway, modern(start="POST /chat HTTP/1.1"))
@@ -347,7 +347,7 @@ FINE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("request_", FINE.values(), ids=FINE)
-async def test_what_is_unusual_but_legal_is_served(request_: bytes) -> None:
+async def test_unusual_but_legal_requests_are_served(request_: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(request_)
         await upstream.agree()

@@ -81,7 +81,7 @@ async def test_a_refusal_of_the_upstream_frees_its_place() -> None:
 
 
 @pytest.mark.parametrize(("rate", "wait"), [("2/m", "30"), ("2/h", "1800")])
-async def test_one_address_comes_so_often_and_is_told_when_it_may_again(rate: str, wait: str) -> None:
+async def test_an_address_above_its_rate_gets_429_with_retry_after(rate: str, wait: str) -> None:
     seconds = {"m": 60, "h": 3600}[rate.partition("/")[2]]
     async with (
         Upstream() as upstream,

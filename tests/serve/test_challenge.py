@@ -42,7 +42,7 @@ async def test_a_challenge_may_be_cut_by_the_reply(cut: int) -> None:
         assert await client.exactly(16) == PROOF
 
 
-async def test_frames_behind_a_late_challenge_are_the_first_of_the_session() -> None:
+async def test_frames_after_a_late_challenge_are_the_first_of_the_session() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client, behind = await opened_early(upstream, gateway)
         await client.send(CHALLENGE + HIXIE.hello)
@@ -50,7 +50,7 @@ async def test_frames_behind_a_late_challenge_are_the_first_of_the_session() -> 
         assert await behind.frame() == (0x81, b"Hello")
 
 
-async def test_what_the_upstream_says_before_the_challenge_came_stands_behind_the_proof() -> None:
+async def test_bytes_of_the_upstream_before_the_challenge_are_sent_after_the_proof() -> None:
     # A client reads the 16 bytes after the head as the proof, whatever they are.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(HIXIE.head)
@@ -100,7 +100,7 @@ async def test_a_challenge_is_eight_bytes_of_any_kind(challenge: str, proof: str
 
 
 @pytest.mark.parametrize("part", [b"", CHALLENGE[:7]], ids=["none of it", "all but one byte"])
-async def test_a_challenge_that_never_comes_ends_the_connection_behind_the_early_head(part: bytes) -> None:
+async def test_a_challenge_that_never_comes_ends_the_connection_after_the_early_head(part: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="challenge: 600ms") as gateway:
         client = await gateway.connect(HIXIE.head + part)
         behind, _ = await upstream.agree()
@@ -112,7 +112,7 @@ async def test_a_challenge_that_never_comes_ends_the_connection_behind_the_early
         assert "status" not in line
 
 
-async def test_a_challenge_that_has_little_time_is_asked_for_early_all_the_same() -> None:
+async def test_a_short_challenge_timeout_also_sends_the_head_early() -> None:
     # Less than the default grace: half of it passes before the head is sent.
     async with Upstream() as upstream, serving(upstream.port, timeouts="challenge: 50ms") as gateway:
         client = await gateway.connect(HIXIE.head)
@@ -133,7 +133,7 @@ async def test_the_time_for_the_handshake_bounds_the_wait_for_the_challenge_too(
 
 @pytest.mark.parametrize("early", [False, True], ids=["at once", "behind the early head"])
 @pytest.mark.parametrize("part", [b"", CHALLENGE[:3]], ids=["none of it", "a part of it"])
-async def test_a_client_may_leave_before_its_challenge_is_whole(part: bytes, early: bool) -> None:
+async def test_a_client_may_disconnect_before_its_challenge_is_complete(part: bytes, early: bool) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(HIXIE.head + part)
         if not early:
@@ -148,7 +148,7 @@ async def test_a_client_may_leave_before_its_challenge_is_whole(part: bytes, ear
         assert (await gateway.lines.line("disconnected"))["why"] == "before its challenge was whole"
 
 
-async def test_the_upstream_hears_nothing_of_a_client_before_its_challenge_is_whole() -> None:
+async def test_no_bytes_of_a_client_reach_the_upstream_before_its_challenge_is_complete() -> None:
     # The 8 bytes are no frame, also if they look like one.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head_of("GET / HTTP/1.1", *HIXIE76) + b"\x00Hello\xff\x00")

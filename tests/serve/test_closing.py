@@ -114,7 +114,7 @@ async def test_the_answer_to_an_upstreams_close_is_the_clients(
         assert await end.both_close() == 0
 
 
-async def test_what_the_other_side_says_before_its_answer_still_arrives(autojump_clock: MockClock) -> None:
+async def test_bytes_of_the_other_side_before_its_answer_still_arrive(autojump_clock: MockClock) -> None:
     async with parting() as end:
         await end.upstream.send(HELLO[:4])
         await end.client.send(MASKED_HELLO + MASKED_CLOSE_1000)
@@ -133,7 +133,7 @@ async def test_goodbyes_that_cross_answer_each_other(autojump_clock: MockClock) 
         assert await end.both_close() == 0
 
 
-async def test_what_a_side_says_behind_its_goodbye_is_not_passed_on(autojump_clock: MockClock) -> None:
+async def test_bytes_after_the_close_of_a_side_are_not_passed_on(autojump_clock: MockClock) -> None:
     async with parting() as end:
         await end.client.send(MASKED_CLOSE_1000, MASKED_HELLO)
         await end.upstream.send(CLOSE_1000 + HELLO, HELLO)
@@ -156,7 +156,7 @@ async def test_the_end_of_a_hixie_client_is_an_empty_close_to_the_upstream(
         assert await end.both_close() == 0
 
 
-async def test_a_hixie_client_that_is_gone_leaves_its_upstream_time_to_answer(autojump_clock: MockClock) -> None:
+async def test_the_upstream_of_a_disconnected_hixie_client_has_time_to_answer(autojump_clock: MockClock) -> None:
     async with parting("hixie-75") as end:
         await end.client.close()
         assert await end.upstream.exactly(6) == MASKED_EMPTY_CLOSE
@@ -201,7 +201,9 @@ async def test_a_client_that_should_answer_is_waited_for(autojump_clock: MockClo
         assert await end.both_close() == CLOSE_SECONDS
 
 
-async def test_an_upstream_that_is_gone_instead_of_answering_is_answered_for(autojump_clock: MockClock) -> None:
+async def test_a_client_gets_an_answer_if_the_upstream_disconnects_instead_of_answering(
+    autojump_clock: MockClock,
+) -> None:
     async with parting() as end:
         await end.client.send(bytes.fromhex("88 85 37fa213d 3413434452"))  # 1001 "bye"
         assert await end.upstream.exactly(11) == bytes.fromhex("88 85 37fa213d 3413434452")
@@ -246,7 +248,7 @@ async def test_a_close_inside_a_text_of_hixie_cuts_the_connection(autojump_clock
 # -- a client that is gone --------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_is_gone_is_not_made_a_close(autojump_clock: MockClock) -> None:
+async def test_the_upstream_gets_no_close_for_a_disconnected_client(autojump_clock: MockClock) -> None:
     async with parting() as end:
         await end.client.send(MASKED_HELLO)
         await end.client.close()
@@ -255,7 +257,7 @@ async def test_a_client_that_is_gone_is_not_made_a_close(autojump_clock: MockClo
         assert await end.over() == 0
 
 
-async def test_a_text_of_a_hixie_client_that_is_gone_inside_it_does_not_leave(autojump_clock: MockClock) -> None:
+async def test_an_unfinished_text_of_a_disconnected_hixie_client_is_not_sent(autojump_clock: MockClock) -> None:
     async with parting("hixie-76") as end:
         await end.client.send(b"\x00Hel")
         await end.client.close()
@@ -289,7 +291,7 @@ UPSTREAMS_END = {
 
 
 @pytest.mark.parametrize(("client", "upstream", "said", "heard"), UPSTREAMS_END.values(), ids=UPSTREAMS_END.keys())
-async def test_a_client_hears_of_a_lost_upstream_where_its_dialect_can_say_it(
+async def test_a_client_is_sent_1014_for_a_lost_upstream_if_its_dialect_has_it(
     autojump_clock: MockClock, client: str, upstream: str, said: bytes, heard: bytes
 ) -> None:
     async with parting(client, upstream) as end:
@@ -300,7 +302,7 @@ async def test_a_client_hears_of_a_lost_upstream_where_its_dialect_can_say_it(
         assert await end.over() == 0
 
 
-async def test_a_client_hears_of_an_upstream_that_was_reset() -> None:
+async def test_a_client_is_sent_1014_for_an_upstream_that_was_reset() -> None:
     async with parting(tcp=True) as end:
         await end.upstream.send(HELLO)
         assert await end.client.exactly(len(HELLO)) == HELLO
@@ -322,7 +324,7 @@ UPSTREAMS_FAULTS = {
 
 
 @pytest.mark.parametrize(("client", "said", "heard", "told"), UPSTREAMS_FAULTS.values(), ids=UPSTREAMS_FAULTS.keys())
-async def test_an_upstream_that_breaks_the_rules_is_told_and_its_client_too_if_it_knows_the_code(
+async def test_an_upstream_that_breaks_the_rules_gets_a_close_and_so_does_its_client_if_it_has_1014(
     autojump_clock: MockClock, client: str, said: bytes, heard: bytes, told: bytes
 ) -> None:
     async with parting(client, options=TranslationOptions(Limits(message_bytes=1000))) as end:

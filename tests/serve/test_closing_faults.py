@@ -124,7 +124,7 @@ async def test_a_message_that_is_held_back_for_a_client_is_still_finished_when_t
         assert await end.client.rest() == HELLO + CLOSE_1002
 
 
-async def test_what_is_held_back_of_a_client_that_breaks_the_rules_never_leaves(autojump_clock: MockClock) -> None:
+async def test_held_bytes_of_a_client_that_breaks_the_rules_are_never_sent(autojump_clock: MockClock) -> None:
     async with parting("hixie-76", options=SMALL) as end:
         await end.client.send(HIXIE_HELLO + b"\x00Hel")
         await settled()
@@ -138,7 +138,7 @@ async def test_what_is_held_back_of_a_client_that_breaks_the_rules_never_leaves(
 # -- how the upstream is told -----------------------------------------------------------------------------------
 
 
-async def test_an_upstream_has_time_to_reply_before_it_is_told(autojump_clock: MockClock) -> None:
+async def test_an_upstream_has_time_to_reply_before_it_is_sent_the_close(autojump_clock: MockClock) -> None:
     """Many libraries send nothing more after they have read a Close."""
     async with parting() as end:
         begun = trio.current_time()
@@ -151,7 +151,7 @@ async def test_an_upstream_has_time_to_reply_before_it_is_told(autojump_clock: M
         assert trio.current_time() == begun + REPLY_SECONDS
 
 
-async def test_an_upstream_that_replies_to_the_end_of_the_stream_alone_is_heard(autojump_clock: MockClock) -> None:
+async def test_replies_of_an_upstream_that_waits_for_the_end_of_the_stream_arrive(autojump_clock: MockClock) -> None:
     async with parting() as end:
         begun = trio.current_time()
         await end.client.send(MASKED_HELLO + FAULT)
@@ -228,7 +228,7 @@ async def test_a_frame_whose_rest_never_comes_has_no_close_in_it(autojump_clock:
 # -- who does nothing, too much, or is gone ---------------------------------------------------------------------
 
 
-async def test_a_client_hears_of_its_fault_in_time_whatever_its_upstream_does_not_do(
+async def test_a_client_gets_its_close_in_time_even_if_its_upstream_does_nothing(
     autojump_clock: MockClock,
 ) -> None:
     async with parting() as end:
@@ -264,7 +264,9 @@ async def test_a_short_time_is_enough_for_all_of_it(autojump_clock: MockClock, c
 
 
 @pytest.mark.parametrize("frame", [HELLO, b"\x82\x7e\xff\xff" + bytes(65535)], ids=["small", "large"])
-async def test_an_upstream_that_sends_for_ever_is_not_heard_for_ever(autojump_clock: MockClock, frame: bytes) -> None:
+async def test_an_upstream_that_sends_without_end_is_read_for_a_bounded_time(
+    autojump_clock: MockClock, frame: bytes
+) -> None:
     async with parting(options=TranslationOptions(Limits(message_bytes=65535))) as end:
 
         async def send_for_ever() -> None:
@@ -293,7 +295,9 @@ async def test_a_frame_without_an_end_is_cut_where_the_bound_is(autojump_clock: 
         assert await end.both_close() == 0
 
 
-async def test_an_upstream_that_reads_only_when_it_is_read_is_told_and_heard(autojump_clock: MockClock) -> None:
+async def test_an_upstream_that_reads_only_while_it_is_read_gets_the_close_after_a_fault(
+    autojump_clock: MockClock,
+) -> None:
     async with parting() as end:
         clog(end, end.upstream)
         await end.client.send(MASKED_HELLO + FAULT)
@@ -307,7 +311,7 @@ async def test_an_upstream_that_reads_only_when_it_is_read_is_told_and_heard(aut
         assert await end.client.rest() == HELLO + CLOSE_1002
 
 
-async def test_a_client_that_goes_on_after_its_fault_still_hears_of_it() -> None:
+async def test_a_client_that_goes_on_sending_after_its_fault_still_gets_its_close() -> None:
     # Over TCP: closing with unread bytes would reset the connection, and the Close could be lost.
     async with parting(tcp=True, options=TranslationOptions(Limits(message_bytes=5))) as end:
         async with trio.open_nursery() as nursery:
@@ -318,7 +322,7 @@ async def test_a_client_that_goes_on_after_its_fault_still_hears_of_it() -> None
         await end.both_close()
 
 
-async def test_nobody_waits_for_replies_to_a_client_that_has_left_after_its_fault() -> None:
+async def test_replies_are_not_awaited_if_a_client_disconnects_after_its_fault() -> None:
     async with parting(tcp=True) as end:
         await end.client.send(MASKED_HELLO + FAULT)
         assert await end.upstream.exactly(11) == MASKED_HELLO

@@ -50,7 +50,9 @@ UPSTREAMS_TOLD = {dialect: (answer, told) for dialect, (told, answer) in CLIENTS
 
 @pytest.mark.parametrize("upstream", UPSTREAMS_TOLD)
 @pytest.mark.parametrize("client", CLIENTS_TOLD)
-async def test_when_we_stop_both_are_told_and_may_answer(autojump_clock: MockClock, client: str, upstream: str) -> None:
+async def test_both_sides_get_a_close_and_may_answer_when_the_gateway_stops(
+    autojump_clock: MockClock, client: str, upstream: str
+) -> None:
     (client_told, client_answer), (upstream_told, upstream_answer) = CLIENTS_TOLD[client], UPSTREAMS_TOLD[upstream]
     async with parting(client, upstream) as end:
         end.dismiss()
@@ -66,7 +68,7 @@ async def test_when_we_stop_both_are_told_and_may_answer(autojump_clock: MockClo
 @pytest.mark.parametrize(
     ("client", "seconds"), [("rfc6455", CLOSE_SECONDS), ("hixie-76", BRIEF_SECONDS), ("hixie-75", 0)]
 )
-async def test_when_we_stop_a_client_that_does_not_answer_is_left(
+async def test_a_client_that_does_not_answer_when_the_gateway_stops_is_closed(
     autojump_clock: MockClock, client: str, seconds: float
 ) -> None:
     async with parting(client) as end:
@@ -106,7 +108,9 @@ async def test_when_we_stop_a_frame_that_stays_unfinished_has_no_close_in_it(aut
         assert await end.client.rest() == b""
 
 
-async def test_when_we_stop_a_frame_whose_sender_is_gone_has_no_close_in_it(autojump_clock: MockClock) -> None:
+async def test_a_frame_of_a_disconnected_sender_has_no_close_in_it_when_the_gateway_stops(
+    autojump_clock: MockClock,
+) -> None:
     async with parting() as end:
         await end.upstream.send(HELLO[:3])
         assert await end.client.exactly(3) == HELLO[:3]
@@ -171,7 +175,7 @@ async def test_when_we_stop_a_hixie_client_gets_the_rest_of_its_text_and_then_it
 # -- what could not be sent before ------------------------------------------------------------------------------
 
 
-async def test_what_was_left_over_is_sent_before_a_close_is_passed_on(autojump_clock: MockClock) -> None:
+async def test_the_backlog_is_sent_before_a_close_is_passed_on(autojump_clock: MockClock) -> None:
     async with parting() as end:
         clog(end, end.client)
         await end.upstream.send(HELLO + CLOSE_1000)
@@ -183,7 +187,7 @@ async def test_what_was_left_over_is_sent_before_a_close_is_passed_on(autojump_c
         assert await end.both_close() == 0
 
 
-async def test_what_was_left_over_is_sent_before_our_own_close(autojump_clock: MockClock) -> None:
+async def test_the_backlog_is_sent_before_our_own_close(autojump_clock: MockClock) -> None:
     async with parting() as end:
         clog(end, end.client)
         await end.upstream.send(HELLO + MASKED_HELLO)
@@ -193,7 +197,7 @@ async def test_what_was_left_over_is_sent_before_our_own_close(autojump_clock: M
         assert await end.both_close() == 0
 
 
-async def test_what_was_left_over_is_sent_before_we_stop(autojump_clock: MockClock) -> None:
+async def test_the_backlog_is_sent_before_the_gateway_stops(autojump_clock: MockClock) -> None:
     async with parting("hixie-76") as end:
         clog(end, end.client)
         await end.upstream.send(HELLO)
@@ -205,7 +209,7 @@ async def test_what_was_left_over_is_sent_before_we_stop(autojump_clock: MockClo
         assert await rest_behind_it(end.client) == HIXIE_HELLO + b"\xff\x00"
 
 
-async def test_what_was_left_over_for_the_source_is_sent_before_its_answer(autojump_clock: MockClock) -> None:
+async def test_the_backlog_for_the_source_is_sent_before_its_answer(autojump_clock: MockClock) -> None:
     async with parting() as end:
         clog(end, end.client)
         await end.upstream.send(HELLO)
@@ -217,7 +221,7 @@ async def test_what_was_left_over_for_the_source_is_sent_before_its_answer(autoj
         assert await rest_behind_it(end.client) == HELLO + CLOSE_1000
 
 
-async def test_an_upstream_that_reads_only_when_it_is_read_hears_a_close_and_its_replies_are_heard(
+async def test_an_upstream_that_reads_only_while_it_is_read_gets_a_close_and_its_replies_arrive(
     autojump_clock: MockClock,
 ) -> None:
     async with parting() as end:
@@ -233,7 +237,7 @@ async def test_an_upstream_that_reads_only_when_it_is_read_hears_a_close_and_its
         assert await end.both_close() == 0
 
 
-async def test_a_hixie_client_that_reads_slowly_has_as_long_as_others_for_what_was_left_over(
+async def test_a_hixie_client_that_reads_slowly_has_as_long_as_others_for_its_backlog(
     autojump_clock: MockClock,
 ) -> None:
     """The gateway does not wait for its answer; but the side still gets the bytes before the Close."""
@@ -245,7 +249,7 @@ async def test_a_hixie_client_that_reads_slowly_has_as_long_as_others_for_what_w
         assert await rest_behind_it(end.client) == HIXIE_HELLO + b"\xff\x00"
 
 
-async def test_what_a_client_said_before_its_upstreams_first_word_was_goodbye_is_passed_on(
+async def test_bytes_of_a_client_are_passed_on_even_if_the_first_frame_of_its_upstream_is_a_close(
     autojump_clock: MockClock,
 ) -> None:
     """Both have sent something together with the handshake; the upstream's ends the relay."""
@@ -279,7 +283,7 @@ LAST_WORDS = {
 @pytest.mark.parametrize("clogged", [False, True], ids=["with room", "with no room"])
 @pytest.mark.parametrize("client", CLIENTS_TOLD)
 @pytest.mark.parametrize(("said", "stop"), LAST_WORDS.values(), ids=LAST_WORDS.keys())
-async def test_a_farewell_to_peers_that_do_nothing_ends_in_bounded_time(
+async def test_a_closing_handshake_with_peers_that_do_nothing_ends_in_bounded_time(
     autojump_clock: MockClock, said: bytes, stop: bool, client: str, clogged: bool
 ) -> None:
     async with parting(client) as end:

@@ -14,7 +14,7 @@ def too_many() -> ReasonedError:
     return ReasonedError(Reason.ADDRESS_FULL, "too many")
 
 
-def test_what_is_open_is_counted_for_each_key_until_it_is_closed() -> None:
+def test_open_connections_are_counted_for_each_key() -> None:
     counts = ConnectionCounts()
     first, second = (counts.one_more("one", 2, too_many) for _ in range(2))
     counts.one_more("other", 1, too_many)
@@ -36,7 +36,7 @@ def test_without_a_limit_any_number_may_be_open() -> None:
     assert counts["one"] == 0
 
 
-def test_nothing_is_kept_of_a_key_that_has_nothing_open() -> None:
+def test_a_key_without_open_connections_is_forgotten() -> None:
     counts = ConnectionCounts()
     for number in range(3):
         counts.one_more(number, 1, too_many)()
@@ -90,7 +90,7 @@ def test_of_more_buckets_than_may_be_kept_the_one_used_least_recently_is_forgott
     assert rate_limiters.missing(3, rate, 1.0) == 0, "it was forgotten, and is a new one"
 
 
-def test_what_is_to_be_done_at_the_end_is_done_the_last_first_and_once() -> None:
+def test_cleanups_run_last_to_first_and_once() -> None:
     done: list[str] = []
 
     def fail() -> None:

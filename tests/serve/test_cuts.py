@@ -50,7 +50,7 @@ async def test_an_upstream_that_dies_inside_a_message_never_finishes_it(opening:
 
 
 @every_dialect
-async def test_a_client_that_is_cut_off_is_logged_as_such_and_leaves_its_upstream(opening: Opening) -> None:
+async def test_a_client_that_is_cut_off_is_logged_as_such_and_its_upstream_is_closed(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, opening)
         await session.works()

@@ -79,7 +79,7 @@ async def test_a_client_that_is_refused_for_its_version_gets_exactly_this() -> N
         )
 
 
-async def test_what_a_refused_client_of_hixie_76_sends_behind_its_head_reaches_nobody() -> None:
+async def test_bytes_after_the_head_of_a_refused_hixie_76_client_reach_no_upstream() -> None:
     pipelined = b"GET /admin HTTP/1.1\r\nHost: example.com\r\n\r\n"
     async with Upstream() as upstream, serving(upstream.port, route="dialects: [rfc6455]") as gateway:
         client = await gateway.connect(BY_DIALECT["hixie-76"].head + CHALLENGE + pipelined)
@@ -87,7 +87,7 @@ async def test_what_a_refused_client_of_hixie_76_sends_behind_its_head_reaches_n
         assert upstream.nobody_came()
 
 
-async def test_a_version_that_nobody_speaks_is_refused_before_any_route() -> None:
+async def test_an_unknown_version_is_refused_before_any_route() -> None:
     async with Upstream() as upstream, serving(upstream.port, route="dialects: [hixie-75]") as gateway:
         client = await gateway.connect(head_of("GET / HTTP/1.1", *RFC6455[:-1], "Sec-WebSocket-Version: 9"))
         head = await client.head()

@@ -68,7 +68,7 @@ async def within(seconds: float) -> AsyncIterator[None]:
     assert trio.current_time() - begun <= seconds + 0.001
 
 
-def test_the_grace_is_shorter_than_a_place_may_be_kept() -> None:
+def test_the_grace_after_a_half_close_is_shorter_than_the_time_to_free_a_place() -> None:
     assert GRACE_SECONDS < PLACE_SECONDS
 
 
@@ -76,7 +76,7 @@ def test_the_grace_is_shorter_than_a_place_may_be_kept() -> None:
 
 
 @each_way
-async def test_a_client_that_leaves_while_the_upstream_thinks_frees_its_place(
+async def test_a_client_that_disconnects_while_the_upstream_thinks_frees_its_place(
     leave: Leave, seconds: float, autojump_clock: MockClock
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, behind=ONE) as gateway:
@@ -98,7 +98,9 @@ async def test_a_client_that_leaves_while_the_upstream_thinks_frees_its_place(
 
 
 @pytest.mark.parametrize("opening", OPENINGS, ids=str)
-async def test_a_client_of_each_dialect_that_half_closes_has_left(opening: Opening, autojump_clock: MockClock) -> None:
+async def test_a_client_of_each_dialect_that_half_closes_counts_as_disconnected(
+    opening: Opening, autojump_clock: MockClock
+) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(opening.request)
         behind = await upstream.accept()
@@ -120,7 +122,7 @@ async def test_a_program_that_sends_its_request_and_an_end_gets_an_answer_that_c
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
 
 
-async def test_a_client_that_leaves_while_its_upstream_does_not_accept_is_given_up(autojump_clock: MockClock) -> None:
+async def test_a_search_ends_if_the_client_disconnects_while_no_upstream_accepts(autojump_clock: MockClock) -> None:
     # Linux takes one connection more than the backlog, and then lets all others wait.
     with socket.socket() as full, socket.socket() as first:
         full.bind(("127.0.0.1", 0))
@@ -137,7 +139,9 @@ async def test_a_client_that_leaves_while_its_upstream_does_not_accept_is_given_
             assert status["behind"]["open"] == 0
 
 
-async def test_a_client_over_tls_that_leaves_frees_its_place(authority: Authority, autojump_clock: MockClock) -> None:
+async def test_a_client_over_tls_that_disconnects_frees_its_place(
+    authority: Authority, autojump_clock: MockClock
+) -> None:
     secure = listener(authority.issue("localhost"))
     async with Upstream() as upstream, serving(upstream.port, listener=secure, behind=ONE) as gateway:
         client = await gateway.connect_tls(authority.client(), MODERN)
@@ -148,7 +152,7 @@ async def test_a_client_over_tls_that_leaves_frees_its_place(authority: Authorit
             assert await behind.rest() == b""
 
 
-async def test_a_client_that_leaves_inside_a_refusal_frees_its_place(autojump_clock: MockClock) -> None:
+async def test_a_client_that_disconnects_inside_a_refusal_frees_its_place(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, behind=ONE) as gateway:
         client = await gateway.connect(MODERN)
         behind = await upstream.accept()
@@ -191,7 +195,7 @@ async def polled(upstream: Upstream, **options: str) -> AsyncIterator[Running]:
 
 @each_way
 @pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
-async def test_a_page_that_leaves_is_told_to_the_upstream(
+async def test_the_upstream_is_closed_if_a_page_disconnects(
     begun: bytes, leave: Leave, seconds: float, autojump_clock: MockClock
 ) -> None:
     assert seconds < POLL_SECONDS
@@ -212,7 +216,9 @@ async def test_a_page_that_leaves_is_told_to_the_upstream(
             await client.until(b"ok")
 
 
-async def test_a_client_that_leaves_a_body_that_nobody_takes_is_told_to_the_upstream(autojump_clock: MockClock) -> None:
+async def test_the_upstream_is_closed_if_a_client_disconnects_during_a_body_that_is_not_read(
+    autojump_clock: MockClock,
+) -> None:
     async with Upstream() as upstream, polled(upstream) as gateway:
         client, behind, _ = await passed(upstream, gateway, head_of("PUT / HTTP/1.1", "Host: a", "Content-Length: 9"))
         await client.send(b"12345678")
@@ -235,7 +241,7 @@ async def test_a_client_that_has_ended_its_direction_gets_an_answer_that_keeps_c
         assert (await client.rest()).endswith(b"\r\n\r\n" + b"piece" * 10)
 
 
-async def test_a_client_that_is_gone_is_no_failure_of_its_target(autojump_clock: MockClock) -> None:
+async def test_a_disconnected_client_is_no_failure_of_its_target(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, polled(upstream) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await client.close()
@@ -246,7 +252,7 @@ async def test_a_client_that_is_gone_is_no_failure_of_its_target(autojump_clock:
 
 
 @pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
-async def test_a_stream_of_http_2_that_leaves_is_told_to_the_upstream(
+async def test_the_upstream_is_closed_if_a_stream_of_http_2_is_reset(
     begun: bytes, authority: Authority, autojump_clock: MockClock
 ) -> None:
     secure = listener(authority.issue("localhost"))
@@ -271,9 +277,7 @@ SHORT = "send: 1s, response: 5s"
 
 
 @pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
-async def test_an_upstream_may_think_longer_than_a_peer_may_keep_others_waiting(
-    begun: bytes, autojump_clock: MockClock
-) -> None:
+async def test_an_upstream_may_think_longer_than_the_send_timeout(begun: bytes, autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         if begun:
@@ -285,7 +289,9 @@ async def test_an_upstream_may_think_longer_than_a_peer_may_keep_others_waiting(
 
 
 @pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
-async def test_an_upstream_does_not_think_longer_than_it_may(begun: bytes, autojump_clock: MockClock) -> None:
+async def test_an_upstream_that_thinks_longer_than_the_response_timeout_is_cut(
+    begun: bytes, autojump_clock: MockClock
+) -> None:
     async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(begun)
@@ -296,7 +302,7 @@ async def test_an_upstream_does_not_think_longer_than_it_may(begun: bytes, autoj
         assert (await gateway.lines.line("http"))["why"] == "the upstream is silent for 5 s"
 
 
-async def test_an_upstream_may_think_for_ever(autojump_clock: MockClock) -> None:
+async def test_an_upstream_may_think_for_ever_without_a_response_timeout(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, polled(upstream, timeouts="send: 1s, response: none") as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await trio.sleep(9)
@@ -304,7 +310,7 @@ async def test_an_upstream_may_think_for_ever(autojump_clock: MockClock) -> None
         await client.until(b"ok")
 
 
-async def test_what_an_upstream_thinks_of_an_upload_counts_from_its_end(autojump_clock: MockClock) -> None:
+async def test_the_response_timeout_of_an_upload_counts_from_its_end(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, head_of("PUT / HTTP/1.1", "Host: a", "Content-Length: 2"))
         await trio.sleep(0.9)

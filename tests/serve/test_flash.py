@@ -38,7 +38,7 @@ async def denied(gateway: Running, *question: bytes) -> None:
 
 
 @both_modes
-async def test_a_player_is_told_who_may_connect_and_the_connection_is_over(mode: str) -> None:
+async def test_a_player_gets_its_policy_and_the_connection_closes(mode: str) -> None:
     allow = '[{domain: "*.example.com", ports: [8080]}, {domain: 192.0.2.7, ports: [80, 8080]}]'
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode, allow)) as gateway:
         player = await gateway.connect(POLICY_REQUEST)
@@ -58,13 +58,13 @@ async def test_a_player_is_told_who_may_connect_and_the_connection_is_over(mode:
 
 
 @both_modes
-async def test_nobody_may_connect_unless_the_configuration_says_so(mode: str) -> None:
+async def test_no_page_may_connect_without_a_grant(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
         await denied(gateway, POLICY_REQUEST)
         assert (await gateway.lines.line("policy"))["why"] == "0 grants were told"
 
 
-async def test_everybody_may_connect_only_where_the_configuration_says_everybody() -> None:
+async def test_every_page_may_connect_only_with_a_grant_for_all() -> None:
     allow = '[{domain: "*", ports: [8080]}]'
     async with Upstream() as upstream, serving(upstream.port, listener=policy("inline", allow)) as gateway:
         player = await gateway.connect(POLICY_REQUEST)
@@ -75,14 +75,14 @@ async def test_everybody_may_connect_only_where_the_configuration_says_everybody
 
 
 @both_modes
-async def test_the_question_may_come_byte_by_byte(mode: str) -> None:
+async def test_the_policy_request_may_come_byte_by_byte(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
         await denied(gateway, *(bytes([byte]) for byte in POLICY_REQUEST))
 
 
 @both_modes
 @pytest.mark.parametrize("cut", [1, 11, len(POLICY_REQUEST) - 1])
-async def test_the_question_may_come_in_two_pieces_long_after_each_other(mode: str, cut: int) -> None:
+async def test_the_policy_request_may_come_in_two_pieces_with_a_long_time_between(mode: str, cut: int) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
         player = await gateway.connect(POLICY_REQUEST[:cut])
         await wait_all_tasks_blocked()
@@ -95,7 +95,7 @@ async def test_the_question_may_come_in_two_pieces_long_after_each_other(mode: s
 @pytest.mark.parametrize(
     "behind", [b"\0", POLICY_REQUEST, MODERN.request, bytes(100_000)], ids=["1", "more", "HTTP", "much"]
 )
-async def test_what_comes_behind_the_question_is_dropped(mode: str, behind: bytes) -> None:
+async def test_bytes_after_the_policy_request_are_dropped(mode: str, behind: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
         await denied(gateway, POLICY_REQUEST + behind)
         assert upstream.nobody_came()
@@ -123,7 +123,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("said", WRONG.values(), ids=WRONG)
-async def test_what_only_looks_like_the_question_is_no_http_either(said: bytes) -> None:
+async def test_bytes_that_only_resemble_the_policy_request_are_no_http_either(said: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=INLINE) as gateway:
         player = await gateway.connect(said)
         answer = await player.rest()
@@ -133,7 +133,7 @@ async def test_what_only_looks_like_the_question_is_no_http_either(said: bytes) 
 
 
 @pytest.mark.parametrize("said", [*WRONG.values(), b"\x16\x03\x01", bytes(64)], ids=[*WRONG, "TLS", "zeros"])
-async def test_on_a_port_of_its_own_nothing_but_the_question_is_answered(said: bytes) -> None:
+async def test_only_policy_requests_are_answered_on_a_port_of_their_own(said: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=ONLY) as gateway:
         await silence(gateway, await gateway.connect(said))
 
@@ -210,7 +210,7 @@ async def test_beside_http_it_might_have_been_a_request(part: bytes) -> None:
 
 @both_modes
 @unfinished
-async def test_a_player_may_leave_inside_its_question(mode: str, part: bytes) -> None:
+async def test_a_player_may_disconnect_inside_its_policy_request(mode: str, part: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
         player = await gateway.connect(part)
         await player.send_eof()
@@ -237,7 +237,7 @@ async def test_a_player_that_is_cut_off_costs_nothing(mode: str) -> None:
 
 
 @both_modes
-async def test_a_player_that_does_not_hang_up_is_left_in_bounded_time(mode: str) -> None:
+async def test_a_player_that_does_not_close_is_closed_in_bounded_time(mode: str) -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, listener=policy(mode), timeouts="close: 100ms") as gateway,
@@ -268,7 +268,7 @@ async def test_a_gateway_that_stops_does_not_wait_for_a_question(mode: str, part
 # -- more players than there is room for -----------------------------------------------------------------------------
 
 
-async def test_on_a_port_of_its_own_a_player_beyond_the_limit_hears_nothing() -> None:
+async def test_a_player_above_the_limit_gets_no_answer_on_a_port_of_its_own() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=f"max_connections: 1, {ONLY}") as gateway:
         player = await gateway.connect(POLICY_REQUEST[:1])
         for _ in range(3):
@@ -278,7 +278,7 @@ async def test_on_a_port_of_its_own_a_player_beyond_the_limit_hears_nothing() ->
         assert await player.rest() == DENIED
 
 
-async def test_beside_http_a_player_beyond_the_limit_hears_what_all_others_do() -> None:
+async def test_a_player_above_the_limit_gets_the_503_of_all_others_beside_http() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=f"max_connections: 1, {INLINE}") as gateway:
         player = await gateway.connect(POLICY_REQUEST[:1])
         beyond = await gateway.connect()

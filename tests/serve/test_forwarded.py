@@ -40,7 +40,7 @@ async def test_the_client_is_the_last_that_is_not_trusted() -> None:
     assert for_ == ["192.0.2.7, 10.1.2.3, 127.0.0.1"]
 
 
-async def test_a_client_of_hixie_that_came_by_https_is_told_so() -> None:
+async def test_a_client_of_hixie_over_https_gets_a_location_with_wss() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=TRUSTING) as gateway:
         lines = (*HIXIE75, "X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https")
         client = await gateway.connect(head_of(GET, *lines))
@@ -82,7 +82,7 @@ async def test_the_address_that_is_repeated_is_the_one_in_front_of_all_proxies(
             assert len(told) == (1 if dialect == "hixie-75" else 2)
 
 
-async def test_who_comes_too_often_is_known_behind_its_proxy() -> None:
+async def test_a_rate_counts_the_client_and_not_its_proxy() -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, listener=TRUSTING, limits="handshake_rate: 1/h") as gateway,

@@ -42,7 +42,7 @@ async def behind_hixie_75(upstream: Upstream, gateway: Running, dialect: str) ->
 # -- one frame, however it is cut --------------------------------------------------------------------------------------
 
 
-async def test_the_flash_client_of_2012_which_knows_no_continuation_gets_a_cut_text_in_one_frame() -> None:
+async def test_the_flash_client_of_2012_which_has_no_continuations_gets_a_cut_text_in_one_frame() -> None:
     # gimite/web-socket-js#129: its Flash closes with 1003 on any continuation.
     async with Upstream() as upstream, serving(upstream.port, dialect="hixie-75") as gateway:
         session = await behind_hixie_75(upstream, gateway, "rfc6455")
@@ -64,7 +64,7 @@ async def test_java_and_android_clients_which_cannot_join_get_each_message_in_on
             assert await session.client.exactly(len(frame)) == frame
 
 
-async def test_an_arduino_that_writes_a_text_in_three_segments_is_heard_in_one_frame() -> None:
+async def test_a_text_that_an_arduino_writes_in_three_segments_is_sent_in_one_frame() -> None:
     # krohling/ArduinoWebsocketClient, before servers that cannot join: slact/nchan#586, ninenines/cowboy#184.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, BY_DIALECT["hixie-75"])
@@ -72,7 +72,7 @@ async def test_an_arduino_that_writes_a_text_in_three_segments_is_heard_in_one_f
         assert await session.behind.frame() == (0x81, b"temperature 21")
 
 
-async def test_an_arduino_that_takes_what_one_read_gives_for_the_message_gets_all_of_it_at_once() -> None:
+async def test_an_arduino_that_reads_a_message_in_one_read_gets_it_in_one_write() -> None:
     # krohling/ArduinoWebsocketClient: it reads until FF, or until there are no more bytes.
     said = b"set led 1 to on, and led 2 to off please"
     async with Upstream() as upstream, serving(upstream.port) as gateway:
@@ -148,7 +148,7 @@ async def test_a_message_that_is_too_long_to_be_joined_is_refused_to_its_sender(
 
 
 @pytest.mark.parametrize("where", ["route", "behind"])
-async def test_nobody_is_offered_an_extension_where_frames_are_joined(where: str) -> None:
+async def test_no_extension_is_offered_if_frames_are_joined(where: str) -> None:
     opening = BY_DIALECT["rfc6455"]
     head = opening.head.removesuffix(b"\r\n") + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
     for options, offered in [({}, ["permessage-deflate"]), ({where: "fragments: join"}, [])]:
@@ -161,7 +161,7 @@ async def test_nobody_is_offered_an_extension_where_frames_are_joined(where: str
 MIB = 1024 * 1024
 
 
-async def test_what_is_held_back_in_all_sessions_is_bounded_as_the_file_says_and_a_reload_changes_that() -> None:
+async def test_the_held_bytes_of_all_sessions_have_a_configured_limit_that_a_reload_changes() -> None:
     async with Upstream() as upstream:
         text = configuration(upstream.port, dialect="hixie-75", limits="join: 16MiB")
         async with serving_text(f"{text}join_memory: 16MiB\n") as gateway:

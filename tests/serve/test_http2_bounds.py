@@ -26,7 +26,7 @@ REFUSED_STREAM = 7
 # -- connections and streams -----------------------------------------------------------------------------------
 
 
-async def test_a_client_is_told_how_many_streams_it_may_have(authority: Authority) -> None:
+async def test_the_settings_frame_has_the_limit_of_streams(authority: Authority) -> None:
     offered = listener(authority.issue("localhost"), "streams: 3", limits="{head_size: 20KiB}")
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
@@ -258,7 +258,7 @@ async def test_continuations_without_end_end_the_connection(authority: Authority
     ],
     ids=["HTTP/1.1", "noise"],
 )
-async def test_what_is_no_http2_ends_the_connection(data: bytes, authority: Authority) -> None:
+async def test_bytes_that_are_no_http_2_end_the_connection(data: bytes, authority: Authority) -> None:
     offered = listener(authority.issue("localhost"))
     context = authority.client()
     context.set_alpn_protocols(["h2"])
@@ -300,7 +300,7 @@ async def test_a_header_list_that_breaks_the_rules_ends_the_connection(
         assert line["why"] == f"HTTP/2: {why}"
 
 
-async def test_what_cannot_be_written_as_http1_is_refused_on_its_stream(authority: Authority) -> None:
+async def test_a_request_that_http_1_1_cannot_express_is_refused_on_its_stream(authority: Authority) -> None:
     offered = listener(authority.issue("localhost"))
     async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
@@ -330,7 +330,7 @@ async def test_what_cannot_be_written_as_http1_is_refused_on_its_stream(authorit
     ("sizes", "kept"),
     [((2**20,), 4096), ((0,), 0), ((100,), 100), ((0, 2**20), 4096), ((2**20, 0, 2**20, 500), 500)],
 )
-async def test_the_table_of_our_headers_is_as_small_as_the_client_wants_and_never_large(
+async def test_the_header_table_is_as_small_as_the_client_requires_and_never_large(
     sizes: tuple[int, ...], kept: int, authority: Authority
 ) -> None:
     offered = listener(authority.issue("localhost"))

@@ -81,7 +81,7 @@ async def test_a_body_passes_as_the_upstream_takes_it(announced: bool, offered: 
         assert received == [body]
 
 
-async def test_what_upstreams_do_not_take_is_not_acknowledged_and_holds_nobody(
+async def test_data_that_upstreams_do_not_take_is_not_acknowledged_and_blocks_no_stream(
     offered: str, authority: Authority
 ) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, listener=offered) as gateway:
@@ -107,7 +107,7 @@ async def test_what_upstreams_do_not_take_is_not_acknowledged_and_holds_nobody(
         assert await client.body(number) == b"ok"
 
 
-async def test_what_nobody_took_of_a_stream_that_is_gone_is_given_back(authority: Authority) -> None:
+async def test_the_window_of_unread_data_of_a_closed_stream_is_given_back(authority: Authority) -> None:
     few = listener(authority.issue("localhost"), "streams: 1")
     async with Upstream() as upstream, serving_http(upstream.port, listener=few) as gateway:
         client = await Client.connect(gateway, authority)

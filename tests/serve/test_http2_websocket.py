@@ -48,7 +48,7 @@ async def test_a_stream_is_a_session(offered: str, authority: Authority) -> None
         }.items()  # fmt: skip
 
 
-async def test_what_is_agreed_with_the_upstream_comes_with_the_200(offered: str, authority: Authority) -> None:
+async def test_the_200_has_the_values_agreed_with_the_upstream(offered: str, authority: Authority) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
         offer = [("sec-websocket-protocol", "chat, other"), ("sec-websocket-extensions", "permessage-deflate")]
@@ -64,7 +64,9 @@ async def test_what_is_agreed_with_the_upstream_comes_with_the_200(offered: str,
         }
 
 
-async def test_an_upstream_is_told_of_the_connection_below_the_stream(offered: str, authority: Authority) -> None:
+async def test_the_proxy_header_for_an_upstream_names_the_connection_of_the_stream(
+    offered: str, authority: Authority
+) -> None:
     told = "send_proxy_protocol: v2"
     async with Upstream() as upstream, serving(upstream.port, listener=offered, behind=told) as gateway:
         client = await Client.connect(gateway, authority)
@@ -188,7 +190,7 @@ async def test_a_stream_that_ends_without_a_close_is_an_abnormal_end(offered: st
         assert await client.body(number) == b""
 
 
-async def test_an_upstream_that_is_lost_ends_the_stream_with_its_goodbye(offered: str, authority: Authority) -> None:
+async def test_a_lost_upstream_ends_the_stream_with_a_close(offered: str, authority: Authority) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
         number = await client.ask(CONNECT, end=False)
@@ -229,7 +231,7 @@ async def test_a_connection_that_is_lost_is_lost_for_all_its_sessions(offered: s
             assert end_of(line) == "client: Connection reset by peer"
 
 
-async def test_a_client_that_leaves_does_not_keep_us(offered: str, authority: Authority) -> None:
+async def test_a_client_that_disconnects_is_not_waited_for(offered: str, authority: Authority) -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, listener=offered, timeouts="close: 1h") as gateway,
@@ -240,7 +242,7 @@ async def test_a_client_that_leaves_does_not_keep_us(offered: str, authority: Au
         assert (await gateway.lines.line("disconnected"))["why"] == "with the end of its connection"
 
 
-async def test_a_gateway_that_stops_says_goodbye_on_every_stream(offered: str, authority: Authority) -> None:
+async def test_a_gateway_that_stops_sends_a_close_on_every_stream(offered: str, authority: Authority) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
         numbers = [await client.ask(CONNECT, end=False) for _ in range(2)]
@@ -291,7 +293,7 @@ async def test_an_idle_connection_is_sent_away_when_the_gateway_stops(offered: s
         ("profile: custom, minimum: 1.1", "http/1.1"),
     ],
 )
-async def test_it_is_offered_before_http1_where_it_may_be(tls: str, chosen: str, authority: Authority) -> None:
+async def test_http_2_is_offered_before_http_1_1_if_it_is_enabled(tls: str, chosen: str, authority: Authority) -> None:
     file = authority.issue("localhost")
     whole = f"tls: {{certificates: [{{certificate: {file}, private_key: {file}}}], {tls}}}"
     async with Upstream() as upstream, serving(upstream.port, listener=whole) as gateway:

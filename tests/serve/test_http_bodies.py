@@ -31,7 +31,7 @@ async def pour(peer: Peer, size: int) -> None:
 # -- 100 ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_waits_hears_the_upstreams_100_before_its_body_is_read() -> None:
+async def test_a_client_that_waits_gets_the_upstreams_100_before_its_body_is_read() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, received = await passed(upstream, gateway, EXPECT)
         assert values(received, "expect") == ["100-continue"]
@@ -57,7 +57,7 @@ async def test_a_client_that_does_not_wait_after_all_need_not() -> None:
 
 
 @pytest.mark.parametrize("request_", [EXPECT + b"hello", EXPECT.replace(b"5", b"0")])
-async def test_an_upstream_is_not_asked_for_a_100_that_nobody_waits_for(request_: bytes) -> None:
+async def test_expect_is_not_passed_on_if_the_client_does_not_wait(request_: bytes) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         _, _, received = await passed(upstream, gateway, request_)
         assert values(received, "expect") == []
@@ -150,7 +150,7 @@ async def stuffed(peer: Peer) -> int:
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-async def test_what_the_other_side_does_not_read_is_not_read(way: str) -> None:
+async def test_data_is_not_read_while_the_other_side_does_not_read(way: str) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, put(1 << 40) if way == "up" else HTTP_GET)
         if way == "down":
@@ -195,7 +195,7 @@ async def test_an_answer_whose_rest_is_wrong_stays_unfinished() -> None:
         assert line["why"].startswith("broke off: malformed response: ")
 
 
-async def test_an_old_client_is_cut_off_where_it_could_not_tell_that_something_is_missing() -> None:
+async def test_an_incomplete_answer_to_http_1_0_ends_with_a_reset() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, b"GET / HTTP/1.0\r\n\r\n")
         await behind.send(head_of("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + b"5\r\nhello\r\n")
@@ -234,7 +234,7 @@ async def test_a_request_that_breaks_off_never_ends_for_the_upstream(request_: b
         assert "status" not in line
 
 
-async def test_a_client_that_is_gone_costs_its_answer_alone() -> None:
+async def test_a_disconnected_client_costs_only_its_own_answer() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(head_of("HTTP/1.1 200 OK", "Content-Length: 100000000"))
@@ -246,7 +246,7 @@ async def test_a_client_that_is_gone_costs_its_answer_alone() -> None:
         await answered(upstream, gateway, HTTP_GET, HTTP_OK)
 
 
-async def test_a_client_may_say_that_it_will_send_no_more_and_still_get_its_answer() -> None:
+async def test_a_client_that_ends_its_own_direction_still_gets_its_answer() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client = await gateway.connect(put(5) + b"hello")
         await client.send_eof()

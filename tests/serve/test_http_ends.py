@@ -68,7 +68,7 @@ async def pour(peer: Peer) -> None:
         return
 
 
-async def test_a_client_that_does_not_read_is_left(autojump_clock: MockClock) -> None:
+async def test_a_client_that_does_not_read_is_closed_in_time(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts=SHORT) as gateway:
         _, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(head_of("HTTP/1.1 200 OK", f"Content-Length: {1 << 40}"))
@@ -97,7 +97,7 @@ MOVES: dict[str, tuple[bytes, list[bytes], list[bytes]]] = {
 
 
 @pytest.mark.parametrize(("request_", "up", "down"), MOVES.values(), ids=MOVES)
-async def test_whatever_moves_has_time(
+async def test_an_exchange_in_which_bytes_move_may_take_longer(
     request_: bytes, up: list[bytes], down: list[bytes], autojump_clock: MockClock
 ) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="send: 500ms, response: 500ms") as gateway:
@@ -113,7 +113,7 @@ async def test_whatever_moves_has_time(
 # -- connections that wait ---------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_asks_for_nothing_more_is_closed_without_a_word(autojump_clock: MockClock) -> None:
+async def test_a_client_without_another_request_is_closed_without_an_answer(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="handshake: 200ms") as gateway:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         assert await client.rest() == b"ok"
@@ -121,7 +121,7 @@ async def test_a_client_that_asks_for_nothing_more_is_closed_without_a_word(auto
         assert line["why"] == "without another request within 0.2 s"
 
 
-async def test_half_a_request_behind_another_is_408(autojump_clock: MockClock) -> None:
+async def test_half_a_request_after_another_one_is_408(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, timeouts="handshake: 200ms") as gateway:
         client, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         await client.exactly(2)
@@ -171,7 +171,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "why"), WRONG.values(), ids=WRONG)
-async def test_an_answer_that_is_none_is_502(answer: bytes, why: str) -> None:
+async def test_a_malformed_answer_is_502(answer: bytes, why: str) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(answer)
@@ -188,7 +188,7 @@ async def test_an_upstream_that_hangs_up_is_502() -> None:
         await refused(gateway, client, 502, "no answer: lost: Connection reset by peer")
 
 
-async def test_an_upstream_that_nobody_is_is_502() -> None:
+async def test_an_upstream_that_refuses_connections_is_502() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))  # and it does not listen
         port = sock.getsockname()[1]
@@ -211,7 +211,7 @@ async def test_an_upstream_has_a_limit_of_connections() -> None:
 # -- a stop ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_gateway_that_stops_closes_what_is_idle_and_lets_finish_what_is_not() -> None:
+async def test_a_gateway_that_stops_closes_idle_connections_and_lets_others_finish() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         idle, _ = await answered(upstream, gateway, HTTP_GET, HTTP_OK)
         busy, behind, _ = await passed(upstream, gateway, HTTP_GET + HTTP_GET)
@@ -233,7 +233,7 @@ async def test_a_gateway_that_stops_closes_what_is_idle_and_lets_finish_what_is_
         assert upstream.nobody_came()
 
 
-async def test_what_does_not_finish_when_the_gateway_stops_is_cut_off() -> None:
+async def test_exchanges_that_do_not_finish_when_the_gateway_stops_are_cut_off() -> None:
     async with (
         Upstream() as upstream,
         serving_http(upstream.port, timeouts="close: 50ms", shutdown="drain: 50ms") as gateway,

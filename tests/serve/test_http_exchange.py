@@ -9,7 +9,7 @@ from tests.support import Upstream
 # -- requests ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_request_is_passed_on_with_what_concerns_the_upstream() -> None:
+async def test_a_request_is_passed_on_with_its_end_to_end_headers() -> None:
     request = head_of(
         "GET /a%20b?c=d&e HTTP/1.1",
         "accept: */*",
@@ -49,7 +49,7 @@ async def test_a_request_is_passed_on_with_what_concerns_the_upstream() -> None:
         )
 
 
-async def test_an_upstream_is_told_who_asks_by_us_alone() -> None:
+async def test_only_the_gateway_tells_an_upstream_the_clients_address() -> None:
     spoofed = ("X-Forwarded-For: 192.0.2.1", "x_forwarded_for: 192.0.2.2", "Forwarded: for=192.0.2.3")
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         _, _, received = await passed(upstream, gateway, head_of("GET / HTTP/1.1", "Host: a", *spoofed))
@@ -75,7 +75,7 @@ async def test_the_route_rewrites_the_request() -> None:
         )
 
 
-async def test_an_upstream_may_be_told_first_who_connects() -> None:
+async def test_an_upstream_may_get_a_proxy_header_first() -> None:
     async with Upstream() as upstream, serving_http(upstream.port, site="send_proxy_protocol: v1") as gateway:
         _, _, received = await passed(upstream, gateway, HTTP_GET)
         assert received.startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 ")
@@ -160,7 +160,7 @@ async def test_a_request_may_come_in_any_pieces(cut: int) -> None:
 # -- answers -----------------------------------------------------------------------------------------------------
 
 
-async def test_an_answer_is_passed_on_with_what_concerns_the_client() -> None:
+async def test_an_answer_is_passed_on_with_its_end_to_end_headers() -> None:
     answer = head_of(
         "HTTP/1.1 200 Just Fine",
         "Server: x",

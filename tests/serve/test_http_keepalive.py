@@ -52,7 +52,7 @@ async def test_an_empty_line_before_another_request_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("line", ["Connection: close", "connection: x, Close"])
-async def test_a_client_that_will_not_ask_again_is_hung_up_on(line: str) -> None:
+async def test_a_client_that_announces_no_other_request_is_closed(line: str) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         request = head_of("GET / HTTP/1.1", "Host: a", line)
         client, head = await answered(upstream, gateway, request + HTTP_GET, HTTP_OK)
@@ -73,7 +73,9 @@ OLD_ANSWERS: dict[str, tuple[bytes, bytes]] = {
 
 @pytest.mark.parametrize(("answer", "body"), OLD_ANSWERS.values(), ids=OLD_ANSWERS)
 @pytest.mark.parametrize("line", ["Connection: keep-alive", "Connection: close"])
-async def test_an_old_client_gets_what_it_knows(answer: bytes, body: bytes, line: str) -> None:
+async def test_a_client_of_http_1_0_gets_an_answer_without_a_transfer_coding(
+    answer: bytes, body: bytes, line: str
+) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         request = head_of("GET /x HTTP/1.0", "Host: a", line, "Expect: 100-continue, what else")
         client, head = await answered(upstream, gateway, request + HTTP_GET, answer)
@@ -84,7 +86,7 @@ async def test_an_old_client_gets_what_it_knows(answer: bytes, body: bytes, line
         assert upstream.nobody_came()
 
 
-async def test_an_old_client_may_name_no_host_and_then_it_is_the_targets() -> None:
+async def test_the_host_for_an_http_1_0_request_without_one_is_the_targets() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         _, behind, received = await passed(
             upstream, gateway, head_of("POST /x HTTP/1.0", "Content-Length: 5") + b"hello"
@@ -152,7 +154,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("path", "lines", "text"), REFUSED.values(), ids=REFUSED)
-async def test_a_route_that_has_no_plain_http_says_so(path: str, lines: tuple[str, ...], text: bytes) -> None:
+async def test_a_route_without_plain_http_answers_426(path: str, lines: tuple[str, ...], text: bytes) -> None:
     async with Upstream() as upstream, serving_text(ROUTES.format(port=upstream.port)) as gateway:
         client = await gateway.connect(head_of(f"GET {path} HTTP/1.1", "Host: a", *lines) + HTTP_GET)
         head = await client.head()

@@ -92,7 +92,7 @@ def gateway_before(port: int, folder: Path) -> Iterator[tuple[GatewayProcess, st
         yield gateway, f"{host}:{own}"
 
 
-def test_pythons_client_asks_again_and_again_on_one_connection(tmp_path: Path) -> None:
+def test_pythons_client_sends_many_requests_on_one_connection(tmp_path: Path) -> None:
     with python_server() as port, gateway_before(port, tmp_path) as (_, address):
         connection = http.client.HTTPConnection(address, timeout=20)
         connection.connect()
@@ -113,7 +113,7 @@ def test_pythons_client_asks_again_and_again_on_one_connection(tmp_path: Path) -
         connection.close()
 
 
-def test_urllib_gets_what_it_asks_for(tmp_path: Path) -> None:
+def test_urllib_gets_the_files_that_it_requests(tmp_path: Path) -> None:
     with python_server() as port, gateway_before(port, tmp_path) as (_, address):
         with urllib.request.urlopen(f"http://{address}/100000", timeout=20) as answer:
             assert answer.read() == (BLOCK * 2)[:100_000]
@@ -164,7 +164,7 @@ def test_200_mib_pass_in_bounded_memory(tmp_path: Path, way: str) -> None:
     big.unlink()
 
 
-def test_curl_asks_for_http_2_and_gets_an_answer_all_the_same(tmp_path: Path) -> None:
+def test_curl_requests_http_2_and_gets_an_answer_by_http_1_1(tmp_path: Path) -> None:
     with python_server() as port, gateway_before(port, tmp_path) as (_, address):
         said = curl("--http2", "-v", "-o", "/dev/null", f"http://{address}/5", "-o", "/dev/null", f"http://{address}/6")
         assert "> Upgrade: h2c" in said
@@ -213,7 +213,7 @@ def nginx(folder: Path, text: str) -> Iterator[int]:
             process.wait(20)
 
 
-def test_nginx_behind_us_serves_files_and_says_no_early(tmp_path: Path) -> None:
+def test_nginx_as_an_upstream_serves_files_and_refuses_a_body_early(tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
     (site / "text").write_bytes(b"0123456789" * 100_000)

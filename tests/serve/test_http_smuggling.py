@@ -136,9 +136,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize(("request_", "listener"), EVERY)
-async def test_a_request_that_could_be_read_in_two_ways_is_refused_with_all_that_comes_behind(
-    request_: bytes, listener: str
-) -> None:
+async def test_an_ambiguous_request_is_refused_with_all_following_bytes(request_: bytes, listener: str) -> None:
     async with Upstream() as upstream, serving_http(upstream.port, listener=listener) as gateway:
         client = await gateway.connect(request_ + HIDDEN)
         head = await client.head()
@@ -151,7 +149,7 @@ async def test_a_request_that_could_be_read_in_two_ways_is_refused_with_all_that
 
 
 @pytest.mark.parametrize("request_", REFUSED.values(), ids=REFUSED)
-async def test_it_is_refused_behind_a_good_request_too(request_: bytes) -> None:
+async def test_it_is_refused_after_a_valid_request_too(request_: bytes) -> None:
     # Old clients send an empty line after a body.
     async with Upstream() as upstream, serving_http(upstream.port, listener="tolerance: all") as gateway:
         client = await gateway.connect(HTTP_GET + b"\r\n" + request_ + HIDDEN)
@@ -185,7 +183,9 @@ async def test_an_upgrade_to_two_things_is_refused_where_a_list_is_not_allowed()
 
 
 @pytest.mark.parametrize(("request_", "status"), OTHERWISE_REFUSED.values(), ids=OTHERWISE_REFUSED)
-async def test_what_is_not_passed_on_is_refused_with_all_that_comes_behind(request_: bytes, status: int) -> None:
+async def test_a_request_that_is_not_passed_on_is_refused_with_all_following_bytes(
+    request_: bytes, status: int
+) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client = await gateway.connect(request_ + HIDDEN)
         head = await client.head()
@@ -238,7 +238,7 @@ async def test_chunks_that_could_be_read_in_two_ways_are_refused_and_never_end(b
 
 
 @pytest.mark.parametrize("body", [body for body in BROKEN.values() if len(body) < 1000])
-async def test_chunks_that_are_here_with_their_head_are_refused_before_anybody_hears_of_them(body: bytes) -> None:
+async def test_malformed_chunks_that_come_with_their_head_are_refused_before_an_upstream_is_used(body: bytes) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         await refused_as_malformed(upstream, await gateway.connect(post(CHUNKED) + body + HIDDEN))
 
@@ -329,7 +329,7 @@ MENDED = {
 
 
 @pytest.mark.parametrize(("request_", "expected"), MENDED.values(), ids=MENDED)
-async def test_what_is_mended_reaches_the_upstream_in_one_way(request_: bytes, expected: bytes) -> None:
+async def test_a_repaired_request_reaches_the_upstream_in_one_form(request_: bytes, expected: bytes) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client = await gateway.connect(request_ + HIDDEN)
         behind = await upstream.accept()
@@ -351,7 +351,7 @@ async def test_what_is_mended_reaches_the_upstream_in_one_way(request_: bytes, e
 # -- beside an upgrade -------------------------------------------------------------------------------------------
 
 
-async def test_what_comes_behind_an_upgrade_that_the_upstream_refuses_is_dropped() -> None:
+async def test_bytes_after_an_upgrade_that_the_upstream_refuses_are_dropped() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, BY_DIALECT["rfc6455"].request + HIDDEN)
         await behind.send(HTTP_OK.replace(b"200 OK", b"403 Forbidden"))
@@ -362,7 +362,7 @@ async def test_what_comes_behind_an_upgrade_that_the_upstream_refuses_is_dropped
         assert upstream.nobody_came()
 
 
-async def test_what_comes_before_the_101_is_no_request() -> None:
+async def test_bytes_before_the_101_are_no_request() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, request = await passed(upstream, gateway, BY_DIALECT["rfc6455"].request + HIDDEN)
         assert request.startswith(b"GET ")
@@ -382,7 +382,7 @@ async def test_an_upstream_cannot_switch_a_plain_request() -> None:
         assert upstream.nobody_came()
 
 
-async def test_what_an_upstream_says_behind_its_answer_answers_nobody() -> None:
+async def test_bytes_of_an_upstream_after_its_answer_answer_no_other_request() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, get("/") + get("/2"))
         await behind.send(HTTP_OK + HTTP_OK.replace(b"ok", b"no"))

@@ -56,7 +56,7 @@ async def refused(gateway: Running, request: bytes) -> None:
     ],
     ids=["X-Forwarded-For", "Forwarded", "PROXY"],
 )
-async def test_connections_are_counted_by_who_the_client_is(
+async def test_connections_are_counted_by_the_address_of_the_client(
     listener: str, header: str | None, first: str, second: str, third: str, other: str
 ) -> None:
     def request(address: str) -> bytes:
@@ -88,7 +88,7 @@ async def test_handshakes_are_metered_by_the_network_of_an_ipv6_client() -> None
         await served(gateway, upstream, forwarded("X-Forwarded-For: 2001:db8:1:100::1"))
 
 
-async def test_a_proxy_that_is_trusted_and_names_nobody_counts_itself() -> None:
+async def test_a_trusted_proxy_that_names_no_client_counts_itself() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=f"{TRUSTING}, {TWO_EACH}") as gateway:
         for _ in range(2):
             await served(gateway, upstream, MODERN.request)
@@ -96,7 +96,7 @@ async def test_a_proxy_that_is_trusted_and_names_nobody_counts_itself() -> None:
         await served(gateway, upstream, forwarded("X-Forwarded-For: 192.0.2.7"))
 
 
-async def test_what_a_stranger_says_of_itself_does_not_count() -> None:
+async def test_forwarded_headers_of_untrusted_peers_do_not_count() -> None:
     listener = f'forwarded: {{trusted: ["10.0.0.0/8"]}}, {TWO_EACH}'
     async with Upstream() as upstream, serving(upstream.port, listener=listener) as gateway:
         for at in range(2):

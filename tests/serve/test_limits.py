@@ -163,7 +163,7 @@ async def test_the_client_beyond_the_limit_is_refused_and_those_inside_are_serve
 
 
 @pytest.mark.parametrize("opening", OPENINGS, ids=str)
-async def test_a_place_is_free_again_when_a_client_has_left(opening: Opening) -> None:
+async def test_a_place_is_free_again_when_a_client_has_disconnected(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener="max_connections: 1") as gateway:
         for _ in range(3):
             client = await gateway.connect(opening.request)
@@ -215,7 +215,7 @@ async def test_clients_beyond_the_limit_get_their_answer_however_many_come_at_on
                 assert await client.rest() == b"503 Service Unavailable: listener-full\n"
 
 
-async def test_clients_beyond_the_limit_that_do_not_leave_take_no_place() -> None:
+async def test_clients_above_the_limit_that_do_not_close_take_no_place() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener="max_connections: 1") as gateway:
         first = await gateway.connect(MODERN.request)
         behind, _ = await upstream.agree()

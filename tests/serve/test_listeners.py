@@ -126,7 +126,7 @@ async def test_each_listener_counts_for_itself() -> None:
             assert (await gateway.lines.line("refused"))["why"] == "listener-2 has its limit of 1 connections"
 
 
-async def test_a_client_that_has_gone_before_it_is_accepted_costs_nothing() -> None:
+async def test_a_client_that_disconnects_before_it_is_accepted_costs_nothing() -> None:
     async with Upstream() as upstream, serving_text(configuration(upstream.port)) as gateway:
         # No client is accepted between these lines.
         for _ in range(20):
@@ -151,7 +151,7 @@ async def test_a_client_whose_socket_is_of_no_use_costs_no_other(monkeypatch: py
         assert await session.exactly(7) == b"\x81\x05Hello"
 
 
-async def test_a_worker_that_has_its_share_leaves_clients_to_the_others_for_a_moment(mock_clock: MockClock) -> None:
+async def test_a_worker_at_its_limit_waits_a_moment_so_that_others_accept(mock_clock: MockClock) -> None:
     async with Upstream() as upstream:
         text = configuration(upstream.port, listener="max_connections: 1") + "workers: 2\n"
         async with serving_text(text) as gateway:

@@ -25,7 +25,7 @@ def arrived(request: bytes) -> list[str]:
 
 @pytest.mark.parametrize("opening", OPENINGS, ids=str)
 @pytest.mark.parametrize(("who", "expected"), [(TRUSTING, OF_PROXIES), ("", [])], ids=["trusted", "a stranger"])
-async def test_an_upgrade_carries_the_word_of_a_trusted_proxy_alone(
+async def test_an_upgrade_has_proxy_headers_of_trusted_proxies_only(
     opening: Opening, who: str, expected: list[str]
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=who) as gateway:
@@ -55,7 +55,7 @@ async def test_so_does_a_stream_of_http2(
         assert arrived(request) == [*expected, "X-Auth-Request-User"]
 
 
-async def test_a_route_may_name_what_goes_on_with_an_underscore() -> None:
+async def test_a_route_may_name_headers_with_an_underscore_that_pass() -> None:
     route = "headers: {underscores: [x_user, Proxy]}"
     async with Upstream() as upstream, serving(upstream.port, route=route) as gateway:
         opening = BY_DIALECT["rfc6455"]

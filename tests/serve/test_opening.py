@@ -45,7 +45,7 @@ SECRETS = {"hybi-04": bytes.fromhex("41e14f78311e4c34283e6d8b363b8848d58591a7")}
 
 
 @every_dialect
-def test_what_these_tests_mask_themselves_is_what_others_sent(opening: Opening) -> None:
+def test_the_masked_frames_of_these_tests_equal_recorded_ones(opening: Opening) -> None:
     assert opening.written(opening.hello_back, SECRETS.get(opening.dialect, b"")) == opening.hello
 
 
@@ -106,7 +106,7 @@ async def test_every_client_of_draft_04_gets_a_nonce_of_its_own() -> None:
     assert len(nonces) == 5
 
 
-async def test_nothing_goes_to_a_client_before_the_upstream_agreed() -> None:
+async def test_a_client_is_sent_nothing_before_the_upstream_has_accepted() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head_of("GET / HTTP/1.1", *HIXIE76))
         behind = await upstream.accept()
@@ -129,7 +129,7 @@ TARGETS = [
 
 @every_echoing_dialect
 @pytest.mark.parametrize(("sent", "encoded"), TARGETS)
-async def test_the_address_comes_back_as_it_came_and_goes_upstream_in_ascii(
+async def test_the_address_is_repeated_as_it_was_sent_and_passed_on_in_ascii(
     lines: tuple[str, ...], sent: bytes, encoded: bytes
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
@@ -146,7 +146,7 @@ HOSTS = ["example.com", "example.com:8080", "192.0.2.7:80", "[2001:db8::7]:8080"
 
 @every_echoing_dialect
 @pytest.mark.parametrize("host", HOSTS)
-async def test_the_location_has_the_host_as_the_client_said_it(lines: tuple[str, ...], host: str) -> None:
+async def test_the_location_has_the_host_as_the_client_sent_it(lines: tuple[str, ...], host: str) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head_of("GET /a HTTP/1.1", f"Host: {host}", *lines[1:]) + challenge_of(lines))
         await upstream.agree()
@@ -155,7 +155,7 @@ async def test_the_location_has_the_host_as_the_client_said_it(lines: tuple[str,
 
 @every_echoing_dialect
 @pytest.mark.parametrize(("option", "scheme"), [("auto", "ws"), ("ws", "ws"), ("wss", "wss")])
-async def test_the_location_begins_as_the_route_says(lines: tuple[str, ...], option: str, scheme: str) -> None:
+async def test_the_location_has_the_scheme_of_the_route(lines: tuple[str, ...], option: str, scheme: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, route=f"location_scheme: {option}") as gateway:
         # A client's own headers about its connection are ignored.
         head = head_of("GET /a HTTP/1.1", *lines, "X-Forwarded-Proto: gopher")
@@ -192,7 +192,7 @@ async def test_a_program_that_is_no_browser_has_no_origin(version: int) -> None:
 
 
 @every_hasty_dialect
-async def test_what_comes_behind_a_request_is_the_first_of_the_session(opening: Opening) -> None:
+async def test_bytes_after_a_request_are_the_first_of_the_session(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(opening.request + opening.hello * 2)
         behind, _ = await upstream.agree()
@@ -203,7 +203,7 @@ async def test_what_comes_behind_a_request_is_the_first_of_the_session(opening: 
 
 
 @every_dialect
-async def test_what_comes_behind_the_upstreams_101_is_the_first_of_the_session(opening: Opening) -> None:
+async def test_bytes_after_the_upstreams_101_are_the_first_of_the_session(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(opening.request)
         await upstream.agree(behind=b"\x81\x05Hello")
@@ -240,9 +240,7 @@ async def test_a_frame_that_is_cut_by_the_end_of_a_head_is_whole_in_the_session(
     ("first", "why"),
     [(b"", "without a request"), (b"G", "inside its request"), (b"GET / HTTP/1.1\r\n", "inside its request")],
 )
-async def test_a_client_that_leaves_before_its_request_is_whole_is_only_of_interest_to_developers(
-    first: bytes, why: str
-) -> None:
+async def test_a_client_that_disconnects_inside_its_request_is_logged_at_level_debug(first: bytes, why: str) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(first)
         await client.send_eof()

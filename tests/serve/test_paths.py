@@ -71,7 +71,7 @@ async def test_no_spelling_slips_past_a_route_in_plain_http() -> None:
 
 
 @pytest.mark.parametrize("asked", [GET, CONNECT], ids=["plain", "websocket"])
-async def test_nor_does_it_in_http2_and_what_leaves_a_route_is_refused(
+async def test_paths_take_one_route_in_http2_too_and_paths_that_lead_out_of_it_are_refused(
     authority: Authority, asked: list[tuple[str, str]]
 ) -> None:
     offered = listener(authority.issue("localhost"))
@@ -95,7 +95,7 @@ async def test_nor_does_it_in_http2_and_what_leaves_a_route_is_refused(
         ("path: as_sent", "//%61dmin", "//%61dmin"),
     ],
 )
-async def test_a_path_goes_on_as_it_was_sent_or_as_it_was_compared(rewrite: str, asked: str, got: str) -> None:
+async def test_a_path_is_passed_on_as_it_was_sent_or_normalised(rewrite: str, asked: str, got: str) -> None:
     async with Upstream() as upstream, serving_text(text(upstream, rewrite)) as gateway:
         await gateway.connect(head_of(f"GET {asked} HTTP/1.1", *RFC6455))
         _, request = await upstream.agree()

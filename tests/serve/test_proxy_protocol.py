@@ -46,7 +46,7 @@ async def has_session(upstream: Upstream, gateway: Running, client: Peer, addres
     [(V1, "192.0.2.7"), (V2, "192.0.2.7"), (V2_IPV6, "2001:db8::7")],
     ids=["v1", "v2", "v2 of IPv6"],
 )
-async def test_a_client_is_whoever_its_proxy_says(presence: str, header: bytes, address: str) -> None:
+async def test_a_client_is_the_one_that_its_proxy_names(presence: str, header: bytes, address: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=accepting(presence)) as gateway:
         client = await gateway.connect(header + MODERN.request)
         shown = f"[{address}]:4711" if ":" in address else f"{address}:4711"
@@ -56,7 +56,7 @@ async def test_a_client_is_whoever_its_proxy_says(presence: str, header: bytes, 
 
 
 @pytest.mark.parametrize("header", [LOCAL, UNKNOWN, b""], ids=["LOCAL", "UNKNOWN", "none"])
-async def test_a_proxy_that_names_nobody_is_the_client(header: bytes) -> None:
+async def test_a_proxy_that_names_no_client_is_the_client(header: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=accepting("optional")) as gateway:
         client = await gateway.connect(header + MODERN.request)
         request = await has_session(upstream, gateway, client, client.name)
@@ -70,7 +70,7 @@ async def test_a_header_may_come_in_pieces(header: bytes) -> None:
         await has_session(upstream, gateway, client, "192.0.2.7:4711")
 
 
-async def test_a_proxy_may_say_that_its_client_came_over_tls() -> None:
+async def test_a_proxy_header_may_say_that_the_client_came_over_tls() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=accepting("required")) as gateway:
         client = await gateway.connect(V2_SECURE + MODERN.request)
         request = await has_session(upstream, gateway, client, "192.0.2.7:4711")
@@ -106,7 +106,9 @@ async def test_a_header_comes_before_tls(header: bytes, authority: Authority) ->
     ],
     ids=["missing", "untrusted", "bad v1", "bad v2"],
 )
-async def test_whoever_may_not_come_so_is_closed_without_an_answer(listener: str, said: bytes, why: str) -> None:
+async def test_a_client_that_breaks_the_rules_of_the_proxy_protocol_is_closed_without_an_answer(
+    listener: str, said: bytes, why: str
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=listener) as gateway:
         client = await gateway.connect(said)
         assert await client.rest() == b""
@@ -115,7 +117,7 @@ async def test_whoever_may_not_come_so_is_closed_without_an_answer(listener: str
         assert upstream.nobody_came()
 
 
-async def test_a_header_that_nobody_expects_is_a_bad_request() -> None:
+async def test_an_unexpected_proxy_header_is_a_bad_request() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(V1 + MODERN.request)
         assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
@@ -135,7 +137,7 @@ async def test_a_header_that_does_not_end_is_cut_in_time() -> None:
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_the_upstream_is_told_first_who_connects(version: str) -> None:
+async def test_the_upstream_gets_a_proxy_header_first(version: str) -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, behind=f"send_proxy_protocol: {version}") as gateway,
@@ -154,7 +156,7 @@ async def test_the_upstream_is_told_first_who_connects(version: str) -> None:
         assert (await behind.head()).startswith(b"GET /chat HTTP/1.1\r\n")
 
 
-async def test_the_upstream_is_told_the_version_of_the_clients_tls(authority: Authority) -> None:
+async def test_the_upstream_gets_the_version_of_the_clients_tls(authority: Authority) -> None:
     file = authority.issue("localhost")
     listener = f"tls: {{certificates: [{{certificate: {file}, private_key: {file}}}]}}"
     async with (
@@ -176,7 +178,7 @@ async def test_the_upstream_is_told_the_version_of_the_clients_tls(authority: Au
 
 @pytest.mark.parametrize(("version", "expected"), [("v1", V1), ("v2", V2_PLAIN)], ids=["to v1", "to v2"])
 @pytest.mark.parametrize("header", [V1, V2], ids=["from v1", "from v2"])
-async def test_the_upstream_is_told_of_the_client_that_a_proxy_named_and_what_it_called(
+async def test_the_upstream_gets_the_client_and_the_destination_that_a_proxy_named(
     header: bytes, version: str, expected: bytes
 ) -> None:
     async with (

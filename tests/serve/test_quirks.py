@@ -20,7 +20,7 @@ from .webkit import PHANTOMJS, UPGRADE, WebKit
 
 @pytest.mark.parametrize("upgrade", ["WebSocket", "websocket", "WEBSOCKET"])
 @pytest.mark.parametrize("dialect", ["hixie-75", "hixie-76"])
-async def test_opera_12_wants_upgrade_spelled_as_the_draft_has_it_and_gets_it_however_it_asks(
+async def test_opera_12_needs_upgrade_spelled_as_in_the_draft_and_gets_it_for_any_spelling(
     dialect: str, upgrade: str
 ) -> None:
     opening = BY_DIALECT[dialect]
@@ -96,7 +96,7 @@ async def test_phantomjs_gets_its_own_address_and_origin_back_to_the_byte(client
         assert await phantomjs.exactly(len(client.reply)) == client.reply
 
 
-async def test_safari_behind_a_terminator_of_tls_wants_an_address_that_begins_with_wss() -> None:
+async def test_safari_before_a_tls_proxy_needs_an_address_that_begins_with_wss() -> None:
     async with Upstream() as upstream, serving(upstream.port, route="location_scheme: wss") as gateway:
         client = await gateway.connect(PHANTOMJS.request)
         await upstream.agree()
@@ -122,7 +122,7 @@ async def test_protocol_websocket_of_perl_announces_its_8_bytes_as_a_body() -> N
         assert values(forwarded, "content-length") == []
 
 
-async def test_pywebsocket_says_draft_0_and_shuffles_its_headers() -> None:
+async def test_pywebsocket_sends_draft_0_and_shuffles_its_headers() -> None:
     lines = (KEY2, "Origin: http://example.com", "Sec-WebSocket-Draft: 0", "Host: example.com", KEY1, *UPGRADE[::-1])
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head_of("GET /demo HTTP/1.1", *lines) + CHALLENGE)
@@ -132,7 +132,7 @@ async def test_pywebsocket_says_draft_0_and_shuffles_its_headers() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["hixie-75", "hixie-76"])
-async def test_web_socket_js_says_cookie_also_without_one_and_it_stays_here(dialect: str) -> None:
+async def test_an_empty_cookie_header_of_web_socket_js_is_not_passed_on(dialect: str) -> None:
     # Flash; its Cookie comes after its Origin.
     opening = BY_DIALECT[dialect]
     origin = b"Origin: http://example.com\r\n"
@@ -148,7 +148,7 @@ UNPREFIXED = ["websocket-origin", "websocket-location"]
 
 
 @pytest.mark.parametrize("dialect", TWO_KEYS)
-async def test_a_client_that_was_written_after_a_tutorial_finds_the_names_of_hixie_75_where_that_is_asked_for(
+async def test_a_client_written_after_a_tutorial_gets_the_names_of_hixie_75_with_unprefixed_headers(
     dialect: str,
 ) -> None:
     # PhantomJS refuses them alone, and accepts both together.
@@ -167,7 +167,7 @@ async def test_a_client_that_was_written_after_a_tutorial_finds_the_names_of_hix
 # -- subprotocols ----------------------------------------------------------------------------------------------------
 
 
-async def test_phantomjs_wants_its_whole_list_of_subprotocols_back() -> None:
+async def test_phantomjs_needs_its_whole_list_of_subprotocols_back() -> None:
     webkit = WebKit(
         "2   45 0  6338   1j l0",
         "4 - 39 2  le7 0  ;,| >g 7+5 5",
@@ -182,7 +182,7 @@ async def test_phantomjs_wants_its_whole_list_of_subprotocols_back() -> None:
         assert await client.exactly(len(webkit.reply)) == webkit.reply
 
 
-async def test_phantomjs_may_ask_for_two_words_which_no_server_of_today_knows() -> None:
+async def test_phantomjs_may_offer_a_subprotocol_of_two_words_that_no_modern_server_has() -> None:
     webkit = WebKit(
         "30  '7 88 48 8   7 1",
         "2E61 ?078[ 398f/2n",
@@ -198,7 +198,7 @@ async def test_phantomjs_may_ask_for_two_words_which_no_server_of_today_knows() 
 
 
 @pytest.mark.parametrize("chosen", ["chat", "superchat"])
-async def test_web_socket_js_wants_one_of_its_list_of_subprotocols_back(chosen: str) -> None:
+async def test_web_socket_js_needs_one_member_of_its_list_of_subprotocols_back(chosen: str) -> None:
     # The order of Flash: Cookie, keys, and then the subprotocols.
     head = head_of(
         "GET /demo HTTP/1.1",
@@ -218,7 +218,7 @@ async def test_web_socket_js_wants_one_of_its_list_of_subprotocols_back(chosen: 
         assert await client.exactly(16) == PROOF
 
 
-async def test_websocket_ruby_asks_for_a_subprotocol_by_the_name_of_hixie_75() -> None:
+async def test_websocket_ruby_offers_a_subprotocol_by_the_name_of_hixie_75() -> None:
     request = head_of(
         "GET /demo?x=1 HTTP/1.1",
         *UPGRADE,

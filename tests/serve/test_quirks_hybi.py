@@ -34,7 +34,7 @@ LIBWEBSOCKETS_KEYS = {
 
 
 @pytest.mark.parametrize("version", LIBWEBSOCKETS_KEYS)
-async def test_libwebsockets_says_a_host_without_its_port_and_an_origin_that_is_a_host(version: int) -> None:
+async def test_libwebsockets_sends_a_host_without_its_port_and_an_origin_that_is_a_host(version: int) -> None:
     key, accept = LIBWEBSOCKETS_KEYS[version]
     request = head_of(
         "GET / HTTP/1.1",
@@ -74,7 +74,7 @@ async def test_libwebsockets_and_jetty_answer_a_close_of_draft_06_by_its_own_bod
         assert await session.client.rest() == b""
 
 
-async def test_a_client_of_draft_05_says_c_and_hears_s_and_neither_is_a_code() -> None:
+async def test_a_client_of_draft_05_sends_c_and_gets_s_and_neither_is_a_code() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, BY_DIALECT["hybi-05"])
         await session.client.send(session.masked(b"\x81\x01C"))
@@ -84,7 +84,7 @@ async def test_a_client_of_draft_05_says_c_and_hears_s_and_neither_is_a_code() -
 
 
 @pytest.mark.parametrize("body", [b"", b"S", b"C"], ids=["nothing", "as it came", "its own"])
-async def test_a_client_of_draft_05_may_answer_s_by_anything(body: bytes) -> None:
+async def test_a_client_of_draft_05_may_answer_s_by_any_payload(body: bytes) -> None:
     # libwebsockets repeats it; websocket-ruby has no payload at all.
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, BY_DIALECT["hybi-05"])
@@ -95,7 +95,7 @@ async def test_a_client_of_draft_05_may_answer_s_by_anything(body: bytes) -> Non
         assert await session.client.rest() == b""
 
 
-async def test_pywebsocket_of_draft_04_offers_a_list_and_hears_one_of_it() -> None:
+async def test_pywebsocket_of_draft_04_offers_a_list_and_gets_one_member_of_it() -> None:
     request = head_of(
         "GET /demo?x=1 HTTP/1.1",
         "Host: example.com:8080",
@@ -160,7 +160,7 @@ async def test_browsers_of_2011_that_cannot_take_binary_get_it_as_base64_and_sen
 
 
 @pytest.mark.parametrize("browser", BROWSERS, ids=["Firefox 6", "Chrome 14"])
-async def test_browsers_of_2011_are_not_sent_what_they_cannot_take_where_there_is_no_text_for_it(
+async def test_browsers_of_2011_are_not_sent_binary_if_it_has_no_text_form(
     browser: Opening,
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, route="binary: {text_only: [hybi-07..08]}") as gateway:
@@ -213,7 +213,7 @@ async def test_safari_15_breaks_large_compressed_messages_and_a_route_can_do_wit
         assert await client.head() == head_of(*SWITCHING, ACCEPT)
 
 
-async def test_ws_0_4_for_node_makes_keys_of_15_bytes_and_says_host_where_another_origin_belongs() -> None:
+async def test_ws_0_4_for_node_makes_keys_of_15_bytes_and_sends_the_host_in_the_other_origin_header() -> None:
     # Its key is the version, a hyphen and the time.
     request = head_of(
         "GET /chat HTTP/1.1",
@@ -231,7 +231,7 @@ async def test_ws_0_4_for_node_makes_keys_of_15_bytes_and_says_host_where_anothe
         assert await client.head() == head_of(*SWITCHING, "Sec-WebSocket-Accept: S4v7Nm3HN4ktgEONEDTOI9R4VGc=")
 
 
-async def test_web_socket_js_since_2012_says_cookie_also_without_one_and_lists_without_spaces() -> None:
+async def test_web_socket_js_since_2012_sends_an_empty_cookie_header_and_lists_without_spaces() -> None:
     request = head_of(
         "GET /chat HTTP/1.1",
         "Host: example.com",
@@ -250,7 +250,7 @@ async def test_web_socket_js_since_2012_says_cookie_also_without_one_and_lists_w
 
 
 @pytest.mark.parametrize("version", [4, 5, 6, 7, 8, 13])
-async def test_clients_that_were_written_after_a_book_say_either_name_of_the_origin(version: int) -> None:
+async def test_clients_written_after_a_book_send_the_origin_by_either_name(version: int) -> None:
     for name in "Origin", "Sec-WebSocket-Origin":
         lines = (*RFC6455[:-1], f"Sec-WebSocket-Version: {version}", f"{name}: http://example.com")
         async with Upstream() as upstream, serving(upstream.port) as gateway:

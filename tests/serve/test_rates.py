@@ -44,7 +44,7 @@ async def test_a_client_that_is_only_delayed_loses_nothing() -> None:
     ("timeouts", "why"),
     [("idle: 100ms", "gateway: no message for 0.1 s"), ("lifetime: 100ms", "gateway: older than 0.1 s")],
 )
-async def test_a_session_that_has_lasted_long_enough_gets_a_goodbye(timeouts: str, why: str) -> None:
+async def test_a_session_at_its_lifetime_gets_a_close(timeouts: str, why: str) -> None:
     async with websockets_server() as port, serving(port, timeouts=timeouts) as gateway:
         async with websockets.trio.client.connect(f"ws://127.0.0.1:{gateway.port}/") as client:
             with pytest.raises(ConnectionClosed) as closed:

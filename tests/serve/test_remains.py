@@ -310,7 +310,7 @@ ENDINGS: list[Callable[[Scene], Awaitable[None]]] = [
 
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: ending.__name__.replace("_", " "))
-async def test_a_client_leaves_nothing_behind_that(
+async def test_nothing_remains_of_a_client_after_that(
     ending: Callable[[Scene], Awaitable[None]], authority: Authority
 ) -> None:
     async with scene(authority) as here:
@@ -319,7 +319,7 @@ async def test_a_client_leaves_nothing_behind_that(
         await here.remains_only(before)
 
 
-async def test_a_gateway_that_stops_leaves_nothing_behind(authority: Authority) -> None:
+async def test_nothing_remains_of_a_stopped_gateway(authority: Authority) -> None:
     async with scene(authority) as here:
         before = await here.settled()
         gateway = here.gateway

@@ -130,7 +130,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("dialect", HIXIE)
 @pytest.mark.parametrize(("data", "text", "what"), HARMLESS, ids=[what for _, _, what in HARMLESS])
-async def test_what_hixie_clients_send_in_error_is_repaired_or_passed_over(
+async def test_errors_in_frames_of_hixie_clients_are_repaired_or_skipped(
     data: bytes, text: bytes, what: str, dialect: str
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, limits=LIMITS) as gateway:

@@ -54,7 +54,7 @@ def test_nothing_is_on_its_way_at_first(carried: Fixture) -> None:
     assert (found.progress(), found.sent_total()) == ((0, False), 0)
 
 
-def test_what_the_session_has_said_is_on_its_way_and_ends_it(carried: Fixture) -> None:
+def test_bytes_of_the_session_are_on_their_way_at_first(carried: Fixture) -> None:
     _, found, session = carried
     session.send(b"hello")
     assert (found.progress(), found.sent_total()) == ((0, True), 5)
@@ -70,7 +70,7 @@ def test_it_is_taken_as_the_client_takes_the_bytes_of_the_connection(carried: Fi
     assert found.progress() == (1000, False)
 
 
-def test_what_comes_behind_a_mark_is_not_taken_before_it(carried: Fixture) -> None:
+def test_bytes_after_a_mark_do_not_count_before_it(carried: Fixture) -> None:
     stream, found, _ = carried
     stream.passes(1000, on_the_wire=1000)
     found.progress()
@@ -83,7 +83,7 @@ def test_what_comes_behind_a_mark_is_not_taken_before_it(carried: Fixture) -> No
     assert found.progress() == (2000, False)
 
 
-def test_what_others_are_sent_on_the_connection_says_nothing_of_a_stream_without_a_window(carried: Fixture) -> None:
+def test_data_for_other_streams_is_no_progress_of_a_stream_without_a_window(carried: Fixture) -> None:
     stream, found, session = carried
     stream.passes(1000, on_the_wire=1000)
     found.progress()
@@ -110,7 +110,7 @@ def test_figures_only_grow(carried: Fixture) -> None:
         last = taken
 
 
-def test_a_stream_that_is_closed_can_be_asked(carried: Fixture) -> None:
+def test_the_progress_of_a_closed_stream_can_be_read(carried: Fixture) -> None:
     stream, found, session = carried
     session.send(b"hello")
     stream.ours.close()

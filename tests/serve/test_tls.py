@@ -89,7 +89,7 @@ async def test_every_dialect_has_its_session_over_tls(opening: Opening, authorit
         await Session(opening, client, behind, secret).works()
 
 
-async def test_the_oldest_clients_are_told_the_address_of_an_encrypted_connection(authority: Authority) -> None:
+async def test_the_oldest_clients_get_an_address_with_wss_over_tls(authority: Authority) -> None:
     opening = BY_DIALECT["hixie-76"]
     async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
         client = await gateway.connect_tls(authority.client(), opening.request)
@@ -113,7 +113,7 @@ async def test_a_client_that_others_wrote_has_its_session(authority: Authority) 
             assert await client.recv() == message
 
 
-async def test_a_message_larger_than_any_buffer_arrives_before_the_goodbye(authority: Authority) -> None:
+async def test_a_message_larger_than_any_buffer_arrives_before_the_close(authority: Authority) -> None:
     # Bytes that were unsent when a session ended are sent after it, over TLS, too.
     size = 8 * 1024 * 1024
     async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
@@ -189,7 +189,7 @@ async def test_a_browser_of_2010_has_its_session_over_tls_1_0(cipher: str, autho
             await no_session(gateway, context, "UNSUPPORTED_PROTOCOL")
 
 
-async def test_legacy_serves_nobody_who_wants_no_certificate(authority: Authority) -> None:
+async def test_legacy_refuses_ciphers_without_a_certificate(authority: Authority) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -199,7 +199,7 @@ async def test_legacy_serves_nobody_who_wants_no_certificate(authority: Authorit
         await no_session(gateway, context, "NO_SHARED_CIPHER")
 
 
-async def test_custom_is_what_it_says(authority: Authority) -> None:
+async def test_the_profile_custom_has_the_configured_version_and_ciphers(authority: Authority) -> None:
     custom = tls(
         authority.issue("localhost"), profile="custom", minimum='"1.2"', ciphers="ECDHE-ECDSA-AES256-GCM-SHA384"
     )
@@ -315,7 +315,7 @@ async def test_a_handshake_that_does_not_come_is_cut_in_time(part: bytes, author
 
 @pytest.mark.parametrize("part", [b"", b"\x16", bytes.fromhex("160301 0200 01")], ids=["nothing", "a byte", "a head"])
 @pytest.mark.parametrize("way", [Peer.send_eof, Peer.close, Peer.reset], ids=["half-closed", "closed", "reset"])
-async def test_a_client_that_leaves_inside_its_handshake_is_not_called_refused(
+async def test_a_client_that_disconnects_inside_its_handshake_is_not_logged_as_refused(
     part: bytes, way: Callable[[Peer], Awaitable[None] | None], authority: Authority
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
@@ -338,7 +338,7 @@ async def test_a_request_that_does_not_come_is_408_over_tls(authority: Authority
         assert (await client.rest()).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
-async def test_a_session_ends_with_its_goodbye_when_the_gateway_stops(authority: Authority) -> None:
+async def test_a_session_ends_with_a_close_when_the_gateway_stops(authority: Authority) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=tls(authority.issue("localhost"))) as gateway:
         client = await gateway.connect_tls(authority.client(), MODERN.request)
         behind, _ = await upstream.agree()

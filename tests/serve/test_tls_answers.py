@@ -53,7 +53,7 @@ def configuration(upstream: Upstream, authority: Authority) -> str:
 
 
 @REQUESTS
-async def test_what_ends_by_a_close_notify_is_whole(request_: bytes, authority: Authority) -> None:
+async def test_an_answer_that_ends_by_a_close_notify_is_complete(request_: bytes, authority: Authority) -> None:
     async with (
         Upstream(authority.server) as upstream,
         serving_text(configuration(upstream, authority)) as gateway,
@@ -69,7 +69,7 @@ async def test_what_ends_by_a_close_notify_is_whole(request_: bytes, authority: 
 
 @REQUESTS
 @CUTS
-async def test_what_ends_without_one_is_cut(
+async def test_an_answer_that_ends_without_a_close_notify_is_cut(
     request_: bytes, end: Callable[[Peer], Awaitable[None]], authority: Authority
 ) -> None:
     async with (
@@ -91,7 +91,7 @@ async def test_what_ends_without_one_is_cut(
 
 
 @CUTS
-async def test_a_client_that_knows_the_end_by_the_connection_alone_is_reset(
+async def test_an_incomplete_answer_without_a_length_ends_with_a_reset(
     end: Callable[[Peer], Awaitable[None]], authority: Authority
 ) -> None:
     async with (
@@ -110,7 +110,7 @@ async def test_a_client_that_knows_the_end_by_the_connection_alone_is_reset(
 
 
 @CUTS
-async def test_what_has_a_length_is_whole_whatever_ends_the_connection(
+async def test_an_answer_with_a_length_is_complete_however_the_connection_ends(
     end: Callable[[Peer], Awaitable[None]], authority: Authority
 ) -> None:
     async with (

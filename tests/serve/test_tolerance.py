@@ -116,7 +116,7 @@ async def test_it_is_served_where_that_alone_is_allowed(odd: Odd) -> None:
 
 
 @every_odd
-async def test_it_is_refused_where_nothing_is_allowed(odd: Odd) -> None:
+async def test_it_is_refused_if_no_oddity_is_allowed(odd: Odd) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener="tolerance: none") as gateway:
         await is_refused(odd, upstream, gateway)
 
@@ -146,7 +146,7 @@ async def test_the_second_request_of_a_connection_is_served_as_the_first(odd: Od
         assert "oddities" not in await gateway.lines.line("http")
 
 
-async def test_behind_a_header_of_the_proxy_protocol_empty_lines_are_what_they_are() -> None:
+async def test_empty_lines_after_a_proxy_header_are_empty_lines() -> None:
     proxied = 'proxy_protocol: {accept: optional, trusted: ["127.0.0.0/8"]}, tolerance: all'
     odd = ODD["empty lines"]
     for before in (PROXY, b""):
@@ -157,7 +157,7 @@ async def test_behind_a_header_of_the_proxy_protocol_empty_lines_are_what_they_a
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
-async def test_version_2_is_told_from_empty_lines_however_it_is_cut(size: int) -> None:
+async def test_version_2_is_distinguished_from_empty_lines_however_it_is_cut(size: int) -> None:
     proxied = 'proxy_protocol: {accept: optional, trusted: ["127.0.0.0/8"]}'
     data = PROXY + modern()
     async with Upstream() as upstream, serving(upstream.port, listener=proxied) as gateway:
@@ -167,7 +167,7 @@ async def test_version_2_is_told_from_empty_lines_however_it_is_cut(size: int) -
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
 
 
-async def test_a_client_without_host_of_a_proxy_called_what_the_proxy_says() -> None:
+async def test_the_host_of_a_client_without_one_is_the_address_from_its_proxy() -> None:
     proxied = 'proxy_protocol: {accept: required, trusted: ["127.0.0.0/8"]}, tolerance: all'
     async with Upstream() as upstream, serving(upstream.port, listener=proxied) as gateway:
         await gateway.connect(PROXY + modern(host=""))
@@ -200,7 +200,7 @@ async def test_a_plain_request_with_line_feeds_alone_is_refused_at_once_under_ev
             assert upstream.nobody_came()
 
 
-async def test_without_an_origin_the_route_has_its_say() -> None:
+async def test_a_request_without_an_origin_is_decided_by_the_route() -> None:
     async with Upstream() as upstream, serving(upstream.port, route="origins: {missing: refuse}") as gateway:
         client = await gateway.connect(old())
         assert (await client.head()).startswith(b"HTTP/1.1 403 ")
@@ -289,7 +289,7 @@ async def test_between_two_requests_there_may_be_four_empty_lines_and_no_more() 
                 await client.exactly(2)
 
 
-async def test_who_sends_nothing_but_an_empty_line_behind_a_request_has_left() -> None:
+async def test_a_client_that_sends_only_an_empty_line_after_a_request_is_done() -> None:
     """Old clients send an empty line after the body of a POST, and close: that is no request, with any setting."""
     for tolerance in ("default", "none"):
         async with Upstream() as upstream, serving_http(upstream.port, listener=f"tolerance: {tolerance}") as gateway:

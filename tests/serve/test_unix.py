@@ -62,20 +62,20 @@ def test_the_user_and_the_group_may_connect_whatever_the_umask(umask: int, path:
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
-def test_a_socket_that_nobody_listens_on_any_more_is_replaced(path: Path) -> None:
+def test_a_socket_file_without_a_listener_is_replaced(path: Path) -> None:
     for _ in range(3):
         opened_and_closed(path)
         assert stat.S_ISSOCK(path.stat().st_mode)
 
 
-def test_a_socket_that_somebody_listens_on_is_left_alone(path: Path) -> None:
+def test_a_socket_file_with_a_listener_is_kept(path: Path) -> None:
     [first] = listen(UnixAddress(str(path)))
     with first, socket.socket(socket.AF_UNIX) as client:
         assert refused(path) == "Address already in use"
         client.connect(str(path))
 
 
-def test_a_socket_that_somebody_listens_on_who_does_not_accept_is_left_alone(path: Path) -> None:
+def test_a_socket_file_with_a_listener_that_does_not_accept_is_kept(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as client:
         busy.bind(str(path))
         busy.listen(0)
@@ -84,7 +84,7 @@ def test_a_socket_that_somebody_listens_on_who_does_not_accept_is_left_alone(pat
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "directory"])
-def test_what_is_no_socket_is_left_alone(kind: str, path: Path) -> None:
+def test_a_file_that_is_no_socket_is_kept(kind: str, path: Path) -> None:
     match kind:
         case "file":
             path.write_text("precious")
@@ -155,7 +155,7 @@ async def test_a_client_over_tls_has_its_session(path: Path, authority: Authorit
         assert values(request, "x-forwarded-proto") == ["https"]
 
 
-async def test_of_a_client_that_nobody_names_nothing_is_known(path: Path) -> None:
+async def test_a_client_that_no_proxy_names_has_no_address(path: Path) -> None:
     async with (
         Upstream() as upstream,
         serving_text(bound_to(path, upstream, route='headers: {set: {X-Who: "{client_ip}"}}')) as gateway,
@@ -170,7 +170,7 @@ async def test_of_a_client_that_nobody_names_nothing_is_known(path: Path) -> Non
 @pytest.mark.parametrize(
     "said", ["X-Forwarded-For: 198.51.100.9, 192.0.2.7", 'Forwarded: for=198.51.100.9, for="192.0.2.7:4711"']
 )
-async def test_a_client_is_whoever_its_proxy_names_if_that_is_trusted(said: str, path: Path) -> None:
+async def test_a_client_is_the_one_that_its_proxy_names_if_the_proxy_is_trusted(said: str, path: Path) -> None:
     async with (
         Upstream() as upstream,
         serving_text(bound_to(path, upstream, listener="forwarded: {trusted: [unix]}")) as gateway,
@@ -182,7 +182,7 @@ async def test_a_client_is_whoever_its_proxy_names_if_that_is_trusted(said: str,
 
 @pytest.mark.parametrize("header", [PROXY_V1, PROXY_V2], ids=["v1", "v2"])
 @pytest.mark.parametrize("pieces", [False, True], ids=["whole", "in pieces"])
-async def test_a_client_is_whoever_the_proxy_protocol_names(header: bytes, pieces: bool, path: Path) -> None:
+async def test_a_client_is_the_one_that_the_proxy_protocol_names(header: bytes, pieces: bool, path: Path) -> None:
     listener = "proxy_protocol: {accept: required, trusted: [unix]}"
     async with Upstream() as upstream, serving_text(bound_to(path, upstream, listener=listener)) as gateway:
         parts = [header[at : at + 1] for at in range(len(header))] if pieces else [header]
@@ -209,7 +209,7 @@ async def test_a_header_that_comes_in_part_waits_for_the_rest_or_its_time(path: 
         assert (await client.head()).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_bounds_of_one_address_do_not_count_those_who_have_none(path: Path) -> None:
+async def test_limits_for_an_address_do_not_count_clients_without_one(path: Path) -> None:
     options = {"listener": "max_connections_per_ip: 1, max_connections: 3", "limits": "handshake_rate: 1/h"}
     async with Upstream() as upstream, serving_text(bound_to(path, upstream, **options)) as gateway:
         for _ in range(3):
@@ -221,7 +221,7 @@ async def test_bounds_of_one_address_do_not_count_those_who_have_none(path: Path
 
 
 @pytest.mark.parametrize(("version", "expected"), [("v1", b"PROXY UNKNOWN\r\n"), ("v2", LOCAL)])
-async def test_the_upstream_is_told_that_there_is_no_address(version: str, expected: bytes, path: Path) -> None:
+async def test_the_upstream_gets_a_proxy_header_without_addresses(version: str, expected: bytes, path: Path) -> None:
     async with (
         Upstream() as upstream,
         serving_text(bound_to(path, upstream, behind=f"send_proxy_protocol: {version}")) as gateway,

@@ -34,7 +34,7 @@ OLDER = re.compile(
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=lambda each: each.name)
 @pytest.mark.parametrize("kind", ["RSA", "EC"])
-async def test_legacy_alone_reaches_a_server_that_has_nothing_newer_than_tls_1_1(
+async def test_only_legacy_reaches_a_server_that_has_nothing_newer_than_tls_1_1(
     kind: str, version: ssl.TLSVersion
 ) -> None:
     made = Appliance.make("appliance", key=KEYS[kind]())
@@ -45,7 +45,7 @@ async def test_legacy_alone_reaches_a_server_that_has_nothing_newer_than_tls_1_1
             assert OLDER.fullmatch(await refused(gateway))
 
 
-async def test_modern_reaches_no_server_of_tls_1_2_and_says_which_profile_does() -> None:
+async def test_modern_reaches_no_server_of_tls_1_2_and_the_error_names_a_profile_that_does() -> None:
     made = Appliance.make()
     async with websockets_server(ssl=made.server(ssl.TLSVersion.TLSv1_2)) as port:
         async with serving(port, target=tls("intermediate", made.pin), **HERE) as gateway:
@@ -145,7 +145,7 @@ ANSWERS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "said"), ANSWERS.values(), ids=ANSWERS)
-async def test_the_log_says_what_was_offered_what_the_server_did_and_what_helps(answer: bytes, said: str) -> None:
+async def test_the_log_has_the_offer_the_reaction_of_the_server_and_the_cure(answer: bytes, said: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, **HERE) as gateway:
 
         async def serve() -> None:
@@ -202,7 +202,7 @@ def test_reasons_of_openssl_are_put_into_words_or_shown_as_they_are(name: str, s
     # x509_vfy.h: another host, no match by DANE; a key too small, that of an authority, a hash too weak; a wrong call.
     [(62, False), (65, False), (66, True), (67, True), (68, True), (69, False)],
 )
-def test_a_certificate_that_is_too_weak_is_told_from_one_that_is_wrong(code: int, weak: bool) -> None:
+def test_a_weak_certificate_is_distinguished_from_a_wrong_one(code: int, weak: bool) -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, "as OpenSSL says it."
     too_weak = "the server has a key, a hash or a signature that is too weak for profile intermediate: KEY legacy"

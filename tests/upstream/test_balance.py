@@ -55,7 +55,7 @@ def by_hash(among: list[Candidate], count: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_who_is_alone_is_chosen(method: BalanceMethod) -> None:
+def test_a_single_candidate_is_chosen(method: BalanceMethod) -> None:
     (alone,) = candidates(a=3)
     assert all(choose(method, [alone], "key", never) is alone for _ in range(5))
 
@@ -70,11 +70,11 @@ def test_who_is_alone_is_chosen(method: BalanceMethod) -> None:
         ({"a": 2, "b": 2}, "abab"),
     ],
 )
-def test_in_turns_each_comes_as_often_as_its_weight_says(weights: dict[str, int], chosen: str) -> None:
+def test_round_robin_chooses_each_as_often_as_its_weight_says(weights: dict[str, int], chosen: str) -> None:
     assert order("round_robin", candidates(**weights), len(chosen)) == chosen
 
 
-def test_in_turns_one_that_goes_and_comes_back_does_not_have_the_others_wait() -> None:
+def test_round_robin_does_not_favour_a_candidate_that_comes_back() -> None:
     among = candidates(a=1, b=1, c=1)
     assert order("round_robin", among, 2) == "ab"
     assert order("round_robin", among[::2], 4) == "ccac"
@@ -161,7 +161,7 @@ def test_a_hash_moves_no_key_from_one_other_to_another_when_a_weight_grows() -> 
     assert {after[key] for key in before if before[key] != after[key]} == {"c"}
 
 
-def test_who_has_no_key_is_dealt_out_in_turns() -> None:
+def test_clients_without_a_key_are_distributed_in_turn() -> None:
     assert order("hash", candidates(a=1, b=2), 6) == "babbab"
 
 

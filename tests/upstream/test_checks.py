@@ -105,7 +105,7 @@ ANSWERS: dict[str, tuple[ActiveCheck, Answer, str | None]] = {
 
 
 @pytest.mark.parametrize(("active", "answer", "said"), ANSWERS.values(), ids=ANSWERS)
-async def test_an_answer_is_good_or_it_is_said_what_is_wrong(
+async def test_an_answer_to_a_check_is_good_or_has_an_error_text(
     active: ActiveCheck, answer: Answer, said: str | None
 ) -> None:
     async with Upstream() as upstream:
@@ -121,14 +121,14 @@ async def test_an_answer_has_its_time(kind: CheckType) -> None:
         assert said == "no answer to a check within 0.1 s"
 
 
-async def test_who_does_not_listen_is_not_good() -> None:
+async def test_a_server_that_does_not_listen_fails_the_check() -> None:
     async with Upstream() as upstream:
         port = upstream.port
     with pytest.raises(UpstreamError, match=f"no connection to 127.0.0.1:{port}: Connection refused"):
         await ask(Target(read(f"ws://127.0.0.1:{port}")), ActiveCheck())
 
 
-async def test_what_is_asked_is_a_get_of_the_path_with_the_targets_host() -> None:
+async def test_a_check_is_a_get_of_the_path_with_the_targets_host() -> None:
     async with Upstream() as upstream, asking(upstream, HTTP):
         peer = await upstream.accept()
         head = await peer.head()
@@ -146,7 +146,7 @@ INSISTS = (
 
 
 @pytest.mark.parametrize("active", [HTTP, WEBSOCKET], ids=["http", "websocket"])
-async def test_a_server_that_insists_on_headers_gets_them_in_the_place_of_ours(active: ActiveCheck) -> None:
+async def test_a_check_sends_configured_headers_in_the_place_of_ours(active: ActiveCheck) -> None:
     async with Upstream() as upstream, asking(upstream, replace(active, headers=INSISTS)):
         peer = await upstream.accept()
         head = await peer.head()
@@ -154,7 +154,7 @@ async def test_a_server_that_insists_on_headers_gets_them_in_the_place_of_ours(a
         assert {name: values(head, name.lower()) for name, _ in INSISTS} == {name: [value] for name, value in INSISTS}
 
 
-async def test_a_server_of_an_old_dialect_gets_the_origin_under_the_name_that_it_knows() -> None:
+async def test_a_server_of_an_old_dialect_gets_the_origin_in_its_own_header() -> None:
     active = replace(WEBSOCKET, headers=INSISTS)
     async with Upstream() as upstream, asking(upstream, active, "hybi-08"):
         session = await accepted(upstream)
@@ -196,7 +196,7 @@ async def test_an_answer_to_a_check_is_held_to_the_bounds_of_its_upstream() -> N
                 assert all("the head is larger than 65536 bytes" in str(error) for error in told)
 
 
-async def test_a_handshake_that_succeeds_ends_with_a_goodbye() -> None:
+async def test_a_check_by_handshake_ends_with_a_close() -> None:
     async with Upstream() as upstream, asking(upstream, WEBSOCKET):
         peer = await upstream.accept()
         request = await peer.head()
@@ -206,7 +206,7 @@ async def test_a_handshake_that_succeeds_ends_with_a_goodbye() -> None:
 
 
 @pytest.mark.parametrize("dialect", BY_DIALECT)
-async def test_a_server_is_asked_in_the_dialect_that_it_speaks(dialect: str) -> None:
+async def test_a_check_uses_the_dialect_of_the_server(dialect: str) -> None:
     async with Upstream() as upstream, asking(upstream, WEBSOCKET, dialect):
         session = await accepted(upstream)
         assert session.dialect == dialect
@@ -234,9 +234,7 @@ async def test_tls_is_part_of_every_check_where_a_target_has_it(name: str, autho
     ("version", "preface"),
     [("v1", b"PROXY UNKNOWN\r\n"), ("v2", bytes.fromhex("0d0a0d0a000d0a515549540a 20 00 0000"))],
 )
-async def test_a_server_that_wants_to_know_who_connects_is_told_that_nobody_does(
-    version: ProxyVersion, preface: bytes
-) -> None:
+async def test_a_check_sends_a_proxy_header_without_addresses(version: ProxyVersion, preface: bytes) -> None:
     async with Upstream() as upstream, asking(upstream, ActiveCheck(), "rfc6455", version):
         peer = await upstream.accept()
         assert await peer.rest() == preface

@@ -35,7 +35,7 @@ async def test_a_client_of_each_dialect_gets_its_echo(dialect: str) -> None:
 
 
 @every_upstream
-async def test_what_a_server_says_behind_its_handshake_is_the_first_of_the_session(dialect: str) -> None:
+async def test_bytes_of_a_server_after_its_handshake_are_the_first_of_the_session(dialect: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         client = await gateway.connect(MODERN.request)
         await accepted(upstream, behind=BY_DIALECT[dialect].hello_back * 2)
@@ -44,7 +44,7 @@ async def test_what_a_server_says_behind_its_handshake_is_the_first_of_the_sessi
 
 
 @every_upstream
-async def test_a_ping_goes_to_a_server_that_knows_it_and_is_answered_for_one_that_does_not(dialect: str) -> None:
+async def test_a_ping_reaches_a_server_with_pings_and_is_answered_for_one_without(dialect: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await accepted(upstream)
@@ -58,7 +58,7 @@ async def test_a_ping_goes_to_a_server_that_knows_it_and_is_answered_for_one_tha
 
 
 @every_upstream
-async def test_a_binary_message_goes_to_a_server_that_knows_it_and_ends_the_session_with_one_that_does_not(
+async def test_a_binary_message_reaches_a_server_with_binary_and_ends_the_session_with_one_without(
     dialect: str,
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
@@ -80,7 +80,7 @@ async def test_a_binary_message_goes_to_a_server_that_knows_it_and_ends_the_sess
 @pytest.mark.parametrize(
     ("encode", "text"), [("base64", b"AP+Afw=="), ("hex", b"00ff807f"), ("latin-1", "\x00\xff\x80\x7f".encode())]
 )
-async def test_a_binary_message_becomes_text_for_a_server_without_it_where_the_route_says_so(
+async def test_a_binary_message_becomes_text_for_a_server_without_binary_if_the_route_says_so(
     dialect: str, encode: str, text: bytes
 ) -> None:
     route = f"binary: {{encode: {encode}, decode: {encode}}}"
@@ -98,7 +98,7 @@ async def test_a_binary_message_becomes_text_for_a_server_without_it_where_the_r
 
 
 @every_upstream
-async def test_a_client_says_goodbye_to_each_server_in_its_own_way(dialect: str) -> None:
+async def test_a_close_of_a_client_reaches_each_server_in_the_servers_form(dialect: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await accepted(upstream)
@@ -121,7 +121,7 @@ async def test_a_client_says_goodbye_to_each_server_in_its_own_way(dialect: str)
 
 
 @every_upstream
-async def test_each_server_says_goodbye_in_its_own_way(dialect: str) -> None:
+async def test_a_close_of_each_server_reaches_the_client_in_the_clients_form(dialect: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await accepted(upstream)
@@ -158,7 +158,7 @@ ORIGIN_HEADERS = ("origin", "sec-websocket-origin", "websocket-origin")
 
 
 @every_upstream
-async def test_a_server_hears_of_the_origin_by_the_name_that_its_dialect_has_for_it_and_no_other(dialect: str) -> None:
+async def test_a_server_gets_the_origin_only_in_the_header_of_its_dialect(dialect: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         for opening in OPENINGS:
             request = await asked(gateway, upstream, opening.request)
@@ -169,7 +169,7 @@ async def test_a_server_hears_of_the_origin_by_the_name_that_its_dialect_has_for
 
 
 @every_upstream
-async def test_a_server_hears_of_an_origin_where_there_is_none_only_if_its_dialect_cannot_do_without(
+async def test_a_server_gets_an_invented_origin_only_if_its_dialect_needs_one(
     dialect: str,
 ) -> None:
     without = MODERN.request.replace(b"Origin: http://example.com\r\n", b"")
@@ -181,7 +181,7 @@ async def test_a_server_hears_of_an_origin_where_there_is_none_only_if_its_diale
 
 
 @every_upstream
-async def test_a_server_of_each_dialect_is_told_who_connected_and_how(dialect: str) -> None:
+async def test_a_server_of_each_dialect_gets_the_address_and_the_dialect_of_the_client(dialect: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         for opening in OPENINGS:
             request = await asked(gateway, upstream, opening.request)
@@ -191,7 +191,7 @@ async def test_a_server_of_each_dialect_is_told_who_connected_and_how(dialect: s
 
 
 @every_upstream
-async def test_compression_is_offered_to_none_but_a_server_of_today(dialect: str) -> None:
+async def test_compression_is_offered_only_to_a_modern_server(dialect: str) -> None:
     offer = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
     head, end = MODERN.request[:-2], MODERN.request[-2:]
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:

@@ -47,7 +47,7 @@ async def test_at_most_half_of_all_rounded_up_are_ejected_and_never_the_last(
     assert states(pool).count("ejected") == most
 
 
-async def test_one_that_may_not_be_ejected_is_when_another_is_back(autojump_clock: MockClock) -> None:
+async def test_an_address_that_must_stay_is_ejected_once_another_one_is_back(autojump_clock: MockClock) -> None:
     pool = pool_of(
         *(replace(A, url=replace(A.url, host=f"192.0.2.{at}")) for at in range(4)),
         health=HealthChecks(passive=PassiveCheck(1)),
@@ -60,7 +60,7 @@ async def test_one_that_may_not_be_ejected_is_when_another_is_back(autojump_cloc
     assert states(pool) == ["up", "up", "ejected", "up"]
 
 
-async def test_what_is_down_is_not_among_those_that_remain(autojump_clock: MockClock) -> None:
+async def test_an_address_that_is_down_does_not_count_as_another_one(autojump_clock: MockClock) -> None:
     pool = pool_of(
         A, replace(A, url=replace(A.url, host="192.0.2.8")), health=HealthChecks(passive=PassiveCheck(failures=1))
     )
@@ -96,7 +96,7 @@ KINDS = {
 
 @pytest.mark.parametrize(("error", "by_one"), KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("statuses", [(), (503,)])
-async def test_what_a_client_can_cause_counts_from_several_clients_alone(
+async def test_failures_that_a_client_can_cause_count_only_from_several_clients(
     error: UpstreamError, by_one: bool | None, statuses: tuple[int, ...], autojump_clock: MockClock
 ) -> None:
     passive = PassiveCheck(statuses=statuses)
@@ -137,7 +137,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("plain", [False, True], ids=["websocket", "http"])
 @pytest.mark.parametrize(("answer", "clients", "status"), BROKEN.values(), ids=BROKEN)
-async def test_a_path_on_which_the_application_fails_ejects_nobody_unless_several_clients_ask_for_it(
+async def test_a_path_on_which_the_application_fails_ejects_no_address_unless_several_clients_request_it(
     answer: bytes, clients: int, status: str, plain: bool
 ) -> None:
     more = f"retry: {{attempts: 1}}, health: {{passive: {{statuses: [{status}]}}}}"
@@ -155,7 +155,7 @@ async def test_a_path_on_which_the_application_fails_ejects_nobody_unless_severa
                 assert number == 5
 
 
-async def test_a_target_without_trust_in_its_certificate_is_ejected_whoever_comes() -> None:
+async def test_a_target_with_an_untrusted_certificate_is_ejected_for_all_clients() -> None:
     async with Upstream() as mute, Upstream() as good:
         # It accepts, and speaks no TLS: it hangs up instead.
         text = several(f'url: "wss://127.0.0.1:{mute.port}"', good.port, pages='{url: "http://a"}')

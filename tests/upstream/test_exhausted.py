@@ -39,7 +39,7 @@ def no_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-async def test_clients_are_told_to_come_again_and_no_target_is_blamed() -> None:
+async def test_clients_get_503_with_retry_after_and_no_target_is_blamed() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         clients = [await gateway.connect() for _ in range(6)]
         await trio.testing.wait_all_tasks_blocked()
@@ -68,7 +68,7 @@ async def test_clients_are_told_to_come_again_and_no_target_is_blamed() -> None:
         assert len(gateway.lines.every("cannot connect")) == 2
 
 
-async def test_plain_http_is_told_the_same() -> None:
+async def test_plain_http_gets_the_same_answer() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client = await gateway.connect()
         await trio.testing.wait_all_tasks_blocked()
@@ -78,7 +78,7 @@ async def test_plain_http_is_told_the_same() -> None:
         assert not gateway.lines.every("upstream failed")
 
 
-async def test_a_check_that_cannot_be_made_brings_nobody_down() -> None:
+async def test_a_check_that_cannot_be_made_changes_no_state() -> None:
     lines = Lines()
     async with Upstream() as upstream:
         target = Target(Url("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}"))
@@ -93,7 +93,7 @@ async def test_a_check_that_cannot_be_made_brings_nobody_down() -> None:
         assert [entry["event"] for entry in lines.entries] == ["cannot connect"]
 
 
-async def test_several_addresses_of_a_name_are_none_of_them_blamed() -> None:
+async def test_no_address_of_a_name_is_blamed() -> None:
     with no_descriptors():
         refused: dict[int, str] = {}
         with pytest.raises(ExhaustedError, match="Too many open files"):
@@ -101,7 +101,7 @@ async def test_several_addresses_of_a_name_are_none_of_them_blamed() -> None:
     assert refused == {}
 
 
-async def test_a_probe_says_why_it_cannot_connect() -> None:
+async def test_a_probe_reports_why_it_cannot_connect() -> None:
     question = ProbeRequest("ws://127.0.0.1:9", DIALECTS["rfc6455"])
     with no_descriptors():
         report = await probe(question, lambda line: None)

@@ -228,7 +228,7 @@ async def test_interim_answers_before_the_101_are_passed_over(interim: str) -> N
         assert await client.exactly(len(opening.reply)) == opening.reply
 
 
-async def test_a_client_that_asked_for_a_subprotocol_it_insists_on_gets_502_if_none_is_chosen() -> None:
+async def test_a_client_that_needs_its_subprotocol_gets_502_if_none_is_chosen() -> None:
     for dialect, name in ("hixie-75", "WebSocket-Protocol"), ("hixie-76", "Sec-WebSocket-Protocol"):
         opening = BY_DIALECT[dialect]
         async with Upstream() as upstream, serving(upstream.port) as gateway:

@@ -92,7 +92,7 @@ def attempt(health: Health, what: str, now: float) -> None:
 
 @pytest.mark.parametrize(("attempts", "due"), ATTEMPTS.values(), ids=ATTEMPTS)
 @pytest.mark.parametrize("step", [0, 0.01, 0.05])
-def test_failures_count_by_who_met_them_and_beside_what_went_well(attempts: str, due: bool, step: float) -> None:
+def test_failures_count_by_clients_and_as_a_share_of_all_attempts(attempts: str, due: bool, step: float) -> None:
     health = Health(HALF)
     for number, each in enumerate(attempts):
         attempt(health, each, number * step)
@@ -108,7 +108,7 @@ def test_clients_are_forgotten_with_their_failures() -> None:
     assert health.due(12)
 
 
-def test_what_went_well_is_forgotten_too() -> None:
+def test_successful_attempts_are_forgotten_too() -> None:
     health = Health(HALF)
     for _ in range(100):
         health.served(0)
@@ -117,7 +117,7 @@ def test_what_went_well_is_forgotten_too() -> None:
     assert health.due(10.5)
 
 
-def test_what_happens_a_tenth_of_the_window_later_is_remembered_for_itself() -> None:
+def test_attempts_a_tenth_of_the_window_apart_are_forgotten_separately() -> None:
     health = Health(HALF)
     health.served(0)
     fail(health, 1, 1, 1, 1, 1)
@@ -128,7 +128,7 @@ def test_what_happens_a_tenth_of_the_window_later_is_remembered_for_itself() -> 
     assert not health.due(10.1)
 
 
-def test_what_is_remembered_does_not_grow() -> None:
+def test_the_memory_of_attempts_does_not_grow() -> None:
     health = Health(HALF)
 
     def remembered() -> int:
@@ -171,7 +171,7 @@ def test_an_ejection_that_follows_soon_is_twice_as_long_up_to_a_bound() -> None:
     assert health.eject(now) == 30
 
 
-def test_who_is_down_is_that_also_while_it_is_ejected() -> None:
+def test_an_address_that_is_down_stays_down_while_it_is_ejected() -> None:
     health = Health(HealthChecks(ASKED.active, NOTICED.passive))
     answers(health, "---")
     health.eject(0)

@@ -74,7 +74,7 @@ async def test_a_client_of_any_dialect_becomes_the_handshake_alone(opening: Open
         ]  # fmt: skip
 
 
-async def test_what_is_named_goes_on_and_so_does_what_is_set() -> None:
+async def test_kept_headers_and_set_headers_are_passed_on() -> None:
     route = "headers: {keep: [cookie, X-Forwarded-For, 'Sec-Fetch-*'], set: {X-Key: secret}}"
     lines = ("Cookie: a=b", "User-Agent: x", "Sec-Fetch-Mode: websocket", "X-Forwarded-For: 192.0.2.1", "X-Key: no")
     async with Upstream() as upstream, serving(upstream.port, route=route) as gateway:
@@ -94,7 +94,7 @@ async def test_subprotocols_belong_to_the_handshake() -> None:
         assert values(await client.head(), "sec-websocket-protocol") == ["chat"]
 
 
-async def test_plain_requests_keep_what_says_how_their_body_comes() -> None:
+async def test_plain_requests_keep_the_headers_about_their_body() -> None:
     request = head_of(
         "POST /a HTTP/1.1", "Host: appliance.lan", "Content-Type: text/plain", "Content-Length: 2", *BROWSER[:5]
     )

@@ -38,7 +38,7 @@ async def test_a_hundred_names_that_hang_delay_no_good_one(clock: MockClock) -> 
             resolver.let_go()
 
 
-async def test_a_name_is_looked_up_once_at_a_time_whoever_asks(clock: MockClock) -> None:
+async def test_a_name_is_looked_up_once_at_a_time_for_all_tasks(clock: MockClock) -> None:
     with blocking() as resolver:
         names, found = Names(resolver), []
 
@@ -59,7 +59,7 @@ async def test_a_name_is_looked_up_once_at_a_time_whoever_asks(clock: MockClock)
 
 
 @pytest.mark.parametrize(("host", "error"), [("slow-bad", OSError), ("slow-bug", ZeroDivisionError)])
-async def test_all_who_wait_are_told_what_went_wrong_and_the_next_asks_anew(
+async def test_all_waiting_tasks_get_the_error_of_a_look_up_and_the_next_task_starts_a_new_one(
     host: str, error: type[Exception], clock: MockClock
 ) -> None:
     with blocking() as resolver:
@@ -80,7 +80,7 @@ async def test_all_who_wait_are_told_what_went_wrong_and_the_next_asks_anew(
         assert resolver.asked[host] == 2
 
 
-async def test_there_are_so_many_threads_and_no_more(clock: MockClock) -> None:
+async def test_the_number_of_threads_is_limited(clock: MockClock) -> None:
     with blocking() as resolver:
         names = Names(resolver)
         async with trio.open_nursery() as nursery:
@@ -156,7 +156,7 @@ async def test_a_name_that_answers_in_time_has_not_hung(clock: MockClock) -> Non
             resolver.let_go()
 
 
-async def test_so_many_names_are_known_to_have_hung_and_no_more(clock: MockClock) -> None:
+async def test_the_number_of_remembered_hung_names_is_limited(clock: MockClock) -> None:
     names = Names(resolve_by_system)
     for at in range(MOST_HUNG + 10):
         names._remember(f"name-{at}", hung=True)
@@ -177,13 +177,13 @@ def test_a_loop_that_ends_does_not_wait_for_a_look_up() -> None:
         assert resolver.asked["slow"] == 1
 
 
-def test_the_system_knows_its_own_name() -> None:
+def test_the_resolver_of_the_system_resolves_localhost() -> None:
     assert set(resolve_by_system("localhost")) <= {"127.0.0.1", "::1"}
     assert resolve_by_system("192.0.2.7") == ["192.0.2.7"]
 
 
 @pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".example"])
-def test_what_cannot_be_a_name_is_an_error(name: str) -> None:
+def test_a_text_that_cannot_be_a_name_is_an_error(name: str) -> None:
     with pytest.raises(OSError, match=r"is no name|not known|No address"):
         resolve_by_system(name)
 

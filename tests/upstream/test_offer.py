@@ -58,7 +58,7 @@ async def test_the_whole_request_of_an_old_client_becomes_one_of_today() -> None
 
 
 @every_dialect
-async def test_an_upstream_of_today_is_asked_as_a_client_of_today_asks(opening: Opening) -> None:
+async def test_the_request_to_a_modern_upstream_equals_that_of_a_modern_client(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await gateway.connect(opening.request)
         _, request = await upstream.agree()
@@ -89,7 +89,7 @@ async def test_every_session_has_a_key_of_its_own(opening: Opening) -> None:
 
 
 @every_dialect
-async def test_the_upstream_is_told_who_connected_and_how(opening: Opening) -> None:
+async def test_the_upstream_gets_the_address_and_the_dialect_of_the_client(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await gateway.connect(opening.request)
         _, request = await upstream.agree()
@@ -100,7 +100,7 @@ async def test_the_upstream_is_told_who_connected_and_how(opening: Opening) -> N
 
 
 @every_dialect
-async def test_what_a_client_says_of_itself_in_our_name_is_replaced(opening: Opening) -> None:
+async def test_headers_of_a_client_with_the_gateways_names_are_replaced(opening: Opening) -> None:
     forged = (
         "X-Forwarded-For: 192.0.2.1",
         "x-forwarded-for: 192.0.2.2",
@@ -125,7 +125,7 @@ async def test_what_a_client_says_of_itself_in_our_name_is_replaced(opening: Ope
 
 
 @every_dialect
-async def test_what_concerns_the_clients_own_connection_stays_there(opening: Opening) -> None:
+async def test_hop_by_hop_headers_of_the_client_are_not_passed_on(opening: Opening) -> None:
     hop_by_hop = (
         "Connection: X-Hop, close",
         "X-Hop: 1",
@@ -147,7 +147,7 @@ async def test_what_concerns_the_clients_own_connection_stays_there(opening: Ope
 
 
 @pytest.mark.parametrize("named", ["Host", "Origin", "Cookie", "Sec-WebSocket-Key", "X-Forwarded-For"])
-async def test_a_connection_header_cannot_take_away_what_an_upstream_relies_on(named: str) -> None:
+async def test_a_connection_header_cannot_remove_headers_of_the_gateway(named: str) -> None:
     # Naming a header in Connection is a known way to remove headers that a gateway adds.
     lines = (*RFC6455, "Origin: http://example.com", f"Connection: {named}")
     async with Upstream() as upstream, serving(upstream.port) as gateway:
@@ -179,7 +179,7 @@ async def test_cookies_that_the_upstream_sets_reach_the_client(opening: Opening)
 
 
 @pytest.mark.parametrize("lines", [HIXIE75, HIXIE76], ids=["hixie-75", "hixie-76"])
-async def test_a_hixie_client_hears_of_nothing_but_cookies(lines: tuple[str, ...]) -> None:
+async def test_a_hixie_client_gets_only_cookies_of_the_answers_headers(lines: tuple[str, ...]) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head_of(GET, *lines) + (CHALLENGE if lines is HIXIE76 else b""))
         await upstream.agree("Server: x", "Date: y", "X-Any: z", "Set-Cookie: a=1")
@@ -193,7 +193,7 @@ async def test_a_hixie_client_hears_of_nothing_but_cookies(lines: tuple[str, ...
         ]
 
 
-async def test_a_modern_client_hears_what_is_meant_for_it() -> None:
+async def test_a_modern_client_gets_the_end_to_end_headers_of_the_answer() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(head_of(GET, *RFC6455))
         await upstream.agree("Server: x", "X-Any: z", "Keep-Alive: timeout=5", "Connection: X-Hop", "X-Hop: 1")
@@ -271,7 +271,7 @@ OFFER = "permessage-deflate; client_max_window_bits"
         ([], []),
     ],
 )
-async def test_a_modern_client_offers_compression_and_nothing_else(offer: list[str], forwarded: list[str]) -> None:
+async def test_only_the_compression_of_a_modern_client_is_offered_on(offer: list[str], forwarded: list[str]) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await gateway.connect(head_of(GET, *RFC6455, *(f"Sec-WebSocket-Extensions: {each}" for each in offer)))
         _, request = await upstream.agree()

@@ -137,7 +137,7 @@ async def test_a_server_of_hixie_76_may_answer_a_list_by_one_of_it_or_by_all(ans
         assert values(await session.client.head(), "sec-websocket-protocol") == [heard]
 
 
-async def test_a_list_that_a_server_of_hixie_76_repeats_is_what_an_old_webkit_wants_to_hear() -> None:
+async def test_an_old_webkit_needs_the_list_that_a_server_of_hixie_76_repeats() -> None:
     # PhantomJS 1.9.8 compares the whole list; em-websocket repeats it.
     protocol = "Sec-WebSocket-Protocol: chat,superchat"
     webkit = head_of("GET /chat HTTP/1.1", "Host: server.example.com", *HIXIE76[1:4], protocol, *HIXIE76[4:])
@@ -150,9 +150,7 @@ async def test_a_list_that_a_server_of_hixie_76_repeats_is_what_an_old_webkit_wa
 # Some servers send the same to every client: the draft's sample, a star, null.
 @pytest.mark.parametrize("answer", ["sample", "*", "null", "Chat", "superchat,chat"])
 @pytest.mark.parametrize("offer", [MODERN.head, LIST], ids=["nothing", "a list"])
-async def test_a_subprotocol_of_hixie_76_that_nobody_asked_for_means_none_where_that_is_allowed(
-    answer: str, offer: bytes
-) -> None:
+async def test_a_subprotocol_of_hixie_76_that_was_not_offered_means_none_if_allowed(answer: str, offer: bytes) -> None:
     reply = REPLY_76[:-2] + f"Sec-WebSocket-Protocol: {answer}\r\n\r\n".encode()
     for tolerance in ("default", "none"):
         behind = f"tolerance: {tolerance}"
@@ -183,7 +181,7 @@ silent = pytest.mark.parametrize(("dialect", "challenge_bytes", "reply"), SILENT
 
 
 @silent
-async def test_a_server_of_hixie_that_says_nothing_of_subprotocols_lets_a_modern_client_in(
+async def test_a_server_of_hixie_without_subprotocols_serves_a_modern_client(
     dialect: str, challenge_bytes: int, reply: bytes
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
@@ -203,7 +201,7 @@ HIXIE_CLIENTS = {
 
 @silent
 @pytest.mark.parametrize("request_", HIXIE_CLIENTS.values(), ids=HIXIE_CLIENTS)
-async def test_a_client_of_hixie_insists_on_what_such_a_server_does_not_say(
+async def test_a_client_of_hixie_needs_a_subprotocol_that_such_a_server_does_not_send(
     dialect: str, challenge_bytes: int, reply: bytes, request_: bytes
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:

@@ -32,7 +32,7 @@ def test_a_proof_is_that_of_the_draft() -> None:
 # -- requests, to the byte -------------------------------------------------------------------------------------------
 
 
-async def test_a_server_of_hixie_75_is_asked_as_webkit_asked_it() -> None:
+async def test_the_request_to_a_server_of_hixie_75_equals_that_of_webkit() -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect="hixie-75") as gateway:
         session = await asked(upstream, gateway, MODERN.request.replace(b"/chat", b"/chat?x=%20"))
         # hixie-75, 1.2: the exact case and order of the first three lines matter. pywebsocket compares five.
@@ -52,7 +52,7 @@ async def test_a_server_of_hixie_75_is_asked_as_webkit_asked_it() -> None:
 
 
 @pytest.mark.parametrize(("dialect", "draft"), [("hixie-76", 0), ("hybi-01", 1), ("hybi-02", 2), ("hybi-03", 3)])
-async def test_a_server_with_two_keys_is_asked_as_webkit_asked_it(dialect: str, draft: int) -> None:
+async def test_the_request_to_a_server_with_two_keys_equals_that_of_webkit(dialect: str, draft: int) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=dialect) as gateway:
         session = await asked(upstream, gateway, challenge_bytes=8)
         [key1], [key2] = (values(session.request, f"sec-websocket-key{number}") for number in (1, 2))
@@ -72,7 +72,7 @@ async def test_a_server_with_two_keys_is_asked_as_webkit_asked_it(dialect: str, 
         await MODERN.accepted(session.client)
 
 
-async def test_a_server_of_draft_04_is_asked_and_its_nonce_makes_the_masks() -> None:
+async def test_the_nonce_of_a_server_of_draft_04_makes_the_masks() -> None:
     # The nonce of the draft's example: it is used as it was sent, so its last bits matter.
     nonce = "AQIDBAUGBwgJCgsMDQ4PEC=="
     async with Upstream() as upstream, serving(upstream.port, dialect="hybi-04") as gateway:
@@ -105,7 +105,7 @@ async def test_a_server_of_draft_04_is_asked_and_its_nonce_makes_the_masks() -> 
         assert await session.client.exactly(7) == b"\x81\x05Hello"
 
 
-async def test_pywebsocket_of_draft_04_says_an_empty_subprotocol_for_none() -> None:
+async def test_pywebsocket_of_draft_04_sends_an_empty_subprotocol_for_none() -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect="hybi-04") as gateway:
         session = await asked(upstream, gateway)
         recorded = ("Sec-WebSocket-Nonce: AQIDBAUGBwgJCgsMDQ4PEA==", "Sec-WebSocket-Protocol: ")
@@ -114,7 +114,7 @@ async def test_pywebsocket_of_draft_04_says_an_empty_subprotocol_for_none() -> N
 
 
 @pytest.mark.parametrize("version", [5, 6, 7, 8])
-async def test_a_server_of_a_later_draft_is_asked_as_chrome_14_asked_it(version: int) -> None:
+async def test_the_request_to_a_server_of_a_later_draft_equals_that_of_chrome_14(version: int) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=f"hybi-0{version}") as gateway:
         session = await asked(upstream, gateway)
         [key] = values(session.request, "sec-websocket-key")
@@ -183,7 +183,7 @@ async def test_a_proof_may_come_in_pieces(cuts: list[int]) -> None:
         await MODERN.accepted(session.client)
 
 
-async def test_what_stands_behind_a_proof_is_the_first_of_the_session() -> None:
+async def test_bytes_after_a_proof_are_the_first_of_the_session() -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect="hixie-76") as gateway:
         session = await asked(upstream, gateway, challenge_bytes=8)
         await session.behind.send(REPLY_76 + session.proof[:9])

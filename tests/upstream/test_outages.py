@@ -123,7 +123,7 @@ def addresses_of(gateway: Running) -> list[object]:
     return addresses
 
 
-async def test_a_name_that_leads_elsewhere_takes_new_sessions_there_and_leaves_the_old_ones(
+async def test_new_sessions_go_to_the_new_address_of_a_name_and_old_ones_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resolver = chat_internal(monkeypatch, "127.0.0.1")
@@ -147,7 +147,7 @@ async def test_a_name_that_leads_elsewhere_takes_new_sessions_there_and_leaves_t
             )
 
 
-async def test_an_address_that_a_name_has_lost_is_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_address_that_a_name_has_lost_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     resolver = chat_internal(monkeypatch, "127.0.0.1")
     async with Upstream() as old, Upstream(host="127.0.0.2", port=old.port) as new:
         pages = '{url: "http://127.0.0.1:1"}'
@@ -196,7 +196,7 @@ async def test_an_address_of_a_name_that_does_not_answer_has_the_next_one_tried_
                 assert line["why"] == "slower to accept than another address of its name; for 30 s"
 
 
-async def test_the_address_of_one_target_is_not_told_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_log_names_the_address_of_a_target_only_for_that_target(monkeypatch: pytest.MonkeyPatch) -> None:
     chat_internal(monkeypatch, "127.0.0.3")
     async with Upstream() as upstream:
         # Nobody listens at the same port of another address.
@@ -232,7 +232,7 @@ def echo_process() -> Iterator[tuple[subprocess.Popen[str], int]]:
             process.kill()
 
 
-async def test_an_upstream_that_is_there_and_does_nothing_is_found_by_pings_and_by_checks() -> None:
+async def test_a_stopped_upstream_is_found_by_pings_and_by_checks() -> None:
     asked = "health: {active: {type: websocket, interval: 100ms, timeout: 500ms, fall: 1}}"
     with echo_process() as (process, port):
         async with websockets_server() as other:
@@ -281,7 +281,7 @@ async def test_a_client_waits_for_its_turn_unless_too_many_do(request_: bytes) -
 
 
 @pytest.mark.parametrize("request_", [MODERN.request, HTTP_GET], ids=["websocket", "http"])
-async def test_a_client_that_leaves_gives_up_its_turn(request_: bytes) -> None:
+async def test_a_client_that_disconnects_loses_its_place_in_the_queue(request_: bytes) -> None:
     async with Upstream() as upstream, serving_text(several(upstream.port, more=QUEUED)) as gateway:
         client = await gateway.connect(request_)
         behind = await upstream.accept()
@@ -299,7 +299,7 @@ async def test_a_client_that_leaves_gives_up_its_turn(request_: bytes) -> None:
         assert (await waiting.head()).startswith(b"HTTP/1.1 502 ")
 
 
-async def test_who_waits_is_served_by_a_target_that_is_up_again() -> None:
+async def test_a_waiting_client_is_served_by_a_target_that_is_up_again() -> None:
     async with Upstream() as down:
         port = down.port
     async with agreeable() as up:
@@ -315,7 +315,7 @@ async def test_who_waits_is_served_by_a_target_that_is_up_again() -> None:
                 assert (await waiting.head()).startswith(b"HTTP/1.1 101 ")
 
 
-async def test_a_turn_is_waited_for_no_longer_than_a_handshake_may_take() -> None:
+async def test_a_client_waits_in_the_queue_no_longer_than_a_handshake_may_take() -> None:
     text = several("url: ws://127.0.0.1:{}", timeouts="handshake: 300ms", more=QUEUED)
     async with Upstream() as upstream, serving_text(text.replace("{}", str(upstream.port))) as gateway:
         await session(upstream, gateway)

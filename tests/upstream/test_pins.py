@@ -34,7 +34,7 @@ STRANGE: dict[str, Callable[[], Appliance]] = {
 
 
 @pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE)
-async def test_a_pinned_certificate_is_accepted_whatever_else_it_says(make: Callable[[], Appliance]) -> None:
+async def test_a_pinned_certificate_is_accepted_whatever_its_other_fields(make: Callable[[], Appliance]) -> None:
     made = make()
     async with websockets_server(ssl=made.server()) as port:
         for pin in (made.pin, made.key_pin):
@@ -72,7 +72,7 @@ async def test_a_certificate_that_is_good_by_all_other_rules_is_refused_too(tmp_
             assert (await refused(gateway)).endswith(" is none of the 1 pins that are allowed")
 
 
-async def test_a_renewed_certificate_of_the_same_key_is_known_by_its_key_alone() -> None:
+async def test_a_renewed_certificate_with_the_same_key_matches_the_pin_of_the_key_only() -> None:
     before = Appliance.make()
     renewed = Appliance.make(key=before.key, days=(0, 90))
     assert renewed.pin != before.pin
@@ -114,7 +114,7 @@ async def test_a_server_that_shows_no_certificate_is_not_the_pinned_one() -> Non
 @pytest.mark.parametrize(
     ("more", "asked"), [("", "localhost"), (", server_name: tv.local", "tv.local"), (", server_name: none", None)]
 )
-async def test_a_pinned_server_is_asked_for_its_host_for_another_name_or_for_none(more: str, asked: str | None) -> None:
+async def test_a_pinned_server_gets_its_host_another_name_or_no_name_as_sni(more: str, asked: str | None) -> None:
     made = Appliance.make()
     context = made.server()
     names: list[str | None] = []
@@ -131,14 +131,14 @@ async def test_a_pinned_server_is_asked_for_its_host_for_another_name_or_for_non
     assert names == [asked]
 
 
-def test_nobody_comes_behind_a_pin_by_a_second_handshake_on_the_same_connection() -> None:
+def test_a_second_handshake_on_a_pinned_connection_is_refused() -> None:
     pins = (f"sha256:{'0' * 64}",)
     contexts = client_contexts([TargetTls(pin=pins), TargetTls()])
     assert contexts[TargetTls(pin=pins)].options & ssl.OP_NO_RENEGOTIATION
     assert not contexts[TargetTls()].options & ssl.OP_NO_RENEGOTIATION
 
 
-def test_what_is_no_certificate_has_no_pin_of_a_key() -> None:
+def test_bytes_that_are_no_certificate_have_no_pin_of_a_key() -> None:
     assert pins_of(b"") == ("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",)
 
 
@@ -152,7 +152,7 @@ async def ask(port: int, profile: TargetProfile, *pins: str) -> None:
     await check(Behind((target,), name="chat"), target, Address("127.0.0.1", port), ActiveCheck("websocket"), contexts)
 
 
-async def test_health_checks_know_pins_and_profiles() -> None:
+async def test_health_checks_use_pins_and_profiles() -> None:
     made = Appliance.make()
     async with websockets_server(ssl=made.server(ssl.TLSVersion.TLSv1)) as port:
         await ask(port, "legacy", made.pin)

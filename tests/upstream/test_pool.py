@@ -28,7 +28,7 @@ def urls(pool: Pool, times: int) -> list[str]:
 # -- whose turn it is --------------------------------------------------------------------------------------------
 
 
-async def test_a_search_does_not_come_to_the_same_place_twice(autojump_clock: MockClock) -> None:
+async def test_a_search_does_not_try_the_same_address_twice(autojump_clock: MockClock) -> None:
     pool = pool_of(A, B, C, retry=Retry(5))
     search = Search(pool, None)
     seen = []
@@ -55,7 +55,7 @@ async def test_backups_are_for_the_time_when_no_other_can_be_used(autojump_clock
     assert urls(pool, 3) == [A.url.text] * 3
 
 
-async def test_all_are_used_when_none_can_be_relied_on(autojump_clock: MockClock) -> None:
+async def test_all_addresses_are_used_if_none_is_up(autojump_clock: MockClock) -> None:
     pool = pool_of(A, replace(B, backup=True))
     for target_address in pool.addresses:
         for _ in range(3):
@@ -106,7 +106,7 @@ def full_pool(size: int, **options: object) -> tuple[Pool, Lease]:
     return pool, taken(pool)
 
 
-async def test_who_waits_longest_is_served_first(autojump_clock: MockClock) -> None:
+async def test_the_client_that_has_waited_longest_is_served_first(autojump_clock: MockClock) -> None:
     pool, lease = full_pool(3)
     clients = Waiting(pool)
     async with trio.open_nursery() as nursery:
@@ -124,7 +124,7 @@ async def test_who_waits_longest_is_served_first(autojump_clock: MockClock) -> N
     assert (pool.open, pool.addresses[0].open, len(pool.waiting)) == (0, 0, 0)
 
 
-async def test_beyond_the_queue_is_no_place(autojump_clock: MockClock) -> None:
+async def test_a_client_beyond_the_queue_is_refused(autojump_clock: MockClock) -> None:
     pool, lease = full_pool(1)
     clients = Waiting(pool)
     async with trio.open_nursery() as nursery:
@@ -136,7 +136,7 @@ async def test_beyond_the_queue_is_no_place(autojump_clock: MockClock) -> None:
     assert [*clients.served] == ["a"]
 
 
-async def test_nobody_waits_longer_than_the_queue_lets_them(autojump_clock: MockClock) -> None:
+async def test_no_client_waits_longer_than_the_timeout_of_the_queue(autojump_clock: MockClock) -> None:
     pool, _ = full_pool(1)
     clients = Waiting(pool)
     begun = trio.current_time()
@@ -146,13 +146,13 @@ async def test_nobody_waits_longer_than_the_queue_lets_them(autojump_clock: Mock
     assert len(pool.waiting) == 0
 
 
-async def test_nobody_waits_longer_than_there_is_time_for_a_handshake(autojump_clock: MockClock) -> None:
+async def test_no_client_waits_longer_than_the_timeout_of_the_handshake(autojump_clock: MockClock) -> None:
     pool, _ = full_pool(1)
     with pytest.raises(HttpRefusal, match=r"within 0\.5 s"):
         await Search(pool, None, 0.5 + trio.current_time()).wait()
 
 
-async def test_who_leaves_gives_up_the_turn(autojump_clock: MockClock) -> None:
+async def test_a_waiting_client_that_disconnects_loses_its_place(autojump_clock: MockClock) -> None:
     pool, lease = full_pool(2)
     clients = Waiting(pool)
     async with trio.open_nursery() as nursery:
@@ -167,7 +167,7 @@ async def test_who_leaves_gives_up_the_turn(autojump_clock: MockClock) -> None:
     assert [*clients.served] == ["b"]
 
 
-async def test_the_bound_of_an_upstream_counts_all_its_places(autojump_clock: MockClock) -> None:
+async def test_the_limit_of_an_upstream_counts_all_its_addresses(autojump_clock: MockClock) -> None:
     pool = pool_of(A, B, max_connections=2)
     leases = [taken(pool), taken(pool)]
     assert Search(pool, None).take() is None
@@ -178,7 +178,7 @@ async def test_the_bound_of_an_upstream_counts_all_its_places(autojump_clock: Mo
 # -- names -------------------------------------------------------------------------------------------------------
 
 
-async def test_each_address_of_a_name_is_a_place_and_follows_the_resolver(autojump_clock: MockClock) -> None:
+async def test_each_address_of_a_name_is_used_and_follows_the_resolver(autojump_clock: MockClock) -> None:
     resolver, lines = Resolver("192.0.2.7", "2001:db8::7"), Lines()
     pool = Pool(Upstream((NAMED, A), name="chat", resolve=Resolve(30)), lines.log(), resolver)
     assert hosts(pool) == ["192.0.2.1"]
@@ -198,7 +198,7 @@ async def test_each_address_of_a_name_is_a_place_and_follows_the_resolver(autoju
     ]
 
 
-async def test_sessions_stay_where_they_are_when_an_address_goes(autojump_clock: MockClock) -> None:
+async def test_sessions_stay_when_their_address_is_removed(autojump_clock: MockClock) -> None:
     resolver = Resolver("192.0.2.7")
     pool = Pool(Upstream((NAMED,), name="chat"), Lines().log(), resolver)
     async with trio.open_nursery() as nursery:
@@ -219,7 +219,7 @@ def states(pool: Pool) -> list[tuple[object, object, object]]:
     return [(each["address"], each["state"], each["open"]) for each in targets]
 
 
-async def test_old_addresses_count_while_a_resolver_fails_which_is_told_once(autojump_clock: MockClock) -> None:
+async def test_old_addresses_stay_while_a_resolver_fails_which_is_logged_once(autojump_clock: MockClock) -> None:
     resolver, lines = Resolver("192.0.2.7"), Lines()
     pool = Pool(Upstream((NAMED,), name="chat"), lines.log(), resolver)
     async with trio.open_nursery() as nursery:
@@ -239,7 +239,7 @@ async def test_old_addresses_count_while_a_resolver_fails_which_is_told_once(aut
     ]
 
 
-async def test_who_comes_before_the_first_answer_waits_for_it(autojump_clock: MockClock) -> None:
+async def test_a_client_before_the_first_look_up_waits_for_it(autojump_clock: MockClock) -> None:
     pool = Pool(Upstream((NAMED,), name="chat"), Lines().log(), Resolver("192.0.2.7"))
     search = Search(pool, None)
     assert search.take() is None
@@ -261,7 +261,7 @@ async def test_a_name_without_any_address_is_502(autojump_clock: MockClock) -> N
         pool.close()
 
 
-async def test_a_resolver_that_is_silent_is_504_for_who_waits_for_it(autojump_clock: MockClock) -> None:
+async def test_clients_that_wait_for_a_silent_resolver_get_504(autojump_clock: MockClock) -> None:
     async def silent(target: Target) -> list[ResolvedAddress]:
         await trio.sleep_forever()
         raise AssertionError

@@ -29,7 +29,7 @@ async def test_a_pool_whose_upstream_is_as_before_stays_as_it_is(autojump_clock:
     assert kept.open == 0
 
 
-async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin(autojump_clock: MockClock) -> None:
+async def test_the_tasks_of_a_removed_pool_end_and_those_of_a_new_one_begin(autojump_clock: MockClock) -> None:
     old, new, resolver = Upstream((NAMED,), name="old"), Upstream((NAMED,), name="new"), Resolver("192.0.2.7")
     pools = Pools(Lines().log(), resolver)
     pools.update([old], {})
@@ -50,7 +50,7 @@ async def test_the_tasks_of_a_pool_that_is_gone_end_and_those_of_a_new_one_begin
         nursery.cancel_scope.cancel()
 
 
-async def test_who_waits_for_a_pool_that_goes_is_told(autojump_clock: MockClock) -> None:
+async def test_clients_that_wait_for_a_removed_pool_get_an_error(autojump_clock: MockClock) -> None:
     pools = Pools(Lines().log(), Resolver())
     pools.update([Upstream((NAMED,), name="old")], {})
     async with trio.open_nursery() as nursery:

@@ -64,14 +64,14 @@ async def checked(active: ActiveCheck = ASKED) -> AsyncIterator[tuple[Times, Lin
             nursery.cancel_scope.cancel()
 
 
-async def test_a_place_is_asked_at_once_when_it_is_there(autojump_clock: MockClock) -> None:
+async def test_a_new_address_is_checked_at_once(autojump_clock: MockClock) -> None:
     begun = trio.current_time()
     async with checked() as (times, _, _):
         await times.enough(1)
         assert times.asked == [begun]
 
 
-async def test_a_place_that_goes_down_or_up_is_told_with_the_answer_that_brings_it_there(
+async def test_a_change_to_down_or_up_is_logged_with_the_check_that_causes_it(
     autojump_clock: MockClock,
 ) -> None:
     async with checked() as (times, lines, pool):
@@ -86,7 +86,7 @@ async def test_a_place_that_goes_down_or_up_is_told_with_the_answer_that_brings_
             assert pool.addresses[0].state == ("up" if good else "down")
 
 
-async def test_who_waits_is_served_with_the_answer_that_brings_a_place_up(autojump_clock: MockClock) -> None:
+async def test_a_waiting_client_is_served_at_once_by_an_address_that_comes_up(autojump_clock: MockClock) -> None:
     times, lines = Times(), Lines()
     async with Upstream() as upstream:
         there = Target(Url("127.0.0.1", upstream.port, f"ws://127.0.0.1:{upstream.port}"))
@@ -119,7 +119,7 @@ async def test_checks_are_spread_by_a_tenth_of_their_interval(autojump_clock: Mo
     assert sum(pauses) / len(pauses) == pytest.approx(10, abs=0.2)
 
 
-async def test_a_name_that_leads_nowhere_is_told_at_once(autojump_clock: MockClock) -> None:
+async def test_a_name_without_an_address_is_logged_at_once(autojump_clock: MockClock) -> None:
     resolver = Resolver()
     resolver.fails = OSError(-2, "Name or service not known")
     pool = Pool(Settings((NAMED,), name="chat"), Lines().log(), resolver)
@@ -155,7 +155,9 @@ async def test_a_name_that_leads_nowhere_does_not_answer_for_one_that_has_not_be
             pool.close()
 
 
-async def test_a_name_that_comes_back_is_used_at_once_by_who_waits_and_told(autojump_clock: MockClock) -> None:
+async def test_a_name_that_resolves_again_is_used_at_once_by_waiting_clients_and_logged(
+    autojump_clock: MockClock,
+) -> None:
     resolver, lines = Resolver("192.0.2.7"), Lines()
     pool = Pool(
         Settings((replace(NAMED, max_connections=1),), name="chat", queue=Queue(1, 60.0)), lines.log(), resolver
@@ -172,7 +174,7 @@ async def test_a_name_that_comes_back_is_used_at_once_by_who_waits_and_told(auto
         pool.close()
 
 
-async def test_a_resolver_that_is_silent_is_told_after_ten_seconds_and_asked_again_a_second_later(
+async def test_a_silent_resolver_is_logged_after_ten_seconds_and_used_again_a_second_later(
     autojump_clock: MockClock,
 ) -> None:
     lines, asked = Lines(), []

@@ -126,7 +126,7 @@ async def test_a_refusal_reaches_the_client_as_it_is(
 
 
 @pytest.mark.parametrize("opening", OPENINGS, ids=str)
-async def test_a_client_of_each_dialect_is_told_the_refusal_before_any_101(opening: Opening) -> None:
+async def test_a_client_of_each_dialect_gets_the_refusal_before_any_101(opening: Opening) -> None:
     answer = head_of("HTTP/1.1 403 Forbidden", "Content-Length: 13") + TEXT
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client, _ = await refused(upstream, gateway, answer, opening)
@@ -145,7 +145,7 @@ async def test_every_cookie_of_a_refusal_is_kept() -> None:
         ]
 
 
-async def test_what_concerns_the_upstreams_own_connection_stays_there() -> None:
+async def test_hop_by_hop_headers_of_the_upstream_are_not_passed_on() -> None:
     answer = head_of(
         "HTTP/1.1 401 Unauthorized",
         "Connection: keep-alive, X-Hop",
@@ -183,7 +183,7 @@ async def test_a_body_may_come_piece_by_piece() -> None:
 
 
 @pytest.mark.parametrize("pipelined", [b"GET /admin HTTP/1.1\r\nHost: a\r\n\r\n", b"x" * 100_000])
-async def test_what_came_behind_a_request_that_was_refused_reaches_nobody(pipelined: bytes) -> None:
+async def test_bytes_after_a_refused_request_reach_no_upstream(pipelined: bytes) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(MODERN.request + pipelined)
         behind = await upstream.accept()
@@ -220,7 +220,7 @@ async def test_a_refusal_whose_body_breaks_off_breaks_off_for_the_client_too(ans
         assert await behind.rest() == b""
 
 
-async def test_two_lengths_of_one_body_do_not_confuse_anybody() -> None:
+async def test_of_two_framings_of_a_body_only_the_transfer_coding_counts() -> None:
     # RFC 9112, 6.3: Transfer-Encoding wins, and Content-Length must not be passed on.
     answer = head_of("HTTP/1.1 403 Forbidden", "Content-Length: 3", "Transfer-Encoding: chunked")
     async with Upstream() as upstream, serving(upstream.port) as gateway:
@@ -241,7 +241,7 @@ async def test_a_refusal_that_never_ends_is_cut_when_the_handshake_is_over() -> 
         assert await behind.rest() == b""
 
 
-async def test_a_client_that_leaves_inside_a_refusal_costs_nothing() -> None:
+async def test_a_client_that_disconnects_inside_a_refusal_costs_nothing() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await upstream.accept()

@@ -68,7 +68,7 @@ async def test_a_name_that_does_not_exist_is_an_error() -> None:
         await look_up(Names(), Target(Url("wsgateway.invalid", 80, "ws://wsgateway.invalid")))
 
 
-async def test_records_say_where_a_service_is_and_how_much_of_it_is_where() -> None:
+async def test_srv_records_give_addresses_and_weights() -> None:
     async with name_server(
         "10 1 9003 127.0.0.3.", "0 30 9001 127.0.0.1.", "0 70 9002 127.0.0.2.", "0 0 9004 127.0.0.4."
     ):
@@ -80,7 +80,7 @@ async def test_records_say_where_a_service_is_and_how_much_of_it_is_where() -> N
         ]
 
 
-async def test_a_record_that_leads_nowhere_is_left_out_as_long_as_there_are_others() -> None:
+async def test_an_srv_record_without_an_address_is_left_out_if_there_are_others() -> None:
     async with name_server("0 1 9001 wsgateway.invalid.", "5 1 9002 127.0.0.2."):
         assert await look_up(Names(), SERVICE) == [ResolvedAddress(Address("127.0.0.2", 9002), 1, 5)]
     async with name_server("0 1 9001 wsgateway.invalid.", r"0 1 9001 a\.\.b."):

@@ -69,7 +69,9 @@ upstreams: {{behind: {{targets: [{{url: "ws://127.0.0.1:{port}"}}]}}}}
         ("/", "example.com", ("X-Key: 2", "X-Any: whatever"), None),
     ],
 )
-async def test_a_route_takes_what_matches_it(path: str, host: str, lines: tuple[str, ...], route: str | None) -> None:
+async def test_a_route_takes_the_requests_that_match(
+    path: str, host: str, lines: tuple[str, ...], route: str | None
+) -> None:
     request = head_of(f"GET {path} HTTP/1.1", f"Host: {host}", *RFC6455[1:], *lines)
     async with Upstream() as upstream, serving_text(ROUTES.format(port=upstream.port)) as gateway:
         client = await gateway.connect(request)

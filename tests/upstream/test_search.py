@@ -57,7 +57,7 @@ async def test_an_address_that_wins_has_the_session_and_the_other_one_has_not() 
         assert (lost.open, won.open, pool.open) == (0, 0, 0)
 
 
-async def test_who_waits_gets_the_place_that_a_session_leaves_for_another() -> None:
+async def test_a_waiting_client_gets_the_address_that_another_lease_moves_away_from() -> None:
     limited = Target(Url("chat.internal", 80, "ws://chat.internal"), max_connections=1)
     async with Upstream() as upstream, named(REFUSES, "127.0.0.1", port=upstream.port, target=limited) as pool:
         search = Search(pool, None)

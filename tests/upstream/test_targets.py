@@ -46,7 +46,7 @@ async def test_a_target_that_has_accepted_is_waited_for_as_long_as_the_handshake
         assert all(each.nobody_came() for each in others)
 
 
-async def test_behind_a_target_that_was_silent_to_the_end_comes_no_other(autojump_clock: MockClock) -> None:
+async def test_no_other_target_is_tried_after_one_that_was_silent_to_the_end(autojump_clock: MockClock) -> None:
     async with three(timeouts="handshake: 5s") as ((silent, *others), gateway):
         begun = trio.current_time()
         client = await gateway.connect(MODERN.request)
@@ -60,7 +60,7 @@ async def test_behind_a_target_that_was_silent_to_the_end_comes_no_other(autojum
         assert line["why"] == "silent for what remained of the 5 s for a handshake"
 
 
-async def test_a_target_that_is_slow_to_greet_in_tls_is_waited_for_as_if_there_were_no_other(
+async def test_a_target_with_a_slow_tls_handshake_has_all_of_the_time(
     autojump_clock: MockClock, authority: Authority
 ) -> None:
     async with Upstream(authority.server) as slow, Upstream() as other:
@@ -130,7 +130,7 @@ async def test_a_target_that_cannot_serve_is_followed_by_another(answer: bytes) 
 
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "404 Not Found", "302 Found", "500 Internal Server Error"])
-async def test_what_a_target_refuses_is_the_clients_answer(status: str) -> None:
+async def test_the_refusal_of_a_target_is_the_clients_answer(status: str) -> None:
     async with three() as ((refusing, *others), gateway):
         client = await gateway.connect(MODERN.request)
         behind = await refusing.accept()
@@ -202,7 +202,7 @@ async def test_a_target_has_so_many_connections_and_no_more() -> None:
             await session(small, gateway)
 
 
-async def test_one_target_that_fails_often_is_left_alone() -> None:
+async def test_a_target_that_fails_often_is_ejected() -> None:
     port, kept = dead_port()
     with kept:
         async with Upstream() as upstream:
@@ -219,7 +219,7 @@ async def test_one_target_that_fails_often_is_left_alone() -> None:
                 assert line["why"] == f"no connection to 127.0.0.1:{port}: {REFUSING}; for 30 s"
 
 
-async def test_the_only_target_is_never_left_alone() -> None:
+async def test_the_only_target_is_never_ejected() -> None:
     port, kept = dead_port()
     with kept:
         async with serving_text(several(port, more="health: {passive: {failures: 1}}")) as gateway:
@@ -238,7 +238,7 @@ async def test_the_only_target_is_never_left_alone() -> None:
         ("{path: '/chat/([^/]+)'}", ""),
     ],
 )
-async def test_who_has_the_same_key_comes_to_the_same_target(what: str, header: str) -> None:
+async def test_clients_with_the_same_key_reach_the_same_target(what: str, header: str) -> None:
     async with (
         agreeable() as a,
         agreeable() as b,
@@ -299,7 +299,7 @@ async def test_a_503_to_a_plain_request_is_the_clients_answer() -> None:
         assert all(each.nobody_came() for each in others)
 
 
-async def test_what_plain_requests_meet_counts_too() -> None:
+async def test_failures_of_plain_requests_count_too() -> None:
     async with three(more="health: {passive: {failures: 1, clients: 1}}") as ((first, *_), gateway):
         client = await gateway.connect(HTTP_GET)
         behind = await first.accept()

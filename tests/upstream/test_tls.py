@@ -73,9 +73,7 @@ async def test_an_upstream_that_cannot_be_trusted_is_502(ca: bool, name: str, wh
         assert line["cure"].startswith("Set `targets[].tls.ca`, `server_name` or `pin`;")
 
 
-async def test_files_are_those_that_a_gateway_has_read_whatever_another_one_does(
-    authority: Authority, tmp_path: Path
-) -> None:
+async def test_tls_contexts_use_the_files_as_their_gateway_has_read_them(authority: Authority, tmp_path: Path) -> None:
     ca = Path(shutil.copy(authority.file, tmp_path / "ca.pem"))
     target = f"tls: {{ca: {ca}, server_name: localhost}}"
     async with Upstream(authority.server) as upstream, serving(upstream.port, target=target, **HERE) as gateway:
@@ -98,7 +96,9 @@ async def test_an_upstream_without_tls_is_502(authority: Authority) -> None:
 
 @pytest.mark.parametrize("reads", [True, False], ids=["all read", "not all read"])
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-async def test_an_upstream_that_leaves_its_tls_handshake_is_502(reads: bool, reset: bool, authority: Authority) -> None:
+async def test_an_upstream_that_disconnects_in_its_tls_handshake_is_502(
+    reads: bool, reset: bool, authority: Authority
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, target=trusting(authority), **HERE) as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await upstream.accept()
@@ -114,7 +114,7 @@ async def test_an_upstream_that_leaves_its_tls_handshake_is_502(reads: bool, res
         )
 
 
-async def test_an_upstream_that_says_nothing_to_tls_is_504(authority: Authority) -> None:
+async def test_an_upstream_that_does_not_answer_tls_is_504(authority: Authority) -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, target=trusting(authority), timeouts="connect: 200ms", **HERE) as gateway,
@@ -126,7 +126,7 @@ async def test_an_upstream_that_says_nothing_to_tls_is_504(authority: Authority)
         assert line["why"] == f"no TLS with wss://127.0.0.1:{upstream.port} within 0.2 s"
 
 
-async def test_an_upstream_that_wants_a_certificate_gets_ours(authority: Authority) -> None:
+async def test_an_upstream_that_requires_a_certificate_gets_ours(authority: Authority) -> None:
     context = authority.server
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.file)

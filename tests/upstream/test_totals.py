@@ -3,7 +3,7 @@
 from wsgateway.upstream.totals import KEPT_SECONDS, MOST_KEPT, TargetTotals
 
 
-def test_a_target_that_left_is_told_of_for_a_while() -> None:
+def test_the_totals_of_a_removed_target_are_kept_for_some_time() -> None:
     record = TargetTotals()
     record.take(["ws://a", "ws://b"])
     record.served.update({"ws://a": 3, "ws://b": 4})
@@ -33,7 +33,7 @@ def test_a_target_that_comes_back_counts_on() -> None:
     assert record.served == {"ws://a": 3}
 
 
-def test_of_many_targets_that_left_the_newest_are_told_of() -> None:
+def test_the_totals_of_the_newest_removed_targets_are_kept() -> None:
     record = TargetTotals()
     for number in range(40):
         record.take([f"ws://{number}"])
