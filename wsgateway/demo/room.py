@@ -1,4 +1,4 @@
-"""A chat room. Each text of a member goes to all members, as JSON:
+"""A chat room. Each text of a member goes to all members, as JSON.
 
     {"type": "joined", "who": "guest-3 (hixie-76)", "members": 2}      the first one for a member is its own
     {"type": "say", "who": "guest-3 (hixie-76)", "text": "hello"}

@@ -1,4 +1,4 @@
-"""The demo's page, and the requests that it makes:
+"""The demo's page, and the requests that it makes.
 
     GET /, /page.css, /page.js, /icon.svg     the page
     GET /dialects                             the dialects and who spoke them

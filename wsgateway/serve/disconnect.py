@@ -67,5 +67,5 @@ def cancel_on_disconnect(gateway: GatewayState, client: Client) -> Iterator[Disc
 
 
 def disconnected_waiting() -> ClientDisconnectedError:
-    """Return what is said of a client that has disconnected while something was done for it."""
+    """Return the error for a client that disconnects while the gateway works for it."""
     return ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "while it waited for its upstream")
