@@ -44,9 +44,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": {"settings"},
     "units": {"errors"},
     "remote": {"errors", "settings", "observe", "run", "options"},
+    "probing": {"errors", "dialects", "settings", "probe", "options"},
     "cli": {
-        "wsgateway", "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "remote", "options",
-        "units",
+        "wsgateway", "errors", "dialects", "settings", "policy", "observe", "run", "demo", "remote", "probing",
+        "options", "units",
     },
     "__main__": {"cli"},
     "wsgateway": {"errors", "dialects", "run"},

@@ -94,7 +94,7 @@ def test_a_gateway_none_of_whose_workers_has_reported_yet_is_one(capsys: pytest.
 def test_a_file_without_admin_pages_is_told_what_is_missing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(configuration(9))
     assert main(["status", str(file)]) == FAULT
-    assert capsys.readouterr() == ("", f"{file}: admin.bind is missing, where a gateway would tell\n")
+    assert capsys.readouterr() == ("", f"{file}: admin.bind is none, so this gateway has no admin pages\n")
 
 
 def test_where_no_gateway_runs_the_command_says_so_and_what_to_do(

@@ -1,4 +1,4 @@
-"""What reads the options of the command line. A wrong one ends the command with its usage, and what would be right."""
+"""The readers of command-line options. A wrong option ends the command, with its usage and what is allowed."""
 
 import argparse
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 def parsed(reader: Callable[[object], Value], text: str) -> Value:
-    """Return what a reader of the configuration makes of an option."""
+    """Return the value of an option, read by a reader of the configuration."""
     try:
         return reader(text)
     except ValueError as error:
@@ -18,12 +18,12 @@ def parsed(reader: Callable[[object], Value], text: str) -> Value:
 
 
 def duration(text: str) -> float:
-    """Return the seconds of a duration, as 10s."""
+    """Return the seconds of a duration such as 10s."""
     return parsed(seconds, text)
 
 
 def header(text: str) -> tuple[str, str]:
-    """Return the name and the value of a header, as NAME: VALUE."""
+    """Return the name and the value of a header, NAME: VALUE."""
     name, colon, value = text.partition(":")
     if not colon:
         raise argparse.ArgumentTypeError(f"{text!r} is not a header; write 'NAME: VALUE'")
@@ -31,7 +31,7 @@ def header(text: str) -> tuple[str, str]:
 
 
 def port(text: str) -> int:
-    """Return the number of a port."""
+    """Return a port number."""
     if text.isdecimal() and int(text) < 65536:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")

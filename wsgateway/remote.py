@@ -1,4 +1,4 @@
-"""The commands that ask a running gateway: how it is, and to read its file again."""
+"""The commands for a running gateway: `status` and `reload`."""
 
 import argparse
 import errno
@@ -31,55 +31,61 @@ _ADMIN = "name its own file (wsgateway status FILE) or the address of its admin 
 
 
 @dataclass
-class Said:
-    """What a command comes to: its exit status, and the lines for standard output and standard error."""
+class Result:
+    """The result of a command: its exit status, and the lines for standard output and standard error."""
 
     status: int
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands to those of the parser. Each has as `ask` what returns a `Said`."""
-    how = commands.add_parser("status", help="say how a running gateway is, by its admin pages")
-    how.add_argument("file", nargs="?", metavar="FILE", help="the configuration that it has")
-    how.add_argument("--admin", type=_admin, metavar="ADDRESS", help="without a file: HOST:PORT, or unix:/PATH")
-    how.add_argument("--json", action="store_true", help="print all that the gateway says, as JSON")
-    how.set_defaults(ask=_status, usage=how)
-
-    again = commands.add_parser(
-        "reload",
-        help="have a running gateway read its file again, and say how that went",
-        description="Has a running gateway read its own file again, waits for that, and prints what it finds. Exit"
-        " status 0: it serves what the file says. FILE tells where the control socket is, and nothing else of it is"
-        " used.",
+def add_remote(commands: Any) -> None:
+    """Add the commands to those of the parser. The default `query` of each is a function that returns a `Result`."""
+    status = commands.add_parser(
+        "status",
+        help="print the status of a running gateway",
+        description="Print the status of a running gateway, of its workers, targets and certificates. Give its FILE, or"
+        " the address of its admin pages.",
     )
-    again.add_argument("file", nargs="?", metavar="FILE", help="the configuration that the gateway has")
-    again.add_argument("--control", type=_control, metavar="unix:PATH", help="where the control socket is")
-    again.add_argument(
+    status.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
+    status.add_argument(
+        "--admin", type=_admin, metavar="ADDRESS", help="without a file: the admin pages, HOST:PORT or unix:/PATH"
+    )
+    status.add_argument("--json", action="store_true", help="print the whole status as JSON")
+    status.set_defaults(query=_status, usage=status)
+
+    reload = commands.add_parser(
+        "reload",
+        help="make a running gateway read its file again, and print the result",
+        description="Make a running gateway read its own file again, wait for that, and print the problems or"
+        " warnings. Exit status 0: it serves the new configuration. FILE is only used to find the control socket.",
+    )
+    reload.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
+    reload.add_argument("--control", type=_control, metavar="unix:PATH", help="the control socket of the gateway")
+    reload.add_argument(
         "--timeout", metavar="DURATION", type=duration, default=600.0, help="how long to wait; default: 10m"
     )
-    again.set_defaults(ask=_reload)
+    reload.set_defaults(query=_reload)
 
 
-def _status(options: argparse.Namespace) -> Said:
+def _status(options: argparse.Namespace) -> Result:
     if (options.file is None) is (options.admin is None):
         options.usage.error("give either a FILE or --admin")
     address: Address | UnixAddress | None = options.admin if options.file is None else load(options.file).admin.bind
     if address is None:
-        return Said(FAULT, errors=[f"{options.file}: admin.bind is missing, where a gateway would tell"])
+        return Result(FAULT, errors=[f"{options.file}: admin.bind is none, so this gateway has no admin pages"])
     try:
         status = trio.run(partial(ask, address))
     except OSError as error:
         return _unanswered(address, error, _ADMIN)
-    return Said(GOOD, [json.dumps(status, indent=2) if options.json else table(status)])
+    return Result(GOOD, [json.dumps(status, indent=2) if options.json else table(status)])
 
 
-def _unanswered(address: Address | UnixAddress, error: OSError, elsewhere: str) -> Said:
-    """Return a fault that says what happened at an address, and what there is to do about it, where that is known."""
+def _unanswered(address: Address | UnixAddress, error: OSError, elsewhere: str) -> Result:
+    """Return the result for an address where no gateway answers: what happened, and what to do if that is known."""
     advice = _ADVICE.get(error.errno or 0, "{why}")
     said = advice.format(why=error.strerror or error, elsewhere=elsewhere)
-    return Said(FAULT, errors=[f"{address}: {said}"])
+    return Result(FAULT, errors=[f"{address}: {said}"])
 
 
 def _admin(text: str) -> Address | UnixAddress:
@@ -89,34 +95,34 @@ def _admin(text: str) -> Address | UnixAddress:
 def _control(text: str) -> UnixAddress:
     found = parsed(control_address, text)
     if not isinstance(found, UnixAddress):
-        raise argparse.ArgumentTypeError(f"{text!r} is no control socket; write unix:PATH")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a control socket; write unix:PATH")
     return found
 
 
-def _reload(options: argparse.Namespace) -> Said:
+def _reload(options: argparse.Namespace) -> Result:
     address = options.control or _control_socket(options.file)
     if address is None:
-        why = f"{options.file}: control is none, so that nobody can ask the gateway; send it SIGHUP"
-        return Said(FAULT, errors=[why])
+        why = f"{options.file}: control is none, so the gateway has no control socket; send it SIGHUP"
+        return Result(FAULT, errors=[why])
     try:
-        answer = trio.run(_asked, address, options.timeout)
+        answer = trio.run(_request_reload, address, options.timeout)
     except OSError as error:
         return _unanswered(address, error, _CONTROL)
     if not answer.ok:
-        return Said(FAULT, errors=answer.findings)
+        return Result(FAULT, errors=answer.findings)
     facts = answer.facts
     told = f"reloaded: {facts['file']}, sha256 {facts['sha256']}, routes {facts['routes']}, workers {facts['workers']}"
-    return Said(GOOD, [told], [f"warning: {each}" for each in answer.findings])
+    return Result(GOOD, [told], [f"warning: {each}" for each in answer.findings])
 
 
-async def _asked(address: UnixAddress, seconds: float) -> ControlAnswer:
+async def _request_reload(address: UnixAddress, seconds: float) -> ControlAnswer:
     with trio.move_on_after(seconds):
         return await ask_gateway(address, ControlRequest(command="reload"))
-    raise TimeoutError(f"no answer within {seconds:g} s; the gateway may still be at it")
+    raise TimeoutError(f"no answer within {seconds:g} s; the gateway may still be reading the file")
 
 
 def _control_socket(file: str | None) -> UnixAddress | None:
-    """Return where the control socket is that a file names. The file may be broken, as the gateway will say."""
+    """Return the control socket that a file names; None if it names none. The file may be broken."""
     written: object = "auto"
     if file is not None:
         try:

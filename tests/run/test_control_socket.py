@@ -92,7 +92,7 @@ def test_without_permission_the_command_says_who_may_connect(
 def test_a_gateway_without_a_control_socket_cannot_be_asked(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file.write_text(whole(9) + "control: none\n")
     assert main(["reload", str(file)]) == FAULT
-    assert capfd.readouterr().err == f"{file}: control is none, so that nobody can ask the gateway; send it SIGHUP\n"
+    assert capfd.readouterr().err == f"{file}: control is none, so the gateway has no control socket; send it SIGHUP\n"
 
 
 @pytest.mark.parametrize("text", ["listeners: [", "control: 5\n", "[]", ""])
@@ -112,7 +112,7 @@ def test_who_does_not_answer_is_not_waited_for_longer_than_is_wanted(
     address = f"unix:{tmp_path / 'silent.sock'}"
     with listen(UnixAddress(address.removeprefix("unix:")))[0]:
         assert main(["reload", "--control", address, "--timeout", "10ms"]) == FAULT
-    assert capfd.readouterr().err == f"{address}: no answer within 0.01 s; the gateway may still be at it\n"
+    assert capfd.readouterr().err == f"{address}: no answer within 0.01 s; the gateway may still be reading the file\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,156 @@
+"""The command `wsgateway probe`: its options, the probes of one or several dialects, and what is printed of them."""
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from typing import Any, get_args
+
+import trio
+
+from wsgateway.dialects import DIALECTS, Dialect
+from wsgateway.errors import ProbeError
+from wsgateway.options import duration, header, parsed
+from wsgateway.probe.client import ProbeRequest, Report, probe
+from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
+from wsgateway.probe.table import heading, row
+from wsgateway.probe.transcript import Line, printable
+from wsgateway.settings.dialects import dialects
+from wsgateway.settings.patterns import pin
+from wsgateway.settings.upstreams import TargetProfile
+
+GOOD, FAULT = 0, 1
+DEFAULT_DIALECT = "rfc6455"
+
+
+def add_probe(commands: Any) -> None:
+    """Add the command to those of the parser."""
+    probe = commands.add_parser(
+        "probe",
+        help="connect to a server as an old or a new client, and report the result",
+        description="Connect to a server as a client of any dialect, and report the result. Exit status 0: the server"
+        " accepted every named dialect, without a fault; with --all: at least one dialect.",
+    )
+    probe.add_argument("url", metavar="URL", help="ws://HOST[:PORT][/PATH], or wss://")
+    _add_dialects(probe)
+    _add_offer(probe)
+    _add_tls(probe)
+    probe.add_argument("--trace", action="store_true", help="print every byte on the wire, with its meaning")
+    probe.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    probe.add_argument(
+        "--timeout", metavar="DURATION", type=duration, default=10.0, help="time limit for each dialect; default: 10s"
+    )
+    probe.set_defaults(command=_probe, usage=probe)
+
+
+def _add_dialects(probe: argparse.ArgumentParser) -> None:
+    which = probe.add_mutually_exclusive_group()
+    which.add_argument(
+        "--dialect",
+        type=_dialects,
+        action="extend",
+        metavar="D",
+        help=f"the dialect to speak, or a range as hybi-01..08; may be repeated; default: {DEFAULT_DIALECT}."
+        f" The dialects are {', '.join(DIALECTS)}",
+    )
+    which.add_argument("--all", action="store_true", help="try every dialect, the oldest first")
+
+
+def _add_offer(probe: argparse.ArgumentParser) -> None:
+    probe.add_argument(
+        "--send",
+        metavar="TEXT",
+        help="send this message and wait for an answer; default: send a ping, if the dialect has pings",
+    )
+    probe.add_argument(
+        "--origin", metavar="ORIGIN", help="the value of Origin; default: http:// or https:// and the host of the URL"
+    )
+    probe.add_argument(
+        "--subprotocol", metavar="NAME", action="append", default=[], help="offer this subprotocol; may be repeated"
+    )
+    probe.add_argument(
+        "--header",
+        metavar="'NAME: VALUE'",
+        type=header,
+        action="append",
+        default=[],
+        help="send this header, too; may be repeated",
+    )
+
+
+def _add_tls(probe: argparse.ArgumentParser) -> None:
+    trusted = probe.add_mutually_exclusive_group()
+    trusted.add_argument("--ca", metavar="FILE", help="for wss: trust only the certificates in this file (PEM)")
+    trusted.add_argument("--insecure", action="store_true", help="for wss: trust every certificate")
+    trusted.add_argument(
+        "--pin",
+        metavar="PIN",
+        type=_pin,
+        action="append",
+        help="for wss: trust only the certificate or public key with this hash, sha256:HEX; may be repeated",
+    )
+    probe.add_argument(
+        "--tls-profile",
+        choices=get_args(TargetProfile),
+        default=DEFAULT_PROFILE,
+        help="for wss: the TLS to offer, as targets[].tls.profile; default: %(default)s, which offers all",
+    )
+
+
+def _probe(options: argparse.Namespace) -> int:
+    chosen = list(DIALECTS.values()) if options.all else options.dialect or [DIALECTS[DEFAULT_DIALECT]]
+    pins = tuple(options.pin or ())
+    try:
+        request = ProbeRequest(
+            options.url,
+            chosen[0],
+            options.send,
+            options.origin,
+            tuple(options.subprotocol),
+            tuple(options.header),
+            trust(options.tls_profile, options.ca, options.insecure or bool(pins)),
+            options.timeout,
+            options.tls_profile,
+            pins,
+        )
+        results = [_probe_one(replace(request, dialect=each), options, at == 0) for at, each in enumerate(chosen)]
+    except ProbeError as error:
+        options.usage.error(str(error))
+    if options.json:
+        reports = [
+            _plain(report) | ({"trace": list(map(asdict, lines))} if options.trace else {}) for report, lines in results
+        ]
+        print(json.dumps({"url": options.url, "reports": reports}, indent=2))
+    good = any if options.all else all
+    return GOOD if good(report.accepted and report.error is None for report, _ in results) else FAULT
+
+
+def _probe_one(request: ProbeRequest, options: argparse.Namespace, first: bool) -> tuple[Report, list[Line]]:
+    """Probe with one dialect, and print the result unless JSON is wanted. Return the report and the transcript."""
+    lines: list[Line] = []
+    live = options.trace and not options.json
+    report = trio.run(probe, request, print if live else lines.append)
+    if options.json:
+        return report, lines
+    if first and report.encryption is not None:
+        print(*(f"= {line}" for line in map(printable, report.encryption.lines())), sep="\n", flush=True)
+    if options.trace or not (options.all or len(options.dialect or ()) > 1):
+        print(f"= {report}", flush=True)
+    else:
+        print(*([heading()] if first else []), row(report), sep="\n", flush=True)
+    return report, lines
+
+
+def _plain(report: Report) -> dict[str, object]:
+    """Return a report for JSON, with `encryption` only if there was TLS."""
+    plain = asdict(report)
+    if report.encryption is None:
+        del plain["encryption"]
+    return plain
+
+
+def _dialects(text: str) -> tuple[Dialect, ...]:
+    return parsed(dialects, text)
+
+
+def _pin(text: str) -> str:
+    return parsed(pin, text)
