@@ -1,15 +1,15 @@
-"""What else than HTTP/1.1 a peer speaks, by the first bytes that it sends."""
+"""The recognition of other protocols than HTTP/1.1 by the first bytes of a peer."""
 
 from wsgateway.errors import HttpRefusal, Reason
 
-# What versions 1 and 2 of the PROXY protocol begin with.
+# The first bytes of versions 1 and 2 of the PROXY protocol.
 PROXY = (b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n")
-# The same of version 2 if its empty lines came before, and are taken away.
+# The same for version 2 after its two empty lines, which have been removed.
 _PROXY_V2 = b"\0\r\nQUIT\n"
 # RFC 8446, 5.1: the type of a record and its major version. A handshake comes from clients, an alert from servers.
 _TLS_HANDSHAKE = b"\x16\x03"
 _TLS_ALERT = b"\x15\x03"
-# RFC 9113, 4.1: type, flags and stream of the first SETTINGS frame, behind 3 bytes of length.
+# RFC 9113, 4.1: type, flags and stream of the first SETTINGS frame, after 3 bytes of length.
 _LENGTH_BYTES = 3
 _SETTINGS = b"\x04\0\0\0\0\0"
 _HTTP = b"HTTP/"
@@ -17,8 +17,8 @@ _SHOWN_BYTES = 16
 
 
 def not_a_request(first: bytes) -> HttpRefusal:
-    """Return what is said of a client whose first bytes begin no request. At least one byte must be here."""
-    if first.startswith((*PROXY, _PROXY_V2)):
+    """Return the refusal of a client whose first bytes begin no request; at least one byte must be here."""
+    if first.startswith(PROXY) or _PROXY_V2.startswith(first[: len(_PROXY_V2)]):
         text = "this is not HTTP: it looks like the PROXY protocol, which is not accepted here"
         return HttpRefusal(Reason.PROXY_HEADER_UNEXPECTED, text)
     if _TLS_HANDSHAKE.startswith(first[: len(_TLS_HANDSHAKE)]):
@@ -27,7 +27,7 @@ def not_a_request(first: bytes) -> HttpRefusal:
 
 
 def not_upgradable(version: str) -> HttpRefusal:
-    """Return what is said of a request in another version of HTTP (RFC 6455, 4.1: at least 1.1)."""
+    """Return the refusal of a request in another version of HTTP (RFC 6455, 4.1: at least 1.1)."""
     reason = Reason.HANDSHAKE_MALFORMED if version == "1.0" else Reason.NOT_HTTP
     return HttpRefusal(reason, f"HTTP/{version} cannot be upgraded, HTTP/1.1 can")
 
