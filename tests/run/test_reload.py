@@ -119,6 +119,8 @@ async def test_limits_are_those_with_which_a_session_began() -> None:
         new = await opened(upstream, gateway, MODERN)
         await old.works()
         await new.client.send(new.hello)
+        assert (await new.behind.frame())[0] == 0x88
+        await new.behind.close()
         assert await new.client.frame() == (0x88, b"\x03\xf1")  # 1009
 
 

@@ -143,6 +143,7 @@ async def test_a_message_that_is_too_long_to_be_joined_is_refused_to_its_sender(
         await session.behind.close()
         first, payload = await session.client.frame()
         assert (first, payload[:2]) == (0x88, (1009).to_bytes(2))
+        await session.client.close()
         [line] = await gateway.lines.enough("session", 1)
         assert "message of 5 bytes or more, at most 4 are possible as one frame" in str(line)
 

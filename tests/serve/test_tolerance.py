@@ -224,9 +224,10 @@ async def test_a_route_compares_a_header_as_it_was_sent(sent: str, route: str) -
     """A proxy that removes X-Role: admin would not recognise it with a control character in it."""
     async with Upstream() as upstream, serving_text(ROUTES.format(port=upstream.port)) as gateway:
         client = await gateway.connect(modern(f"X-Role: {sent}"))
-        _, request = await upstream.agree()
+        behind, request = await upstream.agree()
         assert values(request, "x-role") == ["admin"]
         await client.close()
+        await behind.close()
         line = await gateway.lines.line("session")
         assert line["route"] == route
 
@@ -268,10 +269,11 @@ async def test_a_stream_of_http2_is_served_as_a_connection_is(
                 line = await gateway.lines.line("refused")
                 assert line["why"].endswith(f"{oddity} would allow it)")
                 continue
-            _, request = await upstream.agree()
+            behind, request = await upstream.agree()
             assert header in fields(request)
             assert (await client.response(number))[":status"] == "200"
             await client.reset(number)
+            await behind.close()
             line = await gateway.lines.line("session")
             assert line["oddities"] == oddity
 
