@@ -51,6 +51,13 @@ class GatewayProcess(Program):
         """Where it listens; waits until it does."""
         return "127.0.0.1", int(self.find_line(r"event=listening .*127\.0\.0\.1:(\d+)$")[1])
 
+    @property
+    def worker_pid(self) -> int:
+        """The process that serves, if there is one worker; `pid` is that of the supervisor."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/children")
+        [pid] = [int(pid) for children in threads for pid in children.read_text().split()]
+        return pid
+
     def wait(self) -> int:
         """Its exit code, when it has ended. Workers of one that was killed end with it."""
         code = self._process.wait(STOP_SECONDS)

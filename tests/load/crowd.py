@@ -79,7 +79,7 @@ async def crowd(folder: Path, clients: int, places: int) -> Figures:
                             nursery.start_soon(client, port)
                         await full.wait()
                         seconds = trio.current_time() - begun
-                    used = cpu_seconds(process.pid)
+                    used = cpu_seconds(process.worker_pid)
                     behind.cancel_scope.cancel()
             upstream.hang_up()
     return Figures(outcomes, seconds, used)

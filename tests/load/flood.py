@@ -57,7 +57,7 @@ async def flood(folder: Path, sessions: int, dialect: str) -> Figures:
     async with Upstream() as upstream:
         text = configuration(upstream.port, timeouts="send: 10m")
         with gateway(folder, text) as (port, process), trio.fail_after(PATIENCE_SECONDS):
-            before, kernel_before = resident_bytes(process.pid), kernel_tcp_bytes()
+            before, kernel_before = resident_bytes(process.worker_pid), kernel_tcp_bytes()
             clients: list[Peer] = []
             async with trio.open_nursery() as nursery:
                 for number in range(sessions):
@@ -68,7 +68,7 @@ async def flood(folder: Path, sessions: int, dialect: str) -> Figures:
                     await opening.accepted(client)
                     nursery.start_soon(pour, behind, number)
                 await all_stuck.wait()
-                after, kernel_after = resident_bytes(process.pid), kernel_tcp_bytes()
+                after, kernel_after = resident_bytes(process.worker_pid), kernel_tcp_bytes()
                 nursery.cancel_scope.cancel()
             for client in clients:
                 client.stream.socket.close()

@@ -112,8 +112,8 @@ async def slow(folder: Path, drips: int, silent: int, timeouts: str) -> Figures:
                 while not done.is_set():
                     longest = max(longest, await one_session(port))
                     served += 1
-                    resident = max(resident, resident_bytes(process.pid))
-                seconds, used = trio.current_time() - begun, cpu_seconds(process.pid)
+                    resident = max(resident, resident_bytes(process.worker_pid))
+                seconds, used = trio.current_time() - begun, cpu_seconds(process.worker_pid)
                 nursery.cancel_scope.cancel()
             upstream.hang_up()
     return Figures(ends, served, longest, seconds, used, resident)

@@ -97,7 +97,7 @@ def tls(folder: Path, rounds: int) -> Figures:
             gateway(folder, configuration(upstream, listener=listener)) as (port, process),
             _nginx(folder, certificate, upstream) as theirs,
         ):
-            subjects = Subject(port, process.pid), theirs
+            subjects = Subject(port, process.worker_pid), theirs
 
             def median(measure: Callable[[Subject, ssl.SSLContext], float]) -> tuple[float, float]:
                 taken = [[measure(subject, context) for subject in subjects] for _ in range(rounds)]
