@@ -271,8 +271,8 @@ def test_the_challenge_that_we_send_is_visible() -> None:
     assert len(set(drawn)) == len(drawn)
 
 
-@pytest.mark.parametrize("name", TWO_KEYS)
-@pytest.mark.parametrize("byte", range(0x100))
+@cases("name", TWO_KEYS)
+@cases("byte", range(0x100))
 def test_a_challenge_has_no_byte_that_confuses_servers(name: str, byte: int) -> None:
     client_handshake = DIALECTS[name].handshake.client(Offer("/", "example.com"), lambda count: bytes([byte] * count))
     assert all(0x21 <= each <= 0x7E for each in client_handshake.challenge)

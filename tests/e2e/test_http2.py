@@ -4,7 +4,6 @@ import hashlib
 import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -96,15 +95,15 @@ class _Keeper(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-@pytest.fixture
-def keeper(authority: Authority, tmp_path: Path) -> Iterator[Gateway]:
+@pytest.fixture(scope="module")
+def keeper(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway before it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Keeper) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         text = CONFIGURATION.format(file=authority.issue("localhost"), echo=1, pages=server.server_port)
         try:
-            with running(text, tmp_path) as gateway:
+            with running(text, tmp_path_factory.mktemp("keeper")) as gateway:
                 yield gateway
         finally:
             server.shutdown()

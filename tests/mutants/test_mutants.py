@@ -90,7 +90,7 @@ def test_the_test_that_notices_is_named(
 ) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_x.py").write_text(text)
-    monkeypatch.setattr(__main__, "STALL_SECONDS", 10.0)
+    monkeypatch.setattr(__main__, "STALL_SECONDS", 4.0)
     by = failed(tmp_path, ["tests/test_x.py"])
     assert by is None if said is None else by is not None and by.startswith(said)
 

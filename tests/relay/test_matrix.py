@@ -16,7 +16,6 @@ from .ways import (
     arrived,
     cuts,
     every_way,
-    every_way_of_framings,
     everywhere,
     keys,
     read_by_read,
@@ -57,7 +56,7 @@ def test_a_short_text_arrives_wherever_it_is_cut(way: Way) -> None:
         assert way.pass_on(pieces) == arrived(message)
 
 
-@every_way_of_framings
+@every_way
 def test_a_text_of_a_mib_arrives(way: Way) -> None:
     # Characters of 3 bytes, and 1 byte more, so that reads cut it inside characters.
     message = text("\u20ac" * (MIB // 3) + "!")

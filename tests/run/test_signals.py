@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from trio.testing import MockClock
 from tests.backends import websockets_server
 from tests.openings import BY_DIALECT
 from tests.processes import GatewayProcess, session
-from tests.support import configuration
+from tests.support import Upstream, configuration
 
 from .gateways import PLAIN, Numbers, send_back, supervised, whole
 from .worker_pools import Worker, good, hands
@@ -20,23 +21,33 @@ from .worker_pools import Worker, good, hands
 MODERN = BY_DIALECT["rfc6455"]
 
 
-async def test_workers_that_are_told_to_end_with_their_supervisor_serve_until_it_drains(file: Path) -> None:
-    async with (
-        websockets_server(send_back) as upstream,
-        supervised(file, whole(upstream, shutdown="delay: 5s, spread: none")) as gateway,
-        trio.open_nursery() as nursery,
-    ):
-        client = Numbers(await gateway.port())
-        nursery.start_soon(client.run)
-        await client.more()
-        [pid] = await gateway.pids()
-        begun = trio.current_time()
-        gateway.signal(signal.SIGTERM)
-        os.kill(pid, signal.SIGTERM)
-        await client.done.wait()
-        # Longer than a worker waits for a word.
-        assert trio.current_time() - begun >= 5
-        assert client.goodbye == 1012
+async def test_a_worker_that_is_told_to_end_with_its_supervisor_even_several_times_serves_until_it_drains(
+    file: Path,
+) -> None:
+    async with Upstream() as upstream:
+        text = whole(upstream.port, shutdown="delay: 5s, spread: none")
+        async with supervised(file, text) as gateway:
+            client = await gateway.connect(MODERN.request)
+            behind, _ = await upstream.agree()
+            await client.head()
+            [pid] = await gateway.pids()
+            begun = trio.current_time()
+            gateway.signal(signal.SIGTERM)
+            for _ in range(3):
+                os.kill(pid, signal.SIGTERM)
+                await trio.sleep(0.2)
+            await gateway.lines.line("stopping")
+            # Longer than a worker waits for a word.
+            with trio.move_on_after(4 - (trio.current_time() - begun)):
+                await gateway.ended.wait()
+            assert await gateway.pids() == [pid]
+            other = await gateway.connect(PLAIN)
+            assert (await other.head()).startswith(b"HTTP/1.1 426 ")
+            assert await client.exactly(len(MODERN.goodbye)) == MODERN.goodbye
+            assert trio.current_time() - begun >= 5
+            await client.close()
+            await behind.close()
+            await gateway.ended.wait()
 
 
 async def test_a_worker_that_alone_is_told_to_end_drains_and_is_replaced(file: Path) -> None:
@@ -56,22 +67,26 @@ async def test_a_worker_that_alone_is_told_to_end_drains_and_is_replaced(file: P
         await gateway.lines.nth("worker serves", 2)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGABRT], ids=str)
-def test_workers_of_a_supervisor_that_stands_still_give_their_goodbye(number: signal.Signals, file: Path) -> None:
-    # SIGABRT is what systemd sends to a service whose watchdog was not fed.
-    with (
-        socket.create_server(("127.0.0.1", 0)) as upstream,
-        GatewayProcess(file, configuration(upstream.getsockname()[1])) as process,
-    ):
-        pid = int(process.find_line(r'event="worker serves" .*pid=(\d+)')[1])
-        with session(process.address(), upstream, MODERN) as (client, behind):
+def test_workers_of_a_supervisor_that_stands_still_give_their_goodbye(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        clients = []
+        # SIGABRT is what systemd sends to a service whose watchdog was not fed.
+        for number in (signal.SIGTERM, signal.SIGABRT):
+            upstream = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            text = configuration(upstream.getsockname()[1])
+            process = stack.enter_context(GatewayProcess(tmp_path / f"{number.name}.yaml", text))
+            pid = int(process.find_line(r'event="worker serves" .*pid=(\d+)')[1])
+            client, behind = stack.enter_context(session(process.address(), upstream, MODERN))
             process.signal(signal.SIGSTOP)
             os.kill(pid, number)
+            clients.append((process, client, behind))
+        for process, client, behind in clients:
             assert client.recv(4) == MODERN.goodbye
             behind.close()
-        process.find_line("event=drained")
-        process.signal(signal.SIGKILL)
-        process.wait()
+            client.close()
+            process.find_line("event=drained")
+            process.signal(signal.SIGKILL)
+            process.wait()
 
 
 def test_workers_of_a_supervisor_that_was_killed_give_their_goodbye_whatever_they_are_sent(file: Path) -> None:
@@ -87,24 +102,6 @@ def test_workers_of_a_supervisor_that_was_killed_give_their_goodbye_whatever_the
             behind.close()
         process.find_line("event=session .*by=gateway reason=gateway-stopping why=stopped")
         process.wait()
-
-
-async def test_a_worker_that_is_told_to_end_several_times_stays_all_the_same(file: Path) -> None:
-    text = whole(9, shutdown="delay: 6s, spread: none")
-    async with supervised(file, text) as gateway:
-        [pid] = await gateway.pids()
-        gateway.signal(signal.SIGTERM)
-        for _ in range(3):
-            os.kill(pid, signal.SIGTERM)
-            await trio.sleep(0.2)
-        await gateway.lines.line("stopping")
-        # Until the delay is over it serves.
-        with trio.move_on_after(4):
-            await gateway.ended.wait()
-        assert await gateway.pids() == [pid]
-        client = await gateway.connect(PLAIN)
-        assert (await client.head()).startswith(b"HTTP/1.1 426 ")
-        await gateway.ended.wait()
 
 
 @pytest.mark.parametrize(("draining", "word"), [(False, "drain"), (True, "stay")])

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,16 +21,17 @@ from wsgateway.run.systemd import notify
 from .gateways import PLAIN, supervised, whole
 
 
-@pytest.fixture(params=["a path", "the abstract namespace"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """The end of systemd; NOTIFY_SOCKET says where it is."""
+    with managing(str(tmp_path / "notify"), monkeypatch) as sock:
+        yield sock
+
+
+@contextmanager
+def managing(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        if request.param == "a path":
-            name = str(tmp_path / "notify")
-            sock.bind(name)
-        else:
-            name = f"@wsgateway-test-{uuid4()}"
-            sock.bind(name.replace("@", "\0"))
+        sock.bind(name.replace("@", "\0"))
         monkeypatch.setenv("NOTIFY_SOCKET", name)
         sock.settimeout(PATIENCE_SECONDS)
         yield sock
@@ -67,10 +69,14 @@ def every(manager: socket.socket) -> list[bytes]:
         return said
 
 
-def test_a_state_is_one_datagram(manager: socket.socket) -> None:
-    notify("READY=1")
-    notify("RELOADING=1\nSTATUS=a line")
-    assert told(manager) == [b"READY=1", b"RELOADING=1\nSTATUS=a line"]
+@pytest.mark.parametrize(
+    "name", ["{folder}/notify", "@wsgateway-test-{uuid}"], ids=["a path", "the abstract namespace"]
+)
+def test_a_state_is_one_datagram(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with managing(name.format(folder=tmp_path, uuid=uuid4()), monkeypatch) as manager:
+        notify("READY=1")
+        notify("RELOADING=1\nSTATUS=a line")
+        assert told(manager) == [b"READY=1", b"RELOADING=1\nSTATUS=a line"]
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -82,9 +88,12 @@ def test_without_a_manager_nothing_is_said(monkeypatch: pytest.MonkeyPatch, valu
     notify("READY=1")
 
 
-def test_a_gateway_is_ready_when_it_listens_and_says_when_it_stops(manager: socket.socket, tmp_path: Path) -> None:
+def test_a_gateway_is_ready_when_it_listens_says_how_it_goes_and_when_it_stops(
+    manager: socket.socket, tmp_path: Path
+) -> None:
     with GatewayProcess(tmp_path / "gateway.yaml", configuration(9)) as process:
-        assert next_state(manager) == b"READY=1"
+        first, second = manager.recv(4096), manager.recv(4096)
+        assert {first, second} == {b"READY=1", b"STATUS=serving 0 sessions with 1 worker"}
         with socket.create_connection(process.address(), PATIENCE_SECONDS):
             pass
         assert told(manager) == []
@@ -113,27 +122,24 @@ def test_a_gateway_that_cannot_listen_is_never_ready(manager: socket.socket, tmp
         assert told(manager) == []
 
 
-def test_how_it_goes_is_told_for_people(manager: socket.socket, tmp_path: Path) -> None:
-    with GatewayProcess(tmp_path / "gateway.yaml", configuration(9)) as process:
-        while (state := manager.recv(4096)) == b"READY=1":
-            pass
-        assert state == b"STATUS=serving 0 sessions with 1 worker"
-        assert process.stop() == 0
-
-
-@pytest.mark.parametrize("good", [True, False], ids=["taken", "refused"])
-def test_a_reload_is_told_with_its_time_and_its_end(manager: socket.socket, tmp_path: Path, good: bool) -> None:
+def test_a_reload_is_told_with_its_time_and_its_end_also_when_it_is_refused(
+    manager: socket.socket, tmp_path: Path
+) -> None:
     file = tmp_path / "gateway.yaml"
     with GatewayProcess(file, configuration(9)) as process:
         assert next_state(manager) == b"READY=1"
-        file.write_text(configuration(9, path="/chat") if good else "version: 2\n")
-        before = time.monotonic_ns() // 1000
-        process.signal(signal.SIGHUP)
-        found = re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=(\d+)", next_state(manager))
-        assert found
-        assert before <= int(found[1]) <= time.monotonic_ns() // 1000
-        assert next_state(manager) == b"READY=1"
-        process.find_line("event=reloaded" if good else 'event="reload refused"')
+        for text, line in (
+            (configuration(9, path="/chat"), "event=reloaded"),
+            ("version: 2\n", 'event="reload refused"'),
+        ):
+            file.write_text(text)
+            before = time.monotonic_ns() // 1000
+            process.signal(signal.SIGHUP)
+            found = re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=(\d+)", next_state(manager))
+            assert found
+            assert before <= int(found[1]) <= time.monotonic_ns() // 1000
+            assert next_state(manager) == b"READY=1"
+            process.find_line(line)
         assert process.stop() == 0
 
 
@@ -174,10 +180,17 @@ async def test_the_watchdog_is_not_fed_while_a_worker_stands_still_and_that_one_
 
 
 @pytest.mark.parametrize("name", ["/nowhere/notify", "@wsgateway-nobody-is-there"])
-def test_a_manager_that_is_not_there_does_not_keep_a_gateway_from_serving(name: str, tmp_path: Path) -> None:
+def test_that_a_manager_is_not_there_is_an_error_of_the_system(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", name)
+    with pytest.raises(OSError, match=r"No such file|refused"):
+        notify("READY=1")
+
+
+def test_a_manager_that_is_not_there_does_not_keep_a_gateway_from_serving(tmp_path: Path) -> None:
     # sd_notify(3): whether it worked is not for the service to care about.
     text = configuration(9)
-    with GatewayProcess(tmp_path / "gateway.yaml", text, environment={"NOTIFY_SOCKET": name}) as process:
+    nowhere = {"NOTIFY_SOCKET": "/nowhere/notify"}
+    with GatewayProcess(tmp_path / "gateway.yaml", text, environment=nowhere) as process:
         with socket.create_connection(process.address(), PATIENCE_SECONDS) as client:
             client.sendall(PLAIN)
             assert client.recv(4096).startswith(b"HTTP/1.1 426 ")
