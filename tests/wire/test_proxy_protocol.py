@@ -9,7 +9,7 @@ from wsgateway.errors import ProtocolError
 from wsgateway.wire.proxy_protocol import (
     MAX_V1_BYTES,
     MAX_V2_BYTES,
-    Forwarded,
+    ProxyHeader,
     begins,
     read,
 )
@@ -23,13 +23,13 @@ good = cases(("header", "says"), GOOD.values(), ids=GOOD.keys())
 
 @good
 @cases("behind", [b"", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\0", b"\r\n", b"PROXY UNKNOWN\r\n", SIGNATURE])
-def test_a_header_is_read_and_the_bytes_after_it_stay(header: bytes, says: Forwarded, behind: bytes) -> None:
+def test_a_header_is_read_and_the_bytes_after_it_stay(header: bytes, says: ProxyHeader, behind: bytes) -> None:
     assert begins(header + behind) is True
     assert read(header + behind) == (says, len(header))
 
 
 @good
-def test_an_incomplete_header_yields_nothing_yet(header: bytes, says: Forwarded) -> None:
+def test_an_incomplete_header_yields_nothing_yet(header: bytes, says: ProxyHeader) -> None:
     for at in range(len(header)):
         assert read(header[:at]) is None, at
 
@@ -213,7 +213,7 @@ def changed(draw: st.DrawFn) -> bytes:
     return bytes(header)
 
 
-def outcome(data: bytes) -> tuple[Forwarded, int] | ProtocolError | None:
+def outcome(data: bytes) -> tuple[ProxyHeader, int] | ProtocolError | None:
     try:
         return read(data)
     except ProtocolError as error:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.cases import cases
 from wsgateway.wire.proxy_protocol import (
     MAX_V1_BYTES,
-    Forwarded,
+    ProxyHeader,
     SocketAddress,
     read,
     write_v1,
@@ -122,10 +122,10 @@ def test_a_written_header_can_be_read(
     line = write_v1(source, destination)
     header = write_v2(source, destination, secure=secure, tls_version=version)
     if source is None or destination is None:
-        says_line = says_header = Forwarded()
+        says_line = says_header = ProxyHeader()
     else:
-        says_line = Forwarded(as_one(source), as_one(destination))
-        says_header = Forwarded(as_one(source), as_one(destination), secure, version)
+        says_line = ProxyHeader(as_one(source), as_one(destination))
+        says_header = ProxyHeader(as_one(source), as_one(destination), secure, version)
     assert len(line) <= MAX_V1_BYTES
     assert read(line + behind) == (says_line, len(line))
     assert read(header + behind) == (says_header, len(header))

@@ -8,6 +8,7 @@ from wsgateway.policy.forwarded import Identity
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.routes import HeaderRules, Rewrite, Route
 from wsgateway.settings.upstreams import Target, Upstream
+from wsgateway.wire.exchange import Items
 from wsgateway.wire.paths import normalised, rest_after
 
 # Headers that identify the client. An upstream gets only the gateway's own, also for names that the gateway leaves out.
@@ -25,8 +26,6 @@ _UNKNOWN = "unknown"
 # Text-only clients of websockify, such as noVNC of 2011 to 2015, offer base64. Servers that get their messages
 # converted know only binary.
 _BASE64 = {"base64": "binary"}
-
-Items = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.control import Said
 
-Sockets = list[tuple[str, int]]
+SocketCounts = list[tuple[str, int]]
 """The sockets that travel with a message, in their order: an address as `Listening` names it, and how many it has."""
 
 
@@ -38,7 +38,7 @@ class Configure(_Message):
     """of the code that has packed the settings; another one reads the text"""
     workers: int
     """how many share the limits of the configuration"""
-    sockets: Sockets
+    sockets: SocketCounts
 
 
 class Drain(_Message):
@@ -71,7 +71,7 @@ class TakeOver(_Message):
     """Serve at these sockets in the place of the process that sends this."""
 
     do: Literal["take over"] = "take over"
-    sockets: Sockets
+    sockets: SocketCounts
 
 
 class Up(_Message):

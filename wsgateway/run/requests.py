@@ -24,18 +24,18 @@ _READ_BYTES = 65536
 Fact = str | int | float | bool
 
 
-class _Message(BaseModel):
+class _ControlModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class ControlRequest(_Message):
+class ControlRequest(_ControlModel):
     """A command with its arguments."""
 
     command: str
     arguments: dict[str, Fact] = {}
 
 
-class ControlAnswer(_Message):
+class ControlAnswer(_ControlModel):
     """The result of a command."""
 
     ok: bool

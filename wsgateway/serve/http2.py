@@ -53,7 +53,7 @@ from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.http2 import FrameHeads, HeaderList, request_of
 from wsgateway.wire.oddities import Oddities
 
-Serve = Callable[[Client, trio.CancelScope, HttpRefusal | None], Awaitable[None]]
+ServeStream = Callable[[Client, trio.CancelScope, HttpRefusal | None], Awaitable[None]]
 """serves a stream, or refuses it, and closes its socket; see `Stream.run` for the scope"""
 
 # The window that RFC 9113, 6.9.2, gives to each stream, and to all of them together unless it is raised.
@@ -96,7 +96,7 @@ class _Connection(H2Connection):
 class Http2Connection:
     """One connection of HTTP/2."""
 
-    def __init__(self, context: RequestContext, serve: Serve) -> None:
+    def __init__(self, context: RequestContext, serve: ServeStream) -> None:
         """Take the context of a client that has agreed on HTTP/2."""
         tls = context.listener.tls
         assert tls is not None, "HTTP/2 is agreed in TLS"

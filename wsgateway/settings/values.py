@@ -216,7 +216,7 @@ DurationOrNone = Annotated[float | None, _or_none(_DURATION)]
 HeadSize = Annotated[int, _size(KIB, MIB)]
 QueueSize = Annotated[int, _size(64 * KIB, 1024 * MIB)]
 JoinSize = Annotated[int, _size(0, _MOST_JOIN_BYTES)]
-JoinMemory = Annotated[int, _size(_MOST_JOIN_BYTES, _MOST_MESSAGE_BYTES)]
+JoinMemoryBytes = Annotated[int, _size(_MOST_JOIN_BYTES, _MOST_MESSAGE_BYTES)]
 MessageSize = Annotated[int, _size(1, _MOST_MESSAGE_BYTES)]
 RateOrNone = Annotated[
     Rate | None,

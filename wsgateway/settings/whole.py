@@ -11,7 +11,7 @@ from wsgateway.settings.listeners import Listener
 from wsgateway.settings.process import Admin, Logging, Shutdown
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Upstream
-from wsgateway.settings.values import ControlAddress, JoinMemory, Version, Workers
+from wsgateway.settings.values import ControlAddress, JoinMemoryBytes, Version, Workers
 
 
 def _with_names(upstreams: dict[str, Upstream]) -> dict[str, Upstream]:
@@ -59,7 +59,7 @@ class Settings:
         unit="processes",
         reload="at once",
     )
-    join_memory_bytes: JoinMemory = key(
+    join_memory_bytes: JoinMemoryBytes = key(
         "Memory of each worker for what `limits.join` holds back, in all its sessions together. When it is full, what"
         " has been held back longest leaves in fragments.",
         name="join_memory",

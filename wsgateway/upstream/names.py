@@ -19,7 +19,7 @@ HUNG_SECONDS = 5.0
 # How many hung names are remembered. One more makes the oldest forgotten.
 MOST_HUNG = 4096
 
-Resolve = Callable[[str], list[str]]
+LookUpHost = Callable[[str], list[str]]
 """takes a name and returns its addresses, the best first; it blocks, and raises OSError"""
 
 
@@ -43,7 +43,7 @@ class _LookUp:
 class Names:
     """The look-ups of all tasks of a process."""
 
-    def __init__(self, resolve: Resolve = resolve_by_system) -> None:
+    def __init__(self, resolve: LookUpHost = resolve_by_system) -> None:
         self._resolve = resolve
         self._under_way: dict[str, _LookUp] = {}
         self._hung: dict[str, None] = {}

@@ -62,7 +62,7 @@ _NOT_VERIFIED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Forwarded:
+class ProxyHeader:
     """A proxy's description of the client connection for which it made this connection.
 
     Addresses are in their shortest form; IPv4 that was mapped to IPv6 becomes IPv4. Both are None if the proxy made the
@@ -88,7 +88,7 @@ def begins(data: bytes) -> bool | None:
     return None if _V1_START.startswith(data) or _SIGNATURE.startswith(data) else False
 
 
-def read(data: bytes) -> tuple[Forwarded, int] | None:
+def read(data: bytes) -> tuple[ProxyHeader, int] | None:
     """Return the content of the header at the start of a connection, and its size in bytes; None if it is incomplete.
 
     Take all bytes of the connection so far, also bytes after the header; when it returns None, call it again with more.
@@ -144,7 +144,7 @@ def write_v2(
     return _SIGNATURE + _HEAD.pack(_VERSION << 4 | _PROXY, family, len(body)) + body
 
 
-def _read_v1(data: bytes) -> tuple[Forwarded, int] | None:
+def _read_v1(data: bytes) -> tuple[ProxyHeader, int] | None:
     line, crlf, _ = data[:MAX_V1_BYTES].partition(b"\r\n")
     # 2.1: CR or LF alone must not be accepted. A CR at the end of the data may be the first half of CRLF.
     inner = line if crlf else line.removesuffix(b"\r")
@@ -159,15 +159,15 @@ def _read_v1(data: bytes) -> tuple[Forwarded, int] | None:
                 f"no CRLF in the first {MAX_V1_BYTES} bytes of a PROXY header, more are not allowed",
             )
         return None
-    return _v1_forwarded(line.decode("latin-1")), len(line) + len(crlf)
+    return _v1_header(line.decode("latin-1")), len(line) + len(crlf)
 
 
-def _v1_forwarded(line: str) -> Forwarded:
+def _v1_header(line: str) -> ProxyHeader:
     match line.split(" "):
         case ["PROXY", "UNKNOWN", *_]:  # 2.1: the rest of the line is ignored
-            return Forwarded()
+            return ProxyHeader()
         case ["PROXY", ("TCP4" | "TCP6") as family, source, destination, source_port, destination_port]:
-            return Forwarded(
+            return ProxyHeader(
                 (_v1_address(family, source), _v1_port(source_port)),
                 (_v1_address(family, destination), _v1_port(destination_port)),
             )
@@ -207,7 +207,7 @@ def _v1_text(address: IPv4Address | IPv6Address) -> str:
     return str(address)
 
 
-def _read_v2(data: bytes) -> tuple[Forwarded, int] | None:
+def _read_v2(data: bytes) -> tuple[ProxyHeader, int] | None:
     if len(data) < _HEAD_BYTES:
         return None
     version_command, family, length = _HEAD.unpack_from(data, len(_SIGNATURE))
@@ -215,7 +215,7 @@ def _read_v2(data: bytes) -> tuple[Forwarded, int] | None:
     size = _HEAD_BYTES + length
     if len(data) < size:
         return None
-    return (_v2_forwarded(data[:size], block) if block else Forwarded()), size
+    return (_v2_header(data[:size], block) if block else ProxyHeader()), size
 
 
 def _v2_block(version_command: int, family: int, length: int) -> Struct | None:
@@ -249,7 +249,7 @@ def _v2_block(version_command: int, family: int, length: int) -> Struct | None:
     return block
 
 
-def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
+def _v2_header(header: bytes, block: Struct) -> ProxyHeader:
     tlvs = _tlvs(header, _HEAD_BYTES + block.size, len(header))
     if _CRC32C in tlvs:
         _check_crc32c(header, tlvs[_CRC32C])
@@ -259,7 +259,7 @@ def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
         source = str(unmapped(ip_address(sender))), source_port
         destination = str(unmapped(ip_address(receiver))), destination_port
     if _SSL not in tlvs:
-        return Forwarded(source, destination)
+        return ProxyHeader(source, destination)
 
     ssl = tlvs[_SSL]
     if ssl.stop - ssl.start < _CLIENT.size:
@@ -270,7 +270,7 @@ def _v2_forwarded(header: bytes, block: Struct) -> Forwarded:
     client, _ = _CLIENT.unpack_from(header, ssl.start)
     version = _text(header, _tlvs(header, ssl.start + _CLIENT.size, ssl.stop).get(_SSL_VERSION), "ascii")
     secure = bool(client & _CLIENT_SSL)
-    return Forwarded(source, destination, secure, version if secure else None)
+    return ProxyHeader(source, destination, secure, version if secure else None)
 
 
 def _tlvs(header: bytes, start: int, stop: int) -> dict[int, slice]:
