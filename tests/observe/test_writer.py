@@ -226,3 +226,21 @@ os.execv(sys.executable, [sys.executable, "-c", "import os; os.fstat(2)"])
     command = ["sh", "-c", 'exec "$0" -c "$1" 0<&- 1>&- 2>&-', sys.executable, with_writer(code)]
     done = subprocess.run(command, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0
+
+
+def test_a_writer_that_is_stopped_has_no_thread_until_there_is_another_line() -> None:
+    def threads() -> int:
+        return sum(each.name == "log" for each in threading.enumerate())
+
+    reader, fd = os.pipe()
+    before = threads()
+    writer = Writer(fd)
+    for line in ("one\n", "two\n"):
+        writer.write(line)
+        assert threads() == before + 1
+        writer.stop()
+        assert threads() == before
+        assert os.read(reader, 100) == line.encode()
+    writer.stop()
+    os.close(fd)
+    os.close(reader)

@@ -111,11 +111,14 @@ class Writer(io.TextIOBase):
             return self._news.wait_for(lambda: not self._waiting_bytes, seconds)
 
     def stop(self) -> None:
-        """Wait as `drain` does, and end the thread. What is written later starts another one."""
+        """Wait as `drain` does, and end the thread, if it does not wait for a reader. More lines start another one."""
         self.drain()
         with self._news:
-            self._stopping = True
+            thread = self._thread
+            self._stopping = thread is not None
             self._news.notify_all()
+        if thread is not None:
+            thread.join(LAST_LINES_SECONDS)
 
     def _put_unfinished(self) -> None:
         text, self._unfinished = self._unfinished, ""
