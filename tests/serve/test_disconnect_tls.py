@@ -48,7 +48,7 @@ async def test_a_client_that_ends_tls_and_keeps_its_connection_frees_its_place(
         async with within(GRACE_SECONDS):
             gateway.nursery.start_soon(end_tls, client)
             assert await behind.rest() == b""
-        await gateway.lines.line("left", client=client.name)
+        await gateway.lines.line("disconnected", client=client.name)
 
 
 async def test_a_client_that_has_ended_tls_has_no_session_with_an_upstream_that_agrees_then(
