@@ -121,5 +121,5 @@ async def test_what_caddy_loses_is_the_challenge(tmp_path: Path) -> None:
         await behind.outcomes()
         for dialect in TWO_KEYS:
             line = await behind.lines.line("refused", dialect=dialect)
-            assert line["why"] == "no 8 bytes behind the head within 1 s"
+            assert line["why"] == "no 8 bytes after the head within 1 s"
         assert len(behind.lines.every("refused")) == len(TWO_KEYS)

@@ -108,7 +108,7 @@ async def test_a_challenge_that_never_comes_ends_the_connection_after_the_early_
         assert await client.rest() == REPLY
         assert await behind.rest() == b""
         line = await gateway.lines.line("refused")
-        assert line["why"] == "no 8 bytes behind the head within 0.6 s"
+        assert line["why"] == "no 8 bytes after the head within 0.6 s"
         assert "status" not in line
 
 
@@ -120,7 +120,7 @@ async def test_a_short_challenge_timeout_also_sends_the_head_early() -> None:
 
         assert await client.rest() == REPLY
         assert await behind.rest() == b""
-        assert (await gateway.lines.line("refused"))["why"] == "no 8 bytes behind the head within 0.05 s"
+        assert (await gateway.lines.line("refused"))["why"] == "no 8 bytes after the head within 0.05 s"
 
 
 async def test_the_time_for_the_handshake_bounds_the_wait_for_the_challenge_too() -> None:

@@ -52,7 +52,7 @@ async def test_a_player_gets_its_policy_and_the_connection_closes(mode: str) -> 
         await player.close()
 
         line = await gateway.lines.line("policy")
-        assert (line["level"], line["client"], line["why"]) == ("info", player.name, "2 grants were told")
+        assert (line["level"], line["client"], line["why"]) == ("info", player.name, "2 grants were sent")
         assert len(gateway.lines.entries) == 1
         assert upstream.nobody_came()
 
@@ -61,7 +61,7 @@ async def test_a_player_gets_its_policy_and_the_connection_closes(mode: str) -> 
 async def test_no_page_may_connect_without_a_grant(mode: str) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=policy(mode)) as gateway:
         await denied(gateway, POLICY_REQUEST)
-        assert (await gateway.lines.line("policy"))["why"] == "0 grants were told"
+        assert (await gateway.lines.line("policy"))["why"] == "0 grants were sent"
 
 
 async def test_every_page_may_connect_only_with_a_grant_for_all() -> None:

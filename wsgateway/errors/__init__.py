@@ -111,7 +111,7 @@ class HttpRefusal(ReasonedError):  # noqa: N818  it is an answer
     """A handshake that cannot succeed, whichever side made the mistake.
 
     In the server role `status` and `headers` are the HTTP answer to give. The message says what was wrong with the
-    request, and nothing of ours.
+    request, and nothing about the gateway.
     """
 
     status: int
@@ -133,7 +133,7 @@ class ExhaustedError(HttpRefusal):
 
 
 class UpstreamError(ReasonedError):
-    """The upstream cannot be used. `status` (502, 503 or 504) is what the client is told, and no more."""
+    """The upstream cannot be used. The client gets only the `status` (502, 503 or 504) and the name of the reason."""
 
     status: int
 
@@ -149,7 +149,7 @@ class UpstreamError(ReasonedError):
 
     @property
     def answered(self) -> bool:
-        """Whether the server has answered, with a status by which it says that it cannot serve."""
+        """Whether the server has answered, with a status that means that it cannot serve."""
         return self.reason is Reason.TARGET_UNAVAILABLE
 
     @property
@@ -166,7 +166,7 @@ class UntrustedError(ReasonedError):
 
 
 class ClientDisconnectedError(ReasonedError):
-    """The client closed its connection before it had a session, or asked for nothing more."""
+    """The client closed its connection before it had a session, or sent no other request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class SettingsError(ReasonedError):
 
 
 class BrokenFileError(SettingsError):
-    """The same at the start of a gateway: to start it again is of no use until somebody has mended the file."""
+    """The same at the start of a gateway: starting it again is of no use until the file is corrected."""
 
 
 class StartError(ReasonedError):

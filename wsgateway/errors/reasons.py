@@ -1,6 +1,6 @@
 """The one list of reasons: why a client is refused, a session ends, a target fails, a change is refused.
 
-The log, the metrics, the status, `explain`, the answer to a client and the manual say the same name. To add a reason
+The log, the metrics, the status, `explain`, the answer to a client and the manual use the same name. To add a reason
 add a member here, raise an error with it, and run `python -m tests.documents`, which writes the table of the manual.
 """
 
@@ -11,9 +11,9 @@ NOTHING = "Nothing needs to be done."
 
 
 class Group(enum.Enum):
-    """What a reason is a reason for, as the manual has it for a heading."""
+    """The subject of a reason, which is a heading in the manual."""
 
-    REFUSED = "A client gets no session, and is told so"
+    REFUSED = "A client gets no session, and an answer"
     DISCONNECTED = "A client disconnects before it has a session"
     ENDED = "A session ends"
     TARGET = "A target fails"
@@ -23,12 +23,12 @@ class Group(enum.Enum):
 class Reason(enum.StrEnum):
     """A reason: its name, its group, its code, one sentence about the cause, and one about the cure.
 
-    The code is what the peer is told: an HTTP status, or the code of a Close for what ends a session. 0: nothing, or
-    whatever the error says.
+    The code is for the peer: an HTTP status, or the code of a Close for the end of a session. 0: there is none, or the
+    error has it.
     """
 
     # fmt: off
-    # -- in front of a request ----------------------------------------------------------------------------------
+    # -- before a request -----------------------------------------------------------------------------------------
 
     NOT_HTTP = ("not-http", Group.REFUSED, 400,
         "What the client sent is not HTTP/1.1.",
@@ -64,7 +64,7 @@ class Reason(enum.StrEnum):
         "For an old client set `tls.profile: legacy`, on a listener of its own.")
     TLS_FAILED = ("tls-failed", Group.REFUSED, 0,
         "The TLS handshake with the client failed.",
-        "See `why` for what OpenSSL says; a client that is no client of TLS has the wrong port.")
+        "See `why` for the text of OpenSSL; a client without TLS uses the wrong port.")
     TLS_TIMEOUT = ("tls-timeout", Group.REFUSED, 0,
         "The client did not finish its TLS handshake in time.",
         "If it is slow and not silent, raise `timeouts.handshake`.")
@@ -75,7 +75,7 @@ class Reason(enum.StrEnum):
         "The client broke the rules of HTTP/2.",
         "See `why`; `tls.http2.mode: none` has such a client use HTTP/1.1.")
     HTTP2_FLOOD = ("http2-flood", Group.REFUSED, 0,
-        "The client sent too many HTTP/2 frames that carry nothing.",
+        "The client sent too many HTTP/2 frames without content.",
         "If this is no attack, raise `tls.http2.control_rate`.")
 
     # -- in a request -------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class Reason(enum.StrEnum):
         "The head of the request is too large.",
         "Make the cookies of the site smaller, or raise `listeners[].limits`.")
     REQUEST_TIMEOUT = ("request-timeout", Group.REFUSED, 408,
-        "The request, or its body, was not whole in time.",
+        "The request, or its body, was not complete in time.",
         "If the client is slow and not silent, raise `timeouts.handshake`, or `timeouts.send` for a body.")
     REQUEST_UNSUPPORTED = ("request-unsupported", Group.REFUSED, 501,
         "The request needs a method or a feature of HTTP that the gateway does not have.",
@@ -106,10 +106,10 @@ class Reason(enum.StrEnum):
         "The request for WebSocket breaks a rule of its dialect.",
         "See `why` for the rule; where it names an entry of `tolerance`, that allows it.")
     VERSION_UNKNOWN = ("version-unknown", Group.REFUSED, 426,
-        "The client asks for a version of WebSocket that nobody has specified.",
+        "The client requests a version of WebSocket that does not exist.",
         "Let the client use version 13, which is RFC 6455.")
     CHALLENGE_MISSING = ("challenge-missing", Group.REFUSED, 0,
-        "The 8 bytes behind the head of the request never came: a proxy in front loses them, as Caddy does.",
+        "The 8 bytes after the head of the request never came: a proxy in front loses them, as Caddy does.",
         "Let a proxy in front pass TCP alone (`mode tcp` of HAProxy, `stream` of nginx), or connect without it.")
     ANSWER_NOT_TAKEN = ("answer-not-taken", Group.REFUSED, 408,
         "The client did not take its answer in time.",
@@ -118,14 +118,14 @@ class Reason(enum.StrEnum):
     # -- by the configuration -----------------------------------------------------------------------------------
 
     ROUTE_MISSING = ("route-missing", Group.REFUSED, 404,
-        "No route takes this request.",
-        "Compare host and path with `match` of the routes; `wsgateway explain` says why each does not match.")
+        "No route matches this request.",
+        "Compare host and path with `match` of the routes; `wsgateway explain` shows why each does not match.")
     WEBSOCKET_MISSING = ("websocket-missing", Group.REFUSED, 404,
         "The route of this request serves plain HTTP alone.",
         "Give the route an `upstream`, or put a route for WebSocket before it.")
     DIALECT_REFUSED = ("dialect-refused", Group.REFUSED, 426,
         "The route does not accept the client's dialect.",
-        "If the client may come in, add its dialect to `dialects` of the route.")
+        "If the client should be served, add its dialect to `dialects` of the route.")
     ORIGIN_REFUSED = ("origin-refused", Group.REFUSED, 403,
         "The route does not accept pages of this origin.",
         "If the page is yours, add it to `origins.allow`; programs without an Origin need `origins.missing: allow`.")
@@ -150,22 +150,22 @@ class Reason(enum.StrEnum):
         "The server refused the session, and the client got the server's answer.",
         "Look into the log of the server.")
     SUBPROTOCOL_MISSING = ("subprotocol-missing", Group.REFUSED, 502,
-        "The client insists on a subprotocol, and the server chose none.",
+        "The client needs a subprotocol, and the server chose none.",
         "Have the server choose one, or rename it with `subprotocols` of the route.")
 
-    # -- the client is gone -------------------------------------------------------------------------------------
+    # -- the client has disconnected ------------------------------------------------------------------------------
 
     DISCONNECTED_EARLY = ("disconnected-early", Group.DISCONNECTED, 0,
         "The client closed its connection before it had sent a request, as health checks and port scans do.",
         NOTHING)
     DISCONNECTED_IN_REQUEST = ("disconnected-in-request", Group.DISCONNECTED, 0,
-        "The client, or something between, closed the connection before the request was whole.",
+        "The client, or something between, closed the connection before the request was complete.",
         NOTHING)
     DISCONNECTED_BY_RESET = ("disconnected-by-reset", Group.DISCONNECTED, 0,
         "The connection of the client was reset, or failed, while its request was served.",
         "If this is frequent, look at the network and at the proxies between.")
     CLOSED_BY_DRAIN = ("closed-by-drain", Group.DISCONNECTED, 0,
-        "The gateway stops, and closed a connection that had no request under way.", NOTHING)
+        "The gateway stops, and closed a connection without a request.", NOTHING)
     DISCONNECTED_WAITING = ("disconnected-waiting", Group.DISCONNECTED, 0,
         "The client closed its connection before it had its answer.",
         "If this is frequent, see how long the servers take to answer.")
@@ -187,27 +187,27 @@ class Reason(enum.StrEnum):
         "If the message is wanted, raise `limits.message_size` or `limits.fragments`.")
     TEXT_NOT_UTF8 = ("text-not-utf8", Group.ENDED, 1007,
         "One side sent text that is not UTF-8, or not what `binary.decode` expects.",
-        "Mend the program; `invalid_utf8: replace` repairs text of old clients.")
+        "Repair the program; `invalid_utf8: replace` repairs text of old clients.")
     BINARY_UNSUPPORTED = ("binary-unsupported", Group.ENDED, 1003,
-        "One side sent a binary message, and the other side has text alone.",
+        "One side sent a binary message, and the other side has only text.",
         "Set `binary.encode` on the route: base64, latin-1 or hex.")
     MESSAGE_RATE = ("message-rate", Group.ENDED, 1008,
         "The client sent messages faster than it may.",
         "Raise `limits.message_rate`, or slow the client down instead with `message_rate_action: delay`.")
     JOIN_MEMORY_FULL = ("join-memory-full", Group.ENDED, 1013,
-        "There was no room for a message that has to be whole before it is sent on.",
+        "There was no memory for a message that must be complete before it is sent on.",
         "Raise `join_memory`, or lower `limits.join`.")
     SEND_TIMEOUT = ("send-timeout", Group.ENDED, 1006,
         "One side took nothing of what it was sent for too long.",
-        "If it is slow and not gone, raise `timeouts.send`.")
+        "If it is slow and not disconnected, raise `timeouts.send`.")
     PING_TIMEOUT = ("ping-timeout", Group.ENDED, 1006,
         "One side did not answer a ping in time.",
-        "If it is slow and not gone, raise `keepalive.timeout`.")
+        "If it is slow and not disconnected, raise `keepalive.timeout`.")
     IDLE_TIMEOUT = ("idle-timeout", Group.ENDED, 1001,
         "No message went either way for too long.",
         "If such sessions are wanted, raise `timeouts.idle`.")
     LIFETIME_OVER = ("lifetime-over", Group.ENDED, 1001,
-        "The session was as old as it may become.",
+        "The session has reached its longest lifetime.",
         "If such sessions are wanted, raise `timeouts.lifetime`.")
     CUT_OFF = ("cut-off", Group.ENDED, 0,
         "The gateway ended before the session was closed.",
@@ -232,20 +232,20 @@ class Reason(enum.StrEnum):
         "The certificate of the server is not trusted.",
         "Set `targets[].tls.ca`, `server_name` or `pin`; `wsgateway probe` prints the pin.")
     TARGET_PIN_DIFFERS = ("target-pin-differs", Group.TARGET, 502,
-        "The server shows none of the certificates that are pinned.",
-        "If the certificate was exchanged on purpose, put the new pin into `targets[].tls.pin`.")
+        "The server did not show a pinned certificate.",
+        "If the certificate was replaced on purpose, put the new pin into `targets[].tls.pin`.")
     TARGET_TLS_OLD = ("target-tls-old", Group.TARGET, 502,
         "The server seems to have only TLS 1.0 or 1.1, or keys and ciphers as old.",
         "Set `targets[].tls.profile: legacy` for this target.")
     TARGET_WITHOUT_TLS = ("target-without-tls", Group.TARGET, 502,
-        "The server does not speak TLS, and the target says wss:// or https://.",
+        "The server does not speak TLS, and the URL of the target begins with wss:// or https://.",
         "Write ws:// or http://, or another port.")
     TARGET_NEEDS_TLS = ("target-needs-tls", Group.TARGET, 502,
-        "The server speaks TLS, and the target says ws:// or http://.",
+        "The server speaks TLS, and the URL of the target begins with ws:// or http://.",
         "Write wss:// or https://.")
     TARGET_TLS_FAILED = ("target-tls-failed", Group.TARGET, 502,
         "The TLS handshake with the server failed.",
-        "See `why`; `wsgateway probe --tls-profile legacy` tries what else the server may have.")
+        "See `why`; `wsgateway probe --tls-profile legacy` tries older versions and ciphers.")
     TARGET_LOST = ("target-lost", Group.TARGET, 502,
         "The server closed the connection before it had answered.",
         "Look into its log; some servers do this at a path or an Origin that they do not know.")
@@ -253,14 +253,14 @@ class Reason(enum.StrEnum):
         "What the server answers is not HTTP/1.1.",
         "Is this the right port?")
     TARGET_HTTP2 = ("target-http2", Group.TARGET, 502,
-        "The server speaks HTTP/2 alone, and the gateway speaks HTTP/1.1 to servers.",
+        "The server speaks only HTTP/2, and the gateway speaks HTTP/1.1 to servers.",
         "Switch HTTP/1.1 on in the server, or use another port of it.")
     TARGET_ANSWER_MALFORMED = ("target-answer-malformed", Group.TARGET, 502,
-        "The server gave an answer that breaks the rules of HTTP, is too large, or broke off.",
+        "The answer of the server breaks the rules of HTTP, is too large, or is incomplete.",
         "See `why` for the rule; `wsgateway probe` shows what the server sends, byte for byte.")
     TARGET_HANDSHAKE_WRONG = ("target-handshake-wrong", Group.TARGET, 502,
         "The server accepted the session, and its handshake is wrong.",
-        "Does `upstreams.X.dialect` name what the server speaks? `wsgateway probe --all` finds out.")
+        "Is `upstreams.X.dialect` the dialect of the server? `wsgateway probe --all` finds out.")
     TARGET_SILENT = ("target-silent", Group.TARGET, 504,
         "The server accepted the connection, and did not answer in time.",
         "Look into its log; if it is slow, raise `timeouts.handshake`, or `timeouts.response` for plain HTTP.")
@@ -278,22 +278,22 @@ class Reason(enum.StrEnum):
 
     FILE_INVALID = ("file-invalid", Group.CHANGE, 0,
         "The configuration cannot be used.",
-        "Mend what `why` names; `wsgateway check FILE` tells everything that is wrong.")
+        "Correct what `why` names; `wsgateway check FILE` lists all mistakes.")
     ADDRESS_UNAVAILABLE = ("address-unavailable", Group.CHANGE, 0,
-        "An address of the configuration cannot be listened on.",
-        "Find who has it (`ss -ltnp`), or whether the gateway may use it: ports below 1024 need a right.")
+        "The gateway cannot listen on an address of the configuration.",
+        "Find the process that uses it (`ss -ltnp`), or see whether the gateway may: ports below 1024 need a right.")
     CERTIFICATE_UNUSABLE = ("certificate-unusable", Group.CHANGE, 0,
         "A certificate, a key or an authority of the configuration cannot be used.",
         "See `why` for the file; the user of the gateway must be able to read it.")
     WORKER_FAILED = ("worker-failed", Group.CHANGE, 0,
-        "A worker cannot serve as the configuration says.",
+        "A worker cannot serve with this configuration.",
         "See `why`, and the lines of the worker before this one.")
     CHANGES_WAITING = ("changes-waiting", Group.CHANGE, 0,
-        "Too many changes wait for the one that is made.",
-        "Wait until the log says `reloaded`, and reload once more.")
+        "Too many changes wait for the present one to end.",
+        "Wait for the log event `reloaded`, and reload once more.")
     HOT_RESTART_FAILED = ("hot-restart-failed", Group.CHANGE, 0,
-        "The new supervisor did not come up, and the old one goes on.",
-        "See the lines of the new one before this one; `wsgateway check FILE` of the new version says what it thinks.")
+        "The new supervisor did not start to serve, and the old one goes on.",
+        "See the log lines of the new one before this one; `wsgateway check FILE` of the new version checks the file.")
     CONTROL_DENIED = ("control-denied", Group.CHANGE, 0,
         "A user may not command this gateway.",
         "Use root, or the user who runs the gateway.")
@@ -313,12 +313,12 @@ class Reason(enum.StrEnum):
 
     @property
     def ordinary(self) -> bool:
-        """Whether it happens when all is well, so that there is nothing to be done."""
+        """Whether it is usual, so that nothing needs to be done."""
         return self.cure == NOTHING
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the log says of it: the name, and for what is not ordinary the cause and the cure."""
+        """The fields of a log line: the name, and unless it is ordinary also the cause and the cure."""
         return {"reason": self.value} if self.ordinary else self._sentences
 
     @property

@@ -32,7 +32,7 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         """Take a connected, non-blocking socket."""
         self.sock = sock
-        self._ahead = b""  # received already, and not yet asked for
+        self._ahead = b""  # received, and not yet returned by `receive`
         self._receiving = False
 
     async def receive(self, limit: int) -> bytes:
@@ -81,7 +81,7 @@ class Channel:
     def look_ahead(self) -> bool:
         """Return whether the peer has ended TLS, by a close_notify or otherwise, as far as is known without waiting.
 
-        Bytes that came before the end are kept for `receive`; an end behind more than `_AHEAD_BYTES` is not seen. The
+        Bytes that came before the end are kept for `receive`; an end after more than `_AHEAD_BYTES` is not seen. The
         same if another task is in `receive`, which sees the end itself, and for a socket without TLS.
         """
         if self._receiving or not isinstance(self.sock, ssl.SSLSocket):
@@ -239,7 +239,7 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
             server_side=server_side,
             server_hostname=server_name,
             do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,  # an end without a close_notify is told from one with it
+            suppress_ragged_eofs=False,  # so that an end without a close_notify differs from one with it
         )
         while True:
             try:

@@ -46,7 +46,7 @@ class HangupWatcher:
     def watched(self, sock: socket.socket, on_hangup: OnHangup, on_bytes: OnBytes | None = None) -> Iterator[None]:
         """Call `on_hangup` if the peer of a connected socket hangs up while the block runs.
 
-        No bytes are read: the end is seen also behind unread bytes. `on_bytes` is called when there are some, and when
+        No bytes are read: the end is seen also after unread bytes. `on_bytes` is called when there are some, and when
         more come. A connection that cannot be watched, because memory is short, is never reported.
         """
         fd = sock.fileno()

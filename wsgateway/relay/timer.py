@@ -40,7 +40,7 @@ FOR_EVER = RelayTimeouts()
 class _SideTimer:
     """The state of one side at the last check."""
 
-    __slots__ = ("behind", "endpoint", "heard", "moved", "others", "pinged", "queued", "received", "taken", "turn")
+    __slots__ = ("endpoint", "heard", "moved", "others", "ping_waits", "pinged", "queued", "received", "taken", "turn")
 
     def __init__(self, endpoint: Endpoint, now: float) -> None:
         self.endpoint = endpoint
@@ -54,7 +54,7 @@ class _SideTimer:
         """how many bytes had come from the other side"""
         self.pinged: float | None = None
         """when the time for its answer to a ping began; None: no ping waits for an answer"""
-        self.behind = False
+        self.ping_waits = False
         """whether our ping comes after something that the side has not taken yet"""
         self.turn: int | None = None
         """the progress of the side when it has taken the ping; None: the ping is still in our backlog"""
@@ -71,15 +71,15 @@ class _SideTimer:
         else:
             acknowledged, on_its_way = endpoint.outgoing.progress()
             self.taken, self.queued = (acknowledged, 0), on_its_way or bool(endpoint.backlog)
-        if self.behind and self.turn is None and self.others != others:
+        if self.ping_waits and self.turn is None and self.others != others:
             self.note_ping_end()
         return self.taken != taken or not self.queued
 
     def ping(self, now: float, send_ping: Callable[[Endpoint], None]) -> None:
         """Send a ping, and start the time for its answer."""
-        self.pinged, self.behind, self.turn = now, self.queued, None
+        self.pinged, self.ping_waits, self.turn = now, self.queued, None
         send_ping(self.endpoint)
-        if self.behind and not self.endpoint.backlog:
+        if self.ping_waits and not self.endpoint.backlog:
             self.note_ping_end()
 
     def note_ping_end(self) -> None:
@@ -150,13 +150,13 @@ class SessionTimer:
         endpoint, relay_timeouts = side.endpoint, self._relay_timeouts
         # A side that is not read, because the other side is slow or a rate is limited, does not count as silent.
         if endpoint.received != side.received or endpoint.peer.backlog or endpoint.paused:
-            side.received, side.heard, side.pinged, side.behind = endpoint.received, now, None, False
+            side.received, side.heard, side.pinged, side.ping_waits = endpoint.received, now, None, False
         elif side.pinged is not None:
-            if side.behind:
+            if side.ping_waits:
                 # The time for an answer begins when the side has the ping, and again whenever it takes bytes before it.
                 if advanced:
                     side.pinged = now
-                side.behind = not side.has_ping
+                side.ping_waits = not side.has_ping
             if now - side.pinged >= relay_timeouts.pong:
                 return ProtocolError(Reason.PING_TIMEOUT, f"no answer to a ping within {relay_timeouts.pong:g} s")
         elif (

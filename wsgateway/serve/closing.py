@@ -29,7 +29,7 @@ class ClosingHandshake:
         self._ended = ended
         self._mask_keys = mask_keys
         self._close_seconds = close_seconds
-        self._told: set[Endpoint] = set()  # the sides that have been sent a Close of ours
+        self._sent_close: set[Endpoint] = set()  # the sides that have been sent a Close of ours
         self._silent: set[Endpoint] = set()  # the sides whose frames have ended: by Close, fault or end of stream
         self._heard = 0.0  # the time of the last received bytes
 
@@ -69,7 +69,7 @@ class ClosingHandshake:
                 await self._deliver_close(other, listening)
                 answered = await self._pass_on(other, passes_close=answers) and answers
         if not answered:
-            await self._tell(source)
+            await self._send_closes(source)
         await self._linger(source, other)
 
     async def _deliver_close(self, other: Endpoint, listening: trio.CancelScope) -> None:
@@ -108,9 +108,9 @@ class ClosingHandshake:
         await _flush(upstream)
         await trio.sleep(min(REPLY_SECONDS, self._close_seconds / _PART))
         await self._send_close(upstream)
-        if upstream in self._told or upstream.tls is not None:
+        if upstream in self._sent_close or upstream.tls is not None:
             await self._silence(min(BRIEF_SECONDS, self._close_seconds / _PART))
-        if not _half_close(upstream) and upstream not in self._told:
+        if not _half_close(upstream) and upstream not in self._sent_close:
             listening.cancel()
 
     async def _silence(self, seconds: float) -> None:
@@ -121,7 +121,7 @@ class ClosingHandshake:
 
     async def _break_off(self, source: Endpoint) -> None:
         """Close both sides after the source has broken the rules or disconnected."""
-        await self._tell(source, source.peer)
+        await self._send_closes(source, source.peer)
         await self._linger(source, source.peer)
 
     # -- the gateway ends it ------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class ClosingHandshake:
         """Finish frames that are being sent, then send both sides a Close, and await their answers."""
         with trio.move_on_after(self._close_seconds):
             await _at_once(self._finish_frame, client, upstream)
-        await self._tell(client, upstream)
+        await self._send_closes(client, upstream)
         await _at_once(self._await_answer, client, upstream)
 
     async def _finish_frame(self, source: Endpoint, most_bytes: int = sys.maxsize) -> None:
@@ -147,7 +147,7 @@ class ClosingHandshake:
     async def _await_answer(self, endpoint: Endpoint) -> None:
         """Read until the side has answered our Close, and drop what it sends before that."""
         with trio.move_on_after(self._answer_seconds(endpoint)):
-            while endpoint in self._told and endpoint not in self._silent:
+            while endpoint in self._sent_close and endpoint not in self._silent:
                 self._feed(endpoint, await _receive(endpoint, MOST_READ_BYTES))
         await self._linger(endpoint)
 
@@ -175,15 +175,15 @@ class ClosingHandshake:
             self._silent.add(source)
         return step
 
-    async def _tell(self, *endpoints: Endpoint) -> None:
+    async def _send_closes(self, *endpoints: Endpoint) -> None:
         """Send each side its backlog, and our Close if it gets one and its last frame is complete."""
-        told = [endpoint for endpoint in endpoints if endpoint.backlog or self._close_for(endpoint) is not None]
-        if told:
+        receivers = [endpoint for endpoint in endpoints if endpoint.backlog or self._close_for(endpoint) is not None]
+        if receivers:
             with trio.move_on_after(self._close_seconds):
-                await _at_once(self._send_close, *told)
+                await _at_once(self._send_close, *receivers)
 
     def _close_for(self, endpoint: Endpoint) -> Close | None:
-        if endpoint in self._told:
+        if endpoint in self._sent_close:
             return None
         return closing(self._ended.ending, endpoint is self._ended.source, endpoint.side)
 
@@ -194,7 +194,7 @@ class ClosingHandshake:
         if close is not None and not endpoint.peer.translator.inside():
             frame = endpoint.side.encoder(self._mask_keys).send(close)
             if frame:
-                self._told.add(endpoint)
+                self._sent_close.add(endpoint)
             endpoint.backlog += frame
         await _flush(endpoint)
 

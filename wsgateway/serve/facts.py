@@ -50,7 +50,7 @@ class Facts:
     """the targets that were tried before, and why they failed"""
 
     def take(self, request: Request, host: str, texts: Texts) -> None:
-        """Take what a request says of its client; `host` is what counts as its Host."""
+        """Take the facts of a request about its client; `host` is what counts as its Host."""
         headers = request.headers
         self.path = request.target.partition("?")[0][:BRIEF_CHARACTERS]
         self.host = texts.shared(host)

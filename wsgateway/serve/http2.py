@@ -313,7 +313,7 @@ class Http2Connection:
         if self._over:
             return
         self._h2.acknowledge_received_data(stream.unacknowledged, stream.number)
-        if not stream.gone and not (stream.whole and stream.ended):
+        if not stream.closed and not (stream.whole and stream.ended):
             # RFC 9113, 8.1: a client with its whole answer need not send more; RFC 8441, 5: a connection that is cut.
             code = ErrorCodes.CANCEL if stream.websocket else ErrorCodes.INTERNAL_ERROR
             code = ErrorCodes.PROTOCOL_ERROR if stream.malformed else code
@@ -373,7 +373,7 @@ class Http2Connection:
         self._push()
 
     def _check(self, stream: Stream) -> None:
-        if stream.gone or self._over:
+        if stream.closed or self._over:
             raise ConnectionResetError(ECONNRESET, os.strerror(ECONNRESET))
 
     def _push(self, data: bytes = b"") -> None:

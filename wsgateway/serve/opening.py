@@ -217,7 +217,7 @@ class Opening:
 
         def late() -> ProtocolError:
             if size:
-                return ProtocolError(Reason.CHALLENGE_MISSING, f"no {size} bytes behind the head within {seconds:g} s")
+                return ProtocolError(Reason.CHALLENGE_MISSING, f"no {size} bytes after the head within {seconds:g} s")
             return ProtocolError(Reason.ANSWER_NOT_TAKEN, f"the client does not take its answer within {seconds:g} s")
 
         deadline = min(trio.current_time() + seconds, self._context.until(route.timeouts.handshake_seconds))

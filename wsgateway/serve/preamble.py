@@ -86,11 +86,11 @@ async def _read_proxy_header(listener: Listener, client: Client) -> None:
         )
     header = proxy_protocol.read(seen)
     assert header is not None, "read above"
-    said, size = header
+    proxied, size = header
     await client.channel.receive(size)
-    if said.source is not None:
-        (client.ip, client.port), client.local = said.source, said.destination
-        client.secure, client.tls_version = bool(said.secure), said.tls_version
+    if proxied.source is not None:
+        (client.ip, client.port), client.local = proxied.source, proxied.destination
+        client.secure, client.tls_version = bool(proxied.secure), proxied.tls_version
 
 
 async def _is_policy_request(listener: Listener, client: Client) -> bool:
@@ -108,7 +108,7 @@ async def _is_policy_request(listener: Listener, client: Client) -> bool:
 async def _answer_policy_request(gateway: GatewayState, listener: Listener, client: Client, seconds: float) -> None:
     """Answer a policy request; the connection then closes."""
     grants = listener.flash_policy.allow
-    gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were told")
+    gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were sent")
     gateway.counters.policies += 1
     with trio.move_on_after(seconds):
         await client.channel.send(policy(grants))

@@ -98,7 +98,7 @@ class Stream:
         self.number = number
         self.room = trio.lowlevel.ParkingLot()
         """for the task that waits for the client's windows"""
-        self.gone = False
+        self.closed = False
         """whether either end has reset it"""
         self.ended = False
         """whether the client has sent all of its data"""
@@ -162,7 +162,7 @@ class Stream:
 
     def cut(self) -> None:
         """Take the end of the stream, also in the middle of something."""
-        self.gone = True
+        self.closed = True
         self._client.disconnected = True
         self._client_handshake.cancel()
         self._pumping.cancel()

@@ -62,7 +62,7 @@ class Oddity(enum.Enum):
     )  # fmt: skip
     UNASKED_SUBPROTOCOL = (
         "unasked-subprotocol", "upstream", True,
-        "A server of hixie-75 or -76 names a subprotocol that nobody asked for. It means none.",
+        "A server of hixie-75 or -76 names a subprotocol that was not offered. It means none.",
     )  # fmt: skip
     KEY_MASK_04 = (
         "key-mask-04", "client", True,
