@@ -20,7 +20,7 @@ from tests.net.certificates import Appliance
 from tests.openings import BY_DIALECT, Session
 from tests.peers import Peer
 from tests.support import PATIENCE_SECONDS, Lines, Upstream
-from wsgateway.run.certificates import DAY_SECONDS, warn_daily
+from wsgateway.run.certificates import warn_daily
 from wsgateway.settings.certificates import Known, Use
 
 from .gateways import Gateway, supervised, tls, whole
@@ -29,6 +29,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 HOOK = CONFIG / "certbot-deploy"
 MODERN = BY_DIALECT["rfc6455"]
 NAME = "ws.example.com"
+DAY_SECONDS = 86400
 
 
 @pytest.fixture
@@ -91,8 +92,15 @@ async def test_it_is_told_again_each_day_from_21_days_before_the_end(autojump_cl
     known = Known(Use("place", "listener public", "ws.pem"), 0.0, begun + 23.5 * DAY_SECONDS, "", ())
     lines = Lines()
     zero = trio.current_time()
+    moments: list[float] = []
+
+    def now() -> float:
+        moments.append(trio.current_time() - zero)
+        return begun + moments[-1]
+
     with trio.move_on_after(25.5 * DAY_SECONDS):
-        await warn_daily(lambda: [known], lines.log(), lambda: begun + trio.current_time() - zero)
+        await warn_daily(lambda: [known], lines.log(), now)
+    assert moments == [day * DAY_SECONDS for day in range(1, 26)]
     told = [entry["why"].split(", ")[0].partition(": ")[2] for entry in lines.every("certificate")]
     days = [f"it expires in {days} days" for days in range(20, 1, -1)]
     expired = "it expired on 2026-11-24 12:00:00 UTC"

@@ -117,7 +117,12 @@ def test_who_does_not_answer_is_not_waited_for_longer_than_is_wanted(
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(b"", "the gateway hung up before it answered"), (b"{}\n", "this is no gateway's control socket")],
+    [
+        (b"", "the gateway hung up before it answered"),
+        (b"{}\n", "this is no gateway's control socket"),
+        (b'{"ok": "true"}\n', "this is no gateway's control socket"),
+        (b'{"ok": true, "more": 1}\n', "this is no gateway's control socket"),
+    ],
 )
 async def test_who_answers_something_else_is_no_gateway(answer: bytes, why: str, tmp_path: Path) -> None:
     address = UnixAddress(str(tmp_path / "other.sock"))
@@ -330,6 +335,15 @@ async def test_an_answer_is_bounded(tmp_path: Path) -> None:
         answer = await site.say(b'{"command": "wordy"}\n')
         assert len(answer["findings"]) == 10_001
         assert answer["findings"][-1] == "and 2 more"
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_has_an_answer_is_hung_up_on_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        site = Site(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(site.run)
+        assert await site.say(b'{"command": "echo"}\n') == {"ok": True, "findings": [], "facts": {}}
+        assert trio.current_time() == 0
         nursery.cancel_scope.cancel()
 
 

@@ -15,8 +15,8 @@ import trio
 
 from tests.e2e.programs import PATIENCE_SECONDS
 from tests.processes import GatewayProcess
-from tests.support import configuration
-from wsgateway.run.systemd import notify
+from tests.support import Lines, configuration
+from wsgateway.run.systemd import Manager, notify
 
 from .gateways import PLAIN, supervised, whole
 
@@ -67,6 +67,27 @@ def every(manager: socket.socket) -> list[bytes]:
             said.append(manager.recv(4096))
     except BlockingIOError:
         return said
+
+
+def test_that_systemd_cannot_be_told_is_logged_once_until_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Lines()
+    notifying = Manager(lines.log())
+    name = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", name)
+    for count in (1, 2):
+        notifying.tell("READY=1", "STATUS=a line")
+        notifying.tell("WATCHDOG=1")
+        warned = {"level": "warning", "event": "systemd not notified", "state": "READY=1"}
+        assert lines.entries == [{**warned, "why": "[Errno 2] No such file or directory"}] * count
+        with managing(name, monkeypatch) as manager:
+            notifying.tell("READY=1", "STATUS=a line")
+            assert every(manager) == [b"READY=1\nSTATUS=a line"]
+        os.unlink(name)
+    notifying.leave_to_another()
+    notifying.tell("STOPPING=1")
+    assert len(lines.entries) == 2
 
 
 @pytest.mark.parametrize(
