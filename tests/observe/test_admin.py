@@ -331,9 +331,9 @@ def test_targets_that_are_told_in_the_same_words_are_one() -> None:
 def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
     assert sentence(STATUS) == "serving 7 sessions with 1 worker"
     assert sentence(STATUS | {"draining": True}) == "draining, 7 sessions left"
-    refused = {"ok": False, "at": 1798761600.0, "why": "/etc/ws.yaml:1:10: version: 2"}
+    refused = {"ok": False, "at": 1798761600.0, "reason": "file-invalid", "why": "/etc/ws.yaml:1:10: version: 2"}
     assert sentence(STATUS | {"reload": refused}) == (
-        "serving 7 sessions with 1 worker; the last reload was refused: /etc/ws.yaml:1:10: version: 2"
+        "serving 7 sessions with 1 worker; the last reload was refused: file-invalid: /etc/ws.yaml:1:10: version: 2"
     )
     assert sentence(STATUS | {"not_serving": "worker 1 ended with status 3"}) == (
         "not serving: worker 1 ended with status 3"

@@ -53,8 +53,10 @@ def test_every_refusal_is_shown_with_its_status() -> None:
     assert said("/chat", "a.example", True, "hixie-75", "http://b.example") == [
         "routes[0] chat: match",
         "  upstream: ok",
-        "  dialect: 400, hixie-75 is not accepted here, only hybi-08, rfc6455",
-        "  origin: 403, the Origin 'http://b.example' is not allowed here",
+        "  dialect: 400 dialect-refused, hixie-75 is not accepted here, only hybi-08, rfc6455",
+        "    If the client should be served, add its dialect to `dialects` of the route.",
+        "  origin: 403 origin-refused, the Origin 'http://b.example' is not allowed here",
+        "    If the page is yours, add it to `origins.allow`; programs without Origin need `origins.missing: allow`.",
         "  upstream chat: ws://127.0.0.1:9000 in hixie-76",
         "False",
     ]
@@ -62,7 +64,7 @@ def test_every_refusal_is_shown_with_its_status() -> None:
 
 def test_the_key_for_the_origin_null_is_shown() -> None:
     assert said("/chat", "a.example", True, origin="null")[3] == (
-        "  origin: 403, the Origin 'null' is not allowed here; pages from file://, as in kiosks, need"
+        "  origin: 403 origin-refused, the Origin 'null' is not allowed here; pages from file://, as in kiosks, need"
         " origins.opaque: allow, which also allows every page in a sandboxed frame"
     )
     [chat, *_] = SETTINGS.routes
@@ -88,7 +90,8 @@ def test_websocket_where_there_is_plain_http_alone_is_404() -> None:
     assert said("/", "a.example", True) == [
         "routes[0] chat: no match for the path /",
         "routes[1] pages: match",
-        "  upstream: 404, there is no WebSocket under this address",
+        "  upstream: 404 websocket-missing, there is no WebSocket under this address",
+        "    Give the route an `upstream`, or put a route for WebSocket before it.",
         "  dialect: ok",
         "  origin: ok",
         "False",
@@ -98,14 +101,16 @@ def test_websocket_where_there_is_plain_http_alone_is_404() -> None:
 def test_plain_http_where_there_is_websocket_alone_is_426() -> None:
     assert said("/rest", "a.example", False)[-3:] == [
         "routes[2] rest: match",
-        "  plain HTTP: 426, there is no http_upstream",
+        "  plain HTTP: 426 upgrade-missing, there is no http_upstream",
         "False",
     ]
 
 
 def test_a_path_that_may_lead_out_of_a_route_is_400() -> None:
     assert said("/chat/..;/admin", "a.example", True) == [
-        "refused before any route: 400, the path has a segment that is . or .., which may lead out of a route",
+        "refused before any route: 400 path-refused, the path has a segment that is . or ..,"
+        " which may lead out of a route",
+        "  Let the client send a path without `.` and `..`, encoded or not, and without NUL.",
         "False",
     ]
 
@@ -115,7 +120,7 @@ def test_a_request_that_no_route_matches_is_404() -> None:
         "routes[0] chat: no match for the path /x",
         "routes[1] pages: no match for the path /x",
         "routes[2] rest: no match for the path /x",
-        "no route matches: 404",
+        "no route matches: 404 route-missing",
         "False",
     ]
 

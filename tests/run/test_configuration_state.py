@@ -1,5 +1,6 @@
 """Which configuration serves and how the last reload went, with the times of both."""
 
+from wsgateway.errors import Reason
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.settings.load import Source
 
@@ -15,16 +16,16 @@ def test_the_times_of_what_serves_and_of_the_last_reload_are_told_in_millisecond
     configuration = {"file": "/etc/one.yaml", "sha256": SHA_FIRST, "since": 1_000_000_000.0}
     assert state.status() == {
         "configuration": configuration,
-        "reload": {"ok": True, "at": 1_000_000_000.0, "why": None},
+        "reload": {"ok": True, "at": 1_000_000_000.0, "reason": None, "why": None},
     }
-    state.refused(["/etc/one.yaml:1:1: wrong", "/etc/one.yaml:2:1: wrong, too"])
+    state.refused(Reason.FILE_INVALID, ["/etc/one.yaml:1:1: wrong", "/etc/one.yaml:2:1: wrong, too"])
     # What served before serves still.
     assert state.status() == {
         "configuration": configuration,
-        "reload": {"ok": False, "at": 1_000_000_001.001, "why": "/etc/one.yaml:1:1: wrong"},
+        "reload": {"ok": False, "at": 1_000_000_001.001, "reason": "file-invalid", "why": "/etc/one.yaml:1:1: wrong"},
     }
     state.serves(SECOND)
     assert state.status() == {
         "configuration": {"file": "/etc/two.yaml", "sha256": SHA_SECOND, "since": 1_000_000_002.5},
-        "reload": {"ok": True, "at": 1_000_000_002.5, "why": None},
+        "reload": {"ok": True, "at": 1_000_000_002.5, "reason": None, "why": None},
     }

@@ -18,6 +18,7 @@ from trio.testing import MockClock
 from tests.processes import GatewayProcess
 from tests.support import Lines, configuration
 from wsgateway.cli import main
+from wsgateway.errors import Reason
 from wsgateway.run.control_server import LINE_SECONDS, ControlServer
 from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, ask_gateway, default_address
 from wsgateway.serve.listeners import listen
@@ -176,14 +177,20 @@ async def test_a_reload_that_a_worker_refuses_is_told_too(file: Path) -> None:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             gateway.write(controlled(whole(9).replace('"127.0.0.1:0"]', f'"{address}"]')))
             answer = await asked(gateway)
-        assert answer == ControlAnswer(ok=False, findings=[f"{address}: cannot listen: Address already in use"])
+        assert answer == ControlAnswer(
+            ok=False,
+            findings=[f"{address}: cannot listen: Address already in use"],
+            facts={"reason": "address-unavailable"},
+        )
 
 
 async def test_a_bug_in_a_reload_is_told_to_who_has_asked(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with supervised(file, controlled()) as gateway:
         with monkeypatch.context() as broken:
             broken.setattr("wsgateway.run.supervisor.Generation", lambda *_: 1 / 0)
-            assert await asked(gateway) == ControlAnswer(ok=False, findings=["a bug of the gateway; its log says more"])
+            assert await asked(gateway) == ControlAnswer(
+                ok=False, findings=["a bug of the gateway; its log says more"], facts={"reason": "bug"}
+            )
             gateway.lines.entries.remove(await gateway.lines.line("bug"))
         assert (await gateway.status())["reload"]["ok"] is False
         assert (await asked(gateway)).ok
@@ -194,7 +201,11 @@ async def test_a_gateway_that_stops_takes_no_reload(file: Path) -> None:
         gateway.signal(signal.SIGTERM)
         await gateway.lines.line("stopping")
         answer = await asked(gateway)
-        assert answer == ControlAnswer(ok=False, findings=["the gateway stops, and accepts no new settings"])
+        assert answer == ControlAnswer(
+            ok=False,
+            findings=["the gateway stops, and accepts no new settings"],
+            facts={"reason": "gateway-stopping"},
+        )
 
 
 # -- the socket --------------------------------------------------------------------------------------------------
@@ -367,6 +378,12 @@ async def test_another_user_may_not_ask(tmp_path: Path, monkeypatch: pytest.Monk
         who = f"user {os.getuid()} may not ask; root may, and user 4711, who runs the gateway"
         assert answer == {"ok": False, "findings": [who], "facts": {}}
         assert site.lines.every("control refused") == [
-            {"level": "warning", "event": "control refused", "pid": os.getpid(), "uid": os.getuid()}
+            {
+                "level": "warning",
+                "event": "control refused",
+                "pid": os.getpid(),
+                "uid": os.getuid(),
+                **Reason.CONTROL_DENIED.facts,
+            }
         ]
         nursery.cancel_scope.cancel()

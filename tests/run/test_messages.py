@@ -40,7 +40,7 @@ TO_WORKER = [
 FROM_WORKER = [
     (Up(), {"is": "up"}),
     (Serving(), {"is": "serving"}),
-    (Refused(why="no room"), {"is": "refused", "why": "no room"}),
+    (Refused(why="no room"), {"is": "refused", "reason": "worker-failed", "why": "no room"}),
     (StatusReport(age=0.5, status={"policies": 1}), {"is": "report", "age": 0.5, "status": {"policies": 1}}),
     (ToldToEnd(), {"is": "told to end"}),
 ]

@@ -28,6 +28,7 @@ NO_SERIES = {
     "gateway.pools.*.targets[].url",
     "gateway.pools.*.targets[].address",
     "gateway.pools.*.targets[].last_failure",
+    "gateway.pools.*.targets[].last_reason",
     "gateway.pools.*.targets[].served",
     "gateway.pools.*.targets[].failures",
 }

@@ -151,7 +151,7 @@ DEEDS = [
             "disconnected": {("disconnected-early",): 2},
         },
     ),
-    Deed(be_failed, {"target_failures": {("chat", "ws"): 1}, "refused": {("502", "target-lost"): 1}}),
+    Deed(be_failed, {"target_failures": {("chat", "ws", "target-lost"): 1}, "refused": {("502", "target-lost"): 1}}),
     Deed(read_a_page, {"http_exchanges": {("2xx",): 1}, "target_served": {("site", "http"): 1}} | IDLE),
     Deed(miss_a_page, {"http_exchanges": {("4xx",): 1}, "target_served": {("site", "http"): 1}} | IDLE),
     Deed(ask_for_a_policy, {"flash_policies": {(): 1}}),

@@ -39,6 +39,7 @@ async def test_a_gateway_that_has_done_nothing_says_so() -> None:
             "served": 0,
             "failures": 0,
             "last_failure": None,
+            "last_reason": None,
         }
         assert status(gateway) == {
             "draining": False,

@@ -247,7 +247,7 @@ def test_a_signal_has_a_process_read_its_file_again(upstream_socket: socket.sock
             # A mistake is told with its place, and changes nothing.
             file.write_text(text.replace("prefix: /}", "prefx: /}"))
             process.signal(signal.SIGHUP)
-            line = r'level=error event="reload refused" why="[^"]*gateway\.yaml:9:\d+: .*prefx: this key is unknown'
+            line = r'event="reload refused" reason=file-invalid .*why="[^"]*gateway\.yaml:9:\d+: .*prefx: this key'
             process.find_line(line)
             with session(address, upstream_socket, MODERN):
                 pass
@@ -277,6 +277,6 @@ def test_an_address_that_is_taken_changes_nothing(upstream_socket: socket.socket
         file.write_text(text.replace("defaults:", binds))
         process.signal(signal.SIGHUP)
         why = f"127.0.0.2:{port}: cannot listen: Address already in use"
-        process.find_line(f'level=error event="reload refused" why="{re.escape(why)}"$')
+        process.find_line(f'level=error event="reload refused" reason=address-unavailable .*why="{re.escape(why)}"$')
         with session(address, upstream_socket, MODERN):
             pass

@@ -5,6 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.support import configuration
+from wsgateway.errors import Reason
 from wsgateway.run.process import ANSWER_SECONDS, LONGEST_ANSWER_SECONDS, TURN_SECONDS
 from wsgateway.run.worker_pool import HUNG_SECONDS, MOST_FAILED_STARTS, StartError
 
@@ -271,7 +272,13 @@ async def test_a_worker_that_does_not_take_a_change_back_is_told_of(autojump_clo
         with pytest.raises(StartError, match=r"^no room$"):
             await its.worker_pool.change(generation(2, NEW))
         assert its.lines.every("reload not undone") == [
-            {"level": "error", "event": "reload not undone", "pid": its.pid(1), "why": "no room"}
+            {
+                "level": "error",
+                "event": "reload not undone",
+                "pid": its.pid(1),
+                **Reason.WORKER_FAILED.facts,
+                "why": "no room",
+            }
         ]
 
 

@@ -14,7 +14,7 @@ from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.settings.basics import Address, Url
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.names import HUNG_SECONDS, HUNG_THREADS, MOST_HUNG, MOST_THREADS, Names, resolve_by_system
-from wsgateway.upstream.pool import Pools
+from wsgateway.upstream.pools import Pools
 from wsgateway.upstream.resolve import look_up
 
 from .blocking import Blocking, blocking, clock

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import Lines
-from wsgateway.errors import HttpRefusal, UpstreamError
+from wsgateway.errors import HttpRefusal, Reason, UpstreamError
 from wsgateway.settings.basics import Address
 from wsgateway.settings.health import HealthChecks, PassiveCheck
 from wsgateway.settings.upstreams import Queue, Resolve, Retry, Target, Upstream
@@ -77,6 +77,7 @@ async def test_ejections_and_their_end_are_in_the_log(autojump_clock: MockClock)
             "level": "warning",
             "upstream": "chat",
             "target": A.url.text,
+            **Reason.TARGET_UNREACHABLE.facts,
             "why": "no connection; for 30 s",
         },
         {"event": "target up", "level": "info", "upstream": "chat", "target": A.url.text, "why": "its time is over"},

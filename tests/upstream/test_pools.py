@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.support import Lines
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.upstreams import Upstream
-from wsgateway.upstream.pool import Pools
+from wsgateway.upstream.pools import Pools
 from wsgateway.upstream.search import Search
 
 from .pooled import FAILED, NAMED, A, B, C, Resolver, hosts, pool_of, taken
@@ -78,15 +78,16 @@ async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
         "open": 1,
         "waiting": 0,
         "served": {A.url.text: 1},
-        "failures": {B.url.text: 1},
+        "failures": {B.url.text: {"target-unreachable": 1}},
         "targets": [
             {
                 "url": A.url.text, "address": "192.0.2.1:80", "state": "up", "weight": 1, "backup": False, "open": 1,
-                "served": 1, "failures": 0, "last_failure": None,
+                "served": 1, "failures": 0, "last_failure": None, "last_reason": None,
             },
             {
                 "url": B.url.text, "address": "192.0.2.2:80", "state": "up", "weight": 2, "backup": True, "open": 0,
                 "served": 0, "failures": 1, "last_failure": "no connection",
+                "last_reason": "target-unreachable",
             },
         ],
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """The totals of targets that were removed from the configuration: kept for some time, and for a few targets."""
 
+from wsgateway.errors import Reason
 from wsgateway.upstream.totals import KEPT_SECONDS, MOST_KEPT, TargetTotals
 
 
@@ -7,12 +8,12 @@ def test_the_totals_of_a_removed_target_are_kept_for_some_time() -> None:
     record = TargetTotals()
     record.take(["ws://a", "ws://b"])
     record.served.update({"ws://a": 3, "ws://b": 4})
-    record.failures["ws://a"] = 1
+    record.failed("ws://a", Reason.TARGET_LOST)
     record.forget(0.0)
     record.take(["ws://b"])
     record.forget(100.0)
     record.forget(100.0 + KEPT_SECONDS - 1)
-    assert (record.served, record.failures) == ({"ws://a": 3, "ws://b": 4}, {"ws://a": 1})
+    assert (record.served, record.failures) == ({"ws://a": 3, "ws://b": 4}, {"ws://a": {"target-lost": 1}})
     record.forget(100.0 + KEPT_SECONDS)
     assert (record.served, record.failures) == ({"ws://b": 4}, {})
 
@@ -37,6 +38,6 @@ def test_the_totals_of_the_newest_removed_targets_are_kept() -> None:
     record = TargetTotals()
     for number in range(40):
         record.take([f"ws://{number}"])
-        record.failures[f"ws://{number}"] = 1
+        record.failed(f"ws://{number}", Reason.TARGET_LOST)
         record.forget(float(number))
     assert list(record.failures) == [f"ws://{number}" for number in range(39 - MOST_KEPT, 40)]

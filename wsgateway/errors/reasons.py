@@ -128,7 +128,7 @@ class Reason(enum.StrEnum):
         "If the client should be served, add its dialect to `dialects` of the route.")
     ORIGIN_REFUSED = ("origin-refused", Group.REFUSED, 403,
         "The route does not accept pages of this origin.",
-        "If the page is yours, add it to `origins.allow`; programs without an Origin need `origins.missing: allow`.")
+        "If the page is yours, add it to `origins.allow`; programs without Origin need `origins.missing: allow`.")
     LISTENER_FULL = ("listener-full", Group.REFUSED, 503,
         "The listener has as many connections as it may have.",
         "Raise `listeners[].max_connections` and LimitNOFILE, or add workers or machines.")
@@ -324,3 +324,6 @@ class Reason(enum.StrEnum):
     @property
     def _sentences(self) -> dict[str, str]:
         return {"reason": self.value, "cause": self.cause, "cure": self.cure}
+
+
+BY_NAME: dict[str, Reason] = {each.value: each for each in Reason}

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import trio
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.net.newest_first import NewestFirst
 from wsgateway.observe.http_server import HttpConnection, Reply, next_client, refusal
 from wsgateway.observe.log import Log
@@ -79,7 +79,7 @@ class AdminServer:
         except OSError:
             return  # the client is disconnected
         except Exception:  # a bug costs only this request
-            self.log.exception("bug", client="admin")
+            self.log.exception("bug", client="admin", reason=Reason.BUG.value)
 
     async def _answer(self, sock: socket.socket) -> None:
         connection = HttpConnection(sock, _LIMITS, needs_host=False)

@@ -119,7 +119,7 @@ async def accept(
         except OSError as error:
             log.debug("lost", why=in_words(error))
         except Exception:
-            log.exception("bug")
+            log.exception("bug", reason=Reason.BUG.value)
         finally:
             places.release()
 

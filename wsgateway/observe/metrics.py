@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from wsgateway.errors import Group, Reason
 from wsgateway.observe.status import ProcessStatus, Status, merged
 
 __all__ = ["CONTENT_TYPE", "exposition", "of_targets", "rising"]
@@ -47,6 +48,7 @@ class Series:
 TARGET: tuple[PathStep, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
 _TARGET_LABELS = ("upstream", "target", "address")
 _TARGET_STATES = OneOf(("up", "down", "ejected", "draining"))
+_CHANGE_REASONS = tuple(each.value for each in Reason if each.group is Group.CHANGE or each is Reason.BUG)
 _WORKER_STATES = OneOf(("starting", "serving", "leaving", "waiting"))
 
 GAUGES = (
@@ -55,6 +57,12 @@ GAUGES = (
     Series("last_reload_successful", ("reload", "ok"), "1 if the last reload went well; the start counts as one."),
     Series("last_reload_timestamp_seconds", ("reload", "at"), "When the last reload was, in seconds since 1970."),
     Series("configuration_timestamp_seconds", ("configuration", "since"), "Since when the configuration serves."),
+    Series(
+        "last_reload_refused",
+        ("reload", "reason", OneOf(_CHANGE_REASONS)),
+        "1 for the reason why the last reload was refused, if it was.",
+        ("reason",),
+    ),
     Series(
         "configuration_info",
         ("configuration", "sha256", OneOf()),
@@ -179,9 +187,9 @@ COUNTERS = (
     ),
     Series(
         "target_failures",
-        ("gateway", "pools", EACH, "failures", EACH),
-        "Clients that a target has failed.",
-        ("upstream", "target"),
+        ("gateway", "pools", EACH, "failures", EACH, EACH),
+        "Clients that a target has failed, and why.",
+        ("upstream", "target", "reason"),
     ),
 )
 

@@ -5,7 +5,7 @@ Other versions of the gateway may send more keys, or fewer: keys that are not kn
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, NotRequired, TypeVar, cast
 
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
@@ -40,6 +40,8 @@ class TargetStatus(TypedDict):
     """how many clients it has served"""
     failures: int
     last_failure: str | None
+    last_reason: NotRequired[str | None]
+    """the name of the reason of that failure"""
 
 
 @_OPEN
@@ -52,7 +54,8 @@ class PoolStatus(TypedDict, total=False):
     """how many clients wait for a target to have room"""
     served: dict[str, int]
     """by the url of the target, as `failures`"""
-    failures: dict[str, int]
+    failures: dict[str, dict[str, int]]
+    """and by reason"""
     targets: list[TargetStatus]
 
 
@@ -145,8 +148,10 @@ class ReloadStatus(TypedDict):
     ok: bool
     at: float
     """seconds since 1970"""
+    reason: NotRequired[str | None]
+    """the name of the reason why it was refused"""
     why: str | None
-    """the first reason why it was refused"""
+    """the first problem"""
 
 
 @_OPEN
@@ -228,8 +233,12 @@ def sentence(status: Overview) -> str:
     if status["not_serving"]:
         return f"not serving: {status['not_serving']}"
     serving = sum(worker["state"] == "serving" for worker in status["workers"])
-    failed = "" if status["reload"]["ok"] else f"; the last reload was refused: {status['reload']['why']}"
+    failed = "" if status["reload"]["ok"] else f"; the last reload was refused: {_why(status['reload'])}"
     return f"serving {sessions} with {_count(serving, 'worker')}{failed}"
+
+
+def _why(reload: ReloadStatus) -> str:
+    return ": ".join(filter(None, (reload.get("reason"), reload["why"])))
 
 
 def _count(number: int, noun: str) -> str:
@@ -257,7 +266,8 @@ def _targets(status: Status) -> Iterator[tuple[str, ...]]:
     for name, pool in status["gateway"].get("pools", {}).items():
         for target in pool.get("targets", []):
             facts = (target[key] for key in ("url", "address", "state", "open", "served", "failures"))
-            yield (name, *map(str, facts), target["last_failure"] or "")
+            last = filter(None, (target.get("last_reason"), target["last_failure"]))
+            yield (name, *map(str, facts), ": ".join(last))
 
 
 def _certificates(status: Status) -> Iterator[tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from wsgateway.errors import HttpRefusal
+from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.policy.checks import ClientFacts, results
 from wsgateway.policy.routes import RouteQuery, mismatches
 from wsgateway.settings.routes import Route
@@ -15,7 +15,8 @@ def explain(settings: Settings, query: RouteQuery, facts: ClientFacts) -> Iterat
     """Yield lines about the routes in order, up to the one that matches: its checks, and its destination."""
     refusal = _refusal(query)
     if refusal is not None:
-        yield f"refused before any route: {refusal.status}, {refusal}"
+        yield f"refused before any route: {_told(refusal)}"
+        yield f"  {refusal.reason.cure}"
         return
     for number, route in enumerate(settings.routes):
         wrong = list(mismatches(route.match, query))
@@ -25,7 +26,7 @@ def explain(settings: Settings, query: RouteQuery, facts: ClientFacts) -> Iterat
         yield f"routes[{number}] {route.name}: match"
         yield from _websocket(route, facts) if query.upgrade else _http(route)
         return
-    yield "no route matches: 404"
+    yield f"no route matches: {Reason.ROUTE_MISSING.code} {Reason.ROUTE_MISSING}"
 
 
 def allowed(settings: Settings, query: RouteQuery, facts: ClientFacts) -> bool:
@@ -48,10 +49,17 @@ def _refusal(query: RouteQuery) -> HttpRefusal | None:
     return None
 
 
+def _told(error: HttpRefusal) -> str:
+    """Return the status, the reason and the facts of a refusal."""
+    return f"{error.status} {error.reason}, {error}"
+
+
 def _websocket(route: Route, facts: ClientFacts) -> Iterator[str]:
     for name, error in results(route, facts):
         more = _of_null(route, facts, error is None) if name == "origin" else ""
-        yield f"  {name}: {'ok' if error is None else f'{error.status}, {error}'}{more}"
+        yield f"  {name}: {'ok' if error is None else _told(error)}{more}"
+        if error is not None:
+            yield f"    {error.reason.cure}"
     if route.upstream is not None:
         yield _destination(route.upstream, f" in {route.upstream.dialect.name}")
 
@@ -70,7 +78,8 @@ def _of_null(route: Route, facts: ClientFacts, good: bool) -> str:
 
 def _http(route: Route) -> Iterator[str]:
     if route.http_upstream is None:
-        yield "  plain HTTP: 426, there is no http_upstream"
+        missing = HttpRefusal(Reason.UPGRADE_MISSING, "there is no http_upstream")
+        yield f"  plain HTTP: {_told(missing)}"
     else:
         yield _destination(route.http_upstream, "")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from wsgateway.errors import ReasonedError
 from wsgateway.observe.log import Log, Whole
 from wsgateway.run.certificates import warn_of_certificates
 from wsgateway.run.listening import Listening, shares
@@ -24,3 +25,11 @@ def log_advice(settings: Settings, certificates: Iterable[Known], log: Log, now:
     for sentence in advice(settings):
         log.warning("advice", why=Whole(sentence))
     warn_of_certificates(certificates, log, now)
+
+
+def log_refused_reload(error: ReasonedError, log: Log) -> list[str]:
+    """Log why a reload was refused, with a line for each problem. Return the problems."""
+    problems = str(error).splitlines()
+    for each in problems:
+        log.error("reload refused", **error.reason.facts, why=Whole(each))
+    return problems

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import trio
 from pydantic import ValidationError
 
+from wsgateway.errors import Reason
 from wsgateway.observe.http_server import accept
 from wsgateway.observe.log import Log
 from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, ControlAnswer, ControlRequest, read_line
@@ -68,7 +69,7 @@ class ControlServer:
         credentials = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid, uid, _ = _CREDENTIALS.unpack(credentials)
         if uid not in (_ROOT, os.geteuid()):
-            self._log.warning("control refused", pid=pid, uid=uid)
+            self._log.warning("control refused", pid=pid, uid=uid, **Reason.CONTROL_DENIED.facts)
             return _refused(f"user {uid} may not ask; root may, and user {os.geteuid()}, who runs the gateway")
         return await self._perform(line)
 
@@ -84,7 +85,7 @@ class ControlServer:
         try:
             answer = await command(request)
         except Exception:  # noqa: BLE001  it is logged, and the client is told
-            self._log.exception("bug", client="control")
+            self._log.exception("bug", client="control", reason=Reason.BUG.value)
             return _refused("a bug of the gateway; its log says more")
         left_out = len(answer.findings) - MOST_FINDINGS
         if left_out <= 0:

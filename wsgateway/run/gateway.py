@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import trio
 
 from wsgateway.errors import Problem, SettingsError
-from wsgateway.observe.log import Log, Whole, make_log
+from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.status import ProcessStatus, Status, WorkerStatus
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.admin_pages import AdminPages
-from wsgateway.run.announcements import log_advice, log_listening
+from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.limits import share, warn_of_few, within
@@ -134,10 +134,7 @@ class Gateway:
             try:
                 await self._reload(running, wanted)
             except SettingsError as error:
-                why = str(error).splitlines()
-                for each in why:
-                    running.log.error("reload refused", why=Whole(each))
-                running.state.refused(why)
+                running.state.refused(error.reason, log_refused_reload(error, running.log))
                 raise
             self._configuration = wanted
 

@@ -8,10 +8,12 @@
 Processes of one gateway may run different versions for a while, so unknown keys are ignored. `Control` carries them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from wsgateway.errors import Reason, SettingsError, StartError
+from wsgateway.errors.reasons import BY_NAME
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.control import Said
 
@@ -90,7 +92,20 @@ class Refused(_Message):
     """The process cannot serve what it was told to, and goes on as before."""
 
     is_: Literal["refused"] = Field(default="refused", alias="is")
+    reason: str = Reason.WORKER_FAILED.value
+    """the name of one, which another version may not have"""
     why: str
+
+    @classmethod
+    def of(cls, error: SettingsError | OSError) -> Self:
+        """Return what is said of an error."""
+        reason = error.reason if isinstance(error, SettingsError) else Reason.WORKER_FAILED
+        return cls(reason=reason.value, why=str(error))
+
+    @property
+    def error(self) -> StartError:
+        """Return the error that the other process has told."""
+        return StartError(self.why, BY_NAME.get(self.reason, Reason.WORKER_FAILED))
 
 
 class StatusReport(_Message):

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import trio
 
-from wsgateway.errors import BrokenFileError, HotRestartError, SettingsError, StartError
-from wsgateway.observe.log import Log, Whole
+from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError
+from wsgateway.observe.log import Log
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
 from wsgateway.run.admin_pages import AdminPages
-from wsgateway.run.announcements import log_advice, log_listening
+from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
@@ -160,7 +160,8 @@ class Supervisor:
                 try:
                     self._wanted.send_nowait(self._reload if number == signal.SIGHUP else self._restart)
                 except trio.WouldBlock:
-                    self._log.warning("signal ignored", why=f"{_CHANGES} changes wait already; send {name} again later")
+                    why = f"{_CHANGES} changes wait already; send {name} again later"
+                    self._log.warning("signal ignored", **Reason.CHANGES_WAITING.facts, why=why)
 
     async def _stop(self, name: str) -> None:
         first, self._stopping = not self._stopping, True
@@ -195,8 +196,8 @@ class Supervisor:
                 try:
                     await change()
                 except Exception:  # noqa: BLE001  it is logged
-                    self._log.exception("bug")
-                    self._loaded.refused([_BUG])
+                    self._log.exception("bug", reason=Reason.BUG.value)
+                    self._loaded.refused(Reason.BUG, [_BUG])
                     self._manager.tell("READY=1")
         for done in self._waiting:
             done.set()
@@ -205,7 +206,7 @@ class Supervisor:
 
     async def _asked_to_reload(self, request: ControlRequest) -> ControlAnswer:
         """Reload after the changes that wait already, and return the result."""
-        answer = ControlAnswer(ok=False, findings=["the gateway stops, and accepts no new settings"])
+        answer = _refused(Reason.GATEWAY_STOPPING, "the gateway stops, and accepts no new settings")
         done = trio.Event()
 
         async def change() -> None:
@@ -213,7 +214,7 @@ class Supervisor:
             try:
                 answer = await self._reload()
             except Exception:
-                answer = ControlAnswer(ok=False, findings=[_BUG])
+                answer = _refused(Reason.BUG, _BUG)
                 raise
             finally:
                 done.set()
@@ -222,7 +223,7 @@ class Supervisor:
             try:
                 self._wanted.send_nowait(change)
             except trio.WouldBlock:
-                return ControlAnswer(ok=False, findings=["too many changes wait already"])
+                return _refused(Reason.CHANGES_WAITING, "too many changes wait already")
             self._waiting.add(done)
             await done.wait()
             self._waiting.remove(done)
@@ -237,11 +238,9 @@ class Supervisor:
             new = Generation(made, await old.listening.fitted_beside(made.settings))
             await self._take(new)
         except (SettingsError, StartError) as error:
-            why = str(error).splitlines()
-            for each in why:
-                self._log.error("reload refused", why=Whole(each))
-            self._loaded.refused(why)
-            answer = ControlAnswer(ok=False, findings=why)
+            why = log_refused_reload(error, self._log)
+            self._loaded.refused(error.reason, why)
+            answer = _refused(error.reason, *why)
         else:
             self._loaded.serves(made.source)
             facts: dict[str, Fact] = {"file": made.source.file, "sha256": self._loaded.sha256}
@@ -277,13 +276,13 @@ class Supervisor:
     async def _restart(self) -> None:
         if os.getpid() == 1:
             why = "this is process 1, with which a container ends; start the new version in another container"
-            self._log.error("hot restart failed", why=why)
+            self._log.error("hot restart failed", **Reason.HOT_RESTART_FAILED.facts, why=why)
             return
         self._log.info("hot restart begins")
         try:
             pid, line = await start_new_supervisor(self._command, self._generation.listening)
         except HotRestartError as error:
-            self._log.error("hot restart failed", why=str(error))
+            self._log.error("hot restart failed", **error.reason.facts, why=error.why)
             return
         self._generation.listening.owns_files = False
         self._admin.stop()
@@ -335,3 +334,7 @@ class Supervisor:
 
 def _passed_by_systemd() -> Listening:
     return Listening({SystemdSocket(name): [socks] for name, socks in listening_sockets().items()})
+
+
+def _refused(reason: Reason, *findings: str) -> ControlAnswer:
+    return ControlAnswer(ok=False, findings=list(findings), facts={"reason": reason.value})

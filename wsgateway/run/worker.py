@@ -73,7 +73,7 @@ class Worker:
             log = make_log(settings.logging, self._writer)
             service = Service(settings, log, self._listening.shared())
         except (SettingsError, OSError) as error:
-            await self._say(Refused(why=str(error)))
+            await self._say(Refused.of(error))
             return 1
         async with trio.open_nursery() as nursery:
             with trio.open_signal_receiver(*_END) as signals:
@@ -128,7 +128,7 @@ class Worker:
             try:
                 return await self._control.receive()
             except OSError as error:
-                await self._say(Refused(why=str(error)))
+                await self._say(Refused.of(error))
 
     async def _reload(self, service: Service, order: Configure, message: Message) -> None:
         """Serve another configuration, and close sockets that only the old one used; or report why that is refused."""
@@ -140,7 +140,7 @@ class Worker:
         except (SettingsError, OSError) as error:
             for sock in message.sockets:
                 sock.close()
-            await self._say(Refused(why=str(error)))
+            await self._say(Refused.of(error))
         else:
             self._listening = new
             await self._say(Serving())

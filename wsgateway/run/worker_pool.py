@@ -265,7 +265,7 @@ class WorkerPool:
                     assert self._generation is not None, "somebody serves"
                     for each in taken:
                         await self._take_back(each, self._generation)
-                    raise StartError(answer.why)
+                    raise answer.error
                 taken.append(worker)
             self._generation = generation
             upstreams = generation.settings.upstreams
@@ -279,7 +279,7 @@ class WorkerPool:
     async def _take_back(self, worker: WorkerProcess, generation: Generation) -> None:
         answer = await worker.ask(generation.order("reload"))
         if isinstance(answer, Refused):
-            self._log.error("reload not undone", pid=worker.pid, why=answer.why)
+            self._log.error("reload not undone", pid=worker.pid, **answer.error.reason.facts, why=answer.why)
 
     async def drain(self, others_accept: bool) -> None:
         """Have all workers drain. `others_accept`: a new supervisor accepts the clients that wait at the sockets."""

@@ -20,7 +20,7 @@ from wsgateway.serve.limits import ConnectionCounts, RateLimiter
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.whole import Settings
-from wsgateway.upstream.pool import Pools
+from wsgateway.upstream.pools import Pools
 from wsgateway.upstream.tls import Contexts, client_contexts
 
 TlsContexts = tuple[dict[str, ssl.SSLContext | None], Contexts]

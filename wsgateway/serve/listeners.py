@@ -139,7 +139,9 @@ class Acceptor:
                     continue  # this client has disconnected before it was accepted
                 if not self.listener_state.exhausted:  # one line, not ten in a second
                     name = self.listener_state.listener.name
-                    self._gateway.log.error("cannot accept", listener=name, why=error.strerror)
+                    self._gateway.log.error(
+                        "cannot accept", listener=name, **Reason.OUT_OF_RESOURCES.facts, why=error.strerror
+                    )
                 self.listener_state.exhausted = True
                 await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
                 return True
@@ -148,7 +150,9 @@ class Acceptor:
                 self._start(sessions, accepted, address)
             except OSError as error:  # such as for a socket of another kind: it costs no other client
                 accepted.close()
-                self._gateway.log.error("cannot serve", client=str(address[0]), why=error.strerror)
+                self._gateway.log.error(
+                    "cannot serve", client=str(address[0]), **Reason.OUT_OF_RESOURCES.facts, why=error.strerror
+                )
             if not refuses and self._another_may_have_room:
                 break
         return True

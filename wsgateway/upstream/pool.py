@@ -23,8 +23,7 @@ from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.balance import choose
 from wsgateway.upstream.checks import check
 from wsgateway.upstream.health import State
-from wsgateway.upstream.names import Names
-from wsgateway.upstream.resolve import LookUp, ResolvedAddress, look_up
+from wsgateway.upstream.resolve import LookUp, ResolvedAddress
 from wsgateway.upstream.target import TargetAddress
 from wsgateway.upstream.tls import Contexts
 from wsgateway.upstream.totals import TargetTotals
@@ -131,13 +130,16 @@ class Pool:
         best = min(target_address.rank for target_address in up)
         return [target_address for target_address in up if target_address.rank == best]
 
-    def _state(self, target_address: TargetAddress, now: float, why: str = "its time is over") -> State:
-        """Return the state of an address. Write a line into the log if it has changed."""
+    def _state(
+        self, target_address: TargetAddress, now: float, why: str = "its time is over", reason: Reason | None = None
+    ) -> State:
+        """Return the state of an address. Log it if it is new."""
         state = target_address.health.state(now)
         if state != target_address.state:
             target_address.state = state
             write = self.log.info if state == "up" else self.log.warning
-            write(f"target {state}", upstream=self.upstream.name, **target_address.facts, why=why)
+            facts = target_address.facts | ({} if reason is None else reason.facts)
+            write(f"target {state}", upstream=self.upstream.name, **facts, why=why)
         return state
 
     def siblings(self, target_address: TargetAddress, tried: list[TargetAddress]) -> list[TargetAddress]:
@@ -172,8 +174,8 @@ class Pool:
         """Note that an address has failed a client, and eject it if it does so often."""
         now = trio.current_time()
         target_address.failures += 1
-        target_address.last_failure = str(error)
-        self.totals.failures[target_address.target.url.text] += 1
+        target_address.last_failure = error
+        self.totals.failed(target_address.target.url.text, error.reason)
         if error.answered and error.status not in self.upstream.health.passive.statuses:
             target_address.health.served(now)  # it has answered
         else:
@@ -183,7 +185,7 @@ class Pool:
             and self._state(target_address, now) == "up"
             and self._can_do_without(target_address, now)
         ):
-            self._state(target_address, now, f"{error}; for {target_address.health.eject(now):g} s")
+            self._state(target_address, now, f"{error}; for {target_address.health.eject(now):g} s", error.reason)
 
     def _can_do_without(self, target_address: TargetAddress, now: float) -> bool:
         """Return whether an address may be ejected: another one is up, and at most half of all are then ejected.
@@ -252,7 +254,12 @@ class Pool:
             except (OSError, trio.TooSlowError) as error:
                 why = (error.strerror or str(error)) if isinstance(error, OSError) else "the resolver is silent"
                 if pause is None:
-                    self.log.warning("name not resolved", upstream=self.upstream.name, target=target.url.text, why=why)
+                    facts = {
+                        "upstream": self.upstream.name,
+                        "target": target.url.text,
+                        **Reason.TARGET_UNRESOLVED.facts,
+                    }
+                    self.log.warning("name not resolved", **facts, why=why)
                     pause = _ASK_AGAIN_SECONDS
                 if not any(target_address.target is target for target_address in self.addresses):
                     self._nowhere[target.url.text] = f"no address of {target.url.text}: {why}"
@@ -310,7 +317,7 @@ class Pool:
             try:
                 return await task()
             except Exception:
-                self.log.exception("bug", upstream=self.upstream.name)
+                self.log.exception("bug", upstream=self.upstream.name, reason=Reason.BUG.value)
             await trio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _check(self, target_address: TargetAddress, active: ActiveCheck) -> None:
@@ -321,16 +328,16 @@ class Pool:
                 await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
 
     async def _check_once(self, target_address: TargetAddress, active: ActiveCheck) -> None:
-        why = None
+        why, reason = "it answers the checks again", None
         try:
             await check(self.upstream, target_address.target, target_address.address, active, self.contexts)
         except ExhaustedError as error:
             self.cannot_connect(error)
             return
         except UpstreamError as error:
-            why = str(error)
-        if target_address.health.answered(why is None):
-            self._state(target_address, trio.current_time(), why or "it answers the checks again")
+            why, reason = str(error), error.reason
+        if target_address.health.answered(reason is None):
+            self._state(target_address, trio.current_time(), why, reason)
             self.serve_waiting()
 
     def status(self) -> PoolStatus:
@@ -344,55 +351,6 @@ class Pool:
             "open": self.open,
             "waiting": len(self.waiting),
             "served": dict(self.totals.served),
-            "failures": dict(self.totals.failures),
+            "failures": {url: dict(by_reason) for url, by_reason in self.totals.failures.items()},
             "targets": [target_address.status() for target_address in (*self.addresses, *self._removed)],
         }
-
-
-class Pools:
-    """The pools of all upstreams, by name; none until the first `update`."""
-
-    def __init__(self, log: Log, resolver: LookUp | None = None) -> None:
-        """Take a function that looks up targets; None: the system's resolver."""
-        self.log = log
-        self._look_up = resolver or partial(look_up, Names())
-        self._tasks: trio.Nursery | None = None
-        self._pools: dict[str, Pool] = {}
-
-    def __getitem__(self, name: str) -> Pool:
-        return self._pools[name]
-
-    def update(self, upstreams: Iterable[Upstream], contexts: Contexts) -> None:
-        """Set the upstreams. A pool whose upstream has not changed stays as it is, with its sessions and its state.
-
-        The tasks of the other pools end; their sessions keep their addresses. `contexts` are for all targets with TLS.
-        A route finds its pool by name, so the caller must replace the routes in the same step, without a checkpoint.
-        """
-        before, self._pools = self._pools, {}
-        for upstream in upstreams:
-            old = before.get(upstream.name)
-            if old is None or old.upstream != upstream:
-                pool = Pool(upstream, self.log, self._look_up, old)
-                self._start(pool)
-            else:
-                pool = before.pop(upstream.name)
-            pool.contexts = contexts
-            self._pools[upstream.name] = pool
-        for pool in before.values():
-            pool.close()
-
-    async def run(self) -> None:
-        """Run the tasks of all pools until it is cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._tasks = nursery
-            for pool in self._pools.values():
-                self._start(pool)
-            await trio.sleep_forever()
-
-    def _start(self, pool: Pool) -> None:
-        if self._tasks is not None and pool.has_tasks:
-            self._tasks.start_soon(pool.run)
-
-    def status(self) -> dict[str, PoolStatus]:
-        """Return the status of each upstream by its name, as plain data."""
-        return {name: pool.status() for name, pool in self._pools.items()}

@@ -2,6 +2,7 @@
 
 import trio
 
+from wsgateway.errors import UpstreamError
 from wsgateway.observe.status import TargetStatus
 from wsgateway.settings.basics import Address
 from wsgateway.settings.upstreams import Target, Upstream
@@ -44,7 +45,7 @@ class TargetAddress:
         """the state when it was last looked at"""
         self.served = 0
         self.failures = 0
-        self.last_failure: str | None = None
+        self.last_failure: UpstreamError | None = None
         self.removed = False
         """whether the resolver no longer returns it: it only keeps the sessions that it has"""
         self.checking = trio.CancelScope()
@@ -83,5 +84,6 @@ class TargetAddress:
             "open": self.open,
             "served": self.served,
             "failures": self.failures,
-            "last_failure": self.last_failure,
+            "last_failure": None if self.last_failure is None else str(self.last_failure),
+            "last_reason": None if self.last_failure is None else self.last_failure.reason.value,
         }

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from wsgateway.errors import Reason
+
 # The totals of a removed target are kept for this time, so that metrics can still be read. Of each upstream at most
 # this many removed targets are kept, the newest, because every reload of a file may name other targets.
 KEPT_SECONDS = 600.0
@@ -15,9 +17,14 @@ class TargetTotals:
     """How often the targets of an upstream have served clients, and how often they have failed."""
 
     served: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, Counter[str]] = field(default_factory=dict)
+    """by the names of their reasons"""
     _urls: frozenset[str] = frozenset()
     _removed: dict[str, float] = field(default_factory=dict)
+
+    def failed(self, url: str, reason: Reason) -> None:
+        """Count a failure of a target."""
+        self.failures.setdefault(url, Counter())[reason.value] += 1
 
     def take(self, urls: Iterable[str]) -> None:
         """Set the targets that the upstream has from now on."""

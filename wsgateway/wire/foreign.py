@@ -18,7 +18,7 @@ _SHOWN_BYTES = 16
 
 def not_a_request(first: bytes) -> HttpRefusal:
     """Return the refusal of a client whose first bytes begin no request; at least one byte must be here."""
-    if first.startswith(PROXY) or _PROXY_V2.startswith(first[: len(_PROXY_V2)]):
+    if first.startswith((*PROXY, _PROXY_V2)):
         text = "this is not HTTP: it looks like the PROXY protocol, which is not accepted here"
         return HttpRefusal(Reason.PROXY_HEADER_UNEXPECTED, text)
     if _TLS_HANDSHAKE.startswith(first[: len(_TLS_HANDSHAKE)]):
