@@ -11,10 +11,10 @@ from typing import Any
 import trio
 
 from wsgateway.errors import SettingsError
-from wsgateway.observe.query import ask
+from wsgateway.observe.query import query_status
 from wsgateway.observe.status import table
 from wsgateway.options import duration, parsed
-from wsgateway.run.requests import ControlAnswer, ControlRequest, ask_gateway, default_address
+from wsgateway.run.requests import ControlAnswer, ControlRequest, default_address, request_gateway
 from wsgateway.settings.addresses import admin_address, control_address
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.document import read as read_yaml
@@ -75,7 +75,7 @@ def _status(options: argparse.Namespace) -> Result:
     if address is None:
         return Result(FAULT, errors=[f"{options.file}: admin.bind is none, so this gateway has no admin pages"])
     try:
-        status = trio.run(partial(ask, address))
+        status = trio.run(partial(query_status, address))
     except OSError as error:
         return _unanswered(address, error, _ADMIN)
     return Result(GOOD, [json.dumps(status, indent=2) if options.json else table(status)])
@@ -117,7 +117,7 @@ def _reload(options: argparse.Namespace) -> Result:
 
 async def _request_reload(address: UnixAddress, seconds: float) -> ControlAnswer:
     with trio.move_on_after(seconds):
-        return await ask_gateway(address, ControlRequest(command="reload"))
+        return await request_gateway(address, ControlRequest(command="reload"))
     raise TimeoutError(f"no answer within {seconds:g} s; the gateway may still be reading the file")
 
 

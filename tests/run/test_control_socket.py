@@ -20,7 +20,7 @@ from tests.support import Lines, configuration
 from wsgateway.cli import main
 from wsgateway.errors import Reason
 from wsgateway.run.control_server import LINE_SECONDS, ControlServer
-from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, ask_gateway, default_address
+from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, default_address, request_gateway
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import UnixAddress
 
@@ -40,7 +40,7 @@ def controlled(text: str = "", path: str = "control.sock") -> str:
 
 
 async def asked(gateway: Gateway, request: ControlRequest = RELOAD) -> ControlAnswer:
-    return await ask_gateway(UnixAddress(str(gateway.file.with_name("control.sock"))), request)
+    return await request_gateway(UnixAddress(str(gateway.file.with_name("control.sock"))), request)
 
 
 # -- the command -------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ async def test_who_answers_something_else_is_no_gateway(answer: bytes, why: str,
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve)
             with pytest.raises(OSError, match=f"^{why}$"):
-                await ask_gateway(address, RELOAD)
+                await request_gateway(address, RELOAD)
 
 
 # -- how the last reload went ------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ async def test_a_reload_may_move_the_socket(file: Path) -> None:
         gateway.write(controlled(path="other.sock"))
         assert (await asked(gateway)).ok
         assert not file.with_name("control.sock").exists()
-        assert (await ask_gateway(UnixAddress(str(file.with_name("other.sock"))), RELOAD)).ok
+        assert (await request_gateway(UnixAddress(str(file.with_name("other.sock"))), RELOAD)).ok
 
 
 async def test_after_a_hand_over_the_successor_is_asked(file: Path) -> None:
@@ -251,14 +251,14 @@ async def test_without_a_name_the_socket_is_in_the_directory_of_the_service(
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(file.parent))
     async with supervised(file, whole(9)) as gateway:
-        assert (await ask_gateway(default_address(), RELOAD)).ok
+        assert (await request_gateway(default_address(), RELOAD)).ok
         # Another gateway of the same machine serves without one.
         other = file.with_name("other.yaml")
         async with supervised(other, whole(9)) as second:
             assert not second.count("control socket")
             gateway.signal(signal.SIGHUP)  # both are in this process
             await second.lines.line("reloaded")
-            assert (await ask_gateway(default_address(), RELOAD)).ok
+            assert (await request_gateway(default_address(), RELOAD)).ok
 
 
 async def test_where_there_is_no_directory_there_is_no_socket(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +334,7 @@ async def test_a_request_has_arguments_and_an_answer_facts(tmp_path: Path) -> No
         site = Site(UnixAddress(str(tmp_path / "s")))
         await nursery.start(site.run)
         facts: dict[str, str | int | float | bool] = {"name": "a", "number": 1, "ratio": 0.5, "truth": True}
-        answer = await ask_gateway(site.address, ControlRequest(command="echo", arguments=facts))
+        answer = await request_gateway(site.address, ControlRequest(command="echo", arguments=facts))
         assert answer == ControlAnswer(ok=True, facts=facts)
         nursery.cancel_scope.cancel()
 

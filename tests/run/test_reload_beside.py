@@ -22,7 +22,7 @@ from .gateways import supervised, whole
 def order(do: Literal["serve", "reload"], text: str, listening: Listening, version: str = VERSION) -> Order:
     """An order with these settings finished, and `text` for who cannot read them."""
     settings = parse(configuration(9), "f.yaml")
-    told, sockets = listening.told(settings)
+    told, sockets = listening.description(settings)
     message = Configure(do=do, file="f.yaml", text=text, directory="/", version=version, workers=1, sockets=told)
     return Order(message, tuple(sockets), packed(settings))
 
@@ -43,10 +43,10 @@ async def test_a_worker_takes_finished_settings_of_its_own_code_and_else_the_tex
     async with trio.open_nursery() as nursery:
         nursery.start_soon(worker.listen)
         assert await worker.answer() == Up()
-        found = await worker.ask(order("serve", text, listening, version=version))
+        found = await worker.carry_out(order("serve", text, listening, version=version))
         assert isinstance(found, answer)
         if answer is Serving:
-            again = await worker.ask(order("reload", text, listening, version=version))
+            again = await worker.carry_out(order("reload", text, listening, version=version))
             assert again == Serving()
         nursery.cancel_scope.cancel()
     listening.close()

@@ -189,7 +189,7 @@ async def test_when_nobody_serves_status_and_log_say_so_and_why(autojump_clock: 
 async def test_the_crew_gives_up_when_ten_starts_have_failed(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), bad]) as its:
         await its.start()
-        await its.worker_pool.gone()
+        await its.worker_pool.ended()
         assert len(its.workers) == 1 + MOST_FAILED_STARTS
         why = "no worker serves, and 10 starts failed: worker 1 ended with status 3"
         assert str(its.worker_pool.failure) == why
@@ -228,7 +228,7 @@ async def test_while_a_draining_worker_has_sessions_the_crew_does_not_give_up(au
         await drained.wait()
         assert its.worker_pool.failure is None
         assert len(its.lines.every("worker ended")) > MOST_FAILED_STARTS
-        await its.worker_pool.gone()
+        await its.worker_pool.ended()
         assert its.worker_pool.failure is not None
 
 

@@ -14,7 +14,7 @@ import trio
 
 from tests.load.process import resident_bytes
 from tests.processes import gateway_command
-from wsgateway.observe.query import ask
+from wsgateway.observe.query import query_status
 from wsgateway.observe.status import Status
 from wsgateway.settings.basics import Address
 
@@ -167,7 +167,7 @@ class Gateway:
 
     async def until(self, right: Callable[[Status], object]) -> Status:
         """Its status, as soon as that is right."""
-        while not right(status := await ask(self._admin)):  # noqa: ASYNC110  another process knows
+        while not right(status := await query_status(self._admin)):  # noqa: ASYNC110  another process knows
             await trio.sleep(LOOK_SECONDS)
         return status
 
@@ -178,7 +178,7 @@ class Gateway:
 
     async def processes(self) -> list[int]:
         """The process ids of the supervisor and of all workers."""
-        status = await ask(self._admin)
+        status = await query_status(self._admin)
         return [self.supervisor, *(worker["pid"] for worker in status["workers"] if worker["pid"])]
 
     async def settled(self, workers: int) -> Status:
@@ -188,7 +188,7 @@ class Gateway:
 
     async def figures(self) -> dict[str, Figures]:
         """Of the supervisor, and of each worker by its number."""
-        status = await ask(self._admin)
+        status = await query_status(self._admin)
         pids = {f"worker {each['worker']}": each["pid"] for each in status["workers"]}
         return {name: Figures.of(pid) for name, pid in {"supervisor": self.supervisor, **pids}.items()}
 

@@ -10,21 +10,21 @@ from pydantic import TypeAdapter, ValidationError
 from wsgateway.observe.status import Status
 from wsgateway.settings.basics import Address, UnixAddress
 
-ASK_SECONDS = 10.0
+QUERY_SECONDS = 10.0
 _READ_BYTES = 65536
 _STATUS = TypeAdapter(Status)
 _ANOTHER = "this is no gateway's admin address"
 
 
-async def ask(where: Address | UnixAddress) -> Status:
+async def query_status(where: Address | UnixAddress) -> Status:
     """Return the status from the admin pages at an address. Raise OSError if no gateway answers there."""
-    with trio.move_on_after(ASK_SECONDS):
+    with trio.move_on_after(QUERY_SECONDS):
         try:
             async with await _connect(where) as stream:
                 return await _fetch(stream)
         except (h11.RemoteProtocolError, trio.BrokenResourceError, ValidationError):
             raise OSError(_ANOTHER) from None
-    raise TimeoutError(f"no answer within {ASK_SECONDS:g} s")
+    raise TimeoutError(f"no answer within {QUERY_SECONDS:g} s")
 
 
 async def _connect(where: Address | UnixAddress) -> trio.abc.Stream:

@@ -23,7 +23,7 @@ class AdminPages:
         self._scope = trio.CancelScope()
 
     def serve(self, settings: Settings, listening: Listening) -> None:
-        """Serve as these settings say, and no longer as the last ones said. Do nothing if they have no `admin`."""
+        """Serve at the address of these settings, and no longer at the last one. Serve nothing if they have none."""
         self.stop()
         if settings.admin.bind is None:
             return
@@ -34,5 +34,5 @@ class AdminPages:
         self._nursery.start_soon(AdminServer(pages(self._status), settings.admin, self._log).run, socks, self._scope)
 
     def stop(self) -> None:
-        """Accept nobody any more. Clients that have connected before are still answered."""
+        """Accept no more clients. Those that have connected before are still answered."""
         self._scope.cancel()

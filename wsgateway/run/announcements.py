@@ -1,4 +1,4 @@
-"""What a gateway says in its log when it starts and when it is reloaded: where it listens, and what to think about."""
+"""The log lines of a gateway that has started or was reloaded: its addresses, and advice about its configuration."""
 
 from collections.abc import Iterable
 

@@ -61,7 +61,7 @@ async def start_new_supervisor(command: Sequence[str], listening: Listening) -> 
 
 async def _introduced(line: Control, listening: Listening) -> bool:
     """Send all sockets to the new supervisor. Return whether it serves then; otherwise it has ended."""
-    told, sockets = listening.told()
+    told, sockets = listening.description()
     with suppress(OSError):  # it has ended, and `receive` says so, too
         await line.send(TakeOver(sockets=told).said(), sockets)
     return await line.receive() is not None
@@ -104,7 +104,7 @@ class OldSupervisor:
         if message is None:
             control.close()
             raise HotRestartError("the old supervisor has ended before it sent its sockets")
-        return cls(control, Listening.of(TakeOver.model_validate(message.said).sockets, message.sockets))
+        return cls(control, Listening.described(TakeOver.model_validate(message.said).sockets, message.sockets))
 
     async def relieve(self) -> None:
         """Tell the old supervisor that this one serves, and wait until it has closed the connection or ended."""

@@ -178,7 +178,7 @@ class Listening:
         self._close((where, sock) for where, sock in self.every() if not isinstance(where, Own))
 
     def remove_listener_files(self) -> None:
-        """Remove the files of the listeners' Unix sockets, which stay open: nobody else connects."""
+        """Remove the files of the listeners' Unix sockets, which stay open, so that no more clients connect."""
         for where in self._groups:
             if not isinstance(where, Own):
                 self._remove_file(where)
@@ -189,7 +189,7 @@ class Listening:
 
     # -- on the way to another process ------------------------------------------------------------------------------
 
-    def told(self, settings: Settings | None = None) -> tuple[list[tuple[str, int]], list[socket.socket]]:
+    def description(self, settings: Settings | None = None) -> tuple[list[tuple[str, int]], list[socket.socket]]:
         """Return a description for a message and its sockets: those of the listeners alone, or all of them."""
         wanted = None if settings is None else {each for listener in settings.listeners for each in listener.bind}
         groups = [
@@ -201,7 +201,7 @@ class Listening:
         return [(name, len(group)) for name, group in groups], [sock for _, group in groups for sock in group]
 
     @classmethod
-    def of(cls, told: list[tuple[str, int]], sockets: list[socket.socket]) -> "Listening":
+    def described(cls, told: list[tuple[str, int]], sockets: list[socket.socket]) -> "Listening":
         """Return the sockets that another process has described."""
         groups: dict[Where, list[list[socket.socket]]] = {}
         rest = iter(sockets)

@@ -83,13 +83,13 @@ class Up(_Message):
 
 
 class Serving(_Message):
-    """The process serves what it was told to."""
+    """The process serves its configuration."""
 
     is_: Literal["serving"] = Field(default="serving", alias="is")
 
 
 class Refused(_Message):
-    """The process cannot serve what it was told to, and goes on as before."""
+    """The process cannot serve a configuration, and goes on as before."""
 
     is_: Literal["refused"] = Field(default="refused", alias="is")
     reason: str = Reason.WORKER_FAILED.value

@@ -78,7 +78,7 @@ class WorkerProcess:
         self._cpu_seconds = cpu_seconds
         self._control = control
         self._answers_in, self._answers = trio.open_memory_channel[Outcome](8)
-        self._asked = False
+        self._report_due = False
         self._turned_ago = 0.0
         self._news = trio.lowlevel.ParkingLot()
         self.pid = process.pid
@@ -130,7 +130,7 @@ class WorkerProcess:
     def _hear(self, message: FromWorker | None) -> None:
         match message:
             case StatusReport():
-                self._asked = False
+                self._report_due = False
                 self._turned_ago = message.age
                 self.status = message.status
                 self._news.unpark_all()
@@ -155,11 +155,11 @@ class WorkerProcess:
         self.kill()
         return None
 
-    async def ask(self, order: Order) -> Outcome | None:
+    async def carry_out(self, order: Order) -> Outcome | None:
         """Send an order, and return its answer as `answer` does."""
-        return await self.answer() if await self.tell(order) else None
+        return await self.answer() if await self.send(order) else None
 
-    async def tell(self, order: Order) -> bool:
+    async def send(self, order: Order) -> bool:
         """Send an order. Return whether it may have been received."""
         try:
             await self._control.send(order.message.said(), order.sockets, order.attached)
@@ -170,17 +170,17 @@ class WorkerProcess:
     @property
     def answers(self) -> bool:
         """Whether it has sent the last report that was requested, and its relay loop turns."""
-        return not self._asked and self._turned_ago <= TURN_SECONDS
+        return not self._report_due and self._turned_ago <= TURN_SECONDS
 
-    async def request(self) -> None:
+    async def request_report(self) -> None:
         """Request a report, unless one is due already."""
-        if not self._asked:
-            self._asked = True
-            await self.tell(Order(SendStatus()))
+        if not self._report_due:
+            self._report_due = True
+            await self.send(Order(SendStatus()))
 
-    async def report(self) -> None:
+    async def fetch_report(self) -> None:
         """Request a report, and wait for it. Needs a deadline."""
-        await self.request()
+        await self.request_report()
         await self._news.park()
 
     def kill(self) -> None:

@@ -63,7 +63,7 @@ async def read_line(stream: trio.abc.ReceiveStream, most_bytes: int) -> bytes | 
     return bytes(line.partition(b"\n")[0])
 
 
-async def ask_gateway(address: UnixAddress, request: ControlRequest) -> ControlAnswer:
+async def request_gateway(address: UnixAddress, request: ControlRequest) -> ControlAnswer:
     """Send a request to a control socket, and return the answer. Raise OSError if there is none."""
     async with await trio.open_unix_socket(address.path) as stream:
         try:

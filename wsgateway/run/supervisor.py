@@ -124,7 +124,7 @@ class Supervisor:
                     await self._serve(old_supervisor)
                 except StartError as error:
                     failure = error
-                await self._worker_pool.gone()
+                await self._worker_pool.ended()
                 self._nursery.cancel_scope.cancel()
         return failure or self._worker_pool.failure
 

@@ -80,10 +80,10 @@ class Worker:
                 nursery.start_soon(self._serve, service, nursery.cancel_scope)
                 nursery.start_soon(self._obey, service, nursery.cancel_scope)
                 async for _ in signals:
-                    nursery.start_soon(self._ask_whether_to_end, service)
+                    nursery.start_soon(self._request_order, service)
         return 0
 
-    async def _ask_whether_to_end(self, service: Service) -> None:
+    async def _request_order(self, service: Service) -> None:
         """Ask the supervisor for an order after a signal, and drain if none comes."""
         ordered = self._ordered
         with trio.move_on_after(ORDER_SECONDS):
@@ -168,7 +168,7 @@ async def _configuration(order: Configure, message: Message) -> tuple[Settings, 
         source = Source(order.file, order.text, order.directory)
         whole = await trio.to_thread.run_sync(source.settings, True, abandon_on_cancel=True)
     settings = within(share(whole, order.workers), raise_limit())
-    return settings, Listening.of(order.sockets, message.sockets)
+    return settings, Listening.described(order.sockets, message.sockets)
 
 
 def main() -> int:

@@ -63,7 +63,7 @@ class Generation:
 
     def order(self, do: Literal["serve", "reload"]) -> Order:
         """Return the order to serve it, with the sockets and the packed settings."""
-        told, sockets = self.listening.told(self.settings)
+        told, sockets = self.listening.description(self.settings)
         return Order(
             Configure(
                 do=do,
@@ -126,7 +126,7 @@ class WorkerPool:
         failed = [slot.why for slot in slots if slot.why]
         if failed and not self.draining:
             self.end()
-            await self.gone()
+            await self.ended()
             raise StartError(failed[0])
         self._up = True
 
@@ -220,7 +220,7 @@ class WorkerPool:
             if slot.leaves or self._generation is None:
                 worker.kill()
                 return
-            answer = await worker.ask(self._generation.order("serve"))
+            answer = await worker.carry_out(self._generation.order("serve"))
             if answer is None:
                 return
             if isinstance(answer, Refused):
@@ -248,7 +248,7 @@ class WorkerPool:
             worker.told_to_end = trio.Event()
             await trio.sleep(SIGNAL_SECONDS)  # until this process has received the signal, too, if it was for all
             alone = Drain(others_accept=True)  # another worker is started in its place
-            await worker.tell(Order(Stay() if self.draining else alone))
+            await worker.send(Order(Stay() if self.draining else alone))
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class WorkerPool:
         async with self._changing:
             taken: list[WorkerProcess] = []
             for worker in self._serving():
-                answer = await worker.ask(generation.order("reload"))
+                answer = await worker.carry_out(generation.order("reload"))
                 if isinstance(answer, Refused):
                     assert self._generation is not None, "somebody serves"
                     for each in taken:
@@ -277,7 +277,7 @@ class WorkerPool:
             await self._leave(slot, others_accept=True)
 
     async def _take_back(self, worker: WorkerProcess, generation: Generation) -> None:
-        answer = await worker.ask(generation.order("reload"))
+        answer = await worker.carry_out(generation.order("reload"))
         if isinstance(answer, Refused):
             self._log.error("reload not undone", pid=worker.pid, **answer.error.reason.facts, why=answer.why)
 
@@ -294,7 +294,7 @@ class WorkerPool:
             if before is SlotState.STARTING:
                 slot.worker.kill()
             else:
-                await slot.worker.tell(Order(Drain(others_accept=others_accept)))
+                await slot.worker.send(Order(Drain(others_accept=others_accept)))
 
     def end(self) -> None:
         """Have all workers end at once."""
@@ -307,11 +307,11 @@ class WorkerPool:
 
     async def _end(self, worker: WorkerProcess) -> None:
         with trio.move_on_after(KILL_SECONDS):
-            await worker.tell(Order(End()))
+            await worker.send(Order(End()))
             await trio.sleep_forever()
         worker.kill()
 
-    async def gone(self) -> None:
+    async def ended(self) -> None:
         """Wait until all workers have ended."""
         while self._slots:
             await self._news.park()
@@ -323,7 +323,7 @@ class WorkerPool:
         with trio.move_on_after(REPORT_SECONDS):
             async with trio.open_nursery() as nursery:
                 for worker in self._serving():
-                    nursery.start_soon(worker.report)
+                    nursery.start_soon(worker.fetch_report)
 
     def check(self, due: float) -> float:
         """Check that all workers have answered since the last check, and request reports again.
@@ -346,7 +346,7 @@ class WorkerPool:
                 seconds = round(slot.silent_seconds, 3)
                 self._log.error("worker hangs", worker=slot.number, pid=worker.pid, seconds=seconds)
                 worker.kill()
-            self._nursery.start_soon(worker.request)
+            self._nursery.start_soon(worker.request_report)
         return longest
 
     def _serving(self) -> list[WorkerProcess]:
