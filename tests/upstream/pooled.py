@@ -1,4 +1,4 @@
-"""Targets that nobody connects to, a pool of them, and a resolver that says what a test wants."""
+"""Targets to which no connections are made, a pool of them, and a resolver whose answers the test sets."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def taken(pool: Pool, key: str | None = None) -> Lease:
 
 
 class Resolver:
-    """What names lead to, as the test says."""
+    """A resolver whose answers the test sets."""
 
     def __init__(self, *hosts: str) -> None:
         self.hosts = hosts

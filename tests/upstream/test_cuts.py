@@ -1,6 +1,6 @@
-"""Connections to servers of old dialects that end without a word, for a sample of pairs of dialects.
+"""Connections to servers of old dialects that end without a Close, for a sample of pairs of dialects.
 
-For clients of every dialect before a server of today this is in `tests/serve`.
+The clients of every dialect before a modern server are in `tests/serve`.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ WITHOUT_A_CLOSE = "the connection ended without a Close"
 
 @dataclass
 class Pair:
-    """A session between a client and a server that need not know each other."""
+    """A session between a client and a server of different dialects."""
 
     opening: Opening
     client: Peer
@@ -44,14 +44,14 @@ class Pair:
     secret: bytes
 
     async def works(self) -> None:
-        """Asks and answers once."""
+        """Exchange one message each way."""
         await self.client.send(self.opening.written(self.opening.hello_back, self.secret))
         assert await self.behind.event() == HELLO
         await self.behind.say(HELLO)
         assert await self.client.exactly(len(self.opening.hello_back)) == self.opening.hello_back
 
     async def ended(self, gateway: Running) -> str:
-        """How it ended, by the log, when both have closed."""
+        """Return how it ended, by the log, once both have closed."""
         await self.client.close()
         await self.behind.peer.close()
         how: str = end_of(await gateway.lines.line("session"))
@@ -68,7 +68,7 @@ async def opened(gateway: Running, upstream: Upstream, client: str) -> Pair:
 
 
 def empty_close(opening: Opening) -> bytes:
-    """A Close without a code, as the gateway says it to a client."""
+    """Return a Close without a code, as the gateway sends it to a client."""
     if opening.dialect in (*HIXIE, "hybi-05"):
         return opening.goodbye
     return opening.spelled(b"\x88\x00")
@@ -79,7 +79,7 @@ async def test_a_client_that_is_cut_off_takes_its_server_along(client: str, serv
     async with Upstream() as upstream, serving(upstream.port, dialect=server) as gateway:
         pair = await opened(gateway, upstream, client)
         pair.client.reset()
-        # The end is the only goodbye of hixie-75, and one of those of 76; to others it is none.
+        # In hixie-75 the end of the stream is the only close, in 76 it is one of two; in others it is none.
         assert await pair.behind.end() == ("end" if server in HIXIE else WITHOUT_A_CLOSE)
         await pair.behind.peer.close()
         assert end_of(await gateway.lines.line("session")).startswith("client: ")
@@ -126,7 +126,7 @@ async def test_a_server_that_dies_between_messages_ends_the_session(client: str,
         assert ended == "upstream: close no code" if goodbye else ended.startswith("upstream: ")
 
 
-# A text that breaks off, as a server of these dialects sends it.
+# An unfinished text, as a server of these dialects sends it.
 PARTS = {
     "hixie-75": b"\x00Hel",
     "hixie-76": b"\x00Hel",
@@ -143,8 +143,8 @@ async def test_a_server_that_dies_inside_a_message_never_finishes_it(client: str
     async with Upstream() as upstream, serving(upstream.port, dialect=server) as gateway:
         pair = await opened(gateway, upstream, client)
         await pair.behind.peer.send(PARTS[server])
-        # Where the text need not be mended, and has a length on both sides, the head of its frame goes out at once;
-        # elsewhere a message leaves when it is whole.
+        # If the text needs no repair, and has a length on both sides, the head of its frame is sent at once; otherwise
+        # a message is sent when it is complete.
         streams = (client, server) in (("rfc6455", "hybi-08"), ("hybi-06", "hybi-06"))
         begun = PARTS[server] if client == server else pair.opening.spelled(b"\x81\x05Hel")
         part = begun if streams else b""
@@ -154,6 +154,6 @@ async def test_a_server_that_dies_inside_a_message_never_finishes_it(client: str
         else:
             pair.behind.peer.reset()
 
-        # Inside a frame there is no room for a Close.
+        # No Close is possible inside a frame.
         assert await pair.client.rest() == (CLOSE_1014 if client == "rfc6455" and not streams else b"")
         assert (await pair.ended(gateway)).startswith("upstream: ")

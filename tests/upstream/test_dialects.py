@@ -1,5 +1,6 @@
-"""Upstreams that speak any dialect: clients of every other reach them, and they are asked for nothing that they do not
-know. What they are asked, to the byte, is in `test_old_servers`.
+"""Upstreams of any dialect: clients of every other dialect reach them, and they get only requests that they understand.
+
+The bytes of the requests are in `test_old_servers`.
 """
 
 import pytest
@@ -112,7 +113,7 @@ async def test_a_close_of_a_client_reaches_each_server_in_the_servers_form(diale
         else:
             assert await behind.event() == Close(code)
             await behind.say(Close(code))
-        # Who cannot answer with a code has not taken ours back.
+        # A dialect without codes has not repeated ours.
         answer = await client.rest()
         assert answer == (bytes.fromhex("88 02 03e9") if dialect in ("hixie-75", *WITH_CODES) else b"\x88\x00")
         await client.close()
@@ -149,7 +150,7 @@ async def test_a_close_of_each_server_reaches_the_client_in_the_clients_form(dia
 
 
 async def asked(gateway: Running, upstream: Upstream, request: bytes) -> bytes:
-    """The head by which an upstream is asked on behalf of this request."""
+    """Return the head of the request that the upstream gets for this request."""
     await gateway.connect(request)
     return (await accepted(upstream)).request
 

@@ -1,4 +1,4 @@
-"""Who is left alone because it fails clients, and what one client cannot do to the others."""
+"""Addresses that are ejected because they fail clients, and the limits of what one client can cause."""
 
 from dataclasses import replace
 
@@ -114,7 +114,7 @@ async def test_failures_that_a_client_can_cause_count_only_from_several_clients(
 
 
 async def fail(gateway: Running, upstream: Upstream, client: str, answer: bytes, plain: bool) -> None:
-    """Has a client ask, whom the upstream answers this, and hangs up."""
+    """Let a client send a request that the upstream answers with this and a close."""
     headers = HTTP if plain else RFC6455
     peer = await gateway.connect(head_of("GET /broken HTTP/1.1", *headers, f"X-Forwarded-For: {client}"))
     behind = await upstream.accept()
@@ -142,7 +142,7 @@ async def test_a_path_on_which_the_application_fails_ejects_no_address_unless_se
 ) -> None:
     more = f"retry: {{attempts: 1}}, health: {{passive: {{statuses: [{status}]}}}}"
     async with Upstream() as upstream, Upstream() as other:
-        # The other one is for the time when this one cannot be used.
+        # The other target is only for the time when this one cannot be used.
         text = several(upstream.port, f'url: "ws://127.0.0.1:{other.port}", backup: true', more=more)
         async with serving_text(text.replace("name: public,", f"name: public, {TRUSTING},")) as gateway:
             for number in range(12):
@@ -157,7 +157,7 @@ async def test_a_path_on_which_the_application_fails_ejects_no_address_unless_se
 
 async def test_a_target_with_an_untrusted_certificate_is_ejected_for_all_clients() -> None:
     async with Upstream() as mute, Upstream() as good:
-        # It accepts, and speaks no TLS: it hangs up instead.
+        # It accepts, but does not speak TLS: it closes instead.
         text = several(f'url: "wss://127.0.0.1:{mute.port}"', good.port, pages='{url: "http://a"}')
         async with serving_text(text) as gateway:
             for _ in range(5):

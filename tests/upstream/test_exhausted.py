@@ -1,4 +1,4 @@
-"""A gateway that is out of descriptors when it wants to connect: its own fault, for which no target is blamed."""
+"""A gateway without free descriptors when it needs to connect: its own fault, for which no target is blamed."""
 
 import os
 import resource
@@ -28,7 +28,7 @@ MODERN = BY_DIALECT["rfc6455"]
 
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """As many as there are now, and no more."""
+    """Limit the descriptors to as many as are open now."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)

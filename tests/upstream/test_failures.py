@@ -1,4 +1,4 @@
-"""Upstreams that are down, silent or wrong: what the client is told, and what the operator."""
+"""Upstreams that are down, silent or wrong: the answer for the client, and the log for the operator."""
 
 import socket
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from tests.support import Upstream, serving
 from wsgateway.errors import UpstreamError
 from wsgateway.upstream.connect import connect
 
-# More than one of each kind would test the same: what the client speaks does not matter to an upstream.
+# One dialect of each kind is enough: an upstream does not see the client's dialect.
 MODERN = BY_DIALECT["rfc6455"]
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\n"
 GATEWAY_TIMEOUT = b"HTTP/1.1 504 Gateway Timeout\r\n"
 
 
 def a_port_without_a_server() -> int:
-    """Nobody listens there. It stays bound, so that nobody can."""
+    """Return a port on which nothing listens. It stays bound, so that no other program can use it."""
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     _KEPT.append(sock)
@@ -58,7 +58,7 @@ async def test_an_upstream_that_is_down_is_502_for_every_dialect_and_its_address
 
 
 async def test_a_name_that_does_not_exist_is_502() -> None:
-    # RFC 6761, 6.4: nothing is ever called that.
+    # RFC 6761, 6.4: no name ever ends in this.
     with trio.fail_after(20), pytest.raises(UpstreamError) as caught:
         await connect("wsgateway.invalid", 80, 15)
     assert caught.value.status == 502
@@ -111,7 +111,7 @@ async def test_an_upstream_that_stops_inside_its_head_is_504() -> None:
 
 
 def swapped(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
-    """Answers as it should, but for these bytes."""
+    """Return the right answer, with changes."""
 
     def answer(request: bytes) -> bytes:
         right = switching(request)

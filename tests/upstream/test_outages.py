@@ -1,4 +1,4 @@
-"""Upstreams that fail and come back, under clients that keep coming: nothing hangs, and all is well soon after."""
+"""Upstreams that fail and come back while clients keep connecting: nothing hangs, and all works again soon after."""
 
 import signal
 import socket
@@ -21,7 +21,7 @@ from tests.support import Running, Upstream, end_of, serving, serving_text
 
 from .targets import MODERN, agreeable, finish, session, several
 
-# Within this a client knows what has become of its session, or gets no other answer.
+# Within this time the client gets the end of its session, or an answer.
 BOUND_SECONDS = 5
 RECOVERY_SECONDS = 1
 
@@ -44,7 +44,7 @@ async def test_one_of_three_that_is_down_costs_no_client_its_session_and_serves_
 
 
 async def served_by(gateway: Running, count: int) -> Counter[str]:
-    """Which target served how many of so many sessions. None of them failed."""
+    """Return which target served how many of so many sessions. None of them may fail."""
     before = len(gateway.lines.every("session"))
     for _ in range(count):
         client = await gateway.connect(MODERN.request)
@@ -83,7 +83,7 @@ async def test_an_upstream_that_restarts_under_load_leaves_no_client_hanging_and
 
 
 async def keep_coming(gateway: Running, answers: Counter[str], running: trio.CancelScope) -> None:
-    """Clients, one after the other, each of which gets an answer in time."""
+    """Run clients, one after another, each of which must get an answer in time."""
     with running:
         while True:
             client = await gateway.connect(MODERN.request)
@@ -95,13 +95,13 @@ async def keep_coming(gateway: Running, answers: Counter[str], running: trio.Can
 
 @dataclass
 class Internal:
-    """What the name chat.internal leads to, as the system's resolver says."""
+    """The addresses of the name chat.internal, in the place of the system's resolver."""
 
     hosts: tuple[str, ...]
 
 
 def chat_internal(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> Internal:
-    """Gives chat.internal an address: what the system says of other names stays as it is."""
+    """Give chat.internal an address; the system still resolves all other names."""
     internal, system = Internal(hosts), socket.getaddrinfo
 
     def getaddrinfo(host: str, port: object, *rest: Any, **more: Any) -> list[Any]:
@@ -116,7 +116,7 @@ def chat_internal(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> Internal:
 
 
 def addresses_of(gateway: Running) -> list[object]:
-    """The addresses of the upstream chat that are known."""
+    """Return the known addresses of the upstream chat."""
     pools = gateway.service.status()["pools"]
     assert isinstance(pools, dict)
     addresses: list[object] = pools["chat"]["targets"]
@@ -199,7 +199,7 @@ async def test_an_address_of_a_name_that_does_not_answer_has_the_next_one_tried_
 async def test_the_log_names_the_address_of_a_target_only_for_that_target(monkeypatch: pytest.MonkeyPatch) -> None:
     chat_internal(monkeypatch, "127.0.0.3")
     async with Upstream() as upstream:
-        # Nobody listens at the same port of another address.
+        # No server listens at the same port of another address.
         text = several(f'url: "ws://chat.internal:{upstream.port}"', upstream.port)
         async with serving_text(text) as gateway:
             while len(addresses_of(gateway)) < 2:
@@ -223,7 +223,7 @@ with serve(echo, "127.0.0.1", 0, ping_interval=None) as server:
 
 @contextmanager
 def echo_process() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server in a process of its own, which can be stopped without its connections being closed."""
+    """A server in a process of its own, which can be stopped without closing its connections."""
     with subprocess.Popen([sys.executable, "-c", _ECHO], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

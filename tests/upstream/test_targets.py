@@ -1,4 +1,4 @@
-"""Several targets behind one upstream: who gets a session, and what a client meets when some of them fail."""
+"""Several targets of one upstream: which one gets a session, and what a client sees when some of them fail."""
 
 import socket
 
@@ -246,7 +246,7 @@ async def test_clients_with_the_same_key_reach_the_same_target(what: str, header
         serving_text(several(a.port, b.port, c.port, more=f"balance: {{hash: {what}}}")) as gateway,
     ):
         seen: dict[str, set[str]] = {}
-        # Ports are part of the hash, and others each time: so many keys are not all on one side.
+        # Ports are a part of the hash, and differ each time: with so many keys each side has some.
         for at, key in enumerate([*"abcdefghijklmnopqrst"] * 2):
             path = f"/chat?x=y&user={key}" if "query" in what else f"/chat/{key}" if "path" in what else "/chat"
             headers = [header.format(key)] if header else []
