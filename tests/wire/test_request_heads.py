@@ -118,6 +118,7 @@ def test_a_body_is_not_part_of_the_head() -> None:
 
 # -- requests that are refused ---------------------------------------------------------------------------------
 
+PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, 3.4
 
 MALFORMED = {
@@ -152,7 +153,7 @@ MALFORMED = {
     "a CR alone first": (b"\r" + head_of(), "not HTTP"),
     "an LF alone first": (b"\n" + head_of(), "not HTTP"),
     "an empty line before TLS": (b"\r\n" + TLS_CLIENT_HELLO, "looks like TLS"),
-    "PROXY, version 2": (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", "looks like the PROXY protocol"),
+    "PROXY, version 2": (PROXY_V2, "not HTTP"),
     "garbage": (b"\x80\x03abc", "not HTTP"),
     "a policy request of Flash": (b"<policy-file-request/>\0", "not HTTP"),
     "two lengths": (head_of(b"Content-Length: 5", b"Content-Length: 6"), "malformed request"),
@@ -178,6 +179,12 @@ def test_a_malformed_head_is_refused_for_the_same_reason_byte_by_byte(data: byte
     with pytest.raises(HttpRefusal) as refusal:
         feed(head, pieces_of(data))
     assert said in str(refusal.value)
+
+
+def test_a_proxy_header_is_named_if_enough_of_it_is_here() -> None:
+    # A NUL alone may be anything.
+    assert "looks like the PROXY protocol" in str(refused(PROXY_V2))
+    assert str(refused(PROXY_V2[:5])) == "this is not HTTP"
 
 
 def test_the_text_of_a_refusal_repeats_no_bytes_of_the_client() -> None:
