@@ -12,6 +12,7 @@ from tests import masks
 from wsgateway.dialects import DIALECTS
 from wsgateway.wire.events import Role
 
+from .families import NAMES
 from .feeding import frame
 from .vectors import MASK_KEY, SECRET, vectors
 
@@ -76,7 +77,7 @@ def _read_off(dialect: str) -> Layout | None:
     return Layout(numbers | {"more": 0}, plain[0] >= 0x80, kind, needs_secret)
 
 
-_EVERY = {name: _read_off(name) for name in DIALECTS}
+_EVERY = {name: _read_off(name) for name in NAMES}
 LAYOUTS = {name: layout for name, layout in _EVERY.items() if layout is not None}
 """the layouts of the dialects that have frames with a head"""
 

@@ -262,7 +262,7 @@ def usage_error(capsys: Captured, *arguments: str) -> str:
             ["ws://a", "--dialect", "hixie-77"],
             "argument --dialect: 'hixie-77' is not a dialect; did you mean 'hixie-76'?",
         ),
-        (["ws://a", "--dialect", "hybi-9"], "argument --dialect: 'hybi-9' is not a dialect; did you mean 'hybi-08'?"),
+        (["ws://a", "--dialect", "hybi-8"], "argument --dialect: 'hybi-8' is not a dialect; did you mean 'hybi-08'?"),
         (["ws://a", "--dialect", "hybi-08..01"], "argument --dialect: 'hybi-08..01' goes backwards; write hybi-01..08"),
         (
             ["ws://a", "--dialect", "hybi-01..rfc6455"],

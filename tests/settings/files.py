@@ -9,8 +9,6 @@ from wsgateway.settings.load import parse
 LISTENERS = 'listeners: [{bind: ["127.0.0.1:8080"]}]\n'
 ROUTES = "routes: [{match: {path: {prefix: /}}, upstream: echo}]\n"
 UPSTREAMS = 'upstreams: {echo: {targets: [{url: "ws://127.0.0.1:9000"}]}}\n'
-EVERY_DIALECT = ["hixie-75", "hixie-76", "hybi-01", "hybi-02", "hybi-03", "hybi-04", "hybi-05", "hybi-06", "hybi-07",
-                 "hybi-08", "rfc6455"]  # fmt: skip
 SMALL = "version: 1\n" + LISTENERS + ROUTES + UPSTREAMS
 
 

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 
+from tests.dialects.families import NAMES
 from wsgateway.dialects import DIALECTS
 from wsgateway.settings.basics import Address, Balance, Rate, Url
 from wsgateway.settings.defaults import Binary, Defaults, Keepalive, Origins, SessionLimits, Timeouts
@@ -22,7 +23,7 @@ from wsgateway.settings.routes import HeaderRules, Match, PathMatch, Rewrite, Ro
 from wsgateway.settings.upstreams import AnswerLimits, Queue, Resolve, Retry, Target, TargetTls, Upstream
 from wsgateway.settings.whole import Settings
 
-from .files import EVERY_DIALECT, LISTENERS, ROUTES, SMALL, UPSTREAMS, named
+from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, named
 
 ECHO = Upstream(
     (Target(Url("127.0.0.1", 9000, "ws://127.0.0.1:9000", "ws"), TargetTls(None, "intermediate", ())),),
@@ -78,7 +79,7 @@ def test_a_small_file_is_filled_up_with_the_defaults() -> None:
                 http_upstream=None,
                 rewrite=Rewrite(None, None, "as_sent"),
                 headers=HeaderRules((), ()),
-                dialects=named(*EVERY_DIALECT),
+                dialects=named(*NAMES),
                 binary=Binary("reject", "none", ()),
                 invalid_utf8="replace",
                 location_scheme="auto",

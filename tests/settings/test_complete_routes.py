@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.dialects.families import NAMES
 from wsgateway.dialects import DIALECTS
 from wsgateway.settings.basics import Rate
 from wsgateway.settings.defaults import Binary, Keepalive, Origins, OverRate, SessionLimits, Timeouts
@@ -9,7 +10,7 @@ from wsgateway.settings.load import parse
 from wsgateway.settings.routes import Route
 from wsgateway.wire.binary import Decode, Encode
 
-from .files import EVERY_DIALECT, LISTENERS, ROUTES, UPSTREAMS, named
+from .files import LISTENERS, ROUTES, UPSTREAMS, named
 
 
 def rates(messages: Rate | None, over: OverRate, handshakes: Rate | None) -> SessionLimits:
@@ -92,7 +93,7 @@ def test_dialects_stand_once_and_from_the_oldest_on_however_they_are_named() -> 
     assert route.dialects == named("hixie-76", "hybi-06", "hybi-07", "hybi-08", "rfc6455")
 
 
-@pytest.mark.parametrize("name", EVERY_DIALECT)
+@pytest.mark.parametrize("name", NAMES)
 def test_any_dialect_may_be_spoken_to_an_upstream(name: str) -> None:
     upstreams = UPSTREAMS.replace("]}}", f"], dialect: {name}}}}}")
     assert parse(f"version: 1\n{LISTENERS}{ROUTES}{upstreams}", "f.yaml").upstreams["echo"].dialect is DIALECTS[name]
