@@ -5,7 +5,7 @@ import re
 import pytest
 
 from wsgateway.dialects import DIALECTS
-from wsgateway.settings.dialects import dialect, dialects
+from wsgateway.settings.dialects import dialect, dialects, ranges
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -59,3 +59,17 @@ def test_one_dialect_is_not_a_range() -> None:
     message = "'hybi-01..08' is not a dialect; did you mean 'hybi-08'?"
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         dialect("hybi-01..08")
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [
+        ([], []),
+        (["hixie-75", "hixie-76", "rfc6455"], ["hixie-75", "hixie-76", "rfc6455"]),
+        (["hixie-76", "hybi-01", "hybi-02", "hybi-03"], ["hixie-76", "hybi-01..03"]),
+        ([*DIALECTS], ["hixie-75", "hixie-76", f"hybi-01..{[*DIALECTS][-2].removeprefix('hybi-')}", "rfc6455"]),
+    ],
+)
+def test_several_of_a_family_are_listed_as_a_range(names: list[str], listed: list[str]) -> None:
+    assert ranges(names) == listed
+    assert [each.name for text in listed for each in dialects(text)] == names

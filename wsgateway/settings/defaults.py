@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from wsgateway.dialects import Limits
+from wsgateway.dialects import DIALECTS, Limits
 from wsgateway.settings.declare import List, key, section
+from wsgateway.settings.dialects import ranges
 from wsgateway.settings.values import (
     Count,
     Dialects,
@@ -155,7 +156,7 @@ class Defaults:
     dialects: SomeDialects = key(
         "Dialects that clients may speak: names, and ranges. Clients of other dialects are answered 426 with the"
         " versions that are possible if their dialect knows versions, and 400 if not.",
-        default=["hixie-75", "hixie-76", "hybi-01..08", "rfc6455"],
+        default=ranges(DIALECTS),
     )
     binary: Binary = key(default={})
     subprotocols: Subprotocols | None = key(

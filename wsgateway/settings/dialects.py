@@ -1,5 +1,8 @@
 """Read dialects of the configuration and the command line: `hixie-76`, or a range, `hybi-01..08`."""
 
+from collections.abc import Iterable
+from itertools import groupby
+
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.settings.findings import guess, seen
 
@@ -26,3 +29,14 @@ def dialects(value: object) -> tuple[Dialect, ...]:
     if begin.name > end.name:
         raise ValueError(f"{seen(value)} goes backwards; write {end.name}..{begin.name.removeprefix(family + '-')}")
     return tuple(each for name, each in DIALECTS.items() if begin.name <= name <= end.name)
+
+
+def ranges(names: Iterable[str]) -> list[str]:
+    """Return the names as a file lists them: three or more of one family, one behind the other, as a range."""
+    listed: list[str] = []
+    for family, group in groupby(names, lambda name: name.rpartition("-")[0]):
+        members = list(group)
+        if family and len(members) > 2:
+            members = [f"{members[0]}..{members[-1].removeprefix(f'{family}-')}"]
+        listed += members
+    return listed
