@@ -1,5 +1,6 @@
 """Sockets that systemd has opened, as sd_listen_fds(3) passes them on: to a process that is a gateway."""
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import pytest
 from tests.e2e.programs import PATIENCE_SECONDS
 from tests.processes import GatewayProcess
 from tests.support import configuration
+from wsgateway.errors import SettingsError
+from wsgateway.run.systemd import listening_sockets
 
 from .gateways import PLAIN
 
@@ -109,3 +112,14 @@ def test_a_socket_that_is_no_stream_is_told_by_its_name(file: Path) -> None:
                 r"^systemd:public: it is no stream that listens; ListenStream= makes one, with Accept=no$"
             )
             assert process.wait() == 1
+
+
+def test_a_socket_that_does_not_listen_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    fd = socket.socket().detach()
+    monkeypatch.setattr("wsgateway.run.systemd._FIRST_FD", fd)
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    with pytest.raises(SettingsError, match="it is no stream that listens"):
+        listening_sockets()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)

@@ -216,6 +216,14 @@ async def test_a_broken_file_is_an_error_with_all_that_is_wrong(file: Path, log:
         await wsgateway.Gateway(str(file.with_name("missing.yaml")), log).serve()
 
 
+async def test_a_file_that_a_file_names_is_read_with_it(file: Path, log: Log) -> None:
+    write(file, configuration(9, url="wss://127.0.0.1", target="tls: {ca: none.pem}"))
+    with pytest.raises(
+        wsgateway.SettingsError, match=r"gateway\.yaml:\d+:\d+: .*'none\.pem' cannot be read: No such file"
+    ):
+        await wsgateway.Gateway(file, log).serve()
+
+
 async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open(file: Path, log: Log) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port, before = taken.getsockname()[1], descriptors()

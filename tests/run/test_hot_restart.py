@@ -1,6 +1,9 @@
 """A hot restart: the old supervisor starts a new one, which takes over its sockets, and drains."""
 
+import os
 import signal
+import socket
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +12,7 @@ import trio
 
 from tests.backends import websockets_server
 from tests.openings import BY_DIALECT
+from wsgateway.run.hot_restart import VARIABLE, HotRestartError, OldSupervisor
 
 from .gateways import PLAIN, Numbers, end, send_back, supervised, whole
 
@@ -86,3 +90,27 @@ async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pyte
             "this is process 1, with which a container ends; start the new version in another container"
         )
         assert await gateway.pids() == pids
+
+
+# -- what the new supervisor gets --------------------------------------------------------------------------------------
+
+
+async def test_an_old_supervisor_that_ends_before_it_sends_its_sockets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setenv(VARIABLE, str(theirs.detach()))
+    ours.close()
+    with pytest.raises(HotRestartError, match=r"^the old supervisor has ended before it sent its sockets$"):
+        await OldSupervisor.find()
+    # A process that this one starts is not to look for it, too.
+    assert VARIABLE not in os.environ
+    assert await OldSupervisor.find() is None
+
+
+async def test_sockets_of_an_old_supervisor_that_do_not_arrive_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setenv(VARIABLE, str(theirs.detach()))
+    body = b'{"do": "take over", "sockets": [["127.0.0.1:0", 1]]}'
+    with ours:
+        ours.sendall(struct.pack("!II", len(body), 1) + body)
+        with pytest.raises(HotRestartError, match="0 of 1 sockets have come"):
+            await OldSupervisor.find()

@@ -1,8 +1,10 @@
 """A reload is made beside the relay: a worker goes on while it takes settings, whichever way it gets them."""
 
+import os
 import signal
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ import trio
 
 from tests.support import configuration
 from wsgateway.run.listening import Listening
-from wsgateway.run.messages import Configure, Outcome, Refused, Serving, Up
+from wsgateway.run.messages import Configure, End, Outcome, Refused, Serving, Up
 from wsgateway.run.process import Order, WorkerProcess
 from wsgateway.run.settings_transfer import VERSION, packed
 from wsgateway.settings.load import Source, parse
@@ -49,6 +51,32 @@ async def test_a_worker_takes_finished_settings_of_its_own_code_and_else_the_tex
             again = await worker.carry_out(order("reload", text, listening, version=version))
             assert again == Serving()
         nursery.cancel_scope.cancel()
+    listening.close()
+
+
+async def test_a_worker_ends_at_once_though_a_file_of_its_next_configuration_hangs(tmp_path: Path) -> None:
+    fifo = tmp_path / "ws.pem"
+    os.mkfifo(fifo)
+    tls = f"tls: {{certificates: [{{certificate: {fifo}, private_key: {fifo}}}]}}"
+    settings = parse(configuration(9, listener=tls), "f.yaml")
+    listening = Listening({}).fitted(parse(configuration(9), "f.yaml"))
+    worker = await WorkerProcess.start(1)
+    ended = ""
+
+    async def listen() -> None:
+        nonlocal ended
+        ended = await worker.listen()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listen)
+        assert await worker.answer() == Up()
+        assert await worker.carry_out(order("serve", "", listening)) == Serving()
+        await worker.send(replace(order("reload", "", listening), attached=packed(settings)))
+        # As long as it has a writer who writes nothing, nobody comes to its end; it is opened with its reader.
+        writer = await trio.to_thread.run_sync(os.open, fifo, os.O_WRONLY)
+        await worker.send(Order(End()))
+    os.close(writer)
+    assert ended == "with status 0"
     listening.close()
 
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import trio
 from trio.testing import MockClock
@@ -35,6 +36,7 @@ from wsgateway.run.process import cpu_seconds
 from wsgateway.run.settings_transfer import VERSION, packed
 from wsgateway.run.worker import Worker
 from wsgateway.settings.load import parse
+from wsgateway.settings.whole import Settings
 
 
 @dataclass
@@ -46,7 +48,15 @@ class Supervisor:
     """the same end, for what no supervisor sends"""
     of_worker: socket.socket
     """the worker's end"""
-    ended: trio.Event
+    settings: Settings
+    listening: Listening
+    ended: trio.Event = field(default_factory=trio.Event)
+
+    async def configure(self, do: Literal["serve", "reload"]) -> None:
+        """Have the worker serve a configuration with one listener."""
+        told, sockets = self.listening.description(self.settings)
+        order = Configure(do=do, file="f.yaml", text="", directory="/", version=VERSION, workers=1, sockets=told)
+        await self.control.send(order.said(), sockets, packed(self.settings))
 
     async def hear(self) -> FromWorker | None:
         """The next message of the worker."""
@@ -62,11 +72,9 @@ async def working() -> AsyncIterator[Supervisor]:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     settings = parse(configuration(9), "f.yaml")
     listening = Listening({}).fitted(settings)
-    told, sockets = listening.told(settings)
-    order = Configure(do="serve", file="f.yaml", text="", directory="/", version=VERSION, workers=1, sockets=told)
     log, reader = socket.socketpair()
     with log, reader, ours.dup() as raw, theirs.dup() as of_worker, Writer(log.fileno()) as writer:
-        supervisor = Supervisor(Control(ours), raw, of_worker, trio.Event())
+        supervisor = Supervisor(Control(ours), raw, of_worker, settings, listening)
 
         async def run() -> None:
             assert await Worker(Control(theirs), writer).run() == 0
@@ -76,7 +84,7 @@ async def working() -> AsyncIterator[Supervisor]:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
                 assert await supervisor.hear() == Up()
-                await supervisor.control.send(order.said(), sockets, packed(settings))
+                await supervisor.configure("serve")
                 assert await supervisor.hear() == Serving()
                 yield supervisor
                 nursery.cancel_scope.cancel()

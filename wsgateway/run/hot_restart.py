@@ -100,6 +100,7 @@ class OldSupervisor:
         try:
             message = await control.receive()
         except OSError as error:
+            control.close()
             raise HotRestartError(str(error)) from None
         if message is None:
             control.close()
