@@ -1,13 +1,17 @@
 """Attempts: an address that becomes free when its client has disconnected."""
 
+import socket
+
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.support import Lines
 from tests.upstream.pooled import Resolver
+from wsgateway.net.channel import Channel
 from wsgateway.serve.attempts import try_targets
 from wsgateway.serve.facts import Facts
 from wsgateway.serve.limits import Cleanup
+from wsgateway.serve.request import Client
 from wsgateway.settings.basics import Url
 from wsgateway.settings.upstreams import Queue, Target, Upstream
 from wsgateway.upstream.pool import Lease, Pool
@@ -27,7 +31,9 @@ async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_given_back(
     lease = Search(pool, None).take()
     assert lease is not None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(try_targets, Search(pool, None), never, Facts("192.0.2.1:4711", "public"), Cleanup())
+        with socket.socket() as sock:
+            facts = Facts(Client(Channel(sock), "192.0.2.7", 4711, None, 0.0), "public")
+        nursery.start_soon(try_targets, Search(pool, None), never, facts, Cleanup())
         await wait_all_tasks_blocked()
         assert len(pool.waiting) == 1
         lease.release()

@@ -25,8 +25,8 @@ def check_upgrade(request: Request) -> None:
     """
     headers = request.headers
     upgrades = headers.listed("Upgrade")
-    check_not_removed(request)
     if not upgrades:
+        check_not_removed(request)
         raise HttpRefusal(
             Reason.UPGRADE_MISSING, "this port speaks WebSocket: the request has no Upgrade", UPGRADE_NEEDED
         )
@@ -38,6 +38,7 @@ def check_upgrade(request: Request) -> None:
             raise wrong
         request.oddities.need(Oddity.UPGRADE_LIST, wrong)
     if "upgrade" not in headers.tokens("Connection"):
+        check_not_removed(request)
         raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "Upgrade without 'Connection: Upgrade'")
     if request.method != "GET":
         raise HttpRefusal(

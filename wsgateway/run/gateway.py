@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import trio
 
-from wsgateway.errors import Problem, SettingsError
+from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.status import ProcessStatus, Status, WorkerStatus
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
@@ -146,7 +146,7 @@ class Gateway:
         # There is no checkpoint from here on, so that the opened sockets always have an owner.
         try:
             if self._running is not running:
-                raise SettingsError([Problem("reload", 0, 0, "the gateway has ended")])
+                raise SettingsError([Problem("reload", 0, 0, "the gateway has ended")], Reason.GATEWAY_STOPPING)
             running.service.reload(loaded.settings, after.shared(), contexts)
         except SettingsError:
             after.close_what_is_not_in(before)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import trio
 
-from wsgateway.errors import Problem, SettingsError
+from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.run.requests import default_address
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.addresses import admin_address, bind_address
@@ -147,7 +147,8 @@ class Listening:
         if not self._groups.get(where):
             names = [each.name for each in self._groups if isinstance(each, SystemdSocket)]
             passed = f"it has passed on {', '.join(names)}" if names else "it has passed on none"
-            raise SettingsError([Problem(str(where), 0, 0, f"systemd has no socket of this name for us; {passed}")])
+            problem = Problem(str(where), 0, 0, f"systemd has no socket of this name for us; {passed}")
+            raise SettingsError([problem], Reason.ADDRESS_UNAVAILABLE)
 
     def close_what_is_not_in(self, other: "Listening") -> None:
         """Close the sockets that another configuration does not share."""

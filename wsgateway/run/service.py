@@ -69,11 +69,12 @@ class Service:
         and new sockets are still the caller's. `contexts` are those of the settings, if the caller has made them.
         """
         if self._drain.is_set():
-            raise SettingsError([Problem("reload", 0, 0, "this process ends, and accepts no new settings")])
+            problem = Problem("reload", 0, 0, "this process ends, and accepts no new settings")
+            raise SettingsError([problem], Reason.GATEWAY_STOPPING)
         wanted = dict.fromkeys(address for listener in settings.listeners for address in listener.bind)
         missing = [Problem(str(each), 0, 0, "there is no socket for it") for each in wanted if each not in sockets]
         if missing:
-            raise SettingsError(missing)
+            raise SettingsError(missing, Reason.ADDRESS_UNAVAILABLE)
         before = self._gateway.settings
         self._gateway.take(settings, contexts)
         self._listen(settings, sockets)

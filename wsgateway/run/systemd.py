@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-from wsgateway.errors import Problem, SettingsError
+from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log
 
 _FIRST_FD = 3
@@ -101,4 +101,4 @@ def _socket(fd: int, name: str) -> socket.socket:
 
 
 def _wrong(name: str, message: str) -> SettingsError:
-    return SettingsError([Problem(f"systemd:{name}", 0, 0, message)])
+    return SettingsError([Problem(f"systemd:{name}", 0, 0, message)], Reason.ADDRESS_UNAVAILABLE)

@@ -1,6 +1,7 @@
 """The facts about a client and its request for a line of the log: addresses, headers, route and target."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from wsgateway.dialects import Request
 from wsgateway.errors import BRIEF_CHARACTERS
@@ -24,20 +25,25 @@ class Texts:
         return self._texts.setdefault(text, text)
 
 
+class Connection(Protocol):
+    """The connection of a client. As a text it is the client's address, or that of the proxy before it."""
+
+    alpn: str | None
+    """the protocol that was negotiated in TLS"""
+
+
 @dataclass(slots=True, eq=False)
 class Facts:
     """The known facts about a client and its request. Empty: not known, or there is none."""
 
-    client: str
-    """its address, or that of the proxy before it"""
+    client: Connection
+    """a PROXY header may give it another address later"""
     listener: str
     host: str = ""
     path: str = ""
     origin: str = ""
     agent: str = ""
     """User-Agent"""
-    http: str = ""
-    """the version, if that is 2"""
     forwarded_for: str = ""
     """the client, as a trusted proxy names it"""
     dialect: str = ""
@@ -62,7 +68,11 @@ class Facts:
 
     def known(self) -> dict[str, str]:
         """Return the known facts as fields of a log line."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
+        facts = {name: value for name in self.__slots__ if (value := getattr(self, name))}
+        facts["client"] = str(self.client)
+        if self.client.alpn == "h2":
+            facts["http"] = "2"
+        return facts
 
 
 def odd_facts(*peers: Oddities) -> dict[str, str | int]:

@@ -345,7 +345,7 @@ class Exchange:
         gateway.log.log(
             logging.INFO if fault is None or fault.reason.group is not Group.TARGET else logging.WARNING,
             "http",
-            **self._context.who(),
+            **self._context.facts.known(),
             method=self._request.method[:BRIEF_CHARACTERS],
             **({} if status is None else {"status": status}),
             **odd_facts(self._request.oddities),

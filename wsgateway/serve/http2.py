@@ -230,7 +230,7 @@ class Http2Connection:
         try:
             await stream.run(lambda client, asking: self._serve(client, asking, error), self._timeouts.send_seconds)
         except Exception:  # a bug of ours costs no other stream
-            self._context.gateway.log.exception("bug", **self._context.who(), reason=Reason.BUG)
+            self._context.gateway.log.exception("bug", **self._context.facts.known(), reason=Reason.BUG)
         finally:
             self._forget(stream)
 

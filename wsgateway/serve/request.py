@@ -83,8 +83,7 @@ class RequestContext:
         self.head = RequestHead(
             self.listener.limits, True, Oddities(self.listener.tolerance, self.client.odd), self.client.called
         )
-        self.facts = Facts("", self.listener.name)
-        self._note_client()
+        self.facts = Facts(self.client, self.listener.name)
         self.begun = now
 
     def _settle(self) -> None:
@@ -100,7 +99,6 @@ class RequestContext:
         client = self.client
         self.identity = identify(client.ip, client.secure, request.headers, self.listener.forwarded.trusted)
         self.facts.take(request, self.identity.host, self.gateway.texts)
-        self._note_client()
         if self.identity.ip != client.ip:
             self.facts.forwarded_for = self.identity.ip
 
@@ -137,17 +135,7 @@ class RequestContext:
             level = logging.DEBUG
         status = {} if error.status is None else {"status": error.status}
         odd = odd_facts(self.head.oddities)
-        self.gateway.log.log(level, event, **self.who(), **odd, **status, **reason.facts, why=error.why)
-
-    def who(self) -> dict[str, str]:
-        """Return the present facts about the client and its request, as fields of a log line."""
-        self._note_client()
-        return self.facts.known()
-
-    def _note_client(self) -> None:
-        """Note the facts about the connection: a PROXY header may name another client, and TLS a protocol."""
-        self.facts.client = str(self.client)
-        self.facts.http = "2" if self.client.alpn == "h2" else ""
+        self.gateway.log.log(level, event, **self.facts.known(), **odd, **status, **reason.facts, why=error.why)
 
     async def close_with(self, error: ReasonedError) -> None:
         """Answer the HTTP status of an error, if it has one, and close the connection."""

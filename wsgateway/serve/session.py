@@ -164,7 +164,7 @@ async def turn_away(gateway: GatewayState, listener_state: ListenerState, client
             with listener_state.turned_away.one_more():
                 await context.hang_up(context.settings.defaults.timeouts.close_seconds)
     except Exception:
-        gateway.log.exception("bug", **context.who(), reason=Reason.BUG)
+        gateway.log.exception("bug", **context.facts.known(), reason=Reason.BUG)
     finally:
         with suppress(OSError):  # closing with an unread request would send a reset
             client.channel.sock.recv(READ_BYTES)
