@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,6 +77,16 @@ def test_the_own_command_has_absolute_names(
     monkeypatch.setattr(sys, "argv", [own, *arguments])
     monkeypatch.setattr("wsgateway.run.command.here", lambda: "/d")
     assert own_command({"ws.yaml": "/d/ws.yaml"}) == [sys.executable, *command]
+
+
+def test_workers_look_for_modules_where_this_process_does(tmp_path: Path) -> None:
+    """Not in the working directory, unless `python -m` has it in its path."""
+    program = "from wsgateway.run.command import python; print(python()[1:])"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    for options, flags in ([], "[]"), (["-P"], "['-P']"), (["-P", "-W", "error"], "['-P', '-Werror']"):
+        command = [sys.executable, *options, "-c", program]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == flags
 
 
 def test_a_gateway_outlives_the_directory_in_which_it_was_started(tmp_path: Path) -> None:

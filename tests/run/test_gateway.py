@@ -249,13 +249,15 @@ async def test_what_needs_a_gateway_that_serves_says_so(log: Log) -> None:
 # -- to change it ----------------------------------------------------------------------------------------------
 
 
-async def test_a_reload_reads_the_file_again_and_sessions_go_on(file: Path, log: Log, clients: Clients) -> None:
+async def test_a_reload_reads_the_file_again_and_sessions_go_on(file: Path, clients: Clients) -> None:
+    lines = Lines()
     async with Upstream() as one, Upstream() as two:
         write(file, configuration(one.port))
-        async with serving(file, log) as (gateway, addresses):
+        async with serving(file, lines.log()) as (gateway, addresses):
             before = await clients.session(addresses["public"][0], one)
             write(file, configuration(two.port).replace('["127.0.0.1:0"]', '["127.0.0.1:0", "127.0.0.2:0"]'))
             await gateway.reload()
+            assert {"level": "info", "event": "reloaded", "routes": 1} in lines.entries
             assert gateway.addresses["public"][0] == addresses["public"][0]
             assert len(gateway.addresses["public"]) == 2
             await works(*before)

@@ -205,6 +205,14 @@ async def test_one_that_served_in_between_begins_the_count_anew(autojump_clock: 
         assert its.worker_pool.failure is None
 
 
+async def test_one_that_served_in_between_begins_the_count_of_all_others_anew(autojump_clock: MockClock) -> None:
+    async with hands([serving_for(1), *[bad] * 5, serving_for(1), bad], [serving_for(1), bad]) as its:
+        await its.start(workers=2)
+        await its.worker_pool.ended()
+        # Once at the start, so often until the first one served again, and ten times since.
+        assert sum(worker.number == 2 for worker in its.workers) == 1 + 6 + MOST_FAILED_STARTS
+
+
 async def test_while_another_serves_the_crew_does_not_give_up(autojump_clock: MockClock) -> None:
     async with hands(good, [serving_for(1), bad]) as its:
         await its.start(workers=2)
