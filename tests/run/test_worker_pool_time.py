@@ -186,6 +186,19 @@ async def test_when_nobody_serves_status_and_log_say_so_and_why(autojump_clock: 
         assert len(its.lines.every("not serving")) == 1
 
 
+async def test_who_dies_of_a_question_for_its_status_keeps_nobody_waiting(autojump_clock: MockClock) -> None:
+    async def dies(worker: Worker) -> int:
+        await worker.say("up")
+        while (order := await worker.order()) != "report":
+            await worker.answer(order)
+        return 3
+
+    async with hands([dies, good]) as its:
+        await its.start()
+        await its.worker_pool.report()
+        assert trio.current_time() == 0
+
+
 async def test_the_crew_gives_up_when_ten_starts_have_failed(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), bad]) as its:
         await its.start()
