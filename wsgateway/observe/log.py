@@ -6,6 +6,7 @@ the stream. Of a value that others can make long a line has its beginning and it
 
 import logging
 import re
+import time
 from typing import TextIO, cast
 
 import structlog
@@ -18,8 +19,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 # A traceback of some hundred lines, which is ours, but may end with words of a peer.
 TRACEBACK_CHARACTERS = 16384
-# The keys at the beginning of a line, and a value that stands there as it is.
-_FIRST = ("timestamp", "level", "event")
+# A value that stands in a line as it is.
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]*\Z")
 
 Log = structlog.typing.FilteringBoundLogger
@@ -29,6 +29,21 @@ class Whole(str):
     """A text of the operator or of ours, which the log does not cut."""
 
     __slots__ = ()
+
+
+def _timestamps() -> structlog.typing.Processor:
+    """Return what adds the time to a line, as ISO 8601 has it. What stays within a second is written once in it."""
+    latest, text = 0, ""
+
+    def stamp(_: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        nonlocal latest, text
+        second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        if second != latest:
+            latest, text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        event["timestamp"] = f"{text}.{nanoseconds // 1000:06d}Z"
+        return event
+
+    return stamp
 
 
 def _cut(key: str, value: object, most: int) -> object:
@@ -53,15 +68,15 @@ def _text_line(most: int) -> structlog.typing.Processor:
 
     Each session has two lines, so that this is done in one pass, and a plain value costs one match.
     """
+    plain = _PLAIN.match
 
     def line(_: object, method: str, event: structlog.typing.EventDict) -> str:
-        ordered = {**{key: event.pop(key) for key in _FIRST}, **event}
-        return " ".join(
-            f"{key}={value if _PLAIN.match(value) and len(value) <= most else _spelled(key, value, most)}"
-            if isinstance(value, str)
-            else f"{key}={_spelled(key, value, most)}"
-            for key, value in ordered.items()
-        )
+        words = [f"timestamp={event.pop('timestamp')} level={event.pop('level')}"]
+        for key, value in (("event", event.pop("event")), *event.items()):
+            if not (type(value) is str and plain(value) and len(value) <= most):
+                value = _spelled(key, value, most)
+            words.append(f"{key}={value}")
+        return " ".join(words)
 
     return line
 
@@ -107,7 +122,7 @@ def make_log(logging: Logging, writer: Writer) -> Log:
     renderer = (_json_line if logging.format == "json" else _text_line)(logging.value_characters)
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _timestamps(),
         structlog.processors.format_exc_info,
         _with_priority(renderer) if writer.is_journal else renderer,
     ]
