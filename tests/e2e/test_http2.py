@@ -67,7 +67,7 @@ def test_a_page_and_its_websocket_come_on_one_connection(
     for line in (session, page):
         assert " http=2 " in line
     assert client(session) == client(page), "on two connections"
-    assert session.endswith("ended=\"client: close 1000 'done'\"\n")
+    assert session.endswith(" by=client reason=closed why=\"close 1000 'done'\"\n")
 
 
 def client(line: str) -> str:

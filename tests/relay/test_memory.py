@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import Decorator, cases
 from tests.dialects.families import COVERED
 from tests.dialects.feeding import binary, byte_by_byte, other, text
 from tests.dialects.vectors import MASK_KEY
@@ -47,12 +48,11 @@ RING = [
 ]
 
 
-def on_each(pairs: Iterable[tuple[str, str, Role]]) -> pytest.MarkDecorator:
-    """Return a translator from a source to a target; `role` is ours towards the source."""
-    return pytest.mark.parametrize(
-        ("source", "target", "role"),
-        [pytest.param(s, t, r, id=f"{s} {'client' if r is CLIENT else 'upstream'} to {t}") for s, t, r in pairs],
-    )
+def on_each(pairs: Iterable[tuple[str, str, Role]]) -> Decorator:
+    """Return a mark that runs a test from a source to a target; `role` is ours towards the source."""
+    several = list(pairs)
+    names = [f"{source} {'client' if role is CLIENT else 'upstream'} to {target}" for source, target, role in several]
+    return cases(("source", "target", "role"), several, names)
 
 
 ASCII = b"0123456789abcdef" * (READ_BYTES // 16)
@@ -196,12 +196,12 @@ def hostile(source: str, role: Role) -> dict[str, list[bytes]]:
 
 # Each framing to itself, which passes frames unchanged where possible, and to the next. Only clients have masks that
 # cover heads.
-HOSTILE = [
-    pytest.param(source, target, role, reads, id=f"{what} from {source} to {target}")
+HOSTILE = {
+    f"{what} from {source} to {target}": (source, target, role, reads)
     for source, target in [*zip(FRAMINGS, FRAMINGS, strict=True), *((source, target) for source, target, _ in RING)]
     for role in [CLIENT if source in COVERED else UPSTREAM]
     for what, reads in hostile(source, role).items()
-]
+}
 
 
 # How often to measure until the result is small enough.
@@ -239,8 +239,8 @@ def test_memory_that_others_allocate_in_some_measurements_does_not_count(busy_lo
     assert (kept_bytes(make, [b"x"]) < KEPT_BYTES) is little
 
 
-@pytest.mark.parametrize(("source", "target", "role", "reads"), HOSTILE)
-@pytest.mark.parametrize("join_bytes", [0, KIB])
+@cases(("source", "target", "role", "reads"), HOSTILE.values(), HOSTILE.keys())
+@cases("join_bytes", [0, KIB])
 def test_a_translator_keeps_little_of_hostile_input(
     source: str, target: str, role: Role, reads: list[bytes], join_bytes: int
 ) -> None:

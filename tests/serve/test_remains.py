@@ -3,7 +3,7 @@
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +101,7 @@ class Scene:
 
     async def settled(self) -> dict[str, object]:
         """Note what is there before anything ends."""
-        gc.collect()  # garbage of other tests
+        gc.collect()  # garbage of the test before
         await trio.testing.wait_all_tasks_blocked()
         return self.remains()
 
@@ -113,6 +113,15 @@ class Scene:
             while self.remains() != before:
                 await trio.testing.wait_all_tasks_blocked()
         assert self.remains() == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_other_modules() -> Iterator[None]:
+    """Collect the garbage of other modules once; what is alive of them is not looked at again for each test here."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @asynccontextmanager
