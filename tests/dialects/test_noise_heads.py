@@ -92,6 +92,7 @@ def shown(request: Request) -> tuple[object, ...]:
 
 @QUICK
 @given(data=heads() | st.binary(max_size=200), marks=MARKS)
+@example(data=b"\x16\0", marks=[])
 def test_any_head_of_a_request_is_read_the_same_however_it_is_cut(data: bytes, marks: list[int]) -> None:
     outcome = read_in([data])
     assert outcome.refused is None or outcome.refused[1] in (400, 431)

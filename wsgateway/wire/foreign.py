@@ -6,8 +6,9 @@ from wsgateway.errors import HttpRefusal, Reason
 PROXY = (b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n")
 # The same for version 2 after its two empty lines, which have been removed.
 _PROXY_V2 = b"\0\r\nQUIT\n"
-# RFC 8446, 5.1: the type of a record and its major version. A handshake comes from clients, an alert from servers.
-_TLS_HANDSHAKE = b"\x16\x03"
+# RFC 8446, 5.1: the type of a record. A handshake comes from clients; nothing else begins with this byte.
+_TLS_HANDSHAKE = b"\x16"
+# The type of a record and its major version: an alert comes from servers.
 _TLS_ALERT = b"\x15\x03"
 # RFC 9113, 4.1: type, flags and stream of the first SETTINGS frame, after 3 bytes of length.
 _LENGTH_BYTES = 3
@@ -21,7 +22,7 @@ def not_a_request(first: bytes) -> HttpRefusal:
     if first.startswith((*PROXY, _PROXY_V2)):
         text = "this is not HTTP: it looks like the PROXY protocol, which is not accepted here"
         return HttpRefusal(Reason.PROXY_HEADER_UNEXPECTED, text)
-    if _TLS_HANDSHAKE.startswith(first[: len(_TLS_HANDSHAKE)]):
+    if first.startswith(_TLS_HANDSHAKE):
         return HttpRefusal(Reason.TLS_ON_PLAIN_PORT, "this is not HTTP: it looks like TLS")
     return HttpRefusal(Reason.NOT_HTTP, "this is not HTTP")
 
