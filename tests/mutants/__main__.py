@@ -34,7 +34,7 @@ _LOOK_SECONDS = 0.2
 # a bound the kernel would end this command, too.
 _MEMORY_BYTES = 8 * 1024**3
 _FILE_BYTES = 1024**3
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def main() -> None:
     group = GROUPS[options.group]
     tests = [each for each in files_of(group) if not any(fnmatch(each, f"tests/{out}") for out in options.without)]
     mutants = sample(group, options.module, options.seed, options.count)
-    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        survivors = tried(tests, mutants, [Path(folder, str(job)) for job in range(options.jobs)])
+    with _stopped_by_signals() as stop, tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        survivors = tried(tests, mutants, [Path(folder, str(job)) for job in range(options.jobs)], stop)
     noticed = len(mutants) - len(survivors)
     print(f"\n{noticed} of {len(mutants)} were noticed, {100 * noticed / max(1, len(mutants)):.1f} %; survivors:")
     for mutant in sorted(survivors, key=str):
@@ -79,15 +79,12 @@ def main() -> None:
 
 
 @contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Have signals that end the command raise SystemExit, so that nothing is left behind: no process, and no copy."""
-
-    def end(number: int, _: object) -> None:
-        sys.exit(f"ended by {signal.Signals(number).name}")
-
-    before = [(each, signal.signal(each, end)) for each in _ENDING]
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """Have signals that end the command set an event, so that it can end in order: no process and no copy is left."""
+    stop = threading.Event()
+    before = [(each, signal.signal(each, lambda *_: stop.set())) for each in _ENDING]
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before:
             signal.signal(number, handler)
@@ -122,12 +119,20 @@ def all_of(group: Group, pattern: str) -> list[Mutant]:
     return found
 
 
-def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) -> list[Mutant]:
-    """Return the changes that no test noticed. Each folder is for one that is tried at the same time."""
+def tried(
+    tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path], stop: threading.Event | None = None
+) -> list[Mutant]:
+    """Return the changes that no test noticed. Each folder is for one that is tried at the same time.
+
+    Raise SystemExit if `stop` is set, as soon as all that was started has ended.
+    """
+    stop = stop or threading.Event()
     for folder in folders:
         shutil.copytree(ROOT, folder, ignore=_LEFT_OUT)
     begun = time.monotonic()
-    fault = failed(folders[0], tests)
+    fault = failed(folders[0], tests, stop)
+    if stop.is_set():
+        sys.exit("stopped")
     if fault is not None:
         sys.exit(f"the tests fail without any change: {fault}")
     usual = time.monotonic() - begun
@@ -135,10 +140,12 @@ def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) 
     free: queue.Queue[Path] = queue.Queue()
     for folder in folders:
         free.put(folder)
-    numbers, lock, stop = itertools.count(1), threading.Lock(), threading.Event()
+    numbers, lock = itertools.count(1), threading.Lock()
     survivors: list[Mutant] = []
 
     def attempt(mutant: Mutant) -> None:
+        if stop.is_set():
+            return
         folder = free.get()
         file = folder / "wsgateway" / mutant.module
         source = file.read_text()
@@ -159,11 +166,9 @@ def tried(tests: list[str], mutants: Sequence[Mutant], folders: Sequence[Path]) 
                 print(f"     by {by}", flush=True)
 
     with ThreadPoolExecutor(len(folders)) as pool:
-        try:
-            list(pool.map(attempt, mutants))
-        except BaseException:
-            stop.set()
-            raise
+        list(pool.map(attempt, mutants))
+    if stop.is_set():
+        sys.exit("stopped")
     return survivors
 
 

@@ -14,6 +14,7 @@ from tests.openings import BY_DIALECT
 from tests.processes import gateway_command, session
 from tests.support import configuration
 from wsgateway.run.command import anchored, anchored_address, here, own_command
+from wsgateway.run.process import environment
 
 MODERN = BY_DIALECT["rfc6455"]
 
@@ -87,6 +88,15 @@ def test_workers_look_for_modules_where_this_process_does(tmp_path: Path) -> Non
         command = [sys.executable, *options, "-c", program]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == flags
+
+
+def test_a_child_has_our_environment_without_what_is_for_us_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "WATCHDOG_PID": "1", "NOTIFY_SOCKET": "/run/n", "HOME": "/nowhere"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    passed = {name: value for name, value in os.environ.items() if name not in told}
+    assert environment() == passed | {"NOTIFY_SOCKET": "/run/n", "HOME": "/nowhere"}
+    assert environment("NOTIFY_SOCKET") == passed | {"HOME": "/nowhere"}
 
 
 def test_a_gateway_outlives_the_directory_in_which_it_was_started(tmp_path: Path) -> None:

@@ -66,6 +66,15 @@ def test_each_listener_has_its_share_of_an_address_that_stands_several_times() -
     close(sockets)
 
 
+def test_a_host_with_several_addresses_is_shared_by_all_of_them() -> None:
+    wanted = settings(*['"127.0.0.1:0"'] * 3)
+    sockets: Sockets = {A: [socket.socket() for _ in range(6)]}
+    shared = [sockets[A].index(sock) for _, sock in shares(wanted, sockets)]
+    assert shared == [0, 1, 2, 3, 4, 5]
+    assert [listener.name[-1] for listener, _ in shares(wanted, sockets)] == ["1", "1", "2", "2", "3", "3"]
+    close(sockets)
+
+
 def test_the_file_of_a_unix_socket_goes_with_the_socket_of_its_owner(tmp_path: Path) -> None:
     one, two = tmp_path / "one.sock", tmp_path / "two.sock"
     both = Listening({}).fitted(settings(f'"unix:{one}", "unix:{two}"'))

@@ -133,7 +133,6 @@ class MessageWriter:
         if cut <= 0:
             return b""
         self._held = bytes(held[cut:])
-        self._taken = 0
         return self._encoder.send(Fragment(self._kind, bytes(held[:cut]), final=False))
 
     def _hold(self, data: bytes) -> None:
