@@ -6,6 +6,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "the loop notes once more, at its start, that it runs"
     ),
     ("run/settings_transfer.py", "ROUTES_AT_ONCE = 10", "10 -> 11"): "a turn of the loop takes a tenth longer",
+    (
+        "run/slot.py",
+        "self.worker, self.serving_since, self.silent_seconds = worker, None, 0.0",
+        "0.0 -> 1.0",
+    ): "nothing is asked of a new process before the first look at it, which begins the count anew",
     ("upstream/connect.py", "for _, late in won[1:]:", "1 -> 2"): (
         "two addresses would have to accept in the same turn of the loop, and a socket that nobody has is closed anyway"
     ),

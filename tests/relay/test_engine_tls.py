@@ -12,9 +12,12 @@ from tests.dialects.feeding import frame
 from tests.net.certificates import Authority
 from tests.peers import Peer
 from wsgateway.errors import ProtocolError
-from wsgateway.net.channel import encrypt
+from wsgateway.net.channel import Channel, encrypt
 from wsgateway.net.outgoing import outgoing
+from wsgateway.policy.rates import Bucket
 from wsgateway.relay.endpoint import Endpoint
+from wsgateway.serve.throttle import Throttle
+from wsgateway.settings.basics import Rate
 from wsgateway.wire.events import Close
 
 from .sessions import PATIENCE_SECONDS, Session, settled
@@ -183,6 +186,28 @@ async def test_a_side_that_was_not_read_for_a_while_loses_nothing(side: str, aut
         stage.engine.pause(endpoint, 0.01)
         await peer.send(message)
         await _hear(other, message)
+
+
+async def test_a_client_that_a_rate_pauses_is_not_read_on_from_what_tls_has_decrypted(authority: Authority) -> None:
+    """It has said a hundred messages in one record, most of which is read before the relay waits for anything."""
+    async with secure(authority, "client") as (stage, pair):
+        client = pair.client
+        message = said_by("client", b"Hello")
+        await pair.at_client.send(message * 100)
+        client.early = await Channel(client.sock).receive(len(message))
+        client.read_bytes = 512
+
+        def over(ahead: float) -> None:
+            stage.engine.pause(client, ahead)
+
+        bucket = Bucket(Rate(1, 3600), trio.current_time())
+        client.translator = Throttle(client.translator, bucket, trio.current_time, over)
+        stage.relay(pair)
+        await settled()
+        heard = await pair.at_upstream.exactly(len(message) + 512)
+        assert heard == (message * 100)[: len(message) + 512]
+        await settled()
+        assert client.received == len(message) + 512
 
 
 # -- backpressure --------------------------------------------------------------------------------------------------

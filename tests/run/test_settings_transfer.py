@@ -75,6 +75,7 @@ async def test_the_garbage_collector_does_not_look_through_what_is_unpacked() ->
         young = [each for generation in (0, 1) for each in gc.get_objects(generation)]
         assert not passes
         assert gc.isenabled()
+        assert gc.get_freeze_count() == 0
         assert not any(each is settings.routes[0] for each in young)
     finally:
         gc.callbacks.remove(count)

@@ -68,6 +68,18 @@ async def test_a_start_that_makes_progress_has_time(autojump_clock: MockClock) -
         assert trio.current_time() == 10 * (ANSWER_SECONDS - 1)
 
 
+async def test_one_that_hangs_up_and_does_not_end_is_killed(autojump_clock: MockClock) -> None:
+    async def hangs_up(worker: Worker) -> int:
+        worker.line.close()
+        await trio.sleep_forever()
+        return 0
+
+    async with hands(hangs_up) as its:
+        with pytest.raises(StartError, match=r"^worker 1 ended before it served: by SIGKILL$"):
+            await its.start()
+        assert trio.current_time() == 1
+
+
 async def test_a_start_that_makes_no_progress_is_ended(autojump_clock: MockClock) -> None:
     async with hands(stuck) as its:
         with pytest.raises(StartError, match=r"^worker 1: no answer within 30 s$"):
