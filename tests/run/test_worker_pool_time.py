@@ -211,6 +211,16 @@ async def test_who_dies_of_a_question_for_its_status_keeps_nobody_waiting(autoju
         assert trio.current_time() == 0
 
 
+async def test_a_drain_does_not_wait_for_a_worker_that_is_starting(autojump_clock: MockClock) -> None:
+    async with hands([serving_for(1), stuck]) as its:
+        await its.start()
+        await trio.sleep(5)
+        await its.worker_pool.drain(others_accept=False)
+        await its.worker_pool.ended()
+        assert trio.current_time() == 5
+        assert [worker.code for worker in its.workers] == [3, -9]
+
+
 async def test_the_crew_gives_up_when_ten_starts_have_failed(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), bad]) as its:
         await its.start()
