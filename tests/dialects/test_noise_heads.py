@@ -169,6 +169,7 @@ REPLIES = st.builds(lambda start, lines: head_of(*lines, start=start), REPLY_STA
 
 @QUICK
 @given(data=REPLIES | st.binary(max_size=200), marks=MARKS)
+@example(data=b"H\0", marks=[1])
 def test_any_head_of_a_response_is_read_the_same_however_it_is_cut(data: bytes, marks: list[int]) -> None:
     outcome = reply_in([data])
     assert outcome.refused in (None, 502)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from wsgateway.net.channel import report_truncation
+
 from .certificates import Authority
 
 Pair = tuple[socket.socket, socket.socket]
@@ -86,6 +88,8 @@ def shaken(authority: Authority, pair: Pair, role: str, version: ssl.TLSVersion)
     """Return our end and the peer's after their handshake; `role` is ours. We have not read the session tickets."""
     client, server = authority.client(), authority.server
     server.minimum_version = server.maximum_version = version
+    for context in (client, server):
+        report_truncation(context)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     if role == "client":
         ours = client.wrap_socket(

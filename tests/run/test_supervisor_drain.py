@@ -2,9 +2,14 @@
 
 import os
 import signal
+import socket
+import threading
 from pathlib import Path
+from typing import Any
 
+import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from tests.backends import websockets_server
 from tests.openings import BY_DIALECT
@@ -71,9 +76,33 @@ async def test_a_drain_begins_when_its_delay_is_over(file: Path) -> None:
 
 async def test_a_gateway_that_does_not_serve_yet_ends_without_delay(file: Path) -> None:
     async with started(file, whole(9, shutdown="delay: 1h")) as gateway:
-        # Before it looks for signals, one would end this process.
-        while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked()
         gateway.signal(signal.SIGTERM)
         await gateway.ended.wait()
         assert gateway.failure is None
+
+
+async def test_a_gateway_whose_name_to_listen_on_hangs_in_the_resolver_ends_at_a_signal(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving, go_on = threading.Event(), threading.Event()
+    getaddrinfo = socket.getaddrinfo
+
+    def slow(host: Any, *rest: Any, **options: Any) -> Any:
+        if host == "slow.example":
+            resolving.set()
+            go_on.wait()
+        return getaddrinfo("127.0.0.1", *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    text = whole(9).replace("127.0.0.1:0", "slow.example:0", 1)
+    try:
+        async with started(file, text) as gateway:
+            await trio.to_thread.run_sync(resolving.wait)
+            gateway.signal(signal.SIGHUP)  # which waits for its turn
+            gateway.signal(signal.SIGTERM)
+            await gateway.ended.wait()
+            assert gateway.failure is None
+            assert gateway.count("stopping") == 1
+    finally:
+        go_on.set()

@@ -14,6 +14,7 @@ import trio
 from wsgateway.net.failure import gone, is_gone
 from wsgateway.net.outgoing import outgoing
 
+_IGNORE_TRUNCATION = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 # The process has no free descriptors, or the system has no memory.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # How much is read at once outside of the relay. Heads are smaller, and so are most bodies.
@@ -222,6 +223,11 @@ class Channel:
             return
 
 
+def report_truncation(context: ssl.SSLContext) -> None:
+    """Have an end without a close_notify reported as an error. Python before 3.11.4 tells OpenSSL 3 to ignore it."""
+    context.options &= ~_IGNORE_TRUNCATION
+
+
 async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLSocket:
     """Start TLS on a connected, non-blocking socket, as a client or as a server; the context is for one of them.
 
@@ -234,6 +240,7 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
     try:
         # Raises if the peer has already sent a reset. `wrap_socket` reports it in three ways; one leaks a socket.
         sock.getpeername()
+        report_truncation(context)
         ours = secure = context.wrap_socket(
             sock,
             server_side=server_side,

@@ -8,11 +8,11 @@ TERM, INT    drain, after `shutdown.delay`; a second signal ends everything at o
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError
+from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError, WsgatewayError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
 from wsgateway.run.admin_pages import AdminPages
@@ -70,6 +70,8 @@ class Supervisor:
         self._changes = trio.CancelScope()
         self._control = trio.CancelScope()
         self._stopping = False
+        self._starting = trio.CancelScope()  # until it has its sockets
+        self._has_sockets = False
         self._waiting: set[trio.Event] = set()  # of the clients that wait for a change
         self._wanted, self._wishes = trio.open_memory_channel[Callable[[], Awaitable[object]]](_CHANGES)
 
@@ -93,40 +95,49 @@ class Supervisor:
         except SettingsError as error:
             raise BrokenFileError(error.problems) from None
         self._loaded = ConfigurationState(made.source, self._now)
-        old_supervisor = await OldSupervisor.find()
         self._log = self._make_log(made.settings.logging)
         self._manager = Manager(self._log)
         self._limit = raise_limit()
-        there = _passed_by_systemd() if old_supervisor is None else old_supervisor.listening
-        there.owns_files = old_supervisor is None
+        failure: WsgatewayError | None = None
         try:
-            self._generation = Generation(made, await there.fitted_beside(made.settings))
-        except SettingsError:
-            there.close()
-            raise
+            async with trio.open_nursery() as self._nursery:
+                self._worker_pool = WorkerPool(self._log, self._nursery, self._hung_seconds)
+                await self._nursery.start(self._watch_signals)
+                try:
+                    await self._supervise(made)
+                except WsgatewayError as error:  # it would leave the nursery in a group
+                    failure = error
+                self._nursery.cancel_scope.cancel()
+        finally:
+            if self._has_sockets:
+                self._generation.listening.close()
+        if failure := failure or self._worker_pool.failure:
+            raise failure
+
+    async def _supervise(self, made: LoadedConfiguration) -> None:
+        with self._starting:
+            old_supervisor = await OldSupervisor.find()
+            there = _passed_by_systemd() if old_supervisor is None else old_supervisor.listening
+            there.owns_files = old_supervisor is None
+            try:
+                self._generation = Generation(made, await there.fitted_beside(made.settings))
+            except (SettingsError, trio.Cancelled):
+                there.close()
+                raise
+        if self._starting.cancelled_caught:
+            return
+        self._has_sockets = True
+        if self._stopping:  # a signal came with the last socket
+            return
         if old_supervisor is None:
             there.close_what_is_not_in(self._generation.listening)
         try:
-            failure = await self._supervise(old_supervisor)
-        finally:
-            self._generation.listening.close()
-        if failure is not None:
-            raise failure
-
-    async def _supervise(self, old_supervisor: OldSupervisor | None) -> StartError | None:
-        failure = None
-        async with trio.open_nursery() as self._nursery:
-            self._worker_pool = WorkerPool(self._log, self._nursery, self._hung_seconds)
-            with trio.open_signal_receiver(*SIGNALS) as signals:
-                self._nursery.start_soon(self._watch_signals, signals)
-                try:
-                    await self._worker_pool.start(self._generation)
-                    await self._serve(old_supervisor)
-                except StartError as error:
-                    failure = error
-                await self._worker_pool.ended()
-                self._nursery.cancel_scope.cancel()
-        return failure or self._worker_pool.failure
+            await self._worker_pool.start(self._generation)
+            await self._serve(old_supervisor)
+            await self._worker_pool.ended()
+        except StartError:
+            await self._worker_pool.ended()
+            raise
 
     async def _serve(self, old_supervisor: OldSupervisor | None) -> None:
         if self._worker_pool.draining:
@@ -151,23 +162,28 @@ class Supervisor:
 
     # -- signals ---------------------------------------------------------------------------------------------------
 
-    async def _watch_signals(self, signals: AsyncIterator[int]) -> None:
-        async for number in signals:
-            name = signal.Signals(number).name
-            if number in STOP_SIGNALS:
-                await self._stop(name)
-            elif not self._worker_pool.draining:
-                try:
-                    self._wanted.send_nowait(self._reload if number == signal.SIGHUP else self._restart)
-                except trio.WouldBlock:
-                    why = f"{_CHANGES} changes wait already; send {name} again later"
-                    self._log.warning("signal ignored", **Reason.CHANGES_WAITING.facts, why=why)
+    async def _watch_signals(self, task_status: trio.TaskStatus[None]) -> None:
+        with trio.open_signal_receiver(*SIGNALS) as signals:
+            task_status.started()
+            async for number in signals:
+                name = signal.Signals(number).name
+                if number in STOP_SIGNALS:
+                    await self._stop(name)
+                elif not self._worker_pool.draining:
+                    try:
+                        self._wanted.send_nowait(self._reload if number == signal.SIGHUP else self._restart)
+                    except trio.WouldBlock:
+                        why = f"{_CHANGES} changes wait already; send {name} again later"
+                        self._log.warning("signal ignored", **Reason.CHANGES_WAITING.facts, why=why)
 
     async def _stop(self, name: str) -> None:
         first, self._stopping = not self._stopping, True
         if not first:
             self._log.warning("ended at once", why=name)
             self._worker_pool.end()
+        elif not self._has_sockets:  # a name to listen on may hang in the resolver
+            self._log.info("stopping", why=name)
+            self._starting.cancel()
         elif self._worker_pool.draining:  # after a hot restart, or when all starts failed: it ends anyway
             self._log.info("stopping", why=name)
         else:

@@ -14,6 +14,8 @@ _TLS_ALERT = b"\x15\x03"
 _LENGTH_BYTES = 3
 _SETTINGS = b"\x04\0\0\0\0\0"
 _HTTP = b"HTTP/"
+# So many bytes of a server tell its protocol.
+ENOUGH_BYTES = _LENGTH_BYTES + len(_SETTINGS)
 _SHOWN_BYTES = 16
 
 

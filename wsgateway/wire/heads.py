@@ -16,7 +16,7 @@ import h11
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire import repair
 from wsgateway.wire.bodies import malformed, read_body
-from wsgateway.wire.foreign import check_response, not_upgradable
+from wsgateway.wire.foreign import ENOUGH_BYTES, check_response, not_upgradable
 from wsgateway.wire.incoming import IncomingHead, bare_line_feed
 from wsgateway.wire.oddities import Oddities, Oddity
 
@@ -285,6 +285,7 @@ class ResponseHead:
         self._oddities = Oddities() if oddities is None else oddities
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head_bytes)
         self._taken = 0  # bytes of the server before its head was complete
+        self._first = b""
         self.ended = False
 
     def request(self, request: Request) -> bytes:
@@ -317,16 +318,15 @@ class ResponseHead:
         After a 101 or a final response there is no other head: do not call this again. The limit is one for all heads.
         Raise HttpRefusal (502) if one is malformed, or if they are too large.
         """
-        if not self._taken:
-            check_response(data)
-        room = self._limits.head_bytes - self._taken
+        if len(self._first) < ENOUGH_BYTES:
+            self._first += data[:ENOUGH_BYTES]
+            check_response(self._first)
+        room = (limit := self._limits.head_bytes) - self._taken
         self._taken += len(data)
         found = self._take(data[:room]) if room or not data else []  # b"" would tell h11 that the stream has ended
         if len(data) > room:
             if not found or not _is_last(found[-1]):
-                raise HttpRefusal(
-                    Reason.TARGET_ANSWER_MALFORMED, f"the head is larger than {self._limits.head_bytes} bytes"
-                )
+                raise HttpRefusal(Reason.TARGET_ANSWER_MALFORMED, f"the head is larger than {limit} bytes")
             self._http.receive_data(data[room:])
         return found
 
