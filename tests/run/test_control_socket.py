@@ -20,7 +20,7 @@ from tests.processes import GatewayProcess
 from tests.support import Lines, configuration
 from wsgateway.cli import main
 from wsgateway.errors import Reason
-from wsgateway.run.control_server import LINE_SECONDS, ControlServer
+from wsgateway.run.control_server import LINE_SECONDS, MOST_CLIENTS, ControlServer
 from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, default_address, request_gateway
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import UnixAddress
@@ -356,6 +356,17 @@ async def test_who_has_an_answer_is_hung_up_on_at_once(tmp_path: Path, autojump_
         site = Site(UnixAddress(str(tmp_path / "s")))
         await nursery.start(site.run)
         assert await site.say(b'{"command": "echo"}\n') == {"ok": True, "findings": [], "facts": {}}
+        assert trio.current_time() == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_those_who_have_asked_keep_nobody_waiting(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        site = Site(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(site.run)
+        for number in range(3 * MOST_CLIENTS):
+            request = ControlRequest(command="echo", arguments={"number": number})
+            assert await request_gateway(site.address, request) == ControlAnswer(ok=True, facts={"number": number})
         assert trio.current_time() == 0
         nursery.cancel_scope.cancel()
 

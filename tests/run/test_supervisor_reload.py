@@ -55,6 +55,16 @@ async def test_a_reload_changes_routes_listeners_and_workers_under_sessions(file
         assert not gateway.count("worker ended")
 
 
+async def test_that_logging_stays_as_it_was_is_logged_when_its_settings_change(file: Path) -> None:
+    async with supervised(file, whole(9)) as gateway:
+        for text, warned in [("", 0), ("logging: {level: debug}\n", 1), ("", 2)]:
+            gateway.write(whole(9) + text)
+            before = gateway.count("reloaded")
+            gateway.signal(signal.SIGHUP)
+            await gateway.lines.nth("reloaded", before + 1)
+            assert gateway.count("logging not reloaded") == warned
+
+
 async def test_a_file_that_is_not_good_changes_nothing(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         port = await gateway.port()

@@ -105,6 +105,18 @@ async def test_a_message_whose_sockets_are_lost_is_refused_and_the_next_one_is_o
         assert isinstance(await supervisor.hear(), StatusReport)
 
 
+async def test_a_worker_serves_at_other_sockets_again_and_again() -> None:
+    async with working() as supervisor:
+        for host in ("127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.1"):
+            before = supervisor.listening
+            supervisor.settings = parse(configuration(9).replace("127.0.0.1:0", f"{host}:0"), "f.yaml")
+            supervisor.listening = before.fitted(supervisor.settings)
+            before.close_what_is_not_in(supervisor.listening)
+            await supervisor.configure("reload")
+            assert await supervisor.hear() == Serving()
+        supervisor.listening.close()
+
+
 async def test_the_last_report_may_take_a_second(autojump_clock: MockClock) -> None:
     async with working() as supervisor:
         supervisor.of_worker.setblocking(False)

@@ -221,6 +221,24 @@ async def test_a_drain_does_not_wait_for_a_worker_that_is_starting(autojump_cloc
         assert [worker.code for worker in its.workers] == [3, -9]
 
 
+async def test_what_a_dead_worker_has_counted_of_a_target_goes_with_the_target(autojump_clock: MockClock) -> None:
+    async def counts(worker: Worker) -> int:
+        await worker.say("up")
+        await worker.answer(await worker.order())
+        pools = {"behind": {"served": {"ws://127.0.0.1:9": 3, "ws://127.0.0.1:8": 4}}}
+        await worker.say("report", age=0.0, status={"pools": pools})
+        return 3
+
+    async with hands([counts, good]) as its:
+        await its.start()
+        await its.lines.line("worker serves", pid=2)
+        served = its.worker_pool.status()["gateway"]["pools"]["behind"]["served"]
+        assert served == {"ws://127.0.0.1:9": 3, "ws://127.0.0.1:8": 4}
+        await its.worker_pool.change(generation())
+        served = its.worker_pool.status()["gateway"]["pools"]["behind"]["served"]
+        assert served == {"ws://127.0.0.1:9": 3}
+
+
 async def test_the_crew_gives_up_when_ten_starts_have_failed(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), bad]) as its:
         await its.start()
