@@ -98,6 +98,14 @@ async def test_the_supervisor_goes_on_while_a_file_is_read(file: Path, monkeypat
         assert not gateway.count("reloaded")
         go_on.set()
         await gateway.lines.line("reloaded")
+        begun.clear()
+        go_on.clear()
+        gateway.signal(signal.SIGHUP)
+        await trio.to_thread.run_sync(begun.wait)
+        gateway.signal(signal.SIGTERM)
+        await gateway.ended.wait()
+        assert gateway.failure is None
+    go_on.set()
 
 
 async def test_the_supervisor_goes_on_while_a_name_to_listen_on_is_resolved(

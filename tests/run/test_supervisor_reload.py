@@ -9,8 +9,9 @@ import trio
 
 from tests.backends import websockets_server
 from tests.openings import BY_DIALECT
+from tests.peers import Peer
 
-from .gateways import PLAIN, Numbers, send_back, supervised, whole
+from .gateways import PLAIN, Numbers, fetched, send_back, supervised, whole
 
 MODERN = BY_DIALECT["rfc6455"]
 
@@ -53,6 +54,19 @@ async def test_a_reload_changes_routes_listeners_and_workers_under_sessions(file
         while len((await gateway.status())["workers"]) > 1:
             await trio.lowlevel.checkpoint()
         assert not gateway.count("worker ended")
+
+
+async def test_the_admin_pages_move_with_a_reload(file: Path) -> None:
+    async with supervised(file, whole(9)) as gateway:
+        old = (await gateway.lines.line("admin pages"))["address"]
+        gateway.write(whole(9).replace('admin: {bind: "127.0.0.1:0"}', 'admin: {bind: "127.0.0.2:0"}'))
+        gateway.signal(signal.SIGHUP)
+        await gateway.lines.line("reloaded")
+        new = (await gateway.lines.nth("admin pages", 2))["address"]
+        assert new.startswith("127.0.0.2:")
+        assert not await can_connect(int(old.rpartition(":")[2]))
+        stream = await trio.open_tcp_stream("127.0.0.2", int(new.rpartition(":")[2]))
+        assert await fetched(Peer(stream), "/health/live") == (200, b"alive\n")
 
 
 async def test_that_logging_stays_as_it_was_is_logged_when_its_settings_change(file: Path) -> None:

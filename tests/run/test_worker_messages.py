@@ -52,10 +52,13 @@ class Supervisor:
     listening: Listening
     ended: trio.Event = field(default_factory=trio.Event)
 
-    async def configure(self, do: Literal["serve", "reload"]) -> None:
-        """Have the worker serve a configuration with one listener."""
+    async def configure(self, do: Literal["serve", "reload"], text: str | None = None) -> None:
+        """Have the worker serve a configuration with one listener; with a text, that of another version has it."""
         told, sockets = self.listening.description(self.settings)
-        order = Configure(do=do, file="f.yaml", text="", directory="/", version=VERSION, workers=1, sockets=told)
+        version = VERSION if text is None else "another"
+        order = Configure(
+            do=do, file="f.yaml", text=text or "", directory="/", version=version, workers=1, sockets=told
+        )
         await self.control.send(order.said(), sockets, packed(self.settings))
 
     async def hear(self) -> FromWorker | None:
@@ -115,6 +118,16 @@ async def test_a_worker_serves_at_other_sockets_again_and_again() -> None:
             await supervisor.configure("reload")
             assert await supervisor.hear() == Serving()
         supervisor.listening.close()
+
+
+async def test_a_configuration_that_is_refused_leaves_no_socket_behind() -> None:
+    async with working() as supervisor:
+        before = len(os.listdir("/proc/self/fd"))
+        await supervisor.configure("reload", "version: 2\n")
+        refused = await supervisor.hear()
+        assert isinstance(refused, Refused)
+        assert "version: 2 is not a version" in refused.why
+        assert len(os.listdir("/proc/self/fd")) == before
 
 
 async def test_the_last_report_may_take_a_second(autojump_clock: MockClock) -> None:
