@@ -47,6 +47,8 @@ class Gateway:
     lines: Lines
     ended: trio.Event = field(default_factory=trio.Event)
     failure: Exception | None = None
+    lost: list[signal.Signals] = field(default_factory=list)
+    """signals that came while no supervisor handled them"""
     _clients: list[Peer] = field(default_factory=list)
 
     async def port(self, listener: str = "public") -> int:
@@ -78,6 +80,10 @@ class Gateway:
     def signal(self, number: signal.Signals) -> None:
         """Tells the supervisor, which is in this process."""
         os.kill(os.getpid(), number)
+
+    def lose(self, number: int, _: object) -> None:
+        """Note a signal that comes while no supervisor handles it: it would end the process of the tests."""
+        self.lost.append(signal.Signals(number))
 
     def close(self) -> None:
         """Closes all connections of clients."""
@@ -118,6 +124,7 @@ async def started(file: Path, text: str, **options: Any) -> AsyncIterator[Gatewa
         partial(read, file), lambda _: lines.log(), tuple(map(str, gateway_command("run", file))), **options
     )
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = {number: signal.signal(number, gateway.lose) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR2)}
 
     async def run() -> None:
         try:
@@ -136,10 +143,13 @@ async def started(file: Path, text: str, **options: Any) -> AsyncIterator[Gatewa
                     gateway.close()
                 nursery.cancel_scope.cancel()
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         for entry in lines.entries:
             print(entry)
     assert not lines.every("bug")
+    assert gateway.lost == []
 
 
 class Numbers:
