@@ -76,8 +76,8 @@ async def test_a_worker_ends_at_once_though_a_file_of_its_next_configuration_han
         writer = await trio.to_thread.run_sync(os.open, fifo, os.O_WRONLY)
         await worker.send(Order(End()))
     os.close(writer)
-    assert ended == "with status 0"
     listening.close()
+    assert ended == "with status 0"
 
 
 async def test_the_supervisor_goes_on_while_a_file_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

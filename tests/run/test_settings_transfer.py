@@ -73,7 +73,7 @@ async def test_the_garbage_collector_does_not_look_through_what_is_unpacked() ->
     try:
         settings = await unpacked(data)
         young = [each for generation in (0, 1) for each in gc.get_objects(generation)]
-        assert not passes
+        assert not any(passes)  # the youngest objects alone may be looked at, before and after
         assert gc.isenabled()
         assert gc.get_freeze_count() == 0
         assert not any(each is settings.routes[0] for each in young)

@@ -4,6 +4,7 @@ The descriptor is its end of the connection to the supervisor. When the supervis
 the worker is for people who list processes.
 """
 
+import os
 import signal
 import socket
 import sys
@@ -181,4 +182,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # A thread may hang in a read of a file. Its stream is locked then, and newer C libraries wait for it in exit(3).
+    os._exit(main())
