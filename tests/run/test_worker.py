@@ -78,6 +78,20 @@ async def test_a_gateway_without_sessions_stops_at_once() -> None:
         ]
 
 
+async def test_sessions_that_ended_before_a_drain_are_not_counted_as_closed_by_it() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        for number in range(2):
+            session = await opened(upstream, gateway, MODERN)
+            if number:
+                gateway.service.drain()
+                assert await session.client.frame() == RESTARTING
+            await session.client.close()
+            await session.behind.close()
+            await gateway.lines.enough("session", number + 1)
+        line = await gateway.lines.line("drained")
+        assert (line["closed"], line["cut"]) == (1, 0)
+
+
 async def test_a_message_under_way_is_finished_before_the_goodbye() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, MODERN)
