@@ -214,6 +214,11 @@ class Running:
         await peer.send(*first)
         return peer
 
+    async def accepted(self, count: int, listener: str = "public") -> None:
+        """Wait until the gateway holds so many connections of this listener: a client is connected before that."""
+        while self.service.status()["connections"][listener]["open"] != count:  # noqa: ASYNC110  nothing tells of it
+            await trio.sleep(0.001)
+
     async def connect_unix(self, path: Path, *first: bytes) -> Peer:
         """A connection of a client by a Unix socket, which says this first."""
         peer = Peer(await trio.open_unix_socket(path))

@@ -1,13 +1,11 @@
 """A gateway without free descriptors when it needs to connect: its own fault, for which no target is blamed."""
 
-import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import trio
-import trio.testing
 
 from tests.openings import BY_DIALECT
 from tests.serve.exchanging import HTTP_GET, serving_http
@@ -28,11 +26,9 @@ MODERN = BY_DIALECT["rfc6455"]
 
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """Limit the descriptors to as many as are open now."""
+    """Allow no new descriptor. Those that are open keep working, and one that is closed makes room for no other."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.dup(0)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
         yield
     finally:
@@ -42,7 +38,7 @@ def no_descriptors() -> Iterator[None]:
 async def test_clients_get_503_with_retry_after_and_no_target_is_blamed() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         clients = [await gateway.connect() for _ in range(6)]
-        await trio.testing.wait_all_tasks_blocked()
+        await gateway.accepted(6)
         with no_descriptors():
             for client in clients:
                 await client.send(MODERN.request)
@@ -57,11 +53,13 @@ async def test_clients_get_503_with_retry_after_and_no_target_is_blamed() -> Non
         pool = gateway.service.status()["pools"]["behind"]  # type: ignore[index]
         assert (pool["failures"], pool["targets"][0]["state"]) == ({}, "up")
 
+        gateway.close()
+        await gateway.accepted(0)
         client = await gateway.connect(MODERN.request)
         await upstream.agree()
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
         last = await gateway.connect()
-        await trio.testing.wait_all_tasks_blocked()
+        await gateway.accepted(2)
         with no_descriptors():
             await last.send(MODERN.request)
             await last.rest()
@@ -71,7 +69,7 @@ async def test_clients_get_503_with_retry_after_and_no_target_is_blamed() -> Non
 async def test_plain_http_gets_the_same_answer() -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client = await gateway.connect()
-        await trio.testing.wait_all_tasks_blocked()
+        await gateway.accepted(1)
         with no_descriptors():
             await client.send(HTTP_GET)
             assert (await client.rest()).startswith(b"HTTP/1.1 503 ")
