@@ -41,14 +41,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": {"errors", "dialects", "relay.closing", "settings", "observe", "serve"},
     "probe": {"errors", "wire", "dialects", "net", "upstream"},
     "demo": {"errors", "wire", "dialects", "net", "settings", "observe", "serve", "run", "probe"},
-    "options": {"settings"},
     "units": {"errors"},
-    "remote": {"errors", "settings", "observe", "run", "options"},
-    "probing": {"errors", "dialects", "settings", "probe", "options"},
-    "cli": {
-        "wsgateway", "errors", "dialects", "settings", "policy", "observe", "run", "demo", "remote", "probing",
-        "options", "units",
+    "commands": {
+        "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "units",
     },
+    "cli": {"wsgateway", "errors", "observe", "commands"},
     "__main__": {"cli"},
     "wsgateway": {"errors", "dialects", "run"},
 }  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from tests.backends import websockets_server
 from tests.net.certificates import KEYS, Appliance, Authority
 from tests.support import serving
-from wsgateway.cli import FAULT, GOOD
+from wsgateway.commands import FAULT, GOOD
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import ProbeRequest
 

@@ -1,15 +1,16 @@
-"""The command `wsgateway probe`: its options, the probes of one or several dialects, and what is printed of them."""
+"""The command `probe`: its options, the probes of one or several dialects, and what is printed of them."""
 
 import argparse
 import json
 from dataclasses import asdict, replace
-from typing import Any, get_args
+from typing import get_args
 
 import trio
 
+from wsgateway.commands import FAULT, GOOD
+from wsgateway.commands.options import DEFAULT_DIALECT, duration, header, parsed
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.errors import ProbeError
-from wsgateway.options import duration, header, parsed
 from wsgateway.probe.client import ProbeRequest, Report, probe
 from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
 from wsgateway.probe.table import heading, row
@@ -18,32 +19,27 @@ from wsgateway.settings.dialects import dialects
 from wsgateway.settings.patterns import pin
 from wsgateway.settings.upstreams import TargetProfile
 
-GOOD, FAULT = 0, 1
-DEFAULT_DIALECT = "rfc6455"
 
-
-def add_probe(commands: Any) -> None:
-    """Add the command to those of the parser."""
-    probe = commands.add_parser(
-        "probe",
-        help="connect to a server as an old or a new client, and report the result",
-        description="Connect to a server as a client of any dialect, and report the result. Exit status 0: the server"
-        " accepted every named dialect, without a fault; with --all: at least one dialect.",
+def define(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of the command its options."""
+    parser.description = (
+        "Connect to a server as a client of any dialect, and report the result. Exit status 0: the server"
+        " accepted every named dialect, without a fault; with --all: at least one dialect."
     )
-    probe.add_argument("url", metavar="URL", help="ws://HOST[:PORT][/PATH], or wss://")
-    _add_dialects(probe)
-    _add_offer(probe)
-    _add_tls(probe)
-    probe.add_argument("--trace", action="store_true", help="print every byte on the wire, with its meaning")
-    probe.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    probe.add_argument(
+    parser.add_argument("url", metavar="URL", help="ws://HOST[:PORT][/PATH], or wss://")
+    _add_dialects(parser)
+    _add_offer(parser)
+    _add_tls(parser)
+    parser.add_argument("--trace", action="store_true", help="print every byte on the wire, with its meaning")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    parser.add_argument(
         "--timeout", metavar="DURATION", type=duration, default=10.0, help="time limit for each dialect; default: 10s"
     )
-    probe.set_defaults(command=_probe, usage=probe)
+    parser.set_defaults(command=_probe, usage=parser)
 
 
-def _add_dialects(probe: argparse.ArgumentParser) -> None:
-    which = probe.add_mutually_exclusive_group()
+def _add_dialects(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--dialect",
         type=_dialects,
@@ -55,19 +51,19 @@ def _add_dialects(probe: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="try every dialect, the oldest first")
 
 
-def _add_offer(probe: argparse.ArgumentParser) -> None:
-    probe.add_argument(
+def _add_offer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--send",
         metavar="TEXT",
         help="send this message and wait for an answer; default: send a ping, if the dialect has pings",
     )
-    probe.add_argument(
+    parser.add_argument(
         "--origin", metavar="ORIGIN", help="the value of Origin; default: http:// or https:// and the host of the URL"
     )
-    probe.add_argument(
+    parser.add_argument(
         "--subprotocol", metavar="NAME", action="append", default=[], help="offer this subprotocol; may be repeated"
     )
-    probe.add_argument(
+    parser.add_argument(
         "--header",
         metavar="'NAME: VALUE'",
         type=header,
@@ -77,8 +73,8 @@ def _add_offer(probe: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_tls(probe: argparse.ArgumentParser) -> None:
-    trusted = probe.add_mutually_exclusive_group()
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    trusted = parser.add_mutually_exclusive_group()
     trusted.add_argument("--ca", metavar="FILE", help="for wss: trust only the certificates in this file (PEM)")
     trusted.add_argument("--insecure", action="store_true", help="for wss: trust every certificate")
     trusted.add_argument(
@@ -88,7 +84,7 @@ def _add_tls(probe: argparse.ArgumentParser) -> None:
         action="append",
         help="for wss: trust only the certificate or public key with this hash, sha256:HEX; may be repeated",
     )
-    probe.add_argument(
+    parser.add_argument(
         "--tls-profile",
         choices=get_args(TargetProfile),
         default=DEFAULT_PROFILE,

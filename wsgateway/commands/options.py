@@ -8,6 +8,9 @@ from wsgateway.settings.units import seconds
 
 Value = TypeVar("Value")
 
+DEFAULT_DIALECT = "rfc6455"
+"""the dialect of a client where none is named"""
+
 
 def parsed(reader: Callable[[object], Value], text: str) -> Value:
     """Return the value of an option, read by a reader of the configuration."""

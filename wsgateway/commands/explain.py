@@ -1,0 +1,62 @@
+"""The command `explain`."""
+
+import argparse
+from urllib.parse import urlsplit
+
+from wsgateway.commands import FAULT, GOOD
+from wsgateway.commands.options import DEFAULT_DIALECT, header
+from wsgateway.dialects import DIALECTS, Headers, Request
+from wsgateway.policy.checks import ClientFacts
+from wsgateway.policy.explain import allowed, explain
+from wsgateway.policy.routes import route_query
+from wsgateway.settings.findings import guess
+from wsgateway.settings.load import load
+
+
+def define(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of the command its options."""
+    parser.description = (
+        "Print which route a request would take, the results of the route's checks, and the upstream. Exit"
+        " status 0: the request would reach the upstream."
+    )
+    parser.add_argument("file", metavar="FILE", help="the configuration file, YAML")
+    parser.add_argument("url", metavar="URL", help="the URL of the request: ws://HOST[:PORT][/PATH], or http://")
+    parser.add_argument(
+        "--dialect",
+        choices=list(DIALECTS),
+        default=DEFAULT_DIALECT,
+        metavar="D",
+        help=f"the dialect of the client; default: %(default)s. The dialects are {', '.join(DIALECTS)}",
+    )
+    parser.add_argument("--origin", metavar="ORIGIN", help="the value of Origin; default: no Origin")
+    parser.add_argument("--listener", metavar="NAME", help="the listener; default: the first in the file")
+    parser.add_argument(
+        "--subprotocol", metavar="NAME", action="append", default=[], help="offer this subprotocol; may be repeated"
+    )
+    parser.add_argument(
+        "--header",
+        metavar="'NAME: VALUE'",
+        type=header,
+        action="append",
+        default=[],
+        help="send this header, too; may be repeated",
+    )
+    parser.set_defaults(command=_explain, usage=parser)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    settings = load(options.file)
+    url = urlsplit(options.url)
+    if url.scheme not in ("ws", "wss", "http", "https") or not url.hostname:
+        options.usage.error(f"{options.url!r} is not an address of the form ws://HOST[:PORT][/PATH], or http://")
+    names = [listener.name for listener in settings.listeners]
+    listener = options.listener or names[0]
+    if listener not in names:
+        options.usage.error(f"{listener!r} is not a listener; {guess(listener, names)}")
+    protocols = [("Sec-WebSocket-Protocol", ", ".join(options.subprotocol))] if options.subprotocol else []
+    upgrade = [("Upgrade", "websocket")] if url.scheme in ("ws", "wss") else []
+    headers = Headers([*options.header, *protocols, *upgrade])
+    query = route_query(Request(url.path or "/", headers), listener, url.netloc.rpartition("@")[2])
+    facts = ClientFacts(DIALECTS[options.dialect], options.origin)
+    print(*explain(settings, query, facts), sep="\n")
+    return GOOD if allowed(settings, query, facts) else FAULT

@@ -1,0 +1,80 @@
+"""The command `reload`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import trio
+
+from wsgateway.commands import GOOD
+from wsgateway.commands.options import duration, parsed
+from wsgateway.commands.remote import failed, unanswered
+from wsgateway.errors import SettingsError
+from wsgateway.run.requests import ControlAnswer, ControlRequest, default_address, request_gateway
+from wsgateway.settings.addresses import control_address
+from wsgateway.settings.basics import UnixAddress
+from wsgateway.settings.document import read as read_yaml
+from wsgateway.settings.load import read
+
+_ELSEWHERE = "name its own file (wsgateway reload FILE) or its control socket (--control unix:PATH), or send it SIGHUP"
+
+
+def define(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of the command its options."""
+    parser.description = (
+        "Make a running gateway read its own file again, wait for that, and print the problems or"
+        " warnings. Exit status 0: it serves the new configuration. FILE is only used to find the control socket."
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
+    parser.add_argument("--control", type=_control, metavar="unix:PATH", help="the control socket of the gateway")
+    parser.add_argument(
+        "--timeout", metavar="DURATION", type=duration, default=600.0, help="how long to wait; default: 10m"
+    )
+    parser.set_defaults(command=_reload)
+
+
+def _control(text: str) -> UnixAddress:
+    found = parsed(control_address, text)
+    if not isinstance(found, UnixAddress):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a control socket; write unix:PATH")
+    return found
+
+
+def _reload(options: argparse.Namespace) -> int:
+    address = options.control or _control_socket(options.file)
+    if address is None:
+        return failed(f"{options.file}: control is none, so the gateway has no control socket; send it SIGHUP")
+    try:
+        answer = trio.run(_request_reload, address, options.timeout)
+    except OSError as error:
+        return unanswered(address, error, _ELSEWHERE)
+    if not answer.ok:
+        return failed(*answer.findings)
+    facts = answer.facts
+    for each in answer.findings:
+        print(f"warning: {each}", file=sys.stderr)
+    print(f"reloaded: {facts['file']}, sha256 {facts['sha256']}, routes {facts['routes']}, workers {facts['workers']}")
+    return GOOD
+
+
+async def _request_reload(address: UnixAddress, seconds: float) -> ControlAnswer:
+    with trio.move_on_after(seconds):
+        return await request_gateway(address, ControlRequest(command="reload"))
+    raise TimeoutError(f"no answer within {seconds:g} s; the gateway may still be reading the file")
+
+
+def _control_socket(file: str | None) -> UnixAddress | None:
+    """Return the control socket that a file names; None if it names none. The file may be broken."""
+    written: object = "auto"
+    if file is not None:
+        try:
+            data = read_yaml(read(file).text, file).data
+            written = data.get("control", "auto") if isinstance(data, dict) else "auto"
+            found = control_address(written)
+        except (SettingsError, ValueError):
+            found = "auto"
+        if isinstance(found, UnixAddress):
+            return UnixAddress(str(Path(file).absolute().parent / found.path))
+        if found is None:
+            return None
+    return default_address()
