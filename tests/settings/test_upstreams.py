@@ -3,90 +3,12 @@
 import pytest
 
 from wsgateway.settings.basics import Balance
-from wsgateway.settings.load import parse
-from wsgateway.settings.upstreams import TargetTls, Upstream
 
-from .files import LISTENERS, ROUTES, report
-
-
-def whole(line: str) -> str:
-    """Return a file with an upstream that has this line, the sixth, behind four spaces."""
-    rest = "" if line.startswith("targets") else "    targets: [{url: ws://a}]\n"
-    return f"version: 1\n{LISTENERS}{ROUTES}upstreams:\n  echo:\n    {line}\n{rest}"
-
+from .files import LISTENERS, ROUTES, report, upstream, with_upstream
 
 # Each line with the column, the place and the words of all that is said of it.
 
 MISTAKES: list[tuple[str, ...]] = [
-    (
-        "targets: [{url: wss://a, tls: true}]",
-        "35: upstreams.echo.targets[0].tls: true is not a mapping; write 'key: value' in it",
-    ),
-    (
-        "targets: [{url: ws://a, tls: {ca: a}}]",
-        "15: upstreams.echo.targets[0]: tls is for wss:// and https://, not for ws://",
-    ),
-    (
-        "targets: [{url: WS://a, tls: {ca: a}}]",
-        "15: upstreams.echo.targets[0]: tls is for wss:// and https://, not for ws://",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {private_key: a}}]",
-        "15: upstreams.echo.targets[0]: tls has a private_key without the certificate that it belongs to",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {ca: ~, server_name: 7, certificate: ''}}]",
-        "40: upstreams.echo.targets[0].tls.ca: an empty value says nothing; leave the key out",
-        "56: upstreams.echo.targets[0].tls.server_name: 7 is not a name of a server; write a name or an IP address,"
-        " without port, or none",
-        "72: upstreams.echo.targets[0].tls.certificate: '' is not the name of a file",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {verify: false}}]",
-        "36: upstreams.echo.targets[0].tls.verify: this key is unknown; known are ca, profile, pin,"
-        " server_name, certificate, private_key",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {server_name: none}}]",
-        "15: upstreams.echo.targets[0]: tls has server_name: none and no pin, so that nothing would identify the"
-        " target",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {server_name: 'a:443'}}]",
-        "49: upstreams.echo.targets[0].tls.server_name: 'a:443' is not a name of a server; write a name or an IP"
-        " address, without port, or none",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {server_name: ''}}]",
-        "49: upstreams.echo.targets[0].tls.server_name: '' is not a name of a server; write a name or an IP address,"
-        " without port, or none",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {profile: old}}]",
-        "45: upstreams.echo.targets[0].tls.profile: 'old' is unknown; known are modern, intermediate, legacy",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {profile: custom}}]",
-        "45: upstreams.echo.targets[0].tls.profile: 'custom' is unknown; known are modern, intermediate, legacy",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {pin: []}}]",
-        "41: upstreams.echo.targets[0].tls.pin: it is empty, at least one member is needed",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {pin: sha256:00}}]",
-        "41: upstreams.echo.targets[0].tls.pin: 'sha256:00' is not a list; write '- ' before each member, or brackets"
-        " around all",
-    ),
-    (
-        "targets: [{url: wss://a, tls: {pin: [sha256:00]}}]",
-        "42: upstreams.echo.targets[0].tls.pin[0]: 'sha256:00' is not a pin; write sha256: and 64 hexadecimal digits,"
-        " as 'wsgateway probe' prints them",
-    ),
-    (
-        "targets: [{url: ws://a, tls: {profile: legacy}}]",
-        "15: upstreams.echo.targets[0]: tls is for wss:// and https://, not for ws://",
-    ),
     (
         "host: ''",
         "11: upstreams.echo.host: '' is neither preserve, target, nor a host",
@@ -281,12 +203,7 @@ MISTAKES: list[tuple[str, ...]] = [
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[line for line, *_ in MISTAKES])
 def test_a_mistake_in_an_upstream_is_named_with_its_place(mistake: tuple[str, ...]) -> None:
     line, *said = mistake
-    assert report(whole(line)) == [f"f.yaml:6:{each}" for each in said]
-
-
-def upstream(line: str) -> Upstream:
-    """Return the upstream that has this line."""
-    return parse(whole(line), "/etc/f.yaml").upstreams["echo"]
+    assert report(with_upstream(line)) == [f"f.yaml:6:{each}" for each in said]
 
 
 @pytest.mark.parametrize(
@@ -301,61 +218,6 @@ def upstream(line: str) -> Upstream:
 def test_the_scheme_of_a_target_says_whether_it_is_encrypted(url: str, scheme: str, port: int, secure: bool) -> None:
     (target,) = upstream(f"targets: [{{url: {url}}}]").targets
     assert (target.url.scheme, target.url.port, target.url.secure, target.url.text) == (scheme, port, secure, url)
-
-
-def test_encryption_of_a_target_names_files_beside_the_configuration() -> None:
-    line = "targets: [{url: wss://a, tls: {ca: ca.pem, certificate: /a.pem, private_key: x/a.key}}]"
-    files = TargetTls(ca="/etc/ca.pem", certificate="/a.pem", private_key="/etc/x/a.key")
-    assert upstream(line).targets[0].tls == files
-    line = "targets: [{url: wss://a, tls: {certificate: a.pem}}]"
-    assert upstream(line).targets[0].tls == TargetTls(certificate="/etc/a.pem")
-
-
-def test_a_target_is_offered_tls_1_2_and_later_by_default() -> None:
-    assert upstream("targets: [{url: wss://a}]").targets[0].tls == TargetTls(profile="intermediate")
-    for profile in ("modern", "intermediate", "legacy"):
-        (target,) = upstream(f"targets: [{{url: wss://a, tls: {{profile: {profile}}}}}]").targets
-        assert target.tls.profile == profile
-
-
-HASH = "0123456789abcdef" * 4
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        f"sha256:{HASH}",
-        f"SHA256:{HASH.upper()}",
-        # As `openssl x509 -fingerprint -sha256` prints it.
-        "sha256:" + ":".join(HASH.upper()[at : at + 2] for at in range(0, 64, 2)),
-    ],
-)
-def test_a_pin_is_a_hash_in_hexadecimal(written: str) -> None:
-    (target,) = upstream(f"targets: [{{url: wss://a, tls: {{pin: ['{written}', 'sha256:{'f' * 64}']}}}}]").targets
-    assert target.tls.pin == (f"sha256:{HASH}", f"sha256:{'f' * 64}")
-    assert not target.tls.nameless
-
-
-def test_a_pinned_target_may_be_sent_no_name() -> None:
-    (target,) = upstream(f"targets: [{{url: wss://a, tls: {{pin: ['sha256:{HASH}'], server_name: none}}}}]").targets
-    assert target.tls == TargetTls(pin=(f"sha256:{HASH}",), server_name="none")
-
-
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [
-        ("chat.internal", "chat.internal"),
-        ("chat.internal.", "chat.internal"),
-        ("10.0.0.7", "10.0.0.7"),
-        ("'::1'", "::1"),
-    ],
-)
-def test_the_name_of_a_server_is_a_name_or_an_address(written: str, name: str) -> None:
-    assert upstream(f"targets: [{{url: wss://a, tls: {{server_name: {written}}}}}]").targets[0].tls.server_name == name
-
-
-def test_an_empty_tls_section_is_allowed_without_encryption() -> None:
-    assert upstream("targets: [{url: ws://a, tls: {}}]").targets[0].tls == TargetTls()
 
 
 @pytest.mark.parametrize("host", ["preserve", "target", "a", "a.example:8080", "192.0.2.7", "'[::1]:80'"])
@@ -402,14 +264,14 @@ def test_srv_records_need_their_library(monkeypatch: pytest.MonkeyPatch) -> None
     (target,) = upstream(line).targets
     assert (target.srv, target.url.host) == (True, "_ws._tcp.chat.internal")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert report(whole(line)) == [
+    assert report(with_upstream(line)) == [
         "f.yaml:6:15: upstreams.echo.targets[0]: srv needs the library dnspython; install wsgateway[srv]"
     ]
 
 
 @pytest.mark.parametrize("url", ["http://u:secret@a", "https://u:secret@a"])
 def test_no_password_is_shown_where_a_target_has_the_wrong_scheme(url: str) -> None:
-    said = report(whole(f"targets: [{{url: '{url}'}}]"))
+    said = report(with_upstream(f"targets: [{{url: '{url}'}}]"))
     assert len(said) == 2
     assert "secret" not in "".join(said)
 

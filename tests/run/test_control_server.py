@@ -1,0 +1,142 @@
+"""Requests to a control socket: what is answered, what is no request, how long it waits, and who may ask."""
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.support import Lines
+from wsgateway.errors import Reason
+from wsgateway.run.control_server import LINE_SECONDS, MOST_CLIENTS, ControlServer
+from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, request_gateway
+from wsgateway.serve.listeners import listen
+from wsgateway.settings.basics import UnixAddress
+
+
+class Commands:
+    """A control socket with commands of its own, such as `echo`, and no gateway behind it."""
+
+    def __init__(self, address: UnixAddress) -> None:
+        self.address = address
+        self.lines = Lines()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        async def echo(request: ControlRequest) -> ControlAnswer:
+            return ControlAnswer(ok=True, facts=request.arguments)
+
+        async def broken(request: ControlRequest) -> ControlAnswer:
+            raise ZeroDivisionError
+
+        async def wordy(request: ControlRequest) -> ControlAnswer:
+            return ControlAnswer(ok=False, findings=["wrong"] * 10_002)
+
+        named = {"echo": echo, "broken": broken, "wordy": wordy}
+        with listen(self.address)[0] as sock:
+            task_status.started()
+            await ControlServer(named, self.lines.log()).run([sock], trio.CancelScope())
+
+    async def say(self, data: bytes) -> Any:
+        """Sends bytes; returns the answer, or None if there is none."""
+        async with await trio.open_unix_socket(self.address.path) as stream:
+            await stream.send_all(data)
+            answer = b"".join([each async for each in stream])
+        return json.loads(answer) if answer else None
+
+
+@pytest.mark.parametrize(
+    ("request_", "findings"),
+    [
+        (b"reload\n", "no request: : Invalid JSON"),
+        (b'{"command": 1}\n', "no request: command: Input should be a valid string"),
+        (b'{"command": "echo", "more": 1}\n', "no request: more: Extra inputs are not permitted"),
+        (b'{"command": "ecko"}\n', "'ecko' is no command; did you mean 'echo'?"),
+        (b'{"command": "broken"}\n', "a bug of the gateway; its log says more"),
+        (b"x" * (REQUEST_BYTES + 1), "a line of 65537 bytes or more, at most 65536 are allowed"),
+    ],
+)
+async def test_what_is_no_request_is_answered_with_what_is_wrong(
+    request_: bytes, findings: str, tmp_path: Path
+) -> None:
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(commands.run)
+        answer = await commands.say(request_)
+        assert (answer["ok"], len(answer["findings"])) == (False, 1)
+        assert answer["findings"][0].startswith(findings)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_request_has_arguments_and_an_answer_facts(tmp_path: Path) -> None:
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(commands.run)
+        facts: dict[str, str | int | float | bool] = {"name": "a", "number": 1, "ratio": 0.5, "truth": True}
+        answer = await request_gateway(commands.address, ControlRequest(command="echo", arguments=facts))
+        assert answer == ControlAnswer(ok=True, facts=facts)
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_answer_is_bounded(tmp_path: Path) -> None:
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(commands.run)
+        answer = await commands.say(b'{"command": "wordy"}\n')
+        assert len(answer["findings"]) == 10_001
+        assert answer["findings"][-1] == "and 2 more"
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_has_an_answer_is_hung_up_on_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(commands.run)
+        assert await commands.say(b'{"command": "echo"}\n') == {"ok": True, "findings": [], "facts": {}}
+        assert trio.current_time() == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_those_who_have_asked_keep_nobody_waiting(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(commands.run)
+        for number in range(3 * MOST_CLIENTS):
+            request = ControlRequest(command="echo", arguments={"number": number})
+            assert await request_gateway(commands.address, request) == ControlAnswer(ok=True, facts={"number": number})
+        assert trio.current_time() == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_says_nothing_is_hung_up_on(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(commands.run)
+        assert await commands.say(b'{"command": ') is None
+        assert trio.current_time() == LINE_SECONDS
+        nursery.cancel_scope.cancel()
+
+
+async def test_another_user_may_not_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # We are the other one: the gateway takes itself for somebody else, and us not for root.
+    monkeypatch.setattr("wsgateway.run.control_server.os", SimpleNamespace(geteuid=lambda: 4711))
+    monkeypatch.setattr("wsgateway.run.control_server._ROOT", 4712)
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(tmp_path / "s")))
+        await nursery.start(commands.run)
+        answer = await commands.say(b'{"command": "echo"}\n')
+        who = f"user {os.getuid()} may not ask; root may, and user 4711, who runs the gateway"
+        assert answer == {"ok": False, "findings": [who], "facts": {}}
+        assert commands.lines.every("control refused") == [
+            {
+                "level": "warning",
+                "event": "control refused",
+                "pid": os.getpid(),
+                "uid": os.getuid(),
+                **Reason.CONTROL_DENIED.facts,
+            }
+        ]
+        nursery.cancel_scope.cancel()
