@@ -74,6 +74,7 @@ def problems(file: Path) -> str:
     [
         ([], "the following arguments are required: COMMAND"),
         (["serve"], "argument COMMAND: invalid choice: 'serve'"),
+        (["reload", "a.yaml", "--control", "unix:/x"], "give a FILE or --control, not both"),
         (["run"], "give either a FILE, or --listen and --upstream"),
         (["run", "--listen", "127.0.0.1:0"], "give either a FILE, or --listen and --upstream"),
         (["run", "--upstream", "ws://a"], "give either a FILE, or --listen and --upstream"),

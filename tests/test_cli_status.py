@@ -16,7 +16,7 @@ from wsgateway.cli import main
 
 GOOD, FAULT, USAGE = 0, 1, 2
 NOT_RUNNING = (
-    "{address}: no gateway answers here: {why}; is it running? If it is, name its own file (wsgateway status FILE)"
+    "{address}: no gateway answers at this address: {why}. If one runs, name its own file (wsgateway status FILE)"
     " or the address of its admin pages (--admin ADDRESS)\n"
 )
 TABLE = """\

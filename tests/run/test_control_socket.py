@@ -22,7 +22,7 @@ from .gateways import Gateway, end, started, supervised, whole
 
 GOOD, FAULT = 0, 1
 NOT_RUNNING = (
-    "unix:{path}: no gateway answers here: {why}; is it running? If it is, name its own file (wsgateway reload FILE)"
+    "unix:{path}: no gateway answers at this address: {why}. If one runs, name its own file (wsgateway reload FILE)"
     " or its control socket (--control unix:PATH), or send it SIGHUP\n"
 )
 RELOAD = ControlRequest(command="reload")
@@ -99,6 +99,25 @@ def test_a_file_that_names_no_control_socket_stands_for_the_default(
     assert main(["reload", str(file)]) == FAULT
     expected = NOT_RUNNING.format(path=file.with_name("control.sock"), why="No such file or directory")
     assert capfd.readouterr().err == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(None, ": cannot be read: No such file or directory"), (b"\xff", ":1:1: not UTF-8: the byte FF")],
+)
+def test_a_file_that_is_missing_reloads_no_other_gateway(
+    data: bytes | None, why: str, file: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(file.parent))
+    with GatewayProcess(file, configuration(9)) as other:
+        assert other.find_line('event="control socket" address=(.*)$')[1] == str(default_address())
+        wrong = file.with_name("wrong.yaml")
+        if data is not None:
+            wrong.write_bytes(data)
+        assert main(["reload", str(wrong)]) == FAULT
+        assert capfd.readouterr() == ("", f"{wrong}{why}\n")
+        assert other.stop() == 0
+        assert not [line for line in other.output if "event=reloaded" in line]
 
 
 def test_who_does_not_answer_is_not_waited_for_longer_than_is_wanted(

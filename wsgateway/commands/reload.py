@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Literal
 
 import trio
 
@@ -22,15 +23,18 @@ _ELSEWHERE = "name its own file (wsgateway reload FILE) or its control socket (-
 def define(parser: argparse.ArgumentParser) -> None:
     """Give the parser of the command its options."""
     parser.description = (
-        "Make a running gateway read its own file again, wait for that, and print the problems or"
-        " warnings. Exit status 0: it serves the new configuration. FILE is only used to find the control socket."
+        "Make a running gateway read its own file again, wait until it has done so, and print the problems or warnings."
+        " Exit status 0: it serves the new configuration. FILE is read here only to find the control socket; without"
+        " FILE and --control, it is the default one."
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
-    parser.add_argument("--control", type=_control, metavar="unix:PATH", help="the control socket of the gateway")
+    parser.add_argument(
+        "--control", type=_control, metavar="unix:PATH", help="without a file: the control socket of the gateway"
+    )
     parser.add_argument(
         "--timeout", metavar="DURATION", type=duration, default=600.0, help="how long to wait; default: 10m"
     )
-    parser.set_defaults(command=_reload)
+    parser.set_defaults(command=_reload, usage=parser)
 
 
 def _control(text: str) -> UnixAddress:
@@ -41,6 +45,8 @@ def _control(text: str) -> UnixAddress:
 
 
 def _reload(options: argparse.Namespace) -> int:
+    if options.file is not None and options.control is not None:
+        options.usage.error("give a FILE or --control, not both")
     address = options.control or _control_socket(options.file)
     if address is None:
         return failed(f"{options.file}: control is none, so the gateway has no control socket; send it SIGHUP")
@@ -64,17 +70,21 @@ async def _request_reload(address: UnixAddress, seconds: float) -> ControlAnswer
 
 
 def _control_socket(file: str | None) -> UnixAddress | None:
-    """Return the control socket that a file names; None if it names none. The file may be broken."""
-    written: object = "auto"
-    if file is not None:
-        try:
-            data = read_yaml(read(file).text, file).data
-            written = data.get("control", "auto") if isinstance(data, dict) else "auto"
-            found = control_address(written)
-        except (SettingsError, ValueError):
-            found = "auto"
-        if isinstance(found, UnixAddress):
-            return UnixAddress(str(Path(file).absolute().parent / found.path))
-        if found is None:
-            return None
-    return default_address()
+    """Return the control socket that a file names, or the default one; None if there is none.
+
+    The file may have mistakes, which the gateway is to report. Raise SettingsError if it cannot be read: the default
+    socket may be that of another gateway.
+    """
+    found = "auto" if file is None else _written_control(read(file).text, file)
+    if isinstance(found, UnixAddress):
+        return UnixAddress(str(Path(file or "").absolute().parent / found.path))
+    return None if found is None else default_address()
+
+
+def _written_control(text: str, file: str) -> UnixAddress | Literal["auto"] | None:
+    """Return the key `control` of the text of a file, and its default if there is none, or a mistake."""
+    try:
+        data = read_yaml(text, file).data
+        return control_address(data.get("control", "auto") if isinstance(data, dict) else "auto")
+    except (SettingsError, ValueError):
+        return "auto"

@@ -7,7 +7,7 @@ from wsgateway.commands import FAULT
 from wsgateway.settings.basics import Address, UnixAddress
 
 # What an operator can do about an address where no gateway answers.
-_NOT_RUNNING = "no gateway answers here: {why}; is it running? If it is, {elsewhere}"
+_NOT_RUNNING = "no gateway answers at this address: {why}. If one runs, {elsewhere}"
 _NOT_ALLOWED = "{why}; root may connect, and the user who runs the gateway: try it with sudo, or as that user"
 _ADVICE = {errno.ENOENT: _NOT_RUNNING, errno.ECONNREFUSED: _NOT_RUNNING, errno.EACCES: _NOT_ALLOWED}
 

@@ -18,12 +18,12 @@ from wsgateway.settings.load import Source, read, single
 def define(parser: argparse.ArgumentParser) -> None:
     """Give the parser of the command its options."""
     parser.description = (
-        "Run the gateway, with a configuration file or between two addresses, until SIGTERM or SIGINT. A"
-        " second signal ends it at once. SIGHUP reads the file again."
+        "Run the gateway, with a configuration file or between two addresses, until SIGTERM or SIGINT,"
+        " which end its sessions one after the other. A second one ends it at once. At SIGHUP it reads the file again."
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file, YAML")
     parser.add_argument("--listen", metavar="HOST:PORT", help="without a file: the address to listen on, or unix:PATH")
-    parser.add_argument("--upstream", metavar="URL", help="without a file: the address of the backend, ws://HOST:PORT")
+    parser.add_argument("--upstream", metavar="URL", help="without a file: the upstream, ws://HOST:PORT or wss://")
     parser.set_defaults(command=_run, lasts=True, usage=parser)
 
 

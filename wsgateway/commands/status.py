@@ -26,7 +26,10 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
     parser.add_argument(
-        "--admin", type=_admin, metavar="ADDRESS", help="without a file: the admin pages, HOST:PORT or unix:/PATH"
+        "--admin",
+        type=_admin,
+        metavar="ADDRESS",
+        help="without a file: the address of the admin pages, HOST:PORT or unix:/PATH",
     )
     parser.add_argument("--json", action="store_true", help="print the whole status as JSON")
     parser.set_defaults(command=_status, usage=parser)

@@ -9,10 +9,10 @@ from wsgateway.units import write
 def define(parser: argparse.ArgumentParser) -> None:
     """Give the parser of the command its options."""
     parser.description = (
-        "Write wsgateway.service, wsgateway.socket and certbot-deploy into a directory. Print of each"
-        " whether it was written, replaced or unchanged. The units expect wsgateway in /opt/wsgateway."
+        "Write wsgateway.service, wsgateway.socket and certbot-deploy into a directory. Print for each"
+        " whether it was written, replaced or unchanged. The units expect wsgateway to be installed in /opt/wsgateway."
     )
-    parser.add_argument("directory", metavar="DIR", help="for example /etc/systemd/system")
+    parser.add_argument("directory", metavar="DIR", help="a directory that exists, for example /etc/systemd/system")
     parser.set_defaults(command=_units)
 
 
