@@ -119,7 +119,7 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_good_file_is_called_good(capfd: pytest.CaptureFixture[str], file: Path) -> None:
     assert main(["check", str(file)]) == GOOD
     captured = capfd.readouterr()
-    assert captured.out == f"{file}: good\n"
+    assert captured.out == f"{file}: valid\n"
     # The examples take the oldest dialects from everywhere, as the defaults do, and that is said of each.
     (warning,) = captured.err.splitlines()
     assert warning.startswith("warning: routes[")
@@ -132,7 +132,7 @@ def test_a_good_file_of_which_nothing_is_to_be_said_is_called_good_and_no_more(
     file = tmp_path / "good.yaml"
     file.write_text(configuration(9, route="dialects: [rfc6455]"))
     assert main(["check", str(file)]) == GOOD
-    assert capfd.readouterr() == (f"{file}: good\n", "")
+    assert capfd.readouterr() == (f"{file}: valid\n", "")
 
 
 def test_check_warns_of_a_certificate_that_has_expired_and_is_for_other_hosts(

@@ -76,4 +76,4 @@ def test_what_is_no_port_is_wrong_usage(port: str, capfd: pytest.CaptureFixture[
     with pytest.raises(SystemExit) as caught:
         main(["demo", f"--port={port}"])
     assert caught.value.code == 2
-    assert f"{port!r} is not a port, 0 to 65535" in capfd.readouterr().err
+    assert f"{port!r} is not a port; write a number from 0 to 65535" in capfd.readouterr().err

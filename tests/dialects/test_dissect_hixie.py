@@ -78,6 +78,32 @@ def test_a_text_of_hixie_that_comes_in_pieces_is_shown_in_pieces() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["hixie-75", "hixie-76"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        """
+        0d  an empty line after the handshake, if LF follows; else a reserved frame begins
+        0a  the empty line ends
+        00  a text begins
+        """,
+        """
+        0d  an empty line after the handshake, if LF follows; else a reserved frame begins
+        ff  the reserved frame ends
+        00  a text begins
+        """,
+        """
+        0d     an empty line after the handshake, if LF follows; else a reserved frame begins
+        41 0a  in a reserved frame, up to FF
+        ff     the reserved frame ends
+        """,
+    ],
+    ids=["an empty line", "a reserved frame without bytes", "a reserved frame"],
+)
+def test_a_cr_behind_the_handshake_of_a_server_begins_a_line_or_a_reserved_frame(name: str, said: str) -> None:
+    assert lines(dissected(name, CLIENT, [wire_of(said)])) == table(said)
+
+
 def test_a_length_without_an_end_says_so_once() -> None:
     assert lines(dissected("hixie-76", CLIENT, [b"\x80" + b"\xff" * 12, b"\x00hi\xff"])) == [
         ("80", "a frame that has a length"),

@@ -269,7 +269,7 @@ def usage_error(capsys: Captured, *arguments: str) -> str:
             "argument --dialect: 'hybi-01..rfc6455' is not a range of one family, as hybi-01..08 or hixie-75..76 are",
         ),
         (["ws://a", "--timeout", "5"], "argument --timeout: '5' has no unit; write 5s (or with ms, m or h)"),
-        (["ws://a", "--timeout", "0s"], "argument --timeout: '0s' is too short, more than 0s is allowed"),
+        (["ws://a", "--timeout", "0s"], "argument --timeout: '0s' is too short, it must be more than 0s"),
         (
             ["ws://a", "--timeout", "soon"],
             "argument --timeout: 'soon' is not a duration; write it as 10s, 500ms, 2m or 1h",

@@ -52,12 +52,12 @@ def test_an_address_is_a_host_and_a_port(text: str, host: str, port: int) -> Non
         ("a..b:80", "'a..b:80' has a host that is neither an IP address nor a name: 'a..b'"),
         ("caf\u00e9:80", "'caf\u00e9:80' has a host that is neither an IP address nor a name: 'caf\u00e9'"),
         ("a\n:80", "'a\\n:80' has a host that is neither an IP address nor a name: 'a\\n'"),
-        ("a:", "'a:' has a port that is not a number from 0 to 65535: ''"),
-        ("a:65536", "'a:65536' has a port that is not a number from 0 to 65535: '65536'"),
-        ("a:-1", "'a:-1' has a port that is not a number from 0 to 65535: '-1'"),
-        ("a:http", "'a:http' has a port that is not a number from 0 to 65535: 'http'"),
-        ("a:8\u0661", "'a:8\u0661' has a port that is not a number from 0 to 65535: '8\u0661'"),
-        ("a:80\n", "'a:80\\n' has a port that is not a number from 0 to 65535: '80\\n'"),
+        ("a:", "'a:' has port '', which is not a number from 0 to 65535"),
+        ("a:65536", "'a:65536' has port '65536', which is not a number from 0 to 65535"),
+        ("a:-1", "'a:-1' has port '-1', which is not a number from 0 to 65535"),
+        ("a:http", "'a:http' has port 'http', which is not a number from 0 to 65535"),
+        ("a:8\u0661", "'a:8\u0661' has port '8\u0661', which is not a number from 0 to 65535"),
+        ("a:80\n", "'a:80\\n' has port '80\\n', which is not a number from 0 to 65535"),
     ],
 )
 def test_other_values_are_no_address_and_are_refused_with_the_reason(value: object, message: str) -> None:
@@ -115,8 +115,8 @@ def test_a_target_is_a_host_and_a_port_80_if_not_given(url: str, host: str, port
         ("ws://x/#", "'ws://x/#' has a query or a fragment; these are not allowed, a query comes from the client"),
         ("ws://x\n", "'ws://x\\n' has a host that is neither an IP address nor a name: 'x\\n'"),
         ("ws://[::1", "'ws://[::1' has too many colons; an IPv6 address stands in brackets, as in [::1]:8080"),
-        ("ws://x:0", "'ws://x:0' has a port that is not a number from 1 to 65535: '0'"),
-        ("ws://x:", "'ws://x:' has a port that is not a number from 1 to 65535: ''"),
+        ("ws://x:0", "'ws://x:0' has port '0', which is not a number from 1 to 65535"),
+        ("ws://x:", "'ws://x:' has port '', which is not a number from 1 to 65535"),
     ],
 )
 def test_other_values_are_no_url_and_are_refused_with_the_reason(value: object, message: str) -> None:
@@ -263,5 +263,5 @@ def test_a_port_is_a_number(value: int) -> None:
     ],
 )
 def test_a_wrong_port_is_refused_with_the_reason(value: object, shown: str) -> None:
-    with pytest.raises(ValueError, match=rf"\A{re.escape(shown)} is not a port, a number from 1 to 65535\Z"):
+    with pytest.raises(ValueError, match=rf"\A{re.escape(shown)} is not a port; write a number from 1 to 65535\Z"):
         port(value)

@@ -64,7 +64,7 @@ NO_DOMAIN = "is not a domain; write a name, *.NAME, an IP address, or * alone, w
         ]),
         ("{allow: [{domain: a, ports: [1]}, {domain: 'a b', ports: [0]}]}", [
             f"62: {AT}.allow[1].domain: 'a b' {NO_DOMAIN}",
-            f"77: {AT}.allow[1].ports[0]: 0 is not a port, a number from 1 to 65535",
+            f"77: {AT}.allow[1].ports[0]: 0 is not a port; write a number from 1 to 65535",
         ]),
     ],
 )  # fmt: skip
@@ -72,7 +72,7 @@ def test_a_mistake_in_a_policy_is_named_with_its_place(flash_policy: str, said: 
     assert report(whole(flash_policy)) == [f"f.yaml:6:{each}" for each in said]
 
 
-NO_PORT = "is not a port, a number from 1 to 65535"
+NO_PORT = "is not a port; write a number from 1 to 65535"
 
 
 @pytest.mark.parametrize(

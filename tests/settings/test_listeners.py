@@ -18,7 +18,7 @@ def whole(line: str) -> str:
 MISTAKES: list[tuple[str, ...]] = [
     (
         "tls:",
-        "7: listeners[0].tls: an empty value says nothing; leave the key out",
+        "7: listeners[0].tls: the value is empty; write one, or remove the key",
     ),
     (
         "tls: true",
@@ -72,7 +72,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "tls: {profile: custom, minimum: ~, ciphers: 7, certificates: [{certificate: a, private_key: b}]}",
-        "35: listeners[0].tls.minimum: an empty value says nothing; leave the key out",
+        "35: listeners[0].tls.minimum: the value is empty; write one, or remove the key",
         "47: listeners[0].tls.ciphers: 7 is not text; write it in quotes",
     ),
     (
@@ -178,7 +178,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "max_connections_per_ip: ~",
-        "27: listeners[0].max_connections_per_ip: an empty value says nothing; leave the key out",
+        "27: listeners[0].max_connections_per_ip: the value is empty; write one, or remove the key",
     ),
     (
         "max_connections: none",

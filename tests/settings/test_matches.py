@@ -28,7 +28,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "match: {path: {regex: ~}}",
-        "25: routes[0].match.path.regex: an empty value says nothing; leave the key out",
+        "25: routes[0].match.path.regex: the value is empty; write one, or remove the key",
     ),
     (
         "match: {path: {regex: /, exact: /, prefix: /}}",
@@ -72,7 +72,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "match: {path: {prefix: /}, upgrade: }",
-        "38: routes[0].match.upgrade: an empty value says nothing; leave the key out",
+        "38: routes[0].match.upgrade: the value is empty; write one, or remove the key",
     ),
     (
         "match: {path: {prefix: /}, method: GET}",
@@ -192,7 +192,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "headers: {keep: }",
-        "18: routes[0].headers.keep: an empty value says nothing; leave the key out",
+        "18: routes[0].headers.keep: the value is empty; write one, or remove the key",
     ),
     (
         "headers: {add: {}}",
@@ -212,11 +212,11 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "http_upstream: ",
-        "17: routes[0].http_upstream: an empty value says nothing; leave the key out",
+        "17: routes[0].http_upstream: the value is empty; write one, or remove the key",
     ),
     (
         "upstream: ~",
-        "13: routes[0].upstream: an empty value says nothing; leave the key out",
+        "13: routes[0].upstream: the value is empty; write one, or remove the key",
     ),
 ]
 

@@ -29,7 +29,7 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
             " known are version, listeners, defaults, routes, upstreams, shutdown, workers, join_memory,"
             " logging, admin, control",
         ),
-        ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, more than 0s is allowed"),
+        ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, it must be more than 0s"),
         ("shutdown: {drain: none}", "shutdown.drain: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h"),
         ("shutdown: {spread: 5}", "shutdown.spread: 5 has no unit; write 5s (or with ms, m or h), or none"),
         (
@@ -65,7 +65,7 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         ),
         (
             "defaults: {timeouts: {connect: 0s}}",
-            "defaults.timeouts.connect: '0s' is too short, more than 0s is allowed",
+            "defaults.timeouts.connect: '0s' is too short, it must be more than 0s",
         ),
         ("join_memory: 64", "join_memory: 64 has no unit; write 64B (or with KiB, MiB or GiB)"),
         ("join_memory: 15MiB", "join_memory: '15MiB' is too small, at least 16MiB is allowed"),
@@ -130,7 +130,7 @@ def test_a_required_key_that_is_missing_is_reported(key: str) -> None:
             "listeners[0].max_conns: this key is unknown; did you mean 'max_connections'?",
         ),
         ("{bind: [a:80], name: 7}", "listeners[0].name: 7 is not text; write it in quotes"),
-        ("{bind: [a:80], name: }", "listeners[0].name: an empty value says nothing; leave the key out"),
+        ("{bind: [a:80], name: }", "listeners[0].name: the value is empty; write one, or remove the key"),
         (
             "{bind: [a:80], name: ''}",
             "listeners[0].name: '' is not a name; letters, digits, '_', '-' and '.' are allowed",

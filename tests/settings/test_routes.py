@@ -75,7 +75,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ("extensions: [permessage-deflate]", "15 extensions: a list is unknown; known are forward, none"),
     # -- subprotocols ----------------------------------------------------------------------------------------------
     ("subprotocols: [a]", "17 subprotocols: a list is not a mapping; write 'key: value' in it"),
-    ("subprotocols:", "16 subprotocols: an empty value says nothing; leave the key out"),
+    ("subprotocols:", "16 subprotocols: the value is empty; write one, or remove the key"),
     ("subprotocols: {a: 7}", f"21 subprotocols.a: 7 {NO_SUBPROTOCOL}"),
     ("subprotocols: {a: 'b,c'}", f"21 subprotocols.a: 'b,c' {NO_SUBPROTOCOL}"),
     ("subprotocols: {a: ' b'}", f"21 subprotocols.a: ' b' {NO_SUBPROTOCOL}"),
@@ -167,7 +167,7 @@ MISTAKES += [
     ),
     (
         "origins: {opaque: }",
-        "20 origins.opaque: an empty value says nothing; leave the key out",
+        "20 origins.opaque: the value is empty; write one, or remove the key",
     ),
     (
         "timeouts: {idle: 5}",
@@ -179,15 +179,15 @@ MISTAKES += [
     ),
     (
         "timeouts: {idle: ~}",
-        "20 timeouts.idle: an empty value says nothing; leave the key out",
+        "20 timeouts.idle: the value is empty; write one, or remove the key",
     ),
     (
         "timeouts: {response: 0s}",
-        "24 timeouts.response: '0s' is too short, more than 0s is allowed, or none",
+        "24 timeouts.response: '0s' is too short, it must be more than 0s, or none",
     ),
     (
         "timeouts: {lifetime: 0s}",
-        "24 timeouts.lifetime: '0s' is too short, more than 0s is allowed, or none",
+        "24 timeouts.lifetime: '0s' is too short, it must be more than 0s, or none",
     ),
     (
         "timeouts: {send: none}",
@@ -231,7 +231,7 @@ MISTAKES += [
     ),
     (
         "limits: {message_rate: ~}",
-        "26 limits.message_rate: an empty value says nothing; leave the key out",
+        "26 limits.message_rate: the value is empty; write one, or remove the key",
     ),
     (
         "limits: {message_rate_action: drop}",

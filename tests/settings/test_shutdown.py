@@ -36,7 +36,7 @@ def test_sessions_are_closed_before_the_drain_is_over(shutdown: str, seconds: fl
     ("delay", "why"),
     [
         ("5", "5 has no unit; write 5s (or with ms, m or h), or none"),
-        ("0s", "'0s' is too short, more than 0s is allowed, or none"),
+        ("0s", "'0s' is too short, it must be more than 0s, or none"),
         ("soon", "'soon' is not a duration; write it as 10s, 500ms, 2m or 1h, or none"),
     ],
 )

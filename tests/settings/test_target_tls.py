@@ -26,7 +26,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "targets: [{url: wss://a, tls: {ca: ~, server_name: 7, certificate: ''}}]",
-        "40: upstreams.echo.targets[0].tls.ca: an empty value says nothing; leave the key out",
+        "40: upstreams.echo.targets[0].tls.ca: the value is empty; write one, or remove the key",
         "56: upstreams.echo.targets[0].tls.server_name: 7 is not a name of a server; write a name or an IP address,"
         " without port, or none",
         "72: upstreams.echo.targets[0].tls.certificate: '' is not the name of a file",

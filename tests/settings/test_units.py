@@ -35,8 +35,8 @@ def test_a_duration_is_read_in_seconds(text: str, duration: float) -> None:
         ("10", "'10' has no unit; write 10s (or with ms, m or h)"),
         ("0.5", "'0.5' has no unit; write 0.5s (or with ms, m or h)"),
         (0, "0 has no unit; write 0s (or with ms, m or h)"),
-        ("0s", "'0s' is too short, more than 0s is allowed"),
-        ("0.000ms", "'0.000ms' is too short, more than 0s is allowed"),
+        ("0s", "'0s' is too short, it must be more than 0s"),
+        ("0.000ms", "'0.000ms' is too short, it must be more than 0s"),
     ],
 )
 def test_a_duration_without_a_unit_or_length_is_refused(value: object, message: str) -> None:

@@ -80,7 +80,7 @@ MISTAKES: list[tuple[str, ...]] = [
     (
         "queue: {size: -1, timeout: 0s}",
         "19: upstreams.echo.queue.size: -1 is too small, at least 0 is allowed",
-        "32: upstreams.echo.queue.timeout: '0s' is too short, more than 0s is allowed",
+        "32: upstreams.echo.queue.timeout: '0s' is too short, it must be more than 0s",
     ),
     (
         "resolve: {interval: 30}",
@@ -88,7 +88,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "health: {active: ~}",
-        "22: upstreams.echo.health.active: an empty value says nothing; leave the key out",
+        "22: upstreams.echo.health.active: the value is empty; write one, or remove the key",
     ),
     (
         "health: {active: {type: ping, path: x, interval: 5, timeout: x, rise: 0, fall: 0}}",
@@ -140,12 +140,12 @@ MISTAKES: list[tuple[str, ...]] = [
     (
         "limits: {head_size: 1048577B, headers: ~}",
         "25: upstreams.echo.limits.head_size: '1048577B' is too large, at most 1MiB is allowed",
-        "44: upstreams.echo.limits.headers: an empty value says nothing; leave the key out",
+        "44: upstreams.echo.limits.headers: the value is empty; write one, or remove the key",
     ),
     (
         "health: {passive: {failures: 0, window: 0s, eject: 1, eject_most: x}}",
         "34: upstreams.echo.health.passive.failures: 0 is not a limit; write a whole number of 1 or more, or none",
-        "45: upstreams.echo.health.passive.window: '0s' is too short, more than 0s is allowed",
+        "45: upstreams.echo.health.passive.window: '0s' is too short, it must be more than 0s",
         "56: upstreams.echo.health.passive.eject: 1 has no unit; write 1s (or with ms, m or h)",
         "71: upstreams.echo.health.passive.eject_most: 'x' is not a duration; write it as 10s, 500ms, 2m or 1h",
     ),
@@ -195,7 +195,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "max_connections: ~",
-        "22: upstreams.echo.max_connections: an empty value says nothing; leave the key out",
+        "22: upstreams.echo.max_connections: the value is empty; write one, or remove the key",
     ),
 ]
 

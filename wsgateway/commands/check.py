@@ -20,5 +20,5 @@ def _check(options: argparse.Namespace) -> int:
     settings = load(options.file)
     for sentence in (*advice(settings), *warnings(known(settings), time.time())):
         print(f"warning: {sentence}", file=sys.stderr)
-    print(f"{options.file}: good")
+    print(f"{options.file}: valid")
     return GOOD

@@ -37,4 +37,4 @@ def port(text: str) -> int:
     """Return a port number."""
     if text.isdecimal() and int(text) < 65536:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port; write a number from 0 to 65535")

@@ -190,6 +190,8 @@ class DelimitedDissector:
         if self._over:
             return self._over
         before = self._decoder.state
+        if before is _State.RETURN and piece != b"\n":
+            before = _State.SKIPPED_TEXT  # the CR was the first byte of a reserved frame
         try:
             events = list(self._decoder.receive(piece))
         except ProtocolError as fault:
@@ -205,7 +207,6 @@ _UP_TO_FF = (_State.TEXT, _State.SKIPPED_TEXT)
 _MEANINGS = {
     (_State.FIRST, _State.RETURN): "an empty line after the handshake, if LF follows; else a reserved frame begins",
     (_State.RETURN, _State.BETWEEN): "the empty line ends",
-    (_State.RETURN, _State.SKIPPED_TEXT): _State.SKIPPED_TEXT.value,
     (_State.FIRST, _State.TEXT): "a text begins",
     (_State.FIRST, _State.LENGTH): "a frame that has a length",
     (_State.FIRST, _State.SKIPPED_TEXT): "a reserved frame begins",

@@ -145,7 +145,7 @@ def domain(value: object) -> str:
 def port(value: object) -> int:
     """Read a port that can be connected to."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
-        raise ValueError(f"{seen(value)} is not a port, a number from 1 to 65535")
+        raise ValueError(f"{seen(value)} is not a port; write a number from 1 to 65535")
     return value
 
 
@@ -180,5 +180,5 @@ def _ip(kind: type[IPv4Address] | type[IPv6Address], text: str, whole: str) -> s
 
 def _port(text: str, whole: str, least: int) -> int:
     if _PORT.fullmatch(text) is None or not least <= int(text) <= 65535:
-        raise ValueError(f"{seen(whole)} has a port that is not a number from {least} to 65535: {seen(text)}")
+        raise ValueError(f"{seen(whole)} has port {seen(text)}, which is not a number from {least} to 65535")
     return int(text)

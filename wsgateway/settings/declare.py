@@ -252,7 +252,7 @@ def _not_empty(declared: Key, schema: CoreSchema) -> CoreSchema:
 
     def something(value: Any) -> Any:
         if value is None:
-            raise ValueError("an empty value says nothing; leave the key out")
+            raise ValueError("the value is empty; write one, or remove the key")
         return value
 
     return core_schema.no_info_before_validator_function(something, schema)

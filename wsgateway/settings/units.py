@@ -28,7 +28,7 @@ def seconds(value: object) -> float:
         raise ValueError(f"{seen(value)} has no unit; write {value}s (or with ms, m or h)")
     duration = float(found["number"]) * _MILLISECONDS[found["unit"]] / 1000
     if duration == 0:
-        raise ValueError(f"{seen(value)} is too short, more than 0s is allowed")
+        raise ValueError(f"{seen(value)} is too short, it must be more than 0s")
     return duration
 
 
