@@ -136,8 +136,19 @@ def with_table(document: str, mark: str, table: str) -> str:
     return f"{parts[1]}{table}\n{parts[2]}"
 
 
-if __name__ == "__main__":
+def write() -> Iterator[str]:
+    """Write all tables and files that are not as the code says. Yield the names of those that were not."""
     for (document, mark), make in TABLES.items():
-        (ROOT / document).write_text(with_table(document, mark, make()), "utf-8")
-    for name, written in FILES.items():
-        (ROOT / name).write_text(written(), "utf-8")
+        yield from _write(ROOT / document, with_table(document, mark, make()), f"{document}: the table {mark}")
+    for name, make in FILES.items():
+        yield from _write(ROOT / name, make(), name)
+
+
+def _write(file: Path, content: str, name: str) -> Iterator[str]:
+    if file.read_text("utf-8") != content:
+        file.write_text(content, "utf-8")
+        yield name
+
+
+if __name__ == "__main__":
+    print("\n".join(f"{name}: written" for name in write()) or "all is up to date")

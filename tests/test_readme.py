@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import wsgateway.dialects
-from tests.documents import GUIDE, MANUAL, NAMES, README, ROOT, TABLES, blocks, rows, text, with_table
+from tests.documents import FILES, GUIDE, MANUAL, NAMES, README, ROOT, TABLES, blocks, rows, text, with_table, write
 from tests.heads import head_of
 from tests.support import PATIENCE_SECONDS, configuration
 from wsgateway.dialects import DIALECTS
@@ -118,6 +118,24 @@ def test_a_table_that_is_made_from_the_code_is_up_to_date(document: str, mark: s
     assert with_table(document, mark, TABLES[document, mark]()) == text(document), "run python -m tests.documents"
 
 
+def test_the_program_that_writes_tables_and_files_names_what_it_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (MANUAL, GUIDE, *FILES):
+        copy = tmp_path / name
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes((ROOT / name).read_bytes())
+    monkeypatch.setattr("tests.documents.ROOT", tmp_path)
+    list(write())  # from here on all is up to date
+    guide, smallest = tmp_path / GUIDE, tmp_path / "config/minimal.yaml"
+    before = guide.read_text("utf-8"), smallest.read_text("utf-8")
+    guide.write_text(before[0].replace("` | `cli` |\n", "` | `errors` |\n"), "utf-8")
+    smallest.write_text("version: 2\n", "utf-8")
+    assert list(write()) == [f"{GUIDE}: the table map", "config/minimal.yaml"]
+    assert (guide.read_text("utf-8"), smallest.read_text("utf-8")) == before
+    assert list(write()) == []
+
+
 def test_every_reason_of_a_symptom_is_one_that_there_is() -> None:
     named = [name for _, several, _ in rows(MANUAL, "Find out why") for name in names_in(several)]
     assert len(named) > 20
@@ -165,9 +183,10 @@ def test_each_term_of_the_glossary_is_in_its_module(heading: str) -> None:
         path, *names = names_in(where)
         source = (ROOT / "wsgateway" / path).read_text()
         for name in names:
-            assert re.search(rf"^(class|def|async def) {name}\b|^{name}\b.* = ", source, re.MULTILINE), (
-                f"{term}: {name}"
-            )
+            *within, own = name.split(".")
+            assert all(re.search(rf"^class {each}\b", source, re.MULTILINE) for each in within), f"{term}: {name}"
+            found = rf"^{'    ' * len(within)}(class|def|async def) {own}\b|^{own}\b.* = "
+            assert re.search(found, source, re.MULTILINE), f"{term}: {name}"
 
 
 def test_every_module_and_function_that_the_guide_names_is_there() -> None:

@@ -203,8 +203,8 @@ def test_the_reference_has_a_row_for_every_key_and_a_table_for_every_section() -
         " of weight 1 gets one. |",
         "| `level` | `debug`, `info`, `warning`, `error` | `info` |  | restart | Least important lines that are logged."
         " |",
-        "| `interval` | duration or `none` | `30s` | more than 0s | new sessions | Silence before a check. none: no"
-        " checks. |",
+        "| `interval` | duration or `none` | `30s` | more than 0s | new sessions | Silence before a peer"
+        " is asked. none: it is not asked. |",
     ],
 )
 def test_a_row_says_what_is_known_of_a_key(row: str) -> None:

@@ -101,7 +101,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "health: {active: {subprotocols: [mqtt]}}",
-        "22: upstreams.echo.health.active: subprotocols are offered by a check of type websocket, not tcp",
+        "22: upstreams.echo.health.active: subprotocols are offered by a health check of type websocket, not tcp",
     ),
     (
         "health: {active: {type: websocket, subprotocols: ['a,b']}}",
@@ -110,7 +110,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "health: {active: {headers: {A: b}}}",
-        "22: upstreams.echo.health.active: headers are sent by a check of type http or websocket, not tcp",
+        "22: upstreams.echo.health.active: headers are sent by a health check of type http or websocket, not tcp",
     ),
     (
         "health: {active: {type: http, headers: {A: b, a: c}}}",

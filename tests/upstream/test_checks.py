@@ -88,12 +88,12 @@ ANSWERS: dict[str, tuple[ActiveCheck, Answer, str | None]] = {
     "http 302": (HTTP, saying("HTTP/1.1 302 Found", "Location: /x"), None),
     "http 103, 200": (HTTP, saying("HTTP/1.1 103 X", "", "HTTP/1.1 200 OK"), None),
     "http 399": (HTTP, saying("HTTP/1.1 399 X"), None),
-    "http 400": (HTTP, saying("HTTP/1.1 400 X"), "answered 400 to a check"),
-    "http 404": (HTTP, saying("HTTP/1.1 404 Not Found"), "answered 404 to a check"),
-    "http 503": (HTTP, saying("HTTP/1.1 503 Busy"), "answered 503 to a check"),
-    "http garbage": (HTTP, saying("220 smtp"), "wrong answer to a check: malformed response"),
-    "http reset": (HTTP, gone, "lost during a check: Connection reset by peer"),
-    "websocket 403": (WEBSOCKET, saying("HTTP/1.1 403 Forbidden"), "answered 403 to a check"),
+    "http 400": (HTTP, saying("HTTP/1.1 400 X"), "answered 400 to a health check"),
+    "http 404": (HTTP, saying("HTTP/1.1 404 Not Found"), "answered 404 to a health check"),
+    "http 503": (HTTP, saying("HTTP/1.1 503 Busy"), "answered 503 to a health check"),
+    "http garbage": (HTTP, saying("220 smtp"), "wrong answer to a health check: malformed response"),
+    "http reset": (HTTP, gone, "lost during a health check: Connection reset by peer"),
+    "websocket 403": (WEBSOCKET, saying("HTTP/1.1 403 Forbidden"), "answered 403 to a health check"),
     "websocket 200": (WEBSOCKET, saying("HTTP/1.1 200 OK"), "answered 200 to a WebSocket handshake"),
     "websocket reset": (WEBSOCKET, gone, "lost during the handshake: Connection reset by peer"),
     "websocket wrong": (
@@ -118,7 +118,7 @@ async def test_an_answer_to_a_check_is_good_or_has_an_error_text(
 async def test_an_answer_has_its_time(kind: CheckType) -> None:
     async with Upstream() as upstream:
         said = await said_of(upstream, ActiveCheck(kind, timeout_seconds=0.1), silent)
-        assert said == "no answer to a check within 0.1 s"
+        assert said == "no answer to a health check within 0.1 s"
 
 
 async def test_a_server_that_does_not_listen_fails_the_check() -> None:

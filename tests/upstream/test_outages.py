@@ -39,7 +39,7 @@ async def test_one_of_three_that_is_down_costs_no_client_its_session_and_serves_
             assert await served_by(gateway, 6) == {urls[0]: 3, urls[1]: 3}
             async with agreeable(port):
                 line = await gateway.lines.line("target up", target=urls[2], upstream="chat")
-                assert line["why"] == "it answers the checks again"
+                assert line["why"] == "it answers health checks again"
                 assert await served_by(gateway, 6) == dict.fromkeys(urls, 2)
 
 

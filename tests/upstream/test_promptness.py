@@ -82,7 +82,7 @@ async def test_a_change_to_down_or_up_is_logged_with_the_check_that_causes_it(
             line = await lines.line(event)
             assert trio.current_time() == times.asked[-1]
             assert len(times.asked) == before + count
-            assert line["why"] == ("it answers the checks again" if good else "answered 503 to a check")
+            assert line["why"] == ("it answers health checks again" if good else "answered 503 to a health check")
             assert pool.addresses[0].state == ("up" if good else "down")
 
 

@@ -16,7 +16,7 @@ from wsgateway.settings.load import load
 def define(parser: argparse.ArgumentParser) -> None:
     """Give the parser of the command its options."""
     parser.description = (
-        "Print which route a request would take, the results of the route's checks, and the upstream. Exit"
+        "Print which route a request would take, the results of the route's admission checks, and the upstream. Exit"
         " status 0: the request would reach the upstream."
     )
     parser.add_argument("file", metavar="FILE", help="the configuration file, YAML")

@@ -74,7 +74,7 @@ class HttpConnection:
     async def _receive(self) -> bytes:
         """Return the next bytes; of a request that may lack Host, all up to the end of its head.
 
-        HTTP/1.1 needs a Host header, and HAProxy checks without one: such a request is read as HTTP/1.0.
+        HTTP/1.1 needs a Host header, and the health check of HAProxy has none: such a request is read as HTTP/1.0.
         """
         data = await self.channel.receive(READ_BYTES)
         if self._needs_host or not data:

@@ -1,4 +1,4 @@
-"""The checks of a route: whether it accepts a client, and the refusal if it does not. `CHECKS` has them in order."""
+"""The admission checks of a route: whether it accepts a client, and the refusal if not. `CHECKS` has them in order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from wsgateway.settings.routes import Route
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """The facts about a client that the checks use."""
+    """The facts about a client that admission checks use."""
 
     dialect: Dialect
     origin: str | None
@@ -22,14 +22,14 @@ Check = Callable[[Route, ClientFacts], HttpRefusal | None]
 
 
 def admit(route: Route, facts: ClientFacts) -> None:
-    """Raise the HttpRefusal of the first check that the client does not pass."""
+    """Raise the HttpRefusal of the first admission check that the client does not pass."""
     for _, error in results(route, facts):
         if error is not None:
             raise error
 
 
 def results(route: Route, facts: ClientFacts) -> Iterator[tuple[str, HttpRefusal | None]]:
-    """Yield the name of every check with its refusal; None if the client passes it."""
+    """Yield the name of every admission check with its refusal; None if the client passes it."""
     for name, check in CHECKS.items():
         yield name, check(route, facts)
 

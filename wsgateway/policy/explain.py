@@ -12,7 +12,7 @@ from wsgateway.wire.paths import check_path
 
 
 def explain(settings: Settings, query: RouteQuery, facts: ClientFacts) -> Iterator[str]:
-    """Yield lines about the routes in order, up to the one that matches: its checks, and its destination."""
+    """Yield lines about the routes in order, up to the one that matches: its admission checks, and its destination."""
     refusal = _refusal(query)
     if refusal is not None:
         yield f"refused before any route: {_told(refusal)}"

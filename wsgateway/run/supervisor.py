@@ -312,7 +312,7 @@ class Supervisor:
     # -- status -----------------------------------------------------------------------------------------------------
 
     async def _watch_workers(self) -> None:
-        """Check the workers again and again, and send their status to systemd."""
+        """Ask the workers again and again whether they live, and send their status to systemd."""
         limit = watchdog_seconds()
         pause = CHECK_SECONDS if limit is None else min(CHECK_SECONDS, limit / 4)
         said, due = "", trio.current_time()

@@ -112,7 +112,7 @@ class RequestContext:
         """Return the error for a client whose connection has failed."""
         if self.head.begun or self.client.alpn == "h2":
             return ClientDisconnectedError(Reason.DISCONNECTED_BY_RESET, in_words(error))
-        # For example the check of a load balancer, once a second.
+        # For example the health check of a load balancer, once a second.
         return ClientDisconnectedError(Reason.DISCONNECTED_EARLY, f"without a request: {in_words(error)}")
 
     async def refuse(self, error: ReasonedError) -> None:

@@ -117,9 +117,11 @@ class Timeouts:
 
 @section
 class Keepalive:
-    """Check whether a silent peer is still there: by a ping, or by TCP where a dialect has no ping."""
+    """Ask a silent peer whether it is still there: by a ping, or by TCP where a dialect has no ping."""
 
-    interval_seconds: DurationOrNone = key("Silence before a check. none: no checks.", name="interval", default="30s")
+    interval_seconds: DurationOrNone = key(
+        "Silence before a peer is asked. none: it is not asked.", name="interval", default="30s"
+    )
     timeout_seconds: Duration = key("Time for any answer.", name="timeout", default="20s")
 
 

@@ -22,10 +22,10 @@ CheckType = Literal["tcp", "http", "websocket"]
 
 @section
 class ActiveCheck:
-    """Check each address of each target at intervals. Without this section there are no such checks."""
+    """Make a health check of each address of each target at intervals. Without this section there are none."""
 
     type: CheckType = key(
-        "What a check does.",
+        "What a health check does.",
         default="tcp",
         values={
             "tcp": "it connects, with TLS if the target has TLS",
@@ -34,26 +34,26 @@ class ActiveCheck:
         },
         example="websocket",
     )
-    path: UrlPath = key("Path that checks of type http and websocket request.", default="/", example="/health")
-    interval_seconds: Duration = key("Time from one check to the next.", name="interval", default="10s")
-    timeout_seconds: Duration = key("Time for a whole check.", name="timeout", default="2s")
-    rise: Count = key("Good checks in a row after which a target is up.", default=2, unit="checks")
-    fall: Count = key("Failed checks in a row after which it is down.", default=3, unit="checks")
+    path: UrlPath = key("Path that health checks of type http and websocket request.", default="/", example="/health")
+    interval_seconds: Duration = key("Time from one health check to the next.", name="interval", default="10s")
+    timeout_seconds: Duration = key("Time for a whole health check.", name="timeout", default="2s")
+    rise: Count = key("Good health checks in a row after which a target is up.", default=2, unit="checks")
+    fall: Count = key("Failed health checks in a row after which it is down.", default=3, unit="checks")
     subprotocols: List[Subprotocol] = key(
-        "Subprotocols that checks of type websocket offer, for servers that need one.", default=[], example=["mqtt"]
+        "Subprotocols that health checks of type websocket offer.", default=[], example=["mqtt"]
     )
     headers: CheckHeaders = key(
-        "Headers that checks of type http and websocket send, as Host, Origin or Authorization.",
+        "Headers that health checks of type http and websocket send, as Host, Origin or Authorization.",
         default={},
         example={"Origin": "https://app.example.com"},
     )
 
     def check(self, given: Set[str]) -> None:
-        """Raise ValueError for what a check of this type cannot send."""
+        """Raise ValueError for what a health check of this type cannot send."""
         if self.subprotocols and self.type != "websocket":
-            raise ValueError(f"subprotocols are offered by a check of type websocket, not {self.type}")
+            raise ValueError(f"subprotocols are offered by a health check of type websocket, not {self.type}")
         if self.headers and self.type == "tcp":
-            raise ValueError("headers are sent by a check of type http or websocket, not tcp")
+            raise ValueError("headers are sent by a health check of type http or websocket, not tcp")
         names = [name.lower() for name, _ in self.headers]
         twice = next((name for name, _ in self.headers if names.count(name.lower()) > 1), None)
         if twice is not None:

@@ -134,7 +134,7 @@ def header_pattern(value: object) -> str:
 
 
 def check_header_name(value: object) -> str:
-    """Read the name of a header that a check may send: Host, too. Raise ValueError."""
+    """Read the name of a header that a health check may send: Host, too. Raise ValueError."""
     try:
         return _header(value, "set", tuple(name for name in _NOT_TO_BE_SET if name != "host"))
     except ValueError as error:

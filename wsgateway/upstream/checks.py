@@ -1,4 +1,4 @@
-"""Active checks: a server is sent a request or handshake as a client of its upstream would send it."""
+"""Health checks: a server is sent a request or handshake as a client of its upstream would send it."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ _PREFACES = {"none": b"", "v1": write_v1(None, None), "v2": write_v2(None, None)
 
 
 async def check(upstream: Upstream, target: Target, address: Address, active: ActiveCheck, contexts: Contexts) -> None:
-    """Check a server once. Raise UpstreamError if it fails, and ExhaustedError if it could not be tried."""
+    """Make one health check of a server. Raise UpstreamError if it fails, ExhaustedError if it could not be tried."""
     seconds = active.timeout_seconds
     with trio.move_on_after(seconds) as scope:
         _, sock = await connect_to([address], str(address), seconds, {})
@@ -35,7 +35,7 @@ async def check(upstream: Upstream, target: Target, address: Address, active: Ac
         with sock:
             await _CHECKS[active.type](Channel(sock), upstream, target, active)
     if scope.cancelled_caught:
-        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"no answer to a check within {seconds:g} s", 504)
+        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"no answer to a health check within {seconds:g} s", 504)
 
 
 async def _check_tcp(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
@@ -53,11 +53,11 @@ async def _check_http(channel: Channel, upstream: Upstream, target: Target, acti
         while (response := head.receive(await channel.receive(READ_BYTES))) is None:
             continue
     except OSError as error:
-        raise UpstreamError(Reason.TARGET_LOST, f"lost during a check: {in_words(error)}") from None
+        raise UpstreamError(Reason.TARGET_LOST, f"lost during a health check: {in_words(error)}") from None
     except HttpRefusal as error:
-        raise UpstreamError(error.reason, f"wrong answer to a check: {error}") from None
+        raise UpstreamError(error.reason, f"wrong answer to a health check: {error}") from None
     if not 200 <= response.status < 400:
-        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"answered {response.status} to a check")
+        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"answered {response.status} to a health check")
 
 
 async def _check_websocket(channel: Channel, upstream: Upstream, target: Target, active: ActiveCheck) -> None:
@@ -65,7 +65,7 @@ async def _check_websocket(channel: Channel, upstream: Upstream, target: Target,
     client_handshake = dialect.handshake.client(_offer(upstream, target, active), os.urandom)
     agreement = await shake_hands(channel, client_handshake, upstream.limits.beside(), Oddities(upstream.tolerance))
     if isinstance(agreement, Refusal):
-        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"answered {agreement.response.status} to a check")
+        raise UpstreamError(Reason.TARGET_CHECK_FAILED, f"answered {agreement.response.status} to a health check")
     encoder = dialect.framing.encoder(Role.CLIENT, iter([os.urandom(4)]), agreement.secret)
     try:
         await channel.send(encoder.send(Close(NORMAL, "")))
@@ -74,9 +74,9 @@ async def _check_websocket(channel: Channel, upstream: Upstream, target: Target,
 
 
 def _offer(upstream: Upstream, target: Target, active: ActiveCheck) -> Offer:
-    """Return the offer of a check: the headers of its settings, and the gateway's own where these have none."""
+    """Return the offer of a health check: the headers of its settings, and the gateway's own where these have none."""
     given = Headers(active.headers)
-    # A check has no client whose Host could be preserved.
+    # A health check has no client whose Host could be preserved.
     usual = target.url.authority if upstream.host in ("preserve", "target") else upstream.host
     others = tuple((name, value) for name, value in given if name.lower() not in ("host", "origin"))
     return Offer(

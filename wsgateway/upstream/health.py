@@ -1,8 +1,10 @@
-"""The health of one address of a target: a state that checks and clients' attempts change. It has no clock of its own.
+"""The health of one address of a target: a state that health checks and clients' attempts change.
 
-    up          --  `fall` checks in a row fail                        -->  down         (active checks)
-    down        --  `rise` checks in a row succeed                     -->  up
-    not ejected --  too many attempts in a window fail, see `due`      -->  ejected      (passive checks)
+It has no clock of its own.
+
+    up          --  `fall` health checks in a row fail                 -->  down
+    down        --  `rise` health checks in a row succeed              -->  up
+    not ejected --  too many attempts in a window fail, see `due`      -->  ejected
     ejected     --  the time of the ejection is over                   -->  not ejected
 
 An ejection that follows on another one, in less time than that one took, takes twice as long.
@@ -54,7 +56,7 @@ class Health:
         self._ejected_until: float | None = None
 
     def state(self, now: float) -> State:
-        """Return the state. Without active checks an address is assumed to be up."""
+        """Return the state. Without health checks an address is assumed to be up."""
         if not self._up:
             return "down"
         return "ejected" if self.ejected(now) else "up"
@@ -64,7 +66,7 @@ class Health:
         return self._ejected_until is not None and now < self._ejected_until
 
     def answered(self, well: bool) -> bool:
-        """Note the result of an active check. Return whether it has changed `up` to `down`, or back."""
+        """Note the result of a health check. Return whether it has changed `up` to `down`, or back."""
         self._row = 0 if well is self._up else self._row + 1
         if self._row < (self._active.rise if well else self._active.fall):
             return False

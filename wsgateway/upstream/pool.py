@@ -1,10 +1,10 @@
 """The pool of an upstream: the addresses of its targets, their leases, and the clients that wait for one.
 
-Addresses change: by look-ups, by checks, and by sessions that fail. A session keeps its address: one that the resolver
-no longer returns stays until its last session is over.
+Addresses change: by look-ups, by health checks, and by sessions that fail. A session keeps its address: one that the
+resolver no longer returns stays until its last session is over.
 
-If no address is up, all are used: a check that is wrong, or that has not yet seen the end of an outage, must not refuse
-clients whom the servers would accept.
+If no address is up, all are used: a health check that is wrong, or that has not yet seen the end of an outage, must not
+refuse clients whom the servers would accept.
 """
 
 import math
@@ -229,7 +229,7 @@ class Pool:
         return bool(self._named) or self.upstream.health.active is not None
 
     async def run(self) -> None:
-        """Look up names and check addresses until it is cancelled or closed."""
+        """Look up names and make health checks until it is cancelled or closed."""
         with self._scope:
             async with trio.open_nursery() as nursery:
                 self._tasks = nursery
@@ -321,14 +321,14 @@ class Pool:
             await trio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _check(self, target_address: TargetAddress, active: ActiveCheck) -> None:
-        """Check an address regularly, as long as it exists."""
+        """Make health checks of an address regularly, as long as it exists."""
         with target_address.checking:
             while True:
                 await self._check_once(target_address, active)
                 await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
 
     async def _check_once(self, target_address: TargetAddress, active: ActiveCheck) -> None:
-        why, reason = "it answers the checks again", None
+        why, reason = "it answers health checks again", None
         try:
             await check(self.upstream, target_address.target, target_address.address, active, self.contexts)
         except ExhaustedError as error:

@@ -49,7 +49,7 @@ class TargetAddress:
         self.removed = False
         """whether the resolver no longer returns it: it only keeps the sessions that it has"""
         self.checking = trio.CancelScope()
-        """the scope of the task that checks the address"""
+        """the scope of the task that makes its health checks"""
         self.update(found)
 
     def update(self, found: ResolvedAddress) -> None:
