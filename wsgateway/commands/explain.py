@@ -4,7 +4,7 @@ import argparse
 from urllib.parse import urlsplit
 
 from wsgateway.commands import FAULT, GOOD
-from wsgateway.commands.options import DEFAULT_DIALECT, header
+from wsgateway.commands.options import DEFAULT_DIALECT, DIALECT_NAMES, add_offer
 from wsgateway.dialects import DIALECTS, Headers, Request
 from wsgateway.policy.checks import ClientFacts
 from wsgateway.policy.explain import allowed, explain
@@ -26,21 +26,10 @@ def define(parser: argparse.ArgumentParser) -> None:
         choices=list(DIALECTS),
         default=DEFAULT_DIALECT,
         metavar="D",
-        help=f"the dialect of the client; default: %(default)s. The dialects are {', '.join(DIALECTS)}",
+        help=f"the dialect of the client; {DIALECT_NAMES}",
     )
-    parser.add_argument("--origin", metavar="ORIGIN", help="the value of Origin; default: no Origin")
+    add_offer(parser, "no Origin")
     parser.add_argument("--listener", metavar="NAME", help="the listener; default: the first in the file")
-    parser.add_argument(
-        "--subprotocol", metavar="NAME", action="append", default=[], help="offer this subprotocol; may be repeated"
-    )
-    parser.add_argument(
-        "--header",
-        metavar="'NAME: VALUE'",
-        type=header,
-        action="append",
-        default=[],
-        help="send this header, too; may be repeated",
-    )
     parser.set_defaults(command=_explain, usage=parser)
 
 

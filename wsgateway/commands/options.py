@@ -1,15 +1,40 @@
-"""The readers of command-line options. A wrong option ends the command, with its usage and what is allowed."""
+"""Options that several commands have, and readers of their values.
+
+A wrong option ends the command, with its usage and what is allowed.
+"""
 
 import argparse
 from collections.abc import Callable
 from typing import TypeVar
 
+from wsgateway.dialects import DIALECTS
 from wsgateway.settings.units import seconds
 
 Value = TypeVar("Value")
 
 DEFAULT_DIALECT = "rfc6455"
 """the dialect of a client where none is named"""
+DIALECT_NAMES = f"default: {DEFAULT_DIALECT}. The dialects are {', '.join(DIALECTS)}"
+"""the end of the help of --dialect"""
+
+
+def add_offer(parser: argparse.ArgumentParser, origin: str) -> None:
+    """Add the options --origin, --subprotocol and --header, which say what a client offers.
+
+    `origin` is for the help: the value of Origin if that option is not given.
+    """
+    parser.add_argument("--origin", metavar="ORIGIN", help=f"the value of Origin; default: {origin}")
+    parser.add_argument(
+        "--subprotocol", metavar="NAME", action="append", default=[], help="offer this subprotocol; may be repeated"
+    )
+    parser.add_argument(
+        "--header",
+        metavar="'NAME: VALUE'",
+        type=header,
+        action="append",
+        default=[],
+        help="send this header, too; may be repeated",
+    )
 
 
 def parsed(reader: Callable[[object], Value], text: str) -> Value:

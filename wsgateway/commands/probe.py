@@ -8,7 +8,7 @@ from typing import get_args
 import trio
 
 from wsgateway.commands import FAULT, GOOD
-from wsgateway.commands.options import DEFAULT_DIALECT, duration, header, parsed
+from wsgateway.commands.options import DEFAULT_DIALECT, DIALECT_NAMES, add_offer, duration, parsed
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.errors import ProbeError
 from wsgateway.probe.client import ProbeRequest, Report, probe
@@ -28,7 +28,12 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("url", metavar="URL", help="ws://HOST[:PORT][/PATH], or wss://")
     _add_dialects(parser)
-    _add_offer(parser)
+    parser.add_argument(
+        "--send",
+        metavar="TEXT",
+        help="send this message and wait for an answer; default: send a ping, if the dialect has pings",
+    )
+    add_offer(parser, "http:// or https:// and the host of the URL")
     _add_tls(parser)
     parser.add_argument("--trace", action="store_true", help="print every byte on the wire, with its meaning")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
@@ -45,32 +50,9 @@ def _add_dialects(parser: argparse.ArgumentParser) -> None:
         type=_dialects,
         action="extend",
         metavar="D",
-        help=f"the dialect to speak, or a range as hybi-01..08; may be repeated; default: {DEFAULT_DIALECT}."
-        f" The dialects are {', '.join(DIALECTS)}",
+        help=f"the dialect to speak, or a range as hybi-01..08; may be repeated; {DIALECT_NAMES}",
     )
     which.add_argument("--all", action="store_true", help="try every dialect, the oldest first")
-
-
-def _add_offer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--send",
-        metavar="TEXT",
-        help="send this message and wait for an answer; default: send a ping, if the dialect has pings",
-    )
-    parser.add_argument(
-        "--origin", metavar="ORIGIN", help="the value of Origin; default: http:// or https:// and the host of the URL"
-    )
-    parser.add_argument(
-        "--subprotocol", metavar="NAME", action="append", default=[], help="offer this subprotocol; may be repeated"
-    )
-    parser.add_argument(
-        "--header",
-        metavar="'NAME: VALUE'",
-        type=header,
-        action="append",
-        default=[],
-        help="send this header, too; may be repeated",
-    )
 
 
 def _add_tls(parser: argparse.ArgumentParser) -> None:
