@@ -102,7 +102,7 @@ class Several:
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 for name, gateway in list(self._running.items()):
-                    gateway.signal(signal.SIGTERM)  # and another, behind which it does not wait
+                    gateway.signal(signal.SIGINT)  # and SIGTERM, behind which it does not wait
                     nursery.start_soon(self.stop, name)
 
     async def seen(self, name: str, state: str) -> None:

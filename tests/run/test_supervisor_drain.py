@@ -52,8 +52,8 @@ async def test_before_a_drain_whose_delay_is_not_over_the_gateway_is_not_ready_a
             assert (await client.head()).startswith(b"HTTP/1.1 426 ")
         gateway.signal(signal.SIGHUP)  # it takes no more changes
         # Whoever cannot wait for it need not.
-        gateway.signal(signal.SIGTERM)
-        await gateway.lines.line("ended at once", why="SIGTERM")
+        gateway.signal(signal.SIGINT)
+        await gateway.lines.line("ended at once", why="SIGINT")
         await gateway.ended.wait()
         assert gateway.failure is None
         assert not gateway.count("reloaded")

@@ -129,7 +129,7 @@ def test_a_second_signal_is_not_told(manager: socket.socket, tmp_path: Path) -> 
         with socket.create_connection(process.address(), PATIENCE_SECONDS):
             process.signal(signal.SIGTERM)
             assert next_state(manager) == b"STOPPING=1"
-            process.signal(signal.SIGTERM)
+            process.signal(signal.SIGINT)
             assert process.wait() == 0
         assert told(manager) == []
 

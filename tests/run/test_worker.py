@@ -225,8 +225,8 @@ def test_a_second_signal_ends_a_process_at_once(upstream_socket: socket.socket, 
             for opening, client, behind in sessions:
                 assert behind.recv(1) == b"\x88"
                 assert client.recv(len(opening.goodbye)) == opening.goodbye
-            process.signal(signal.SIGTERM)
-            process.find_line('level=warning event="ended at once" why=SIGTERM$')
+            process.signal(signal.SIGINT)
+            process.find_line('level=warning event="ended at once" why=SIGINT$')
             for _, client, _ in sessions:
                 assert received(client) == b""
         check_end(process)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wsgateway.commands import GOOD
-from wsgateway.run.supervisor import STOP_SIGNALS
+from wsgateway.run.stop_signals import STOP_SIGNALS
 
 
 @contextmanager

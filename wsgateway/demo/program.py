@@ -4,9 +4,8 @@ The gateway is a `wsgateway.Gateway`. It stops first, so that sessions can still
 upstream.
 """
 
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Self
@@ -18,7 +17,7 @@ from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.run.gateway import Addresses, Gateway
-from wsgateway.run.supervisor import STOP_SIGNALS
+from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.serve.listeners import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.defaults import Origins
@@ -57,7 +56,7 @@ class Demo:
         gateway, failure = Gateway(self._settings(), self._log), None
         with self._upstream_listener, self._page_listener, trio.open_signal_receiver(*STOP_SIGNALS) as signals:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope, self._log)
+                nursery.start_soon(_watch, ReceivedSignals(signals), gateway, nursery.cancel_scope, self._log)
                 nursery.start_soon(DemoUpstream(self._log).serve, self._upstream_listener)
                 try:
                     [[self.gateway]] = (await nursery.start(_serve, gateway, nursery.cancel_scope)).values()
@@ -105,11 +104,11 @@ async def _serve(gateway: Gateway, everything: trio.CancelScope, *, task_status:
     everything.cancel()
 
 
-async def _watch(signals: AsyncIterator[int], gateway: Gateway, everything: trio.CancelScope, log: Log) -> None:
+async def _watch(signals: ReceivedSignals, gateway: Gateway, everything: trio.CancelScope, log: Log) -> None:
     """Drain the gateway at the first signal, and end everything at the second."""
-    log.info("stopping", why=signal.Signals(await anext(signals)).name)
+    log.info("stopping", why=(await anext(signals)).name)
     gateway.drain()
-    log.warning("ended at once", why=signal.Signals(await anext(signals)).name)
+    log.warning("ended at once", why=(await anext(signals)).name)
     everything.cancel()
 
 

@@ -2,7 +2,7 @@
 
 HUP          reload: the file is read and checked; if it has a problem, that is logged, and nothing changes
 USR2         hot restart: a new supervisor is started by the same command, and this one drains (see `hot_restart`)
-TERM, INT    drain, after `shutdown.delay`; a second signal ends everything at once
+TERM, INT    drain, after `shutdown.delay`; a second signal ends everything at once (see `stop_signals`)
 """
 
 import os
@@ -26,6 +26,7 @@ from wsgateway.run.listening import Listening
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact
 from wsgateway.run.service import differences
 from wsgateway.run.settings_transfer import packed
+from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
 from wsgateway.run.worker_pool import HUNG_SECONDS, Generation, LoadedConfiguration, WorkerPool
 from wsgateway.serve.listeners import address_of
@@ -35,8 +36,6 @@ from wsgateway.settings.certificates import known, warnings
 from wsgateway.settings.load import Source
 from wsgateway.settings.process import Logging
 
-# The first signal drains; a second one does not wait for the closing handshakes.
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
 # How often the workers are checked.
 CHECK_SECONDS = 1.0
@@ -165,8 +164,8 @@ class Supervisor:
     async def _watch_signals(self, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(*SIGNALS) as signals:
             task_status.started()
-            async for number in signals:
-                name = signal.Signals(number).name
+            async for number in ReceivedSignals(signals):
+                name = number.name
                 if number in STOP_SIGNALS:
                     await self._stop(name)
                 elif not self._worker_pool.draining:
