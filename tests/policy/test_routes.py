@@ -7,7 +7,7 @@ import pytest
 
 from wsgateway.dialects import Headers, Request
 from wsgateway.errors import HttpRefusal
-from wsgateway.policy.routes import RouteQuery, decide, host_matches, mismatches, route_query
+from wsgateway.policy.routes import RouteIndex, RouteQuery, host_matches, mismatches, route_query
 from wsgateway.settings.basics import Url
 from wsgateway.settings.routes import Match, PathMatch, Route
 from wsgateway.settings.upstreams import Target, Upstream
@@ -55,7 +55,7 @@ ROUTES = (
     ],
 )
 def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
-    assert decide(ROUTES, what(target)).name == name
+    assert RouteIndex(ROUTES).decide(what(target)).name == name
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_first_route_that_matches_is_taken(target: str, name: str) -> None:
 )
 def test_a_target_that_no_route_matches_is_404(target: str) -> None:
     with pytest.raises(HttpRefusal) as caught:
-        decide(ROUTES, what(target))
+        RouteIndex(ROUTES).decide(what(target))
     assert caught.value.status == 404
     assert str(caught.value) == "nothing is served under this address"
 
@@ -82,7 +82,7 @@ def test_a_target_that_no_route_matches_is_404(target: str) -> None:
 def test_a_route_for_the_root_matches_everything() -> None:
     routes = [*ROUTES, Route(name="rest", match=Match(path=PathMatch(prefix="/")), upstream=UPSTREAM)]
     for target in "/", "/chatter", "//", "/?x":
-        assert decide(routes, what(target)).name == "rest"
+        assert RouteIndex(routes).decide(what(target)).name == "rest"
 
 
 # -- what a match looks at -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.policy.checks import ClientFacts, results
-from wsgateway.policy.routes import RouteQuery, mismatches
+from wsgateway.policy.routes import RouteIndex, RouteQuery, mismatches
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.settings.whole import Settings
@@ -33,11 +33,12 @@ def allowed(settings: Settings, query: RouteQuery, facts: ClientFacts) -> bool:
     """Return whether the request would reach an upstream."""
     if _refusal(query) is not None:
         return False
-    for route in settings.routes:
-        if not any(mismatches(route.match, query)):
-            passed = all(error is None for _, error in results(route, facts))
-            return passed if query.upgrade else route.http_upstream is not None
-    return False
+    try:
+        route = RouteIndex(settings.routes).decide(query)
+    except HttpRefusal:
+        return False
+    passed = all(error is None for _, error in results(route, facts))
+    return passed if query.upgrade else route.http_upstream is not None
 
 
 def _refusal(query: RouteQuery) -> HttpRefusal | None:

@@ -14,6 +14,7 @@ from wsgateway.net.newest_first import NewestFirst
 from wsgateway.observe.counters import Counters
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ServeStatus
+from wsgateway.policy.routes import RouteIndex
 from wsgateway.relay.engine import Engine
 from wsgateway.serve.facts import Texts
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
@@ -99,6 +100,8 @@ class GatewayState:
     """the time when a drain closes clients without a session; None: there is no drain"""
     texts: Texts = field(default_factory=Texts)
     """texts for the log that many sessions share"""
+    routes: RouteIndex = field(init=False)
+    """the routes of the settings"""
     pools: Pools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +114,7 @@ class GatewayState:
         Raise SettingsError if a file cannot be read; then nothing has changed.
         """
         contexts, for_targets = tls_contexts(settings) if made is None else made
-        self.settings = settings
+        self.settings, self.routes = settings, RouteIndex(settings.routes)
         self.engine.join_memory.most_bytes = settings.join_memory_bytes
         self.pools.update(settings.upstreams.values(), for_targets)
         self.listener_states = {

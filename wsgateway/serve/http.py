@@ -39,7 +39,7 @@ from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
-from wsgateway.policy.routes import decide, route_query
+from wsgateway.policy.routes import route_query
 from wsgateway.serve.attempts import try_targets
 from wsgateway.serve.disconnect import DisconnectWatch, cancel_on_disconnect
 from wsgateway.serve.facts import odd_facts
@@ -82,7 +82,7 @@ def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
         return None
     request = checked(request)
     listener, identity = context.listener, context.identity
-    route = decide(context.settings.routes, route_query(request, listener.name, identity.host))
+    route = context.routes.decide(route_query(request, listener.name, identity.host))
     if route.http_upstream is None:
         return None
     context.facts.route = route.name

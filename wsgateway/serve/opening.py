@@ -33,7 +33,7 @@ from wsgateway.policy.checks import ClientFacts, admit
 from wsgateway.policy.forwarded import Identity
 from wsgateway.policy.passing import HeaderContext, client_answer, upstream_offer
 from wsgateway.policy.rates import Bucket
-from wsgateway.policy.routes import decide, route_query
+from wsgateway.policy.routes import route_query
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.serve.attempts import try_targets
@@ -122,7 +122,7 @@ class Opening:
         dialect = recognise(request)
         self._facts.dialect = dialect.name
         server_handshake = dialect.handshake.server(request, os.urandom)
-        route = decide(self._context.settings.routes, query)
+        route = self._context.routes.decide(query)
         self._facts.route = route.name
         admit(route, ClientFacts(dialect, server_handshake.offer.origin))
         self._check_rate(route, identity)

@@ -88,7 +88,8 @@ class RequestContext:
 
     def _settle(self) -> None:
         """Use the present settings from here on."""
-        self.settings, self.listener = self.gateway.settings, self.listener_state.listener
+        self.settings, self.routes = self.gateway.settings, self.gateway.routes
+        self.listener = self.listener_state.listener
 
     def take(self, request: Request) -> None:
         """Take the complete request, and note its facts for the log. Settings may be newer than the connection.

@@ -67,8 +67,14 @@ class PathMatch:
             return self.regex.fullmatch(path) is not None
         if self.prefix is None:
             return path == self.exact
-        stem = self.prefix.rstrip("/")
+        stem = self.stem
         return path == stem or path.startswith(stem + "/")
+
+    @property
+    def stem(self) -> str:
+        """The prefix without a slash at its end; only if there is a prefix."""
+        assert self.prefix is not None, "the caller has checked it"
+        return self.prefix.rstrip("/")
 
 
 @section(kw_only=True)
