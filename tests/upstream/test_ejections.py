@@ -65,7 +65,7 @@ async def test_an_address_that_is_down_does_not_count_as_another_one(autojump_cl
         A, replace(A, url=replace(A.url, host="192.0.2.8")), health=HealthChecks(passive=PassiveCheck(failures=1))
     )
     for _ in range(3):
-        pool.addresses[1].health.answered(False)
+        pool.checked(pool.addresses[1], FAILED)
     pool.failed(pool.addresses[0], FAILED, "192.0.2.7")
     assert states(pool) == ["up", "down"]
 

@@ -59,7 +59,7 @@ async def test_all_addresses_are_used_if_none_is_up(autojump_clock: MockClock) -
     pool = pool_of(A, replace(B, backup=True))
     for target_address in pool.addresses:
         for _ in range(3):
-            target_address.health.answered(False)
+            pool.checked(target_address, FAILED)
     assert set(urls(pool, 4)) == {A.url.text, B.url.text}
 
 

@@ -161,17 +161,17 @@ async def test_other_addresses_are_tried_if_they_can_be_relied_on(what: str, tri
             match what:
                 case "down":
                     for _ in range(3):
-                        other.health.answered(False)
+                        pool.checked(other, FAILED)
                 case "ejected":
                     pool.failed(other, FAILED, "192.0.2.7")
                 case "tried":
-                    mine.open += 1  # so that the other one is first
+                    pool.count(mine, 1)  # so that the other one is first
                     first(search).release()
-                    mine.open -= 1
+                    pool.count(mine, -1)
             lease = first(search)
             assert lease.target_address is mine
             if what == "full":
-                other.open += 1
+                pool.count(other, 1)
             if tried:
                 (await search.reach(lease, 10, b"")).close()
                 await upstream.accept()

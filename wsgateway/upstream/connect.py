@@ -3,8 +3,9 @@
 import errno
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 
 import trio
 
@@ -30,15 +31,18 @@ async def connect(host: str, port: int, seconds: float) -> socket.socket:
 
 
 async def connect_to(
-    where: Sequence[Address], name: str, seconds: float, refused: dict[int, str]
+    where: Iterable[Address], name: str, seconds: float, refused: dict[int, str]
 ) -> tuple[int, socket.socket]:
     """Return the index of the first address that accepted, and its socket: connected, non-blocking, the caller's.
 
-    Put the addresses that did not accept into `refused`, with their reasons. Raise UpstreamError, which names the
-    addresses by `name`: 504 if none accepted in time, 502 if all refused. Raise ExhaustedError if none could be tried.
+    An address is taken from `where`, which must have at least one, when it is its turn. Put the addresses that did not
+    accept into `refused`, with their reasons. Raise UpstreamError, which names the addresses by `name`: 504 if none
+    accepted in time, 502 if all refused. Raise ExhaustedError if none could be tried.
     """
     with _as_upstream_error(name, seconds, refused):
-        return (0, await _dial(where[0])) if len(where) == 1 else await _race(where, refused)
+        rest = iter(where)
+        first = list(islice(rest, 2))
+        return (0, await _dial(first[0])) if len(first) == 1 else await _race(chain(first, rest), refused)
 
 
 @contextmanager
@@ -53,15 +57,15 @@ def _as_upstream_error(name: str, seconds: float, refused: dict[int, str]) -> It
         raise UpstreamError(Reason.TARGET_UNREACHABLE, f"no connection to {name}: {', '.join(reasons)}") from None
 
 
-async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
+async def _race(where: Iterable[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
     """Try each address after the one before has failed, or has had its time. Raise OSError if all fail."""
     won: list[tuple[int, socket.socket]] = []
     exhausted: ExhaustedError | None = None
 
-    async def run(at: int, over: trio.Event) -> None:
+    async def run(at: int, address: Address, over: trio.Event) -> None:
         nonlocal exhausted
         try:
-            sock = await _dial(where[at])
+            sock = await _dial(address)
         except ExhaustedError as error:
             exhausted = error
             over.set()
@@ -74,9 +78,9 @@ async def _race(where: Sequence[Address], refused: dict[int, str]) -> tuple[int,
 
     try:
         async with trio.open_nursery() as nursery:
-            for at in range(len(where)):
+            for at, address in enumerate(where):
                 over = trio.Event()
-                nursery.start_soon(run, at, over)
+                nursery.start_soon(run, at, address, over)
                 with trio.move_on_after(_HEAD_START_SECONDS):
                     await over.wait()
         for _, late in won[1:]:

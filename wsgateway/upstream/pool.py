@@ -3,14 +3,13 @@
 Addresses change: by look-ups, by health checks, and by sessions that fail. A session keeps its address: one that the
 resolver no longer returns stays until its last session is over.
 
-If no address is up, all are used: a health check that is wrong, or that has not yet seen the end of an outage, must not
-refuse clients whom the servers would accept.
+The addresses and their states are kept as they are, and change by events: no session costs a look at all of them.
 """
 
 import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 
 import trio
@@ -19,8 +18,9 @@ from wsgateway.errors import ExhaustedError, Reason, UpstreamError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import PoolStatus
 from wsgateway.settings.health import ActiveCheck
-from wsgateway.settings.upstreams import Target, Upstream
-from wsgateway.upstream.balance import choose
+from wsgateway.settings.upstreams import Upstream
+from wsgateway.upstream.balance import Balancer, balancer
+from wsgateway.upstream.candidates import Candidates
 from wsgateway.upstream.checks import check
 from wsgateway.upstream.health import State
 from wsgateway.upstream.resolve import LookUp, ResolvedAddress
@@ -44,19 +44,17 @@ class Lease:
     def __init__(self, pool: "Pool", target_address: TargetAddress) -> None:
         self._pool = pool
         self.target_address = target_address
-        target_address.open += 1
         pool.open += 1
+        pool.count(target_address, 1)
 
     def move(self, target_address: TargetAddress) -> None:
         """Move the lease to another address."""
         before, self.target_address = self.target_address, target_address
-        target_address.open += 1
-        before.open -= 1
+        self._pool.count(target_address, 1)
         self._pool.released(before)
 
     def release(self) -> None:
         """End the lease. The client that has waited longest is next."""
-        self.target_address.open -= 1
         self._pool.open -= 1
         self._pool.released(self.target_address)
 
@@ -82,8 +80,6 @@ class Pool:
         self.totals: TargetTotals = TargetTotals() if before is None else before.totals
         self.totals.take(target.url.text for target in upstream.targets)
         self.open: int = 0
-        self.addresses: list[TargetAddress] = []
-        """in the order of the targets, and of the resolver"""
         self.waiting: deque[Waiter] = deque()
         self.contexts: Contexts = {}
         """the TLS contexts, with the files as they were last read"""
@@ -91,18 +87,30 @@ class Pool:
         """whether the log already has a line that the gateway cannot connect"""
         self.log = log
         self._look_up = look_up
+        self._of_targets: list[list[TargetAddress]] = [[] for _ in upstream.targets]
         self._removed: list[TargetAddress] = []
-        self._named = [target for target in upstream.targets if target.url.address is None]
-        self._unanswered = {target.url.text for target in self._named}
+        self._candidates = Candidates[TargetAddress](self._balancer)
+        self._ejected: dict[TargetAddress, float] = {}  # with the time when the ejection is over
+        self._next_end = math.inf  # the first of these times, or one before it
+        self._named = [at for at, target in enumerate(upstream.targets) if target.url.address is None]
+        self._unanswered = set(self._named)
         self._nowhere: dict[str, str] = {}
         """names that have had no address so far, with the reason"""
         self._settled = trio.Event()
         """set when there is an address, or when each name has had an answer, also a bad one"""
         self._scope = trio.CancelScope()
         self._tasks: trio.Nursery | None = None
-        for target in upstream.targets:
+        for at, target in enumerate(upstream.targets):
             if target.url.address is not None:
-                self._put(target, [ResolvedAddress(target.url.address, target.weight)])
+                self._put(at, [ResolvedAddress(target.url.address, target.weight)])
+
+    def _balancer(self) -> Balancer[TargetAddress]:
+        return balancer(self.upstream.balance.method, random.random)
+
+    @property
+    def addresses(self) -> list[TargetAddress]:
+        """All addresses, in the order of the targets, and of the resolver."""
+        return [target_address for several in self._of_targets for target_address in several]
 
     # -- what sessions use --------------------------------------------------------------------------------------
 
@@ -111,24 +119,24 @@ class Pool:
         upstream = self.upstream
         if upstream.max_connections is not None and self.open >= upstream.max_connections:
             return None
-        free = [target_address for target_address in self._candidates(tried) if target_address.has_room]
-        if not free:
-            return None
-        return Lease(self, choose(upstream.balance.method, free, key, random.random))
+        self._end_ejections(trio.current_time())
+        target_address = self._candidates.choose(key, tried)
+        return None if target_address is None else Lease(self, target_address)
 
-    def _candidates(self, tried: list[TargetAddress]) -> list[TargetAddress]:
-        """Return the addresses to choose from, with or without room: those of the best rank that are up."""
-        untried = (
-            [target_address for target_address in self.addresses if target_address not in tried]
-            if tried
-            else self.addresses
-        )
-        now = trio.current_time()
-        up = [target_address for target_address in untried if self._state(target_address, now) == "up"]
-        if not up:
-            return untried
-        best = min(target_address.rank for target_address in up)
-        return [target_address for target_address in up if target_address.rank == best]
+    def count(self, target_address: TargetAddress, change: int) -> None:
+        """Count sessions of an address that begin, or end if the number is negative."""
+        target_address.open += change
+        if not target_address.removed:
+            self._candidates.put(target_address)
+
+    def _end_ejections(self, now: float) -> None:
+        """Note the ejections whose time is over."""
+        if now < self._next_end:
+            return
+        for target_address in [each for each, until in self._ejected.items() if until <= now]:
+            del self._ejected[target_address]
+            self._state(target_address, now)
+        self._next_end = min(self._ejected.values(), default=math.inf)
 
     def _state(
         self, target_address: TargetAddress, now: float, why: str = "its time is over", reason: Reason | None = None
@@ -140,25 +148,29 @@ class Pool:
             write = self.log.info if state == "up" else self.log.warning
             facts = target_address.facts | ({} if reason is None else reason.facts)
             write(f"target {state}", upstream=self.upstream.name, **facts, why=why)
+            if not target_address.removed:
+                self._candidates.put(target_address)
         return state
 
-    def siblings(self, target_address: TargetAddress, tried: list[TargetAddress]) -> list[TargetAddress]:
-        """Return the other addresses of the same name that may be used, too."""
+    def siblings(self, target_address: TargetAddress, tried: list[TargetAddress]) -> Iterator[TargetAddress]:
+        """Yield the other addresses of the same name that may be used, too."""
         if not target_address.named:
-            return []
-        others = (each for each in self.addresses if each.target is target_address.target and each not in tried)
-        return [each for each in others if each.state == "up" and each.rank == target_address.rank and each.has_room]
+            return
+        for each in self._of_targets[target_address.place[0]]:
+            usable = each.state == "up" and each.rank == target_address.rank and each.has_room
+            if usable and each is not target_address and each not in tried:
+                yield each
 
     def untried(self, tried: list[TargetAddress]) -> int:
         """Return how many addresses have not been tried."""
-        return sum(target_address not in tried for target_address in self.addresses)
+        return len(self._candidates) - sum(not target_address.removed for target_address in tried)
 
     async def settled(self, seconds: float) -> None:
         """Wait for a first address, until each name has been looked up. Raise UpstreamError if there is none then."""
         with trio.move_on_after(seconds):
-            if not self.addresses:
+            if not self._candidates:
                 await self._settled.wait()
-        if not self.addresses:
+        if not self._candidates:
             why = "; ".join(self._nowhere.values())
             if why:
                 raise UpstreamError(Reason.TARGET_UNRESOLVED, why)
@@ -173,6 +185,7 @@ class Pool:
     def failed(self, target_address: TargetAddress, error: UpstreamError, client: str) -> None:
         """Note that an address has failed a client, and eject it if it does so often."""
         now = trio.current_time()
+        self._end_ejections(now)
         target_address.failures += 1
         target_address.last_failure = error
         self.totals.failed(target_address.target.url.text, error.reason)
@@ -180,23 +193,20 @@ class Pool:
             target_address.health.served(now)  # it has answered
         else:
             target_address.health.failed(now, None if error.by_no_client else client)
-        if (
-            target_address.health.due(now)
-            and self._state(target_address, now) == "up"
-            and self._can_do_without(target_address, now)
-        ):
-            self._state(target_address, now, f"{error}; for {target_address.health.eject(now):g} s", error.reason)
+        if target_address.health.due(now) and self._can_do_without(target_address):
+            seconds = target_address.health.eject(now)
+            self._ejected[target_address] = now + seconds
+            self._next_end = min(self._next_end, now + seconds)
+            self._state(target_address, now, f"{error}; for {seconds:g} s", error.reason)
 
-    def _can_do_without(self, target_address: TargetAddress, now: float) -> bool:
-        """Return whether an address may be ejected: another one is up, and at most half of all are then ejected.
+    def _can_do_without(self, target_address: TargetAddress) -> bool:
+        """Return whether an address may be ejected: another one is up, too, and at most half of all are ejected then.
 
         Half of an odd number is rounded up.
         """
-        others = [each for each in self.addresses if each is not target_address]
-        ejected = sum(each.health.ejected(now) for each in others)
-        return ejected + 1 <= math.ceil(len(self.addresses) / 2) and any(
-            self._state(each, now) == "up" for each in others
-        )
+        if target_address.state != "up" or target_address.removed or self._candidates.up == 1:
+            return False
+        return len(self._ejected) + 1 <= math.ceil(len(self._candidates) / 2)
 
     def cannot_connect(self, error: ExhaustedError) -> None:
         """Note that the gateway itself could not connect, which says nothing about any address."""
@@ -206,6 +216,7 @@ class Pool:
 
     def released(self, target_address: TargetAddress) -> None:
         """Note the end of a session."""
+        self.count(target_address, -1)
         if target_address.removed and not target_address.open:
             self._removed.remove(target_address)
         if self.waiting:
@@ -235,16 +246,17 @@ class Pool:
                 self._tasks = nursery
                 for target_address in self.addresses:
                     self._begin_checking(target_address)
-                for target in self._named:
-                    nursery.start_soon(self._again_and_again, partial(self._follow, target))
+                for at in self._named:
+                    nursery.start_soon(self._again_and_again, partial(self._follow, at))
 
     def close(self) -> None:
         """End `run`. Leases stay valid."""
         self._scope.cancel()
         self._settled.set()
 
-    async def _follow(self, target: Target) -> None:
-        """Look up a name regularly. While look-ups fail, the last addresses stay."""
+    async def _follow(self, at: int) -> None:
+        """Look up the name of a target regularly. While look-ups fail, the last addresses stay."""
+        target = self.upstream.targets[at]
         interval = self.upstream.resolve.interval_seconds
         pause: float | None = None  # until the next look-up, while look-ups fail
         while True:
@@ -261,16 +273,16 @@ class Pool:
                     }
                     self.log.warning("name not resolved", **facts, why=why)
                     pause = _ASK_AGAIN_SECONDS
-                if not any(target_address.target is target for target_address in self.addresses):
+                if not self._of_targets[at]:
                     self._nowhere[target.url.text] = f"no address of {target.url.text}: {why}"
             else:
                 if pause is not None:
                     self.log.info("name resolved", upstream=self.upstream.name, target=target.url.text)
                     pause = None
                 self._nowhere.pop(target.url.text, None)
-                self._put(target, found)
-            self._unanswered.discard(target.url.text)
-            if self.addresses or not self._unanswered:
+                self._put(at, found)
+            self._unanswered.discard(at)
+            if self._candidates or not self._unanswered:
                 self._settled.set()
             if pause is None:
                 await trio.sleep(interval)
@@ -278,33 +290,36 @@ class Pool:
                 await trio.sleep(min(pause, interval))
                 pause *= 2
 
-    def _put(self, target: Target, found: Iterable[ResolvedAddress]) -> None:
-        """Set the addresses of a target."""
-        before = [target_address for target_address in self.addresses if target_address.target is target]
+    def _put(self, at: int, found: Iterable[ResolvedAddress]) -> None:
+        """Set the addresses of the target with this number."""
+        target, before = self.upstream.targets[at], self._of_targets[at]
         known = {target_address.address: target_address for target_address in before}
         current: list[TargetAddress] = []
-        for each in found:
+        for number, each in enumerate(found):
             target_address = known.pop(each.address, None)
             if target_address is None:
-                target_address = TargetAddress(self.upstream, target, each)
+                target_address = TargetAddress(self.upstream, target, each, (at, number))
                 self._begin_checking(target_address)
-            target_address.update(each)
+            else:
+                self._candidates.remove(target_address)
+                target_address.update(each, (at, number))
+            self._candidates.put(target_address)
             current.append(target_address)
         for target_address in known.values():
-            target_address.removed = True
-            target_address.checking.cancel()
-            if target_address.open:
-                self._removed.append(target_address)
+            self._remove(target_address)
         if before and set(before) != set(current):
             names = " ".join(target_address.name for target_address in current)
             self.log.info("addresses changed", upstream=self.upstream.name, target=target.url.text, addresses=names)
-        of_target = {
-            each: [target_address for target_address in self.addresses if target_address.target is each]
-            for each in self.upstream.targets
-        }
-        of_target[target] = current
-        self.addresses = [target_address for addresses in of_target.values() for target_address in addresses]
+        self._of_targets[at] = current
         self.serve_waiting()
+
+    def _remove(self, target_address: TargetAddress) -> None:
+        target_address.removed = True
+        target_address.checking.cancel()
+        self._candidates.remove(target_address)
+        self._ejected.pop(target_address, None)
+        if target_address.open:
+            self._removed.append(target_address)
 
     def _begin_checking(self, target_address: TargetAddress) -> None:
         active = self.upstream.health.active
@@ -328,23 +343,29 @@ class Pool:
                 await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
 
     async def _check_once(self, target_address: TargetAddress, active: ActiveCheck) -> None:
-        why, reason = "it answers health checks again", None
+        failure: UpstreamError | None = None
         try:
             await check(self.upstream, target_address.target, target_address.address, active, self.contexts)
         except ExhaustedError as error:
             self.cannot_connect(error)
             return
         except UpstreamError as error:
-            why, reason = str(error), error.reason
-        if target_address.health.answered(reason is None):
+            failure = error
+        self.checked(target_address, failure)
+
+    def checked(self, target_address: TargetAddress, failure: UpstreamError | None) -> None:
+        """Note the result of a health check of an address."""
+        if target_address.health.answered(failure is None):
+            why, reason = "it answers health checks again", None
+            if failure is not None:
+                why, reason = str(failure), failure.reason
             self._state(target_address, trio.current_time(), why, reason)
             self.serve_waiting()
 
     def status(self) -> PoolStatus:
         """Return the status as plain data."""
         now = trio.current_time()
-        for target_address in self.addresses:
-            self._state(target_address, now)
+        self._end_ejections(now)
         self.totals.forget(now)
         return {
             "balance": str(self.upstream.balance),

@@ -6,10 +6,13 @@ limited to a share of that time: an address that does not accept leaves some of 
 
 import math
 import socket
+from collections.abc import Iterator
+from itertools import chain
 
 import trio
 
 from wsgateway.errors import ExhaustedError, HttpRefusal, Reason, UpstreamError
+from wsgateway.settings.basics import Address
 from wsgateway.upstream.connect import connect_to, prepare
 from wsgateway.upstream.pool import Lease, Pool, Waiter
 from wsgateway.upstream.target import TargetAddress
@@ -99,12 +102,19 @@ class Search:
         """
         target_address = lease.target_address
         share = self.remaining_seconds / (1 + self.remaining_attempts)
-        addresses = [target_address, *self._pool.siblings(target_address, self._tried)]
+        addresses: list[TargetAddress] = []  # as far as it was their turn
         refused: dict[int, str] = {}
         url = target_address.target.url
-        name = f"{url.host}:{url.port}" if len(addresses) > 1 else target_address.name
+        has_siblings = next(self._pool.siblings(target_address, self._tried), None) is not None
+        name = f"{url.host}:{url.port}" if has_siblings else target_address.name
+
+        def where() -> Iterator[Address]:
+            for each in chain((target_address,), self._pool.siblings(target_address, self._tried)):
+                addresses.append(each)
+                yield each.address
+
         try:
-            at, sock = await connect_to([each.address for each in addresses], name, min(seconds, share), refused)
+            at, sock = await connect_to(where(), name, min(seconds, share), refused)
             self._pool.exhausted = False
         except ExhaustedError as error:
             self._pool.cannot_connect(error)

@@ -1,19 +1,27 @@
 """One address of a target, with its state for balance and health."""
 
+from itertools import count
+
 import trio
 
 from wsgateway.errors import UpstreamError
 from wsgateway.observe.status import TargetStatus
 from wsgateway.settings.basics import Address
 from wsgateway.settings.upstreams import Target, Upstream
+from wsgateway.upstream.balance import Place
+from wsgateway.upstream.candidates import Rank
 from wsgateway.upstream.health import Health, State
 from wsgateway.upstream.resolve import ResolvedAddress
+
+# Two addresses have the same place for a moment, when one takes that of the other.
+_numbers = count()
 
 
 class TargetAddress:
     """An address at which a target listens, and the totals of its sessions."""
 
     __slots__ = (
+        "_number",
         "address",
         "checking",
         "credit",
@@ -23,6 +31,7 @@ class TargetAddress:
         "name",
         "named",
         "open",
+        "place",
         "rank",
         "removed",
         "served",
@@ -31,7 +40,8 @@ class TargetAddress:
         "weight",
     )
 
-    def __init__(self, upstream: Upstream, target: Target, found: ResolvedAddress) -> None:
+    def __init__(self, upstream: Upstream, target: Target, found: ResolvedAddress, place: tuple[int, int]) -> None:
+        self._number = next(_numbers)
         self.target = target
         self.address: Address = found.address
         self.name = str(found.address)
@@ -39,7 +49,7 @@ class TargetAddress:
         self.named = target.url.address is None
         """whether its target is a host name, which may have other addresses, too"""
         self.open = 0
-        self.credit = 0.0
+        self.credit = 0
         self.health = Health(upstream.health)
         self.state: State = "up"
         """the state when it was last looked at"""
@@ -50,12 +60,14 @@ class TargetAddress:
         """whether the resolver no longer returns it: it only keeps the sessions that it has"""
         self.checking = trio.CancelScope()
         """the scope of the task that makes its health checks"""
-        self.update(found)
+        self.update(found, place)
 
-    def update(self, found: ResolvedAddress) -> None:
-        """Take the resolver's present weight and rank."""
+    def update(self, found: ResolvedAddress, place: tuple[int, int]) -> None:
+        """Take the resolver's present weight and rank, and the place among all addresses of the pool."""
+        self.place: Place = (*place, self._number)
+        """the number of the target, that of the address among those of the target, and one that only this one has"""
         self.weight = found.weight
-        self.rank = (self.target.backup, found.rank)
+        self.rank: Rank = (self.target.backup, found.rank)
         """lower ones are used first"""
 
     @property
