@@ -109,15 +109,15 @@ HELLO = {
     **dict.fromkeys(
         MORE,
         talk("""
-            > 04 | no MORE, opcode 4: text, the last frame of its message
+            > 04 | MORE is 0, opcode 4: text, the last frame of its message
             > 05 | length 5
             > 48 65 6c 6c 6f | payload: 'Hello'
-            < 04 | no MORE, opcode 4: text, the last frame of its message
+            < 04 | MORE is 0, opcode 4: text, the last frame of its message
             < 05 | length 5
             < 48 65 6c 6c 6f | payload: 'Hello'
-            > 01 | no MORE, opcode 1: close
+            > 01 | MORE is 0, opcode 1: close
             > 00 | length 0
-            < 01 | no MORE, opcode 1: close
+            < 01 | MORE is 0, opcode 1: close
             < 00 | length 0
         """),
     ),

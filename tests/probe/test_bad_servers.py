@@ -89,7 +89,7 @@ async def test_a_server_that_does_not_accept_is_reported_with_what_it_said(
     report, lines = await answered(lambda _: answer)
     assert (report.accepted, report.status, report.error) == (False, status, error)
     assert report.handshake_seconds is None
-    assert str(report) == f"rfc6455: not accepted, {error}"
+    assert str(report) == f"rfc6455: {'refused' if status else 'failed'}, {error}"
     said = [written(line) for line in lines if line.direction == "<"]
     assert said[: len(shown)] == shown
     # A wrong proof stands beside the right one.
@@ -189,7 +189,7 @@ async def test_nobody_at_an_address_is_reported() -> None:
     async with Upstream() as upstream:
         port = upstream.port
     report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455))
-    assert str(report) == f"rfc6455: not accepted, no connection to 127.0.0.1:{port}: Connection refused"
+    assert str(report) == f"rfc6455: failed, no connection to 127.0.0.1:{port}: Connection refused"
     assert lines == []
 
 

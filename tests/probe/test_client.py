@@ -96,7 +96,7 @@ async def test_a_server_of_today_refuses_all_others_and_says_why(dialect: str) -
     async with websockets_server() as port:
         report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", DIALECTS[dialect], "Hello"))
     assert (report.accepted, report.status, report.handshake_seconds) == (False, 400, None)
-    assert str(report) == f"{dialect}: not accepted, the server answered 400 Bad Request"
+    assert str(report) == f"{dialect}: refused, the server answered 400 Bad Request"
     assert "< HTTP/1.1 400 Bad Request" in map(written, lines)
     why = "missing Sec-WebSocket-Key header" if dialect == "hixie-75" else "invalid Sec-WebSocket-Version header: "
     assert re.match(rf"\d\d bytes, a body: Failed to open a WebSocket connection: {why}", lines[-1].meaning)

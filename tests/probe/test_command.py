@@ -205,7 +205,7 @@ async def test_json_with_a_trace_has_the_lines_of_each_report(capsys: Captured) 
 async def test_a_server_is_waited_for_as_long_as_asked(capsys: Captured) -> None:
     async with Upstream() as upstream:
         assert await run(f"ws://127.0.0.1:{upstream.port}/", "--timeout", "100ms") == FAULT
-    assert capsys.readouterr().out == "= rfc6455: not accepted, no answer within 0.1 s\n"
+    assert capsys.readouterr().out == "= rfc6455: failed, no answer within 0.1 s\n"
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_the_certificate_of_a_server_that_is_not_trusted_is_shown_too(
     *shown, report = capsys.readouterr().out.splitlines()
     assert f"= {dates(made)}, {made.pin}" in shown
     assert shown[-1].endswith(f'tls: {{pin: ["{made.key_pin}"]}}')
-    assert report.startswith("= rfc6455: not accepted, TLS failed: the certificate is not trusted: ")
+    assert report.startswith("= rfc6455: failed, TLS failed: the certificate is not trusted: ")
 
 
 async def test_a_certificate_for_nobody_is_told_to_be_one(capsys: Captured) -> None:

@@ -32,8 +32,8 @@ def test_every_dialect_has_room_in_its_column() -> None:
 def test_a_report_is_a_sentence() -> None:
     assert [str(report) for report in REPORTS] == [
         "hixie-75: accepted, handshake 12.3 ms, closed by both",
-        "hixie-76: not accepted, the server answered 403 Forbidden",
-        "hybi-01: not accepted, closed the connection during the handshake",
+        "hixie-76: refused, the server answered 403 Forbidden",
+        "hybi-01: failed, closed the connection during the handshake",
         "hybi-08: accepted, handshake 1500.0 ms, subprotocol sample, round trip 0.0 ms,"
         " no answer to the closing frame within 2 s",
         "rfc6455: accepted, handshake 1.0 ms, round trip 0.9 ms, masked frame from a server",

@@ -115,15 +115,15 @@ TRANSCRIPTS = {
     <
     < 38 6a 4b 53 27 79 3a 47 2a 43 6f 2c 57 78 61 2d | the proof: MD5 of 829309203 and 259970620, in 4 bytes each,
         ... and the challenge: 38 6a 4b 53 27 79 3a 47 2a 43 6f 2c 57 78 61 2d is right
-    > 04 | no MORE, opcode 4: text, the last frame of its message
+    > 04 | MORE is 0, opcode 4: text, the last frame of its message
     > 05 | length 5
     > 48 65 6c 6c 6f | payload: 'Hello'
-    > 01 | no MORE, opcode 1: close
+    > 01 | MORE is 0, opcode 1: close
     > 00 | length 0
-    < 04 | no MORE, opcode 4: text, the last frame of its message
+    < 04 | MORE is 0, opcode 4: text, the last frame of its message
     < 05 | length 5
     < 48 65 6c 6c 6f | payload: 'Hello'
-    < 01 | no MORE, opcode 1: close
+    < 01 | MORE is 0, opcode 1: close
     < 00 | length 0
     """,
     ("hybi-04", one_key): """

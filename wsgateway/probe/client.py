@@ -74,8 +74,13 @@ class Report:
     encryption: Encryption | None = None
     """the TLS of the server, trusted or not"""
 
+    @property
+    def result(self) -> str:
+        """The result in one word. A server that refused has answered with a status; all else is a failure."""
+        return "accepted" if self.accepted else "refused" if self.status else "failed"
+
     def __str__(self) -> str:
-        parts = [f"{self.dialect}: {'accepted' if self.accepted else 'not accepted'}"]
+        parts = [f"{self.dialect}: {self.result}"]
         if self.handshake_seconds is not None:
             parts.append(f"handshake {milliseconds(self.handshake_seconds)}")
         if self.subprotocol is not None:
@@ -235,7 +240,7 @@ class _Conversation:
         data = early
         while True:
             if data:
-                for event in self._take(data):
+                for event in self._decoded(data):
                     if isinstance(event, Ping):
                         await self._say(Pong(event.data))
                     elif isinstance(event, Close) and not self._closing:
@@ -249,7 +254,7 @@ class _Conversation:
         self._show(Line("=", "the server closed the connection"))
         yield self._decoder.finish()
 
-    def _take(self, data: bytes) -> list[Event]:
+    def _decoded(self, data: bytes) -> list[Event]:
         """Show received bytes and their meaning, and return their events, also those before a fault."""
         for line in frame_lines("<", data, self._explain_theirs):
             self._show(line)

@@ -15,7 +15,7 @@ def row(report: Report) -> str:
     """Return the line for a report."""
     cells = [
         report.dialect,
-        "accepted" if report.accepted else "refused" if report.status else "failed",
+        report.result,
         report.subprotocol or "",
         "" if report.handshake_seconds is None else milliseconds(report.handshake_seconds),
         "" if report.round_trip_seconds is None else milliseconds(report.round_trip_seconds),
