@@ -103,7 +103,7 @@ HEADS = {
         7f 9f 4d 51 58  payload: 'Hello'
         """,
     "rfc6455 client: fragments with a ping between them": """
-        01        no FIN, opcode 1: text, more frames follow
+        01        FIN is 0, opcode 1: text, more frames follow
         03        length 3
         48 65 6c  payload: 'Hel'
         89        FIN, opcode 9: ping
@@ -127,7 +127,7 @@ HEADS = {
         37 fb        payload: 2 bytes
         """,
     "hybi-08 client: a length in 8 bytes": """
-        02                       no FIN, opcode 2: binary, more frames follow
+        02                       FIN is 0, opcode 2: binary, more frames follow
         7f                       the length is in 8 more bytes
         00 00 00 00 00 01 00 00  length 65536
         00 01                    payload: 2 bytes
@@ -159,7 +159,7 @@ HEADS = {
         03 ed  payload: Close with code 1005, which may not be sent
         """,
     "rfc6455 client: a head of what is compressed": """
-        41  no FIN, RSV1, opcode 1: text, more frames follow
+        41  FIN is 0, RSV1, opcode 1: text, more frames follow
         03  length 3
         """,
     "rfc6455 client: text that is not UTF-8": """
@@ -171,23 +171,23 @@ HEADS = {
         84        MORE, opcode 4: text, more frames follow
         03        length 3
         48 65 6c  payload: 'Hel'
-        00        no MORE, opcode 0: continuation, the last frame of its message
+        00        MORE is 0, opcode 0: continuation, the last frame of its message
         02        length 2
         6c 6f     payload: 'lo'
-        02        no MORE, opcode 2: ping
+        02        MORE is 0, opcode 2: ping
         01        length 1
         21        payload: '!'
-        03        no MORE, opcode 3: pong
+        03        MORE is 0, opcode 3: pong
         00        length 0
-        05        no MORE, opcode 5: binary, the last frame of its message
+        05        MORE is 0, opcode 5: binary, the last frame of its message
         01        length 1
         21        payload: 1 bytes
         """,
     "hybi-03 server: no mask in the first drafts": """
-        04              no MORE, opcode 4: text, the last frame of its message
+        04              MORE is 0, opcode 4: text, the last frame of its message
         05              length 5
         48 65 6c 6c 6f  payload: 'Hello'
-        01              no MORE, opcode 1: close
+        01              MORE is 0, opcode 1: close
         00              length 0
         """,
     # The draft's own key and nonce: see SECRET.
@@ -211,7 +211,7 @@ HEADS = {
         00 01        payload: 2 bytes
         """,
     "hybi-04 client: a server of 04 masks nothing, and says nothing with its Close": """
-        04              no FIN, opcode 4: text, more frames follow
+        04              FIN is 0, opcode 4: text, more frames follow
         05              length 5
         48 65 6c 6c 6f  payload: 'Hello'
         81              FIN, opcode 1: close
@@ -280,7 +280,7 @@ def test_a_close_waits_until_it_is_whole(cut: Callable[[bytes], list[bytes]]) ->
 
 def test_what_is_compressed_is_not_shown_as_text() -> None:
     said = """
-        41        no FIN, RSV1, opcode 1: text, more frames follow
+        41        FIN is 0, RSV1, opcode 1: text, more frames follow
         03        length 3
         f2 48 cd  payload: 3 bytes, compressed
         89        FIN, opcode 9: ping

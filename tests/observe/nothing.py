@@ -11,7 +11,6 @@ NO_STATUS = {
     "passed_over": 0,
     "refused": {},
     "disconnected": {},
-    "turned_away": 0,
     "http": {},
     "policies": 0,
 }

@@ -146,7 +146,6 @@ DEEDS = [
     Deed(
         be_one_too_many,
         {
-            "turned_away": {(): 1},
             "refused": {("503", "listener-full"): 1},
             "disconnected": {("disconnected-early",): 2},
         },

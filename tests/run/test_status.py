@@ -182,7 +182,6 @@ async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None
                 "429": {"handshake-rate": 1, "address-full": 1},
                 "503": {"listener-full": 1},
             }
-            assert told["turned_away"] == 1
             assert told["disconnected"] == {"disconnected-in-request": 1}
             assert told["opened"] == {}
             logged = [*gateway.lines.every("refused"), *gateway.lines.every("upstream failed")]

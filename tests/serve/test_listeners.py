@@ -167,7 +167,7 @@ async def test_a_worker_at_its_limit_waits_a_moment_so_that_others_accept(mock_c
                 assert accepted.getpeername() == taken.stream.socket.getsockname()
             await refused.send(MODERN.request)
             await wait_all_tasks_blocked()
-            assert gateway.service.status()["turned_away"] == 0
+            assert gateway.service.status()["refused"] == {}
             mock_clock.jump(FULL_PAUSE_SECONDS)
             assert (await refused.head()).startswith(b"HTTP/1.1 503 ")
             for client in (first, taken, refused):

@@ -27,7 +27,7 @@ All that a program needs can be imported from here. A client of a draft of sprin
     >>> encoder = dialect.framing.encoder(Role.CLIENT, mask_keys(os.urandom), client_handshake.secret)
     >>> decoder = dialect.framing.decoder(Role.SERVER, secret=server_handshake.secret)
     >>> list(decoder.receive(encoder.send(Fragment(Kind.TEXT, b"Hello"))))
-    [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True, remaining=0, last=False)]
+    [Fragment(kind=<Kind.TEXT: 'text'>, data=b'Hello', final=True, remaining=0, in_last_frame=False)]
 """
 
 from wsgateway.dialects.base import (

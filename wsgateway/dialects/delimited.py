@@ -36,12 +36,12 @@ class DelimitedDecoder:
     """A decoder of both hixie drafts. Frames without a meaning are skipped, as the drafts require."""
 
     __slots__ = (
-        "_closed", "_closing_frame", "_first", "_length", "_length_bytes", "_limit", "_oddities", "_seen", "_state",
+        "_closed", "_first", "_has_close", "_length", "_length_bytes", "_limit", "_oddities", "_state", "_text_bytes",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, closing_frame: bool, role: Role, oddities: Oddities) -> None:
+    def __init__(self, limits: Limits, has_close: bool, role: Role, oddities: Oddities) -> None:
         self._limit = limits.message_bytes
-        self._closing_frame = closing_frame
+        self._has_close = has_close
         self._oddities = oddities
         # CycloneServer 0.4 and others write CR LF after their proof, as after a body.
         skips = role is Role.CLIENT and Oddity.FRAMES_BEHIND_PROOF in oddities.allowed
@@ -49,7 +49,7 @@ class DelimitedDecoder:
         self._first = 0  # the first byte of the frame
         self._length = 0  # of a frame to skip: its length while it is read, then its remaining bytes
         self._length_bytes = 0
-        self._seen = 0  # bytes of the current text so far
+        self._text_bytes = 0  # bytes of the current text or reserved frame so far
         self._closed = False
 
     @property
@@ -58,8 +58,8 @@ class DelimitedDecoder:
         return self._state
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        at, have = 0, len(data)
-        while at < have and not self._closed:
+        at, total = 0, len(data)
+        while at < total and not self._closed:
             state = self._state
             if state is _BETWEEN:
                 state = self._state = self._begin(data[at])
@@ -68,13 +68,13 @@ class DelimitedDecoder:
                 end = data.find(0xFF, at)
                 if end >= 0:
                     self._state = _BETWEEN
-                stop = end if end >= 0 else have
-                self._seen += stop - at
-                if self._seen > self._limit:
-                    raise self._too_big(self._seen)
+                stop = end if end >= 0 else total
+                self._text_bytes += stop - at
+                if self._text_bytes > self._limit:
+                    raise self._too_big(self._text_bytes)
                 yield Fragment(_KIND, data[at:stop]) if end >= 0 else Fragment(_KIND, data[at:], False, None, True)
                 at = stop + 1
-            elif at < have:
+            elif at < total:
                 at, closing = self._pass_over(state, data, at)
                 if closing:
                     self._closed = True
@@ -82,7 +82,7 @@ class DelimitedDecoder:
 
     def _begin(self, first: int) -> _State:
         """Return the state after the first byte of a frame."""
-        self._seen = 0
+        self._text_bytes = 0
         if not first:
             return _TEXT
         self._oddities.passed_over += 1
@@ -104,9 +104,9 @@ class DelimitedDecoder:
             return at + skipped, False
         end = data.find(0xFF, at)
         stop = end if end >= 0 else len(data)
-        self._seen += stop - at
-        if self._seen > self._limit:
-            raise self._too_big(self._seen)
+        self._text_bytes += stop - at
+        if self._text_bytes > self._limit:
+            raise self._too_big(self._text_bytes)
         if end >= 0:
             self._state = _BETWEEN
         return stop + 1, False
@@ -154,7 +154,7 @@ class DelimitedDecoder:
             return False
         self._state = _State.SKIPPED_BYTES if self._length else _BETWEEN
         # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is a frame without a meaning.
-        closing = self._closing_frame and self._first == 0xFF and not self._length
+        closing = self._has_close and self._first == 0xFF and not self._length
         self._oddities.passed_over -= closing
         return closing
 
@@ -164,8 +164,8 @@ class DelimitedDissector:
 
     __slots__ = ("_decoder", "_over")
 
-    def __init__(self, closing_frame: bool, role: Role) -> None:
-        self._decoder = DelimitedDecoder(Limits(), closing_frame, role, Oddities())
+    def __init__(self, has_close: bool, role: Role) -> None:
+        self._decoder = DelimitedDecoder(Limits(), has_close, role, Oddities())
         self._over = ""  # the meaning of all following bytes: they come after a closing frame, or a fault
 
     def feed(self, data: bytes) -> Iterator[Part]:
@@ -178,10 +178,10 @@ class DelimitedDissector:
 
     def _pieces(self, data: bytes) -> Iterator[tuple[str, bytes]]:
         """Yield each byte with its meaning; of a text or reserved frame, all bytes before its FF together."""
-        at, have = 0, len(data)
-        while at < have:
+        at, total = 0, len(data)
+        while at < total:
             end = data.find(0xFF, at) if self._decoder.state in _UP_TO_FF else at
-            stop = have if end < 0 or self._over else max(end, at + 1)
+            stop = total if end < 0 or self._over else max(end, at + 1)
             piece = data[at:stop]
             yield self._meaning(piece), piece
             at = stop
@@ -223,7 +223,7 @@ _MEANINGS = {
 
 
 class DelimitedEncoder:
-    """An encoder of both hixie drafts: a message is one text frame, written piece by piece."""
+    """An encoder of both hixie drafts: a message is one text frame, written fragment by fragment."""
 
     __slots__ = ("_closing_frame", "inside")
 
@@ -254,17 +254,18 @@ class DelimitedEncoder:
 
 def delimited_framing(name: str, closing_frame: bytes) -> Framing:
     """Return the framing of both hixie drafts; an empty `closing_frame` means that there is none."""
+    has_close = bool(closing_frame)
     return Framing(
         name=name,
         carries_binary=False,
         carries_ping=False,
         close_codes=frozenset(),
-        has_close=bool(closing_frame),
+        has_close=has_close,
         # WebKits before mid 2011 read the closing frame as one without a meaning.
         answers_close=False,
         delimits_text=True,
         repairs_text=True,
-        decoding=lambda role, limits, secret, oddities: DelimitedDecoder(limits, bool(closing_frame), role, oddities),
+        decoding=lambda role, limits, secret, oddities: DelimitedDecoder(limits, has_close, role, oddities),
         encoding=lambda role, mask_keys, secret: DelimitedEncoder(closing_frame),
-        dissecting=lambda role, secret: DelimitedDissector(bool(closing_frame), role),
+        dissecting=lambda role, secret: DelimitedDissector(has_close, role),
     )

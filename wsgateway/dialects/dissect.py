@@ -43,10 +43,10 @@ class FrameDissector:
 
     def feed(self, data: bytes) -> Iterator[Part]:
         data, self._kept = self._kept + data, b""
-        at, have = 0, len(data)
-        while at < have:
+        at, total = 0, len(data)
+        while at < total:
             if self._remaining:
-                stop = min(at + self._remaining, have)
+                stop = min(at + self._remaining, total)
                 if self._reader.control and stop - at < self._remaining:
                     # The payload of a Close is explained only when it is complete.
                     self._kept = data[at:]
@@ -55,21 +55,21 @@ class FrameDissector:
                 at = stop
                 continue
             try:
-                body = 0 if self._fault else self._reader.head(data, at)
+                payload_at = 0 if self._fault else self._reader.head(data, at)
             except ProtocolError as fault:
                 self._fault = str(fault)
             if self._fault:
                 yield Part(data[at:], self._fault)
                 return
-            if not body:
+            if not payload_at:
                 self._kept = data[at:]
                 return
-            yield from self._head(data[at:body])
+            yield from self._head(data[at:payload_at])
             self._remaining, self._offset = self._reader.length, 0
             self._kind = None if self._reader.control else self._reader.kind
             if self._reader.final and not self._reader.control:
                 self._reader.kind = None
-            at = body
+            at = payload_at
 
     def finish(self) -> Iterator[Part]:
         if self._kept:
@@ -77,20 +77,22 @@ class FrameDissector:
 
     def _head(self, wire: bytes) -> Iterator[Part]:
         """Yield the parts of the head that was read last."""
-        reader, plain, under = self._reader, wire, ""
-        if isinstance(reader, CoveredReader):
+        reader, plain = self._reader, wire
+        covered = isinstance(reader, CoveredReader)
+        if covered:
             nonce, wire = wire[:COVER_BYTES], wire[COVER_BYTES:]
             key = self._rules.cover_key(nonce, self._secret)
             made = f", from which comes {key.hex(' ')}" if key != nonce else ""
             yield Part(nonce, f"the key of a mask over the frame{made}")
-            plain, under = mask(wire, key), "under the mask "
+            plain = mask(wire, key)
         if isinstance(reader.opcode, Kind):
             self._compressed = bool(plain[0] & RSV1)
-        masked = not under and plain[1] & MASK
+        masked = not covered and plain[1] & MASK
         size = len(plain) - 2 - (4 if masked else 0)
 
         def part(start: int, stop: int, meaning: str) -> Part:
-            return Part(wire[start:stop], f"{under}{plain[start:stop].hex(' ')}: {meaning}" if under else meaning)
+            under = f"under the mask {plain[start:stop].hex(' ')}: " if covered else ""
+            return Part(wire[start:stop], under + meaning)
 
         yield part(0, 1, self._first_byte(plain[0]))
         length = f"the length is in {size} more bytes" if size else f"length {reader.length}"
@@ -103,7 +105,7 @@ class FrameDissector:
     def _first_byte(self, first: int) -> str:
         reader, rules = self._reader, self._rules
         bit = "FIN" if rules.first_bit_ends else "MORE"
-        marks = [bit if first & 0x80 else f"no {bit}", *(f"RSV{n}" for n in (1, 2, 3) if first & (0x80 >> n))]
+        marks = [bit if first & 0x80 else f"{bit} is 0", *(f"RSV{n}" for n in (1, 2, 3) if first & (0x80 >> n))]
         order = "the last frame of its message" if reader.final else "more frames follow"
         meaning = "" if reader.control else f", {order}"
         return f"{', '.join(marks)}, opcode {first & 0x0F:X}: {_name(reader.opcode)}{meaning}"

@@ -95,7 +95,7 @@ class FrameDecoder:
 
 
 class FrameEncoder:
-    """An encoder that writes one frame for each event; pieces of a frame become one, with the head at the first."""
+    """An encoder that writes one frame for each event; fragments of one frame become one, its head at the first."""
 
     __slots__ = (
         "_continuing",
@@ -142,7 +142,7 @@ class FrameEncoder:
             self._continuing = not event.final
             if event.remaining:
                 self._remaining = event.remaining
-                return self._frame(opcode, event.data, event.last, before)
+                return self._frame(opcode, event.data, event.in_last_frame, before)
             return self._frame(opcode, event.data, event.final, before)
         if self._remaining:
             raise ValueError(f"{type(event).__name__} inside a frame, of which {self._remaining} bytes are to come")
@@ -150,16 +150,16 @@ class FrameEncoder:
             return self._frame(Close, write_close(event, self._rules, self._role), True)
         return self._frame(Ping if isinstance(event, Ping) else Pong, event.data, True)
 
-    def _go_on(self, piece: Fragment) -> bytes:
-        """Return the next piece of the current frame."""
-        remaining = self._remaining - len(piece.data)
-        if remaining != piece.remaining:
+    def _go_on(self, fragment: Fragment) -> bytes:
+        """Return the next bytes of the current frame."""
+        remaining = self._remaining - len(fragment.data)
+        if remaining != fragment.remaining:
             raise ValueError(
-                f"a piece of {len(piece.data)} bytes with {piece.remaining} to follow, {self._remaining} were announced"
+                f"{len(fragment.data)} bytes with {fragment.remaining} to follow, {self._remaining} were announced"
             )
         self._remaining = remaining
-        self._continuing = not piece.final
-        return self._masked(piece.data) if self._key else piece.data
+        self._continuing = not fragment.final
+        return self._masked(fragment.data) if self._key else fragment.data
 
     def _masked(self, payload: bytes) -> bytes:
         key = self._key

@@ -45,15 +45,13 @@ class Live(Protocol):
 
 
 class Counters:
-    """Counts."""
+    """The counts since the start, and the sessions that run."""
 
     def __init__(self) -> None:
         self.live: set[Live] = set()
         """the sessions that run"""
-        self.turned_away = 0
-        """clients for whom a listener had no room, with an answer or without"""
         self.policies = 0
-        """questions for a policy that were answered"""
+        """policy requests that were answered"""
         self.http: Counter[str] = Counter()
         """exchanges of plain HTTP, by the class of the status that the client got: 2xx; none: it got no answer"""
         self._opened: Counter[str] = Counter()
@@ -127,7 +125,6 @@ class Counters:
             "passed_over": passed_over,
             "refused": _nested(self._refused),
             "disconnected": {reason.value: count for reason, count in self._disconnected.items()},
-            "turned_away": self.turned_away,
             "http": dict(self.http),
             "policies": self.policies,
         }

@@ -52,24 +52,32 @@ _CHANGE_REASONS = tuple(each.value for each in Reason if each.group is Group.CHA
 _WORKER_STATES = OneOf(("starting", "serving", "leaving", "waiting"))
 
 GAUGES = (
-    Series("ready", ("ready",), "1 while clients are welcome."),
+    Series("ready", ("ready",), "1 while the gateway serves and does not drain, as /health/ready says."),
     Series("draining", ("draining",), "1 while the gateway drains."),
     Series("last_reload_successful", ("reload", "ok"), "1 if the last reload went well; the start counts as one."),
-    Series("last_reload_timestamp_seconds", ("reload", "at"), "When the last reload was, in seconds since 1970."),
-    Series("configuration_timestamp_seconds", ("configuration", "since"), "Since when the configuration serves."),
+    Series(
+        "last_reload_timestamp_seconds",
+        ("reload", "at"),
+        "When the last reload was, in seconds since 1970; the start counts as one.",
+    ),
+    Series(
+        "configuration_timestamp_seconds",
+        ("configuration", "since"),
+        "When the configuration that serves began to, in seconds since 1970.",
+    ),
     Series(
         "last_reload_refused",
         ("reload", "reason", OneOf(_CHANGE_REASONS)),
-        "1 for the reason why the last reload was refused, if it was.",
+        "1 for the reason why the last reload was refused; 0 for the others, and for all if it was not refused.",
         ("reason",),
     ),
     Series(
         "configuration_info",
         ("configuration", "sha256", OneOf()),
-        "1, by the hash of the file that serves.",
+        "1; its label is the SHA-256 of the file that serves.",
         ("sha256",),
     ),
-    Series("workers", ("workers", (), "state", _WORKER_STATES), "Worker processes, by what they are at.", ("state",)),
+    Series("workers", ("workers", (), "state", _WORKER_STATES), "Worker processes, by their state.", ("state",)),
     Series(
         "worker_age_seconds",
         ("workers", ("worker",), "age_seconds"),
@@ -87,7 +95,7 @@ GAUGES = (
     Series(
         "sessions",
         ("gateway", "sessions", EACH, EACH),
-        "Sessions that are open, by the client's dialect and their route.",
+        "Sessions that are open, by the dialect of the client and the route.",
         ("dialect", "route"),
     ),
     Series(
@@ -96,7 +104,7 @@ GAUGES = (
     Series(
         "connections_limit",
         ("gateway", "connections", EACH, "cap"),
-        "How many connections of clients there may be, in all workers.",
+        "The most connections of clients that there may be, in all workers together.",
         ("listener",),
     ),
     Series(
@@ -114,7 +122,7 @@ GAUGES = (
     Series(
         "upstream_balance",
         ("gateway", "pools", EACH, "balance", OneOf()),
-        "1, by how targets are chosen.",
+        "1; its label says how targets are chosen.",
         ("upstream", "balance"),
         max,
     ),
@@ -122,22 +130,34 @@ GAUGES = (
     Series(
         "target_state",
         (*TARGET, "state", _TARGET_STATES),
-        "1 for what an address is; workers may differ in what they know of it.",
+        "1 for the state of an address, 0 for the others. Where workers know different states, several are 1.",
         (*_TARGET_LABELS, "state"),
         max,
     ),
-    Series("target_weight", (*TARGET, "weight"), "How often an address is chosen beside others.", _TARGET_LABELS, max),
-    Series("target_backup", (*TARGET, "backup"), "1 for one that is used if no other can be.", _TARGET_LABELS, max),
+    Series(
+        "target_weight",
+        (*TARGET, "weight"),
+        "The weight of an address: how often it is chosen, compared with others.",
+        _TARGET_LABELS,
+        max,
+    ),
+    Series(
+        "target_backup",
+        (*TARGET, "backup"),
+        "1 for an address that is used only if no other can be used.",
+        _TARGET_LABELS,
+        max,
+    ),
 )
 # These only rise, also if a worker is started again. `_total` follows their names.
 COUNTERS = (
-    Series("worker_restarts", ("restarts",), "Processes that died and were started anew."),
+    Series("worker_restarts", ("restarts",), "Workers that died and were replaced."),
     Series("sessions_opened", ("gateway", "opened", EACH), "Sessions that have begun.", ("dialect",)),
     Series("sessions_ended", ("gateway", "ended", EACH), "Sessions that are over.", ("dialect",)),
     Series(
         "sessions_ended_by",
         ("gateway", "ended_by", EACH, EACH),
-        "Sessions that are over, by who has ended them, and why.",
+        "Sessions that are over, by the side that ended them and the reason.",
         ("by", "reason"),
     ),
     Series(
@@ -150,27 +170,26 @@ COUNTERS = (
     Series(
         "oddities",
         ("gateway", "oddities", EACH),
-        "Requests and sessions whose client or upstream did otherwise than the drafts say, by what it did.",
+        "Requests and sessions with an oddity of the client or the upstream, by its name.",
         ("oddity",),
     ),
-    Series("passed_over_frames", ("gateway", "passed_over"), "Frames of hixie that had no meaning."),
+    Series("passed_over_frames", ("gateway", "passed_over"), "Frames of hixie without a meaning, which were skipped."),
     Series(
         "refused",
         ("gateway", "refused", EACH, EACH),
-        "Clients that got no session, by the status of the answer, and why.",
+        "Clients that got no session, by the status of the answer and the reason.",
         ("status", "reason"),
     ),
     Series(
         "disconnected",
         ("gateway", "disconnected", EACH),
-        "Clients that were gone before they had a session.",
+        "Clients that disconnected before they had a session, by the reason.",
         ("reason",),
     ),
-    Series("turned_away", ("gateway", "turned_away"), "Clients for whom a listener had no room."),
     Series(
         "http_exchanges",
         ("gateway", "http", EACH),
-        "Exchanges of plain HTTP, by the class of the status.",
+        "Exchanges of plain HTTP, by the class of the status, such as 2xx.",
         ("status",),
     ),
     Series(
@@ -178,17 +197,17 @@ COUNTERS = (
         ("gateway", "log_lines_dropped"),
         "Lines of the log that were lost, as nobody read it or it could not be written.",
     ),
-    Series("flash_policies", ("gateway", "policies"), "Questions of Flash Player for a policy that were answered."),
+    Series("flash_policies", ("gateway", "policies"), "Policy requests of Flash Player that were answered."),
     Series(
         "target_served",
         ("gateway", "pools", EACH, "served", EACH),
-        "Clients that a target has served.",
+        "Clients that a target has served: with a session, or with an answer to plain HTTP.",
         ("upstream", "target"),
     ),
     Series(
         "target_failures",
         ("gateway", "pools", EACH, "failures", EACH, EACH),
-        "Clients that a target has failed, and why.",
+        "Attempts of clients that failed at a target, by the reason.",
         ("upstream", "target", "reason"),
     ),
 )

@@ -79,7 +79,6 @@ class CountersStatus(TypedDict, total=False):
     """by status, and by reason"""
     disconnected: dict[str, int]
     """by reason"""
-    turned_away: int
     http: dict[str, int]
     """by class of the status"""
     policies: int

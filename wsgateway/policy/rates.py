@@ -14,7 +14,7 @@ class Bucket:
         self._when = now
 
     def take(self, now: float, count: int = 1) -> float:
-        """Take tokens, even if there are too few. Return for how many seconds tokens will be missing; 0 if none are."""
+        """Take tokens, even if there are too few. Return in how many seconds the missing ones are there, or 0."""
         rate = self.rate
         pace = rate.count / rate.seconds
         self._tokens = min(rate.count, self._tokens + (now - self._when) * pace) - count
@@ -22,7 +22,7 @@ class Bucket:
         return max(0.0, -self._tokens / pace)
 
     def give_back(self) -> None:
-        """Return a token to the bucket, because the action for it did not happen."""
+        """Put a token back, because that for which it was taken did not happen."""
         self._tokens += 1
 
     def full(self, now: float) -> bool:

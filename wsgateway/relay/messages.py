@@ -7,8 +7,8 @@
     a message must be one frame, as in hixie,     the message is held until it is complete, up to `join_bytes`; a
     or the target reads each frame as a message   longer one is streamed in hixie, and refused (1009) elsewhere
 
-A message in fragments keeps its fragments, with the same boundaries. If a conversion produces no bytes yet for a
-fragment, its bytes go into the next one: no frame is empty unless the source's frame was empty.
+A message in several frames keeps its frames, with the same boundaries. If a conversion produces no bytes yet for a
+frame, its bytes go into the next one: no frame is empty unless the source's frame was empty.
 """
 
 from wsgateway.dialects.base import Encoder, Side
@@ -18,7 +18,7 @@ from wsgateway.wire.events import Fragment, Kind
 
 
 class MessageWriter:
-    """A writer of pieces of messages for one target."""
+    """A writer of messages for one target."""
 
     __slots__ = ("_begun", "_delimits", "_encoder", "_held", "_joins", "_kind", "_limit", "_parts", "_taken", "busy")
 
@@ -28,7 +28,7 @@ class MessageWriter:
         self._delimits = target.framing.delimits_text
         self._joins = target.joins
         self.busy = target.joins
-        """whether the next piece must be given to this writer; otherwise a whole message may go to the encoder"""
+        """whether the next fragment must be given to this writer; otherwise a whole message may go to the encoder"""
         self._held: bytes | bytearray = b""
         self._kind = Kind.TEXT  # of what is held
         self._taken = 0  # bytes of the source for which no frame has been begun
@@ -45,23 +45,23 @@ class MessageWriter:
         """How many bytes are held that could be sent if memory were short."""
         return 0 if self._parts else len(self._held)
 
-    def write(self, piece: Fragment, converter: Converter | None) -> bytes:
-        """Return the bytes to send for the next piece of a message, perhaps none.
+    def write(self, fragment: Fragment, converter: Converter | None) -> bytes:
+        """Return the bytes to send for the next fragment of a message, perhaps none.
 
-        The piece has the target's kind; `converter` converts its bytes. Raise ProtocolError for bytes that cannot be
+        It has the target's kind; `converter` converts its bytes. Raise ProtocolError for bytes that cannot be
         converted, and (1009) for a message that exceeds the limit for one frame; the writer must not be used after
         that.
         """
-        taken, remaining = len(piece.data), piece.remaining
+        taken, remaining = len(fragment.data), fragment.remaining
         if converter is not None:
-            piece.data = converter.feed(piece.data, piece.final)
+            fragment.data = converter.feed(fragment.data, fragment.final)
             if remaining:
-                remaining = converter.length(remaining, piece.last)
-        self.busy = self._joins or not piece.final
-        self._kind = piece.kind
+                remaining = converter.length(remaining, fragment.in_last_frame)
+        self.busy = self._joins or not fragment.final
+        self._kind = fragment.kind
         if self.one_frame:
-            return self._write_message(piece, remaining)
-        return self._write_frame(piece, remaining, taken)
+            return self._write_message(fragment, remaining)
+        return self._write_frame(fragment, remaining, taken)
 
     def release(self) -> bytes | None:
         """Return what is held, because memory is short, and hold it no longer: its message is sent in fragments.
@@ -78,48 +78,48 @@ class MessageWriter:
         """Forget what is held: its message will never be complete."""
         self._held = b""
 
-    def _write_message(self, piece: Fragment, remaining: int | None) -> bytes:
-        """Write a piece of a message that is sent as one frame; `remaining` bytes of its own frame will follow."""
+    def _write_message(self, fragment: Fragment, remaining: int | None) -> bytes:
+        """Write a fragment of a message that is sent as one frame; `remaining` bytes of its own frame will follow."""
         if self._encoder.inside:
-            piece.remaining = remaining
-            return self._encoder.send(piece)
-        size = len(self._held) + len(piece.data)
+            fragment.remaining = remaining
+            return self._encoder.send(fragment)
+        size = len(self._held) + len(fragment.data)
         if self._joins and size + (remaining or 0) > self._limit:
             raise ProtocolError(
                 Reason.MESSAGE_TOO_LARGE,
                 f"message of {size + (remaining or 0)} bytes or more, at most {self._limit} are possible as one frame",
             )
-        if piece.final:
-            return self._encoder.send(Fragment(piece.kind, piece.data), self._take())
-        if remaining and piece.last and not self._delimits:
-            return self._encoder.send(Fragment(piece.kind, piece.data, False, remaining, True), self._take())
+        if fragment.final:
+            return self._encoder.send(Fragment(fragment.kind, fragment.data), self._take())
+        if remaining and fragment.in_last_frame and not self._delimits:
+            return self._encoder.send(Fragment(fragment.kind, fragment.data, False, remaining, True), self._take())
         if size > self._limit:
-            return self._encoder.send(Fragment(piece.kind, piece.data, False), self._take())
-        self._hold(piece.data)
+            return self._encoder.send(Fragment(fragment.kind, fragment.data, False), self._take())
+        self._hold(fragment.data)
         return b""
 
-    def _write_frame(self, piece: Fragment, remaining: int | None, taken: int) -> bytes:
-        """Write a piece of a frame that keeps its boundaries; `remaining` as above; `taken` bytes came for it."""
-        ends = piece.remaining == 0
+    def _write_frame(self, fragment: Fragment, remaining: int | None, taken: int) -> bytes:
+        """Write a fragment of a frame that keeps its boundaries; `remaining` as above; `taken` bytes came for it."""
+        ends = fragment.remaining == 0
         if self._begun:
             self._begun = not ends
-            piece.remaining = remaining
+            fragment.remaining = remaining
             # If the target's frame is complete, further bytes of the source belong to the next: a rest of base64.
-            return self._encoder.send(piece) if self._encoder.inside else b""
+            return self._encoder.send(fragment) if self._encoder.inside else b""
         self._taken += taken
         if ends:
-            if not (self._held or piece.data) and self._taken and not piece.final:
+            if not (self._held or fragment.data) and self._taken and not fragment.final:
                 return b""  # no bytes for it yet: the next frame has them
             self._taken = 0
             self._parts = False
-            return self._encoder.send(Fragment(piece.kind, piece.data, piece.final), self._take())
+            return self._encoder.send(Fragment(fragment.kind, fragment.data, fragment.final), self._take())
         if remaining is not None:
-            if not piece.data and not remaining:
+            if not fragment.data and not remaining:
                 return b""
             self._taken = 0
             self._begun = True
-            return self._encoder.send(Fragment(piece.kind, piece.data, False, remaining, piece.last))
-        self._hold(piece.data)
+            return self._encoder.send(Fragment(fragment.kind, fragment.data, False, remaining, fragment.in_last_frame))
+        self._hold(fragment.data)
         return self._write_part() if self._parts or len(self._held) > self._limit else b""
 
     def _write_part(self) -> bytes:

@@ -123,12 +123,13 @@ class EventTranslator:
         self._writer.drop()
         return b"" if self._encoder.inside else self._encoder.send(close)
 
-    def _unfinished_after(self, piece: Fragment) -> int | None:
-        """Return the value of `unfinished` after this piece."""
-        if piece.final:
+    def _unfinished_after(self, fragment: Fragment) -> int | None:
+        """Return the value of `unfinished` after this fragment."""
+        if fragment.final:
             return 0
         # If this frame is not the last of its message, the size of the following frames is not known.
-        return None if self._writer.one_frame and not (piece.remaining and piece.last) else piece.remaining
+        known = not self._writer.one_frame or (fragment.remaining and fragment.in_last_frame)
+        return fragment.remaining if known else None
 
     def unfinished(self) -> int | None:
         return self._unfinished

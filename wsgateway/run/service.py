@@ -76,7 +76,7 @@ class Service:
         if missing:
             raise SettingsError(missing, Reason.ADDRESS_UNAVAILABLE)
         before = self._gateway.settings
-        self._gateway.take(settings, contexts)
+        self._gateway.use(settings, contexts)
         self._listen(settings, sockets)
         self._gateway.log.debug("reloaded", **differences(before, settings), routes=len(settings.routes))
 

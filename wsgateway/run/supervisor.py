@@ -251,7 +251,7 @@ class Supervisor:
         try:
             made = await trio.to_thread.run_sync(self._made, abandon_on_cancel=True)
             new = Generation(made, await old.listening.fitted_beside(made.settings))
-            await self._take(new)
+            await self._switch_to(new)
         except (SettingsError, StartError) as error:
             why = log_refused_reload(error, self._log)
             self._loaded.refused(error.reason, why)
@@ -265,7 +265,7 @@ class Supervisor:
         self._manager.tell("READY=1")
         return answer
 
-    async def _take(self, new: Generation) -> None:
+    async def _switch_to(self, new: Generation) -> None:
         """Have all workers serve a generation. Raise StartError if one does not; then nothing has changed."""
         old = self._generation
         try:

@@ -53,8 +53,8 @@ class ListenerState:
     """how many are open; each stream of HTTP/2 counts as one, too"""
     turned_away: NewestFirst = field(default_factory=lambda: NewestFirst(TURNED_AWAY_AT_ONCE))
     """the clients above the limit"""
-    exhausted: bool = False
-    """whether the log already has a line that the listener cannot accept"""
+    cannot_accept_logged: bool = False
+    """whether the log has a line that the listener cannot accept, since it last could"""
 
     @property
     def full(self) -> bool:
@@ -106,9 +106,9 @@ class GatewayState:
 
     def __post_init__(self) -> None:
         self.pools = Pools(self.log)
-        self.take(self.settings)
+        self.use(self.settings)
 
-    def take(self, settings: Settings, made: TlsContexts | None = None) -> None:
+    def use(self, settings: Settings, made: TlsContexts | None = None) -> None:
         """Use these settings for everything that begins from now on, with TLS contexts that the caller may have made.
 
         Raise SettingsError if a file cannot be read; then nothing has changed.

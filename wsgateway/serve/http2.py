@@ -175,7 +175,7 @@ class Http2Connection:
                     raise ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "with the end of its connection")
                 self._meter(self._heads.look(data))
                 for event in self._h2.receive_data(data):
-                    self._take(event)
+                    self._handle(event)
         except H2Error as error:
             self._end(ProtocolError(Reason.HTTP2_FAULT, f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}"))
         except ProtocolError as error:
@@ -246,7 +246,7 @@ class Http2Connection:
 
     # -- frames of the client ------------------------------------------------------------------------------------
 
-    def _take(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case RequestReceived():
                 self._begin(event)

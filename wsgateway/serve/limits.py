@@ -68,7 +68,7 @@ class RateLimiter:
         self._many = _MANY
 
     def missing(self, key: Hashable, rate: Rate, now: float) -> float:
-        """Take a token. If there is none, take none, and return for how many seconds tokens will be missing."""
+        """Take a token and return 0, or return in how many seconds there is one."""
         if len(self._buckets) >= self._many:
             self._buckets = {each: bucket for each, bucket in self._buckets.items() if not bucket.full(now)}
             self._many = max(_MANY, 2 * len(self._buckets))

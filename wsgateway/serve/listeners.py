@@ -137,15 +137,15 @@ class Acceptor:
             except OSError as error:
                 if error.errno not in EXHAUSTED:
                     continue  # this client has disconnected before it was accepted
-                if not self.listener_state.exhausted:  # one line, not ten in a second
+                if not self.listener_state.cannot_accept_logged:  # one line, not ten in a second
                     name = self.listener_state.listener.name
                     self._gateway.log.error(
                         "cannot accept", listener=name, **Reason.OUT_OF_RESOURCES.facts, why=error.strerror
                     )
-                self.listener_state.exhausted = True
+                self.listener_state.cannot_accept_logged = True
                 await trio.sleep(EXHAUSTED_PAUSE_SECONDS)
                 return True
-            self.listener_state.exhausted = False
+            self.listener_state.cannot_accept_logged = False
             try:
                 self._start(sessions, accepted, address)
             except OSError as error:  # such as for a socket of another kind: it costs no other client
@@ -171,7 +171,6 @@ class Acceptor:
         try:
             listener_state.enter()
         except HttpRefusal:
-            self._gateway.counters.turned_away += 1
             sessions.start_soon(turn_away, self._gateway, listener_state, client)
         else:
             sessions.start_soon(serve_client, self._gateway, listener_state, client)

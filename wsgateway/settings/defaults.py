@@ -130,7 +130,11 @@ class SessionLimits(Limits):
     """Limit what a client or an upstream may send, and how often a client may."""
 
     message_bytes: MessageSize = key("Payload of a message.", name="message_size", default="16MiB")
-    fragments: Count = key("Fragments of a message.", default=65536, unit="fragments")
+    fragments: Count = key(
+        "Frames in which a message may come. In how many it leaves is the key `fragments` outside of `limits`.",
+        default=65536,
+        unit="frames",
+    )
     join_bytes: JoinSize = key(
         "Part of a message that is held back so that the message leaves as one frame, where the length of the other"
         " side's frame cannot be known before, as of text from hixie. A longer message leaves in fragments. 0B: nothing"
@@ -185,10 +189,10 @@ class Defaults:
         values={"forward": "they may", "none": "they may not"},
     )
     fragments: Fragments = key(
-        "How a message that comes in fragments leaves for the client.",
+        "How a message that comes in several frames leaves for the client. `limits.fragments` limits their number.",
         default="keep",
         values={
-            "keep": "in the same fragments",
+            "keep": "in the same frames",
             "join": "in one frame, for clients that take each frame for a message. A message longer than `limits.join`"
             " is refused (1009), and no compression is agreed",
         },

@@ -202,9 +202,9 @@ class Upstream:
         example="chat.internal",
     )
     fragments: Fragments = key(
-        "How a message that comes in fragments leaves for the targets, as in `defaults`.",
+        "How a message that comes in several frames leaves for the targets, as in `defaults`.",
         default="keep",
-        values={"keep": "in the same fragments", "join": "in one frame"},
+        values={"keep": "in the same frames", "join": "in one frame"},
     )
     send_proxy_protocol: ProxyVersion = key(
         "Version of the PROXY protocol, v1 or v2, by which the targets are told the address of the client first. none:"

@@ -78,7 +78,7 @@ class Pool:
         """Take the upstream; `before` is the pool that this one replaces."""
         self.upstream = upstream
         self.totals: TargetTotals = TargetTotals() if before is None else before.totals
-        self.totals.take(target.url.text for target in upstream.targets)
+        self.totals.set_targets(target.url.text for target in upstream.targets)
         self.open: int = 0
         self.waiting: deque[Waiter] = deque()
         self.contexts: Contexts = {}

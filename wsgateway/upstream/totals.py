@@ -26,8 +26,8 @@ class TargetTotals:
         """Count a failure of a target."""
         self.failures.setdefault(url, Counter())[reason.value] += 1
 
-    def take(self, urls: Iterable[str]) -> None:
-        """Set the targets that the upstream has from now on."""
+    def set_targets(self, urls: Iterable[str]) -> None:
+        """Set the URLs of the targets that the upstream has from now on."""
         self._urls = frozenset(urls)
 
     def forget(self, now: float) -> None:

@@ -11,7 +11,7 @@ KEEPALIVE = b"wsgateway"
 
 
 class Role(enum.Enum):
-    """The part that the gateway plays on a connection."""
+    """What the gateway is on a connection: a server towards clients, a client towards upstreams."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -29,18 +29,19 @@ class Kind(enum.Enum):
 
 @dataclass(slots=True)
 class Fragment:
-    """A piece of a message, of any size, also empty. A message is one or more of them; the last is `final`.
+    """A part of a message, of any size, also empty: a whole frame, or the bytes of a frame that are here.
 
-    Text is UTF-8 and may be cut anywhere, also inside a character. A piece is a whole frame or a part of one.
+    A message is one or more of them. Text is UTF-8 and may be cut anywhere, also inside a character.
     """
 
     kind: Kind
     data: bytes
     final: bool = True
+    """whether the message ends with it"""
     remaining: int | None = 0
     """how many bytes of its frame are still to come: 0 if it ends here, None if the length is not known (hixie)"""
-    last: bool = False
-    """whether the frame that is still incomplete is the last frame of its message"""
+    in_last_frame: bool = False
+    """whether its frame, of which bytes are still to come, is the last one of the message; false if none are"""
 
 
 @dataclass(slots=True)

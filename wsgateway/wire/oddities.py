@@ -39,7 +39,7 @@ class Oddity(enum.Enum):
     )  # fmt: skip
     NO_ORIGIN = (
         "no-origin", "client", True,
-        "A request of hixie-75 or -76 has no Origin. The reply has none either; `origins.missing` has its say.",
+        "A request of hixie-75 or -76 has no Origin. Then the reply has none. `origins.missing` must allow it, too.",
     )  # fmt: skip
     HEADER_CONTROLS = (
         "header-controls", "client", True,
@@ -54,7 +54,7 @@ class Oddity(enum.Enum):
     HTTP_1_0 = "http-1.0", "client", False, "An upgrade says HTTP/1.0."
     NO_HOST = (
         "no-host", "client", False,
-        "An upgrade has no Host. The address of the listener stands in, in Location too.",
+        "An upgrade has no Host. The address of the listener is taken as its Host, also for Location.",
     )  # fmt: skip
     FRAMES_BEHIND_PROOF = (
         "frames-behind-proof", "upstream", True,
