@@ -6,11 +6,11 @@ from wsgateway.upstream.totals import KEPT_SECONDS, MOST_KEPT, TargetTotals
 
 def test_the_totals_of_a_removed_target_are_kept_for_some_time() -> None:
     record = TargetTotals()
-    record.take(["ws://a", "ws://b"])
+    record.set_targets(["ws://a", "ws://b"])
     record.served.update({"ws://a": 3, "ws://b": 4})
     record.failed("ws://a", Reason.TARGET_LOST)
     record.forget(0.0)
-    record.take(["ws://b"])
+    record.set_targets(["ws://b"])
     record.forget(100.0)
     record.forget(100.0 + KEPT_SECONDS - 1)
     assert (record.served, record.failures) == ({"ws://a": 3, "ws://b": 4}, {"ws://a": {"target-lost": 1}})
@@ -20,15 +20,15 @@ def test_the_totals_of_a_removed_target_are_kept_for_some_time() -> None:
 
 def test_a_target_that_comes_back_counts_on() -> None:
     record = TargetTotals()
-    record.take(["ws://a"])
+    record.set_targets(["ws://a"])
     record.served["ws://a"] = 3
-    record.take([])
+    record.set_targets([])
     record.forget(0.0)
-    record.take(["ws://a"])
+    record.set_targets(["ws://a"])
     record.forget(KEPT_SECONDS + 1)
     assert record.served == {"ws://a": 3}
     # If it is removed again, its time begins anew.
-    record.take([])
+    record.set_targets([])
     record.forget(KEPT_SECONDS + 2)
     record.forget(KEPT_SECONDS + 3)
     assert record.served == {"ws://a": 3}
@@ -37,7 +37,7 @@ def test_a_target_that_comes_back_counts_on() -> None:
 def test_the_totals_of_the_newest_removed_targets_are_kept() -> None:
     record = TargetTotals()
     for number in range(40):
-        record.take([f"ws://{number}"])
+        record.set_targets([f"ws://{number}"])
         record.failed(f"ws://{number}", Reason.TARGET_LOST)
         record.forget(float(number))
     assert list(record.failures) == [f"ws://{number}" for number in range(39 - MOST_KEPT, 40)]
