@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic.fields import FieldInfo
-
 from wsgateway.settings.declare import (
     FIRST,
+    Between,
     Key,
     Made,
     Reload,
@@ -97,12 +96,10 @@ def word_of(annotation: Any) -> str:
 
 def _bounds(key: Key) -> str:
     _, several = marks(key.type)
-    least = most = None
     for mark in several:
-        if isinstance(mark, Written) and mark.bounds:
-            return f"{mark.bounds} {key.unit}".strip()
-        for each in mark.metadata if isinstance(mark, FieldInfo) else ():
-            least, most = getattr(each, "ge", least), getattr(each, "le", most)
-    if least is None:
-        return key.unit
-    return f"{f'{least} to {most}' if most is not None else f'{least} or more'} {key.unit}".strip()
+        match mark:
+            case Written(bounds=bounds) if bounds:
+                return f"{bounds} {key.unit}".strip()
+            case Between(least=least, most=most):
+                return f"{f'{least} or more' if most is None else f'{least} to {most}'} {key.unit}".strip()
+    return key.unit

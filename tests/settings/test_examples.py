@@ -12,13 +12,13 @@ from jsonschema import Draft7Validator
 from tests.documents import FILES, ROOT
 from wsgateway.cli import main
 from wsgateway.errors import SettingsError
-from wsgateway.settings.declare import own_keys
+from wsgateway.settings.declare import keys_of, own_keys
 from wsgateway.settings.document import read
 from wsgateway.settings.example import complete_example, flow, minimal_example
 from wsgateway.settings.json_schema import json_schema
 from wsgateway.settings.load import load, parse
-from wsgateway.settings.paths import known_keys
 from wsgateway.settings.units import seconds
+from wsgateway.settings.whole import Settings
 
 from .files import SMALL
 from .reference import reference
@@ -79,7 +79,7 @@ def test_every_key_is_in_the_complete_example() -> None:
 
 
 def test_the_complete_example_has_the_keys_in_the_order_of_their_declaration() -> None:
-    assert re.findall(r"^([a-z_]+):", complete_example(), re.MULTILINE) == known_keys(())
+    assert re.findall(r"^([a-z_]+):", complete_example(), re.MULTILINE) == [each.name for each in keys_of(Settings)]
 
 
 def test_the_complete_example_fits_into_120_columns() -> None:

@@ -1,6 +1,7 @@
 """Regular expressions match a client's text in linear time, with RE2 and without, or are refused."""
 
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from .files import LISTENERS, UPSTREAMS
 
 # As long as a head may be without being told otherwise.
 LONG = 16 * 1024
-PYTHON = None
+PYTHON = re
 
 
 @pytest.fixture

@@ -1,21 +1,16 @@
 """The status of a gateway: its shape, how those of several workers become one, and its text for people.
 
-Other versions of the gateway may send more keys, or fewer: keys that are not known are kept.
+Other versions of the gateway may send more keys, or fewer: keys that are not known are kept (see `shape`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NotRequired, TypeVar, cast
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
-from pydantic import ConfigDict, with_config
-from typing_extensions import TypedDict
-
-_OPEN = with_config(ConfigDict(extra="allow"))
 # The facts by which targets are told apart: workers may differ in what they know of an address.
 _FACTS = ("url", "address", "state", "weight", "backup")
 
 
-@_OPEN
 class ConnectionStatus(TypedDict):
     """The connections of a listener."""
 
@@ -24,7 +19,6 @@ class ConnectionStatus(TypedDict):
     """how many there may be"""
 
 
-@_OPEN
 class TargetStatus(TypedDict):
     """One address of a target."""
 
@@ -44,7 +38,6 @@ class TargetStatus(TypedDict):
     """the name of the reason of that failure"""
 
 
-@_OPEN
 class PoolStatus(TypedDict, total=False):
     """One upstream. If no worker has reported yet, there are only the counts of those that have ended."""
 
@@ -59,7 +52,6 @@ class PoolStatus(TypedDict, total=False):
     targets: list[TargetStatus]
 
 
-@_OPEN
 class CountersStatus(TypedDict, total=False):
     """The counts of a process since its start, and its open sessions. See `observe.counters`."""
 
@@ -84,7 +76,6 @@ class CountersStatus(TypedDict, total=False):
     policies: int
 
 
-@_OPEN
 class ServeStatus(CountersStatus, total=False):
     """The listeners, sessions and upstreams of a process."""
 
@@ -95,14 +86,12 @@ class ServeStatus(CountersStatus, total=False):
     """by upstream"""
 
 
-@_OPEN
 class ProcessStatus(ServeStatus, total=False):
     """One process that serves, or all of a gateway together. A worker that has not reported yet has none of it."""
 
     log_lines_dropped: int
 
 
-@_OPEN
 class WorkerStatus(TypedDict):
     """One worker."""
 
@@ -116,7 +105,6 @@ class WorkerStatus(TypedDict):
     status: ProcessStatus
 
 
-@_OPEN
 class WorkerPoolStatus(TypedDict):
     """All workers of a gateway."""
 
@@ -130,7 +118,6 @@ class WorkerPoolStatus(TypedDict):
     workers: list[WorkerStatus]
 
 
-@_OPEN
 class LoadedStatus(TypedDict):
     """The configuration that serves."""
 
@@ -140,7 +127,6 @@ class LoadedStatus(TypedDict):
     """seconds since 1970"""
 
 
-@_OPEN
 class ReloadStatus(TypedDict):
     """The last reload; the start counts as one."""
 
@@ -153,7 +139,6 @@ class ReloadStatus(TypedDict):
     """the first problem"""
 
 
-@_OPEN
 class ConfigurationStatus(TypedDict):
     """The configuration that serves, and the last reload."""
 
@@ -161,7 +146,6 @@ class ConfigurationStatus(TypedDict):
     reload: ReloadStatus
 
 
-@_OPEN
 class CertificateStatus(TypedDict):
     """One file of certificates. Times are seconds since 1970."""
 
@@ -172,12 +156,10 @@ class CertificateStatus(TypedDict):
     hosts: list[str]
 
 
-@_OPEN
 class Overview(WorkerPoolStatus, ConfigurationStatus):
     """A gateway without its certificates."""
 
 
-@_OPEN
 class Status(Overview):
     """A whole gateway, as the admin page `/status` has it."""
 

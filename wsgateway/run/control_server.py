@@ -1,17 +1,19 @@
 """The control socket, which answers requests of root and of the gateway's own user alone (SO_PEERCRED, unix(7))."""
 
+import json
 import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import trio
-from pydantic import ValidationError
 
 from wsgateway.errors import Reason
 from wsgateway.observe.http_server import accept
 from wsgateway.observe.log import Log
-from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, ControlAnswer, ControlRequest, read_line
+from wsgateway.observe.shape import shaped
+from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, ControlAnswer, ControlRequest, line_of, read_line
 from wsgateway.settings.findings import guess
 
 # Operators and their programs send few requests.
@@ -50,7 +52,7 @@ class ControlServer:
             answer = await self._answer(stream)
             if answer is not None:
                 with trio.move_on_after(LINE_SECONDS):
-                    await stream.send_all(answer.model_dump_json().encode() + b"\n")
+                    await stream.send_all(line_of(answer))
                     await stream.send_eof()
                     while await stream.receive_some():  # closing with unread bytes would send a reset
                         pass
@@ -75,10 +77,9 @@ class ControlServer:
 
     async def _perform(self, line: bytes) -> ControlAnswer:
         try:
-            request = ControlRequest.model_validate_json(line)
-        except ValidationError as error:
-            [first, *_] = error.errors(include_url=False, include_input=False)
-            return _refused(f"no request: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+            request = shaped(ControlRequest, json.loads(line))
+        except ValueError as error:
+            return _refused(f"no request: {error}")
         command = self._commands.get(request.command)
         if command is None:
             return _refused(f"{request.command!r} is no command; {guess(request.command, self._commands)}")
@@ -90,7 +91,7 @@ class ControlServer:
         left_out = len(answer.findings) - MOST_FINDINGS
         if left_out <= 0:
             return answer
-        return answer.model_copy(update={"findings": [*answer.findings[:MOST_FINDINGS], f"and {left_out} more"]})
+        return replace(answer, findings=[*answer.findings[:MOST_FINDINGS], f"and {left_out} more"])
 
 
 def _refused(why: str) -> ControlAnswer:

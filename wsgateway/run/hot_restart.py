@@ -105,7 +105,7 @@ class OldSupervisor:
         if message is None:
             control.close()
             raise HotRestartError("the old supervisor has ended before it sent its sockets")
-        return cls(control, Listening.described(TakeOver.model_validate(message.said).sockets, message.sockets))
+        return cls(control, Listening.described(TakeOver.read(message.said).sockets, message.sockets))
 
     async def relieve(self) -> None:
         """Tell the old supervisor that this one serves, and wait until it has closed the connection or ended."""

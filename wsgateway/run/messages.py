@@ -8,12 +8,13 @@
 Processes of one gateway may run different versions for a while, so unknown keys are ignored. `Control` carries them.
 """
 
-from typing import Annotated, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, Self, TypeVar, cast, get_args, get_type_hints
 
 from wsgateway.errors import Reason, SettingsError, StartError
 from wsgateway.errors.reasons import BY_NAME
+from wsgateway.observe.shape import ShapeError, shaped
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.control import Said
 
@@ -21,14 +22,25 @@ SocketCounts = list[tuple[str, int]]
 """The sockets that travel with a message, in their order: an address as `Listening` names it, and how many it has."""
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class _Message:
+    """A message. Its fields are the keys of an object of JSON; `is_` is the key `is`, which Python needs itself."""
 
     def said(self) -> Said:
         """Return the message as JSON has it."""
-        return self.model_dump(mode="json", by_alias=True)
+        return {_key(each.name): getattr(self, each.name) for each in fields(self)}
+
+    @classmethod
+    def read(cls, said: Said) -> Self:
+        """Return the message that another process has said. Raise ShapeError for one of another kind or version."""
+        return shaped(cls, {each.name: said[key] for each in fields(cls) if (key := _key(each.name)) in said})
 
 
+def _key(name: str) -> str:
+    return name.rstrip("_")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Configure(_Message):
     """Serve a configuration, for the first time or from now on. The sockets, and the packed settings, are attached."""
 
@@ -43,6 +55,7 @@ class Configure(_Message):
     sockets: SocketCounts
 
 
+@dataclass(frozen=True, kw_only=True)
 class Drain(_Message):
     """Close all sessions, and end."""
 
@@ -51,24 +64,28 @@ class Drain(_Message):
     """whether other processes accept the clients that wait at the same sockets"""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Stay(_Message):
     """Go on in spite of the signal: the supervisor decides when all end."""
 
     do: Literal["stay"] = "stay"
 
 
+@dataclass(frozen=True, kw_only=True)
 class End(_Message):
     """End at once."""
 
     do: Literal["end"] = "end"
 
 
+@dataclass(frozen=True, kw_only=True)
 class SendStatus(_Message):
     """Send the status."""
 
     do: Literal["report"] = "report"
 
 
+@dataclass(frozen=True, kw_only=True)
 class TakeOver(_Message):
     """Serve at these sockets in the place of the process that sends this."""
 
@@ -76,22 +93,25 @@ class TakeOver(_Message):
     sockets: SocketCounts
 
 
+@dataclass(frozen=True, kw_only=True)
 class Up(_Message):
     """The process runs, and waits for its configuration."""
 
-    is_: Literal["up"] = Field(default="up", alias="is")
+    is_: Literal["up"] = "up"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Serving(_Message):
     """The process serves its configuration."""
 
-    is_: Literal["serving"] = Field(default="serving", alias="is")
+    is_: Literal["serving"] = "serving"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Refused(_Message):
     """The process cannot serve a configuration, and goes on as before."""
 
-    is_: Literal["refused"] = Field(default="refused", alias="is")
+    is_: Literal["refused"] = "refused"
     reason: str = Reason.WORKER_FAILED.value
     """the name of one, which another version may not have"""
     why: str
@@ -108,40 +128,51 @@ class Refused(_Message):
         return StartError(self.why, BY_NAME.get(self.reason, Reason.WORKER_FAILED))
 
 
+@dataclass(frozen=True, kw_only=True)
 class StatusReport(_Message):
     """The status of a worker."""
 
-    is_: Literal["report"] = Field(default="report", alias="is")
+    is_: Literal["report"] = "report"
     age: float
     """how many seconds ago its relay loop turned"""
     status: ProcessStatus
 
 
+@dataclass(frozen=True, kw_only=True)
 class ToldToEnd(_Message):
     """A signal has told the worker to end, and it waits for `Stay` or `Drain`."""
 
-    is_: Literal["told to end"] = Field(default="told to end", alias="is")
+    is_: Literal["told to end"] = "told to end"
 
 
 ToWorker = Configure | Drain | Stay | End | SendStatus
 Outcome = Up | Serving | Refused
 FromWorker = Up | Serving | Refused | StatusReport | ToldToEnd
 
-_TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(Annotated[ToWorker, Field(discriminator="do")])
-_FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(Annotated[FromWorker, Field(discriminator="is_")])
+Kind = TypeVar("Kind", bound=_Message)
+
+
+def _by_word(key: str, kinds: Iterable[type[Kind]]) -> Mapping[object, type[Kind]]:
+    """Return kinds of messages by the words that their key may have."""
+    return {word: kind for kind in kinds for word in get_args(get_type_hints(kind)[key])}
+
+
+_TO_WORKER = _by_word("do", get_args(ToWorker))
+_FROM_WORKER = _by_word("is_", get_args(FromWorker))
 
 
 def to_worker(said: Said) -> ToWorker | None:
     """Return a message to a worker; None for one of another version, which must be ignored."""
-    try:
-        return _TO_WORKER.validate_python(said)
-    except ValidationError:
-        return None
+    return cast(ToWorker | None, _read(_TO_WORKER, said.get("do"), said))
 
 
 def from_worker(said: Said) -> FromWorker | None:
     """Return a message of a worker; None for one of another version, which must be ignored."""
+    return cast(FromWorker | None, _read(_FROM_WORKER, said.get("is"), said))
+
+
+def _read(kinds: Mapping[object, type[_Message]], word: object, said: Said) -> _Message | None:
     try:
-        return _FROM_WORKER.validate_python(said)
-    except ValidationError:
+        return kinds[word].read(said)
+    except (KeyError, TypeError, ShapeError):  # no word, or no message of this kind
         return None

@@ -6,11 +6,13 @@ A request is one line of JSON, and its answer is another; then the gateway close
     {"ok": false, "findings": ["/etc/wsgateway/wsgateway.yaml:7:15: ..."], "facts": {}}
 """
 
+import json
 import os
+from dataclasses import asdict, dataclass, field
 
 import trio
-from pydantic import BaseModel, ConfigDict, ValidationError
 
+from wsgateway.observe.shape import shaped
 from wsgateway.settings.basics import UnixAddress
 
 REQUEST_BYTES = 64 * 1024
@@ -24,24 +26,22 @@ _READ_BYTES = 65536
 Fact = str | int | float | bool
 
 
-class _ControlModel(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class ControlRequest(_ControlModel):
+@dataclass(frozen=True)
+class ControlRequest:
     """A command with its arguments."""
 
     command: str
-    arguments: dict[str, Fact] = {}
+    arguments: dict[str, Fact] = field(default_factory=dict)
 
 
-class ControlAnswer(_ControlModel):
+@dataclass(frozen=True)
+class ControlAnswer:
     """The result of a command."""
 
     ok: bool
-    findings: list[str] = []
+    findings: list[str] = field(default_factory=list)
     """sentences for people: the reasons of a failure, or warnings"""
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Fact] = field(default_factory=dict)
 
 
 def default_address() -> UnixAddress:
@@ -63,11 +63,16 @@ async def read_line(stream: trio.abc.ReceiveStream, most_bytes: int) -> bytes | 
     return bytes(line.partition(b"\n")[0])
 
 
+def line_of(said: ControlRequest | ControlAnswer) -> bytes:
+    """Return a request or an answer as its line."""
+    return json.dumps(asdict(said)).encode() + b"\n"
+
+
 async def request_gateway(address: UnixAddress, request: ControlRequest) -> ControlAnswer:
     """Send a request to a control socket, and return the answer. Raise OSError if there is none."""
     async with await trio.open_unix_socket(address.path) as stream:
         try:
-            await stream.send_all(request.model_dump_json().encode() + b"\n")
+            await stream.send_all(line_of(request))
             line = await read_line(stream, ANSWER_BYTES)
         except trio.BrokenResourceError:
             line = None
@@ -76,6 +81,6 @@ async def request_gateway(address: UnixAddress, request: ControlRequest) -> Cont
     if line is None:
         raise OSError("the gateway hung up before it answered")
     try:
-        return ControlAnswer.model_validate_json(line)
-    except ValidationError:
+        return shaped(ControlAnswer, json.loads(line))
+    except ValueError:
         raise OSError("this is no gateway's control socket") from None

@@ -1,7 +1,7 @@
 """Declare the keys of the configuration: each once, in its section, with all that is to be known of it.
 
 A section is a frozen dataclass. Its fields are keys of the file, each made by `key`, or values that the program fills
-in. Everything else comes from these declarations: pydantic checks a file by them, `example`, `json_schema` and
+in. Everything else comes from these declarations: `reader` reads a file by them, `example`, `json_schema` and
 `reference` print them, and the program reads its settings from instances of the same classes.
 """
 
@@ -11,9 +11,6 @@ from functools import cache, partial
 from inspect import get_annotations
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
-
-from pydantic import GetCoreSchemaHandler, ValidationInfo
-from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
 Reload = Literal["at once", "new sessions", "restart"]
@@ -31,6 +28,7 @@ class _Required:
 
 
 REQUIRED: Final = _Required()
+_SECTIONS: set[type] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def key(description: str = "", *, name: str = "", default: Any = REQUIRED, **mor
 
 @dataclass_transform(frozen_default=True, field_specifiers=(key, field))
 def section(cls: type[T] | None = None, /, *, kw_only: bool = False) -> Any:
-    """Make a class a section: a frozen dataclass with slots, which pydantic makes of a mapping of the file.
+    """Make a class a section: a frozen dataclass with slots, which is made of a mapping of the file.
 
     If it has a method `check(given)`, that is called with the names of the fields that the file has, and raises
     ValueError for values that do not go together.
@@ -93,8 +91,9 @@ def section(cls: type[T] | None = None, /, *, kw_only: bool = False) -> Any:
             declared = replace(declared, description=described, name=declared.name or name, field=name, type=annotation)
             default = {} if declared.required else {"default": _parsed(annotation, declared.default)}
             setattr(cls, name, field(metadata={"key": declared}, **default))
-    cls.__get_pydantic_core_schema__ = classmethod(_core_schema)  # type: ignore[attr-defined]
-    return dataclass(frozen=True, slots=True, kw_only=kw_only)(cls)
+    made = dataclass(frozen=True, slots=True, kw_only=kw_only)(cls)
+    _SECTIONS.add(made)
+    return made
 
 
 @cache
@@ -113,7 +112,7 @@ def own_keys(kind: Any) -> tuple[Key, ...]:
 
 def is_section(kind: Any) -> bool:
     """Return whether a type is a section."""
-    return isinstance(kind, type) and hasattr(kind, "__get_pydantic_core_schema__")
+    return isinstance(kind, type) and kind in _SECTIONS
 
 
 # -- how values are written ------------------------------------------------------------------------------------
@@ -131,9 +130,6 @@ class Written:
     """JSON Schema of the text"""
     bounds: str = ""
 
-    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.read)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InDirectory:
@@ -141,12 +137,6 @@ class InDirectory:
 
     place: Callable[[Any, Any], Any]
     """takes a directory and a value that was read"""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def placed(value: Any, info: ValidationInfo) -> Any:
-            return self.place(info.context, value)
-
-        return core_schema.with_info_after_validator_function(placed, handler(source))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,19 +146,20 @@ class Made:
     kind: Any
     of: Callable[[Any], Any]
 
-    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self.of, handler.generate_schema(self.kind))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Members:
-    """Mark a tuple that is a list of so many members, at least, in the file."""
+    """Mark a tuple that is a list in the file, or a mapping, of so many members, at least."""
 
     least: int = 0
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        members = core_schema.list_schema(handler.generate_schema(get_args(source)[0]), min_length=self.least)
-        return core_schema.no_info_after_validator_function(tuple, members)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Between:
+    """Mark a whole number with its bounds, which are allowed, too."""
+
+    least: int
+    most: int | None = None
 
 
 List = Annotated[tuple[T, ...], Members()]
@@ -220,46 +211,3 @@ def _parsed(annotation: Any, written: Any) -> Any:
             case Members():
                 return tuple(_parsed(get_args(kind)[0], each) for each in written)
     return written
-
-
-# -- what pydantic checks a file by ----------------------------------------------------------------------------
-
-
-def _core_schema(cls: Any, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-    known = {
-        each.field: core_schema.typed_dict_field(
-            _not_empty(each, handler.generate_schema(each.type)),
-            required=each.required,
-            validation_alias=_names(each),
-        )
-        for each in keys_of(cls)
-    }
-    mapping = core_schema.typed_dict_schema(known, extra_behavior="forbid", config=core_schema.CoreConfig(strict=True))
-    return core_schema.no_info_after_validator_function(partial(_made, cls), mapping)
-
-
-def _names(declared: Key) -> list[list[str | int]]:
-    return [[name] for name in (declared.name, *declared.old_names)]
-
-
-def _not_empty(declared: Key, schema: CoreSchema) -> CoreSchema:
-    """Return a schema that refuses an empty value where that would be as good as no key.
-
-    An example is `tls:` over a section that is commented out.
-    """
-    if declared.default not in (None, "none"):
-        return schema
-
-    def something(value: Any) -> Any:
-        if value is None:
-            raise ValueError("the value is empty; write one, or remove the key")
-        return value
-
-    return core_schema.no_info_before_validator_function(something, schema)
-
-
-def _made(cls: Any, values: dict[str, Any]) -> Any:
-    made = cls(**values)
-    if hasattr(made, "check"):
-        made.check(values.keys())
-    return made

@@ -7,14 +7,10 @@ another, and which texts are right. The schema is one of draft 07, since editors
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic.fields import FieldInfo
-
-from wsgateway.settings.declare import Key, Made, Members, Written, is_section, keys_of, marks, section_in
+from wsgateway.settings.declare import Between, Key, Made, Members, Written, is_section, keys_of, marks, section_in
 from wsgateway.settings.whole import Settings
 
 _PLAIN: dict[Any, dict[str, Any]] = {str: {"type": "string"}, bool: {"type": "boolean"}, int: {"type": "integer"}}
-# The bounds of numbers and of mappings, as pydantic and JSON Schema call them.
-_BOUNDS = {"ge": "minimum", "le": "maximum", "min_length": "minProperties"}
 
 
 def json_schema() -> dict[str, Any]:
@@ -56,10 +52,16 @@ def _of(annotation: Any) -> dict[str, Any]:
                 return dict(mark.schema)
             case Made():
                 return _of(mark.kind)
-            case Members():
-                return {"type": "array", "items": _of(get_args(kind)[0]), **_at_least(mark.least)}
-    bounds = {_BOUNDS[name]: value for name, value in _bounds(several) if name in _BOUNDS}
-    return _unmarked(kind) | bounds
+    schema = _unmarked(kind)
+    for mark in several:
+        match mark:
+            case Members() if mark.least:
+                schema["minItems" if get_origin(kind) is tuple else "minProperties"] = mark.least
+            case Between():
+                schema["minimum"] = mark.least
+                if mark.most is not None:
+                    schema["maximum"] = mark.most
+    return schema
 
 
 def _unmarked(kind: Any) -> dict[str, Any]:
@@ -69,23 +71,12 @@ def _unmarked(kind: Any) -> dict[str, Any]:
         # Editors read 1.2 as a number where nobody has put it in quotes.
         words = get_args(kind)
         return {"enum": [*words, *(float(each) for each in words if each.replace(".", "").isdigit())]}
+    if get_origin(kind) is tuple:
+        return {"type": "array", "items": _of(get_args(kind)[0])}
     if get_origin(kind) is dict:
         names, values = map(_of, get_args(kind))
         return {"type": "object", "propertyNames": names, "additionalProperties": values}
-    return _PLAIN[kind]
-
-
-def _at_least(members: int) -> dict[str, int]:
-    return {"minItems": members} if members else {}
-
-
-def _bounds(several: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    """Yield the bounds among the marks of a type, by the names that pydantic has for them."""
-    for mark in several:
-        for each in mark.metadata if isinstance(mark, FieldInfo) else ():
-            for name in _BOUNDS:
-                if hasattr(each, name):
-                    yield name, getattr(each, name)
+    return dict(_PLAIN[kind])
 
 
 def _below(kind: Any) -> Iterator[Any]:

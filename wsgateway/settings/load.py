@@ -8,19 +8,15 @@ import json
 import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings import files, rules
 from wsgateway.settings.addresses import bind_address, websocket_url
 from wsgateway.settings.complete import complete
 from wsgateway.settings.document import read as read_yaml
-from wsgateway.settings.findings import Finding, Path, guess, seen
-from wsgateway.settings.paths import choices, known_keys
+from wsgateway.settings.findings import Finding
+from wsgateway.settings.reader import Reader
 from wsgateway.settings.whole import Settings
 
 
@@ -71,12 +67,9 @@ def parse(text: str, file: str, read_files: bool = False, directory: str | None 
     document = read_yaml(text, file)
     if document.data is None:
         raise SettingsError([document.problem(Finding((), "the file is empty"))])
-    findings = list(rules.check(document.data))
-    whole = None
-    try:
-        whole = _checked().validate_python(document.data, context=there)
-    except ValidationError as error:
-        findings += map(_finding, error.errors(include_url=False))
+    reader = Reader(there)
+    whole: Settings | None = reader.read(Settings, document.data)
+    findings = [*rules.check(document.data), *reader.findings]
     if read_files and whole is not None and not findings:
         assert isinstance(document.data, dict), "it has been checked"
         findings += files.check(document.data, there)
@@ -85,12 +78,6 @@ def parse(text: str, file: str, read_files: bool = False, directory: str | None 
         raise SettingsError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     told = tuple(str(document.problem(finding)) for finding in rules.outdated(document.data))
     return replace(complete(whole, document.data), outdated=told)
-
-
-@cache
-def _checked() -> TypeAdapter[Settings]:
-    """Return what checks a file. It is made when a file is first read, since workers read none."""
-    return TypeAdapter(Settings)
 
 
 def single(bind: str, upstream_url: str, directory: str | None = None) -> Source:
@@ -124,42 +111,3 @@ def _problems_of(option: str, reader: Callable[[object], object], text: str) -> 
     except ValueError as error:
         return [Problem(option, 0, 0, str(error))]
     return []
-
-
-def _finding(error: ErrorDetails) -> Finding:
-    """Return a mistake that pydantic found, in our words."""
-    path = error["loc"]
-    if error["type"] == "missing":
-        return Finding(path[:-1], f"{path[-1]!r} is missing")
-    if error["type"] == "extra_forbidden":
-        hint = guess(str(path[-1]), known_keys(path[:-1]))
-        return Finding(path, f"this key is unknown; {hint}", at_key=True)
-    if path[-1:] == ("[key]",):  # the path of a mistake in a name of the operator's choice
-        return Finding(path[:-1], _message(error, path[:-1]), at_key=True)
-    return Finding(path, _message(error, path))
-
-
-def _message(error: ErrorDetails, path: Path) -> str:
-    value = seen(error["input"])
-    match error["type"]:
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case "literal_error":
-            return f"{value} is unknown; {guess(str(error['input']), choices(path))}"
-        case "int_type":
-            return f"{value} is not a whole number"
-        case "bool_type":
-            return f"{value} is neither true nor false"
-        case "greater_than_equal":
-            return f"{value} is too small, at least {error['ctx']['ge']} is allowed"
-        case "less_than_equal":
-            return f"{value} is too large, at most {error['ctx']['le']} is allowed"
-        case "string_type":
-            return f"{value} is not text" + ("; write it in quotes" if isinstance(error["input"], int) else "")
-        case "list_type":
-            return f"{value} is not a list; write '- ' before each member, or brackets around all"
-        case "dict_type":
-            return f"{value} is not a mapping; write 'key: value' in it"
-        case "too_short":
-            return "it is empty, at least one member is needed"
-    raise AssertionError(error)

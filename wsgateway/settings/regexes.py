@@ -5,19 +5,13 @@ may try one text in so many ways that it never ends, while all sessions of a wor
 which that is possible are refused.
 """
 
+import copyreg
 import re
+from functools import cache
 from typing import Any, Protocol
 
 from wsgateway.settings.findings import seen
-from wsgateway.settings.repeats import slow
 
-re2: Any
-try:
-    import re2  # type: ignore[no-redef,import-untyped,import-not-found,unused-ignore]
-except ImportError:
-    re2 = None
-if not hasattr(re2, "compile"):  # any folder of this name in Python's path can be imported
-    re2 = None
 _CURE = "with RE2 any pattern is good (pip install 'wsgateway[re2]')"
 
 
@@ -46,8 +40,24 @@ class Regex(Protocol):
         """Look for the first part of a text that matches."""
 
 
-def compiled(value: object, engine: Any = re2, anywhere: bool = False) -> Regex:
-    """Read a regular expression. The engine is the binding of RE2, or Python's own if that is None.
+@cache
+def installed() -> Any:
+    """Return the engine for patterns: the binding of RE2, or Python's `re` where that is not installed.
+
+    It is loaded for the first pattern: most configurations have none.
+    """
+    try:
+        import re2  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    except ImportError:
+        return re
+    if not hasattr(re2, "compile"):  # any folder of this name in Python's path can be imported
+        return re
+    copyreg.pickle(type(re2.compile("a")), lambda regex: (compiled, (regex.pattern,)))  # for settings that are sent
+    return re2
+
+
+def compiled(value: object, engine: Any = None, anywhere: bool = False) -> Regex:
+    """Read a regular expression for an engine: the binding of RE2, or Python's `re`. By default it is `installed`.
 
     `anywhere`: it will be looked for with `search`, else all of a text is matched.
 
@@ -55,7 +65,8 @@ def compiled(value: object, engine: Any = re2, anywhere: bool = False) -> Regex:
     """
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not a regular expression; write it in quotes")
-    return _of_python(value, anywhere) if engine is None else _of_re2(value, engine)
+    engine = engine or installed()
+    return _of_python(value, anywhere) if engine is re else _of_re2(value, engine)
 
 
 def _of_re2(value: str, engine: Any) -> Regex:
@@ -81,6 +92,8 @@ def _is_python(value: str) -> bool:
 
 
 def _of_python(value: str, anywhere: bool) -> Regex:
+    from wsgateway.settings.repeats import slow  # large, and not needed where settings come from another process
+
     try:
         regex = re.compile(value)
         why = slow(value, anywhere)

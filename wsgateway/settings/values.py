@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.errors import HttpRefusal
 from wsgateway.settings import patterns
@@ -21,7 +19,7 @@ from wsgateway.settings.addresses import (
     target_url,
 )
 from wsgateway.settings.basics import Address, Balance, Network, Peers, Rate, SystemdSocket, UnixAddress, Url
-from wsgateway.settings.declare import InDirectory, List, Made, Members, Written
+from wsgateway.settings.declare import Between, InDirectory, List, Made, Members, Written
 from wsgateway.settings.dialects import dialect, dialects
 from wsgateway.settings.findings import seen
 from wsgateway.settings.regexes import Regex, compiled
@@ -181,16 +179,16 @@ _BALANCE = {
 
 Version = Annotated[int, Written(_version, "`1`", {"const": 1})]
 Flag = bool
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Between(1)]
+CountOrZero = Annotated[int, Between(0)]
 CountOrNone = Annotated[
     int | None, _or_none(Written(_count, "whole number", {"type": "integer", "minimum": 1}, "1 or more"))
 ]
-Bits = Annotated[int, Field(ge=1, le=128)]
-LogLength = Annotated[int, Field(ge=50, le=65536)]
-Clients = Annotated[int, Field(ge=1, le=_MOST_CLIENTS)]
-ServerError = Annotated[int, Field(ge=500, le=599)]
-Weight = Annotated[int, Field(ge=1, le=_MOST_WEIGHT)]
+Bits = Annotated[int, Between(1, 128)]
+LogLength = Annotated[int, Between(50, 65536)]
+Clients = Annotated[int, Between(1, _MOST_CLIENTS)]
+ServerError = Annotated[int, Between(500, 599)]
+Weight = Annotated[int, Between(1, _MOST_WEIGHT)]
 Port = Annotated[int, _whole(port, 1, 65535)]
 CloseCode = Annotated[
     int,

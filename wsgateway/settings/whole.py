@@ -3,9 +3,7 @@
 from dataclasses import field, replace
 from typing import Annotated
 
-from pydantic import Field
-
-from wsgateway.settings.declare import AtLeastOne, Made, key, section
+from wsgateway.settings.declare import AtLeastOne, Made, Members, key, section
 from wsgateway.settings.defaults import Defaults
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.process import Admin, Logging, Shutdown
@@ -18,7 +16,7 @@ def _with_names(upstreams: dict[str, Upstream]) -> dict[str, Upstream]:
     return {name: replace(each, name=name) for name, each in upstreams.items()}
 
 
-Upstreams = Annotated[dict[str, Upstream], Made(Annotated[dict[str, Upstream], Field(min_length=1)], _with_names)]
+Upstreams = Annotated[dict[str, Upstream], Made(Annotated[dict[str, Upstream], Members(least=1)], _with_names)]
 
 
 @section(kw_only=True)
