@@ -9,23 +9,21 @@ Nothing is mocked: sockets are real, ports are chosen by the system. Nothing sle
 line of the log, and PATIENCE_SECONDS is only for the case that they never come.
 """
 
-import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
 import trio
 
 from tests.heads import switching
 from tests.peers import Peer
 from wsgateway.errors import SettingsError
-from wsgateway.observe.log import Log
+from wsgateway.observe.log import Log, Logger
 from wsgateway.run.listening import Listening, shares
 from wsgateway.run.service import Service
 from wsgateway.settings.load import parse
@@ -85,16 +83,11 @@ class Lines:
 
     def log(self) -> Log:
         """A log that writes here, whatever the level."""
-        wrapper = structlog.make_filtering_bound_logger(logging.DEBUG)
-        log: Log = structlog.wrap_logger(
-            None, processors=[structlog.processors.format_exc_info, self._take], wrapper_class=wrapper
-        )
-        return log
+        return Logger("debug", self._take)
 
-    def _take(self, _: object, level: str, event: MutableMapping[str, Any]) -> str:
-        self.entries.append({"level": level, **event})
+    def _take(self, level: str, event: str, facts: Mapping[str, Any]) -> None:
+        self.entries.append({"level": level, "event": event, **facts})
         self._news.unpark_all()
-        raise structlog.DropEvent
 
     async def line(self, event: str, **facts: object) -> dict[str, Any]:
         """The first line of this event that has these facts; waits for it."""

@@ -1,14 +1,14 @@
 """The log: what a line looks like, and how long it may be."""
 
 import json
-import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 
 import pytest
+import structlog
 
-from wsgateway.observe.log import TRACEBACK_CHARACTERS, Log, Whole, make_log
+from wsgateway.observe.log import TRACEBACK_CHARACTERS, Log, Whole, log_at, make_log
 from wsgateway.observe.writer import Writer
 from wsgateway.settings.process import Format, Logging
 
@@ -123,6 +123,28 @@ def test_a_traceback_has_room_but_is_not_endless(made: Make) -> None:
     assert len(traceback) == TRACEBACK_CHARACTERS
 
 
+# -- the log of a program ----------------------------------------------------------------------------------------
+
+
+def test_a_logger_of_structlog_is_a_log() -> None:
+    lines: list[dict[str, object]] = []
+
+    def take(_: object, level: str, line: MutableMapping[str, object]) -> str:
+        lines.append({"level": level, **line})
+        raise structlog.DropEvent
+
+    log: Log = structlog.wrap_logger(None, [take], structlog.make_filtering_bound_logger("info"))
+    log.debug("not important")
+    log.info("opened", route="a")
+    log_at(log, "warning", "refused", status=400)
+    log.exception("bug")
+    assert lines == [
+        {"level": "info", "event": "opened", "route": "a"},
+        {"level": "warning", "event": "refused", "status": 400},
+        {"level": "error", "event": "bug", "exc_info": True},
+    ]
+
+
 # -- the journal -------------------------------------------------------------------------------------------------
 
 
@@ -141,10 +163,9 @@ def test_a_line_for_the_journal_has_its_priority(
     log.warning("a")
     log.error("a")
     log.exception("a")
-    log.log(logging.WARNING, "a")
     assert writer.drain(10.0)
     lines = file.read_text().splitlines()
-    assert [line[:3] for line in lines] == ["<7>", "<6>", "<4>", "<3>", "<3>", "<4>"]
+    assert [line[:3] for line in lines] == ["<7>", "<6>", "<4>", "<3>", "<3>"]
     assert all(line[3] == ("t" if form == "text" else "{") for line in lines)
     os.close(fd)
     # Another stream is not the journal, though the variable is there: a pipe, or a file.

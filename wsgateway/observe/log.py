@@ -4,25 +4,77 @@ Lines go to the standard error stream, as systemd and containers want them: `eve
 the stream. Of a value that others can make long a line has its beginning and its end; the line itself is never cut.
 """
 
-import logging
+import json
 import re
 import time
-from typing import TextIO, cast
-
-import structlog
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from wsgateway.errors import brief
 from wsgateway.observe.writer import Writer
-from wsgateway.settings.process import Logging
+from wsgateway.settings.process import Level, Logging
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+Facts = Mapping[str, object]
+"""what a line tells beside its event, by names"""
+# As syslog(3) has them: the most important is the smallest.
+_PRIORITIES: Mapping[Level, int] = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 # A traceback of some hundred lines, which is ours, but may end with words of a peer.
 TRACEBACK_CHARACTERS = 16384
 # A value that stands in a line as it is.
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]*\Z")
 
-Log = structlog.typing.FilteringBoundLogger
+
+class Log(Protocol):
+    """Describe a log: a `Logger`, or the program's own, such as one of structlog."""
+
+    def debug(self, event: str, /, **facts: Any) -> object:
+        """Log what helps to find a fault."""
+
+    def info(self, event: str, /, **facts: Any) -> object:
+        """Log what happens all the time."""
+
+    def warning(self, event: str, /, **facts: Any) -> object:
+        """Log what an operator should look at."""
+
+    def error(self, event: str, /, **facts: Any) -> object:
+        """Log what an operator must look at."""
+
+    def exception(self, event: str, /, **facts: Any) -> object:
+        """Log an error, with the traceback of the exception that is being handled."""
+
+
+def log_at(log: Log, level: Level, event: str, /, **facts: Any) -> None:
+    """Log a line whose level depends on what it tells."""
+    getattr(log, level)(event, **facts)
+
+
+class Logger:
+    """A log whose lines a function takes."""
+
+    def __init__(self, level: Level, take: Callable[[Level, str, Facts], object]) -> None:
+        """Take a function, which gets the level, the event and the facts of each line of this level and above."""
+        self._least = _PRIORITIES[level]
+        self._take = take
+
+    def debug(self, event: str, /, **facts: Any) -> None:
+        self._log("debug", event, facts)
+
+    def info(self, event: str, /, **facts: Any) -> None:
+        self._log("info", event, facts)
+
+    def warning(self, event: str, /, **facts: Any) -> None:
+        self._log("warning", event, facts)
+
+    def error(self, event: str, /, **facts: Any) -> None:
+        self._log("error", event, facts)
+
+    def exception(self, event: str, /, **facts: Any) -> None:
+        self._log("error", event, {**facts, "exception": traceback.format_exc().removesuffix("\n")})
+
+    def _log(self, level: Level, event: str, facts: Facts) -> None:
+        if _PRIORITIES[level] <= self._least:
+            self._take(level, event, facts)
 
 
 class Whole(str):
@@ -31,19 +83,18 @@ class Whole(str):
     __slots__ = ()
 
 
-def _timestamps() -> structlog.typing.Processor:
-    """Return what adds the time to a line, as ISO 8601 has it. What stays within a second is written once in it."""
+def _clock() -> Callable[[], str]:
+    """Return a function that returns the time, as ISO 8601 has it. What stays within a second is written once in it."""
     latest, text = 0, ""
 
-    def stamp(_: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    def now() -> str:
         nonlocal latest, text
         second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
         if second != latest:
             latest, text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        event["timestamp"] = f"{text}.{nanoseconds // 1000:06d}Z"
-        return event
+        return f"{text}.{nanoseconds // 1000:06d}Z"
 
-    return stamp
+    return now
 
 
 def _cut(key: str, value: object, most: int) -> object:
@@ -53,26 +104,30 @@ def _cut(key: str, value: object, most: int) -> object:
     return brief(value, TRACEBACK_CHARACTERS if key == "exception" else most)
 
 
-def _json_line(most: int) -> structlog.typing.Processor:
-    """Return a renderer of lines of JSON, whose values have at most so many characters."""
-    render = structlog.processors.JSONRenderer()
+_Line = Callable[[str, Level, str, Facts], str]
+"""returns a line, given its time, its level, its event and its facts"""
 
-    def line(logger: object, method: str, event: structlog.typing.EventDict) -> str | bytes:
-        return render(logger, method, {key: _cut(key, value, most) for key, value in event.items()})
+
+def _json_line(most: int) -> _Line:
+    """Return a renderer of lines of JSON, whose values have at most so many characters."""
+
+    def line(now: str, level: Level, event: str, facts: Facts) -> str:
+        values = {key: _cut(key, value, most) for key, value in facts.items()}
+        return json.dumps({**values, "event": event, "level": level, "timestamp": now}, default=repr)
 
     return line
 
 
-def _text_line(most: int) -> structlog.typing.Processor:
+def _text_line(most: int) -> _Line:
     """Return a renderer of lines of `key=value` (logfmt), whose values have at most so many characters.
 
     Each session has two lines, so that this is done in one pass, and a plain value costs one match.
     """
     plain = _PLAIN.match
 
-    def line(_: object, method: str, event: structlog.typing.EventDict) -> str:
-        words = [f"timestamp={event.pop('timestamp')} level={event.pop('level')}"]
-        for key, value in (("event", event.pop("event")), *event.items()):
+    def line(now: str, level: Level, event: str, facts: Facts) -> str:
+        words = [f"timestamp={now} level={level}"]
+        for key, value in (("event", event), *facts.items()):
             if not (type(value) is str and plain(value) and len(value) <= most):
                 value = _spelled(key, value, most)
             words.append(f"{key}={value}")
@@ -103,35 +158,20 @@ def _character(each: str) -> str:
     return each if each.isprintable() or each == "\n" else ascii(each)[1:-1]
 
 
-def _with_priority(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
-    """Return what puts the priority of a line before it (syslog(3))."""
-
-    def render(logger: object, method: str, event: structlog.typing.EventDict) -> str:
-        priority = _PRIORITIES[event["level"]]
-        return f"<{priority}>{renderer(logger, method, event)!s}"
-
-    return render
-
-
 def make_log(logging: Logging, writer: Writer) -> Log:
     """Return a log of the level of the settings and above, whose lines a writer writes.
 
     If lines were lost and writing works again, the log says how many.
     """
     writer.queue_bytes = logging.queue_bytes
-    renderer = (_json_line if logging.format == "json" else _text_line)(logging.value_characters)
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        _timestamps(),
-        structlog.processors.format_exc_info,
-        _with_priority(renderer) if writer.is_journal else renderer,
-    ]
-    lazy = structlog.wrap_logger(
-        structlog.WriteLogger(cast(TextIO, writer)),
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[logging.level]),
-        cache_logger_on_first_use=False,
-    )
-    log: Log = lazy.bind()  # otherwise every line would build a logger first
+    line = (_json_line if logging.format == "json" else _text_line)(logging.value_characters)
+    now = _clock()
+    # systemd's journal takes the priority of a line from its beginning.
+    before = {level: f"<{priority}>" if writer.is_journal else "" for level, priority in _PRIORITIES.items()}
+
+    def take(level: Level, event: str, facts: Facts) -> None:
+        writer.write(f"{before[level]}{line(now(), level, event, facts)}\n")
+
+    log = Logger(logging.level, take)
     writer.flowing = lambda lost: log.error("log lines dropped", lines=lost)
     return log

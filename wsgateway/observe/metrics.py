@@ -5,17 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
 from wsgateway.errors import Group, Reason
 from wsgateway.observe.status import ProcessStatus, Status, merged
 
-__all__ = ["CONTENT_TYPE", "exposition", "of_targets", "rising"]
-
+# Prometheus' text format.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 EACH = "*"
+# What may not stand in the value of a label as it is.
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +212,21 @@ COUNTERS = (
 
 def exposition(status: Status) -> bytes:
     """Return the text of `/metrics`."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StatusCollector(status))
-    return generate_latest(registry)
+    lines: list[str] = []
+    for kind, suffix, several in (("gauge", "", GAUGES), ("counter", "_total", COUNTERS)):
+        for series in several:
+            name = f"wsgateway_{series.name}{suffix}"
+            lines += [f"# HELP {name} {series.help}", f"# TYPE {name} {kind}"]
+            lines += [
+                f"{name}{_labels(series, each)} {float(value)}" for each, value in numbers(status, series).items()
+            ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _labels(series: Series, values: tuple[str, ...]) -> str:
+    pairs = sorted(zip(series.labels, values, strict=True))
+    labels = ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in pairs)
+    return f"{{{labels}}}" if labels else ""
 
 
 def rising(status: ProcessStatus) -> ProcessStatus:
@@ -240,21 +249,6 @@ def _picked(status: Mapping[str, Any], path: tuple[PathStep, ...]) -> dict[str, 
     step, *rest = path
     keys = status if step == EACH else status.keys() & {step}
     return {key: _picked(status[key], tuple(rest)) if rest else status[key] for key in keys}
-
-
-class _StatusCollector(Collector):
-    """A collector for one status."""
-
-    def __init__(self, status: Status) -> None:
-        self._status = status
-
-    def collect(self) -> Iterator[Metric]:
-        for kind, several in ((GaugeMetricFamily, GAUGES), (CounterMetricFamily, COUNTERS)):
-            for series in several:
-                family = kind(f"wsgateway_{series.name}", series.help, labels=series.labels)
-                for labels, value in numbers(self._status, series).items():
-                    family.add_metric(labels, value)
-                yield family
 
 
 def numbers(status: Status, series: Series) -> dict[tuple[str, ...], float]:

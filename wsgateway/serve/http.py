@@ -15,7 +15,6 @@ When a client disconnects meanwhile, its upstream connection is closed: see `dis
 stream's data does not mean that, and a reset of a stream is reported in another way (`stream`).
 """
 
-import logging
 import math
 import socket
 import struct
@@ -37,6 +36,7 @@ from wsgateway.errors import (
 )
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
+from wsgateway.observe.log import log_at
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import route_query
@@ -342,8 +342,9 @@ class Exchange:
         status = self._status or (None if fault is None else fault.status)
         gateway.counters.exchange(status)
         gateway.counters.odd(self._request.oddities.needed)
-        gateway.log.log(
-            logging.INFO if fault is None or fault.reason.group is not Group.TARGET else logging.WARNING,
+        log_at(
+            gateway.log,
+            "info" if fault is None or fault.reason.group is not Group.TARGET else "warning",
             "http",
             **self._context.facts.known(),
             method=self._request.method[:BRIEF_CHARACTERS],

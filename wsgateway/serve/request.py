@@ -1,6 +1,6 @@
 """A client and its request, on all ways through the gateway: the facts for the log, and refusals."""
 
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -10,19 +10,21 @@ from wsgateway.errors import ClientDisconnectedError, Group, Reason, ReasonedErr
 from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.net.outgoing import Outgoing
+from wsgateway.observe.log import log_at
 from wsgateway.policy.forwarded import identify
 from wsgateway.serve.facts import Facts, odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.settings.basics import UNIX
+from wsgateway.settings.process import Level
 from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.heads import Headers, Request, RequestHead, Response
 from wsgateway.wire.oddities import Oddities, Oddity
 
 # The log event for a client that gets no session, and its level.
-_EVENTS = {
-    Group.REFUSED: ("refused", logging.INFO),
-    Group.DISCONNECTED: ("disconnected", logging.INFO),
-    Group.TARGET: ("upstream failed", logging.WARNING),
+_EVENTS: Mapping[Group, tuple[str, Level]] = {
+    Group.REFUSED: ("refused", "info"),
+    Group.DISCONNECTED: ("disconnected", "info"),
+    Group.TARGET: ("upstream failed", "warning"),
 }
 # Only the operator of the gateway can do something about these.
 _WARNINGS = frozenset({Reason.LISTENER_FULL, Reason.OUT_OF_RESOURCES})
@@ -131,12 +133,12 @@ class RequestContext:
             counters.odd(self.head.oddities.needed)
         event, level = _EVENTS.get(reason.group, _EVENTS[Group.REFUSED])
         if reason in _WARNINGS:
-            level = logging.WARNING
+            level = "warning"
         elif reason.group is Group.DISCONNECTED and reason.ordinary:
-            level = logging.DEBUG
+            level = "debug"
         status = {} if error.status is None else {"status": error.status}
         odd = odd_facts(self.head.oddities)
-        self.gateway.log.log(level, event, **self.facts.known(), **odd, **status, **reason.facts, why=error.why)
+        log_at(self.gateway.log, level, event, **self.facts.known(), **odd, **status, **reason.facts, why=error.why)
 
     async def close_with(self, error: ReasonedError) -> None:
         """Answer the HTTP status of an error, if it has one, and close the connection."""
