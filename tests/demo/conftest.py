@@ -10,7 +10,7 @@ from wsgateway.demo.program import Demo
 from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.process import Logging
 

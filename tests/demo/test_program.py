@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from wsgateway.cli import main
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 
 from .conftest import LOOPBACK, PATIENCE_SECONDS

@@ -8,7 +8,7 @@ import trio
 from tests.support import Lines
 from wsgateway.errors import HttpRefusal
 from wsgateway.observe.http_server import REQUEST_SECONDS, HttpConnection, Reply, accept
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 
 LOOPBACK = Address("127.0.0.1", 0)

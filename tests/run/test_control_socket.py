@@ -15,7 +15,7 @@ from tests.processes import GatewayProcess
 from tests.support import configuration
 from wsgateway.cli import main
 from wsgateway.run.requests import ControlAnswer, ControlRequest, default_address, request_gateway
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import UnixAddress
 
 from .gateways import Gateway, end, started, supervised, whole

@@ -12,7 +12,8 @@ from tests.peers import Peer
 from tests.support import Upstream, configuration, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening
-from wsgateway.serve.listeners import FULL_PAUSE_SECONDS, listen
+from wsgateway.serve.bind import listen
+from wsgateway.serve.listeners import FULL_PAUSE_SECONDS
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
 

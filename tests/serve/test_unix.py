@@ -15,7 +15,7 @@ from tests.peers import Peer
 from tests.processes import GatewayProcess
 from tests.support import Running, Upstream, configuration, serving_text
 from wsgateway.errors import SettingsError
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import UnixAddress
 
 MODERN = BY_DIALECT["rfc6455"]

@@ -2,7 +2,7 @@
 
 from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 
 HOST = "127.0.0.1"

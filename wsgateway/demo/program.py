@@ -18,7 +18,7 @@ from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.run.gateway import Addresses, Gateway
 from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.defaults import Origins
 from wsgateway.settings.load import single

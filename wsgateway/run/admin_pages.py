@@ -9,7 +9,7 @@ from wsgateway.observe.log import Log
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
 from wsgateway.run.listening import Listening
-from wsgateway.serve.listeners import address_of
+from wsgateway.serve.bind import address_of
 from wsgateway.settings.whole import Settings
 
 

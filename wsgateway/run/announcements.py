@@ -6,7 +6,7 @@ from wsgateway.errors import ReasonedError
 from wsgateway.observe.log import Log, Whole
 from wsgateway.run.certificates import warn_of_certificates
 from wsgateway.run.listening import Listening, shares
-from wsgateway.serve.listeners import address_of
+from wsgateway.serve.bind import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.certificates import Known
 from wsgateway.settings.whole import Settings

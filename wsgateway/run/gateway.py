@@ -23,10 +23,10 @@ from wsgateway.run.announcements import log_advice, log_listening, log_refused_r
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.limits import share, warn_of_few, within
-from wsgateway.run.listening import Listening, shares
-from wsgateway.run.service import Service, differences
+from wsgateway.run.listening import Listening, differences, shares
+from wsgateway.run.service import Service
+from wsgateway.serve.bind import address_of
 from wsgateway.serve.gateway import tls_contexts
-from wsgateway.serve.listeners import address_of
 from wsgateway.settings.basics import Address, UnixAddress
 from wsgateway.settings.certificates import Known, known
 from wsgateway.settings.load import Source, read
@@ -75,7 +75,7 @@ class Gateway:
     def __init__(self, configuration: Configuration, log: Log | None = None) -> None:
         """Take a file or settings; nothing is read and no socket is opened before `serve`.
 
-        `log` is a logger of structlog. By default lines go to standard error, as `logging` in the configuration says.
+        `log` may be a logger of structlog. By default lines go to standard error, as `logging` says.
         """
         self._configuration = configuration
         self._log = log

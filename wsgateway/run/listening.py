@@ -14,7 +14,7 @@ import trio
 
 from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.run.requests import default_address
-from wsgateway.serve.listeners import listen
+from wsgateway.serve.bind import listen
 from wsgateway.settings.addresses import admin_address, bind_address
 from wsgateway.settings.basics import Address, Bind, SystemdSocket, UnixAddress
 from wsgateway.settings.listeners import Listener
@@ -65,6 +65,16 @@ def close(sockets: Sockets) -> None:
     for each in sockets.values():
         for sock in each:
             sock.close()
+
+
+def differences(before: Settings, after: Settings) -> dict[str, str]:
+    """Return the names of the listeners that are new, and of those that are removed, for the log."""
+    names, new = ([listener.name for listener in each.listeners] for each in (before, after))
+    told = {
+        "listeners_added": ", ".join(name for name in new if name not in names),
+        "listeners_removed": ", ".join(name for name in names if name not in new),
+    }
+    return {key: text for key, text in told.items() if text}
 
 
 class Listening:

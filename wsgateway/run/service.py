@@ -15,7 +15,7 @@ from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.closing import ServerClose
-from wsgateway.run.listening import Sockets, close, shares
+from wsgateway.run.listening import Sockets, close, differences, shares
 from wsgateway.serve.gateway import GatewayState, TlsContexts
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.settings.basics import SystemdSocket
@@ -141,13 +141,3 @@ class Service:
         await trio.sleep(max(route.timeouts.close_seconds for route in gateway.settings.routes))
         self._cut = len(gateway.counters.live)
         sessions.cancel()
-
-
-def differences(before: Settings, after: Settings) -> dict[str, str]:
-    """Return the names of the listeners that are new, and of those that are removed, for the log."""
-    names, new = ([listener.name for listener in each.listeners] for each in (before, after))
-    told = {
-        "listeners_added": ", ".join(name for name in new if name not in names),
-        "listeners_removed": ", ".join(name for name in names if name not in new),
-    }
-    return {key: text for key, text in told.items() if text}

@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import trio
 
 from wsgateway.dialects import DIALECTS, Dialect
-from wsgateway.settings.regexes import compiled, re2
 from wsgateway.settings.routes import Route
 from wsgateway.settings.whole import Settings
 
@@ -44,16 +42,11 @@ def _dialect(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-_TABLE: dict[Any, Any] = copyreg.dispatch_table | {Dialect: lambda dialect: (_dialect, (dialect.name,))}
-if re2 is not None:
-    _TABLE[type(re2.compile("a"))] = lambda regex: (compiled, (regex.pattern,))
-
-
 def packed(settings: Settings) -> bytes:
     """Return settings as bytes. An object that occurs twice in them is written once."""
     file = io.BytesIO()
     pickler = pickle.Pickler(file, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = _TABLE
+    pickler.dispatch_table = copyreg.dispatch_table | {Dialect: lambda dialect: (_dialect, (dialect.name,))}
     pickler.dump(replace(settings, routes=()))
     for at in range(0, len(settings.routes), ROUTES_AT_ONCE):
         pickler.dump(settings.routes[at : at + ROUTES_AT_ONCE])

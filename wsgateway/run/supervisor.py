@@ -22,14 +22,13 @@ from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
 from wsgateway.run.hot_restart import OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
-from wsgateway.run.listening import Listening
+from wsgateway.run.listening import Listening, differences
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact
-from wsgateway.run.service import differences
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
 from wsgateway.run.worker_pool import HUNG_SECONDS, Generation, LoadedConfiguration, WorkerPool
-from wsgateway.serve.listeners import address_of
+from wsgateway.serve.bind import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.certificates import known, warnings

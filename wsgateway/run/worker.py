@@ -35,7 +35,6 @@ from wsgateway.run.messages import (
 from wsgateway.run.service import Service
 from wsgateway.run.settings_transfer import VERSION, unpacked
 from wsgateway.serve.gateway import tls_contexts
-from wsgateway.settings.load import Source
 from wsgateway.settings.whole import Settings
 
 # A terminal sends these to all processes of a command, but they are for the supervisor.
@@ -166,6 +165,8 @@ async def _configuration(order: Configure, message: Message) -> tuple[Settings, 
     if message.attached and order.version == VERSION:
         whole = await unpacked(message.attached)
     else:
+        from wsgateway.settings.load import Source  # large, and only needed beside a supervisor of another version
+
         source = Source(order.file, order.text, order.directory)
         whole = await trio.to_thread.run_sync(source.settings, True, abandon_on_cancel=True)
     settings = within(share(whole, order.workers), raise_limit())
