@@ -7,9 +7,10 @@ from random import Random
 from tests import heads
 from wsgateway.dialects import Answer, Dialect, ServerHandshake, recognise
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead
+from wsgateway.wire.heads import Headers, HeadLimits, Request
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import DEFAULT, Oddities, Tolerance
+from wsgateway.wire.request_head import RequestHead
 
 LIMITS = HeadLimits()
 STRICT: Tolerance = frozenset()

@@ -11,8 +11,10 @@ from wsgateway.dialects import DIALECTS, Answer, ClientHandshake, Dialect, Offer
 from wsgateway.dialects.base import by_name
 from wsgateway.errors import HttpRefusal
 from wsgateway.wire.events import Role
-from wsgateway.wire.heads import Headers, RequestHead, Response, ResponseHead
+from wsgateway.wire.heads import Headers, Response
 from wsgateway.wire.oddities import DEFAULT, Oddities, Oddity, Tolerance
+from wsgateway.wire.request_head import RequestHead
+from wsgateway.wire.response_head import ResponseHead
 
 from .feeding import GENEROUS, Heard, hear, text
 from .opening import LIMITS, seeded

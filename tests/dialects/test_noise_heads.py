@@ -10,7 +10,9 @@ from tests.wire.cutting import cut
 from tests.wire.heads import read
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import HeadLimits, Request, RequestHead, Response, ResponseHead
+from wsgateway.wire.heads import HeadLimits, Request, Response
+from wsgateway.wire.request_head import RequestHead
+from wsgateway.wire.response_head import ResponseHead
 
 from .feeding import byte_by_byte
 from .opening import LIMITS, head_of, open_up, seeded

@@ -17,7 +17,8 @@ from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer, Offer
 from wsgateway.errors import HttpRefusal
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
-from wsgateway.wire.heads import Headers, Response, ResponseHead
+from wsgateway.wire.heads import Headers, Response
+from wsgateway.wire.response_head import ResponseHead
 
 from .feeding import CUTS, Heard, binary, byte_by_byte, decoder_of, encoder_of, hear, other, text
 from .opening import LIMITS, head_of, open_up, scripted, seeded

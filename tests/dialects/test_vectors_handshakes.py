@@ -7,8 +7,8 @@ import pytest
 from tests.cases import cases
 from wsgateway.dialects import DIALECTS, Answer
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import ResponseHead
 from wsgateway.wire.masking import Entropy
+from wsgateway.wire.response_head import ResponseHead
 
 from .opening import LIMITS, Opened, challenge_draws, open_up, scripted
 from .vectors import Vector, by_id, vectors

@@ -27,7 +27,7 @@ from wsgateway.serve.preamble import Client, ClientDisconnectedError, read_reque
 from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
 from wsgateway.settings.process import Logging
-from wsgateway.wire.heads import RequestHead
+from wsgateway.wire.request_head import RequestHead
 
 from .gateways import PLAIN
 

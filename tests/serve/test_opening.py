@@ -2,6 +2,7 @@
 
 import base64
 
+import h11
 import pytest
 
 from tests.backends import prefer_sample, websockets_server
@@ -18,6 +19,7 @@ from tests.openings import (
     RFC6455,
     Opening,
     every_dialect,
+    opened,
 )
 from tests.support import Upstream, serving
 from wsgateway.dialects import DIALECTS
@@ -38,6 +40,16 @@ def challenge_of(lines: tuple[str, ...]) -> bytes:
 
 def test_every_dialect_is_opened_by_these_tests() -> None:
     assert list(BY_DIALECT) == list(DIALECTS)
+
+
+@every_dialect
+async def test_a_session_of_any_dialect_is_opened_without_h11(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        monkeypatch.setattr(h11, "Connection", None)
+        session = await opened(upstream, gateway, opening)
+        await session.works()
 
 
 # From the nonce and the key of the draft's own example (pywebsocket's key for its masks, too).

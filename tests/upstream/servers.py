@@ -17,8 +17,9 @@ from wsgateway.dialects import Answer, Limits, Side, recognise
 from wsgateway.dialects.base import Decoder, Encoder
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Role
-from wsgateway.wire.heads import HeadLimits, RequestHead
+from wsgateway.wire.heads import HeadLimits
 from wsgateway.wire.masking import mask_keys
+from wsgateway.wire.request_head import RequestHead
 
 MODERN = BY_DIALECT["rfc6455"]
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\n"

@@ -5,7 +5,9 @@ import random
 import pytest
 
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import HeadLimits, Request, RequestHead, ResponseHead
+from wsgateway.wire.heads import HeadLimits, Request
+from wsgateway.wire.request_head import RequestHead
+from wsgateway.wire.response_head import ResponseHead
 
 LIMITS = HeadLimits()
 # draft-hixie-thewebsocketprotocol-76, 1.2, with two more headers to tell trimmed values and raw ones apart.

@@ -11,7 +11,8 @@ from wsgateway.wire.exchange import (
     passed_on,
     request_headers,
 )
-from wsgateway.wire.heads import Headers, Request, RequestHead, Response, requests_websocket
+from wsgateway.wire.heads import Headers, Request, Response, requests_websocket
+from wsgateway.wire.request_head import RequestHead
 
 from .heads import head_of, pieces_of
 
@@ -48,7 +49,7 @@ def starting(start: bytes, *lines: bytes, host: bytes | None = b"Host: example.c
     ],
 )
 def test_a_request_is_for_websocket_if_upgrade_names_it(upgrade: bytes, asks: bool) -> None:
-    assert requests_websocket(starting(b"GET / HTTP/1.1", b"Upgrade: " + upgrade)) is asks
+    assert requests_websocket(starting(b"GET / HTTP/1.1", b"Upgrade: " + upgrade).headers) is asks
 
 
 @cases(

@@ -4,8 +4,9 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import Headers, RequestHead, Response
+from wsgateway.wire.heads import Headers, Response
 from wsgateway.wire.repair import is_host, is_token
+from wsgateway.wire.request_head import RequestHead
 
 from .heads import LIMITS, SAMPLE, TLS_CLIENT_HELLO, head_of, padded
 

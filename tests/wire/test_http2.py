@@ -20,9 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgateway.errors import HttpRefusal, ProtocolError
-from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
+from wsgateway.wire.heads import Headers, HeadLimits, Request, Response
 from wsgateway.wire.http2 import FrameHeads, HeaderList, headers_of, is_websocket, request_of
 from wsgateway.wire.oddities import DEFAULT, Oddities, Oddity, Tolerance
+from wsgateway.wire.request_head import RequestHead
+from wsgateway.wire.response_head import ResponseHead
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PSEUDO: HeaderList = [

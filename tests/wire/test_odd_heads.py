@@ -9,8 +9,9 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import Request, RequestHead
+from wsgateway.wire.heads import Request
 from wsgateway.wire.oddities import EVERY, Oddities, Oddity, Tolerance
+from wsgateway.wire.request_head import RequestHead
 
 from .heads import LIMITS, head_of, pieces_of
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import HeadLimits, Request, RequestHead
+from wsgateway.wire.heads import HeadLimits, Request
+from wsgateway.wire.request_head import RequestHead
 
 from .heads import CHALLENGE, LIMITS, SAMPLE, TLS_CLIENT_HELLO, cuts_of, feed, head_of, padded, pieces_of, read, refused
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import Headers, HeadLimits, Request, Response, ResponseHead
+from wsgateway.wire.heads import Headers, HeadLimits, Request, Response
+from wsgateway.wire.response_head import ResponseHead
 
 from .heads import LIMITS, feed, pieces_of
 

@@ -53,8 +53,10 @@ from wsgateway.dialects.rfc6455 import RFC6455
 from wsgateway.dialects.upgrade import UPGRADE_NEEDED, check_upgrade
 from wsgateway.errors import HttpRefusal, ProtocolError, Reason
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Ping, Pong, Role
-from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response, ResponseHead
+from wsgateway.wire.heads import Headers, HeadLimits, Request, Response
 from wsgateway.wire.masking import Entropy, mask_keys
+from wsgateway.wire.request_head import RequestHead
+from wsgateway.wire.response_head import ResponseHead
 
 __all__ = [
     "DIALECTS",

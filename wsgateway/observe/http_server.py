@@ -1,7 +1,7 @@
 """A small HTTP server for the admin pages and the demo, and the loop that accepts connections for both and for control.
 
 A connection carries one request and one reply; then it is closed, or becomes a WebSocket. Heads are read and written by
-`wire.heads`, so what the gateway refuses in a head is refused here, too. There is no TLS.
+`wire.request_head`, so what the gateway refuses in a head is refused here, too. There is no TLS.
 """
 
 import re
@@ -17,7 +17,8 @@ from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.observe.log import Log
-from wsgateway.wire.heads import Headers, HeadLimits, Request, RequestHead, Response
+from wsgateway.wire.heads import Headers, HeadLimits, Request, Response
+from wsgateway.wire.request_head import RequestHead
 
 # For a complete head, and for the client to read its reply.
 REQUEST_SECONDS = 10.0

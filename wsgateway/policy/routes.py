@@ -44,7 +44,7 @@ class RouteQuery:
 def route_query(request: Request, listener: str, host: str) -> RouteQuery:
     """Return the properties of a request for the choice of a route; `host` is what counts as its Host."""
     path = normalised(request.target.partition("?")[0])
-    return RouteQuery(listener, host, path, requests_websocket(request), request.headers)
+    return RouteQuery(listener, host, path, requests_websocket(request.headers), request.headers)
 
 
 @dataclass(slots=True)

@@ -59,8 +59,9 @@ from wsgateway.wire.exchange import (
     passed_on,
     request_headers,
 )
-from wsgateway.wire.heads import Headers, Request, Response, ResponseHead, requests_websocket
+from wsgateway.wire.heads import Headers, Request, Response, requests_websocket
 from wsgateway.wire.incoming import MOST_EMPTY_LINES
+from wsgateway.wire.response_head import ResponseHead
 
 # As much as the relay reads at once.
 BODY_READ_BYTES = 64 * 1024
@@ -78,7 +79,7 @@ def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
 
     An `Opening` then finds the refusal. Raise HttpRefusal (400, 404, 417, 501) for one that cannot be passed on.
     """
-    if requests_websocket(request):
+    if requests_websocket(request.headers):
         return None
     request = checked(request)
     listener, identity = context.listener, context.identity

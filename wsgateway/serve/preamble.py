@@ -18,7 +18,8 @@ from wsgateway.settings.listeners import Listener
 from wsgateway.wire import proxy_protocol
 from wsgateway.wire.flash import is_policy_request, policy
 from wsgateway.wire.foreign import PROXY
-from wsgateway.wire.heads import Request, RequestHead
+from wsgateway.wire.heads import Request
+from wsgateway.wire.request_head import RequestHead
 
 
 def stopped() -> ClientDisconnectedError:

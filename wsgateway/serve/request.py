@@ -17,8 +17,9 @@ from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.process import Level
 from wsgateway.wire.addresses import counted_as
-from wsgateway.wire.heads import Headers, Request, RequestHead, Response
+from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.oddities import Oddities, Oddity
+from wsgateway.wire.request_head import RequestHead
 
 # The log event for a client that gets no session, and its level.
 _EVENTS: Mapping[Group, tuple[str, Level]] = {

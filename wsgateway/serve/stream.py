@@ -23,8 +23,9 @@ from wsgateway.errors import HttpRefusal
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.outgoing import Outgoing, outgoing, waiting
 from wsgateway.serve.request import Client
-from wsgateway.wire.heads import HeadLimits, Request, ResponseHead
+from wsgateway.wire.heads import HeadLimits, Request
 from wsgateway.wire.http2 import HeaderList, headers_of
+from wsgateway.wire.response_head import ResponseHead
 
 # The kernel's buffer for each direction, besides a window of the client and one of ours.
 _BUFFER_BYTES = 64 * 1024

@@ -17,9 +17,10 @@ from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.upstream.tls import Contexts
 from wsgateway.wire.closecodes import NORMAL
 from wsgateway.wire.events import Close
-from wsgateway.wire.heads import Headers, Request, ResponseHead
+from wsgateway.wire.heads import Headers, Request
 from wsgateway.wire.oddities import Oddities
 from wsgateway.wire.proxy_protocol import write_v1, write_v2
+from wsgateway.wire.response_head import ResponseHead
 
 _AGENT = ("User-Agent", "wsgateway")
 # The PROXY headers of a proxy that makes a connection for itself and not for a client.

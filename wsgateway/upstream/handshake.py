@@ -7,8 +7,9 @@ from wsgateway.errors import HttpRefusal, Reason, UpstreamError
 from wsgateway.net.channel import READ_BYTES, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.upstreams import AnswerLimits
-from wsgateway.wire.heads import HeadLimits, Response, ResponseHead
+from wsgateway.wire.heads import HeadLimits, Response
 from wsgateway.wire.oddities import Oddities
+from wsgateway.wire.response_head import ResponseHead
 
 _USUAL = AnswerLimits().beside()
 # The statuses by which an upstream may refuse: a redirect, or an error.

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.bodies import read_body
-from wsgateway.wire.heads import Headers, Request, RequestHead, Response
+from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.paths import check_path
 from wsgateway.wire.repair import proper_host
+from wsgateway.wire.request_head import RequestHead
 
 # RFC 9110, 7.6.1, and the headers that tell where a body ends: meant for the next hop alone, or written anew for it.
 HOP_BY_HOP = frozenset(

@@ -1,4 +1,4 @@
-"""The bytes of a request until its head is complete: empty lines before it, its end, and its size limit."""
+"""The bytes of a request or a 101 until its head is complete: empty lines before it, its end, and its size limit."""
 
 import re
 
@@ -6,6 +6,7 @@ from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.foreign import PROXY, not_a_request
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.repair import is_token
+from wsgateway.wire.upgrades import SWITCH
 
 # More than any known client sends; RFC 9112, 2.2, requires that at least one is accepted.
 MOST_EMPTY_LINES = 4
@@ -45,10 +46,8 @@ class IncomingHead:
         if not self.begun:
             before = 0
             self._begin()
-        end = self._buffer.find(_END, max(0, before - len(_END) + 1))
-        # Earlier bytes have been checked already, except that the last may be the CR of an LF that has just come.
-        fresh = self._buffer[max(0, before - 1) : end + len(_END) if end >= 0 else None].removeprefix(b"\n")
-        if fresh.count(b"\n") != fresh.count(b"\r\n") or Oddity.BARE_LF in self._oddities.needed:
+        end, bare = _end_of(self._buffer, before)
+        if bare or Oddity.BARE_LF in self._oddities.needed:
             return self._receive_bare()
         if end < 0:
             self._check_size()
@@ -96,6 +95,46 @@ class IncomingHead:
 
     def _too_large(self) -> HttpRefusal:
         return HttpRefusal(Reason.REQUEST_TOO_LARGE, f"the head is larger than {self._most_bytes} bytes")
+
+
+class IncomingSwitch:
+    """A buffer that collects the bytes of a server until the head of its 101 is complete, if nothing is unusual."""
+
+    __slots__ = ("received", "rest", "usual")
+
+    def __init__(self) -> None:
+        self.received = b""
+        """all bytes so far"""
+        self.usual = True
+        """whether they are the beginning of a 101 that is not too large, with lines that end in CR LF"""
+        self.rest = b""
+        """the bytes after the head"""
+
+    def receive(self, data: bytes, most_bytes: int) -> bytes | None:
+        """Return the head without its blank line, once that is here; None until then, and if it is not usual.
+
+        No data is the end of the stream. `most_bytes` is the most that the head may have, with the blank line.
+        """
+        before = len(self.received)
+        self.received += data
+        end, bare = _end_of(self.received[:most_bytes], before)
+        is_short = end >= 0 or len(self.received) <= most_bytes
+        self.usual = bool(data) and not bare and is_short and SWITCH.startswith(self.received[: len(SWITCH)])
+        if end < 0 or not self.usual:
+            return None
+        self.rest = self.received[end + len(_END) :]
+        return self.received[:end]
+
+
+def _end_of(received: bytes, before: int) -> tuple[int, bool]:
+    """Return where the blank line of a head begins, -1 if it has not come; and whether a line ends in LF alone.
+
+    The first `before` bytes have been looked at already, and have neither.
+    """
+    end = received.find(_END, max(0, before - len(_END) + 1))
+    # The last of the earlier bytes may be the CR of an LF that has just come.
+    fresh = received[max(0, before - 1) : end + len(_END) if end >= 0 else None].removeprefix(b"\n")
+    return end, fresh.count(b"\n") != fresh.count(b"\r\n")
 
 
 def bare_line_feed() -> HttpRefusal:

@@ -26,7 +26,7 @@ _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
 _NEVER = re.compile(rb"[\0\r\n]")
 # All control characters except a tab, which may stand in a value (RFC 9110, 5.5).
 _CONTROLS = bytes((*range(9), *range(10, 32), 127))
-_NOT_CONTROLS = bytes(byte for byte in range(256) if byte not in _CONTROLS)
+NOT_CONTROLS = bytes(byte for byte in range(256) if byte not in _CONTROLS)
 # Headers that the gateway itself reads or repeats. CGI and WSGI read an underscore as a hyphen.
 _READ = re.compile(
     rb"content-length|transfer-encoding|connection|upgrade|host|origin|expect|te|trailer|forwarded|x-forwarded-.*"
@@ -120,8 +120,8 @@ def checked_lines(lines: list[bytes], oddities: Oddities) -> list[bytes]:
 
     Raise HttpRefusal (400) for what h11 would repair: line feeds alone, folded lines, spaces around a header's name.
     """
-    if any(line.translate(None, _NOT_CONTROLS) for line in lines):
-        if lines[0].translate(None, _NOT_CONTROLS):
+    if any(line.translate(None, NOT_CONTROLS) for line in lines):
+        if lines[0].translate(None, NOT_CONTROLS):
             raise HttpRefusal(
                 Reason.REQUEST_MALFORMED, "malformed request: a control character inside a line, as CR, LF or NUL"
             )
@@ -139,7 +139,7 @@ def clean_value(name: bytes, value: bytes, oddities: Oddities) -> bytes:
     Raise HttpRefusal (400) for CR, LF and NUL, and for control characters in a header that the gateway reads or
     repeats.
     """
-    if not value.translate(None, _NOT_CONTROLS):
+    if not value.translate(None, NOT_CONTROLS):
         return value
     refusal = HttpRefusal(
         Reason.REQUEST_MALFORMED, "malformed request: a control character inside a line, as CR, LF or NUL"
