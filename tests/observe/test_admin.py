@@ -15,7 +15,7 @@ from tests.heads import values
 from tests.peers import Peer
 from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.observe import http_server
-from wsgateway.observe.admin import MOST_CLIENTS, MOST_HEAD_BYTES, AdminServer
+from wsgateway.observe.admin import MOST_ADMIN_CLIENTS, MOST_HEAD_BYTES, AdminServer
 from wsgateway.observe.http_server import REQUEST_SECONDS
 from wsgateway.observe.metrics import of_targets
 from wsgateway.observe.pages import pages
@@ -264,7 +264,7 @@ class Choosy(Gate):
 
 async def test_who_may_not_ask_gets_no_answer_and_takes_nobodys_place() -> None:
     async with admin_site(Choosy(UnixAddress("not used"))) as site:
-        for _ in range(2 * MOST_CLIENTS):
+        for _ in range(2 * MOST_ADMIN_CLIENTS):
             stranger = await site.connect()
             assert await stranger.rest() == b""
             await stranger.close()
@@ -276,7 +276,7 @@ async def test_who_may_not_ask_gets_no_answer_and_takes_nobodys_place() -> None:
 
 async def test_connections_that_say_nothing_keep_nobody_waiting() -> None:
     async with admin_site() as site:
-        silent = [await site.connect() for _ in range(MOST_CLIENTS)]
+        silent = [await site.connect() for _ in range(MOST_ADMIN_CLIENTS)]
         await trio.testing.wait_all_tasks_blocked(0.05)
         assert (await site.get("/health/live"))[0] == 200
         assert await silent[0].rest() == b"", "the oldest made room"

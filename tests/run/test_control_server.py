@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from tests.support import Lines
 from wsgateway.errors import Reason
-from wsgateway.run.control_server import LINE_SECONDS, MOST_CLIENTS, ControlServer
+from wsgateway.run.control_server import LINE_SECONDS, MOST_CONTROL_CLIENTS, ControlServer
 from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, request_gateway
 from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import UnixAddress
@@ -106,7 +106,7 @@ async def test_those_who_have_asked_keep_nobody_waiting(tmp_path: Path, autojump
     async with trio.open_nursery() as nursery:
         commands = Commands(UnixAddress(str(tmp_path / "s")))
         await nursery.start(commands.run)
-        for number in range(3 * MOST_CLIENTS):
+        for number in range(3 * MOST_CONTROL_CLIENTS):
             request = ControlRequest(command="echo", arguments={"number": number})
             assert await request_gateway(commands.address, request) == ControlAnswer(ok=True, facts={"number": number})
         assert trio.current_time() == 0

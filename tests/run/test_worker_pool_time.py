@@ -6,8 +6,8 @@ from trio.testing import MockClock
 
 from tests.support import configuration
 from wsgateway.errors import Reason
-from wsgateway.run.process import ANSWER_SECONDS, LONGEST_ANSWER_SECONDS, TURN_SECONDS
-from wsgateway.run.worker_pool import HUNG_SECONDS, MOST_FAILED_STARTS, StartError
+from wsgateway.run.process import ANSWER_SECONDS, LATE_TURN_SECONDS, LONGEST_ANSWER_SECONDS
+from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, MOST_FAILED_STARTS, StartError
 
 from .worker_pools import Script, Worker, bad, generation, good, hands, stuck
 
@@ -116,7 +116,7 @@ async def still(worker: Worker) -> int:
     await worker.say("up")
     while (order := await worker.order()) != "end":
         if order == "report":
-            await worker.say("report", age=TURN_SECONDS + 0.1, status={})
+            await worker.say("report", age=LATE_TURN_SECONDS + 0.1, status={})
         else:
             await worker.answer(order)
     return 0
@@ -126,19 +126,19 @@ async def still(worker: Worker) -> int:
 async def test_a_worker_that_does_not_answer_looks_on_time_is_killed(script: Script, autojump_clock: MockClock) -> None:
     async with hands(script) as its:
         await its.start()
-        assert await its.looked(int(HUNG_SECONDS) + 1) == HUNG_SECONDS
+        assert await its.looked(int(HUNG_WORKER_SECONDS) + 1) == HUNG_WORKER_SECONDS
         assert its.workers[0].code is None
         await its.looked(1)
         assert its.workers[0].code == -9
         [line] = its.lines.every("worker hangs")
-        assert (line["worker"], line["seconds"]) == (1, HUNG_SECONDS + 1)
+        assert (line["worker"], line["seconds"]) == (1, HUNG_WORKER_SECONDS + 1)
 
 
 async def test_a_worker_that_answers_is_not_killed_however_slowly_it_does(autojump_clock: MockClock) -> None:
     async def slow(worker: Worker) -> int:
         await worker.say("up")
         while (order := await worker.order()) != "end":
-            await trio.sleep(HUNG_SECONDS - 2 if order == "report" else 0)
+            await trio.sleep(HUNG_WORKER_SECONDS - 2 if order == "report" else 0)
             await worker.answer(order)
         return 0
 
@@ -151,13 +151,13 @@ async def test_a_worker_that_answers_is_not_killed_however_slowly_it_does(autoju
 async def test_a_late_look_of_the_supervisor_forgets_what_was_before(autojump_clock: MockClock) -> None:
     async with hands(deaf) as its:
         await its.start()
-        await its.looked(int(HUNG_SECONDS))
+        await its.looked(int(HUNG_WORKER_SECONDS))
         # All were frozen: the supervisor, too.
         due = trio.current_time()
         await trio.sleep(25)
         assert its.worker_pool.check(due) == 0
         await trio.sleep(1)
-        assert await its.looked(int(HUNG_SECONDS)) == HUNG_SECONDS
+        assert await its.looked(int(HUNG_WORKER_SECONDS)) == HUNG_WORKER_SECONDS
         assert its.workers[0].code is None
         await its.looked(1)
         assert its.workers[0].code == -9

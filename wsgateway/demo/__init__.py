@@ -5,5 +5,7 @@
     upstream    a server that knows RFC 6455 alone: /echo, and /chat, which is a `room`; a `peer` is one of its clients
     site        the page, and the probes that it asks for
 
-All of it listens on loopback only. It is for people who try the gateway; only `cli` uses it.
+All of it listens on loopback only. It is for people who try the gateway; only the command `demo` uses it.
 """
+
+LOOPBACK = "127.0.0.1"

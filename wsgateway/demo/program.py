@@ -12,6 +12,7 @@ from typing import Self
 
 import trio
 
+from wsgateway.demo import LOOPBACK
 from wsgateway.demo.site import Site
 from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.errors import SettingsError
@@ -25,9 +26,8 @@ from wsgateway.settings.load import single
 from wsgateway.settings.process import Shutdown
 from wsgateway.settings.whole import Settings
 
-HOST = "127.0.0.1"
 # With an upstream for each, these need fewer descriptors than the 1024 that a process usually has.
-MAX_CONNECTIONS = 400
+GATEWAY_CONNECTIONS = 400
 
 
 class Demo:
@@ -45,7 +45,7 @@ class Demo:
             opened.pop_all()
         self.page = _address(self._page_listener)
         """the page's address"""
-        self._bind = self.gateway = Address(HOST, port)
+        self._bind = self.gateway = Address(LOOPBACK, port)
         """the gateway's address; port 0 is replaced when it serves"""
 
     async def run(self, show: Callable[[Self], object]) -> None:
@@ -77,7 +77,7 @@ class Demo:
         settings = single(str(self._bind), f"ws://{upstream}").settings()
         return replace(
             settings,
-            listeners=tuple(replace(each, max_connections=MAX_CONNECTIONS) for each in settings.listeners),
+            listeners=tuple(replace(each, max_connections=GATEWAY_CONNECTIONS) for each in settings.listeners),
             routes=tuple(replace(each, origins=self._origins()) for each in settings.routes),
             shutdown=Shutdown(spread_seconds=None),  # the user has pressed Ctrl-C, and waits
         )
@@ -86,7 +86,7 @@ class Demo:
         """Allow the pages of the demo, and no others in the same browser. Probes have the origin of the gateway."""
         ports = (self.page.port, self.gateway.port)
         return Origins(
-            tuple(f"http://{host}:{port}" for host in (HOST, "localhost") for port in ports), opaque="refuse"
+            tuple(f"http://{host}:{port}" for host in (LOOPBACK, "localhost") for port in ports), opaque="refuse"
         )
 
     def __str__(self) -> str:
@@ -113,8 +113,8 @@ async def _watch(signals: ReceivedSignals, gateway: Gateway, everything: trio.Ca
 
 
 def _listen(port: int) -> socket.socket:
-    return listen(Address(HOST, port))[0]
+    return listen(Address(LOOPBACK, port))[0]
 
 
 def _address(listener: socket.socket) -> Address:
-    return Address(HOST, listener.getsockname()[1])
+    return Address(LOOPBACK, listener.getsockname()[1])

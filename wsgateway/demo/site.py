@@ -28,7 +28,7 @@ from wsgateway.probe.transcript import Line
 from wsgateway.settings.basics import Address
 from wsgateway.wire.heads import Headers, Request
 
-MAX_CONNECTIONS = 64
+PAGE_CONNECTIONS = 64
 PROBE_SECONDS = 5.0
 PROBE_TEXT = "hello"
 
@@ -61,7 +61,7 @@ class Site:
     async def serve(self, listener: socket.socket) -> None:
         """Serve on a socket that listens, until it is cancelled."""
         async with trio.open_nursery() as nursery:
-            await accept(listener, self._serve_client, trio.Semaphore(MAX_CONNECTIONS), nursery, self._log)
+            await accept(listener, self._serve_client, trio.Semaphore(PAGE_CONNECTIONS), nursery, self._log)
 
     async def _serve_client(self, sock: socket.socket) -> None:
         client = HttpConnection(sock)

@@ -22,7 +22,7 @@ from wsgateway.observe.http_server import HttpConnection, accept, refusal
 from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Request
 
-MAX_CONNECTIONS = 512
+UPSTREAM_CONNECTIONS = 512
 GOODBYE_SECONDS = 2.0
 
 
@@ -51,7 +51,7 @@ class DemoUpstream:
         """Serve on a listening socket until this is cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._room.run)
-            await accept(listener, self._serve_client, trio.Semaphore(MAX_CONNECTIONS), nursery, self._log)
+            await accept(listener, self._serve_client, trio.Semaphore(UPSTREAM_CONNECTIONS), nursery, self._log)
 
     async def _serve_client(self, sock: socket.socket) -> None:
         client = HttpConnection(sock)

@@ -19,7 +19,7 @@ from wsgateway.observe.log import Log
 from wsgateway.wire.heads import HeadLimits, Request
 
 # Few programs query, and each is answered at once.
-MOST_CLIENTS = 64
+MOST_ADMIN_CLIENTS = 64
 MOST_HEAD_BYTES = 8192
 # Pages below this path are served under any Host.
 HEALTH = "/health/"
@@ -47,7 +47,7 @@ class AdminServer:
         self._pages = pages
         self._gate = gate
         self.log = log
-        self._newest = NewestFirst(MOST_CLIENTS)
+        self._newest = NewestFirst(MOST_ADMIN_CLIENTS)
 
     async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
         """Serve on listening sockets, which are the caller's, until the scope is cancelled.

@@ -22,7 +22,7 @@ from wsgateway.wire.request_head import RequestHead
 
 # For a complete head, and for the client to read its reply.
 REQUEST_SECONDS = 10.0
-REPLY_SECONDS = 10.0
+READ_REPLY_SECONDS = 10.0
 # The process is most likely out of descriptors, and other connections may give some back.
 ACCEPT_PAUSE_SECONDS = 0.1
 
@@ -96,7 +96,7 @@ class HttpConnection:
             *reply.headers,
         ]
         head = self.head.respond(Response(reply.status, HTTPStatus(reply.status).phrase, Headers(items)))
-        with trio.move_on_after(REPLY_SECONDS):
+        with trio.move_on_after(READ_REPLY_SECONDS):
             await self.channel.send(head + self.head.body(reply.body) + self.head.end())
             await self.channel.linger()
 

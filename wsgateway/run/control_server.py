@@ -17,7 +17,7 @@ from wsgateway.run.requests import MOST_FINDINGS, REQUEST_BYTES, ControlAnswer, 
 from wsgateway.settings.findings import guess
 
 # Operators and their programs send few requests.
-MOST_CLIENTS = 16
+MOST_CONTROL_CLIENTS = 16
 # For a request to arrive, and for an answer to be read. The command in between may take as long as it needs.
 LINE_SECONDS = 10.0
 _ROOT = 0
@@ -33,7 +33,7 @@ class ControlServer:
         """Take the functions of the commands, by the names of the commands."""
         self._commands = commands
         self._log = log
-        self._places = trio.Semaphore(MOST_CLIENTS)
+        self._places = trio.Semaphore(MOST_CONTROL_CLIENTS)
 
     async def run(self, socks: list[socket.socket], scope: trio.CancelScope) -> None:
         """Serve on listening sockets, which are the caller's, until the scope is cancelled.

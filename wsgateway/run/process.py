@@ -34,7 +34,7 @@ ANSWER_SECONDS = 30.0
 PROGRESS_SECONDS = 0.001
 LONGEST_ANSWER_SECONDS = 600.0
 # A relay loop turns each second. A process whose loop has not turned for so long counts as one that does not answer.
-TURN_SECONDS = 5.0
+LATE_TURN_SECONDS = 5.0
 # For a process to end after it has closed its connection, or was told to end at once.
 KILL_SECONDS = 1.0
 
@@ -170,7 +170,7 @@ class WorkerProcess:
     @property
     def answers(self) -> bool:
         """Whether it has sent the last report that was requested, and its relay loop turns."""
-        return not self._report_due and self._turned_ago <= TURN_SECONDS
+        return not self._report_due and self._turned_ago <= LATE_TURN_SECONDS
 
     async def request_report(self) -> None:
         """Request a report, unless one is due already."""

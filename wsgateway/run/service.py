@@ -22,7 +22,7 @@ from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.whole import Settings
 
 # How long to wait between the sessions that a drain closes. If there are many, several are closed each time.
-TURN_SECONDS = 0.1
+CLOSE_PAUSE_SECONDS = 0.1
 
 
 class Service:
@@ -132,12 +132,12 @@ class Service:
         while True:
             now, count = trio.current_time(), len(gateway.engine)
             remaining = spread_until - now
-            due = math.ceil(count * TURN_SECONDS / remaining) if remaining > TURN_SECONDS else count
+            due = math.ceil(count * CLOSE_PAUSE_SECONDS / remaining) if remaining > CLOSE_PAUSE_SECONDS else count
             for client in list(islice(gateway.engine.clients(), due)):
                 gateway.engine.close(client, server_close)
             if now >= drained_at:
                 break
-            await trio.sleep(min(max(TURN_SECONDS, remaining / max(1, count)), drained_at - now))
+            await trio.sleep(min(max(CLOSE_PAUSE_SECONDS, remaining / max(1, count)), drained_at - now))
         await trio.sleep(max(route.timeouts.close_seconds for route in gateway.settings.routes))
         self._cut = len(gateway.counters.live)
         sessions.cancel()

@@ -27,7 +27,7 @@ from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
-from wsgateway.run.worker_pool import HUNG_SECONDS, Generation, LoadedConfiguration, WorkerPool
+from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, Generation, LoadedConfiguration, WorkerPool
 from wsgateway.serve.bind import address_of
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
@@ -51,7 +51,7 @@ class Supervisor:
         read: Callable[[], Source],
         make: Callable[[Logging], Log],
         command: Sequence[str],
-        hung_seconds: float = HUNG_SECONDS,
+        hung_seconds: float = HUNG_WORKER_SECONDS,
         dropped: Callable[[], int] = lambda: 0,
         now: Callable[[], float] = time.time,
     ) -> None:

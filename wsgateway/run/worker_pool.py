@@ -21,7 +21,7 @@ from wsgateway.settings.load import Source
 from wsgateway.settings.whole import Settings
 
 # No turn of the relay loop takes a tenth of a second. A worker that is silent for so long does not turn any more.
-HUNG_SECONDS = 20.0
+HUNG_WORKER_SECONDS = 20.0
 # A check that is so late says nothing about the workers: the supervisor itself, or the machine, stood still.
 LATE_SECONDS = 1.0
 # For all workers to report, if a client waits for the status.
@@ -86,7 +86,7 @@ class WorkerPool:
         self,
         log: Log,
         nursery: trio.Nursery,
-        hung_seconds: float = HUNG_SECONDS,
+        hung_seconds: float = HUNG_WORKER_SECONDS,
         start: Callable[[int], Awaitable[WorkerProcess]] = WorkerProcess.start,
     ) -> None:
         """Take a function that starts a process without a configuration, for the slot with a number.

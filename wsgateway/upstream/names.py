@@ -15,7 +15,7 @@ MOST_THREADS = 256
 # The same for names whose last look-up hung.
 HUNG_THREADS = 8
 # The system's resolver tries the next name server after this time (resolv.conf(5)), so the first one was silent.
-HUNG_SECONDS = 5.0
+HUNG_LOOK_UP_SECONDS = 5.0
 # How many hung names are remembered. One more makes the oldest forgotten.
 MOST_HUNG = 4096
 
@@ -74,7 +74,7 @@ class Names:
                 look_up.found = await trio.to_thread.run_sync(
                     outcome.capture, self._resolve, host, abandon_on_cancel=True, limiter=unbounded
                 )
-                self._remember(host, trio.current_time() - begun >= HUNG_SECONDS)
+                self._remember(host, trio.current_time() - begun >= HUNG_LOOK_UP_SECONDS)
         finally:
             del self._under_way[host]
             look_up.done.set()
