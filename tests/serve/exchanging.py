@@ -1,5 +1,6 @@
 """Plain HTTP through a gateway: its configuration, a client that sends requests, and an upstream that answers."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -51,9 +52,11 @@ HTTP_GET = head_of("GET / HTTP/1.1", "Host: example.com")
 HTTP_OK = head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok"
 
 
-async def passed(upstream: Upstream, gateway: Running, request: bytes) -> tuple[Peer, Peer, bytes]:
-    """Return a client that sends a request, and the upstream's end, which has read so many bytes after the head."""
-    client = await gateway.connect(request)
+async def passed(
+    upstream: Upstream, gateway: Running, request: bytes, tls: ssl.SSLContext | None = None
+) -> tuple[Peer, Peer, bytes]:
+    """Return a client that has sent a request, perhaps over TLS, the end of the upstream, and the head that it got."""
+    client = await (gateway.connect(request) if tls is None else gateway.connect_tls(tls, request))
     behind = await upstream.accept()
     return client, behind, await behind.head()
 

@@ -4,8 +4,7 @@ The clock jumps when every task waits: a step without waiting takes no time.
 """
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
@@ -16,16 +15,15 @@ from tests.heads import head_of, switching
 from tests.net.certificates import Authority, authority
 from tests.openings import BY_DIALECT, OPENINGS, Opening
 from tests.peers import Peer
-from tests.serve.exchanging import HTTP_GET, HTTP_OK, http_configuration, passed
+from tests.serve.disconnecting import EVENTS, ONE, within
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, passed, serving_http
 from tests.serve.http2 import CONNECT, GET, Client, listener
-from tests.support import Running, Upstream, serving, serving_text
+from tests.support import Upstream, serving
 from wsgateway.serve.disconnect import GRACE_SECONDS
 
 __all__ = ["authority"]
 
 MODERN = BY_DIALECT["rfc6455"].request
-ONE = "max_connections: 1"
-EVENTS = head_of("HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked") + b"5\r\nfirst\r\n"
 # The time within which the place of a disconnected client must be free, and the upstream of a poll must be closed.
 PLACE_SECONDS = 0.2
 POLL_SECONDS = 1.0
@@ -60,14 +58,6 @@ WAYS: dict[str, tuple[Leave, float]] = {
 each_way = pytest.mark.parametrize(("leave", "seconds"), WAYS.values(), ids=WAYS)
 
 
-@asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
-    """Check that the block takes so long, by the clock, and no longer."""
-    begun = trio.current_time()
-    yield
-    assert trio.current_time() - begun <= seconds + 0.001
-
-
 def test_the_grace_after_a_half_close_is_shorter_than_the_time_to_free_a_place() -> None:
     assert GRACE_SECONDS < PLACE_SECONDS
 
@@ -80,9 +70,7 @@ async def test_a_client_that_disconnects_while_the_upstream_thinks_frees_its_pla
     leave: Leave, seconds: float, autojump_clock: MockClock
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port, behind=ONE) as gateway:
-        client = await gateway.connect(MODERN)
-        behind = await upstream.accept()
-        await behind.head()
+        client, behind, _ = await passed(upstream, gateway, MODERN)
         async with within(seconds):
             await leave(client)
             assert await behind.rest() == b""
@@ -102,9 +90,7 @@ async def test_a_client_of_each_dialect_that_half_closes_counts_as_disconnected(
     opening: Opening, autojump_clock: MockClock
 ) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
-        client = await gateway.connect(opening.request)
-        behind = await upstream.accept()
-        await behind.head()
+        client, behind, _ = await passed(upstream, gateway, opening.request)
         async with within(GRACE_SECONDS):
             await client.send_eof()
             assert await behind.rest() == b""
@@ -154,9 +140,7 @@ async def test_a_client_over_tls_that_disconnects_frees_its_place(
 
 async def test_a_client_that_disconnects_inside_a_refusal_frees_its_place(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, behind=ONE) as gateway:
-        client = await gateway.connect(MODERN)
-        behind = await upstream.accept()
-        await behind.head()
+        client, behind, _ = await passed(upstream, gateway, MODERN)
         await behind.send(head_of("HTTP/1.1 403 Forbidden", "Content-Length: 10") + b"first")
         await client.until(b"first")
         async with within(GRACE_SECONDS):
@@ -187,19 +171,13 @@ async def test_a_stream_of_http_2_that_is_reset_frees_its_place(
 # -- plain HTTP ------------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def polled(upstream: Upstream, **options: str) -> AsyncIterator[Running]:
-    async with serving_text(http_configuration(upstream.port, site=ONE, **options)) as gateway:
-        yield gateway
-
-
 @each_way
 @pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
 async def test_the_upstream_is_closed_if_a_page_disconnects(
     begun: bytes, leave: Leave, seconds: float, autojump_clock: MockClock
 ) -> None:
     assert seconds < POLL_SECONDS
-    async with Upstream() as upstream, polled(upstream) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         if begun:
             await behind.send(begun)
@@ -219,7 +197,7 @@ async def test_the_upstream_is_closed_if_a_page_disconnects(
 async def test_the_upstream_is_closed_if_a_client_disconnects_during_a_body_that_is_not_read(
     autojump_clock: MockClock,
 ) -> None:
-    async with Upstream() as upstream, polled(upstream) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE) as gateway:
         client, behind, _ = await passed(upstream, gateway, head_of("PUT / HTTP/1.1", "Host: a", "Content-Length: 9"))
         await client.send(b"12345678")
         assert await behind.exactly(8) == b"12345678"
@@ -231,7 +209,7 @@ async def test_the_upstream_is_closed_if_a_client_disconnects_during_a_body_that
 async def test_a_client_that_has_ended_its_direction_gets_an_answer_that_keeps_coming(
     autojump_clock: MockClock,
 ) -> None:
-    async with Upstream() as upstream, polled(upstream) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await client.send_eof()
         await behind.send(head_of("HTTP/1.1 200 OK", "Content-Length: 50"))
@@ -242,7 +220,7 @@ async def test_a_client_that_has_ended_its_direction_gets_an_answer_that_keeps_c
 
 
 async def test_a_disconnected_client_is_no_failure_of_its_target(autojump_clock: MockClock) -> None:
-    async with Upstream() as upstream, polled(upstream) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await client.close()
         await behind.rest()
@@ -256,7 +234,7 @@ async def test_the_upstream_is_closed_if_a_stream_of_http_2_is_reset(
     begun: bytes, authority: Authority, autojump_clock: MockClock
 ) -> None:
     secure = listener(authority.issue("localhost"))
-    async with Upstream() as upstream, polled(upstream, listener=secure) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE, listener=secure) as gateway:
         client = await Client.connect(gateway, authority)
         number = await client.ask(GET)  # its END_STREAM comes with it, and does not mean a disconnect
         behind = await upstream.accept()
@@ -278,7 +256,7 @@ SHORT = "send: 1s, response: 5s"
 
 @pytest.mark.parametrize("begun", [b"", EVENTS], ids=["a poll", "events"])
 async def test_an_upstream_may_think_longer_than_the_send_timeout(begun: bytes, autojump_clock: MockClock) -> None:
-    async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         if begun:
             await behind.send(begun)
@@ -292,7 +270,7 @@ async def test_an_upstream_may_think_longer_than_the_send_timeout(begun: bytes, 
 async def test_an_upstream_that_thinks_longer_than_the_response_timeout_is_cut(
     begun: bytes, autojump_clock: MockClock
 ) -> None:
-    async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await behind.send(begun)
         async with within(5):
@@ -303,7 +281,10 @@ async def test_an_upstream_that_thinks_longer_than_the_response_timeout_is_cut(
 
 
 async def test_an_upstream_may_think_for_ever_without_a_response_timeout(autojump_clock: MockClock) -> None:
-    async with Upstream() as upstream, polled(upstream, timeouts="send: 1s, response: none") as gateway:
+    async with (
+        Upstream() as upstream,
+        serving_http(upstream.port, site=ONE, timeouts="send: 1s, response: none") as gateway,
+    ):
         client, behind, _ = await passed(upstream, gateway, HTTP_GET)
         await trio.sleep(9)
         await behind.send(HTTP_OK)
@@ -311,7 +292,7 @@ async def test_an_upstream_may_think_for_ever_without_a_response_timeout(autojum
 
 
 async def test_the_response_timeout_of_an_upload_counts_from_its_end(autojump_clock: MockClock) -> None:
-    async with Upstream() as upstream, polled(upstream, timeouts=SHORT) as gateway:
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE, timeouts=SHORT) as gateway:
         client, behind, _ = await passed(upstream, gateway, head_of("PUT / HTTP/1.1", "Host: a", "Content-Length: 2"))
         await trio.sleep(0.9)
         await client.send(b"1")

@@ -13,9 +13,9 @@ from tests.heads import head_of, switching
 from tests.net.certificates import Authority, authority
 from tests.openings import BY_DIALECT
 from tests.peers import Peer
-from tests.serve.exchanging import HTTP_GET, HTTP_OK
+from tests.serve.disconnecting import EVENTS, ONE, within
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, passed, serving_http
 from tests.serve.http2 import listener
-from tests.serve.test_disconnect import EVENTS, ONE, polled, within
 from tests.support import Upstream, serving
 from wsgateway.serve.disconnect import GRACE_SECONDS
 
@@ -41,9 +41,7 @@ async def test_a_client_that_ends_tls_and_keeps_its_connection_frees_its_place(
 ) -> None:
     secure = listener(authority.issue("localhost"))
     async with Upstream() as upstream, serving(upstream.port, listener=secure, behind=ONE) as gateway:
-        client = await gateway.connect_tls(authority.client(), MODERN + behind_it)
-        behind = await upstream.accept()
-        await behind.head()
+        client, behind, _ = await passed(upstream, gateway, MODERN + behind_it, authority.client())
         await wait_all_tasks_blocked()
         async with within(GRACE_SECONDS):
             gateway.nursery.start_soon(end_tls, client)
@@ -56,9 +54,7 @@ async def test_a_client_that_has_ended_tls_has_no_session_with_an_upstream_that_
 ) -> None:
     secure = listener(authority.issue("localhost"))
     async with Upstream() as upstream, serving(upstream.port, listener=secure) as gateway:
-        client = await gateway.connect_tls(authority.client(), MODERN)
-        behind = await upstream.accept()
-        request = await behind.head()
+        client, behind, request = await passed(upstream, gateway, MODERN, authority.client())
         async with within(0):
             gateway.nursery.start_soon(end_tls, client)
             await wait_all_tasks_blocked()
@@ -73,9 +69,7 @@ async def test_what_a_client_says_over_tls_before_its_upstream_agrees_is_not_los
     opening = BY_DIALECT[dialect]
     secure = listener(authority.issue("localhost"))
     async with Upstream() as upstream, serving(upstream.port, listener=secure) as gateway:
-        client = await gateway.connect_tls(authority.client(), opening.head)
-        behind = await upstream.accept()
-        request = await behind.head()
+        client, behind, request = await passed(upstream, gateway, opening.head, authority.client())
         await client.send(opening.challenge + opening.hello)
         await wait_all_tasks_blocked()
         await client.send(opening.hello * 4000)
@@ -98,10 +92,8 @@ async def test_a_page_that_ends_tls_and_keeps_its_connection_is_told_to_the_upst
     said: list[bytes], begun: bytes, authority: Authority, autojump_clock: MockClock
 ) -> None:
     secure = listener(authority.issue("localhost"))
-    async with Upstream() as upstream, polled(upstream, listener=secure) as gateway:
-        client = await gateway.connect_tls(authority.client(), said[0])
-        behind = await upstream.accept()
-        await behind.head()
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE, listener=secure) as gateway:
+        client, behind, _ = await passed(upstream, gateway, said[0], authority.client())
         for each in said[1:]:
             await client.send(each)
             await wait_all_tasks_blocked()
@@ -121,10 +113,8 @@ async def test_an_end_of_tls_that_comes_with_the_end_of_a_body_is_seen(
     authority: Authority, autojump_clock: MockClock
 ) -> None:
     secure = listener(authority.issue("localhost"))
-    async with Upstream() as upstream, polled(upstream, listener=secure) as gateway:
-        client = await gateway.connect_tls(authority.client(), PUT)
-        behind = await upstream.accept()
-        await behind.head()
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE, listener=secure) as gateway:
+        client, behind, _ = await passed(upstream, gateway, PUT, authority.client())
         async with within(GRACE_SECONDS):
             await client.send(b"123456789")
             await end_tls(client)
@@ -135,10 +125,8 @@ async def test_the_next_request_over_tls_is_not_lost_while_the_last_is_answered(
     authority: Authority, autojump_clock: MockClock
 ) -> None:
     secure = listener(authority.issue("localhost"))
-    async with Upstream() as upstream, polled(upstream, listener=secure) as gateway:
-        client = await gateway.connect_tls(authority.client(), HTTP_GET)
-        behind = await upstream.accept()
-        await behind.head()
+    async with Upstream() as upstream, serving_http(upstream.port, site=ONE, listener=secure) as gateway:
+        client, behind, _ = await passed(upstream, gateway, HTTP_GET, authority.client())
         await client.send(head_of("PUT /next HTTP/1.1", "Host: a", "Content-Length: 50000"))
         await wait_all_tasks_blocked()
         await client.send(bytes(50_000))

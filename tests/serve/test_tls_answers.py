@@ -1,8 +1,8 @@
 """Answers of upstreams over TLS that end with the connection: complete after a close_notify, cut without one (RFC 9112,
 9.8), for plain requests and for refused WebSockets."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -11,7 +11,8 @@ from tests.heads import head_of
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.peers import Peer
-from tests.support import Upstream, serving_text
+from tests.serve.exchanging import passed
+from tests.support import Running, Upstream, serving_text
 
 CONFIGURATION = """\
 version: 1
@@ -47,21 +48,25 @@ async def reset(peer: Peer) -> None:
 CUTS = pytest.mark.parametrize("end", [close, reset])
 
 
-def configuration(upstream: Upstream, authority: Authority) -> str:
+@asynccontextmanager
+async def answered_over_tls(
+    authority: Authority, request: bytes, answer: bytes
+) -> AsyncIterator[tuple[Running, Peer, Peer]]:
+    """Yield a gateway, a client that has sent a request, and the server over TLS that has sent an answer to it."""
     tls = f"{{ca: {authority.file}, server_name: localhost}}"
-    return CONFIGURATION.format(port=upstream.port, tls=tls)
+    async with (
+        Upstream(authority.server) as upstream,
+        serving_text(CONFIGURATION.format(port=upstream.port, tls=tls)) as gateway,
+    ):
+        client, behind, _ = await passed(upstream, gateway, request)
+        await behind.send(answer)
+        yield gateway, client, behind
 
 
 @REQUESTS
 async def test_an_answer_that_ends_by_a_close_notify_is_complete(request_: bytes, authority: Authority) -> None:
-    async with (
-        Upstream(authority.server) as upstream,
-        serving_text(configuration(upstream, authority)) as gateway,
-    ):
-        client = await gateway.connect(request_)
-        behind = await upstream.accept()
-        await behind.head()
-        await behind.send(head_of("HTTP/1.1 403 Forbidden") + b"no")
+    answer = head_of("HTTP/1.1 403 Forbidden") + b"no"
+    async with answered_over_tls(authority, request_, answer) as (gateway, client, behind):
         gateway.nursery.start_soon(notify, behind)
         await client.head()
         assert await client.until(b"0\r\n\r\n") == b"2\r\nno\r\n0\r\n\r\n"
@@ -72,14 +77,8 @@ async def test_an_answer_that_ends_by_a_close_notify_is_complete(request_: bytes
 async def test_an_answer_that_ends_without_a_close_notify_is_cut(
     request_: bytes, end: Callable[[Peer], Awaitable[None]], authority: Authority
 ) -> None:
-    async with (
-        Upstream(authority.server) as upstream,
-        serving_text(configuration(upstream, authority)) as gateway,
-    ):
-        client = await gateway.connect(request_)
-        behind = await upstream.accept()
-        await behind.head()
-        await behind.send(head_of("HTTP/1.1 403 Forbidden") + b"no")
+    answer = head_of("HTTP/1.1 403 Forbidden") + b"no"
+    async with answered_over_tls(authority, request_, answer) as (gateway, client, behind):
         await client.head()
         assert await client.exactly(7) == b"2\r\nno\r\n"
         await end(behind)
@@ -94,14 +93,8 @@ async def test_an_answer_that_ends_without_a_close_notify_is_cut(
 async def test_an_incomplete_answer_without_a_length_ends_with_a_reset(
     end: Callable[[Peer], Awaitable[None]], authority: Authority
 ) -> None:
-    async with (
-        Upstream(authority.server) as upstream,
-        serving_text(configuration(upstream, authority)) as gateway,
-    ):
-        client = await gateway.connect(OLD_GET)
-        behind = await upstream.accept()
-        await behind.head()
-        await behind.send(head_of("HTTP/1.1 200 OK") + b"some")
+    answer = head_of("HTTP/1.1 200 OK") + b"some"
+    async with answered_over_tls(authority, OLD_GET, answer) as (_, client, behind):
         await client.head()
         assert await client.exactly(4) == b"some"
         await end(behind)
@@ -113,14 +106,8 @@ async def test_an_incomplete_answer_without_a_length_ends_with_a_reset(
 async def test_an_answer_with_a_length_is_complete_however_the_connection_ends(
     end: Callable[[Peer], Awaitable[None]], authority: Authority
 ) -> None:
-    async with (
-        Upstream(authority.server) as upstream,
-        serving_text(configuration(upstream, authority)) as gateway,
-    ):
-        client = await gateway.connect(GET)
-        behind = await upstream.accept()
-        await behind.head()
-        await behind.send(head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok")
+    answer = head_of("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok"
+    async with answered_over_tls(authority, GET, answer) as (gateway, client, behind):
         await end(behind)
         await client.head()
         assert await client.exactly(2) == b"ok"
