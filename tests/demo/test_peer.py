@@ -66,7 +66,7 @@ async def test_a_ping_is_answered_also_inside_a_message(url: str) -> None:
         assert await connection.recv() == "before after"
 
 
-async def test_a_pong_that_nobody_asked_for_is_passed_over(url: str) -> None:
+async def test_a_pong_that_no_ping_preceded_is_ignored(url: str) -> None:
     async with connect(url, proxy=None) as connection:
         await connection.pong(b"!")
         await connection.send("hello")

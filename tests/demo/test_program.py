@@ -41,7 +41,7 @@ async def started() -> AsyncIterator[tuple[trio.Process, str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_says_where_the_page_is_and_a_signal_ends_it_well(number: signal.Signals) -> None:
+async def test_the_demo_prints_where_the_page_is_and_a_signal_ends_it_with_status_0(number: signal.Signals) -> None:
     async with started() as (process, text):
         found = re.search(r"http://127\.0\.0\.1:(\d+)/\n", text)
         assert found is not None
@@ -55,7 +55,9 @@ async def test_it_says_where_the_page_is_and_a_signal_ends_it_well(number: signa
 
 
 @pytest.mark.parametrize("option", ["--port", "--page-port"])
-def test_a_port_that_is_taken_is_one_line_and_a_fault(option: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken_is_reported_in_one_line_and_is_a_fault(
+    option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     (listener,) = listen(LOOPBACK)
     with listener:
         port = listener.getsockname()[1]
@@ -72,7 +74,7 @@ def test_the_port_of_an_echo_that_is_taken_is_one_line_and_a_fault(capfd: pytest
 
 
 @pytest.mark.parametrize("port", ["65536", "-1", "http", ""])
-def test_what_is_no_port_is_wrong_usage(port: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_value_that_is_no_port_is_wrong_usage(port: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["demo", f"--port={port}"])
     assert caught.value.code == 2

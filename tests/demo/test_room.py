@@ -57,7 +57,7 @@ async def until_left(connection: ClientConnection) -> AsyncIterator[Any]:
     yield message
 
 
-async def test_members_hear_who_joins_what_is_said_and_who_leaves(url: str) -> None:
+async def test_members_are_told_who_joins_and_what_is_said_and_who_leaves(url: str) -> None:
     async with connect(url, proxy=None) as first:
         assert await heard(first) == {"type": "joined", "who": "guest-1 (rfc6455)", "members": 1}
         async with connect(url, proxy=None, additional_headers={"X-WebSocket-Dialect": "hixie-76"}) as second:
@@ -77,7 +77,7 @@ async def test_a_dialect_that_nobody_knows_is_not_shown(url: str) -> None:
         assert (await heard(member))["who"] == "guest-1 (rfc6455)"
 
 
-async def test_what_is_empty_is_not_said(url: str) -> None:
+async def test_empty_messages_are_not_passed_on(url: str) -> None:
     async with connect(url, proxy=None) as member:
         await heard(member)
         for message in ("", "  ", '{"say": ""}', "something"):
@@ -94,7 +94,7 @@ async def test_binary_is_refused(url: str) -> None:
         assert member.close_code == 1003
 
 
-async def test_the_heartbeat_counts_the_members(log: Log) -> None:
+async def test_a_heartbeat_tells_the_number_of_members(log: Log) -> None:
     async with (
         serving(DemoUpstream(log, heartbeat_seconds=0.01)) as address,
         connect(f"{address}/chat", proxy=None) as member,
@@ -105,7 +105,7 @@ async def test_the_heartbeat_counts_the_members(log: Log) -> None:
     assert first["time"] < second["time"]
 
 
-async def test_a_burst_costs_no_member_that_reads(url: str) -> None:
+async def test_a_burst_of_messages_disconnects_no_member_that_reads(url: str) -> None:
     async with connect(url, proxy=None) as listener, raw_member(url) as talker, trio.open_nursery() as nursery:
         nursery.start_soon(drain, talker)
         await talker.send_all(FRAME_OF_X * 300)  # in one piece
@@ -129,7 +129,7 @@ async def test_a_member_whose_connection_is_lost_has_left(url: str, reset: bool)
         assert [(await heard(listener))["type"] for _ in range(3)] == ["joined", "joined", "left"]
 
 
-async def test_a_member_that_does_not_read_is_cut_and_the_others_go_on() -> None:
+async def test_a_member_that_does_not_read_is_disconnected_and_the_others_go_on() -> None:
     lines = Lines()
     upstream = DemoUpstream(lines.log())
     async with serving(upstream, send_bytes=4096) as address, connect(f"{address}/chat", proxy=None) as talker:
@@ -179,5 +179,5 @@ async def test_a_full_room_says_so_and_has_room_again_when_a_member_leaves(url: 
     ],
     ids=lambda each: repr(each[:12]),
 )
-def test_what_a_message_says(message: bytes, text: str) -> None:
+def test_each_message_has_its_text(message: bytes, text: str) -> None:
     assert said(message) == text

@@ -71,7 +71,7 @@ async def test_a_probe_needs_one_known_dialect(demo: Demo, query: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["/nothing", "/page.html", "/../program.py", "//", "/probe/"])
-async def test_nothing_else_is_there(demo: Demo, target: str) -> None:
+async def test_every_other_path_is_not_found(demo: Demo, target: str) -> None:
     assert (await fetch(demo.page, target)).status == 404
 
 
@@ -91,12 +91,12 @@ async def test_another_method_is_refused(demo: Demo, method: str, target: str, a
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8081", "127.0.0.1.evil.example", "localhost:x"])
-async def test_a_name_that_somebody_pointed_here_is_refused(demo: Demo, host: str) -> None:
+async def test_a_name_of_somebody_else_that_leads_here_is_refused(demo: Demo, host: str) -> None:
     assert (await fetch(demo.page, "/", Host=host)).status == 421
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8081", "::1"])
-async def test_every_name_of_this_machine_is_served(demo: Demo, host: str) -> None:
+async def test_the_page_is_served_under_every_name_of_this_machine(demo: Demo, host: str) -> None:
     assert (await fetch(demo.page, "/", Host=host)).status == 200
 
 
@@ -110,7 +110,7 @@ async def test_every_name_of_this_machine_is_served(demo: Demo, host: str) -> No
         {"Origin": "http://localhost:1", "Host": "localhost:1", "Sec_Fetch_Site": "cross-site"},
     ],
 )
-async def test_another_sites_page_cannot_make_a_client_speak(demo: Demo, headers: dict[str, str]) -> None:
+async def test_a_page_of_another_site_cannot_make_the_demo_send(demo: Demo, headers: dict[str, str]) -> None:
     assert (await fetch(demo.page, "/say?dialect=hixie-76", "POST", **headers)).status == 403
 
 

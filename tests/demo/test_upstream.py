@@ -21,7 +21,7 @@ async def test_another_path_is_not_found(upstream: str) -> None:
     assert caught.value.response.status_code == 404
 
 
-async def test_plain_http_is_told_what_is_spoken_here(upstream: str) -> None:
+async def test_plain_http_is_answered_with_what_the_server_speaks(upstream: str) -> None:
     place = target_url(upstream)
     response = await fetch(Address(place.host, place.port), "/echo")
     assert response.status == 426
@@ -29,7 +29,7 @@ async def test_plain_http_is_told_what_is_spoken_here(upstream: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in DIALECTS if name != "rfc6455"])
-async def test_an_old_client_needs_the_gateway(upstream: str, demo: Demo, name: str) -> None:
+async def test_a_client_of_an_old_dialect_needs_the_gateway(upstream: str, demo: Demo, name: str) -> None:
     dialect = DIALECTS[name]
     lines: list[Line] = []
     alone = await probe(ProbeRequest(f"{upstream}/echo", dialect, "hello"), lines.append)

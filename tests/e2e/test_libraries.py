@@ -103,7 +103,7 @@ def test_a_route_may_turn_the_binary_messages_of_the_modern_side_into_text_for_h
 
 
 @every(lambda speaker: speaker.is_hixie)
-def test_elsewhere_a_binary_message_for_hixie_ends_the_session(speaker: Speaker, meetings: Meetings) -> None:
+def test_without_an_encoding_a_binary_message_for_hixie_ends_the_session(speaker: Speaker, meetings: Meetings) -> None:
     with meetings.meeting(speaker) as (old, modern):
         modern.binary(b"\xff")
         assert modern.next() == ("close", 1003, "")
@@ -162,7 +162,9 @@ def test_the_library_closes(speaker: Speaker, meetings: Meetings) -> None:
 
 
 @every(lambda speaker: speaker.dialect in WITH_CODES and speaker.dialect not in RFC)
-def test_a_code_that_a_draft_does_not_know_does_not_reach_its_library(speaker: Speaker, meetings: Meetings) -> None:
+def test_a_close_code_that_a_draft_does_not_have_does_not_reach_its_library(
+    speaker: Speaker, meetings: Meetings
+) -> None:
     with meetings.meeting(speaker) as (old, modern):
         modern.close(1012, "restart")
 
@@ -189,6 +191,6 @@ def test_too_big_has_another_code_in_draft_06(speaker: Speaker, meetings: Meetin
 
 
 @every(lambda speaker: not speaker.chooses_nothing)
-def test_both_hear_of_the_subprotocol_that_they_agree_on(speaker: Speaker, meetings: Meetings) -> None:
+def test_both_ends_get_the_subprotocol_that_they_agree_on(speaker: Speaker, meetings: Meetings) -> None:
     with meetings.meeting(speaker, subprotocol="chat") as (old, modern):
         assert (old.subprotocol, modern.subprotocol) == ("chat", "chat")

@@ -122,9 +122,7 @@ def servers(*speakers: tuple[str, str]) -> pytest.MarkDecorator:
     ("websocket-ruby-unaided", "hybi-01"),
     ("websocket-ruby-unaided", "hybi-02"),
 )
-def test_many_a_server_answers_the_first_drafts_of_hybi_in_frames_of_hixie(
-    speaker: Speaker, meetings: Meetings
-) -> None:
+def test_many_servers_answer_the_first_drafts_of_hybi_in_frames_of_hixie(speaker: Speaker, meetings: Meetings) -> None:
     with meetings.meeting(speaker) as (old, modern):
         old.text("Hello")
         assert modern.next() == FAULT
@@ -150,7 +148,7 @@ def test_protocol_websocket_answers_hybi_05_and_06_in_frames_of_hybi_08(
 
 
 @servers(*((name, "hybi-04") for name in ("protocol-websocket", "websocket-ruby")))
-def test_no_server_has_a_nonce_for_hybi_04(speaker: Speaker, meetings: Meetings) -> None:
+def test_no_old_library_has_a_nonce_for_hybi_04(speaker: Speaker, meetings: Meetings) -> None:
     assert refusal(meetings, speaker) == (502, [("open", ""), ("end",)])
 
 

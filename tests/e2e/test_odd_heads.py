@@ -151,7 +151,7 @@ async def served(port: int) -> set[str]:
     return found
 
 
-async def test_what_nginx_or_haproxy_serves_the_gateway_serves_or_has_a_reason(tmp_path: Path) -> None:
+async def test_each_head_that_nginx_or_haproxy_serves_is_served_or_has_a_reason_here(tmp_path: Path) -> None:
     by_others: dict[str, set[str]] = {}
     async with backend() as port:
         for proxy in ("nginx", "HAProxy, mode http"):

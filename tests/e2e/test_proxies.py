@@ -116,7 +116,7 @@ async def test_each_dialect_fares_behind_a_proxy_as_the_readme_says(proxy: str, 
         assert behind.addresses.items() >= {name: CLIENT for name, word in found.items() if word != "no"}.items()
 
 
-async def test_what_caddy_loses_is_the_challenge(tmp_path: Path) -> None:
+async def test_caddy_loses_the_challenge_of_hixie_76(tmp_path: Path) -> None:
     async with stage("Caddy", tmp_path, unix=False) as behind:
         await behind.outcomes()
         for dialect in TWO_KEYS:

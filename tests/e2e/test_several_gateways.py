@@ -58,7 +58,7 @@ def test_haproxy_finds_nothing_wrong_with_the_file() -> None:
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "Configuration file is valid\n")
 
 
-async def test_clients_are_known_by_their_addresses_which_move_only_while_their_gateway_is_gone(tmp_path: Path) -> None:
+async def test_clients_of_an_address_stay_at_one_gateway_unless_it_is_gone(tmp_path: Path) -> None:
     register = Register()
     async with websockets_server(register.answer) as upstream, Several(tmp_path, upstream) as several:
         expected = set()
@@ -83,7 +83,7 @@ async def test_clients_are_known_by_their_addresses_which_move_only_while_their_
         assert await whereabouts(several, register) == before
 
 
-async def test_a_rolling_restart_refuses_nobody_and_sends_sessions_home_in_good_order(tmp_path: Path) -> None:
+async def test_a_rolling_restart_refuses_no_client_and_closes_every_session_properly(tmp_path: Path) -> None:
     register = Register()
     restarted = False
     sent_home = 0

@@ -120,7 +120,7 @@ async def admin_site(gate: Gate = GATE) -> AsyncIterator[Site]:
                 site.scope.cancel()
 
 
-async def test_health_is_told_by_the_status_of_the_answer() -> None:
+async def test_the_status_of_the_answer_says_whether_the_gateway_is_healthy() -> None:
     async with admin_site() as site:
         assert await site.get("/health/live") == (200, b"alive\n")
         assert await site.get("/health/ready") == (200, b"ready\n")
@@ -131,7 +131,7 @@ async def test_health_is_told_by_the_status_of_the_answer() -> None:
         assert await site.get("/health/live") == (200, b"alive\n")
 
 
-async def test_the_status_is_all_that_is_known_as_json() -> None:
+async def test_the_page_status_has_everything_as_json() -> None:
     async with admin_site() as site:
         code, headers, body = await site.asked(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert code == 200
@@ -191,7 +191,7 @@ async def test_other_pages_and_methods_are_refused() -> None:
     [b"\x16\x03\x01\x00\xff", b"GET /status\r\n\r\n"],
     ids=len,
 )
-async def test_what_is_no_request_is_refused(said: bytes) -> None:
+async def test_a_malformed_request_is_refused(said: bytes) -> None:
     async with admin_site() as site:
         peer = await site.connect()
         await peer.send(said, b"\r\n\r\n")
@@ -231,7 +231,7 @@ async def test_answers_have_a_reason() -> None:
         "localhost.:1", "gateway.internal:9901", "Gateway.Internal.", "::",
     ],
 )  # fmt: skip
-async def test_a_client_that_asks_by_a_name_of_ours_is_answered(host: str) -> None:
+async def test_a_client_that_asks_for_a_name_of_the_gateway_is_answered(host: str) -> None:
     async with admin_site() as site:
         code, _, _ = await site.asked(f"GET /status HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         assert code == 200
@@ -240,7 +240,7 @@ async def test_a_client_that_asks_by_a_name_of_ours_is_answered(host: str) -> No
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:9901", "127.0.0.1.evil.example", "x", "", "localhost.evil", "internal"]
 )
-async def test_a_page_that_has_led_a_browser_here_by_another_name_is_told_nothing(host: str) -> None:
+async def test_a_page_that_leads_a_browser_here_by_another_name_gets_no_answer(host: str) -> None:
     async with admin_site() as site:
         for path in ("/status", "/metrics"):
             code, _, body = await site.asked(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -250,7 +250,7 @@ async def test_a_page_that_has_led_a_browser_here_by_another_name_is_told_nothin
 
 
 @pytest.mark.parametrize("request_line", ["GET /health/ready HTTP/1.0", "GET /status HTTP/1.0", "GET /status HTTP/1.1"])
-async def test_a_check_of_haproxy_names_no_host(request_line: str) -> None:
+async def test_a_health_check_of_haproxy_names_no_host(request_line: str) -> None:
     async with admin_site() as site:
         assert (await site.asked(f"{request_line}\r\n\r\n".encode()))[0] == 200
 
@@ -262,7 +262,7 @@ class Choosy(Gate):
         return ip == "127.0.0.2"
 
 
-async def test_who_may_not_ask_gets_no_answer_and_takes_nobodys_place() -> None:
+async def test_a_client_that_is_not_allowed_gets_no_answer_and_takes_no_place_of_another() -> None:
     async with admin_site(Choosy(UnixAddress("not used"))) as site:
         for _ in range(2 * MOST_ADMIN_CLIENTS):
             stranger = await site.connect()
@@ -274,7 +274,7 @@ async def test_who_may_not_ask_gets_no_answer_and_takes_nobodys_place() -> None:
         await friend.close()
 
 
-async def test_connections_that_say_nothing_keep_nobody_waiting() -> None:
+async def test_connections_that_send_nothing_delay_no_other() -> None:
     async with admin_site() as site:
         silent = [await site.connect() for _ in range(MOST_ADMIN_CLIENTS)]
         await trio.testing.wait_all_tasks_blocked(0.05)
@@ -287,7 +287,7 @@ async def test_connections_that_say_nothing_keep_nobody_waiting() -> None:
             await each.close()
 
 
-async def test_who_has_come_is_answered_when_nobody_is_accepted_any_more() -> None:
+async def test_a_connected_client_is_answered_although_no_more_clients_are_accepted() -> None:
     async with admin_site() as site:
         peer = await site.connect()
         await peer.send(b"GET /health/live HTTP/1.1\r\n")
@@ -299,7 +299,7 @@ async def test_who_has_come_is_answered_when_nobody_is_accepted_any_more() -> No
         await peer.close()
 
 
-async def test_who_asks_for_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_without_a_whole_request_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.05)
     async with admin_site() as site:
         peer = await site.connect()
@@ -308,7 +308,7 @@ async def test_who_asks_for_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch
         await peer.close()
 
 
-def test_numbers_are_added_and_truths_are_true_of_one() -> None:
+def test_merged_statuses_add_numbers_and_have_a_truth_that_one_of_them_has() -> None:
     assert merged([]) == {}
     assert merged([{"a": 1, "b": {"c": 2}, "d": False, "e": "x"}, {"a": 2, "b": {"c": 3, "f": 1.5}, "d": True}]) == {
         "a": 3,
@@ -320,7 +320,7 @@ def test_numbers_are_added_and_truths_are_true_of_one() -> None:
     assert merged([{"a": "x", "b": None}, {"a": None, "b": None}]) == {"a": "x", "b": None}
 
 
-def test_targets_that_are_told_in_the_same_words_are_one() -> None:
+def test_targets_with_the_same_facts_are_one_in_the_status() -> None:
     assert merged(each["status"]["pools"] for each in TWO)["chat"]["targets"] == [
         {**target("10.0.0.1:80", why="lost"), "open": 2, "served": 10, "failures": 4},
         target("10.0.0.2:80"),
@@ -328,7 +328,7 @@ def test_targets_that_are_told_in_the_same_words_are_one() -> None:
     ]
 
 
-def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
+def test_a_sentence_and_a_table_show_the_status_to_people() -> None:
     assert sentence(STATUS) == "serving 7 sessions with 1 worker"
     assert sentence(STATUS | {"draining": True}) == "draining, 7 sessions left"
     refused = {"ok": False, "at": 1798761600.0, "reason": "file-invalid", "why": "/etc/ws.yaml:1:10: version: 2"}
@@ -355,7 +355,7 @@ def test_people_are_told_in_a_sentence_and_in_a_table() -> None:
     assert table(STATUS | {"gateway": {}, "workers": []}) == f"serving 0 sessions with 0 workers\n{line}"
 
 
-def test_people_are_told_when_certificates_expire() -> None:
+def test_the_table_shows_when_certificates_expire() -> None:
     row = {"used_by": "listener public", "file": "/etc/ws.pem", "begins": 0, "expires": 1796083200, "hosts": ["a"]}
     assert table(STATUS | {"gateway": {}, "workers": [], "certificates": [row]}) == (
         "serving 0 sessions with 0 workers\n"
@@ -366,7 +366,7 @@ def test_people_are_told_when_certificates_expire() -> None:
     )
 
 
-def test_targets_that_a_gateway_does_not_know_any_more_are_left_out_of_what_ended_workers_have_counted() -> None:
+def test_counts_of_ended_workers_have_no_targets_that_the_gateway_does_not_know_any_more() -> None:
     past: Status = {
         "opened": {"rfc6455": 2},
         "pools": {"a": {"served": {"ws://1": 3, "ws://2": 4}}, "b": {"failures": {}}},

@@ -24,11 +24,11 @@ class Running:
         return self.through
 
 
-def test_nothing_has_happened_at_first() -> None:
+def test_all_counters_begin_at_zero() -> None:
     assert Counters().status() == NO_STATUS
 
 
-def test_what_runs_counts_as_it_is_now_and_what_is_over_once() -> None:
+def test_open_sessions_count_with_their_present_figures_and_ended_ones_once() -> None:
     counters = Counters()
     first, second = Running("hixie-76", "chat"), Running("rfc6455", "chat")
     counters.opened(first)
@@ -49,7 +49,7 @@ def test_what_runs_counts_as_it_is_now_and_what_is_over_once() -> None:
     assert counters.sessions_ended == 1
 
 
-def test_oddities_count_once_of_what_runs_what_is_over_and_what_became_no_session() -> None:
+def test_oddities_are_counted_once_in_sessions_and_in_refused_requests() -> None:
     counters = Counters()
     client, server = Oddities(needed=(Oddity.RAW_TARGET, Oddity.KEY_FORM)), Oddities()
     session = Running("hixie-76", "chat", oddities=[client, server])
@@ -66,7 +66,7 @@ def test_oddities_count_once_of_what_runs_what_is_over_and_what_became_no_sessio
         assert status["passed_over"] == 3
 
 
-def test_what_became_no_session_counts_by_what_the_client_was_told_and_why() -> None:
+def test_a_client_without_a_session_is_counted_by_the_status_of_its_answer_and_its_reason() -> None:
     counters = Counters()
     counters.refused(403, Reason.ORIGIN_REFUSED)
     counters.refused(403, Reason.ORIGIN_REFUSED)

@@ -14,7 +14,7 @@ from wsgateway.settings.basics import Address
 LOOPBACK = Address("127.0.0.1", 0)
 
 
-async def test_a_head_that_does_not_come_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_drain_does_not_wait_for_a_head_that_does_not_come(autojump_clock: trio.testing.MockClock) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -25,7 +25,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(autojump_clock: trio.
     assert trio.current_time() == pytest.approx(REQUEST_SECONDS, abs=1)
 
 
-async def test_a_client_that_leaves_has_no_request() -> None:
+async def test_a_client_that_disconnects_has_no_request() -> None:
     ours, theirs = socket.socketpair()
     with ours:
         ours.setblocking(False)

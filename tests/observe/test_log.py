@@ -61,13 +61,13 @@ def test_a_line_break_in_a_value_begins_no_line(form: Format, made: Make) -> Non
     assert said().count("\n") == 1
 
 
-def test_a_terminal_is_told_nothing_by_what_others_say(made: Make) -> None:
+def test_texts_of_others_reach_a_terminal_without_control_characters(made: Make) -> None:
     log, said = made("info", "text")
     log.info("refused", why="a\x1b[2J\rb\x00\x9b\u202e", name="Zo\xeb")
     assert said().endswith(" why=a\\x1b[2J\\rb\\x00\\x9b\\u202e name=Zo\xeb\n")
 
 
-def test_what_is_less_important_than_the_level_is_not_logged(made: Make) -> None:
+def test_lines_below_the_level_are_not_logged(made: Make) -> None:
     log, said = made("warning", "text")
     log.info("session")
     log.warning("upstream failed")
@@ -78,7 +78,7 @@ def test_what_is_less_important_than_the_level_is_not_logged(made: Make) -> None
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_of_a_long_value_a_line_has_the_beginning_and_the_end(form: Format, made: Make) -> None:
+def test_a_long_value_is_cut_in_its_middle(form: Format, made: Make) -> None:
     log, said = made("info", form)
     log.info("refused", why="begin" + "x" * 70_000 + "end", status=400)
     line = said()
@@ -88,31 +88,31 @@ def test_of_a_long_value_a_line_has_the_beginning_and_the_end(form: Format, made
     assert "400" in line.partition("end")[2]
 
 
-def test_a_value_that_is_just_short_enough_is_whole(made: Make) -> None:
+def test_a_value_of_the_greatest_length_is_not_cut(made: Make) -> None:
     log, said = made("info", "text")
     log.info("refused", why="x" * 200)
     assert said().endswith(f" why={'x' * 200}\n")
 
 
-def test_a_value_is_no_longer_for_what_must_be_spelled_out(made: Make) -> None:
+def test_a_value_whose_characters_are_spelled_out_is_no_longer_than_others(made: Make) -> None:
     log, said = made("info", "text")
     log.info("refused", why="\x85" * 7_000)
     assert said().count("x85") <= 200 / len("\\x85")
 
 
-def test_how_long_a_value_may_be_is_said_by_the_settings(made: Make) -> None:
+def test_the_settings_limit_the_length_of_a_value(made: Make) -> None:
     log, said = made("info", "json", value_characters=50)
     log.info("refused", why="x" * 51)
     assert len(json.loads(said())["why"]) == 50
 
 
-def test_what_is_the_operators_own_is_whole(made: Make) -> None:
+def test_a_text_of_the_operator_is_not_cut(made: Make) -> None:
     log, said = made("info", "json")
     log.info("reload refused", why=Whole("x" * 5_000))
     assert json.loads(said())["why"] == "x" * 5_000
 
 
-def test_a_traceback_has_room_but_is_not_endless(made: Make) -> None:
+def test_a_traceback_may_be_longer_than_other_values_and_has_a_limit(made: Make) -> None:
     log, said = made("info", "json")
     try:
         raise ValueError("x" * 100_000)
@@ -149,7 +149,7 @@ def test_a_logger_of_structlog_is_a_log() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_line_for_the_journal_has_its_priority(
+def test_a_line_for_the_journal_begins_with_its_priority(
     form: Format, made: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # sd-daemon(3): as in syslog(3), 3 is an error, 4 a warning, 6 information and 7 for debugging.

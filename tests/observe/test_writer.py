@@ -77,19 +77,19 @@ def test_a_line_that_comes_in_pieces_is_written_as_one(pipe: Pipe) -> None:
     assert pipe.read() == b"half a line\n"
 
 
-def test_what_has_no_end_is_written_at_the_end(pipe: Pipe) -> None:
+def test_half_a_line_is_written_at_the_end(pipe: Pipe) -> None:
     writer = Writer(pipe.writer)
     writer.write("no line")
     assert writer.drain(PATIENCE_SECONDS)
     assert pipe.read() == b"no line"
 
 
-def test_what_cannot_be_encoded_is_spelled_out(pipe: Pipe) -> None:
+def test_characters_that_cannot_be_encoded_are_spelled_out(pipe: Pipe) -> None:
     Writer(pipe.writer).write("Zo\xeb \udc80\n")
     assert pipe.read_until(b"\n") == b"Zo\xc3\xab \\udc80\n"
 
 
-def test_a_writer_does_not_wait_for_its_reader_and_tells_what_was_lost(pipe: Pipe) -> None:
+def test_a_writer_does_not_wait_for_its_reader_and_reports_how_many_lines_were_lost(pipe: Pipe) -> None:
     writer, told = Writer(pipe.writer, queue_bytes=100), []
     flows = threading.Event()
 
@@ -121,7 +121,7 @@ def test_a_line_that_is_larger_than_the_queue_is_lost_alone(pipe: Pipe) -> None:
     assert writer.dropped == 1
 
 
-def test_the_end_of_a_process_waits_for_a_reader_no_longer_than_it_may(pipe: Pipe) -> None:
+def test_the_end_of_a_process_waits_for_a_reader_for_a_limited_time(pipe: Pipe) -> None:
     writer = Writer(pipe.writer)
     full = pipe.fill()
     writer.write("last\n")
@@ -141,7 +141,7 @@ def test_a_stream_that_another_process_made_non_blocking_loses_nothing(pipe: Pip
     assert writer.dropped == 0
 
 
-def test_a_pipe_that_nobody_reads_any_more_loses_lines_and_nothing_else(pipe: Pipe) -> None:
+def test_a_closed_pipe_costs_lines_of_the_log_and_nothing_else(pipe: Pipe) -> None:
     reader, fd = os.pipe()
     os.close(reader)
     writer = Writer(fd)
@@ -152,7 +152,7 @@ def test_a_pipe_that_nobody_reads_any_more_loses_lines_and_nothing_else(pipe: Pi
     os.close(fd)
 
 
-def test_a_full_disk_loses_lines_and_nothing_else() -> None:
+def test_a_full_disk_costs_lines_of_the_log_and_nothing_else() -> None:
     fd = os.open("/dev/full", os.O_WRONLY)
     writer = Writer(fd)
     writer.write("lost\n")
@@ -161,7 +161,7 @@ def test_a_full_disk_loses_lines_and_nothing_else() -> None:
     os.close(fd)
 
 
-def test_after_half_a_line_the_next_one_begins_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_half_line_the_next_line_begins_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     # As on a disk that has room for a part of it, and then for more.
     written, room = [], [b"half", b"", b"more"]
 
@@ -181,7 +181,7 @@ def test_after_half_a_line_the_next_one_begins_a_line(monkeypatch: pytest.Monkey
     assert b"".join(written) == b"half\nnext\n"
 
 
-def test_a_stream_that_is_closed_is_not_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stream_is_not_taken_for_that_of_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "1:1")
     assert not Writer(-1).is_journal
 
@@ -201,7 +201,7 @@ def ended(code: str, stderr: int) -> int:
     return subprocess.run(command, stderr=stderr, timeout=PATIENCE_SECONDS, check=False).returncode
 
 
-def test_a_traceback_comes_out_behind_all_lines(pipe: Pipe) -> None:
+def test_a_traceback_is_written_after_all_lines(pipe: Pipe) -> None:
     assert ended("print('line', file=sys.stderr)\nraise ValueError('a bug')", pipe.writer) == 1
     said = pipe.read_until(b"ValueError: a bug\n")
     assert said.startswith(b"line\nTraceback (most recent call last):\n")
@@ -212,7 +212,7 @@ def test_a_process_ends_with_its_own_status_if_nobody_reads_its_traceback(pipe: 
     assert ended("raise ValueError('a bug')", pipe.writer) == 1
 
 
-def test_streams_that_are_closed_at_the_start_are_nothing_and_stay_so() -> None:
+def test_standard_streams_that_are_closed_at_the_start_are_replaced_and_not_passed_on() -> None:
     # Else the first socket would get what is written to them.
     code = """\
 import os, stat, sys

@@ -39,7 +39,7 @@ def test_a_path_becomes_a_target(path: str, target: str) -> None:
     assert destination(f"ws://a{path}", None, (), ()).offer.target == target
 
 
-def test_what_goes_with_it_is_offered() -> None:
+def test_origin_and_subprotocols_and_headers_become_the_offer() -> None:
     offer = destination("ws://a", "null", ("chat", "mqtt"), (("Cookie", "a=b"), ("Cookie", "c"), ("X", ""))).offer
     assert offer == Offer("/", "a", "null", ("chat", "mqtt"), headers=(("Cookie", "a=b"), ("Cookie", "c"), ("X", "")))
 
@@ -64,7 +64,7 @@ FORM = "is not an address of the form ws://HOST[:PORT][/PATH], or wss://"
         ("ws://caf\u00e9", "the host 'caf\u00e9' holds something else than printable ASCII"),
     ],
 )
-def test_an_address_that_is_none_is_refused(url: str, said: str) -> None:
+def test_an_address_that_is_malformed_is_refused(url: str, said: str) -> None:
     with pytest.raises(ProbeError) as caught:
         destination(url, None, (), ())
     assert str(caught.value) == said

@@ -164,14 +164,14 @@ async def test_a_close_of_the_server_is_answered(frame: str, answer: tuple[int, 
 
 
 @pytest.mark.parametrize("cut", ["82", "82 7e 01"], ids=["a byte", "a length"])
-async def test_what_was_cut_short_by_the_end_is_shown(cut: str) -> None:
+async def test_a_frame_that_the_end_of_the_connection_cuts_is_shown(cut: str) -> None:
     report, lines = await answered(lambda request: switching(request) + bytes.fromhex(cut))
     assert report.error == "the connection ended without a Close"
     shown = b"".join(bytes.fromhex(line.text) for line in lines[-4:] if line.direction == "<" and line.meaning)
     assert shown == bytes.fromhex(cut)
 
 
-async def test_an_interim_answer_is_passed_over() -> None:
+async def test_an_interim_answer_is_ignored() -> None:
     busy = head_of("HTTP/1.1 103 Early Hints", "Link: </a>")
     report, lines = await answered(lambda request: busy + switching(request) + bytes.fromhex("81 02 6869 88 00"))
     assert report.accepted
@@ -185,7 +185,7 @@ async def test_an_interim_answer_is_shown_with_what_follows() -> None:
     assert said[:4] == ["< HTTP/1.1 103 Early Hints", "< Link: </a>", "<", "< HTTP/1.1 101 Switching Protocols"]
 
 
-async def test_nobody_at_an_address_is_reported() -> None:
+async def test_an_address_where_nothing_listens_is_reported() -> None:
     async with Upstream() as upstream:
         port = upstream.port
     report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455))
@@ -212,7 +212,7 @@ async def test_a_server_that_cuts_the_connection_later_is_reported() -> None:
     assert report.error == "connection lost: Connection reset by peer"
 
 
-async def test_a_control_that_a_server_says_does_not_reach_the_terminal() -> None:
+async def test_a_control_character_in_a_reply_does_not_reach_the_terminal() -> None:
     # h11 takes all above 7F for a reason; 9B is what begins a command of a terminal, in one byte.
     report, _ = await answered(lambda _: b"HTTP/1.1 403 \x9b2Jno\r\nContent-Length: 0\r\n\r\n")
     assert report.error == "the server answered 403 \\x9b2Jno"
@@ -229,7 +229,9 @@ async def silent(peer: Peer, clock: MockClock, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("stage", ["before its head", "inside its head", "before its echo"])
-async def test_a_server_that_stays_silent_is_reported_with_all_that_was_said(mock_clock: MockClock, stage: str) -> None:
+async def test_a_server_that_becomes_silent_is_reported_with_the_whole_transcript(
+    mock_clock: MockClock, stage: str
+) -> None:
     async def serve(peer: Peer) -> None:
         head = switching(await peer.head())
         await peer.send({"before its head": b"", "inside its head": head[:30], "before its echo": head}[stage])
@@ -242,7 +244,7 @@ async def test_a_server_that_stays_silent_is_reported_with_all_that_was_said(moc
     assert ("< HTTP/1.1 101 Switching Protoco" in map(written, lines)) is (stage == "inside its head")
 
 
-async def test_a_goodbye_that_is_not_answered_is_no_fault_but_said(mock_clock: MockClock) -> None:
+async def test_a_close_that_is_not_answered_is_reported_and_is_no_fault(mock_clock: MockClock) -> None:
     async def serve(peer: Peer) -> None:
         await peer.send(switching(await peer.head()))
         assert await peer.frame() == (0x81, b"Hello")

@@ -33,7 +33,7 @@ async def test_a_probe_of_each_dialect_gets_its_echo_through_the_gateway(dialect
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_without_a_text_a_ping_is_timed_where_there_is_one(dialect: str) -> None:
+async def test_without_a_text_the_round_trip_of_a_ping_is_measured_where_there_are_pings(dialect: str) -> None:
     async with websockets_server() as port, serving(port) as gateway:
         report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{gateway.port}/", DIALECTS[dialect]))
     assert (report.closed, report.error) == ("closed by both", None)
@@ -76,7 +76,7 @@ async def test_a_message_of_any_length_is_sent_and_answered(dialect: str, text: 
 # -- a server of today -------------------------------------------------------------------------------------------
 
 
-async def test_a_probe_of_today_needs_no_gateway() -> None:
+async def test_a_client_of_rfc_6455_needs_no_gateway() -> None:
     async with websockets_server(server_header=None) as port:
         report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455, "Hello"))
     assert behind_the_handshake("rfc6455", lines) == HELLO["rfc6455"]
@@ -91,7 +91,7 @@ async def test_a_probe_of_today_needs_no_gateway() -> None:
 
 
 @pytest.mark.parametrize("dialect", [name for name in NAMES if name not in (*TWO_KEYS, *RFC)])
-async def test_a_server_of_today_refuses_all_others_and_says_why(dialect: str) -> None:
+async def test_a_server_of_rfc_6455_refuses_all_other_dialects_and_says_why(dialect: str) -> None:
     # Those with a challenge too; but what it says to them depends on the 8 bytes, which it takes for frames.
     async with websockets_server() as port:
         report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", DIALECTS[dialect], "Hello"))
@@ -153,7 +153,7 @@ async def test_a_ping_of_the_server_is_answered_while_the_probe_waits() -> None:
     assert "> 8a | FIN, opcode A: pong" in talk
 
 
-async def test_a_pong_that_nobody_asked_for_answers_no_ping() -> None:
+async def test_a_pong_that_no_ping_preceded_answers_no_ping() -> None:
     async with Upstream() as upstream:
 
         async def serve() -> None:

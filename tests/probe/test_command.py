@@ -52,7 +52,7 @@ async def test_a_gateway_takes_every_dialect(capsys: Captured) -> None:
             assert (await gateway.lines.line("session", dialect=dialect))["level"] == "info"
 
 
-async def test_a_server_of_today_takes_one(capsys: Captured) -> None:
+async def test_a_server_of_rfc_6455_accepts_one_dialect(capsys: Captured) -> None:
     async with websockets_server() as port:
         assert await run(f"ws://127.0.0.1:{port}/", "--all", "--send", "Hello") == GOOD
     heading, *rows = cells(capsys.readouterr().out)
@@ -72,7 +72,7 @@ async def test_a_server_of_today_takes_one(capsys: Captured) -> None:
     assert [dialect for dialect, *_ in rows] == list(DIALECTS)
 
 
-async def test_that_nobody_takes_any_is_a_fault(capsys: Captured) -> None:
+async def test_it_is_a_fault_if_no_dialect_is_accepted(capsys: Captured) -> None:
     async with Upstream() as upstream:
         port = upstream.port
     assert await run(f"ws://127.0.0.1:{port}/", "--all") == FAULT
@@ -82,7 +82,7 @@ async def test_that_nobody_takes_any_is_a_fault(capsys: Captured) -> None:
     ]
 
 
-async def test_to_be_accepted_and_then_let_down_is_a_fault(capsys: Captured) -> None:
+async def test_an_accepted_dialect_without_an_answer_is_a_fault(capsys: Captured) -> None:
     async with websockets_server(lambda connection: connection.aclose(1011, "bug")) as port:
         assert await run(f"ws://127.0.0.1:{port}/", "--send", "Hello", "--all") == FAULT
         assert await run(f"ws://127.0.0.1:{port}/", "--send", "Hello") == FAULT
@@ -105,7 +105,7 @@ async def test_to_be_accepted_and_then_let_down_is_a_fault(capsys: Captured) -> 
     ],
     ids=lambda value: " ".join(value),
 )
-async def test_several_dialects_are_a_table_in_the_order_given(
+async def test_the_reports_of_several_dialects_are_a_table_in_the_order_of_the_command_line(
     capsys: Captured, options: list[str], asked: list[str]
 ) -> None:
     async with websockets_server() as port, serving(port) as gateway:
@@ -115,7 +115,7 @@ async def test_several_dialects_are_a_table_in_the_order_given(
     assert [row[:2] for row in rows] == [[dialect, "accepted"] for dialect in asked]
 
 
-async def test_one_that_is_refused_among_several_is_a_fault(capsys: Captured) -> None:
+async def test_one_refused_dialect_among_several_is_a_fault(capsys: Captured) -> None:
     async with websockets_server() as port:
         assert await run(f"ws://127.0.0.1:{port}/", "--dialect", "hybi-08", "--dialect", "rfc6455") == FAULT
     _, *rows = cells(capsys.readouterr().out)
@@ -126,7 +126,7 @@ async def test_one_that_is_refused_among_several_is_a_fault(capsys: Captured) ->
     ("options", "dialect"),
     [([], "rfc6455"), (["--dialect", "hybi-05"], "hybi-05"), (["--dialect", "hybi-05..05"], "hybi-05")],
 )
-async def test_one_dialect_is_a_line(capsys: Captured, options: list[str], dialect: str) -> None:
+async def test_the_report_of_one_dialect_is_a_line(capsys: Captured, options: list[str], dialect: str) -> None:
     async with websockets_server(select_subprotocol=prefer_sample) as port, serving(port) as gateway:
         url = f"ws://127.0.0.1:{gateway.port}/"
         assert await run(url, *options, "--subprotocol", "other", "--subprotocol", "sample") == GOOD
@@ -156,7 +156,7 @@ async def test_a_trace_shows_every_byte_before_the_result(capsys: Captured) -> N
 # -- JSON --------------------------------------------------------------------------------------------------------
 
 
-async def test_json_holds_all_that_a_report_has(capsys: Captured) -> None:
+async def test_json_has_everything_of_a_report(capsys: Captured) -> None:
     async with websockets_server() as port:
         url = f"ws://127.0.0.1:{port}/"
         assert await run(url, "--json", "--dialect", "hybi-08", "--dialect", "rfc6455") == FAULT
@@ -217,7 +217,7 @@ async def test_a_server_is_waited_for_as_long_as_asked(capsys: Captured) -> None
     ],
     ids=["good", "unknown", "other name"],
 )
-async def test_a_server_is_believed_if_its_authority_is_named(
+async def test_a_server_is_trusted_if_its_authority_is_named(
     capsys: Captured, authority: Authority, host: str, trusted: bool, status: int, said: str
 ) -> None:
     async with websockets_server(ssl=authority.server) as port:
@@ -227,7 +227,7 @@ async def test_a_server_is_believed_if_its_authority_is_named(
         assert await run(f"wss://{host}:{port}/", "--insecure") == GOOD
 
 
-async def test_a_server_of_tls_1_0_is_asked_too(capsys: Captured, authority: Authority) -> None:
+async def test_a_server_of_tls_1_0_is_probed_too(capsys: Captured, authority: Authority) -> None:
     old = authority.server
     with pytest.warns(DeprecationWarning, match="TLSv1 is deprecated"):
         old.maximum_version = ssl.TLSVersion.TLSv1
@@ -290,11 +290,11 @@ def usage_error(capsys: Captured, *arguments: str) -> str:
     ],
     ids=lambda value: " ".join(value).encode("unicode_escape").decode() if isinstance(value, list) else "",
 )
-def test_wrong_usage_says_what_is_right(capsys: Captured, arguments: list[str], said: str) -> None:
+def test_wrong_usage_is_answered_with_what_is_right(capsys: Captured, arguments: list[str], said: str) -> None:
     assert usage_error(capsys, *arguments).startswith(said)
 
 
-def test_an_unknown_dialect_is_told_all_that_there_are(capsys: Captured) -> None:
+def test_an_unknown_dialect_is_answered_with_all_that_there_are(capsys: Captured) -> None:
     assert usage_error(capsys, "ws://a", "--dialect", "websocket") == (
         f"argument --dialect: 'websocket' is not a dialect; known are {', '.join(NAMES)}"
     )

@@ -58,27 +58,29 @@ async def test_the_certificate_of_a_server_that_is_not_trusted_is_shown_too(
     assert report.startswith("= rfc6455: failed, TLS failed: the certificate is not trusted: ")
 
 
-async def test_a_certificate_for_nobody_is_told_to_be_one(capsys: Captured) -> None:
+async def test_a_certificate_without_names_is_reported_as_such(capsys: Captured) -> None:
     async with websockets_server(ssl=Appliance.make(subject="").server()) as port:
         assert await run(f"wss://127.0.0.1:{port}/", "--insecure") == GOOD
     assert "= certificate of nobody, for no name, issued by nobody" in capsys.readouterr().out.splitlines()
 
 
-async def test_what_a_certificate_says_moves_no_cursor(capsys: Captured) -> None:
+async def test_control_characters_of_a_certificate_do_not_reach_the_terminal(capsys: Captured) -> None:
     async with websockets_server(ssl=Appliance.make(subject="a\x1b[2Jb").server()) as port:
         assert await run(f"wss://127.0.0.1:{port}/", "--insecure") == GOOD
     assert r"CN=a\x1b[2Jb" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=lambda each: each.name)
-async def test_the_line_has_the_profile_that_an_old_server_needs(capsys: Captured, version: ssl.TLSVersion) -> None:
+async def test_the_line_for_the_file_has_the_profile_that_an_old_server_needs(
+    capsys: Captured, version: ssl.TLSVersion
+) -> None:
     made = Appliance.make(key=KEYS["RSA"]())
     async with websockets_server(ssl=made.server(version)) as port:
         assert await run(f"wss://localhost:{port}/", "--insecure") == GOOD
     assert f'only this key: tls: {{profile: legacy, pin: ["{made.key_pin}"]}}' in capsys.readouterr().out
 
 
-async def test_the_line_has_it_for_old_ciphers_too(capsys: Captured) -> None:
+async def test_the_line_for_the_file_has_the_profile_for_old_ciphers_too(capsys: Captured) -> None:
     made = Appliance.make(key=KEYS["RSA"]())
     context = made.server(ssl.TLSVersion.TLSv1_2)
     context.set_ciphers("AES128-SHA:@SECLEVEL=0")
@@ -89,7 +91,7 @@ async def test_the_line_has_it_for_old_ciphers_too(capsys: Captured) -> None:
     assert "only this key: tls: {profile: legacy, " in said
 
 
-async def test_several_dialects_tell_it_once_and_json_tells_it_of_each(capsys: Captured) -> None:
+async def test_tls_is_printed_once_for_several_dialects_and_json_has_it_for_each(capsys: Captured) -> None:
     made = Appliance.make("localhost")
     async with websockets_server(ssl=made.server()) as port:
         url = f"wss://localhost:{port}/"
@@ -115,7 +117,7 @@ async def test_several_dialects_tell_it_once_and_json_tells_it_of_each(capsys: C
 # -- what a probe may be told ------------------------------------------------------------------------------------
 
 
-async def test_a_probe_believes_a_pin(capsys: Captured) -> None:
+async def test_a_probe_trusts_a_certificate_by_its_pin(capsys: Captured) -> None:
     made = Appliance.make(subject="", days=(-900, -170))
     async with websockets_server(ssl=made.server()) as port:
         for pin in (made.pin, made.key_pin):
@@ -157,5 +159,5 @@ async def test_the_profile_is_an_option(capsys: Captured) -> None:
         (["--tls-profile", "custom"], "argument --tls-profile: invalid choice: 'custom' (choose from "),
     ],
 )
-def test_wrong_usage_says_what_is_right(capsys: Captured, arguments: list[str], said: str) -> None:
+def test_wrong_usage_is_answered_with_what_is_right(capsys: Captured, arguments: list[str], said: str) -> None:
     assert usage_error(capsys, "wss://a", *arguments).startswith(said)

@@ -21,7 +21,7 @@ rfc6455    accepted                 1.0 ms      0.9 ms      masked frame from a 
 """
 
 
-def test_reports_are_rows() -> None:
+def test_a_report_is_a_row_of_the_table() -> None:
     assert [heading(), *map(row, REPORTS)] == TABLE.splitlines()
 
 

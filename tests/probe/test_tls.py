@@ -51,7 +51,9 @@ async def test_each_dialect_gets_its_echo_over_tls(authority: Authority, dialect
         assert shown in map(written, heads)
 
 
-async def test_a_server_that_does_not_know_of_its_tls_gives_another_scheme_which_is_shown(authority: Authority) -> None:
+async def test_the_location_of_a_gateway_that_does_not_know_of_the_tls_in_front_of_it_is_shown(
+    authority: Authority,
+) -> None:
     async with gateway_behind_tls(authority, "ws") as port:
         url = f"wss://localhost:{port}/"
         report, lines = await ask(ProbeRequest(url, DIALECTS["hixie-76"], tls=authority.client()))
@@ -61,7 +63,7 @@ async def test_a_server_that_does_not_know_of_its_tls_gives_another_scheme_which
     ) in map(written, lines)
 
 
-async def test_a_server_of_today_speaks_tls_itself(authority: Authority) -> None:
+async def test_a_server_of_rfc_6455_over_tls_is_probed(authority: Authority) -> None:
     async with websockets_server(ssl=authority.server) as port:
         probe_request = ProbeRequest(f"wss://localhost:{port}/", RFC6455, "Hello", tls=authority.client())
         report, lines = await ask(probe_request)
@@ -80,7 +82,7 @@ async def test_a_server_of_today_speaks_tls_itself(authority: Authority) -> None
     ],
     ids=["unknown authority", "other name"],
 )
-async def test_a_server_that_cannot_be_trusted_is_told_nothing(
+async def test_a_server_that_is_not_trusted_gets_no_request(
     authority: Authority, host: str, trusted: bool, error: str
 ) -> None:
     async with websockets_server(ssl=authority.server) as port:
@@ -91,7 +93,7 @@ async def test_a_server_that_cannot_be_trusted_is_told_nothing(
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-async def test_who_trusts_everybody_asks_everybody(authority: Authority, host: str) -> None:
+async def test_a_probe_that_trusts_every_certificate_probes_every_server(authority: Authority, host: str) -> None:
     everybody = ssl.create_default_context()
     everybody.check_hostname = False
     everybody.verify_mode = ssl.CERT_NONE
@@ -133,7 +135,7 @@ async def test_a_server_without_tls_is_reported(authority: Authority, answer: by
     assert (report.accepted, report.error, lines) == (False, error, [])
 
 
-async def test_a_server_that_says_nothing_is_waited_for_no_longer_than_asked() -> None:
+async def test_a_silent_server_is_waited_for_until_the_time_limit() -> None:
     async with Upstream() as upstream:
         report, lines = await ask(ProbeRequest(f"wss://localhost:{upstream.port}/", RFC6455, seconds=0.1))
     assert (report.error, lines) == ("no answer within 0.1 s", [])

@@ -100,7 +100,7 @@ def test_a_meaning_is_shown_to_a_bound() -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_control_in_a_frame_does_not_reach_the_terminal(dialect: str) -> None:
+def test_a_control_character_in_a_frame_does_not_reach_the_terminal(dialect: str) -> None:
     framing = DIALECTS[dialect].framing
     said = {
         Family.HIXIE: b"\x00\x1b[2J\xc2\x9b\xff",
@@ -113,7 +113,7 @@ def test_a_control_in_a_frame_does_not_reach_the_terminal(dialect: str) -> None:
     assert "\\x1b[2J\\x9b" in shown
 
 
-def test_a_line_has_its_meaning_in_a_column_of_its_own() -> None:
+def test_the_meaning_of_a_line_is_in_a_column_of_its_own() -> None:
     assert str(Line(">", "ff 00", "close, no code")) == "> ff 00" + " " * 67 + " close, no code"
     assert str(Line("=", "the server closed the connection")) == "= the server closed the connection"
     assert str(Line("<", "")) == "<"

@@ -65,7 +65,7 @@ def test_an_ipv4_client_of_a_socket_for_both_families_is_an_ipv4_client(file: Pa
         )
 
 
-def test_a_socket_outlives_its_gateway_and_who_waits_at_it_is_served_by_the_next(
+def test_clients_that_wait_at_a_socket_of_systemd_are_served_by_the_next_gateway(
     file: Path, sockets: list[socket.socket]
 ) -> None:
     passed = [("public", sockets[0])]
@@ -77,7 +77,7 @@ def test_a_socket_outlives_its_gateway_and_who_waits_at_it_is_served_by_the_next
         check_served(waiting)
 
 
-def test_a_socket_of_systemd_is_there_after_a_reload_too(file: Path, sockets: list[socket.socket]) -> None:
+def test_a_socket_of_systemd_is_still_open_after_a_reload(file: Path, sockets: list[socket.socket]) -> None:
     with GatewayProcess(file, configuration(9), passed=[("public", sockets[0])]) as process:
         process.find_line("event=listening ")
         file.write_text(PUBLIC)
@@ -95,7 +95,7 @@ def test_a_socket_of_systemd_is_there_after_a_reload_too(file: Path, sockets: li
     ],
     ids=["by other names", "for another process", "fewer than there are"],
 )
-def test_a_name_that_is_not_there_is_told_with_those_that_are(
+def test_a_socket_name_that_systemd_does_not_have_is_reported_with_those_that_it_has(
     file: Path, sockets: list[socket.socket], environment: dict[str, str], passed: str
 ) -> None:
     there = [("other", sockets[0]), ("", sockets[1])]
@@ -104,7 +104,7 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are(
         assert process.wait() == 1
 
 
-def test_a_socket_that_is_no_stream_is_told_by_its_name(file: Path) -> None:
+def test_a_passed_socket_that_is_no_stream_is_reported_with_its_name(file: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         with GatewayProcess(file, PUBLIC, passed=[("public", sock)]) as process:
@@ -114,7 +114,7 @@ def test_a_socket_that_is_no_stream_is_told_by_its_name(file: Path) -> None:
             assert process.wait() == 1
 
 
-def test_a_socket_that_does_not_listen_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passed_socket_that_does_not_listen_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     fd = socket.socket().detach()
     monkeypatch.setattr("wsgateway.run.systemd._FIRST_FD", fd)
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))

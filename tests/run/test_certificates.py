@@ -56,7 +56,7 @@ async def expires(gateway: Gateway, pem: Path) -> float:
     return float(value)
 
 
-async def test_the_end_of_a_certificate_is_told_at_the_start_and_at_a_reload_and_as_a_metric(
+async def test_the_expiry_of_a_certificate_is_reported_at_the_start_and_at_a_reload_and_as_a_metric(
     tmp_path: Path, pem: Path
 ) -> None:
     soon, late = Appliance.make("a", days=(-1, 9)), Appliance.make("a", "b", days=(-1, 90))
@@ -87,7 +87,9 @@ async def test_the_end_of_a_certificate_is_told_at_the_start_and_at_a_reload_and
         }
 
 
-async def test_it_is_told_again_each_day_from_21_days_before_the_end(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_certificate_is_reported_each_day_from_21_days_before_it_expires(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     begun = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
     known = Known(Use("place", "listener public", "ws.pem"), 0.0, begun + 23.5 * DAY_SECONDS, "", ())
     lines = Lines()
@@ -204,7 +206,7 @@ def test_the_hook_replaces_the_file_and_never_writes_into_it(tmp_path: Path, liv
         assert reading.read() == whole_before
 
 
-def test_the_hook_leaves_certificates_of_others_alone(tmp_path: Path, live: Path) -> None:
+def test_the_hook_does_not_copy_certificates_of_other_programs(tmp_path: Path, live: Path) -> None:
     renew(live, Appliance.make(NAME))
     assert deploy(live, tmp_path / "keys", WSGATEWAY_LINEAGES="a.example b.example") == []
     assert not (tmp_path / "keys").exists()
@@ -222,7 +224,7 @@ def test_the_hook_that_cannot_read_what_was_renewed_fails_and_changes_nothing(tm
     assert [file.read_bytes() for file in (tmp_path / "keys").iterdir()] == [before]
 
 
-def test_the_unit_the_manual_and_the_hook_name_one_group_and_one_directory() -> None:
+def test_unit_and_manual_and_hook_name_the_same_group_and_directory() -> None:
     texts = [file.read_text() for file in (HOOK, CONFIG / "wsgateway.service", CONFIG / "README.md")]
     for text in texts:
         assert re.findall(r"SupplementaryGroups=(.+)", text) == ["wsgateway-keys"]

@@ -53,7 +53,7 @@ def test_the_working_directory_keeps_its_symbolic_links(tmp_path: Path, monkeypa
 
 
 @pytest.mark.usefixtures("gone")
-def test_without_a_working_directory_absolute_names_are_all_there_is() -> None:
+def test_without_a_working_directory_only_absolute_names_can_be_used() -> None:
     assert here() == ""
     assert anchored("/etc/ws.yaml") == "/etc/ws.yaml"
 
@@ -70,7 +70,7 @@ def test_without_a_working_directory_absolute_names_are_all_there_is() -> None:
         ),
     ],
 )
-def test_the_own_command_has_absolute_names(
+def test_the_command_of_a_new_supervisor_has_absolute_names(
     started_as: list[str], own: str, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = started_as[started_as.index("run") :]
@@ -90,7 +90,9 @@ def test_workers_look_for_modules_where_this_process_does(tmp_path: Path) -> Non
         assert done.stdout.strip() == flags
 
 
-def test_a_child_has_our_environment_without_what_is_for_us_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_has_our_environment_without_the_variables_that_are_for_us_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "WATCHDOG_PID": "1", "NOTIFY_SOCKET": "/run/n", "HOME": "/nowhere"}
     for name, value in told.items():
         monkeypatch.setenv(name, value)
@@ -99,7 +101,7 @@ def test_a_child_has_our_environment_without_what_is_for_us_alone(monkeypatch: p
     assert environment("NOTIFY_SOCKET") == passed | {"HOME": "/nowhere"}
 
 
-def test_a_gateway_outlives_the_directory_in_which_it_was_started(tmp_path: Path) -> None:
+def test_a_gateway_serves_on_when_the_directory_in_which_it_was_started_is_removed(tmp_path: Path) -> None:
     started_in, files = tmp_path / "started in", tmp_path / "files"
     started_in.mkdir()
     files.mkdir()

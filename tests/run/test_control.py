@@ -86,7 +86,7 @@ async def test_bytes_travel_behind_their_message(pair: Pair, listener: socket.so
     other.close()
 
 
-async def test_a_message_whose_sockets_are_lost_leaves_the_next_one_whole(pair: Pair, listener: socket.socket) -> None:
+async def test_a_message_without_its_sockets_does_not_damage_the_next_one(pair: Pair, listener: socket.socket) -> None:
     # As the kernel does it for a process without room for descriptors: the message says two, and one has come.
     one, other = map(Control, pair)
     head = struct.pack("!II", len(b'{"attached": 4}'), 2)
@@ -100,7 +100,7 @@ async def test_a_message_whose_sockets_are_lost_leaves_the_next_one_whole(pair: 
     other.close()
 
 
-async def test_as_many_bytes_as_may_be_arrive_whole(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_message_of_the_greatest_size_arrives(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsgateway.run.control.MOST_BYTES", 1000)
     one, other = map(Control, pair)
     said = {"text": "x" * (1000 - len('{"text": "", "attached": 1000}'))}
@@ -110,7 +110,7 @@ async def test_as_many_bytes_as_may_be_arrive_whole(pair: Pair, monkeypatch: pyt
     other.close()
 
 
-async def test_more_bytes_than_reason_has_end_the_talk(pair: Pair) -> None:
+async def test_more_bytes_than_are_allowed_end_the_connection(pair: Pair) -> None:
     other = Control(pair[1])
     body = f'{{"attached": {MOST_BYTES + 1}}}'.encode()
     pair[0].sendall(struct.pack("!II", len(body), 0) + body)
@@ -118,7 +118,7 @@ async def test_more_bytes_than_reason_has_end_the_talk(pair: Pair) -> None:
     other.close()
 
 
-async def test_the_end_of_the_other_is_told(pair: Pair) -> None:
+async def test_the_end_of_the_other_process_is_noticed(pair: Pair) -> None:
     one, other = map(Control, pair)
     await one.send({"is": "up"})
     one.close()
@@ -129,7 +129,7 @@ async def test_the_end_of_the_other_is_told(pair: Pair) -> None:
     other.close()
 
 
-async def test_a_length_beyond_all_reason_ends_the_talk(pair: Pair) -> None:
+async def test_a_length_that_is_too_large_ends_the_connection(pair: Pair) -> None:
     other = Control(pair[1])
     pair[0].sendall((MOST_BYTES + 1).to_bytes(4) + bytes(4))
     assert await other.receive() is None

@@ -61,9 +61,7 @@ class Commands:
         (b"x" * (REQUEST_BYTES + 1), "a line of 65537 bytes or more, at most 65536 are allowed"),
     ],
 )
-async def test_what_is_no_request_is_answered_with_what_is_wrong(
-    request_: bytes, findings: str, tmp_path: Path
-) -> None:
+async def test_a_malformed_request_is_answered_with_its_mistake(request_: bytes, findings: str, tmp_path: Path) -> None:
     async with trio.open_nursery() as nursery:
         commands = Commands(UnixAddress(str(tmp_path / "s")))
         await nursery.start(commands.run)
@@ -93,7 +91,7 @@ async def test_an_answer_is_bounded(tmp_path: Path) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_who_has_an_answer_is_hung_up_on_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_a_client_that_has_its_answer_is_disconnected_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         commands = Commands(UnixAddress(str(tmp_path / "s")))
         await nursery.start(commands.run)
@@ -102,7 +100,7 @@ async def test_who_has_an_answer_is_hung_up_on_at_once(tmp_path: Path, autojump_
         nursery.cancel_scope.cancel()
 
 
-async def test_those_who_have_asked_keep_nobody_waiting(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_clients_that_have_their_answer_delay_no_other(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         commands = Commands(UnixAddress(str(tmp_path / "s")))
         await nursery.start(commands.run)
@@ -113,7 +111,7 @@ async def test_those_who_have_asked_keep_nobody_waiting(tmp_path: Path, autojump
         nursery.cancel_scope.cancel()
 
 
-async def test_who_says_nothing_is_hung_up_on(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_a_client_that_sends_no_whole_line_is_disconnected(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         commands = Commands(UnixAddress(str(tmp_path / "s")))
         await nursery.start(commands.run)

@@ -40,7 +40,7 @@ async def asked(gateway: Gateway, request: ControlRequest = RELOAD) -> ControlAn
 # -- the command -------------------------------------------------------------------------------------------------
 
 
-def test_a_reload_waits_and_tells_how_it_went(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_reload_waits_and_prints_its_result(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
     text = configuration(9) + "control: unix:control.sock\n"
     with GatewayProcess(file, text) as process:
         process.find_line('event="control socket"')
@@ -120,7 +120,7 @@ def test_a_file_that_is_missing_reloads_no_other_gateway(
         assert not [line for line in other.output if "event=reloaded" in line]
 
 
-def test_who_does_not_answer_is_not_waited_for_longer_than_is_wanted(
+def test_the_command_waits_for_an_answer_no_longer_than_its_timeout(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     address = f"unix:{tmp_path / 'silent.sock'}"
@@ -139,7 +139,7 @@ def test_who_does_not_answer_is_not_waited_for_longer_than_is_wanted(
         (b'{"ok": true, "more": 1}\n', "this is no gateway's control socket"),
     ],
 )
-async def test_who_answers_something_else_is_no_gateway(answer: bytes, why: str, tmp_path: Path) -> None:
+async def test_a_server_with_another_answer_is_no_gateway(answer: bytes, why: str, tmp_path: Path) -> None:
     address = UnixAddress(str(tmp_path / "other.sock"))
     with listen(address)[0] as sock:
 
@@ -185,7 +185,7 @@ async def test_status_and_metrics_know_which_file_serves_and_how_the_last_reload
         assert f'\nwsgateway_configuration_info{{sha256="{sha256}"}} 1.0\n'.encode() in metrics
 
 
-async def test_a_reload_that_a_worker_refuses_is_told_too(file: Path) -> None:
+async def test_a_reload_that_a_worker_refuses_is_reported_too(file: Path) -> None:
     async with supervised(file, controlled()) as gateway:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -198,7 +198,7 @@ async def test_a_reload_that_a_worker_refuses_is_told_too(file: Path) -> None:
         )
 
 
-async def test_a_bug_in_a_reload_is_told_to_who_has_asked(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_a_reload_is_reported_to_the_command(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with supervised(file, controlled()) as gateway:
         with monkeypatch.context() as broken:
             broken.setattr("wsgateway.run.supervisor.Generation", lambda *_: 1 / 0)
@@ -225,7 +225,7 @@ async def test_a_gateway_that_stops_takes_no_reload(file: Path) -> None:
 # -- the socket --------------------------------------------------------------------------------------------------
 
 
-async def test_the_socket_is_for_our_user_alone_and_goes_with_the_gateway(file: Path) -> None:
+async def test_the_socket_is_for_our_user_alone_and_is_removed_with_the_gateway(file: Path) -> None:
     path = file.with_name("control.sock")
     with listen(UnixAddress(str(path)))[0]:
         pass  # a gateway that was killed has left it
@@ -245,7 +245,7 @@ async def test_a_reload_may_move_the_socket(file: Path) -> None:
         assert (await request_gateway(UnixAddress(str(file.with_name("other.sock"))), RELOAD)).ok
 
 
-async def test_after_a_hand_over_the_successor_is_asked(file: Path) -> None:
+async def test_after_a_hot_restart_the_new_supervisor_answers_at_the_control_socket(file: Path) -> None:
     async with supervised(file, controlled(whole(9, shutdown="drain: 1s"))) as gateway:
         gateway.write(controlled(whole(9, path="/new", shutdown="drain: 1s")))
         gateway.signal(signal.SIGUSR2)
@@ -260,7 +260,7 @@ async def test_after_a_hand_over_the_successor_is_asked(file: Path) -> None:
         assert not file.with_name("control.sock").exists()
 
 
-async def test_without_a_name_the_socket_is_in_the_directory_of_the_service(
+async def test_without_a_key_the_control_socket_is_in_the_directory_of_the_service(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(file.parent))
@@ -275,13 +275,13 @@ async def test_without_a_name_the_socket_is_in_the_directory_of_the_service(
             assert (await request_gateway(default_address(), RELOAD)).ok
 
 
-async def test_where_there_is_no_directory_there_is_no_socket(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_its_directory_there_is_no_control_socket(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", "/nowhere")
     async with supervised(file, whole(9)) as gateway:
         assert not gateway.count("control socket")
 
 
-async def test_a_socket_that_is_named_must_be_had(file: Path) -> None:
+async def test_a_gateway_fails_if_it_cannot_make_the_control_socket_that_is_named(file: Path) -> None:
     async with started(file, controlled(path="/nowhere/control.sock")) as gateway:
         await gateway.ended.wait()
         assert str(gateway.failure) == "unix:/nowhere/control.sock: cannot listen: No such file or directory"

@@ -89,7 +89,9 @@ async def test_many_sessions_are_ended_in_turns(autojump_clock: MockClock) -> No
         assert await drained(gateway) == (40, 40, 0)
 
 
-async def test_without_a_spread_all_are_ended_at_once_with_the_code_that_is_set(autojump_clock: MockClock) -> None:
+async def test_without_a_spread_all_sessions_are_closed_at_once_with_the_code_of_the_settings(
+    autojump_clock: MockClock,
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, shutdown="spread: none, close_code: 4001") as gateway:
         sessions = [await opened(upstream, gateway, MODERN) for _ in range(5)]
         begun = trio.current_time()
@@ -100,7 +102,7 @@ async def test_without_a_spread_all_are_ended_at_once_with_the_code_that_is_set(
         assert await drained(gateway) == (5, 5, 0)
 
 
-async def test_a_session_that_ends_by_itself_meanwhile_is_closed_too(autojump_clock: MockClock) -> None:
+async def test_a_session_that_its_client_ends_during_a_drain_counts_as_closed(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 8s, spread: 4s") as gateway:
         first, second = [await opened(upstream, gateway, MODERN) for _ in range(2)]
         gateway.service.drain()
@@ -114,7 +116,7 @@ async def test_a_session_that_ends_by_itself_meanwhile_is_closed_too(autojump_cl
         assert await drained(gateway) == (2, 2, 0)
 
 
-async def test_a_large_message_under_way_is_finished_first(autojump_clock: MockClock) -> None:
+async def test_a_large_message_is_sent_to_its_end_before_the_close(autojump_clock: MockClock) -> None:
     payload = b"x" * 300_000
     head = b"\x81\x7f" + len(payload).to_bytes(8, "big")
     async with Upstream() as upstream, serving(upstream.port) as gateway:
@@ -133,7 +135,9 @@ async def test_a_large_message_under_way_is_finished_first(autojump_clock: MockC
 # -- in bounded time -------------------------------------------------------------------------------------------
 
 
-async def test_whoever_does_not_leave_is_cut_when_the_drain_and_a_goodbye_are_over(autojump_clock: MockClock) -> None:
+async def test_a_session_that_does_not_end_is_cut_after_the_drain_and_the_close_timeout(
+    autojump_clock: MockClock,
+) -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, shutdown="drain: 1s", timeouts="close: 3s") as gateway,
@@ -148,7 +152,7 @@ async def test_whoever_does_not_leave_is_cut_when_the_drain_and_a_goodbye_are_ov
         assert await stays.client.rest() == b"\x81\x05Hel"
 
 
-async def test_a_spread_ends_with_a_drain_that_is_as_long(autojump_clock: MockClock) -> None:
+async def test_a_spread_may_be_as_long_as_the_drain(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 2s") as gateway:
         sessions = [await opened(upstream, gateway, MODERN) for _ in range(4)]
         begun = trio.current_time()
@@ -176,7 +180,9 @@ async def test_a_handshake_that_is_under_way_becomes_a_session_which_is_ended_in
         assert await drained(gateway) == (0, 1, 0)
 
 
-async def test_a_handshake_that_takes_longer_than_the_spread_is_told_to_come_again(autojump_clock: MockClock) -> None:
+async def test_a_handshake_that_takes_longer_than_the_spread_is_answered_503_with_retry_after(
+    autojump_clock: MockClock,
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 8s, spread: 4s") as gateway:
         client = await gateway.connect(MODERN.request)
         await (await upstream.accept()).head()
@@ -191,7 +197,7 @@ async def test_a_handshake_that_takes_longer_than_the_spread_is_told_to_come_aga
         assert gateway.service.status()["refused"] == {"503": {"gateway-stopping": 1}}
 
 
-async def test_who_was_not_accepted_yet_gets_a_session_all_the_same() -> None:
+async def test_a_client_that_is_not_accepted_when_a_drain_begins_still_gets_a_session() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await opened(upstream, gateway, MODERN)  # so that it accepts
         client = queued(gateway)
@@ -202,7 +208,7 @@ async def test_who_was_not_accepted_yet_gets_a_session_all_the_same() -> None:
         await leaves(session)
 
 
-async def test_who_is_accepted_last_of_all_is_waited_for_no_longer_than_others(autojump_clock: MockClock) -> None:
+async def test_the_last_accepted_client_is_waited_for_no_longer_than_others(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 1h") as gateway:
         await trio.testing.wait_all_tasks_blocked()
         silent, asks = queued(gateway), queued(gateway)
@@ -219,7 +225,7 @@ async def test_who_is_accepted_last_of_all_is_waited_for_no_longer_than_others(a
         assert await drained(gateway) == (0, 0, 0)
 
 
-async def test_a_client_that_has_just_come_may_ask_and_one_that_has_been_silent_may_not(
+async def test_a_drain_waits_for_the_request_of_a_new_client_and_not_for_that_of_a_silent_one(
     autojump_clock: MockClock,
 ) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
@@ -243,7 +249,7 @@ async def test_a_client_that_has_just_come_may_ask_and_one_that_has_been_silent_
         assert gateway.service.status()["disconnected"] == {"closed-by-drain": 1}
 
 
-async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> None:
+async def test_a_drain_before_the_first_turn_still_serves_a_client_that_has_connected() -> None:
     settings = parse(configuration(9, timeouts="close: 50ms", shutdown="spread: none"), "test.yaml")
     sockets = Listening({}).fitted(settings).shared()
     [[sock]] = sockets.values()
@@ -258,7 +264,7 @@ async def test_a_drain_before_the_first_turn_still_serves_who_has_called() -> No
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "systemd:public"])
-async def test_who_waits_is_left_to_others_who_accept_at_the_same_socket(address: str) -> None:
+async def test_waiting_clients_are_left_to_other_processes_that_accept_at_the_same_socket(address: str) -> None:
     text = configuration(9, timeouts="close: 50ms", shutdown="spread: none").replace("127.0.0.1:0", address)
     settings = parse(text, "test.yaml")
     with socket.create_server(("127.0.0.1", 0)) as others:
@@ -277,7 +283,7 @@ async def test_who_waits_is_left_to_others_who_accept_at_the_same_socket(address
 
 
 @pytest.mark.parametrize("asked", [True, False])
-async def test_a_busy_process_reads_what_is_there_before_it_sends_a_client_away(asked: bool) -> None:
+async def test_a_busy_process_reads_a_request_that_has_arrived_before_it_disconnects_the_client(asked: bool) -> None:
     settings = parse(configuration(9), "test.yaml")
     gateway = GatewayState(settings, Lines().log())
     gateway.drain(0)

@@ -206,7 +206,7 @@ async def test_the_admin_pages_are_there_and_follow_a_reload(file: Path, clients
 # -- what is wrong ---------------------------------------------------------------------------------------------
 
 
-async def test_a_broken_file_is_an_error_with_all_that_is_wrong(file: Path, log: Log) -> None:
+async def test_a_broken_file_is_an_error_that_names_every_mistake(file: Path, log: Log) -> None:
     write(file, "version: 2\nlisteners: []\n")
     with pytest.raises(wsgateway.SettingsError) as caught:
         await wsgateway.Gateway(file, log).serve()
@@ -233,7 +233,7 @@ async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open(file
         assert descriptors() == before
 
 
-async def test_what_needs_a_gateway_that_serves_says_so(log: Log) -> None:
+async def test_status_and_addresses_and_reload_need_a_gateway_that_serves(log: Log) -> None:
     gateway = wsgateway.Gateway(settings(9), log)
     with pytest.raises(RuntimeError, match=r"^this gateway does not serve$"):
         gateway.status()
@@ -265,7 +265,7 @@ async def test_a_reload_reads_the_file_again_and_sessions_go_on(file: Path, clie
                 await works(*await clients.session(address, two))
 
 
-async def test_a_reload_may_bring_other_settings_which_the_next_one_keeps(log: Log, clients: Clients) -> None:
+async def test_a_reload_may_use_other_settings_which_the_next_one_keeps(log: Log, clients: Clients) -> None:
     async with Upstream() as one, Upstream() as two, serving(settings(one.port), log) as (gateway, addresses):
         await gateway.reload(settings(two.port))
         await works(*await clients.session(addresses["public"][0], two))
@@ -355,7 +355,7 @@ async def test_a_drain_that_comes_before_it_serves_is_not_lost(log: Log) -> None
         await gateway.serve()
 
 
-async def test_a_reload_that_the_end_overtakes_opens_nothing(log: Log) -> None:
+async def test_a_reload_that_is_not_done_when_the_gateway_ends_opens_no_socket(log: Log) -> None:
     before = descriptors()
     gateway = wsgateway.Gateway(settings(9), log)
 
@@ -375,7 +375,7 @@ async def test_a_reload_that_the_end_overtakes_opens_nothing(log: Log) -> None:
 # -- the package -----------------------------------------------------------------------------------------------
 
 
-def test_the_package_shows_what_it_has_and_imports_it_when_it_is_used() -> None:
+def test_the_package_lists_its_names_and_imports_them_when_they_are_used() -> None:
     code = """
 import sys, wsgateway
 print([name for name in dir(wsgateway) if name in ("Gateway", "SettingsError", "dialects")])

@@ -19,7 +19,7 @@ from .gateways import PLAIN, Numbers, end, send_back, supervised, whole
 MODERN = BY_DIALECT["rfc6455"]
 
 
-async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(file: Path) -> None:
+async def test_a_hot_restart_ends_no_session_at_once_and_refuses_no_client(file: Path) -> None:
     async with (
         websockets_server(send_back) as upstream,
         supervised(file, whole(upstream, timeouts="close: 500ms")) as gateway,
@@ -50,7 +50,7 @@ async def test_a_hand_over_goes_unnoticed_by_sessions_and_by_those_who_connect(f
                 await trio.to_thread.run_sync(end, new_supervisor)
 
 
-async def test_the_file_of_a_unix_socket_outlives_a_hand_over_and_goes_with_the_last_gateway(
+async def test_the_file_of_a_unix_socket_stays_during_a_hot_restart_and_is_removed_by_the_last_gateway(
     file: Path, tmp_path: Path
 ) -> None:
     kept, left = tmp_path / "kept.sock", tmp_path / "left.sock"
@@ -68,7 +68,7 @@ async def test_the_file_of_a_unix_socket_outlives_a_hand_over_and_goes_with_the_
         assert not kept.exists()
 
 
-async def test_a_successor_that_fails_leaves_all_as_it_was(file: Path) -> None:
+async def test_a_new_supervisor_that_fails_leaves_the_old_one_as_it_was(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         pids = await gateway.pids()
         gateway.write("version: 2\n")
@@ -79,7 +79,7 @@ async def test_a_successor_that_fails_leaves_all_as_it_was(file: Path) -> None:
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")
 
 
-async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hot_restart_of_process_1_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A container ends with its first process.
     async with supervised(file, whole(9)) as gateway:
         pids = await gateway.pids()
@@ -95,7 +95,9 @@ async def test_a_hand_over_as_process_1_is_refused(file: Path, monkeypatch: pyte
 # -- what the new supervisor gets --------------------------------------------------------------------------------------
 
 
-async def test_an_old_supervisor_that_ends_before_it_sends_its_sockets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_old_supervisor_that_ends_before_it_sends_its_sockets_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ours, theirs = socket.socketpair()
     monkeypatch.setenv(VARIABLE, str(theirs.detach()))
     ours.close()
@@ -106,7 +108,7 @@ async def test_an_old_supervisor_that_ends_before_it_sends_its_sockets_is_told(m
     assert await OldSupervisor.find() is None
 
 
-async def test_sockets_of_an_old_supervisor_that_do_not_arrive_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sockets_of_an_old_supervisor_that_do_not_arrive_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
     monkeypatch.setenv(VARIABLE, str(theirs.detach()))
     body = b'{"do": "take over", "sockets": [["127.0.0.1:0", 1]]}'

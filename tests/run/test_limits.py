@@ -33,12 +33,12 @@ def caps(found: Settings) -> list[int]:
     return [listener.max_connections for listener in found.listeners]
 
 
-def test_a_connection_needs_two_descriptors_and_a_process_some_of_its_own() -> None:
+def test_a_connection_needs_two_descriptors_and_a_process_needs_some_more() -> None:
     assert needed(settings(1000)) == 32 + 1 + 2000
     assert needed(settings(1000, 500)) == 32 + 2 + 3000
 
 
-def test_a_stream_of_http2_needs_one_more(authority: Authority) -> None:
+def test_a_stream_of_http2_needs_three_descriptors(authority: Authority) -> None:
     file = authority.issue("localhost")
     assert (
         needed(parse(configuration(9, listener=listener(file, max_connections="1000")), "test.yaml")) == 32 + 1 + 3000
@@ -47,14 +47,14 @@ def test_a_stream_of_http2_needs_one_more(authority: Authority) -> None:
     assert caps(lowered) == [50]
 
 
-def test_caps_are_lowered_to_what_descriptors_allow_and_no_further() -> None:
+def test_limits_on_connections_are_lowered_to_what_descriptors_allow_and_no_further() -> None:
     assert caps(within(settings(100), 233)) == [100]
     assert caps(within(settings(100), 232)) == [99]
     assert caps(within(settings(20_000, 10_000), 1024)) == [330, 165]
     assert caps(within(settings(20_000), 16)) == [1]
 
 
-def test_a_worker_has_its_share_of_each_bound_on_connections_rounded_up() -> None:
+def test_a_worker_has_its_share_of_each_limit_on_connections_rounded_up() -> None:
     text = configuration(
         9,
         listener="max_connections: 100, max_connections_per_ip: 8",
@@ -73,7 +73,7 @@ def test_a_worker_has_its_share_of_each_bound_on_connections_rounded_up() -> Non
     assert share(parse(configuration(9), "test.yaml"), 3).upstreams["behind"].max_connections is None
 
 
-def test_too_few_descriptors_are_told_with_their_numbers() -> None:
+def test_too_few_descriptors_are_reported_with_their_numbers() -> None:
     lines = Lines()
     warn_of_few(settings(100), 233, lines.log())
     assert lines.entries == []
@@ -86,7 +86,7 @@ def test_too_few_descriptors_are_told_with_their_numbers() -> None:
     )
 
 
-def test_a_process_takes_all_the_descriptors_that_it_may_have() -> None:
+def test_a_process_raises_its_limit_of_descriptors_to_the_highest_that_it_may_have() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
@@ -115,7 +115,7 @@ def asked(address: tuple[str, int]) -> bytes:
         return client.recv(65536)
 
 
-def test_without_descriptors_a_worker_idles_tells_whom_it_can_and_then_serves_again(tmp_path: Path) -> None:
+def test_a_worker_without_descriptors_is_idle_and_answers_503_and_serves_again_later(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as upstream, ExitStack() as clients:
         upstream.settimeout(PATIENCE_SECONDS)
         file = tmp_path / "gateway.yaml"

@@ -26,7 +26,7 @@ def settings(*listeners: str) -> Settings:
 A, B = Address("127.0.0.1", 0), Address("127.0.0.2", 0)
 
 
-def test_what_is_there_stays_and_only_what_is_missing_is_opened() -> None:
+def test_sockets_that_are_open_stay_and_only_missing_ones_are_opened() -> None:
     first = Listening({}).fitted(settings('"127.0.0.1:0"'))
     [[sock]] = first.shared().values()
     again = first.fitted(settings('"127.0.0.1:0"'))
@@ -42,7 +42,7 @@ def test_what_is_there_stays_and_only_what_is_missing_is_opened() -> None:
     assert other.fileno() == -1
 
 
-def test_if_one_cannot_be_opened_none_is_and_those_that_are_there_stay() -> None:
+def test_if_one_socket_cannot_be_opened_no_new_one_is_and_the_old_ones_stay_open() -> None:
     held = Listening({}).fitted(settings('"127.0.0.1:0"'))
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -54,7 +54,7 @@ def test_if_one_cannot_be_opened_none_is_and_those_that_are_there_stay() -> None
     held.close()
 
 
-def test_each_listener_has_its_share_of_an_address_that_stands_several_times() -> None:
+def test_listeners_share_the_sockets_of_an_address_that_is_named_several_times() -> None:
     wanted = settings('"127.0.0.1:0", "127.0.0.2:0"', '"127.0.0.1:0"')
     sockets: Sockets = Listening({}).fitted(wanted).shared()
     assert {address: len(there) for address, there in sockets.items()} == {A: 2, B: 1}
@@ -75,7 +75,7 @@ def test_a_host_with_several_addresses_is_shared_by_all_of_them() -> None:
     close(sockets)
 
 
-def test_the_file_of_a_unix_socket_goes_with_the_socket_of_its_owner(tmp_path: Path) -> None:
+def test_the_file_of_a_unix_socket_is_removed_when_its_owner_closes_the_socket(tmp_path: Path) -> None:
     one, two = tmp_path / "one.sock", tmp_path / "two.sock"
     both = Listening({}).fitted(settings(f'"unix:{one}", "unix:{two}"'))
     first = both.fitted(settings(f'"unix:{one}"'))
@@ -91,7 +91,7 @@ def test_the_file_of_a_unix_socket_goes_with_the_socket_of_its_owner(tmp_path: P
     assert not one.exists()
 
 
-def test_a_file_that_could_not_be_used_with_another_address_is_removed_again(tmp_path: Path) -> None:
+def test_a_new_socket_file_is_removed_if_another_address_cannot_be_used(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         with pytest.raises(SettingsError, match="Address already in use"):
@@ -99,7 +99,7 @@ def test_a_file_that_could_not_be_used_with_another_address_is_removed_again(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_what_a_thread_opens_for_a_configuration_that_nobody_wants_any_more_is_closed(
+async def test_a_socket_that_a_thread_opens_for_a_cancelled_configuration_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name hangs in the resolver for longer than anybody waits. That its socket is closed a warning would tell."""

@@ -81,7 +81,7 @@ def status(address: str) -> dict[str, Any]:
     return told
 
 
-def test_a_log_reader_that_stands_still_stops_nothing(tmp_path: Path) -> None:
+def test_a_log_reader_that_reads_nothing_stops_no_session(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as upstream,
         gateway(tmp_path / "gateway.yaml", upstream.getsockname()[1]) as (process, log),

@@ -62,13 +62,13 @@ def test_a_message_of_a_worker_is_one_object(message: Up, said: dict[str, object
     assert from_worker(said | {"newer": 7}) == message
 
 
-def test_a_process_takes_the_place_of_another_with_its_sockets() -> None:
+def test_the_message_of_a_hot_restart_names_the_sockets() -> None:
     said: dict[str, object] = {"do": "take over", "sockets": [["unix:/run/a.sock", 1]]}
     assert json.loads(json.dumps(TakeOver(sockets=[("unix:/run/a.sock", 1)]).said())) == said
     assert TakeOver.read(said).sockets == [("unix:/run/a.sock", 1)]
 
 
-def test_what_another_version_says_is_ignored() -> None:
+def test_unknown_messages_of_another_version_are_ignored() -> None:
     for said in ({"do": "dance"}, {"do": "drain"}, {"do": "drain", "others_accept": "perhaps"}, {}):
         assert to_worker(said) is None
     for said in ({"is": "dancing"}, {"is": "refused"}, {"is": "report", "age": 1.0, "status": {"opened": 7}}, {}):

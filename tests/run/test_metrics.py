@@ -85,7 +85,9 @@ async def samples(gateway: Gateway) -> dict[tuple[str, ...], float]:
     }
 
 
-async def test_each_figure_has_its_series_and_no_counter_falls_when_a_worker_is_replaced(tmp_path: Path) -> None:
+async def test_each_figure_of_the_status_has_its_metric_and_no_counter_falls_when_a_worker_is_replaced(
+    tmp_path: Path,
+) -> None:
     async with Upstream() as upstream, supervised(tmp_path / "gateway.yaml", whole(upstream.port, 2)) as gateway:
         for _ in range(4):
             await session(gateway, upstream, MODERN.request)

@@ -158,7 +158,7 @@ DEEDS = [
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.do.__name__)
-async def test_one_thing_that_happens_is_one_step_of_its_counters_and_of_no_other(deed: Deed) -> None:
+async def test_each_deed_raises_its_counters_by_one_and_no_others(deed: Deed) -> None:
     listener = "flash_policy: {mode: inline}, max_connections: 2"
     async with Upstream() as upstream, serving_http(upstream.port, listener=listener) as gateway:
         for times in (1, 2):

@@ -11,7 +11,9 @@ from tests.soak.run import soak
 SESSIONS = 60
 
 
-async def test_reloads_a_hand_over_and_a_kill_cost_only_the_sessions_of_what_leaves_and_dies(tmp_path: Path) -> None:
+async def test_reloads_and_a_hot_restart_and_a_kill_end_only_the_sessions_of_the_processes_that_end(
+    tmp_path: Path,
+) -> None:
     plan = Plan(2, SESSIONS, workers=2, seed=1, reloads=6, refused=1, hand_overs=1, kills=1, outages=0)
     judge = (await soak(plan, tmp_path)).judge
     assert judge.faults == []
@@ -21,7 +23,7 @@ async def test_reloads_a_hand_over_and_a_kill_cost_only_the_sessions_of_what_lea
     assert judge.counts["closed by a drain"] > 0
 
 
-async def test_upstreams_that_restart_cost_their_own_sessions_alone_and_serve_again(tmp_path: Path) -> None:
+async def test_upstreams_that_restart_end_their_own_sessions_alone_and_serve_again(tmp_path: Path) -> None:
     plan = Plan(2, SESSIONS, workers=1, seed=1, reloads=0, refused=0, hand_overs=0, kills=0, outages=2)
     judge = (await soak(plan, tmp_path)).judge
     assert judge.faults == []

@@ -81,7 +81,7 @@ async def test_no_message_is_lost_doubled_or_out_of_order_through_many_reloads()
         assert [line["messages_out"] for line in gateway.lines.every("session")] == [len(texts)] * 3
 
 
-async def test_a_session_stays_with_its_upstream_and_new_ones_go_to_the_new() -> None:
+async def test_a_reload_leaves_a_session_at_its_upstream_and_new_sessions_go_to_the_new_one() -> None:
     async with Upstream() as before, Upstream() as after, serving(before.port) as gateway:
         old = await opened(before, gateway, MODERN)
         gateway.reload(configuration(after.port))
@@ -91,7 +91,7 @@ async def test_a_session_stays_with_its_upstream_and_new_ones_go_to_the_new() ->
         assert before.nobody_came()
 
 
-async def test_a_client_that_had_connected_but_not_asked_has_the_new_settings() -> None:
+async def test_a_client_without_a_whole_request_gets_the_new_settings() -> None:
     async with Upstream() as before, Upstream() as after, serving(before.port) as gateway:
         client = await gateway.connect(MODERN.request[:-1])
         await trio.testing.wait_all_tasks_blocked()
@@ -136,7 +136,7 @@ async def test_the_next_request_on_an_http_connection_has_the_new_settings() -> 
         await client.until(b"ok")
 
 
-async def test_a_rate_that_changes_counts_anew_and_one_that_stays_goes_on() -> None:
+async def test_a_rate_that_a_reload_changes_begins_anew_and_one_that_stays_goes_on() -> None:
     async with Upstream() as upstream, serving(upstream.port, limits="handshake_rate: 1/h") as gateway:
         await opened(upstream, gateway, MODERN)
         gateway.reload(configuration(upstream.port, limits="handshake_rate: 1/h"))
@@ -183,7 +183,7 @@ async def test_a_listener_that_is_added_serves() -> None:
         await Session(MODERN, client, behind, await MODERN.accepted(client)).works()
 
 
-async def test_who_waits_at_a_listener_that_is_removed_is_served_and_who_comes_later_is_refused() -> None:
+async def test_clients_that_wait_at_a_removed_listener_are_served_and_later_ones_are_refused() -> None:
     async with Upstream() as upstream, serving_text(with_second(configuration(upstream.port))) as gateway:
         name = ("127.0.0.2", gateway.ports[1])
         # The kernel answers these; nothing is accepted between the lines.
@@ -200,7 +200,7 @@ async def test_who_waits_at_a_listener_that_is_removed_is_served_and_who_comes_l
             await connect(gateway, *name)
 
 
-async def test_sessions_of_a_listener_that_is_removed_go_on_and_count_when_it_comes_back() -> None:
+async def test_sessions_of_a_removed_listener_go_on_and_are_counted_when_it_is_added_again() -> None:
     async with Upstream() as upstream:
         text = with_second(configuration(upstream.port)).replace("second,", "second, max_connections: 1,")
         async with serving_text(text) as gateway:
@@ -220,7 +220,7 @@ async def test_sessions_of_a_listener_that_is_removed_go_on_and_count_when_it_co
             await session.works()
 
 
-async def test_the_bounds_of_a_listener_change_and_its_connections_still_count() -> None:
+async def test_a_reload_changes_the_limits_of_a_listener_and_its_open_connections_still_count() -> None:
     async with Upstream() as upstream, serving(upstream.port, listener="max_connections: 1") as gateway:
         await opened(upstream, gateway, MODERN)
         gateway.reload(configuration(upstream.port, listener="max_connections: 2"))
@@ -287,7 +287,7 @@ async def test_a_new_certificate_is_shown_to_new_clients_and_old_sessions_go_on(
             await each.works()
 
 
-async def test_a_certificate_that_cannot_be_had_changes_nothing(authority: Authority) -> None:
+async def test_a_certificate_that_cannot_be_read_changes_nothing(authority: Authority) -> None:
     async with Upstream() as upstream, Upstream() as other, encrypted(authority, upstream) as (gateway, pem):
         for text, why in {"": "No such file or directory", "no PEM": "PEM lib"}.items():
             file = pem.with_name("bad.pem")
@@ -302,7 +302,7 @@ async def test_a_certificate_that_cannot_be_had_changes_nothing(authority: Autho
         await (await secure_session(authority, gateway, upstream)).works()
 
 
-async def test_an_authority_for_targets_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
+async def test_an_authority_for_targets_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         text = configuration(upstream.port, url="wss://127.0.0.1", target=f"tls: {{ca: {tmp_path / 'ca.pem'}}}")
         with pytest.raises(

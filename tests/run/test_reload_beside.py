@@ -37,7 +37,7 @@ def order(do: Literal["serve", "reload"], text: str, listening: Listening, versi
         ("0.0 other", "version: 2\n", Refused),
     ],
 )
-async def test_a_worker_takes_finished_settings_of_its_own_code_and_else_the_text(
+async def test_a_worker_uses_packed_settings_of_its_own_version_and_the_text_of_others(
     version: str, text: str, answer: type[Outcome]
 ) -> None:
     listening = Listening({}).fitted(parse(configuration(9), "f.yaml"))
@@ -54,7 +54,7 @@ async def test_a_worker_takes_finished_settings_of_its_own_code_and_else_the_tex
     listening.close()
 
 
-async def test_a_worker_ends_at_once_though_a_file_of_its_next_configuration_hangs(tmp_path: Path) -> None:
+async def test_a_worker_ends_at_once_although_a_file_of_its_next_configuration_hangs(tmp_path: Path) -> None:
     fifo = tmp_path / "ws.pem"
     os.mkfifo(fifo)
     tls = f"tls: {{certificates: [{{certificate: {fifo}, private_key: {fifo}}}]}}"

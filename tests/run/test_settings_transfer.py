@@ -27,7 +27,7 @@ def many(routes: int) -> Settings:
     return parse(text + 'upstreams: {e: {targets: [{url: "ws://127.0.0.1:9"}]}}\n', "f.yaml")
 
 
-async def test_what_is_unpacked_is_what_was_packed() -> None:
+async def test_unpacked_settings_are_equal_to_the_packed_ones() -> None:
     settings = load(COMPLETE)
     found = await unpacked(packed(settings))
     assert found == settings
@@ -42,7 +42,7 @@ async def test_routes_keep_their_order(routes: int) -> None:
     assert (await unpacked(packed(settings))).routes == settings.routes
 
 
-async def test_others_work_while_routes_are_unpacked() -> None:
+async def test_other_tasks_run_while_routes_are_unpacked() -> None:
     data = packed(many(10 * ROUTES_AT_ONCE))
     turns = 0
 
@@ -59,7 +59,7 @@ async def test_others_work_while_routes_are_unpacked() -> None:
     assert turns >= 5
 
 
-async def test_the_garbage_collector_does_not_look_through_what_is_unpacked() -> None:
+async def test_unpacked_settings_are_not_tracked_by_the_garbage_collector() -> None:
     # It would stop all sessions for as long as that takes.
     data = packed(many(10 * ROUTES_AT_ONCE))
     passes: list[int] = []
@@ -88,7 +88,7 @@ async def test_settings_that_cannot_be_unpacked_leave_the_collector_at_work() ->
     assert gc.isenabled()
 
 
-async def test_patterns_arrive_in_the_engine_of_the_worker() -> None:
+async def test_patterns_are_compiled_by_the_engine_of_the_worker() -> None:
     text = """\
 version: 1
 listeners: [{bind: ["127.0.0.1:1"]}]

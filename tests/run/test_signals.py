@@ -21,7 +21,7 @@ from .worker_pools import Worker, good, hands
 MODERN = BY_DIALECT["rfc6455"]
 
 
-async def test_a_worker_that_is_told_to_end_with_its_supervisor_even_several_times_serves_until_it_drains(
+async def test_a_worker_that_gets_sigterm_with_its_supervisor_serves_until_the_supervisor_drains_it(
     file: Path,
 ) -> None:
     async with Upstream() as upstream:
@@ -50,7 +50,7 @@ async def test_a_worker_that_is_told_to_end_with_its_supervisor_even_several_tim
             await gateway.ended.wait()
 
 
-async def test_a_worker_that_alone_is_told_to_end_drains_and_is_replaced(file: Path) -> None:
+async def test_a_worker_that_alone_gets_sigterm_drains_and_is_replaced(file: Path) -> None:
     async with (
         websockets_server(send_back) as upstream,
         supervised(file, whole(upstream)) as gateway,
@@ -67,7 +67,7 @@ async def test_a_worker_that_alone_is_told_to_end_drains_and_is_replaced(file: P
         await gateway.lines.nth("worker serves", 2)
 
 
-def test_workers_of_a_supervisor_that_stands_still_give_their_goodbye(tmp_path: Path) -> None:
+def test_workers_of_a_supervisor_that_hangs_close_their_sessions_properly(tmp_path: Path) -> None:
     with ExitStack() as stack:
         clients = []
         # SIGABRT is what systemd sends to a service whose watchdog was not fed.
@@ -89,7 +89,7 @@ def test_workers_of_a_supervisor_that_stands_still_give_their_goodbye(tmp_path: 
             process.wait()
 
 
-def test_workers_of_a_supervisor_that_was_killed_give_their_goodbye_whatever_they_are_sent(file: Path) -> None:
+def test_workers_of_a_killed_supervisor_close_their_sessions_properly_at_any_signal(file: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as upstream,
         GatewayProcess(file, configuration(upstream.getsockname()[1])) as process,
@@ -105,7 +105,7 @@ def test_workers_of_a_supervisor_that_was_killed_give_their_goodbye_whatever_the
 
 
 @pytest.mark.parametrize(("draining", "word"), [(False, "drain"), (True, "stay")])
-async def test_the_supervisor_gives_its_word_when_its_own_signal_has_been_heard(
+async def test_a_worker_gets_its_order_when_the_supervisor_has_had_time_for_its_own_signal(
     draining: bool, word: str, autojump_clock: MockClock
 ) -> None:
     heard: list[tuple[str, float]] = []

@@ -118,7 +118,7 @@ async def test_figures_are_of_now_and_add_up_through_sessions_reloads_and_a_drai
                 assert told[what][way] == sum(line[f"{what}_{way}"] for line in lines)
 
 
-async def test_what_targets_have_done_counts_on_where_a_reload_changes_their_upstream() -> None:
+async def test_counts_of_targets_go_on_when_a_reload_changes_their_upstream() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await opened(upstream, gateway, MODERN)
         gateway.reload(configuration(upstream.port, behind="max_connections: 7"))
@@ -126,7 +126,7 @@ async def test_what_targets_have_done_counts_on_where_a_reload_changes_their_ups
         assert status(gateway)["pools"]["behind"]["served"] == {f"ws://127.0.0.1:{upstream.port}": 2}
 
 
-async def test_every_refusal_counts_by_what_the_client_is_told_and_why() -> None:
+async def test_every_refusal_is_counted_by_its_status_and_its_reason() -> None:
     async with Upstream() as upstream:
         options = {
             "listener": "max_connections: 2, max_connections_per_ip: 1",
@@ -204,7 +204,7 @@ async def test_plain_http_counts_by_class() -> None:
         assert told["refused"] == {}
 
 
-async def test_the_service_beats_also_where_nothing_happens(autojump_clock: MockClock) -> None:
+async def test_the_loop_of_a_service_turns_also_where_nothing_happens(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         await trio.sleep(5.0)
         assert trio.current_time() - gateway.service.beat() < 0.2

@@ -61,7 +61,7 @@ class Stream:
             await self._news.park()
 
 
-async def test_a_killed_worker_takes_its_own_sessions_along_and_no_client_is_refused(file: Path) -> None:
+async def test_a_killed_worker_ends_its_own_sessions_alone_and_no_client_is_refused(file: Path) -> None:
     async with Upstream() as upstream, supervised(file, whole(upstream.port, 2)) as gateway:
         one, two = await gateway.pids()
         lost = [await session_at(gateway, upstream, one, [two]) for _ in range(3)]
@@ -89,7 +89,7 @@ async def test_a_killed_worker_takes_its_own_sessions_along_and_no_client_is_ref
         assert status["workers"][1]["pid"] == two
 
 
-async def test_a_worker_that_hangs_is_killed_and_started_again(file: Path) -> None:
+async def test_a_worker_that_hangs_is_killed_and_replaced(file: Path) -> None:
     async with supervised(file, whole(9), hung_seconds=0.5) as gateway:
         [pid] = await gateway.pids()
         os.kill(pid, signal.SIGSTOP)
@@ -107,7 +107,7 @@ def test_the_pause_before_a_new_start_grows_up_to_a_bound(deaths: int, seconds: 
     assert pause_seconds(deaths) == seconds <= LONGEST_PAUSE_SECONDS
 
 
-async def test_a_worker_that_dies_again_and_again_is_started_ever_later(file: Path) -> None:
+async def test_a_worker_that_dies_again_and_again_is_started_after_growing_pauses(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         for at, pause in enumerate([0.0, 0.25, 0.5], 1):
             os.kill((await gateway.lines.nth("worker serves", at))["pid"], signal.SIGKILL)
@@ -130,7 +130,7 @@ async def test_a_gateway_whose_workers_cannot_come_up_does_not_come_up(
     assert not gateway.count("listening")
 
 
-async def test_a_gateway_that_cannot_serve_any_more_ends_with_a_fault(
+async def test_a_gateway_whose_workers_all_fail_ends_with_status_1(
     file: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wsgateway.run.worker_pool.MOST_FAILED_STARTS", 1)
@@ -164,7 +164,7 @@ def test_workers_without_a_supervisor_drain(tmp_path: Path) -> None:
             socket.create_connection(address)
 
 
-async def test_a_terminal_tells_the_supervisor_alone(file: Path) -> None:
+async def test_the_signals_of_a_terminal_are_ignored_by_a_worker(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         [pid] = await gateway.pids()
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):

@@ -20,7 +20,7 @@ from .gateways import PLAIN, Numbers, send_back, started, supervised, whole
 MODERN = BY_DIALECT["rfc6455"]
 
 
-async def test_a_gateway_that_drains_says_so_and_ends_when_it_is_done(file: Path) -> None:
+async def test_a_gateway_that_drains_is_not_ready_and_ends_after_the_drain(file: Path) -> None:
     async with Upstream() as upstream, supervised(file, whole(upstream.port, timeouts="close: 1h")) as gateway:
         client = await gateway.connect(MODERN.request)
         behind, _ = await upstream.agree()
@@ -36,7 +36,7 @@ async def test_a_gateway_that_drains_says_so_and_ends_when_it_is_done(file: Path
         assert gateway.failure is None
 
 
-async def test_before_a_drain_whose_delay_is_not_over_the_gateway_is_not_ready_and_serves_all_who_come(
+async def test_during_the_delay_of_a_drain_the_gateway_is_not_ready_and_serves_all_clients(
     file: Path,
 ) -> None:
     text = whole(9, shutdown="delay: 1h")

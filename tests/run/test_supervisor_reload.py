@@ -69,7 +69,7 @@ async def test_the_admin_pages_move_with_a_reload(file: Path) -> None:
         assert await fetched(Peer(stream), "/health/live") == (200, b"alive\n")
 
 
-async def test_that_logging_stays_as_it_was_is_logged_when_its_settings_change(file: Path) -> None:
+async def test_a_reload_that_changes_the_settings_of_the_log_reports_that_they_stay(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         for text, warned in [("", 0), ("logging: {level: debug}\n", 1), ("", 2)]:
             gateway.write(whole(9) + text)
@@ -79,7 +79,7 @@ async def test_that_logging_stays_as_it_was_is_logged_when_its_settings_change(f
             assert gateway.count("logging not reloaded") == warned
 
 
-async def test_a_file_that_is_not_good_changes_nothing(file: Path) -> None:
+async def test_a_file_with_a_mistake_changes_nothing(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         port = await gateway.port()
         pids = await gateway.pids()
@@ -99,7 +99,7 @@ async def test_a_file_that_is_not_good_changes_nothing(file: Path) -> None:
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")
 
 
-async def test_a_bug_in_a_reload_costs_nobody_a_session(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_a_reload_ends_no_session(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with supervised(file, whole(9)) as gateway:
         pids = await gateway.pids()
         with monkeypatch.context() as broken:
@@ -111,7 +111,7 @@ async def test_a_bug_in_a_reload_costs_nobody_a_session(file: Path, monkeypatch:
         assert await gateway.pids() == pids
 
 
-async def test_a_removed_listener_refuses_clients_and_the_others_keep_their_sockets(file: Path) -> None:
+async def test_a_removed_listener_refuses_clients_and_other_listeners_keep_their_sockets(file: Path) -> None:
     text = whole(9)
     two = text.replace("defaults:", '  - {name: more, bind: ["localhost:0"]}\ndefaults:')
     async with supervised(file, two) as gateway:

@@ -69,7 +69,7 @@ def every(manager: socket.socket) -> list[bytes]:
         return said
 
 
-def test_that_systemd_cannot_be_told_is_logged_once_until_it_can_be(
+def test_a_systemd_that_cannot_be_reached_is_logged_once_until_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = Lines()
@@ -93,7 +93,7 @@ def test_that_systemd_cannot_be_told_is_logged_once_until_it_can_be(
 @pytest.mark.parametrize(
     "name", ["{folder}/notify", "@wsgateway-test-{uuid}"], ids=["a path", "the abstract namespace"]
 )
-def test_a_state_is_one_datagram(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_for_systemd_is_one_datagram(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with managing(name.format(folder=tmp_path, uuid=uuid4()), monkeypatch) as manager:
         notify("READY=1")
         notify("RELOADING=1\nSTATUS=a line")
@@ -101,7 +101,7 @@ def test_a_state_is_one_datagram(name: str, tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_without_a_manager_nothing_is_said(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+def test_without_systemd_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
     if value is None:
         monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     else:
@@ -109,7 +109,7 @@ def test_without_a_manager_nothing_is_said(monkeypatch: pytest.MonkeyPatch, valu
     notify("READY=1")
 
 
-def test_a_gateway_is_ready_when_it_listens_says_how_it_goes_and_when_it_stops(
+def test_systemd_is_told_when_a_gateway_is_ready_and_how_it_is_and_when_it_stops(
     manager: socket.socket, tmp_path: Path
 ) -> None:
     with GatewayProcess(tmp_path / "gateway.yaml", configuration(9)) as process:
@@ -122,7 +122,7 @@ def test_a_gateway_is_ready_when_it_listens_says_how_it_goes_and_when_it_stops(
         assert told(manager) == [b"STOPPING=1"]
 
 
-def test_a_second_signal_is_not_told(manager: socket.socket, tmp_path: Path) -> None:
+def test_systemd_is_not_told_of_a_second_signal(manager: socket.socket, tmp_path: Path) -> None:
     text = configuration(9, timeouts="close: 1h, handshake: 1h")
     with GatewayProcess(tmp_path / "gateway.yaml", text) as process:
         assert next_state(manager) == b"READY=1"
@@ -143,7 +143,7 @@ def test_a_gateway_that_cannot_listen_is_never_ready(manager: socket.socket, tmp
         assert told(manager) == []
 
 
-def test_a_reload_is_told_with_its_time_and_its_end_also_when_it_is_refused(
+def test_systemd_is_told_of_the_beginning_and_the_end_of_a_reload_also_when_it_is_refused(
     manager: socket.socket, tmp_path: Path
 ) -> None:
     file = tmp_path / "gateway.yaml"
@@ -164,7 +164,9 @@ def test_a_reload_is_told_with_its_time_and_its_end_also_when_it_is_refused(
         assert process.stop() == 0
 
 
-def test_a_hand_over_is_told_by_the_old_and_then_the_new_one_tells(manager: socket.socket, tmp_path: Path) -> None:
+def test_systemd_is_told_of_a_hot_restart_by_the_old_supervisor_and_then_by_the_new_one(
+    manager: socket.socket, tmp_path: Path
+) -> None:
     with GatewayProcess(tmp_path / "gateway.yaml", configuration(9)) as process:
         assert next_state(manager) == b"READY=1"
         process.signal(signal.SIGUSR2)
@@ -182,7 +184,7 @@ def test_a_hand_over_is_told_by_the_old_and_then_the_new_one_tells(manager: sock
         assert told(manager) == []
 
 
-async def test_the_watchdog_is_not_fed_while_a_worker_stands_still_and_that_one_is_replaced(
+async def test_the_watchdog_gets_no_sign_while_a_worker_hangs_and_that_one_is_replaced(
     manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "1000000")
@@ -201,13 +203,13 @@ async def test_the_watchdog_is_not_fed_while_a_worker_stands_still_and_that_one_
 
 
 @pytest.mark.parametrize("name", ["/nowhere/notify", "@wsgateway-nobody-is-there"])
-def test_that_a_manager_is_not_there_is_an_error_of_the_system(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_systemd_that_is_not_there_is_an_error_of_the_system(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", name)
     with pytest.raises(OSError, match=r"No such file|refused"):
         notify("READY=1")
 
 
-def test_a_manager_that_is_not_there_does_not_keep_a_gateway_from_serving(tmp_path: Path) -> None:
+def test_a_gateway_serves_without_the_systemd_that_its_environment_names(tmp_path: Path) -> None:
     # sd_notify(3): whether it worked is not for the service to care about.
     text = configuration(9)
     nowhere = {"NOTIFY_SOCKET": "/nowhere/notify"}

@@ -23,7 +23,7 @@ RESTARTING = (0x88, bytes.fromhex("03f4"))
 # -- in this process -------------------------------------------------------------------------------------------
 
 
-async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_log() -> None:
+async def test_every_session_gets_the_close_of_its_dialect_and_a_line_in_the_log() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         sessions = [await opened(upstream, gateway, opening) for opening in OPENINGS]
         gateway.service.drain()
@@ -44,7 +44,7 @@ async def test_every_session_gets_the_goodbye_of_its_dialect_and_a_line_in_the_l
 
 
 @pytest.mark.parametrize("opening", OPENINGS, ids=str)
-async def test_a_side_that_does_not_answer_the_goodbye_is_not_waited_for_beyond_its_time(opening: Opening) -> None:
+async def test_a_side_that_does_not_answer_the_close_is_waited_for_until_its_timeout(opening: Opening) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="close: 100ms") as gateway:
         session = await opened(upstream, gateway, opening)
         gateway.service.drain()
@@ -92,7 +92,7 @@ async def test_sessions_that_ended_before_a_drain_are_not_counted_as_closed_by_i
         assert (line["closed"], line["cut"]) == (1, 0)
 
 
-async def test_a_message_under_way_is_finished_before_the_goodbye() -> None:
+async def test_a_message_that_has_begun_is_finished_before_the_close() -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         session = await opened(upstream, gateway, MODERN)
         await session.behind.send(b"\x81\x05Hel")
@@ -129,7 +129,7 @@ async def test_a_client_without_a_session_does_not_keep_a_gateway_from_stopping(
         assert not (await client.rest()).startswith(b"HTTP/1.1 101 Switching")
 
 
-async def test_a_client_that_has_not_asked_yet_is_told_that_the_gateway_stops() -> None:
+async def test_a_client_that_has_sent_no_request_is_told_that_the_gateway_stops() -> None:
     # A browser connects ahead of need; its connection would keep the gateway for the whole time of a handshake.
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 1h") as gateway:
         silent = await gateway.connect(b"")
@@ -144,7 +144,7 @@ async def test_a_client_that_has_not_asked_yet_is_told_that_the_gateway_stops() 
         await gateway.stopped.wait()
 
 
-async def test_a_session_that_opens_while_the_gateway_stops_is_told_so_at_once() -> None:
+async def test_a_session_that_opens_during_a_drain_gets_its_close_at_once() -> None:
     opening = BY_DIALECT["hixie-76"]
     async with Upstream() as upstream, serving(upstream.port) as gateway:
         client = await gateway.connect(opening.head)
@@ -250,7 +250,7 @@ def test_a_second_signal_ends_handshakes_too(upstream_socket: socket.socket, tmp
 # -- a file that is read again -------------------------------------------------------------------------------------
 
 
-def test_a_signal_has_a_process_read_its_file_again(upstream_socket: socket.socket, tmp_path: Path) -> None:
+def test_a_process_reads_its_file_again_at_a_signal(upstream_socket: socket.socket, tmp_path: Path) -> None:
     file = tmp_path / "gateway.yaml"
     text = configuration(upstream_socket.getsockname()[1], timeouts="close: 200ms")
     with GatewayProcess(file, text) as process:

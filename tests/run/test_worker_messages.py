@@ -97,7 +97,7 @@ async def working() -> AsyncIterator[Supervisor]:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-async def test_a_message_whose_sockets_are_lost_is_refused_and_the_next_one_is_obeyed() -> None:
+async def test_an_order_whose_sockets_are_lost_is_refused_and_the_next_one_is_carried_out() -> None:
     async with working() as supervisor:
         # As the kernel does it for a process without free descriptors: the message says two, and one has come.
         body = b'{"do": "reload"}'
@@ -120,7 +120,7 @@ async def test_a_worker_serves_at_other_sockets_again_and_again() -> None:
         supervisor.listening.close()
 
 
-async def test_a_configuration_that_is_refused_leaves_no_socket_behind() -> None:
+async def test_a_refused_configuration_leaves_no_socket_open() -> None:
     async with working() as supervisor:
         before = len(os.listdir("/proc/self/fd"))
         await supervisor.configure("reload", "version: 2\n")
@@ -152,7 +152,7 @@ async def test_a_worker_that_gets_no_order_after_a_signal_drains_three_seconds_l
         assert trio.current_time() == begun + 3
 
 
-def test_a_process_that_has_ended_has_no_time_of_a_processor() -> None:
+def test_the_cpu_time_of_a_process_that_has_ended_is_zero() -> None:
     assert cpu_seconds(os.getpid()) > 0
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()

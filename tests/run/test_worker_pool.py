@@ -61,7 +61,7 @@ async def same(pid: int, before: set[str]) -> None:
 # -- a reload that one refuses -----------------------------------------------------------------------------------
 
 
-async def test_a_reload_that_the_last_worker_refuses_is_taken_back_by_the_others(file: Path) -> None:
+async def test_a_reload_that_the_last_worker_refuses_is_undone_by_the_others(file: Path) -> None:
     async with supervised(file, whole(9, 2)) as gateway:
         pids = await gateway.pids()
         assert await answers(gateway, pids) == [b"426", b"426"]
@@ -91,7 +91,7 @@ async def test_a_reload_that_the_last_worker_refuses_is_taken_back_by_the_others
 # -- who waits ---------------------------------------------------------------------------------------------------
 
 
-async def test_who_waits_when_the_whole_gateway_ends_is_still_answered(file: Path) -> None:
+async def test_clients_that_wait_when_the_whole_gateway_ends_are_still_answered(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         [pid] = await gateway.pids()
         os.kill(pid, signal.SIGSTOP)
@@ -108,7 +108,7 @@ async def test_who_waits_when_the_whole_gateway_ends_is_still_answered(file: Pat
 # -- bounds ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_bound_on_connections_is_dealt_out_to_the_workers(file: Path) -> None:
+async def test_a_limit_on_connections_is_divided_among_the_workers(file: Path) -> None:
     async with supervised(file, whole(9, 2, listener="max_connections: 3")) as gateway:
         pids = await gateway.pids()
         for pid in pids:
@@ -176,7 +176,7 @@ def other_addresses() -> list[str]:
     return []
 
 
-async def test_who_is_not_allowed_to_see_the_admin_pages_is_hung_up_on_until_a_reload_allows_it(file: Path) -> None:
+async def test_a_client_that_may_not_see_the_admin_pages_is_disconnected_until_a_reload_allows_it(file: Path) -> None:
     others = other_addresses()
     text = whole(9).replace(ADMIN, 'admin: {bind: "0.0.0.0:0", allow: [203.0.113.0/24]}\n')
     async with supervised(file, text) as gateway:

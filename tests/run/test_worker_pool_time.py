@@ -36,7 +36,7 @@ def serving_for(seconds: float) -> Script:
 # -- the start ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_death_while_the_first_worker_is_still_starting_fails_the_start_at_once(
+async def test_the_start_fails_at_once_if_a_worker_dies_while_the_first_one_is_still_starting(
     autojump_clock: MockClock,
 ) -> None:
     async with hands(stuck, bad) as its:
@@ -56,7 +56,7 @@ async def test_a_worker_that_dies_after_it_has_served_fails_the_start_too(autoju
         assert len(its.workers) == 2
 
 
-async def test_a_start_that_makes_progress_has_time(autojump_clock: MockClock) -> None:
+async def test_a_start_that_makes_progress_gets_more_time(autojump_clock: MockClock) -> None:
     async def starved(worker: Worker) -> int:
         for _ in range(10):
             await trio.sleep(ANSWER_SECONDS - 1)
@@ -68,7 +68,7 @@ async def test_a_start_that_makes_progress_has_time(autojump_clock: MockClock) -
         assert trio.current_time() == 10 * (ANSWER_SECONDS - 1)
 
 
-async def test_one_that_hangs_up_and_does_not_end_is_killed(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_closes_its_connection_and_does_not_end_is_killed(autojump_clock: MockClock) -> None:
     async def hangs_up(worker: Worker) -> int:
         worker.line.close()
         await trio.sleep_forever()
@@ -80,14 +80,14 @@ async def test_one_that_hangs_up_and_does_not_end_is_killed(autojump_clock: Mock
         assert trio.current_time() == 1
 
 
-async def test_a_start_that_makes_no_progress_is_ended(autojump_clock: MockClock) -> None:
+async def test_a_start_that_makes_no_progress_is_killed(autojump_clock: MockClock) -> None:
     async with hands(stuck) as its:
         with pytest.raises(StartError, match=r"^worker 1: no answer within 30 s$"):
             await its.start()
         assert trio.current_time() == ANSWER_SECONDS
 
 
-async def test_a_start_that_makes_progress_for_ever_is_ended(autojump_clock: MockClock) -> None:
+async def test_a_start_that_makes_progress_for_ever_is_killed(autojump_clock: MockClock) -> None:
     async def busy(worker: Worker) -> int:
         while True:
             await trio.sleep(1)
@@ -123,7 +123,9 @@ async def still(worker: Worker) -> int:
 
 
 @pytest.mark.parametrize("script", [deaf, still])
-async def test_a_worker_that_does_not_answer_looks_on_time_is_killed(script: Script, autojump_clock: MockClock) -> None:
+async def test_a_worker_that_does_not_answer_the_supervisor_in_time_is_killed(
+    script: Script, autojump_clock: MockClock
+) -> None:
     async with hands(script) as its:
         await its.start()
         assert await its.looked(int(HUNG_WORKER_SECONDS) + 1) == HUNG_WORKER_SECONDS
@@ -148,7 +150,7 @@ async def test_a_worker_that_answers_is_not_killed_however_slowly_it_does(autoju
         assert its.workers[0].code is None
 
 
-async def test_a_late_look_of_the_supervisor_forgets_what_was_before(autojump_clock: MockClock) -> None:
+async def test_a_supervisor_that_looks_late_counts_the_silence_of_workers_anew(autojump_clock: MockClock) -> None:
     async with hands(deaf) as its:
         await its.start()
         await its.looked(int(HUNG_WORKER_SECONDS))
@@ -173,19 +175,21 @@ async def pauses(scripts: list[Script], count: int) -> list[float]:
         return [line["again_in_seconds"] for line in await its.lines.enough("worker ended", count)]
 
 
-async def test_who_lives_long_and_never_serves_is_started_ever_later(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_lives_long_and_never_serves_is_started_after_growing_pauses(
+    autojump_clock: MockClock,
+) -> None:
     assert await pauses([serving_for(60), after(29, bad)], 5) == [0, 0.25, 0.5, 1, 2]
 
 
-async def test_who_serves_for_a_while_is_started_at_once(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_has_served_for_a_while_is_started_at_once(autojump_clock: MockClock) -> None:
     assert await pauses([serving_for(10)], 3) == [0, 0, 0]
 
 
-async def test_who_serves_for_a_moment_is_started_ever_later(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_serves_for_a_moment_is_started_after_growing_pauses(autojump_clock: MockClock) -> None:
     assert await pauses([serving_for(9.9)], 4) == [0, 0.25, 0.5, 1]
 
 
-async def test_when_nobody_serves_status_and_log_say_so_and_why(autojump_clock: MockClock) -> None:
+async def test_when_no_worker_serves_the_status_and_the_log_say_why(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), bad, bad, good]) as its:
         await its.start()
         assert its.worker_pool.status()["not_serving"] is None
@@ -198,7 +202,7 @@ async def test_when_nobody_serves_status_and_log_say_so_and_why(autojump_clock: 
         assert len(its.lines.every("not serving")) == 1
 
 
-async def test_who_dies_of_a_question_for_its_status_keeps_nobody_waiting(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_dies_instead_of_a_report_delays_no_status(autojump_clock: MockClock) -> None:
     async def dies(worker: Worker) -> int:
         await worker.say("up")
         while (order := await worker.order()) != "report":
@@ -221,7 +225,7 @@ async def test_a_drain_does_not_wait_for_a_worker_that_is_starting(autojump_cloc
         assert [worker.code for worker in its.workers] == [3, -9]
 
 
-async def test_what_a_dead_worker_has_counted_of_a_target_goes_with_the_target(autojump_clock: MockClock) -> None:
+async def test_counts_of_a_dead_worker_for_a_target_are_removed_with_the_target(autojump_clock: MockClock) -> None:
     async def counts(worker: Worker) -> int:
         await worker.say("up")
         await worker.answer(await worker.order())
@@ -239,7 +243,7 @@ async def test_what_a_dead_worker_has_counted_of_a_target_goes_with_the_target(a
         assert served == {"ws://127.0.0.1:9": 3}
 
 
-async def test_the_crew_gives_up_when_ten_starts_have_failed(autojump_clock: MockClock) -> None:
+async def test_the_worker_pool_gives_up_when_ten_starts_have_failed(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), bad]) as its:
         await its.start()
         await its.worker_pool.ended()
@@ -251,14 +255,14 @@ async def test_the_crew_gives_up_when_ten_starts_have_failed(autojump_clock: Moc
         assert trio.current_time() == pytest.approx(1 + 0.25 + 0.5 + 1 + 2 + 4 + 8 + 16 + 30 + 30)
 
 
-async def test_one_that_served_in_between_begins_the_count_anew(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_serves_in_between_resets_the_count_of_its_failed_starts(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), *[bad] * 9, serving_for(1), *[bad] * 9, good]) as its:
         await its.start()
         await its.lines.nth("serving again", 2)
         assert its.worker_pool.failure is None
 
 
-async def test_one_that_served_in_between_begins_the_count_of_all_others_anew(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_serves_in_between_resets_the_count_of_all_failed_starts(autojump_clock: MockClock) -> None:
     async with hands([serving_for(1), *[bad] * 5, serving_for(1), bad], [serving_for(1), bad]) as its:
         await its.start(workers=2)
         await its.worker_pool.ended()
@@ -266,7 +270,7 @@ async def test_one_that_served_in_between_begins_the_count_of_all_others_anew(au
         assert sum(worker.number == 2 for worker in its.workers) == 1 + 6 + MOST_FAILED_STARTS
 
 
-async def test_while_another_serves_the_crew_does_not_give_up(autojump_clock: MockClock) -> None:
+async def test_while_another_worker_serves_the_worker_pool_does_not_give_up(autojump_clock: MockClock) -> None:
     async with hands(good, [serving_for(1), bad]) as its:
         await its.start(workers=2)
         await its.lines.enough("worker ended", 1 + 2 * MOST_FAILED_STARTS)
@@ -274,7 +278,7 @@ async def test_while_another_serves_the_crew_does_not_give_up(autojump_clock: Mo
         assert its.worker_pool.status()["not_serving"] is None
 
 
-async def test_while_a_draining_worker_has_sessions_the_crew_does_not_give_up(autojump_clock: MockClock) -> None:
+async def test_while_a_draining_worker_has_sessions_the_worker_pool_does_not_give_up(autojump_clock: MockClock) -> None:
     async def drains(worker: Worker) -> int:
         await worker.say("up")
         while (order := await worker.order()) != "drain":
@@ -317,7 +321,7 @@ def reloading(*answers: str) -> Script:
     return answers_so
 
 
-async def test_a_change_that_one_refuses_is_taken_back_by_those_that_took_it(autojump_clock: MockClock) -> None:
+async def test_a_change_that_one_worker_refuses_is_undone_by_those_that_made_it(autojump_clock: MockClock) -> None:
     async with hands(reloading("serving", "serving"), reloading("refused"), reloading()) as its:
         await its.start(workers=3)
         with pytest.raises(StartError, match=r"^no room$"):
@@ -327,7 +331,7 @@ async def test_a_change_that_one_refuses_is_taken_back_by_those_that_took_it(aut
         assert not its.lines.every("reload not undone")
 
 
-async def test_a_worker_that_does_not_take_a_change_back_is_told_of(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_does_not_undo_a_change_is_reported(autojump_clock: MockClock) -> None:
     async with hands(reloading("serving", "refused"), reloading("refused")) as its:
         await its.start(workers=2)
         with pytest.raises(StartError, match=r"^no room$"):
@@ -343,7 +347,7 @@ async def test_a_worker_that_does_not_take_a_change_back_is_told_of(autojump_clo
         ]
 
 
-async def test_who_dies_while_it_takes_a_change_back_is_started_with_what_was_before(
+async def test_a_worker_that_dies_while_it_undoes_a_change_is_started_with_the_old_configuration(
     autojump_clock: MockClock,
 ) -> None:
     told: list[str] = []
@@ -366,7 +370,9 @@ async def test_who_dies_while_it_takes_a_change_back_is_started_with_what_was_be
         assert told == [configuration(9)]
 
 
-async def test_who_dies_while_it_takes_a_change_is_started_with_that(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_dies_during_a_change_is_started_with_the_new_configuration(
+    autojump_clock: MockClock,
+) -> None:
     async with hands([reloading("dies"), good], good) as its:
         await its.start(workers=2)
         await its.worker_pool.change(generation(2, NEW))
@@ -374,7 +380,7 @@ async def test_who_dies_while_it_takes_a_change_is_started_with_that(autojump_cl
         assert its.workers[-1].heard == ["serve"]
 
 
-async def test_who_still_starts_is_told_of_a_change_when_it_serves(autojump_clock: MockClock) -> None:
+async def test_a_worker_that_is_starting_gets_a_change_when_it_serves(autojump_clock: MockClock) -> None:
     async with hands(good, [serving_for(1), after(5, good)]) as its:
         await its.start(workers=2)
         await its.lines.line("worker ended", worker=2)
