@@ -1,4 +1,4 @@
-"""The demo's servers on loopback, each test its own. A bug that they log fails the test."""
+"""The servers of the demo on loopback, new ones for each test. A bug that they log fails the test."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 20.0
 
 
 async def relay_timeouts() -> None:
-    """A task beside a test: its failure ends the test, which hangs."""
+    """Run a task beside a test. If it fails, the test ends, too."""
     await trio.sleep(PATIENCE_SECONDS)
     raise AssertionError(f"not done within {PATIENCE_SECONDS:g} s")
 
@@ -33,7 +33,7 @@ def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
 
 @asynccontextmanager
 async def serving(upstream: DemoUpstream, send_bytes: int | None = None) -> AsyncIterator[str]:
-    """The address of an upstream that serves; `send_bytes`: what the kernel keeps for a client that does not read."""
+    """Yield the address of an upstream that serves. The kernel keeps `send_bytes` for a client that does not read."""
     (listener,) = listen(LOOPBACK)
     with listener:
         if send_bytes is not None:

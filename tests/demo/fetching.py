@@ -1,4 +1,4 @@
-"""One HTTP request, as its bytes are, and the response to it."""
+"""HTTP requests, byte for byte, and the responses to them."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Response:
 
 
 async def send(server: Address, request: bytes) -> Response:
-    """Sends a request and reads to the end, which the server must make."""
+    """Send a request, and read until the server ends the connection."""
     async with await trio.open_tcp_stream(server.host, server.port) as stream:
         await stream.send_all(request)
         data = b"".join([piece async for piece in stream])
@@ -31,7 +31,7 @@ async def send(server: Address, request: bytes) -> Response:
 
 
 async def fetch(server: Address, target: str, method: str = "GET", **headers: str) -> Response:
-    """As a browser on this machine would; headers by name, with _ for -."""
+    """Request a path as a browser on this machine would. Headers are arguments, with _ for -."""
     fields = {"Host": str(server)} | {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     return await send(server, ("\r\n".join(lines) + "\r\n\r\n").encode())

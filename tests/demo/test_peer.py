@@ -1,4 +1,4 @@
-"""What the upstream answers on /echo, asked by an independent client."""
+"""The answers of the upstream on /echo, to a client that others wrote."""
 
 from collections.abc import AsyncIterator
 

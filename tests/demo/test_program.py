@@ -22,7 +22,7 @@ COMMAND = (sys.executable, "-m", "wsgateway", "demo", "--port", "0", "--page-por
 
 @asynccontextmanager
 async def started() -> AsyncIterator[tuple[trio.Process, str]]:
-    """A demo and what it has printed."""
+    """Yield the process of a demo and what it has printed."""
     process = await trio.lowlevel.open_process(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None, "it was opened as a pipe"
     assert process.stderr is not None, "it was opened as a pipe"

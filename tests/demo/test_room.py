@@ -1,4 +1,4 @@
-"""The chat room over real sockets, members being independent clients."""
+"""The chat room over real sockets, with members that others wrote."""
 
 import json
 import socket
@@ -40,7 +40,7 @@ FRAME_OF_X = b"\x81\x81\0\0\0\0x"
 
 @asynccontextmanager
 async def raw_member(url: str) -> AsyncIterator[trio.SocketStream]:
-    """A member that does nothing by itself, and for whom the kernel keeps little."""
+    """Yield a member that reads nothing by itself, and for which the kernel keeps few bytes."""
     sock = trio.socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     place = urlsplit(url)
@@ -51,7 +51,7 @@ async def raw_member(url: str) -> AsyncIterator[trio.SocketStream]:
 
 
 async def until_left(connection: ClientConnection) -> AsyncIterator[Any]:
-    """What a member hears, to the first that somebody has left."""
+    """Yield what a member is told, up to the first message that somebody has left."""
     while (message := await heard(connection))["type"] != "left":
         yield message
     yield message

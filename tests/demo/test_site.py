@@ -1,4 +1,4 @@
-"""The page and what it asks for: what is served, and to whom."""
+"""The page and the files and probes that it requests: what is served, and to whom."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Who is let in by the upstream, and through the gateway by way of it."""
+"""Which clients the upstream accepts, directly and through the gateway."""
 
 import pytest
 from websockets.exceptions import InvalidStatus

@@ -19,7 +19,7 @@ MESSAGE_BYTES = 16 * 1024 * 1024
 
 
 class Client(ABC):
-    """A program that somebody else wrote, with its abilities."""
+    """A client program that others wrote, and what it can do."""
 
     dialect = "rfc6455"
     sends_binary = True
@@ -30,7 +30,7 @@ class Client(ABC):
 
     @abstractmethod
     def play(self, scenario: str, url: str) -> Seen:
-        """Plays a scenario to its end, on a new connection."""
+        """Play a scenario to its end, on a new connection."""
 
 
 class PhantomJS(Client):
@@ -97,7 +97,7 @@ class Websockets(Client):
 
 
 def _report(*command: str | Path, environment: Mapping[str, str] | None = None) -> Seen:
-    """What a program prints as JSON before it ends of its own accord. Raises if it fails or does not end."""
+    """Return what a program prints as JSON before it ends by itself. Raise if it fails or does not end."""
     done = subprocess.run(
         command,
         env={**os.environ, **(environment or {})},

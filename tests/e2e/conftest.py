@@ -1,4 +1,4 @@
-"""The stage of the end-to-end tests: upstreams, a gateway before each of them, and clients, all started once."""
+"""The fixtures of the end-to-end tests: upstreams, a gateway in front of each, and clients, all started once."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def running_gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 
 @contextmanager
 def running(configuration: str, folder: Path) -> Iterator[Gateway]:
-    """A gateway, which must end well and without a fault of ours."""
+    """Yield a gateway, which must end with status 0 and without a bug."""
     file = folder / "wsgateway.yaml"
     file.write_text(configuration)
     with Program(sys.executable, "-m", "wsgateway", "run", file) as program:
@@ -52,7 +52,7 @@ def running(configuration: str, folder: Path) -> Iterator[Gateway]:
 
 @contextmanager
 def showing_its_log(gateway: Gateway) -> Iterator[None]:
-    """Writes what the gateway logs meanwhile, which pytest shows if the test failed."""
+    """Print what the gateway logs meanwhile: pytest shows it if the test fails."""
     before = len(gateway.log)
     yield
     sys.stdout.writelines(gateway.log[before:])
@@ -66,7 +66,7 @@ def gateway(running_gateway: Gateway) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="session")
 def libraries() -> Iterator[dict[str, Library]]:
-    """Those that are installed; they start side by side."""
+    """Yield the libraries that are installed; they start at the same time."""
     with ExitStack() as stack:
         started = {
             name: stack.enter_context(Library(*kind.command)) for name, kind in KINDS.items() if kind.installed()
@@ -118,7 +118,7 @@ def ws() -> Client:
 
 @pytest.fixture(scope="session")
 def certificate(authority: Authority) -> Path:
-    """For a gateway on loopback that Chromium trusts."""
+    """Return a certificate for a gateway on loopback that Chromium trusts."""
     return authority.issue("127.0.0.1")
 
 

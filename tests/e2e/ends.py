@@ -1,6 +1,6 @@
 """The two ends of a connection through the gateway: an old library, which is a program, and `websockets` here.
 
-Both say and hear the same things, so that a test need not know which of them is the client. What one hears is an
+Both have the same methods, so that a test need not know which of them is the client. What one receives is an
 event, a tuple: ("text", str), ("binary", bytes), ("pong", bytes), ("close", code or None, reason), ("end",).
 
 A program of an old library reads commands and writes events, one per line, whose bytes are in hex, and - if there are
@@ -46,31 +46,31 @@ class End(ABC):
 
     @abstractmethod
     def text(self, text: str) -> None:
-        """Says a text message."""
+        """Send a text message."""
 
     @abstractmethod
     def binary(self, data: bytes) -> None:
-        """Says a binary message."""
+        """Send a binary message."""
 
     @abstractmethod
     def fragments(self, *texts: str) -> None:
-        """Says a text message, in so many frames."""
+        """Send a text message, in so many frames."""
 
     @abstractmethod
     def ping(self, data: bytes) -> None:
-        """Sends a ping and waits for its pong."""
+        """Send a ping, and wait for its pong."""
 
     @abstractmethod
     def close(self, code: int, reason: str) -> None:
-        """Says goodbye."""
+        """Send a Close."""
 
     @abstractmethod
     def next(self) -> Event:
-        """What it hears next."""
+        """Return the next event."""
 
     @abstractmethod
     def leave(self) -> None:
-        """Cuts the connection, and waits until it is gone."""
+        """Cut the connection, and wait until it is closed."""
 
     def __enter__(self) -> Self:
         return self
@@ -90,22 +90,22 @@ class Library(Program):
         self._marks = 0
 
     def settle(self) -> None:
-        """Waits until it has started."""
+        """Wait until it has started."""
         self.port = int(self.find_line(r"^listening (\d+)$")[1])
 
     def forget(self) -> None:
-        """Passes over what it has said until now, which nobody waits for any more if a test has failed."""
+        """Drop the events until now, which nobody waits for any more if a test has failed."""
         self._marks += 1
         self.tell(f"mark {self._marks}")
         self.find_line(rf"^mark {self._marks}$")
 
     def open(self, dialect: str, port: int, path: str, subprotocol: str | None = None) -> "OldEnd":
-        """Opens a connection as a client."""
+        """Open a connection as a client."""
         self.tell(f"open {dialect} {port} {path} {subprotocol or '-'}")
         return self.accept()
 
     def accept(self) -> "OldEnd":
-        """The connection that it has opened, or accepted as a server."""
+        """Return the connection that it has opened, or accepted as a server."""
         end = OldEnd(self)
         opened = end.next()
         assert opened[0] == "open", f"{opened}: {self}"
@@ -207,7 +207,7 @@ class ModernEnd(End):
 
 
 class Server:
-    """A server on `websockets`, whose every connection is for a test. It agrees to the subprotocol "chat"."""
+    """A server on `websockets`, each connection of which is for a test. It accepts the subprotocol "chat"."""
 
     def __init__(self) -> None:
         self._arrived: queue.SimpleQueue[ModernEnd] = queue.SimpleQueue()
@@ -223,7 +223,7 @@ class Server:
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def accept(self) -> ModernEnd:
-        """The connection that has come, or that will."""
+        """Return the connection that a client has opened, or wait for it."""
         return self._arrived.get(timeout=PATIENCE_SECONDS)
 
     def _arrive(self, connection: ServerConnection) -> None:
@@ -244,7 +244,7 @@ class Server:
 
 @contextmanager
 def opened(url: str, subprotocol: str | None = None) -> Iterator[ModernEnd]:
-    """A client on `websockets`."""
+    """Yield a client on `websockets`."""
     offered = [Subprotocol(subprotocol)] if subprotocol else None
     made = connect(url, subprotocols=offered, max_size=MESSAGE_BYTES, ping_interval=None, proxy=None)
     with made as connection, ModernEnd(connection) as end:

@@ -17,7 +17,7 @@ _LATER = ("hybi-07", "hybi-08")
 
 
 def _runs(*command: str) -> Callable[[], bool]:
-    """Whether a command is there and succeeds."""
+    """Return whether a command is there and succeeds."""
 
     def run() -> bool:
         if which(command[0]) is None:
@@ -28,7 +28,7 @@ def _runs(*command: str) -> Callable[[], bool]:
 
 
 def _there(program: str, paths: Iterable[Path]) -> Callable[[], bool]:
-    """Whether a program is installed, and these files."""
+    """Return whether a program is installed, and these files are there."""
     return lambda: which(program) is not None and all(path.exists() for path in paths)
 
 

@@ -1,4 +1,4 @@
-"""Where the old libraries meet `websockets`: a gateway between them, which speaks every dialect to either side."""
+"""A gateway between the old libraries and `websockets`, which speaks every dialect to both sides."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ BASE64 = "/base64"
 
 
 def configuration(libraries: Mapping[str, Library], modern: Server) -> str:
-    """A gateway before all of them: before a library under /LIBRARY/DIALECT, and before `websockets` elsewhere."""
+    """Return the configuration of a gateway: to a library under /LIBRARY/DIALECT, to `websockets` elsewhere."""
     upstreams: dict[str, Any] = {"websockets": _upstream(modern.port)}
     paths = {"": "websockets"}
     for name, library in libraries.items():
@@ -40,7 +40,7 @@ def _upstream(port: int) -> dict[str, Any]:
 
 
 class Meetings:
-    """The gateway, and who meets there."""
+    """The gateway, and the programs on both sides of it."""
 
     def __init__(self, gateway: Gateway, libraries: Mapping[str, Library], modern: Server) -> None:
         self.gateway = gateway
@@ -48,20 +48,20 @@ class Meetings:
         self._modern = modern
 
     def library(self, name: str) -> Library:
-        """The program of a library. Skips the test if it is missing, and says how to install it."""
+        """Return the program of a library. Skip the test if it is missing, and say how to install it."""
         if name not in self._libraries:
             pytest.skip(f"{name} is missing: {KINDS[name].installation}")
         return self._libraries[name]
 
     def url(self, speaker: Speaker, under: str = "") -> str:
-        """Where the gateway speaks this dialect to this library."""
+        """Return the URL where the gateway speaks this dialect to this library."""
         return self.gateway.url(f"{under}/{speaker.library}/{speaker.dialect}")
 
     @contextmanager
     def meeting(
         self, speaker: Speaker, subprotocol: str | None = None, under: str = ""
     ) -> Iterator[tuple[OldEnd, ModernEnd]]:
-        """A connection of a library, as client or server, and its other end."""
+        """Yield a connection of a library, as client or server, and its other end."""
         library = self.library(speaker.library)
         library.forget()
         if speaker.role == "client":

@@ -27,7 +27,7 @@ class Pages:
         self._thread = Thread(target=self._server.serve_forever)
 
     def play(self, scenario: str, url: str, browser: Program) -> Seen:
-        """Gives a job to the browser, which shows chromium.html, and returns what its page has seen."""
+        """Give a job to the browser, which shows chromium.html. Return what its page reports."""
         self._jobs.put({"scenario": scenario, "url": url})
         try:
             return self._seen.get(timeout=PATIENCE_SECONDS)
@@ -48,7 +48,7 @@ class Pages:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Files, and two addresses that are none: GET /job waits until there is one, POST /seen takes a report."""
+    """Serve files, and two addresses that are none: GET /job waits until there is one, POST /seen takes a report."""
 
     def __init__(
         self,
@@ -81,4 +81,4 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing: what a page did is in its report."""
+        """Print nothing: what a page did is in its report."""

@@ -58,12 +58,12 @@ INSTALLATION = {
 
 
 def which(program: str | Path) -> str | None:
-    """Where a program is. The daemons of Debian are not in the PATH of an ordinary user."""
+    """Return where a program is. The daemons of Debian are not in the PATH of an ordinary user."""
     return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
 
 
 def tool(name: str) -> str:
-    """Where a program, a library or an npm package is. Skips the test if it is missing, and says how to install it."""
+    """Return where a program, library or npm package is. Skip the test if it is missing, and say how to install it."""
     found: str | None
     match name:
         case "fontconfig":
@@ -91,7 +91,7 @@ class Program:
         listens: bool = False,
         descriptors: Collection[int] = (),
     ) -> None:
-        """Starts it. `descriptors` of ours are its own, too."""
+        """Start it. It inherits these `descriptors`."""
         self._command = command
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
@@ -122,24 +122,24 @@ class Program:
         self._lines.put(None)
 
     def find_line(self, pattern: str) -> re.Match[str]:
-        """Waits for a line in which the pattern is found; those before it are passed over, for later calls too."""
+        """Wait for a line in which the pattern is found; lines before it are dropped, for later calls too."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             if found := re.search(pattern, self._line(repr(pattern), deadline)):
                 return found
 
     def next_line(self) -> str:
-        """Waits for a line, whatever it is."""
+        """Wait for the next line."""
         return self._line("line", time.monotonic() + PATIENCE_SECONDS).rstrip("\n")
 
     def tell(self, line: str) -> None:
-        """Gives a line to a program that listens."""
+        """Give a line to a program that reads its standard input."""
         assert self._process.stdin is not None, "it was started to listen"
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends it a signal."""
+        """Send it a signal."""
         self._process.send_signal(number)
 
     def _line(self, wanted: str, deadline: float) -> str:
@@ -153,7 +153,7 @@ class Program:
         return line
 
     def stop(self) -> int:
-        """Ends it as an operator would, by SIGTERM, and returns its exit code. Raises if it takes too long."""
+        """End it as an operator would, by SIGTERM. Return its exit code. Raise if it takes too long."""
         self._process.terminate()
         try:
             return self._process.wait(STOP_SECONDS)

@@ -60,13 +60,13 @@ _UNIX = {"haproxy": "unix@{path}", "nginx": "unix:{path}", "caddy": "unix/{path}
 
 
 def table() -> dict[str, list[str]]:
-    """What the manual says of each proxy: one word for each group of dialects."""
+    """Return what the manual says of each proxy: one word for each group of dialects."""
     rows = re.findall(r"^\| ((?:HAProxy|nginx|Caddy)[^|]*) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", MANUAL, re.MULTILINE)
     return {row[0].replace("`", ""): [re.split("[:,]", cell)[0] for cell in row[1:]] for row in rows}
 
 
 def settings(proxy: str) -> tuple[str, str]:
-    """The program of a row of the table, and its settings."""
+    """Return the program of a row of the table, and its settings."""
     if proxy == "HAProxy, mode http":
         return "haproxy", _HAPROXY_HTTP
     found = re.search(rf"^```(\w+)\n(# {proxy}, before.*?)^```$", MANUAL, re.DOTALL | re.MULTILINE)
@@ -75,13 +75,13 @@ def settings(proxy: str) -> tuple[str, str]:
 
 
 def identity() -> dict[str, str]:
-    """Who we are. Servers that root starts become somebody else, if they are not told who to be."""
+    """Return our user and group, for servers that would change to another user if root starts them."""
     return {"user": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
 
 
 @contextmanager
 def in_front(proxy: str, gateways: tuple[str, str], folder: Path) -> Iterator[int]:
-    """A proxy in front of two listeners of a gateway: one by the PROXY protocol, one by HTTP. Gives its port.
+    """Yield the port of a proxy in front of two listeners of a gateway: one by the PROXY protocol, one by HTTP.
 
     They are HOST:PORT or the paths of Unix sockets.
     """

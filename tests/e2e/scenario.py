@@ -1,4 +1,4 @@
-"""What is said in a scenario: peers/scenario.js once more, for a client in Python.
+"""The scenarios of peers/scenario.js once more, for a client in Python.
 
 A client plays one of three scenarios and returns what it has seen, as JSON would have it:
 
@@ -37,7 +37,7 @@ BINARIES = {
 
 
 def play(scenario: str, connection: ClientConnection) -> Seen:
-    """Plays a scenario on an open connection, to its end."""
+    """Play a scenario on an open connection, to its end."""
     seen: Seen = {"errors": []}
     try:
         match scenario:

@@ -1,4 +1,4 @@
-"""The servers that the clients meet: the gateway, and the upstream behind it."""
+"""The servers for the clients: the gateway, and the upstream behind it."""
 
 import json
 
@@ -27,7 +27,7 @@ class Upstream:
         self.port = int(program.find_line(r"^(\d+)$")[1])
 
     def closing(self, path: str) -> Seen:
-        """Waits until a connection for this path has ended there; returns the code and the reason that it saw."""
+        """Wait until a connection for this path has ended there. Return the code and the reason of its Close."""
         while True:
             ended = json.loads(self._program.find_line(r"^{.*}$")[0])
             if ended.pop("path") == path:
@@ -35,7 +35,7 @@ class Upstream:
 
 
 class Gateway:
-    """The gateway, as it is run."""
+    """A gateway process."""
 
     def __init__(self, program: Program) -> None:
         self.log = program.output

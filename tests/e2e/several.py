@@ -33,7 +33,7 @@ upstreams: {{behind: {{targets: [{{url: "ws://127.0.0.1:{upstream}"}}]}}}}
 
 @contextmanager
 def held_port() -> Iterator[int]:
-    """A port that is free at each of the addresses, and that nobody else is given."""
+    """Yield a port that is free at each of the addresses, and that no other program gets."""
     with ExitStack() as stack:
         port = 0
         for address in GATEWAYS.values():
@@ -45,7 +45,7 @@ def held_port() -> Iterator[int]:
 
 
 class Several:
-    """Gateways and the HAProxy in front of them, before an upstream."""
+    """Gateways and the HAProxy in front of them, with one upstream."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         self._folder = folder
@@ -81,7 +81,7 @@ class Several:
         print(self.haproxy)
 
     async def start(self, name: str) -> None:
-        """Starts a gateway, and waits until it listens."""
+        """Start a gateway, and wait until it listens."""
         said = "".join(line.removeprefix("#     ") + "\n" for line in TEXT.splitlines() if line.startswith("#     "))
         text = self._here(said).replace("0.0.0.0", GATEWAYS[name]).replace("10.0.2.10", "127.0.0.1")
         # The checks of HAProxy come every 300 ms here, and so all that waits for them is a third of what it is there.
@@ -91,7 +91,7 @@ class Several:
         await trio.to_thread.run_sync(gateway.find_line, "event=listening ")
 
     async def stop(self, name: str) -> None:
-        """Ends a gateway by SIGTERM, and waits until it is gone."""
+        """End a gateway by SIGTERM, and wait until it has ended."""
         gateway = self._running.pop(name)
         try:
             assert await trio.to_thread.run_sync(gateway.stop) == 0
@@ -106,16 +106,16 @@ class Several:
                     nursery.start_soon(self.stop, name)
 
     async def seen(self, name: str, state: str) -> None:
-        """Waits until HAProxy says of a gateway that it is UP, or DOWN."""
+        """Wait until HAProxy reports that a gateway is UP, or DOWN."""
         await trio.to_thread.run_sync(self.haproxy.find_line, f"Server gateways/{name} is {state}")
 
     def _here(self, text: str) -> str:
-        """A text with the ports that we have."""
+        """Return a text with the ports of this test."""
         public, admin = map(str, self._ports)
         return text.replace("8080", public).replace("9901", admin)
 
     async def say_hello(self, opening: Opening, address: str) -> None:
-        """A client at an address comes, says hello, is answered, and goes."""
+        """Connect from an address, send a message, get the answer, and close."""
         client = Peer(await trio.open_tcp_stream("127.0.0.1", self.port, local_address=address))
         try:
             await client.send(opening.request)

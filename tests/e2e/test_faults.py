@@ -1,4 +1,4 @@
-"""A client that breaks the rules behind a message, before servers that others wrote: the echo still reaches it."""
+"""A client that breaks a rule after a message, with servers that others wrote: the echo still arrives."""
 
 import socket
 

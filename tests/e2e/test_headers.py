@@ -1,4 +1,4 @@
-"""What is in the heads goes through the gateway: requests to the upstream, answers and refusals to the client."""
+"""Headers through the gateway: of requests to the upstream, of answers and refusals to the client."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ both_upstreams = pytest.mark.parametrize("upstream", ["ws", "websockets"], ids="
 
 
 def received(connection: ClientConnection) -> Seen:
-    """The headers that the upstream received, by their names in lower case; of several with one name, all."""
+    """Return the headers that the upstream received, by their names in lower case; of several with one name, all."""
     request = json.loads(connection.recv(RECEIVE_SECONDS))
     return by_name(request["headers"])
 

@@ -71,12 +71,12 @@ def test_a_page_and_its_websocket_come_on_one_connection(
 
 
 def client(line: str) -> str:
-    """Whom a line of the log is about."""
+    """Return the client of a line of the log."""
     return line.partition(" client=")[2].split()[0]
 
 
 class _Keeper(BaseHTTPRequestHandler):
-    """Gives a large body to whoever asks for it, and says of what comes what it is."""
+    """Answer GET with a large body, and POST with the size and the hash of its body."""
 
     def do_GET(self) -> None:
         self.answer(LARGE)
@@ -92,12 +92,12 @@ class _Keeper(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture(scope="module")
 def keeper(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway before it."""
+    """Yield a gateway in front of it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Keeper) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -111,7 +111,7 @@ def keeper(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def curl(authority: Authority, *options: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """What curl says; on its standard error, with which HTTP it came."""
+    """Return what curl prints; on its standard error, the version of HTTP."""
     program = tool("curl")
     if b"HTTP2" not in subprocess.run([program, "--version"], capture_output=True, check=True).stdout:
         pytest.skip("this curl knows no HTTP/2")

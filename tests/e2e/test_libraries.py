@@ -19,7 +19,7 @@ ONE_PIECE_BYTES = 500
 
 
 def every(which: Callable[[Speaker], bool] = lambda speaker: True) -> pytest.MarkDecorator:
-    """All whose dialect and library can do it."""
+    """Return a mark for all libraries and dialects that can do this."""
     return pytest.mark.parametrize("speaker", [each for each in SPEAKERS if which(each)], ids=str)
 
 
@@ -29,7 +29,7 @@ def up_to(most_bytes: int, messages: Mapping[str, str] | Mapping[str, bytes]) ->
 
 
 def passed_on(sender: End, receiver: End, messages: Mapping[str, str | bytes]) -> dict[str, object]:
-    """What the receiver hears of each message: "same", or what it is, cut short."""
+    """Return what the receiver gets of each message: "same", or its beginning if it differs."""
     seen: dict[str, object] = {}
     for name, message in messages.items():
         if isinstance(message, str):
@@ -43,7 +43,7 @@ def passed_on(sender: End, receiver: End, messages: Mapping[str, str | bytes]) -
 
 
 def until_the_end(old: OldEnd) -> list[Event]:
-    """All that it hears of a closing."""
+    """Return all events up to the end of a closing."""
     events = [old.next()]
     while events[-1] != ("end",):
         events.append(old.next())
@@ -51,7 +51,7 @@ def until_the_end(old: OldEnd) -> list[Event]:
 
 
 def closing(speaker: Speaker, code: int, reason: str) -> list[Event]:
-    """What a library tells of such a closing."""
+    """Return what a library reports of such a closing."""
     if speaker.dialect == "hixie-75":
         return [("end",)]  # there is no closing frame
     if (speaker.library, speaker.dialect) == ("em-websocket", "hixie-76"):

@@ -1,4 +1,4 @@
-"""What the old libraries do wrong, and what comes of it. Each test would fail if its library were right.
+"""Mistakes of the old libraries, and their results. Each test would fail if its library were right.
 
 What a library does through the gateway is seen at the other side. Where chance would have a part in that, as when it
 takes random bytes for the head of a frame, this test itself is its peer, byte for byte.
@@ -42,7 +42,7 @@ HELLO_05 = KEY + bytes.fromhex("b3ff69585b964e")
 
 
 def hybi(version: int) -> tuple[str, ...]:
-    """The headers of a request of hybi-04 or later."""
+    """Return the headers of a request of hybi-04 or later."""
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
     return "Upgrade: websocket", "Connection: Upgrade", "Host: a", key, f"Sec-WebSocket-Version: {version}"
 
@@ -65,7 +65,7 @@ def head_from(sock: socket.socket) -> list[str]:
 
 @contextmanager
 def asked(library: Library, *headers: str, behind: bytes = b"") -> Iterator[tuple[socket.socket, OldEnd]]:
-    """A connection to a library that is a server, which has accepted this request."""
+    """Yield a connection to a library that is a server and has accepted this request."""
     library.forget()
     with socket.create_connection(("127.0.0.1", library.port), PATIENCE_SECONDS) as sock:
         sock.sendall("\r\n".join(["GET /demo HTTP/1.1", *headers, "", ""]).encode() + behind)
@@ -75,7 +75,7 @@ def asked(library: Library, *headers: str, behind: bytes = b"") -> Iterator[tupl
 
 @contextmanager
 def asking(library: Library, dialect: str, subprotocol: str = "-") -> Iterator[tuple[socket.socket, OldEnd, list[str]]]:
-    """A connection from a library that is a client, and the head of its request."""
+    """Yield a connection from a library that is a client, and the head of its request."""
     library.forget()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE_SECONDS)
@@ -88,7 +88,7 @@ def asking(library: Library, dialect: str, subprotocol: str = "-") -> Iterator[t
 
 @contextmanager
 def answered(library: Library, dialect: str, *headers: str) -> Iterator[tuple[socket.socket, OldEnd]]:
-    """A connection from a library that is a client, behind an answer that it accepts."""
+    """Yield a connection from a library that is a client and has accepted an answer."""
     with asking(library, dialect) as (sock, old, request):
         sock.sendall(switching("\r\n".join(request).encode(), *headers))
         assert old.next() == ("open", "")
@@ -96,7 +96,7 @@ def answered(library: Library, dialect: str, *headers: str) -> Iterator[tuple[so
 
 
 def refusal(meetings: Meetings, speaker: Speaker) -> tuple[int, list[Event]]:
-    """The status with which a modern client is refused, and what the library behind the gateway tells of it."""
+    """Return the status with which a modern client is refused, and the events of the library behind the gateway."""
     library = meetings.library(speaker.library)
     library.forget()
     with pytest.raises(InvalidStatus) as refused, opened(meetings.url(speaker)):

@@ -1,4 +1,4 @@
-"""The same odd heads to the gateway, to nginx and to HAProxy, before one and the same server.
+"""The same odd heads to the gateway, to nginx and to HAProxy, in front of the same server.
 
 The gateway is for old devices. Where it refuses what one of the others serves, the reason stands here.
 """
@@ -103,7 +103,7 @@ REASONS = {
 
 
 async def answer(stream: trio.SocketStream) -> None:
-    """Serves one request: any upgrade, any other."""
+    """Serve one request: an upgrade, or another one."""
     async with stream:
         data = b""
         while b"\r\n\r\n" not in data:
@@ -134,7 +134,7 @@ async def backend() -> AsyncIterator[int]:
 
 
 async def served(port: int) -> set[str]:
-    """The heads that are answered by a 101, or a plain one by a 200."""
+    """Return the heads that are answered 101, or 200 if they are plain."""
     found: set[str] = set()
 
     async def ask(name: str, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Every client, through the gateway, with every upstream: what one says arrives at the other, and so does goodbye."""
+"""Every client, through the gateway, with every upstream: messages of one arrive at the other, and its Close."""
 
 import pytest
 
@@ -11,12 +11,12 @@ ABNORMAL = 1006  # RFC 6455, 7.1.5: and of no Close at all
 
 
 def address(scenario: str, request: pytest.FixtureRequest) -> str:
-    """A path that no other test has, so that the upstream's report of it cannot be mistaken."""
+    """Return a path that no other test has, so that the upstream's report is for this test."""
     return f"/{scenario}?test={request.node.callspec.id}"
 
 
 def closing(client: Client, code: int, reason: str) -> Seen:
-    """What a client tells of such an end, or would if it knew."""
+    """Return what a client reports of such an end, if it can."""
     return {"code": code, "reason": reason} if client.tells_codes else {"code": None, "reason": None}
 
 

@@ -1,4 +1,4 @@
-"""Behind proxies that others wrote: what the manual says of each is so, and the client's address arrives."""
+"""Behind proxies that others wrote: what the manual says of each is true, and the client's address arrives."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,7 +47,7 @@ class Stage:
     """of the clients, by dialect, as the upstream heard them: the first of X-Forwarded-For"""
 
     async def outcome(self, opening: Opening) -> str:
-        """What the manual's table says of it: yes, no, or for programs."""
+        """Return the word of the manual's table: yes, no, or for programs."""
         client = Peer(await trio.open_tcp_stream("127.0.0.1", self.port, local_address=CLIENT))
         try:
             await client.send(opening.request)
@@ -69,7 +69,7 @@ class Stage:
         return "yes" if opening.dialect != "hixie-75" or head.startswith(first) else "for programs"
 
     async def outcomes(self) -> dict[str, str]:
-        """Of each dialect, all at once."""
+        """Return the words for all dialects, tried at the same time."""
         found: dict[str, str] = {}
 
         async def one(opening: Opening) -> None:
@@ -81,7 +81,7 @@ class Stage:
         return found
 
     async def answer(self, connection: ServerConnection) -> None:
-        """Notes who came, and sends back what it says."""
+        """Note the client, and send back what it sends."""
         assert connection.request is not None
         headers = connection.request.headers
         self.addresses[headers["X-WebSocket-Dialect"]] = headers["X-Forwarded-For"].split(", ")[0]

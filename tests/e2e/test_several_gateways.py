@@ -1,4 +1,4 @@
-"""Several gateways behind HAProxy, by config/haproxy.cfg: all who come are served, also while each is restarted."""
+"""Several gateways behind HAProxy, by config/haproxy.cfg: all clients are served, also while each is restarted."""
 
 import subprocess
 from contextlib import suppress
@@ -24,7 +24,7 @@ ADDRESSES = [f"127.0.3.{last}" for last in range(1, 21)]
 
 
 class Register:
-    """An upstream that sends back what it is told, and knows by which gateway each client came last."""
+    """An upstream that sends back what it gets, and knows by which gateway each client came last."""
 
     def __init__(self) -> None:
         self.gateway: dict[str, str] = {}
@@ -46,7 +46,7 @@ class Register:
 
 
 async def whereabouts(several: Several, register: Register) -> dict[str, str]:
-    """The gateway of each address, now."""
+    """Return the gateway of each address, now."""
     register.gateway.clear()
     for address in ADDRESSES:
         await several.say_hello(MODERN, address)
@@ -90,7 +90,7 @@ async def test_a_rolling_restart_refuses_no_client_and_closes_every_session_prop
     came = 0
 
     async def stay(address: str) -> None:
-        """A session from an address, and another when it is sent home; the numbers in each are in order."""
+        """Have a session from an address, and another one when it is closed; the numbers in each are in order."""
         nonlocal sent_home
         while not restarted:
             session = Numbers(several.port, address)
@@ -100,7 +100,7 @@ async def test_a_rolling_restart_refuses_no_client_and_closes_every_session_prop
             sent_home += session.goodbye is not None
 
     async def come(addresses: list[str]) -> None:
-        """One client after the other, of all dialects."""
+        """Connect one client after the other, of all dialects."""
         nonlocal came
         for opening, address in zip(cycle(OPENINGS), cycle(addresses)):
             if restarted:

@@ -1,4 +1,4 @@
-"""The admin pages, over real connections: what they answer, and what they do not suffer."""
+"""The admin pages, over real connections: what they answer, and what they refuse."""
 
 import json
 import socket
@@ -67,7 +67,7 @@ STATUS: Status = {
 
 
 class Site:
-    """The pages of a gateway that says of itself what the test says."""
+    """The pages of a gateway with the status that the test gives."""
 
     def __init__(self, sock: socket.socket, lines: Lines) -> None:
         self.status = STATUS
@@ -79,11 +79,11 @@ class Site:
         return self.status
 
     async def connect(self, own: str = "127.0.0.1") -> Peer:
-        """A client that has this address."""
+        """Return a client that connects from this address."""
         return Peer(await trio.open_tcp_stream("127.0.0.1", self.port, local_address=own))
 
     async def asked(self, request: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """The answer to a request: its status, its headers, and its body."""
+        """Return the status, the headers and the body of the answer to a request."""
         peer = await self.connect()
         await peer.send(request)
         connection = h11.Connection(h11.CLIENT)
@@ -256,7 +256,7 @@ async def test_a_health_check_of_haproxy_names_no_host(request_line: str) -> Non
 
 
 class Choosy(Gate):
-    """This machine has several addresses; one of them may ask."""
+    """A gate that admits one address of this machine."""
 
     def admits(self, ip: str) -> bool:
         return ip == "127.0.0.2"

@@ -1,4 +1,4 @@
-"""Figures that add up at every moment."""
+"""The counters: sessions that run and that have ended, and clients without one."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ NOTHING = Figures(0, 0, 0, 0)
 
 @dataclass(eq=False)
 class Running:
-    """A session as the counters sees it."""
+    """A session as the counters see it."""
 
     dialect: str
     route_name: str

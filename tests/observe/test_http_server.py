@@ -1,4 +1,4 @@
-"""The small HTTP server of the admin pages and the demo: its connections, whatever they are served."""
+"""The small HTTP server of the admin pages and the demo: how it handles connections."""
 
 import socket
 

@@ -17,7 +17,7 @@ Said = Callable[[], str]
 
 @pytest.fixture
 def made() -> Iterator[Callable[..., tuple[Log, Said]]]:
-    """Makes a log, and what gives all that it has written."""
+    """Return a function that makes a log, and returns another one that returns all that it has written."""
     fds: list[int] = []
 
     def make(*logging: str, **more: int) -> tuple[Log, Said]:

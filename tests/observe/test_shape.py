@@ -1,4 +1,4 @@
-"""Data of another process: which shapes are taken for which type, and what is said of the others."""
+"""Data of another process: which data have the shape of a type, and the errors for others."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict

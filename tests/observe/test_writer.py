@@ -1,4 +1,4 @@
-"""The writer of a process: nobody waits for whoever reads the log, and what is lost is counted and told."""
+"""The writer of a process: nothing waits for the reader of the log, and lost lines are counted and reported."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ PIPE_BYTES = 4096
 
 @dataclass
 class Pipe:
-    """One whose reader the test is."""
+    """A pipe that the test reads."""
 
     reader: int
     writer: int
@@ -37,7 +37,7 @@ class Pipe:
         return os.read(self.reader, 65536)
 
     def fill(self) -> int:
-        """Have it take no more. Returns how many bytes are in it now."""
+        """Fill the pipe. Return how many bytes are in it now."""
         os.set_blocking(self.writer, False)
         count = 0
         try:
@@ -190,13 +190,13 @@ def test_a_closed_stream_is_not_taken_for_that_of_the_journal(monkeypatch: pytes
 
 
 def with_writer(code: str) -> str:
-    """A program whose standard error a writer has."""
+    """Return a program with a writer for its standard error."""
     block = textwrap.indent(code, "    ")
     return f"import sys\nfrom wsgateway.observe.writer import Writer\nwith Writer.of_process() as writer:\n{block}"
 
 
 def ended(code: str, stderr: int) -> int:
-    """The exit status of a program that has a writer."""
+    """Return the exit status of a program with a writer."""
     command = [sys.executable, "-c", with_writer(code)]
     return subprocess.run(command, stderr=stderr, timeout=PATIENCE_SECONDS, check=False).returncode
 

@@ -1,4 +1,4 @@
-"""How tests probe a server, and what they compare: the lines of a transcript without what differs each time."""
+"""Helpers that probe a server, and what tests compare: the lines of a transcript without what differs each time."""
 
 import re
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from wsgateway.probe.transcript import Line
 
 
 async def ask(probe_request: ProbeRequest) -> tuple[Report, list[Line]]:
-    """A probe and its transcript."""
+    """Return the report of a probe and its transcript."""
     lines: list[Line] = []
     with trio.fail_after(PATIENCE_SECONDS):
         report = await probe(probe_request, lines.append)
@@ -24,14 +24,14 @@ async def ask(probe_request: ProbeRequest) -> tuple[Report, list[Line]]:
 
 
 def written(line: Line) -> str:
-    """A line with a bar before its meaning, if it has one."""
+    """Return a line with a bar before its meaning, if it has one."""
     return (
         f"{line.direction} {line.text} | {line.meaning}" if line.meaning else f"{line.direction} {line.text}".rstrip()
     )
 
 
 def behind_the_handshake(dialect: str, lines: list[Line]) -> list[str]:
-    """The lines behind both heads, and behind the proof where there is one. What a mask makes different is xx."""
+    """Return the lines after both heads, and after the proof where there is one. Masked bytes are written as xx."""
     end = max(at for at, line in enumerate(lines) if (line.direction, line.text) == ("<", ""))
     behind = lines[end + 1 :]
     if dialect in TWO_KEYS:
@@ -48,7 +48,7 @@ def _hidden(dialect: str, line: Line) -> str:
 
 
 def talk(text: str) -> list[str]:
-    """The lines of a text, without its margins. What begins with dots belongs to the line before."""
+    """Return the lines of a text, without its margins. A line that begins with dots belongs to the one before."""
     return [line.strip() for line in re.sub(r"\n +\.\.\.", "", text).splitlines() if line.strip()]
 
 
@@ -147,7 +147,7 @@ PINGLESS = HIXIE
 
 @asynccontextmanager
 async def tls_before(port: int, authority: Authority) -> AsyncIterator[int]:
-    """TLS before a server that speaks none, as a proxy ends it; gives its port."""
+    """Yield the port of a proxy that ends TLS in front of a server without it."""
     async with trio.open_nursery() as nursery:
         handler = partial(_pass_on, port)
         [listener] = await nursery.start(

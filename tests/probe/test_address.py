@@ -1,4 +1,4 @@
-"""What a probe is asked for: addresses, and what goes with them, as they are sent; and what cannot be sent."""
+"""The address and the options of a probe: what is sent for them, and what cannot be sent."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a probe reports of a server that refuses, breaks the rules, or says nothing: why, and all that it said."""
+"""Reports about servers that refuse, break the rules, or send nothing: why, and all that they have sent."""
 
 from collections.abc import Awaitable, Callable
 
@@ -25,7 +25,7 @@ async def asked(
     text: str | None = "Hello",
     seconds: float = 5.0,
 ) -> tuple[Report, list[Line]]:
-    """A probe of a server that does this with its connection."""
+    """Probe a server that does this with its connection."""
     async with Upstream() as upstream, trio.open_nursery() as nursery:
 
         async def accept() -> None:
@@ -38,7 +38,7 @@ async def asked(
 
 
 async def answered(answer: Callable[[bytes], bytes]) -> tuple[Report, list[Line]]:
-    """A probe of a server that answers this to the request, and then closes."""
+    """Probe a server that answers this to the request, and then closes."""
 
     async def serve(peer: Peer) -> None:
         await peer.send(answer(await peer.head()))
@@ -222,7 +222,7 @@ async def test_a_control_character_in_a_reply_does_not_reach_the_terminal() -> N
 
 
 async def silent(peer: Peer, clock: MockClock, seconds: float) -> None:
-    """Says nothing more for a while; time stands still up to here."""
+    """Send nothing more for some seconds; up to here the clock stands still."""
     await wait_all_tasks_blocked()
     clock.jump(seconds)
     await peer.rest()

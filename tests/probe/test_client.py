@@ -1,4 +1,4 @@
-"""A probe of each dialect: through the gateway, and against a server that somebody else wrote."""
+"""Probes of each dialect: through the gateway, and of a server that others wrote."""
 
 import re
 

@@ -20,13 +20,13 @@ Captured = pytest.CaptureFixture[str]
 
 
 async def run(*arguments: str) -> int:
-    """The command in a thread of its own, since it runs a Trio of its own."""
+    """Run the command in a thread, because it runs a Trio of its own. Return its exit status."""
     with trio.fail_after(PATIENCE_SECONDS):
         return await trio.to_thread.run_sync(main, ["probe", *arguments])
 
 
 def cells(text: str) -> list[list[str]]:
-    """The rows of a table; # stands for times."""
+    """Return the rows of a table; # stands for times."""
     return [re.split("  +", re.sub(r"\d+\.\d ms", "# ms", line)) for line in text.splitlines()]
 
 
@@ -241,7 +241,7 @@ async def test_a_server_of_tls_1_0_is_probed_too(capsys: Captured, authority: Au
 
 
 def usage_error(capsys: Captured, *arguments: str) -> str:
-    """What is said of a wrong command line; it must be wrong."""
+    """Return the message for a wrong command line; it must be wrong."""
     with pytest.raises(SystemExit) as caught:
         main(["probe", *arguments])
     said, complaints = capsys.readouterr()

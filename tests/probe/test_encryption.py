@@ -1,4 +1,4 @@
-"""What a probe tells of a server's TLS, and the pin by which a gateway may know the server again."""
+"""What a probe reports about a server's TLS, and the pin by which a gateway trusts that server."""
 
 import json
 import ssl

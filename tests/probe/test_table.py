@@ -1,4 +1,4 @@
-"""Several reports as a table: literally, since people read it and scripts may."""
+"""Several reports as a table, compared literally: people read it, and scripts may."""
 
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import Report

@@ -1,4 +1,4 @@
-"""A probe over TLS: every dialect says wss, no server is believed without a certificate, and the end is said, too."""
+"""Probes over TLS: every dialect uses wss, a server that is not trusted is refused, and the end is reported."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ EVERY = [
 
 @asynccontextmanager
 async def gateway_behind_tls(authority: Authority, scheme: str) -> AsyncIterator[int]:
-    """A gateway whose clients come by a proxy that ends their TLS, or so it is told; gives the proxy's port."""
+    """Yield the port of a proxy that ends TLS in front of a gateway, which has this `location_scheme`."""
     async with (
         websockets_server() as port,
         serving(port, route=f"location_scheme: {scheme}") as gateway,

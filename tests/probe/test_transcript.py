@@ -1,4 +1,4 @@
-"""What a probe shows, line by line: literally, since people read it and scripts may."""
+"""The lines of a transcript, compared literally: people read them, and scripts may."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """Whole transcripts, literally: each dialect's handshake with the keys of its draft's example, and its Hello.
 
-The left column is what goes over the wire: the test sends the server's part of it, and gets all else from the probe.
+The left column has the bytes on the wire: the test sends those of the server, and the probe sends the others.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ def no_keys() -> Entropy:
 
 
 def two_keys() -> Entropy:
-    """Keys of the same numbers as in the example of hixie-76, 1.2, and its challenge."""
+    """Return keys with the numbers of the example in hixie-76, 1.2, and its challenge."""
     return challenge_draws("4 @1  46546xW%0l 1 5", "12998 5 Y3 1  .P00", challenge=EXAMPLE_OF_76)
 
 
 def one_key() -> Entropy:
-    """The key of all examples since draft 04: dGhlIHNhbXBsZSBub25jZQ==."""
+    """Return the key of all examples since draft 04: dGhlIHNhbXBsZSBub25jZQ==."""
     return scripted(b"the sample nonce")
 
 

@@ -1,4 +1,4 @@
-"""The authority of the tests of TLS, here too."""
+"""The fixture with the authority that signs the certificates of tests."""
 
 from tests.net.certificates import authority
 

@@ -30,7 +30,7 @@ ADMIN = 'admin: {bind: "127.0.0.1:0"}\n'
 
 
 def whole(upstream: int, workers: int = 1, **options: str) -> str:
-    """The YAML of a gateway with admin pages before this port."""
+    """Return the YAML of a gateway with admin pages in front of this port."""
     return f"{configuration(upstream, **options)}workers: {workers}\n{ADMIN}"
 
 
@@ -41,7 +41,7 @@ def tls(pem: Path) -> str:
 
 @dataclass
 class Gateway:
-    """One that serves."""
+    """A gateway that runs for a test."""
 
     file: Path
     lines: Lines
@@ -56,14 +56,14 @@ class Gateway:
         return int(line["address"].rpartition(":")[2])
 
     async def connect(self, *first: bytes) -> Peer:
-        """A client that says this first."""
+        """Return a client that has connected and sent these bytes."""
         peer = Peer(await trio.open_tcp_stream("127.0.0.1", await self.port()))
         self._clients.append(peer)
         await peer.send(*first)
         return peer
 
     async def ask(self, path: str) -> tuple[int, bytes]:
-        """The status and the body of an admin page."""
+        """Return the status and the body of an admin page."""
         line = await self.lines.line("admin pages")
         host, _, port = line["address"].rpartition(":")
         stream = await trio.open_tcp_stream(host, int(port))
@@ -78,7 +78,7 @@ class Gateway:
         return [worker["pid"] for worker in (await self.status())["workers"]]
 
     def signal(self, number: signal.Signals) -> None:
-        """Tells the supervisor, which is in this process."""
+        """Send a signal to the supervisor, which is in this process."""
         os.kill(os.getpid(), number)
 
     def lose(self, number: int, _: object) -> None:
@@ -86,7 +86,7 @@ class Gateway:
         self.lost.append(signal.Signals(number))
 
     def close(self) -> None:
-        """Closes all connections of clients."""
+        """Close all connections of clients."""
         for peer in self._clients:
             peer.stream.socket.close()
 
@@ -98,7 +98,7 @@ class Gateway:
 
 
 async def fetched(peer: Peer, path: str) -> tuple[int, bytes]:
-    """The status and the body that a server answers to GET."""
+    """Return the status and the body of a server's answer to GET."""
     await peer.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     head = await peer.head()
     body = await peer.rest()
@@ -108,7 +108,7 @@ async def fetched(peer: Peer, path: str) -> tuple[int, bytes]:
 
 @asynccontextmanager
 async def supervised(file: Path, text: str, **options: Any) -> AsyncIterator[Gateway]:
-    """A gateway with this configuration, which has to serve. A bug that it logs is an error."""
+    """Yield a gateway with this configuration when it serves. A bug that it logs is an error."""
     async with started(file, text, **options) as gateway:
         await gateway.lines.line("listening")
         yield gateway
@@ -116,7 +116,7 @@ async def supervised(file: Path, text: str, **options: Any) -> AsyncIterator[Gat
 
 @asynccontextmanager
 async def started(file: Path, text: str, **options: Any) -> AsyncIterator[Gateway]:
-    """A gateway that may come up, or not."""
+    """Yield a gateway that may serve later, or fail."""
     lines = Lines()
     gateway = Gateway(file, lines)
     gateway.write(text)
@@ -156,7 +156,7 @@ class Numbers:
     """A client that sends numbers and gets each back, in order, once."""
 
     def __init__(self, port: int, address: str = "127.0.0.1") -> None:
-        """Comes to a port of this machine from an address of it."""
+        """Connect to a port of this machine, from one of its addresses."""
         self._port = port
         self._address = address
         self._stop = False
@@ -167,7 +167,7 @@ class Numbers:
         """the code of the Close that it has heard"""
 
     async def run(self) -> None:
-        """Several numbers are under way at any time; ends when it is told so, or hears a goodbye."""
+        """Send numbers, several of which are under way at any time, until it is stopped or gets a Close."""
         stream = await trio.open_tcp_stream("127.0.0.1", self._port, local_address=self._address)
         url = f"ws://127.0.0.1:{self._port}/"
         async with connect(url, stream=stream, compression=None, ping_interval=None) as socket:
@@ -189,31 +189,31 @@ class Numbers:
             self.moved.unpark_all()
 
     async def more(self, number: int = 50) -> None:
-        """Waits until so many more are back."""
+        """Wait until so many more numbers are back."""
         goal = self.count + number
         while self.count < goal and self.goodbye is None:
             await self.moved.park()
 
     def finish(self) -> None:
-        """Has it send no more, and end when all is back."""
+        """Send no more numbers, and end when all are back."""
         self._stop = True
 
     async def stop(self) -> None:
-        """Has it end, with all that it has sent back."""
+        """Send no more numbers, and wait until all are back."""
         self.finish()
         await self.done.wait()
         assert self.goodbye is None
 
 
 async def send_back(connection: ServerConnection) -> None:
-    """Sends each message back, and minds no end."""
+    """Send each message back until the connection ends, in any way."""
     with suppress(ConnectionClosed):
         while True:
             await connection.send(await connection.recv())
 
 
 def end(pid: int) -> None:
-    """Ends a process that this one has started, and waits for that."""
+    """End a process that this one has started, and wait for its end."""
     with suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)

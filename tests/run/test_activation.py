@@ -1,4 +1,4 @@
-"""Sockets that systemd has opened, as sd_listen_fds(3) passes them on: to a process that is a gateway."""
+"""Sockets that systemd has opened and passes to a gateway process, as sd_listen_fds(3) says."""
 
 import os
 import signal
@@ -22,13 +22,13 @@ PUBLIC = configuration(9).replace('"127.0.0.1:0"', '"systemd:public"')
 
 @pytest.fixture
 def sockets() -> Iterator[list[socket.socket]]:
-    """Three that systemd has opened."""
+    """Yield three sockets that systemd has opened."""
     with ExitStack() as stack:
         yield [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
 
 
 def calling(sock: socket.socket) -> socket.socket:
-    """A client of one of them, who has asked."""
+    """Return a client of one of them that has sent a request."""
     client = socket.create_connection(sock.getsockname(), PATIENCE_SECONDS)
     client.sendall(PLAIN)
     return client

@@ -1,4 +1,4 @@
-"""What a gateway says of its certificates while it runs, and a renewed key under systemd."""
+"""What a gateway reports about its certificates while it runs, and a renewed key under systemd."""
 
 import os
 import re
@@ -34,7 +34,7 @@ DAY_SECONDS = 86400
 
 @pytest.fixture
 def pem() -> Iterator[Path]:
-    """A file for a certificate, in a directory of its own."""
+    """Return the path of a certificate, in a directory of its own."""
     with tempfile.TemporaryDirectory() as directory:
         yield Path(directory) / "ws.pem"
 
@@ -49,7 +49,7 @@ def end(made: Appliance) -> float:
 
 
 async def expires(gateway: Gateway, pem: Path) -> float:
-    """What Prometheus reads of this file."""
+    """Return the metric for the expiry of this file."""
     _, body = await gateway.ask("/metrics")
     series = "wsgateway_certificate_expires_timestamp_seconds"
     [value] = re.findall(rf'^{series}{{file="{pem}",used_by="listener public"}} (\S+)$', body.decode(), re.MULTILINE)
@@ -113,7 +113,7 @@ async def test_a_certificate_is_reported_each_day_from_21_days_before_it_expires
 
 
 def renew(live: Path, made: Appliance) -> None:
-    """Put a new key and its certificate where certbot has them, readable by their owner alone."""
+    """Write a new key and its certificate where certbot has them, readable by their owner alone."""
     key = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for name, data in (("privkey", key), ("fullchain", made.certificate.public_bytes(Encoding.PEM))):
         file = live / f"{name}.pem"
@@ -122,7 +122,7 @@ def renew(live: Path, made: Appliance) -> None:
 
 
 def deploy(live: Path, keys: Path, **environment: str) -> list[str]:
-    """Run the hook as certbot does. Return what it has asked of systemctl, which tells a process that it may name."""
+    """Run the hook as certbot does. Return the arguments of systemctl, which is a script of the test."""
     programs = keys.parent / "programs"
     programs.mkdir(exist_ok=True)
     asked = keys.parent / "asked"
@@ -143,7 +143,7 @@ def deploy(live: Path, keys: Path, **environment: str) -> list[str]:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """Where certbot has what it renewed."""
+    """Return the directory where certbot has the renewed files."""
     live = tmp_path / "live" / NAME
     live.mkdir(parents=True)
     live.parent.chmod(0o700)
@@ -151,7 +151,7 @@ def live(tmp_path: Path) -> Path:
 
 
 async def secure(gateway: Gateway, trusted: Appliance) -> tuple[Peer, bytes | None]:
-    """A client that trusts this certificate alone, and the certificate that it was shown."""
+    """Return a client that trusts this certificate alone, and the certificate that it got."""
     context = ssl.create_default_context(cadata=trusted.certificate.public_bytes(Encoding.PEM).decode())
     stream = (await gateway.connect()).stream
     encrypted = trio.SSLStream(stream, context, server_hostname=NAME, https_compatible=True)

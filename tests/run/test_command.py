@@ -21,7 +21,7 @@ MODERN = BY_DIALECT["rfc6455"]
 
 @pytest.fixture
 def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The working directory is not there any more."""
+    """Remove the working directory."""
     directory = tmp_path / "gone"
     directory.mkdir()
     monkeypatch.chdir(directory)

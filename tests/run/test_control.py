@@ -1,4 +1,4 @@
-"""What processes of a gateway say to each other, over a real pair of sockets."""
+"""Messages between the processes of a gateway, over a real pair of sockets."""
 
 import array
 import os

@@ -41,7 +41,7 @@ class Commands:
             await ControlServer(named, self.lines.log()).run([sock], trio.CancelScope())
 
     async def say(self, data: bytes) -> Any:
-        """Sends bytes; returns the answer, or None if there is none."""
+        """Send bytes. Return the answer, or None if there is none."""
         async with await trio.open_unix_socket(self.address.path) as stream:
             await stream.send_all(data)
             answer = b"".join([each async for each in stream])

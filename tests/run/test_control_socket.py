@@ -29,7 +29,7 @@ RELOAD = ControlRequest(command="reload")
 
 
 def controlled(text: str = "", path: str = "control.sock") -> str:
-    """A configuration with a control socket."""
+    """Return a configuration with a control socket."""
     return f"{text or whole(9)}control: unix:{path}\n"
 
 

@@ -1,7 +1,7 @@
-"""A gateway that drains: nothing new, and everybody is sent home in good order and bounded time.
+"""A gateway that drains: it accepts nothing new, and closes all sessions properly and in limited time.
 
-Where the clock jumps, it does whenever everybody waits: over loopback all that was sent can be read at once, so
-whoever waits then waits for time alone, and it can be told exactly.
+With `autojump_clock` the clock jumps when every task waits. Over loopback all that was sent can be read at once, so
+they wait for time alone then, and times are exact.
 """
 
 import socket
@@ -37,7 +37,7 @@ ANSWER = b"\x88\x02\x03\xf4"
 
 
 async def leaves(session: Session, told: tuple[int, bytes] = RESTARTING) -> float:
-    """Waits for the goodbye to both sides, and answers it as they should. When it came."""
+    """Wait for the Close to both sides, and answer it. Return when it came."""
     assert await session.client.frame() == told
     when = trio.current_time()
     assert await session.behind.frame() == told
@@ -49,14 +49,14 @@ async def leaves(session: Session, told: tuple[int, bytes] = RESTARTING) -> floa
 
 
 async def drained(gateway: Running) -> tuple[int, int, int]:
-    """How many sessions there were at its begin, and how many were closed and cut at its end."""
+    """Return how many sessions there were when the drain began, and how many were closed and cut at its end."""
     await gateway.stopped.wait()
     [begin], [end] = gateway.lines.every("draining"), gateway.lines.every("drained")
     return begin["sessions"], end["closed"], end["cut"]
 
 
 def queued(gateway: Running) -> Peer:
-    """A client whom the kernel has answered, and nobody has accepted yet."""
+    """Return a client that the kernel has connected and the gateway has not accepted yet."""
     sock = socket.create_connection(("127.0.0.1", gateway.port))
     sock.setblocking(False)
     return Peer(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))

@@ -1,4 +1,4 @@
-"""A gateway inside a program of somebody else: `wsgateway.Gateway`, as an engineer finds it."""
+"""A gateway inside another program: `wsgateway.Gateway`, used as its documentation says."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def settings(upstream: int, **options: str) -> Settings:
 
 @asynccontextmanager
 async def serving(configuration: Configuration, log: Log) -> AsyncIterator[tuple[wsgateway.Gateway, Addresses]]:
-    """A gateway that serves, and where; it is cancelled at the end."""
+    """Yield a gateway that serves, and its addresses; it is cancelled at the end."""
     gateway = wsgateway.Gateway(configuration, log)
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
@@ -61,7 +61,7 @@ async def serving(configuration: Configuration, log: Log) -> AsyncIterator[tuple
 
 
 class Clients:
-    """Those of a test, which are closed at its end."""
+    """The clients of a test, which are closed at its end."""
 
     def __init__(self) -> None:
         self._peers: list[Peer] = []
@@ -75,7 +75,7 @@ class Clients:
         return self._peers[-1]
 
     async def session(self, address: Address | UnixAddress, upstream: Upstream) -> tuple[Peer, Peer]:
-        """A session: its client, and what is behind it."""
+        """Open a session. Return its client and its upstream's end."""
         client = await self.connect(address)
         await client.send(MODERN.request)
         behind, _ = await upstream.agree()
@@ -102,7 +102,7 @@ async def works(client: Peer, behind: Peer) -> None:
 
 
 def descriptors() -> set[str]:
-    """What sockets this process has open."""
+    """Return the open sockets of this process."""
     names = (Path(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
     return {os.readlink(name) for name in names if name.is_symlink() and os.readlink(name).startswith("socket:")}
 

@@ -1,4 +1,4 @@
-"""What a worker and a supervisor import. Each is there as long as the gateway, and a worker several times."""
+"""Which modules a worker and a supervisor import: they cost memory as long as the gateway runs, in each worker."""
 
 import re
 import socket

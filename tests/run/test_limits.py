@@ -23,7 +23,7 @@ MODERN = BY_DIALECT["rfc6455"]
 
 
 def settings(*caps: int) -> Settings:
-    """With listeners that have these caps."""
+    """Return settings with listeners that have these limits of connections."""
     listeners = "".join(f'  - {{bind: ["127.0.0.1:0"], max_connections: {cap}}}\n' for cap in caps)
     head, _, rest = configuration(9).partition("  - {name: public")
     return parse(head + listeners + rest.partition("\n")[2], "test.yaml")
@@ -97,19 +97,19 @@ def test_a_process_raises_its_limit_of_descriptors_to_the_highest_that_it_may_ha
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used of a processor."""
+    """Return the CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def answer(behind: socket.socket) -> None:
-    """Waits for a ping, and answers it."""
+    """Wait for a ping, and answer it."""
     assert behind.recv(65536)[0] == 0x89
     behind.sendall(b"\x8a\x00")
 
 
 def asked(address: tuple[str, int]) -> bytes:
-    """What is answered to a request that asks for no session."""
+    """Return the answer to a request without an upgrade."""
     with socket.create_connection(address, PATIENCE_SECONDS) as client:
         client.sendall(PLAIN)
         return client.recv(65536)

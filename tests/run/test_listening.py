@@ -1,4 +1,4 @@
-"""Which sockets settings need, which are there, and whose they are."""
+"""Which sockets settings need, which are open already, and which listener has which."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ from wsgateway.settings.whole import Settings
 
 
 def settings(*listeners: str) -> Settings:
-    """With listeners that bind these."""
+    """Return settings with listeners at these addresses."""
     text = "\n".join(f"  - bind: [{binds}]" for binds in listeners)
     return parse(SMALL.replace(LISTENERS, f"listeners:\n{text}\n"), "f.yaml")
 
@@ -102,7 +102,7 @@ def test_a_new_socket_file_is_removed_if_another_address_cannot_be_used(tmp_path
 async def test_a_socket_that_a_thread_opens_for_a_cancelled_configuration_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name hangs in the resolver for longer than anybody waits. That its socket is closed a warning would tell."""
+    """The resolver takes longer than the caller waits. A socket that stays open would be a warning, so an error."""
     resolving, go_on, removed = threading.Event(), threading.Event(), threading.Event()
     getaddrinfo, unlink = socket.getaddrinfo, os.unlink
 

@@ -1,4 +1,4 @@
-"""A gateway whose log nobody reads: sessions, admin pages and signals go on, and what is lost is counted and told."""
+"""A gateway whose log is not read: sessions, admin pages and signals work, and lost lines are counted and reported."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ENOUGH = 1500
 
 @dataclass
 class Reader:
-    """What reads the log of a gateway, and may pause."""
+    """A reader of the log of a gateway, which may pause."""
 
     fd: int
     text: str = ""
@@ -41,7 +41,7 @@ class Reader:
                 self.news.notify_all()
 
     def find(self, pattern: str) -> str:
-        """Waits for a line; returns the first group of the pattern."""
+        """Wait for a line. Return the first group of the pattern."""
         with self.news:
             assert self.news.wait_for(lambda: re.search(pattern, self.text), PATIENCE_SECONDS), self.text
             found = re.search(pattern, self.text)
@@ -51,7 +51,7 @@ class Reader:
 
 @contextmanager
 def gateway(file: Path, upstream: int) -> Iterator[tuple[subprocess.Popen[bytes], Reader]]:
-    """A gateway with a small queue, and the reader of its log."""
+    """Yield a gateway with a small queue, and the reader of its log."""
     file.write_text(whole(upstream, shutdown="drain: 1s, spread: none") + "logging: {queue: 64KiB}\n")
     reader, writer = os.pipe()
     process = subprocess.Popen(gateway_command("run", file), stderr=writer, start_new_session=True)

@@ -1,4 +1,4 @@
-"""What the processes of a gateway say to each other, as JSON has it, and what they make of other versions' words."""
+"""The messages between the processes of a gateway, in JSON, and messages of other versions."""
 
 import json
 

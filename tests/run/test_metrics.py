@@ -1,4 +1,4 @@
-"""The metrics of a whole gateway: that each figure which it tells has its series, and that no counter falls."""
+"""The metrics of a whole gateway: each figure of the status has one, and no counter falls."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ NO_SERIES = {
 
 
 def spelt(path: tuple[PathStep, ...]) -> str:
-    """A path as `figures` writes it."""
+    """Return a path as `figures` writes it."""
     text = ""
     for step in path:
         match step:
@@ -49,7 +49,7 @@ def spelt(path: tuple[PathStep, ...]) -> str:
 
 
 def figures(told: Any, known: set[str], path: str = "") -> Iterator[str]:
-    """The paths of all that a status tells. Keys that are nobody's names stand as EACH."""
+    """Yield the paths of all figures in a status. Keys that are names of dialects, routes and others stand as EACH."""
     if isinstance(told, dict):
         for key, value in told.items():
             below = f"{path}.{key}".removeprefix(".")
@@ -65,7 +65,7 @@ def figures(told: Any, known: set[str], path: str = "") -> Iterator[str]:
 
 
 async def session(gateway: Gateway, upstream: Upstream, first: bytes) -> None:
-    """A session that is over."""
+    """Have a session from its begin to its end."""
     client = await gateway.connect(first)
     behind, _ = await upstream.agree()
     await client.head()
@@ -75,7 +75,7 @@ async def session(gateway: Gateway, upstream: Upstream, first: bytes) -> None:
 
 
 async def samples(gateway: Gateway) -> dict[tuple[str, ...], float]:
-    """What Prometheus reads, by name and labels."""
+    """Return what Prometheus reads, by name and labels."""
     status, body = await gateway.ask("/metrics")
     assert status == 200
     return {

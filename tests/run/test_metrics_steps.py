@@ -1,4 +1,4 @@
-"""Each counter goes up by one step for one thing that happens, and no other counter moves."""
+"""What happens once raises its counters by one, and no other counter."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ Steps = dict[str, dict[tuple[str, ...], float]]
 
 
 def counted(gateway: Running) -> Steps:
-    """All counters, as Prometheus gets them."""
+    """Return all counters, as Prometheus gets them."""
     status = {"gateway": gateway.service.status()}
     return {series.name: numbers(status, series) for series in COUNTERS}
 
 
 def without_ports(values: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
-    """What is not 0, by labels in which the scheme stands for the whole url of a target."""
+    """Return the values that are not 0, by labels in which the URL of a target is its scheme alone."""
     return {tuple(label.partition("://")[0] for label in labels): value for labels, value in values.items() if value}
 
 
@@ -49,7 +49,7 @@ async def have_a_session(upstream: Upstream, gateway: Running) -> None:
 
 
 async def be_odd(upstream: Upstream, gateway: Running) -> None:
-    """An empty line before the request, and a frame that has no meaning."""
+    """Send an empty line before the request, and a frame that has no meaning."""
     old = BY_DIALECT["hixie-76"]
     client = await gateway.connect(b"\r\n" + old.request)
     behind, _ = await upstream.agree()
@@ -107,7 +107,7 @@ async def ask_for_a_policy(upstream: Upstream, gateway: Running) -> None:
 
 @dataclass(frozen=True)
 class Deed:
-    """One thing that happens, and the steps of all counters that move."""
+    """One thing that happens, and by how much it raises which counters."""
 
     do: Callable[[Upstream, Running], Awaitable[None]]
     steps: Steps

@@ -1,6 +1,6 @@
-"""Sessions of all dialects while the gateway changes, is replaced and loses workers, and while upstreams go and come.
+"""Sessions of all dialects while the gateway reloads, restarts and loses workers, and while upstreams restart.
 
-What a client may meet, and when, is judged by `tests.soak`, which does the same with more of all, and for longer.
+`tests.soak` does the same with more clients and for longer, and judges what each of them met.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""New settings while it runs: who goes on as before, who has the new ones, and that nobody notices."""
+"""New settings while a gateway runs: what goes on as before, what has the new ones, and that no client notices."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ def with_second(text: str) -> str:
 
 
 async def connect(gateway: Running, host: str, port: int) -> Peer:
-    """A client of any of our addresses."""
+    """Return a client that connects from one of our addresses."""
     peer = Peer(await trio.open_tcp_stream(host, port))
     gateway.nursery.start_soon(_closed_at_last, peer)
     return peer

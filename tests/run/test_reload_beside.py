@@ -1,4 +1,4 @@
-"""A reload is made beside the relay: a worker goes on while it takes settings, whichever way it gets them."""
+"""A reload does not stop the relay: a worker serves while it reads settings, packed or as text."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from .gateways import supervised, whole
 
 
 def order(do: Literal["serve", "reload"], text: str, listening: Listening, version: str = VERSION) -> Order:
-    """An order with these settings finished, and `text` for who cannot read them."""
+    """Return an order with these settings packed, and with `text` for another version."""
     settings = parse(configuration(9), "f.yaml")
     told, sockets = listening.description(settings)
     message = Configure(do=do, file="f.yaml", text=text, directory="/", version=version, workers=1, sockets=told)

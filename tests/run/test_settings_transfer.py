@@ -1,4 +1,4 @@
-"""Settings on their way to workers: what arrives is what was sent, and work goes on while it does."""
+"""Settings on their way to workers: they arrive as they were sent, and other tasks run meanwhile."""
 
 import gc
 import re

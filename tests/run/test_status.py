@@ -1,4 +1,4 @@
-"""What a service says of itself, while sessions come, go and are refused."""
+"""The status of a service while sessions begin, end and are refused."""
 
 import json
 from typing import Any
@@ -16,13 +16,13 @@ MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
 
 
 def status(gateway: Running) -> dict[str, Any]:
-    """As a program gets it."""
+    """Return the status as a program gets it."""
     told: dict[str, Any] = json.loads(json.dumps(gateway.service.status()))
     return told
 
 
 async def all_gone(gateway: Running) -> None:
-    """Waits until nobody is connected: who has closed counts until the gateway has seen it."""
+    """Wait until no client is connected: one that has closed counts until the gateway has noticed."""
     while status(gateway)["connections"]["public"]["open"]:
         await trio.lowlevel.checkpoint()
 

@@ -19,7 +19,7 @@ MODERN = BY_DIALECT["rfc6455"]
 
 
 async def sent(times: list[tuple[float, signal.Signals]]) -> AsyncIterator[int]:
-    """The numbers of signals, each at its time."""
+    """Yield the numbers of signals, each at its time."""
     for at, number in times:
         await trio.sleep_until(at)
         yield int(number)

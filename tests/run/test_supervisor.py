@@ -1,4 +1,4 @@
-"""Workers that come and go under the hands of clients: what dies is started again, and nobody else notices."""
+"""Workers that end while clients use them: they are replaced, and clients of other workers notice nothing."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ MODERN = BY_DIALECT["rfc6455"]
 async def session_at(
     gateway: Gateway, upstream: Upstream, worker: int, others: list[int]
 ) -> tuple[trio.SocketStream, Peer]:
-    """A session that this worker has accepted, since the others are stopped meanwhile."""
+    """Open a session that this worker accepts, as the others are stopped meanwhile."""
     for pid in others:
         os.kill(pid, signal.SIGSTOP)
     client = await gateway.connect(MODERN.request)
@@ -38,7 +38,7 @@ async def session_at(
 
 
 class Stream:
-    """Clients, one after the other, none of whom may be refused."""
+    """Clients that connect one after the other, none of which may be refused."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -55,7 +55,7 @@ class Stream:
             self._news.unpark_all()
 
     async def more(self, number: int) -> None:
-        """Waits until so many more have come."""
+        """Wait until so many more clients were served."""
         goal = self._came + number
         while self._came < goal:
             await self._news.park()

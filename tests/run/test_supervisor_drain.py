@@ -1,4 +1,4 @@
-"""A supervisor drains its workers, and says so on its pages."""
+"""A supervisor drains its workers, and its admin pages say so."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A supervisor reads its file again: all of its workers take it, or nothing changes."""
+"""A supervisor reads its file again: all of its workers use it, or nothing changes."""
 
 import signal
 import socket
@@ -17,7 +17,7 @@ MODERN = BY_DIALECT["rfc6455"]
 
 
 async def can_connect(port: int) -> bool:
-    """Whether the kernel does not refuse a client."""
+    """Return whether the kernel accepts a client."""
     try:
         await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
     except OSError:

@@ -1,4 +1,4 @@
-"""What systemd is told, by the protocol of sd_notify(3): from this process, and from a gateway that is one."""
+"""Messages to systemd, as sd_notify(3) says: from code in this process, and from a gateway process."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from .gateways import PLAIN, supervised, whole
 
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """The end of systemd; NOTIFY_SOCKET says where it is."""
+    """Yield the socket of systemd, which NOTIFY_SOCKET names."""
     with managing(str(tmp_path / "notify"), monkeypatch) as sock:
         yield sock
 
@@ -38,14 +38,14 @@ def managing(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.sock
 
 
 def next_state(manager: socket.socket) -> bytes:
-    """What is said next, other than how it goes."""
+    """Return the next message that is no STATUS."""
     while (state := manager.recv(4096)).startswith(b"STATUS="):
         pass
     return state
 
 
 async def heard(manager: socket.socket, state: bytes) -> None:
-    """Waits until this is said."""
+    """Wait for this message."""
     manager.setblocking(False)
     while True:
         await trio.lowlevel.wait_readable(manager)
@@ -54,12 +54,12 @@ async def heard(manager: socket.socket, state: bytes) -> None:
 
 
 def told(manager: socket.socket) -> list[bytes]:
-    """All that has been said by now, other than how it goes."""
+    """Return all messages by now that are no STATUS."""
     return [state for state in every(manager) if not state.startswith(b"STATUS=")]
 
 
 def every(manager: socket.socket) -> list[bytes]:
-    """All that has been said by now."""
+    """Return all messages by now."""
     manager.setblocking(False)
     said = []
     try:

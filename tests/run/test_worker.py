@@ -1,4 +1,4 @@
-"""The life of a process that serves: listeners up, a goodbye for everybody, and an end in bounded time."""
+"""A process that serves: it listens, closes every session with a Close, and ends in limited time."""
 
 import re
 import signal
@@ -177,7 +177,7 @@ def upstream_socket() -> Iterator[socket.socket]:
 
 
 def received(sock: socket.socket) -> bytes:
-    """All up to the end."""
+    """Return all bytes up to the end."""
     data = b""
     while more := sock.recv(65536):
         data += more
@@ -186,14 +186,14 @@ def received(sock: socket.socket) -> bytes:
 
 @contextmanager
 def a_session_of_each(process: GatewayProcess, upstream: socket.socket) -> Iterator[list[Ends]]:
-    """A session of each dialect through a process: who its client is, and its two ends."""
+    """Yield a session of each dialect through a process: the opening of its client, and its two ends."""
     address = process.address()
     with ExitStack() as stack:
         yield [(opening, *stack.enter_context(session(address, upstream, opening))) for opening in FORESEEN]
 
 
 def check_end(process: GatewayProcess) -> None:
-    """A process ends well, and has logged that it stopped all those sessions."""
+    """Check that a process ends with status 0, and has logged the end of all those sessions."""
     assert process.wait() == 0
     log = str(process)
     assert "Traceback" not in log

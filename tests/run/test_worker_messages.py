@@ -1,4 +1,4 @@
-"""A worker, in this process, and its connection with the supervisor, whom the test plays."""
+"""A worker in this process, and its connection with a supervisor, which is the test."""
 
 import array
 import os
@@ -41,7 +41,7 @@ from wsgateway.settings.whole import Settings
 
 @dataclass
 class Supervisor:
-    """The other end of the connection."""
+    """The supervisor's end of the connection."""
 
     control: Control
     raw: socket.socket
@@ -53,7 +53,7 @@ class Supervisor:
     ended: trio.Event = field(default_factory=trio.Event)
 
     async def configure(self, do: Literal["serve", "reload"], text: str | None = None) -> None:
-        """Have the worker serve a configuration with one listener; with a text, that of another version has it."""
+        """Order the worker to serve a configuration with one listener; with a text, as another version sends it."""
         told, sockets = self.listening.description(self.settings)
         version = VERSION if text is None else "another"
         order = Configure(
@@ -62,7 +62,7 @@ class Supervisor:
         await self.control.send(order.said(), sockets, packed(self.settings))
 
     async def hear(self) -> FromWorker | None:
-        """The next message of the worker."""
+        """Return the next message of the worker."""
         message = await self.control.receive()
         assert message is not None
         return from_worker(message.said)
@@ -70,7 +70,7 @@ class Supervisor:
 
 @asynccontextmanager
 async def working() -> AsyncIterator[Supervisor]:
-    """A worker that serves."""
+    """Yield the supervisor of a worker that serves."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     settings = parse(configuration(9), "f.yaml")

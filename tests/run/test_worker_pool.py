@@ -1,4 +1,4 @@
-"""Several workers that are one gateway: what is true of one is true of all, or of none."""
+"""Several workers that are one gateway: each of them has the same sockets, settings and certificates."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ from .gateways import ADMIN, PLAIN, Gateway, supervised, whole
 
 @contextmanager
 def alone(worker: int, pids: list[int]) -> Iterator[None]:
-    """Has this worker accept, and no other."""
+    """Let this worker alone accept."""
     others = [pid for pid in pids if pid != worker]
     for pid in others:
         os.kill(pid, signal.SIGSTOP)
@@ -31,7 +31,7 @@ def alone(worker: int, pids: list[int]) -> Iterator[None]:
 
 
 async def answers(gateway: Gateway, pids: list[int]) -> list[bytes]:
-    """The status that each worker answers to the same request."""
+    """Return the status with which each worker answers the same request."""
     told = []
     for pid in pids:
         with alone(pid, pids):
@@ -42,7 +42,7 @@ async def answers(gateway: Gateway, pids: list[int]) -> list[bytes]:
 
 
 def listening(pid: int) -> set[str]:
-    """The sockets of TCP at which a process listens, by their inodes."""
+    """Return the TCP sockets at which a process listens, by their inodes."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     listen = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
     found = set()
@@ -53,7 +53,7 @@ def listening(pid: int) -> set[str]:
 
 
 async def same(pid: int, before: set[str]) -> None:
-    """Waits until a process listens at the same sockets as before."""
+    """Wait until a process listens at the same sockets as before."""
     while listening(pid) != before:
         await trio.lowlevel.checkpoint()
 
@@ -130,7 +130,7 @@ async def test_a_limit_on_connections_is_divided_among_the_workers(file: Path) -
 
 
 async def serials(gateway: Gateway, authority: Authority, pids: list[int]) -> list[object]:
-    """The serial number of the certificate that each worker shows."""
+    """Return the serial number of the certificate that each worker shows."""
     found = []
     for pid in pids:
         with alone(pid, pids):
@@ -169,7 +169,7 @@ async def test_a_renewed_certificate_is_shown_by_all_workers_and_by_those_that_c
 
 
 def other_addresses() -> list[str]:
-    """An address of this machine that is not the loopback's, if it has one."""
+    """Return an address of this machine other than loopback, if it has one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, suppress(OSError):
         sock.connect(("198.51.100.1", 9))  # nothing is sent
         return [sock.getsockname()[0]]

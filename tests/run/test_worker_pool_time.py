@@ -13,7 +13,7 @@ from .worker_pools import Script, Worker, bad, generation, good, hands, stuck
 
 
 def after(seconds: float, script: Script) -> Script:
-    """A script that begins so much later."""
+    """Return a script that begins so many seconds later."""
 
     async def late(worker: Worker) -> int:
         await trio.sleep(seconds)
@@ -23,7 +23,7 @@ def after(seconds: float, script: Script) -> Script:
 
 
 def serving_for(seconds: float) -> Script:
-    """A worker that dies so long after it was told to serve."""
+    """Return a script of a worker that dies so many seconds after the order to serve."""
 
     async def short(worker: Worker) -> int:
         with trio.move_on_after(seconds):
@@ -103,7 +103,7 @@ async def test_a_start_that_makes_progress_for_ever_is_killed(autojump_clock: Mo
 
 
 async def deaf(worker: Worker) -> int:
-    """Serves, and answers nothing else."""
+    """Serve, and answer no other order."""
     await worker.say("up")
     await worker.order()
     await worker.say("serving")
@@ -112,7 +112,7 @@ async def deaf(worker: Worker) -> int:
 
 
 async def still(worker: Worker) -> int:
-    """Answers for a relay loop that has not turned for too long."""
+    """Answer as a worker whose relay loop has not turned for too long."""
     await worker.say("up")
     while (order := await worker.order()) != "end":
         if order == "report":
@@ -169,7 +169,7 @@ async def test_a_supervisor_that_looks_late_counts_the_silence_of_workers_anew(a
 
 
 async def pauses(scripts: list[Script], count: int) -> list[float]:
-    """How long the worker pool waits before the next start, each time."""
+    """Return how long the worker pool waits before each next start."""
     async with hands(scripts) as its:
         await its.start()
         return [line["again_in_seconds"] for line in await its.lines.enough("worker ended", count)]
@@ -303,7 +303,7 @@ NEW = configuration(9, path="/new")
 
 
 def reloading(*answers: str) -> Script:
-    """A worker that gives these answers to reloads: serving, refused, or none, since it dies."""
+    """Return a script of a worker with these answers to reloads: serving, refused, or dies."""
 
     async def answers_so(worker: Worker) -> int:
         left = list(answers)

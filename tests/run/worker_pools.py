@@ -1,4 +1,4 @@
-"""A worker pool whose workers are tasks of the test: each sends over its line what the test tells it to send."""
+"""A worker pool whose workers are tasks of the test: each sends what its script says."""
 
 import signal
 import socket
@@ -19,7 +19,7 @@ from wsgateway.settings.load import Source
 
 @dataclass
 class Worker:
-    """The process of a worker, from its inside. It ends when its script returns, with the status that this returns."""
+    """The process of a worker, as its script sees it. It ends with the status that the script returns."""
 
     number: int
     """of its post"""
@@ -55,14 +55,14 @@ class Worker:
         await self.line.send({"is": is_, **more})
 
     async def order(self) -> str:
-        """The next order."""
+        """Return the next order."""
         message = await self.line.receive()
         assert message is not None, "the worker pool hangs up last"
         self.heard.append(message.said["do"])
         return self.heard[-1]
 
     async def answer(self, order: str, sessions: int = 0) -> None:
-        """Does as a good worker does, other than to end."""
+        """Carry out an order as a good worker does, other than to end."""
         match order:
             case "serve" | "reload":
                 await self.say("serving")
@@ -74,7 +74,7 @@ Script = Callable[[Worker], Awaitable[int]]
 
 
 async def good(worker: Worker) -> int:
-    """Serves until it is told to end."""
+    """Serve until the order to end."""
     await worker.say("up")
     while (order := await worker.order()) not in ("drain", "end"):
         await worker.answer(order)
@@ -82,19 +82,19 @@ async def good(worker: Worker) -> int:
 
 
 async def bad(worker: Worker) -> int:
-    """Ends before it serves."""
+    """End before it serves."""
     return 3
 
 
 async def stuck(worker: Worker) -> int:
-    """Never says a word."""
+    """Send nothing."""
     await trio.sleep_forever()
     return 0
 
 
 @dataclass
 class Hands:
-    """A worker pool, and what the test knows of it."""
+    """A worker pool and its workers."""
 
     worker_pool: WorkerPool
     lines: Lines
@@ -105,11 +105,11 @@ class Hands:
         await self.worker_pool.start(generation(workers))
 
     def pid(self, number: int) -> int:
-        """The process of a post that was started last."""
+        """Return the process that was started last in a slot."""
         return next(worker.pid for worker in reversed(self.workers) if worker.number == number)
 
     async def looked(self, times: int, pause: float = 1.0) -> float:
-        """Looks so often, on time. Returns what the last look says."""
+        """Check the workers so often, on time. Return the result of the last check."""
         silent = 0.0
         for _ in range(times):
             silent = self.worker_pool.check(trio.current_time())
