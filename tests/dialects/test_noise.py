@@ -33,11 +33,11 @@ EVERY_WALKER = pytest.mark.parametrize(
     ("name", "role"), [(name, role) for name in DIALECTS if has_walker(name) for role in Role]
 )
 TIGHT = Limits(message_bytes=40, fragments=3)
-LIMITS = st.sampled_from([TIGHT, Limits()])
+LIMITS = st.sampled_from([TIGHT, Limits(message_bytes=126, fragments=3), Limits()])
 MARKS = st.lists(st.integers(0, 2**16), max_size=12)
 
 PAYLOADS = st.binary(max_size=60) | st.sampled_from(
-    [b"", b"\x03\xe8", b"\x03\xe8bye", b"\x03\xed", b"x" * 125, b"x" * 126]
+    [b"", b"\x03\xe8", b"\x03\xe8bye", b"\x03\xed", b"x" * 125, b"x" * 126, b"x" * 127, b"x" * 1000]
 )
 SIZES = st.sampled_from([0, 0, 0, 0, 0, 0, 2, 8])
 DELIMITED = st.sampled_from(

@@ -52,9 +52,11 @@ def test_frames_are_passed_on_unchanged(name: str, role: Role, cut: Callable[[by
 
 
 @EVERY
-@cases("payload", [b"", b"Hello", b"x" * 125])
+@cases("payload", [b"", b"Hello", b"x" * 125, b"x" * 126, b"x" * 65535, b"x" * 65536], ids=len)
 @cases("opcode", ["text", "binary"])
-def test_a_short_message_is_passed_on_at_once(name: str, role: Role, opcode: str, payload: bytes) -> None:
+def test_a_message_that_is_read_at_once_is_passed_on_at_once(
+    name: str, role: Role, opcode: str, payload: bytes
+) -> None:
     walker = walker_of(name, role)
     data = framed(name, role, opcode, payload)
     for number in (1, 2):

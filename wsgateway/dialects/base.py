@@ -41,10 +41,10 @@ class Decoder(Protocol):
         """
 
     def whole(self, data: bytes) -> bytes | None:
-        """Return the payload if the data is exactly one short text message and no message is begun; None otherwise.
+        """Return the payload if the data is exactly one text message and no message is begun; None otherwise.
 
         With None the data is not consumed: pass it to `receive`, which handles messages of any length. Most reads are
-        one short message, and this costs a third of `receive`.
+        one message, and this costs a third of `receive`. It may be None for messages of more than 64 KiB.
         """
 
     def finish(self) -> Close:

@@ -27,6 +27,8 @@ _OPCODE = 0x0F
 MASK = 0x80
 _LENGTH = 0x7F
 MAX_CONTROL_BYTES = 125
+# The longest payload whose length is written in 2 bytes. A longer frame is hardly ever read at once.
+MAX_SHORT_BYTES = 65535
 # A head without a mask key; and the bytes before a covered frame that select its mask.
 MAX_HEAD_BYTES = 10
 COVER_BYTES = 4
@@ -88,9 +90,9 @@ class FrameRules:
 
     @cached_property
     def text_heads(self) -> list[bytes]:
-        """The heads of short, unmasked frames that are whole text messages; the index is their length."""
+        """The beginnings of unmasked frames that are whole text messages; the index is their second byte."""
         first = self.first_bit(True) | self.numbers[Kind.TEXT]
-        return [bytes((first, length)) for length in range(MAX_CONTROL_BYTES + 1)]
+        return [bytes((first, second)) for second in range(MAX_CONTROL_BYTES + 2)]
 
     @cached_property
     def masked_text_heads(self) -> list[bytes]:
@@ -107,8 +109,8 @@ class FrameReader:
     """A reader of frame heads, which also checks their order. Decoder and walker both use it."""
 
     __slots__ = (
-        "_first_bit", "_fragments", "_limits", "_longest", "_mask", "_message_bytes", "_rsv", "_shortest",
-        "control", "final", "key", "kind", "length", "opcode", "rules",
+        "_first_bit", "_fragments", "_head_bytes", "_limits", "_longest", "_longest_tiny", "_mask", "_message_bytes",
+        "_rsv", "control", "final", "key", "kind", "length", "opcode", "rules",
     )  # fmt: skip
 
     def __init__(self, rules: FrameRules, role: Role, limits: Limits, compressed: bool = False) -> None:
@@ -117,9 +119,11 @@ class FrameReader:
         # RFC 6455, 5.1: a client masks every frame, a server masks none.
         self._mask = MASK if role is Role.SERVER and rules.masking is Masking.PAYLOAD else 0
         self._first_bit = rules.first_bit(True)
-        # The sizes of a whole frame whose length is in its second byte.
-        self._shortest = 6 if self._mask else 2
-        self._longest = self._shortest + min(limits.message_bytes, MAX_CONTROL_BYTES)
+        # The size of a head whose length is in its second byte, and of the longest frames with such a length and with
+        # one in 2 bytes.
+        self._head_bytes = 6 if self._mask else 2
+        self._longest_tiny = self._head_bytes + min(limits.message_bytes, MAX_CONTROL_BYTES)
+        self._longest = self._head_bytes + 2 + min(limits.message_bytes, MAX_SHORT_BYTES)
         # RFC 7692, 6: RSV1 marks the first frame of a compressed message.
         self._rsv = RSV1 if compressed else 0
         self._message_bytes = 0
@@ -132,19 +136,25 @@ class FrameReader:
         self.key = b""
 
     def whole(self, data: bytes) -> Kind | None:
-        """Return the kind of the message if the data is exactly one short message, and no message is begun."""
+        """Return the kind of the message if the data is exactly one message, and no message is begun.
+
+        A message that is longer than `MAX_SHORT_BYTES` is not found, nor one whose length could be written shorter.
+        """
         have = len(data)
-        if (
-            self.kind is None
-            and self._shortest <= have <= self._longest
-            and data[1] == self._mask | (have - self._shortest)
-        ):
+        if self.kind is not None or not self._head_bytes <= have <= self._longest:
+            return None
+        if have <= self._longest_tiny:
+            return self.rules.whole.get(data[0]) if data[1] == self._mask | have - self._head_bytes else None
+        length = have - self._head_bytes - 2
+        if length > MAX_CONTROL_BYTES and data[1] == self._mask | 126 and data[2] << 8 | data[3] == length:
             return self.rules.whole.get(data[0])
         return None
 
     def payload(self, data: bytes) -> bytes:
         """Return the unmasked payload of the frame that `whole` has just found."""
-        return apply_mask(data[6:], data[2:6]) if self._mask else data[2:]
+        if len(data) <= self._longest_tiny:
+            return apply_mask(data[6:], data[2:6]) if self._mask else data[2:]
+        return apply_mask(data[8:], data[4:8]) if self._mask else data[4:]
 
     def head(self, data: bytes, at: int) -> int:
         """Read the head of the frame that begins at `data[at]` into the attributes.
@@ -268,12 +278,17 @@ class CoveredReader(FrameReader):
         if self._undecided:
             self._decide(data[:COVER_BYTES], data[COVER_BYTES:])
         key = self._cover_key(data[:COVER_BYTES], self._secret)
-        first, second = mask(data[COVER_BYTES : COVER_BYTES + 2], key)
-        self.key = rotate(key, 2)
-        return self.rules.whole.get(first) if second == have - 2 else None
+        size = 2 if have <= self._longest_tiny else 4
+        head = mask(data[COVER_BYTES : COVER_BYTES + size], key)
+        self.key = rotate(key, size)
+        length = have - size  # which may be written in 2 bytes in these drafts, however short it is
+        if size == 2:
+            return self.rules.whole.get(head[0]) if head[1] == length else None
+        return self.rules.whole.get(head[0]) if head[1] == 126 and head[2] << 8 | head[3] == length else None
 
     def payload(self, data: bytes) -> bytes:
-        return mask(data[COVER_BYTES + 2 :], self.key)
+        size = 2 if len(data) - COVER_BYTES <= self._longest_tiny else 4
+        return mask(data[COVER_BYTES + size :], self.key)
 
     def head(self, data: bytes, at: int) -> int:
         start = at + COVER_BYTES

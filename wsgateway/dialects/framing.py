@@ -11,6 +11,7 @@ from wsgateway.dialects.dissect import FrameDissector
 from wsgateway.dialects.frames import (
     MASK,
     MAX_CONTROL_BYTES,
+    MAX_SHORT_BYTES,
     CoveredReader,
     FrameReader,
     FrameRules,
@@ -126,12 +127,15 @@ class FrameEncoder:
         return self._remaining > 0
 
     def whole(self, text: bytes) -> bytes:
-        if len(text) > MAX_CONTROL_BYTES:
+        length = len(text)
+        if length > MAX_SHORT_BYTES:
             return self._frame(_TEXT, text, True)
+        heads = self._rules.masked_text_heads if self._mask else self._rules.text_heads
+        head = heads[length] if length <= MAX_CONTROL_BYTES else heads[126] + length.to_bytes(2, "big")
         if not self._mask:
-            return self._rules.text_heads[len(text)] + text
+            return head + text
         key = next(self._keys)
-        return self._rules.masked_text_heads[len(text)] + key + apply_mask(text, key)
+        return head + key + apply_mask(text, key)
 
     def send(self, event: Event, before: bytes | bytearray = b"") -> bytes:
         """Return the frame as `Encoder.send` does. Raise ValueError for an event outside the current frame."""

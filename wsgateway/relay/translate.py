@@ -12,14 +12,14 @@ passes in bounded memory. What the target's dialect does not have:
                                         connection is cut
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from wsgateway.dialects.base import Limits, Side, Step, Translator
 from wsgateway.errors import ProtocolError
 from wsgateway.relay.messages import MessageWriter
 from wsgateway.wire.binary import BinaryRule, Converter, from_text, to_text
-from wsgateway.wire.events import KEEPALIVE, Close, Fragment, Kind, Ping, Pong
+from wsgateway.wire.events import KEEPALIVE, Close, Event, Fragment, Kind, Ping, Pong
 from wsgateway.wire.utf8 import InvalidUtf8, Utf8Check, Utf8Repair
 
 # Access to a member of an Enum runs Python code each time; these are needed for every message.
@@ -67,19 +67,21 @@ class EventTranslator:
 
     def feed(self, data: bytes) -> Step:
         text = self._whole(data)
-        if text is not None and text.isascii():  # ASCII breaks no rule about text
+        if text is None:
+            return self._feed(self._decoder.receive(data))
+        if text.isascii():  # ASCII breaks no rule about text
             self.messages += 1
             return Step(self._write_whole(text))
-        return self._feed(data)
+        return self._feed((Fragment(_TEXT, text),))
 
-    def _feed(self, data: bytes) -> Step:
+    def _feed(self, events: Iterable[Event]) -> Step:
         forward = []
         ping: Ping | None = None
         ending: Close | ProtocolError | None = None
         close_bytes = b""
         writer = self._writer
         try:
-            for event in self._decoder.receive(data):
+            for event in events:
                 if isinstance(event, Fragment):
                     if event.kind is _TEXT:
                         converter, event.kind = self._text, self._text_becomes
