@@ -86,6 +86,14 @@ def problems(file: Path) -> str:
         (["run", "a.yaml", "b.yaml"], "unrecognized arguments: b.yaml"),
         (["run", "a.yaml", "--daemon"], "unrecognized arguments: --daemon"),
         (["check"], "the following arguments are required: FILE"),
+        *(
+            (
+                ["explain", "a.yaml", url],
+                f"argument URL: '{url}' is not an address of the form ws://HOST[:PORT][/PATH], or wss://, http:// or"
+                " https://; PORT is from 1 to 65535",
+            )
+            for url in ("foo", "ftp://a", "ws://", "ws://a:x", "ws://a:65536", "ws://a:0", "ws://[::1")
+        ),
         # All else about it is in its own tests.
         (["probe"], "the following arguments are required: URL"),
     ],
@@ -95,6 +103,12 @@ def test_wrong_usage_is_status_2_and_says_what_is_right(
     capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert f"error: {said}" in usage_error(capfd, *arguments)
+
+
+@pytest.mark.parametrize("text", ["/x", "none", "auto", "127.0.0.1:80"])
+def test_the_control_socket_of_a_command_is_a_path(capfd: pytest.CaptureFixture[str], text: str) -> None:
+    said = usage_error(capfd, "reload", "--control", text)
+    assert said.endswith(f"error: argument --control: {text!r} is not a control socket; write unix:PATH")
 
 
 def test_the_version_is_printed() -> None:
@@ -116,7 +130,7 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
-def test_a_good_file_is_called_good(capfd: pytest.CaptureFixture[str], file: Path) -> None:
+def test_a_valid_file_is_called_valid(capfd: pytest.CaptureFixture[str], file: Path) -> None:
     assert main(["check", str(file)]) == GOOD
     captured = capfd.readouterr()
     assert captured.out == f"{file}: valid\n"
@@ -126,7 +140,7 @@ def test_a_good_file_is_called_good(capfd: pytest.CaptureFixture[str], file: Pat
     assert "hixie-75 and hixie-76 are allowed from any origin" in warning
 
 
-def test_a_good_file_of_which_nothing_is_to_be_said_is_called_good_and_no_more(
+def test_a_valid_file_without_warnings_is_called_valid_and_nothing_else(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "good.yaml"
@@ -190,7 +204,7 @@ def test_wrong_addresses_are_named_by_their_options(capfd: pytest.CaptureFixture
     assert capfd.readouterr() == (
         "",
         "--listen: '8080' has no host; for every address of this machine write 0.0.0.0:8080 or [::]:8080\n"
-        "--upstream: 'http://a' is not a ws:// or wss:// address\n",
+        "--upstream: 'http://a' is not an address that begins with ws:// or wss://\n",
     )
 
 

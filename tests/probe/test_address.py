@@ -44,7 +44,7 @@ def test_origin_and_subprotocols_and_headers_become_the_offer() -> None:
     assert offer == Offer("/", "a", "null", ("chat", "mqtt"), headers=(("Cookie", "a=b"), ("Cookie", "c"), ("X", "")))
 
 
-FORM = "is not an address of the form ws://HOST[:PORT][/PATH], or wss://"
+FORM = "is not an address of the form ws://HOST[:PORT][/PATH], or wss://; PORT is from 1 to 65535"
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ FORM = "is not an address of the form ws://HOST[:PORT][/PATH], or wss://"
         ("localhost:8080", f"'localhost:8080' {FORM}"),
         ("ws://", f"'ws://' {FORM}"),
         ("ws:///a", f"'ws:///a' {FORM}"),
-        ("ws://a:x", "'ws://a:x' is not an address: Port could not be cast to integer value as 'x'"),
-        ("ws://a:99999", "'ws://a:99999' is not an address: Port out of range 0-65535"),
-        ("ws://a:0", "'ws://a:0' is not an address: nobody listens on port 0"),
-        ("ws://[::1", "'ws://[::1' is not an address: Invalid IPv6 URL"),
-        ("ws://a b", "the host 'a b' holds something else than printable ASCII"),
-        ("ws://caf\u00e9", "the host 'caf\u00e9' holds something else than printable ASCII"),
+        ("ws://a:x", f"'ws://a:x' {FORM}"),
+        ("ws://a:99999", f"'ws://a:99999' {FORM}"),
+        ("ws://a:0", f"'ws://a:0' {FORM}"),
+        ("ws://[::1", f"'ws://[::1' {FORM}"),
+        ("ws://a b", "the host 'a b' has other characters than printable ASCII"),
+        ("ws://caf\u00e9", "the host 'caf\u00e9' has other characters than printable ASCII"),
     ],
 )
 def test_an_address_that_is_malformed_is_refused(url: str, said: str) -> None:
@@ -79,7 +79,7 @@ def test_a_host_with_an_empty_label_is_refused() -> None:
 def test_an_origin_that_cannot_be_sent_is_refused(origin: str) -> None:
     with pytest.raises(ProbeError) as caught:
         destination("ws://a", origin, (), ())
-    assert str(caught.value) == f"the origin {origin!r} holds something else than printable ASCII"
+    assert str(caught.value) == f"the origin {origin!r} has other characters than printable ASCII"
 
 
 @pytest.mark.parametrize("name", ["a b", "a\nb", "a,b", "", "\u00e9"])
@@ -95,7 +95,7 @@ def test_a_subprotocol_that_is_no_token_is_refused(name: str) -> None:
 def test_a_header_that_cannot_be_sent_is_refused(name: str, value: str) -> None:
     with pytest.raises(ProbeError) as caught:
         destination("ws://a", None, (), ((name, value),))
-    assert str(caught.value) == f"the header '{name}: {value}' holds something else than printable ASCII"
+    assert str(caught.value) == f"the header '{name}: {value}' has other characters than printable ASCII"
 
 
 @pytest.mark.parametrize(

@@ -275,18 +275,21 @@ def usage_error(capsys: Captured, *arguments: str) -> str:
             "argument --timeout: 'soon' is not a duration; write it as 10s, 500ms, 2m or 1h",
         ),
         (["ws://a", "--header", "X"], "argument --header: 'X' is not a header; write 'NAME: VALUE'"),
-        (["ws://a", "--header", "a b: c"], "the header 'a b: c' holds something else than printable ASCII"),
+        (["ws://a", "--header", "a b: c"], "the header 'a b: c' has other characters than printable ASCII"),
         (["ws://a", "--header", "host: b"], "the header host is part of the handshake, and made by the probe"),
         (
             ["ws://a", "--header", "Sec-WebSocket-Key: b"],
             "the header Sec-WebSocket-Key is part of the handshake, and made by the probe",
         ),
         (["ws://a", "--subprotocol", "a,b"], "the subprotocol 'a,b' is not a token"),
-        (["ws://a", "--origin", "a b"], "the origin 'a b' holds something else than printable ASCII"),
-        (["http://a"], "'http://a' is not an address of the form ws://HOST[:PORT][/PATH], or wss://"),
-        (["ws://a:x"], "'ws://a:x' is not an address: "),
+        (["ws://a", "--origin", "a b"], "the origin 'a b' has other characters than printable ASCII"),
+        (
+            ["http://a"],
+            "'http://a' is not an address of the form ws://HOST[:PORT][/PATH], or wss://; PORT is from 1 to 65535",
+        ),
+        (["ws://a:x"], "'ws://a:x' is not an address of the form ws://HOST[:PORT][/PATH], or wss://; PORT is "),
         (["ws://a", "--send", "\udcff"], "the text cannot be sent: "),
-        (["wss://a", "--ca", "/none/at/all.pem"], "--ca /none/at/all.pem: No such file or directory"),
+        (["wss://a", "--ca", "/none/at/all.pem"], "--ca /none/at/all.pem: cannot be read: No such file or directory"),
     ],
     ids=lambda value: " ".join(value).encode("unicode_escape").decode() if isinstance(value, list) else "",
 )
@@ -304,7 +307,7 @@ def test_a_file_without_a_certificate_is_refused(capsys: Captured, tmp_path: Pat
     file = tmp_path / "ca.pem"
     file.write_text("-----BEGIN NOTHING-----\n")
     assert usage_error(capsys, "wss://a", "--ca", str(file)) == f"--ca {file}: no certificate in PEM"
-    assert usage_error(capsys, "wss://a", "--ca", str(tmp_path)) == f"--ca {tmp_path}: Is a directory"
+    assert usage_error(capsys, "wss://a", "--ca", str(tmp_path)) == f"--ca {tmp_path}: cannot be read: Is a directory"
 
 
 def test_help_names_every_option_and_every_dialect(capsys: Captured) -> None:

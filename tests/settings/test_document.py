@@ -151,14 +151,35 @@ def test_keys_repeated_inside_a_repeated_mapping_are_each_noted_once() -> None:
         ("a: 1\nb: \x07\n", Problem("f.yaml", 2, 4, "not YAML: the character U+0007 is not allowed")),
         ("a: 1\n\x00", Problem("f.yaml", 2, 1, "not YAML: the character U+0000 is not allowed")),
         ("a: \ud800", Problem("f.yaml", 1, 4, "not YAML: the character U+D800 is not allowed")),
-        ("a: b: c", Problem("f.yaml", 1, 5, "not YAML: mapping values are not allowed here")),
+        (
+            "a: b: c",
+            Problem(
+                "f.yaml",
+                1,
+                5,
+                "not YAML: no key can end here; put a value with a colon in quotes, or look for a missing colon in"
+                " front of it",
+            ),
+        ),
+        ("a: [%x]", Problem("f.yaml", 1, 5, "not YAML: no value can begin with '%'; put it in quotes")),
+        ("a: [b}\n", Problem("f.yaml", 1, 6, "not YAML: a comma or ']' is missing")),
+        ("a: {b: 1]\n", Problem("f.yaml", 1, 9, "not YAML: a comma or '}' is missing")),
+        ("a: [\n", Problem("f.yaml", 2, 1, "not YAML: the file ends inside brackets")),
+        (
+            "a: 1\nb\nc: 2\n",
+            Problem("f.yaml", 3, 1, "not YAML: a key without a colon; this belongs to what begins in line 2"),
+        ),
+        (
+            "a: !<x\n",
+            Problem("f.yaml", 1, 7, "not YAML: expected '>', but found '\\n', while parsing a tag"),
+        ),
         (
             "a:\n\t- b",
             Problem(
                 "f.yaml",
                 2,
                 1,
-                "not YAML: found character '\\t' that cannot start any token, while scanning for the next token",
+                "not YAML: a tab is not allowed here; indent with spaces",
             ),
         ),
         (
@@ -167,8 +188,8 @@ def test_keys_repeated_inside_a_repeated_mapping_are_each_noted_once() -> None:
                 "f.yaml",
                 3,
                 2,
-                "not YAML: expected <block end>, but found '<block mapping start>', "
-                "while parsing a block mapping (from line 1)",
+                "not YAML: the indentation differs from the lines before, or a quote is missing; this belongs"
+                " to what begins in line 1",
             ),
         ),
         (
@@ -177,7 +198,7 @@ def test_keys_repeated_inside_a_repeated_mapping_are_each_noted_once() -> None:
                 "f.yaml",
                 3,
                 1,
-                "not YAML: found unexpected end of stream, while scanning a quoted scalar (from line 1)",
+                "not YAML: the file ends inside quotes; this belongs to what begins in line 1",
             ),
         ),
     ],

@@ -81,7 +81,15 @@ def test_a_file_that_is_not_utf_8_is_one_problem_with_its_place(
 
 def test_yaml_that_cannot_be_read_is_one_problem(file: Path) -> None:
     file.write_bytes(SMALL + b"a: b: c\n")
-    assert refusals(file) == [Problem(str(file), 10, 5, "not YAML: mapping values are not allowed here")]
+    assert refusals(file) == [
+        Problem(
+            str(file),
+            10,
+            5,
+            "not YAML: no key can end here; put a value with a colon in quotes, or look for a missing colon in front of"
+            " it",
+        )
+    ]
 
 
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
@@ -266,6 +274,6 @@ def test_both_addresses_are_checked_at_once_under_their_options() -> None:
         single("localhost", "http://x")
     assert str(caught.value).splitlines() == [
         "--listen: 'localhost' has no port; write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080",
-        "--upstream: 'http://x' is not a ws:// or wss:// address",
+        "--upstream: 'http://x' is not an address that begins with ws:// or wss://",
     ]
     assert [(problem.line, problem.column) for problem in caught.value.problems] == [(0, 0), (0, 0)]

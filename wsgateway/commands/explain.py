@@ -1,7 +1,8 @@
 """The command `explain`."""
 
 import argparse
-from urllib.parse import urlsplit
+from contextlib import suppress
+from urllib.parse import SplitResult, urlsplit
 
 from wsgateway.commands import FAULT, GOOD
 from wsgateway.commands.options import DEFAULT_DIALECT, DIALECT_NAMES, add_offer
@@ -20,7 +21,9 @@ def define(parser: argparse.ArgumentParser) -> None:
         " status 0: the request would reach the upstream."
     )
     parser.add_argument("file", metavar="FILE", help="the configuration file, YAML")
-    parser.add_argument("url", metavar="URL", help="the URL of the request: ws://HOST[:PORT][/PATH], or http://")
+    parser.add_argument(
+        "url", metavar="URL", type=_url, help="the URL of the request: ws://HOST[:PORT][/PATH], or http://"
+    )
     parser.add_argument(
         "--dialect",
         choices=list(DIALECTS),
@@ -33,11 +36,17 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_explain, usage=parser)
 
 
+def _url(text: str) -> SplitResult:
+    with suppress(ValueError):
+        url = urlsplit(text)
+        if url.scheme in ("ws", "wss", "http", "https") and url.hostname and url.port != 0:
+            return url
+    form = "ws://HOST[:PORT][/PATH], or wss://, http:// or https://"
+    raise argparse.ArgumentTypeError(f"{text!r} is not an address of the form {form}; PORT is from 1 to 65535")
+
+
 def _explain(options: argparse.Namespace) -> int:
-    settings = load(options.file)
-    url = urlsplit(options.url)
-    if url.scheme not in ("ws", "wss", "http", "https") or not url.hostname:
-        options.usage.error(f"{options.url!r} is not an address of the form ws://HOST[:PORT][/PATH], or http://")
+    settings, url = load(options.file), options.url
     names = [listener.name for listener in settings.listeners]
     listener = options.listener or names[0]
     if listener not in names:

@@ -13,7 +13,7 @@ from wsgateway.commands.remote import failed, unanswered
 from wsgateway.errors import SettingsError
 from wsgateway.run.requests import ControlAnswer, ControlRequest, default_address, request_gateway
 from wsgateway.settings.addresses import control_address
-from wsgateway.settings.basics import UnixAddress
+from wsgateway.settings.basics import UNIX, UnixAddress
 from wsgateway.settings.document import read as read_yaml
 from wsgateway.settings.load import read
 
@@ -38,9 +38,10 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 
 def _control(text: str) -> UnixAddress:
-    found = parsed(control_address, text)
-    if not isinstance(found, UnixAddress):
+    if not text.startswith(f"{UNIX}:"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a control socket; write unix:PATH")
+    found = parsed(control_address, text)
+    assert isinstance(found, UnixAddress), "it begins so"
     return found
 
 

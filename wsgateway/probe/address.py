@@ -1,6 +1,7 @@
 """The address of a probe and its headers, checked so that they can be sent."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -39,7 +40,7 @@ def destination(
             raise ProbeError(f"the subprotocol {name!r} is not a token")
     for name, value in headers:
         if not is_token(name) or not is_plain(value):
-            raise ProbeError(f"the header '{name}: {value}' holds something else than printable ASCII")
+            raise ProbeError(f"the header '{name}: {value}' has other characters than printable ASCII")
         if name.lower() in _OURS or name.lower().startswith(("sec-websocket-", "websocket-")):
             raise ProbeError(f"the header {name} is part of the handshake, and made by the probe")
     assert parts.hostname is not None, "checked above"
@@ -53,19 +54,15 @@ def destination(
 
 
 def _split(url: str) -> tuple[SplitResult, int]:
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-        port = parts.port
-        if port == 0:
-            raise ValueError("nobody listens on port 0")
-    except ValueError as error:
-        raise ProbeError(f"{url!r} is not an address: {error}") from None
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ProbeError(f"{url!r} is not an address of the form ws://HOST[:PORT][/PATH], or wss://")
-    return parts, port or _PORTS[parts.scheme]
+        if parts.scheme in _PORTS and parts.hostname and parts.port != 0:
+            return parts, parts.port or _PORTS[parts.scheme]
+    form = "ws://HOST[:PORT][/PATH], or wss://"
+    raise ProbeError(f"{url!r} is not an address of the form {form}; PORT is from 1 to 65535")
 
 
 def _check_plain(values: Iterable[tuple[str, str]]) -> None:
     for what, value in values:
         if not is_plain(value) or " " in value:
-            raise ProbeError(f"{what} {value!r} holds something else than printable ASCII")
+            raise ProbeError(f"{what} {value!r} has other characters than printable ASCII")

@@ -68,4 +68,4 @@ def trust(profile: str, ca: str | None, anybody: bool) -> ssl.SSLContext:
     except ssl.SSLError:
         raise ProbeError(f"--ca {ca}: no certificate in PEM") from None
     except OSError as error:
-        raise ProbeError(f"--ca {ca}: {error.strerror}") from None
+        raise ProbeError(f"--ca {ca}: cannot be read: {error.strerror}") from None

@@ -79,15 +79,18 @@ def control_address(value: object) -> UnixAddress | Literal["auto"] | None:
     return found
 
 
-def target_url(value: object) -> Url:
-    """Read ws://HOST or ws://HOST:PORT, or the same with wss, http or https. The port is the scheme's if not given."""
+def target_url(value: object, schemes: str = "ws://, wss://, http:// or https://") -> Url:
+    """Read ws://HOST or ws://HOST:PORT, or the same with wss, http or https. The port is the scheme's if not given.
+
+    `schemes` names those that are allowed, as the message does.
+    """
     found = _URL.fullmatch(value) if isinstance(value, str) else None
     # This comes first, since the other messages show the whole URL.
     if found is not None and "@" in found["authority"]:
         raise ValueError("a user or password is not allowed in the address of a target")
     scheme = "" if found is None else found["scheme"].lower()
-    if not isinstance(value, str) or found is None or scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"{seen(value)} is not an address that begins with ws://, wss://, http:// or https://")
+    if not isinstance(value, str) or found is None or scheme not in re.findall(r"(\w+)://", schemes):
+        raise ValueError(f"{seen(value)} is not an address that begins with {schemes}")
     if found["rest"]:
         raise ValueError(
             f"{seen(value)} has a query or a fragment; these are not allowed, a query comes from the client"
@@ -117,10 +120,7 @@ def server_name(value: object) -> str:
 
 def websocket_url(value: object) -> Url:
     """Read ws://HOST or ws://HOST:PORT, or the same with wss."""
-    found = target_url(value)
-    if found.scheme not in ("ws", "wss"):
-        raise ValueError(f"{seen(value)} is not a ws:// or wss:// address")
-    return found
+    return target_url(value, "ws:// or wss://")
 
 
 def domain(value: object) -> str:

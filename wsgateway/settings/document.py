@@ -23,6 +23,18 @@ _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fa
 # Python refuses to read integers of thousands of digits.
 _INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
 _HALF = re.compile("[\ud800-\udfff]")
+# Texts of PyYAML for mistakes that people often make, and words for people. {} is what the group has matched.
+_WORDS = [
+    (r"found character '\\t'", "a tab is not allowed here; indent with spaces"),
+    (r"found character (.+) that cannot start any token", "no value can begin with {}; put it in quotes"),
+    (r"mapping values are not allowed here()", "no key can end here; put a value with a colon in quotes, or look for a"
+     " missing colon in front of it"),
+    (r"expected <block end>()", "the indentation differs from the lines before, or a quote is missing"),
+    (r"expected ',' or (\S+), but", "a comma or {} is missing"),
+    (r"expected the node content, but found '<stream end>'()", "the file ends inside brackets"),
+    (r"found unexpected end of stream()", "the file ends inside quotes"),
+    (r"could not find expected ':'()", "a key without a colon"),
+]  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -56,12 +68,19 @@ def read(text: str, file: str) -> Document:
         message = f"not YAML: the character U+{error.character:04X} is not allowed"
         raise SettingsError([Problem(file, line, column, message)]) from None
     except yaml.MarkedYAMLError as error:
-        message = f"not YAML: {error.problem}"
-        if error.context is not None:
-            message += f", {error.context}"
-        if error.context_mark is not None:
-            message += f" (from line {error.context_mark.line + 1})"
-        raise SettingsError([Problem(file, *_place(error.problem_mark), message)]) from None
+        place, message = _place(error.problem_mark), f"not YAML: {_in_words(error)}"
+        if error.context_mark is not None and error.context_mark.line + 1 != place[0]:
+            message += f"; this belongs to what begins in line {error.context_mark.line + 1}"
+        raise SettingsError([Problem(file, *place, message)]) from None
+
+
+def _in_words(error: yaml.MarkedYAMLError) -> str:
+    """Return what is wrong with the text: for people, or as PyYAML says it."""
+    problem = error.problem or ""
+    for pattern, words in _WORDS:
+        if found := re.match(pattern, problem):
+            return words.format(*found.groups())
+    return problem if error.context is None else f"{problem}, {error.context}"
 
 
 class _Mark(Protocol):
