@@ -3,15 +3,18 @@
 import fcntl
 import os
 import select
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
+from wsgateway.observe import writer as writer_module
 from wsgateway.observe.writer import Writer
 
 PATIENCE_SECONDS = 20.0
@@ -66,6 +69,18 @@ def test_lines_are_written_in_their_order(pipe: Pipe) -> None:
     for each in ("one\n", "two\nthree\n"):
         assert writer.write(each) == len(each)
     assert pipe.read_until(b"three\n") == b"one\ntwo\nthree\n"
+
+
+def test_lines_that_come_together_are_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "GATHER_SECONDS", PATIENCE_SECONDS)
+    with ExitStack() as ends:
+        written, read = map(ends.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        writer = Writer(written.fileno())
+        for number in range(9):
+            writer.write(f"{number}\n")
+        assert writer.drain()  # it does not wait until the time is over
+        assert read.recv(99) == b"".join(b"%d\n" % number for number in range(9))
+        writer.stop()
 
 
 def test_a_line_that_comes_in_pieces_is_written_as_one(pipe: Pipe) -> None:

@@ -21,6 +21,9 @@ STANDARD_ERROR = 2
 QUEUE_BYTES = 1024 * 1024
 # For the last lines of a process that ends: less than the second that a supervisor gives its workers to end.
 LAST_LINES_SECONDS = 0.5
+# Lines that come within this time are written together: waking the thread for each of them would cost the loop of the
+# relay more than making it.
+GATHER_SECONDS = 0.005
 # A pipe accepts this much in one piece (PIPE_BUF), so lines of several processes do not mix.
 _AT_ONCE_BYTES = select.PIPE_BUF
 
@@ -48,6 +51,8 @@ class Writer(io.TextIOBase):
         self._broken = False  # whether the last thing that was written is half a line
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._idle = False  # whether the thread waits for a first line
+        self._hurries = 0  # callers that wait until all lines are written
 
     @classmethod
     @contextmanager
@@ -108,7 +113,12 @@ class Writer(io.TextIOBase):
         """Wait until all lines are written, at most this many seconds. Return whether they are."""
         with self._news:
             self._put_unfinished()
-            return self._news.wait_for(lambda: not self._waiting_bytes, seconds)
+            self._hurries += 1
+            self._news.notify_all()
+            try:
+                return self._news.wait_for(lambda: not self._waiting_bytes, seconds)
+            finally:
+                self._hurries -= 1
 
     def stop(self) -> None:
         """Wait as `drain` does, and end the thread, if it does not wait for a reader. More lines start another one."""
@@ -132,7 +142,8 @@ class Writer(io.TextIOBase):
             return
         self._queue.append(data)
         self._waiting_bytes += len(data)
-        self._news.notify_all()
+        if self._idle or self._hurries or self._half_full:
+            self._news.notify_all()
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="log", daemon=True)
             try:
@@ -144,7 +155,10 @@ class Writer(io.TextIOBase):
     def _run(self) -> None:
         while True:
             with self._news:
+                self._idle = True
                 self._news.wait_for(lambda: self._queue or self._stopping)
+                self._idle = False
+                self._news.wait_for(lambda: self._hurries or self._stopping or self._half_full, GATHER_SECONDS)
                 if not self._queue:
                     self._thread, self._stopping = None, False
                     return
@@ -157,10 +171,14 @@ class Writer(io.TextIOBase):
                     self.dropped += len(lines)
                     continue
                 lost = self.dropped - self._told
-                if not lost or self._waiting_bytes > self.queue_bytes // 2:
+                if not lost or self._half_full:
                     continue
                 self._told = self.dropped
             self.flowing(lost)
+
+    @property
+    def _half_full(self) -> bool:
+        return self._waiting_bytes > self.queue_bytes // 2
 
     def _take(self) -> list[bytes]:
         lines = [self._queue.popleft()]
