@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +50,16 @@ class Commands:
         return json.loads(answer) if answer else None
 
 
+@asynccontextmanager
+async def answering(folder: Path) -> AsyncIterator[Commands]:
+    """Yield commands that are served at a socket in this folder."""
+    async with trio.open_nursery() as nursery:
+        commands = Commands(UnixAddress(str(folder / "s")))
+        await nursery.start(commands.run)
+        yield commands
+        nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize(
     ("request_", "findings"),
     [
@@ -62,71 +74,51 @@ class Commands:
     ],
 )
 async def test_a_malformed_request_is_answered_with_its_mistake(request_: bytes, findings: str, tmp_path: Path) -> None:
-    async with trio.open_nursery() as nursery:
-        commands = Commands(UnixAddress(str(tmp_path / "s")))
-        await nursery.start(commands.run)
+    async with answering(tmp_path) as commands:
         answer = await commands.say(request_)
         assert (answer["ok"], len(answer["findings"])) == (False, 1)
         assert answer["findings"][0].startswith(findings)
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_request_has_arguments_and_an_answer_facts(tmp_path: Path) -> None:
-    async with trio.open_nursery() as nursery:
-        commands = Commands(UnixAddress(str(tmp_path / "s")))
-        await nursery.start(commands.run)
+    async with answering(tmp_path) as commands:
         facts: dict[str, str | int | float | bool] = {"name": "a", "number": 1, "ratio": 0.5, "truth": True}
         answer = await request_gateway(commands.address, ControlRequest(command="echo", arguments=facts))
         assert answer == ControlAnswer(ok=True, facts=facts)
-        nursery.cancel_scope.cancel()
 
 
 async def test_an_answer_is_bounded(tmp_path: Path) -> None:
-    async with trio.open_nursery() as nursery:
-        commands = Commands(UnixAddress(str(tmp_path / "s")))
-        await nursery.start(commands.run)
+    async with answering(tmp_path) as commands:
         answer = await commands.say(b'{"command": "wordy"}\n')
         assert len(answer["findings"]) == 10_001
         assert answer["findings"][-1] == "and 2 more"
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_client_that_has_its_answer_is_disconnected_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
-    async with trio.open_nursery() as nursery:
-        commands = Commands(UnixAddress(str(tmp_path / "s")))
-        await nursery.start(commands.run)
+    async with answering(tmp_path) as commands:
         assert await commands.say(b'{"command": "echo"}\n') == {"ok": True, "findings": [], "facts": {}}
         assert trio.current_time() == 0
-        nursery.cancel_scope.cancel()
 
 
 async def test_clients_that_have_their_answer_delay_no_other(tmp_path: Path, autojump_clock: MockClock) -> None:
-    async with trio.open_nursery() as nursery:
-        commands = Commands(UnixAddress(str(tmp_path / "s")))
-        await nursery.start(commands.run)
+    async with answering(tmp_path) as commands:
         for number in range(3 * MOST_CONTROL_CLIENTS):
             request = ControlRequest(command="echo", arguments={"number": number})
             assert await request_gateway(commands.address, request) == ControlAnswer(ok=True, facts={"number": number})
         assert trio.current_time() == 0
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_client_that_sends_no_whole_line_is_disconnected(tmp_path: Path, autojump_clock: MockClock) -> None:
-    async with trio.open_nursery() as nursery:
-        commands = Commands(UnixAddress(str(tmp_path / "s")))
-        await nursery.start(commands.run)
+    async with answering(tmp_path) as commands:
         assert await commands.say(b'{"command": ') is None
         assert trio.current_time() == LINE_SECONDS
-        nursery.cancel_scope.cancel()
 
 
 async def test_another_user_may_not_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # We are the other one: the gateway takes itself for somebody else, and us not for root.
     monkeypatch.setattr("wsgateway.run.control_server.os", SimpleNamespace(geteuid=lambda: 4711))
     monkeypatch.setattr("wsgateway.run.control_server._ROOT", 4712)
-    async with trio.open_nursery() as nursery:
-        commands = Commands(UnixAddress(str(tmp_path / "s")))
-        await nursery.start(commands.run)
+    async with answering(tmp_path) as commands:
         answer = await commands.say(b'{"command": "echo"}\n')
         who = f"user {os.getuid()} may not ask; root may, and user 4711, who runs the gateway"
         assert answer == {"ok": False, "findings": [who], "facts": {}}
@@ -139,4 +131,3 @@ async def test_another_user_may_not_ask(tmp_path: Path, monkeypatch: pytest.Monk
                 **Reason.CONTROL_DENIED.facts,
             }
         ]
-        nursery.cancel_scope.cancel()
