@@ -16,16 +16,18 @@ MAX_LINES = 400
 # own: `relay` has several, and so has `upstream`.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "wire": {"errors"},
+    "native": set(),
+    "wire": {"errors", "native"},
     "dialects": {"errors", "wire"},
     "relay.messages": {"errors", "wire", "dialects"},
     "relay.translate": {"errors", "wire", "dialects", "relay.messages"},
     "relay.closing": {"errors", "wire", "dialects"},
-    "relay.endpoint": {"dialects", "net", "relay.closing"},
+    "relay.endpoint": {"dialects", "native", "net", "relay.closing"},
     "relay.join_memory": {"relay.endpoint"},
     "relay.timer": {"errors", "wire", "relay.closing", "relay.endpoint"},
     "relay.engine": {
-        "errors", "wire", "dialects", "net", "relay.closing", "relay.endpoint", "relay.join_memory", "relay.timer",
+        "errors", "wire", "dialects", "native", "net", "relay.closing", "relay.endpoint", "relay.join_memory",
+        "relay.timer",
     },
     "relay": set(),
     "net": set(),
@@ -50,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": {
         "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "units",
     },
-    "cli": {"wsgateway", "errors", "observe", "commands"},
+    "cli": {"wsgateway", "errors", "native", "observe", "commands"},
     "__main__": {"cli"},
     "wsgateway": {"errors", "dialects", "run"},
 }  # fmt: skip

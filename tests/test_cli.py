@@ -14,6 +14,7 @@ from tests.processes import gateway_command, session
 from tests.support import configuration
 from wsgateway import __version__
 from wsgateway.cli import main
+from wsgateway.native import ENGINE
 
 GOOD, FAULT, USAGE = 0, 1, 2
 # EX_CONFIG of sysexits.h: a gateway that would find the same file when it is started again.
@@ -115,7 +116,7 @@ def test_the_version_is_printed() -> None:
     done = subprocess.run(
         gateway_command("--version"), capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (GOOD, f"wsgateway {__version__}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (GOOD, f"wsgateway {__version__}, relay in {ENGINE}\n", "")
 
 
 def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:

@@ -226,5 +226,5 @@ def test_every_extra_that_pip_is_told_exists() -> None:
     extras = set(re.findall(r"^(\w+) = \[", declared, re.MULTILINE))
     named = {extra for name in NAMES for several in re.findall(r"(?:wsgateway|\.)\[([\w,]+)\]", text(name))
              for extra in several.split(",")}  # fmt: skip
-    assert named >= {"fast", "http2", "re2", "srv"}
+    assert named >= {"http2", "re2", "srv"}
     assert named <= extras

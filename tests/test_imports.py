@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsgateway.cli import COMMANDS, main
+from wsgateway.native import ENGINE
 
 COMMAND_MODULES = Path(__file__).parent.parent / "wsgateway" / "commands"
 
@@ -27,11 +28,14 @@ def imported(code: str) -> set[str]:
 def test_a_question_that_needs_no_command_imports_none(arguments: list[str]) -> None:
     code = f"from wsgateway.cli import main\ntry: main({arguments})\nexcept SystemExit: pass"
     modules = imported(code)
+    in_c = {"wsgateway.native._step"} if ENGINE == "C" else set()
     assert {name for name in modules if name.startswith("wsgateway.")} == {
         "wsgateway.cli",
         "wsgateway.commands",
         "wsgateway.errors",
         "wsgateway.errors.reasons",
+        "wsgateway.native",
+        *in_c,
         "wsgateway.observe",
         "wsgateway.observe.writer",
     }

@@ -14,6 +14,7 @@ from importlib import import_module
 from wsgateway import __version__
 from wsgateway.commands import FAULT
 from wsgateway.errors import BrokenFileError, HotRestartError, SettingsError, StartError
+from wsgateway.native import ENGINE
 from wsgateway.observe.writer import Writer
 
 BROKEN_FILE = 78
@@ -69,7 +70,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         description="A gateway that lets every WebSocket client ever made talk to a modern backend.",
         epilog="'wsgateway COMMAND --help' has the options of a command.",
     )
-    parser.add_argument("--version", action="version", version=f"wsgateway {__version__}")
+    parser.add_argument("--version", action="version", version=f"wsgateway {__version__}, relay in {ENGINE}")
     parser.set_defaults(lasts=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     # No option before the command has a value, so the first other argument is the command.

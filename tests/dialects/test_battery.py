@@ -54,7 +54,7 @@ MASK_IN_PYTHON = "masks in Python"
 def directions() -> Iterator[tuple[str, Role, str]]:
     """Return every dialect in both roles.
 
-    Masks are made by `websockets.speedups`, and also by the code for hosts that do not have it.
+    Masks are made by the module in C if it is there, and also by the code for hosts that do not have it.
     """
     for name in DIALECTS:
         yield from ((name, role, "") for role in Role)

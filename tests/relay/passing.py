@@ -13,6 +13,8 @@ from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Close, Role
 
+from .in_c import on_both
+
 Ending = Close | int | None
 """a Close, or the close code of a fault"""
 
@@ -55,7 +57,8 @@ def side(dialect: str, role: Role, takes_binary: bool = True, joins: bool = Fals
 
 def direction(source: str, target: str, role: Role, options: TranslationOptions = USUAL) -> Translator:
     """Return a translator between two dialects; `role` is ours towards the source. Masks use the key of the drafts."""
-    return translator(side(source, role), side(target, other(role)), options, repeat(MASK_KEY))
+    sides = side(source, role), side(target, other(role))
+    return on_both(lambda keys: translator(*sides, options, keys), repeat(MASK_KEY))
 
 
 def put_through(translator: Translator, pieces: Iterable[bytes]) -> Passed:

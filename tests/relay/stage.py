@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import outcome
@@ -61,7 +62,7 @@ class Stage:
 
     def __init__(self, nursery: trio.Nursery, sessions: ExitStack) -> None:
         self.nursery = nursery
-        self.engine = Engine()
+        self.engine = Engine(repeat(MASK_KEY))
         self._sessions = sessions
         nursery.start_soon(self.engine.run)
 

@@ -93,7 +93,7 @@ async def test_many_sessions_echo_at_the_same_time() -> None:
                 peers.start_soon(ask, number, pair)
         assert len(stage.engine) == 200
         assert not any(relay.over for relay in relays)
-        assert all(pair.client.translator.messages == pair.upstream.translator.messages == 20 for pair in pairs)
+        assert all(pair.client.messages == pair.upstream.messages == 20 for pair in pairs)
 
 
 async def test_a_session_that_floods_does_not_silence_another() -> None:
@@ -127,6 +127,7 @@ class Broken:
 
     messages = 0
     heartbeats = 0
+    plan = None
 
     def feed(self, data: bytes) -> Step:
         raise RuntimeError(f"a bug at {len(data)} bytes")

@@ -51,6 +51,7 @@ class Fours:
     """Translates frames of four bytes between dialects that there are not: it answers a ping itself."""
 
     messages = heartbeats = 0
+    plan = None
 
     def __init__(self) -> None:
         self._part = 0

@@ -40,7 +40,7 @@ async def test_frames_under_a_mask_pass_both_ways(client: str, upstream: str) ->
             await pair.at_upstream.send(said(upstream, UPSTREAM, *words))
             expected = told(client, CLIENT, *words)
             assert await pair.at_client.exactly(len(expected)) == expected
-        assert pair.client.translator.messages == pair.upstream.translator.messages == 6
+        assert pair.client.messages == pair.upstream.messages == 6
 
 
 async def test_a_ping_is_answered_with_the_mask_of_its_connection() -> None:

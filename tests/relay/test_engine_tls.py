@@ -167,6 +167,7 @@ async def test_a_bug_in_what_was_decrypted_before_the_relay_is_raised(authority:
 
         class Broken:
             messages = heartbeats = 0
+            plan = None
             feed = staticmethod(break_down)
 
         pair.client.translator = Broken()  # type: ignore[assignment]

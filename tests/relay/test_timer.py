@@ -344,7 +344,7 @@ async def test_a_bug_in_a_check_ends_its_own_session_and_no_other(autojump_clock
 
     async with patiently() as stage:
         bad, good = stage.session(), Watched(stage, stage.session(), RelayTimeouts(lifetime=100))
-        bad.client.translator = SimpleNamespace(messages=0, heartbeats=0, unfinished=broken, inside=broken)
+        bad.client.translator = SimpleNamespace(messages=0, heartbeats=0, plan=None, unfinished=broken, inside=broken)
         stage.nursery.start_soon(good.run)
         with pytest.raises(RuntimeError, match="a bug"):
             await stage.engine.relay(bad.client, bad.upstream, PINGING)

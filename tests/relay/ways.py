@@ -16,6 +16,7 @@ from wsgateway.dialects.base import Translator
 from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.events import Event, Role
 
+from .in_c import on_both
 from .passing import SECRETS, USUAL, Ending, put_through
 
 NO_CLOSE = 1006
@@ -55,14 +56,14 @@ class Way:
         encoder = self.source.framing.encoder(other(self.role), keys(), SECRETS[self.role])
         return b"".join(map(encoder.send, events))
 
-    def translator(self, options: TranslationOptions = USUAL) -> Translator:
+    def translator(self, options: TranslationOptions = USUAL, mask_keys: Iterator[bytes] | None = None) -> Translator:
         ours, theirs = self.role, other(self.role)
         source = Side(self.source.framing, ours, SECRETS[ours], self.source_takes_binary)
         target = Side(self.target.framing, theirs, SECRETS[theirs], self.target_takes_binary)
-        return translator(source, target, options, keys())
+        return translator(source, target, options, keys() if mask_keys is None else mask_keys)
 
     def pass_on(self, pieces: Iterable[bytes], options: TranslationOptions = USUAL) -> "Arrived":
-        passed = put_through(self.translator(options), pieces)
+        passed = put_through(on_both(lambda mask_keys: self.translator(options, mask_keys), keys()), pieces)
         # The gateway answers the source.
         decoder = self.source.framing.decoder(other(self.role), GENEROUS, SECRETS[self.role])
         answer = hear(decoder, [passed.reply])

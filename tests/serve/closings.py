@@ -43,7 +43,7 @@ class Parting:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.client, self.upstream = session.at_client, session.at_upstream
-        self.engine = Engine()
+        self.engine = Engine(repeat(MASK_KEY))
         self.relay_ended = trio.Event()
         self.seconds: float | None = None
         """how long the closing handshake took, once it is over"""

@@ -24,7 +24,7 @@ MEMORY = "1500M"
 INSTALLATION = """\
 groupadd --system --force wsgateway-keys
 install -D -m 755 config/certbot-deploy /etc/letsencrypt/renewal-hooks/deploy/wsgateway
-rm -rf /opt/wsgateway && python3 -m venv /opt/wsgateway && /opt/wsgateway/bin/pip install -q '.[fast]'
+rm -rf /opt/wsgateway && python3 -m venv /opt/wsgateway && /opt/wsgateway/bin/pip install -q .
 """
 
 FSTAB = "/dev/vda / ext4 defaults 0 1\n"

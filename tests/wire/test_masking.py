@@ -1,11 +1,8 @@
 """Masks, by code in C and in Python."""
 
-import importlib.util
 import random
-import sys
 from collections.abc import Callable
 from itertools import islice
-from types import BuiltinFunctionType, ModuleType
 
 import pytest
 import websockets.speedups
@@ -13,7 +10,6 @@ import websockets.utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsgateway.wire import masking
 from wsgateway.wire.masking import KEYS_PER_CALL, Entropy, apply_mask, mask, mask_keys, rotate, xor_mask
 
 KEYS = st.binary(min_size=4, max_size=4)
@@ -101,26 +97,6 @@ def test_a_long_key_is_rotated_by_any_offset() -> None:
     assert rotate(key, 0) == rotate(key, 20) == rotate(key, 20 * 2**32) == key
     assert rotate(key, 4) == rotate(key, 24) == bytes([*range(4, 20), 0, 1, 2, 3])
     assert rotate(key, 19) == rotate(key, 2**32 + 3) == bytes([19, *range(19)])
-
-
-def fresh_masking() -> ModuleType:
-    """Return the module, imported a second time."""
-    spec = importlib.util.spec_from_file_location("fresh_masking", masking.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_masks_are_made_in_c_where_websockets_is_installed() -> None:
-    assert isinstance(fresh_masking().apply_mask, BuiltinFunctionType)
-
-
-def test_masks_are_made_in_python_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [])
-    module = fresh_masking()
-    assert module.apply_mask is module.xor_mask
 
 
 def counted() -> tuple[Entropy, list[int]]:

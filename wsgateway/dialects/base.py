@@ -7,7 +7,7 @@ into events and back. Every implementation passes the same battery of tests.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close, Event, Role
@@ -24,6 +24,32 @@ class Limits:
     fragments: int = 65536
     join_bytes: int = 64 * 1024
     """how many bytes of a message may be held back, so that it is sent as one frame"""
+
+
+class Layout(NamedTuple):
+    """The frames that are whole messages."""
+
+    text: int
+    """the first byte of a text; 0: texts are delimited by 00 and FF"""
+    binary: int
+    """the first byte of a binary message; -1: there is none that may be passed on"""
+    masked: bool
+    """whether a mask covers the payload; in a `Framing`: of clients"""
+
+
+class Plan(NamedTuple):
+    """How whole messages of one direction are passed on, for the engine in C."""
+
+    walks: bool
+    """whether frames pass unchanged; otherwise they are written anew"""
+    extension: int
+    """the bit of the first byte that an extension may set"""
+    checks: bool
+    """whether text must be UTF-8"""
+    source: Layout
+    target: Layout
+    message_bytes: int
+    """the longest message"""
 
 
 # -- framing: bytes <-> events ---------------------------------------------------------------------------------
@@ -46,6 +72,10 @@ class Decoder(Protocol):
         With None the data is not consumed: pass it to `receive`, which handles messages of any length. Most reads are
         one message, and this costs a third of `receive`. It may be None for messages of more than 64 KiB.
         """
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the next byte begins a message; false after a Close."""
 
     def finish(self) -> Close:
         """Return the Close that the end of the stream means, in dialects whose clients close without a closing frame.
@@ -122,6 +152,14 @@ class Translator(Protocol):
     heartbeats: int
     """how many pings and pongs have come, without those of a keepalive (`wire.events.KEEPALIVE`)"""
 
+    @property
+    def plan(self) -> Plan | None:
+        """How C may pass whole messages on in the translator's place; None: it may not."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether C may do so now: the next byte begins a message, or belongs to the frame that a walker passes on."""
+
     def feed(self, data: bytes) -> Step:
         """Return the result of any bytes from the source. Send its `forward` also if it has an ending; then stop."""
 
@@ -172,6 +210,8 @@ class Framing:
     """the function behind `encoder`"""
     dissecting: Callable[[Role, bytes], Dissector]
     """the function behind `dissector`"""
+    layout: Layout | None = None
+    """the frames that are whole messages; None: their heads cannot be read as they come"""
     walker: Callable[[Role, Limits, bool], Translator] | None = None
     """makes a translator that passes frames of the peer on unchanged; it takes our role towards the peer, and whether
     compression was agreed. None: frames are decoded and encoded even if both sides have this framing"""
@@ -218,6 +258,18 @@ class Side:
     def text_only(self) -> bool:
         """Whether only text may be sent to the peer, and only text comes from it."""
         return not (self.takes_binary and self.framing.carries_binary)
+
+    @property
+    def reads(self) -> Layout | None:
+        """The frames that the peer sends, if they are whole messages."""
+        layout = self.framing.layout
+        return layout and layout._replace(masked=layout.masked and self.role is Role.SERVER)
+
+    @property
+    def writes(self) -> Layout | None:
+        """The frames that are sent to the peer, if they are whole messages."""
+        layout = self.framing.layout
+        return layout and layout._replace(masked=layout.masked and self.role is Role.CLIENT)
 
     def decoder(self, limits: Limits) -> Decoder:
         """Return a decoder for the frames that the peer sends."""

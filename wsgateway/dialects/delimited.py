@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 
-from wsgateway.dialects.base import Framing, Limits, Part
+from wsgateway.dialects.base import Framing, Layout, Limits, Part
 from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Role
 from wsgateway.wire.oddities import Oddities, Oddity
@@ -56,6 +56,10 @@ class DelimitedDecoder:
     def state(self) -> _State:
         """The state in which the next byte is read."""
         return self._state
+
+    @property
+    def at_rest(self) -> bool:
+        return self._state is _BETWEEN and not self._closed
 
     def receive(self, data: bytes) -> Iterator[Event]:
         at, total = 0, len(data)
@@ -265,6 +269,7 @@ def delimited_framing(name: str, closing_frame: bytes) -> Framing:
         answers_close=False,
         delimits_text=True,
         repairs_text=True,
+        layout=Layout(text=0, binary=-1, masked=False),
         decoding=lambda role, limits, secret, oddities: DelimitedDecoder(limits, has_close, role, oddities),
         encoding=lambda role, mask_keys, secret: DelimitedEncoder(closing_frame),
         dissecting=lambda role, secret: DelimitedDissector(has_close, role),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wsgateway.dialects.base import Limits
+from wsgateway.dialects.base import Layout, Limits, Plan
 from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.closecodes import RFC6455_CODES, TOO_BIG, cut_reason
 from wsgateway.wire.events import Close, Kind, Ping, Pong, Role
@@ -100,6 +100,13 @@ class FrameRules:
         return [bytes((head[0], MASK | head[1])) for head in self.text_heads]
 
     @cached_property
+    def layout(self) -> Layout:
+        """The frames that are whole messages, if no mask covers their heads."""
+        first = self.first_bit(True)
+        text, binary = first | self.numbers[Kind.TEXT], first | self.numbers[Kind.BINARY]
+        return Layout(text, binary, self.masking is Masking.PAYLOAD)
+
+    @cached_property
     def opcodes(self) -> dict[int, Opcode]:
         """The opcode of each number."""
         return {number: opcode for opcode, number in self.numbers.items()}
@@ -149,6 +156,12 @@ class FrameReader:
         if length > MAX_CONTROL_BYTES and data[1] == self._mask | 126 and data[2] << 8 | data[3] == length:
             return self.rules.whole.get(data[0])
         return None
+
+    @property
+    def plan(self) -> Plan | None:
+        """How C may pass whole messages on as they are; None: it may not."""
+        layout = self.rules.layout._replace(masked=bool(self._mask))
+        return Plan(True, self._rsv, False, layout, layout, self._limits.message_bytes)
 
     def payload(self, data: bytes) -> bytes:
         """Return the unmasked payload of the frame that `whole` has just found."""
@@ -270,6 +283,10 @@ class CoveredReader(FrameReader):
         self._cover_key = rules.cover_key
         self._oddities = oddities
         self._undecided = rules.needs_secret and bool(secret) and Oddity.KEY_MASK_04 in oddities.allowed
+
+    @property
+    def plan(self) -> None:
+        return None  # the mask of a head differs from frame to frame
 
     def whole(self, data: bytes) -> Kind | None:
         have = len(data) - COVER_BYTES

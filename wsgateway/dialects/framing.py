@@ -6,7 +6,7 @@ are kept until they are complete.
 
 from collections.abc import Iterator
 
-from wsgateway.dialects.base import Encoder, Framing, Limits, Step
+from wsgateway.dialects.base import Encoder, Framing, Limits, Plan, Step
 from wsgateway.dialects.dissect import FrameDissector
 from wsgateway.dialects.frames import (
     MASK,
@@ -40,6 +40,10 @@ class FrameDecoder:
         self._remaining = 0  # bytes of a data frame's payload still to come
         self._offset = 0  # how many bytes of the payload have already come
         self._closed = False
+
+    @property
+    def at_rest(self) -> bool:
+        return not (self._kept or self._remaining or self._closed) and self._reader.kind is None
 
     def receive(self, data: bytes) -> Iterator[Event]:
         reader = self._reader
@@ -214,31 +218,40 @@ class CoveredEncoder(FrameEncoder):
 class FrameWalker:
     """A walker that passes frames on unchanged, masks too, and reads only heads; limits hold before bytes are sent."""
 
-    __slots__ = ("_kept", "_reader", "_remaining", "heartbeats", "messages")
+    __slots__ = ("_kept", "_reader", "heartbeats", "left", "messages")
 
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
         self._kept = b""  # an unfinished head, or an unfinished control frame
-        self._remaining = 0  # bytes of a data frame's payload still to come
+        self.left = 0
+        """bytes of a data frame's payload still to come; the engine in C sets it, too"""
         self.messages = 0
         self.heartbeats = 0
 
+    @property
+    def plan(self) -> Plan | None:
+        return self._reader.plan
+
+    @property
+    def at_rest(self) -> bool:
+        return not self._kept and self._reader.kind is None
+
     def feed(self, data: bytes) -> Step:
-        if not (self._kept or self._remaining or self._reader.whole(data) is None):
+        if not (self._kept or self.left or self._reader.whole(data) is None):
             self.messages += 1
             return Step(data)
         if self._kept:
             data = self._kept + data
             self._kept = b""
         have = len(data)
-        at = self._remaining
+        at = self.left
         if at > have:
-            self._remaining = at - have
+            self.left = at - have
             return Step(data)
         reader = self._reader
         # If the current frame is the last of its message, the reader has already ended that message.
         self.messages += bool(at) and reader.kind is None
-        self._remaining = 0
+        self.left = 0
         try:
             while at < have:
                 body = reader.head(data, at)
@@ -258,17 +271,17 @@ class FrameWalker:
                 at = stop
         except ProtocolError as fault:
             return Step(data[:at], ending=fault)
-        self._remaining = at - have
+        self.left = at - have
         return Step(data)
 
     def finish(self) -> Step:
         return Step(b"", ending=ProtocolError(Reason.CONNECTION_LOST, NO_CLOSE))
 
     def unfinished(self) -> int:
-        return self._remaining
+        return self.left
 
     def inside(self) -> bool:
-        return self._remaining > 0
+        return self.left > 0
 
     def release(self) -> bytes:
         return b""  # no bytes of data frames are held back
@@ -304,6 +317,7 @@ def framing(name: str, rules: FrameRules) -> Framing:
         repairs_text=rules.repairs_text,
         decoding=decoder,
         encoding=encoder,
+        layout=None if covers else rules.layout,
         dissecting=lambda role, secret: FrameDissector(rules, role, secret),
         # A mask that depends on the secret of one connection is not valid on another.
         walker=None if rules.needs_secret else walker,

@@ -9,22 +9,33 @@ from typing import NoReturn
 import trio
 
 from wsgateway.dialects.base import Side, Translator
+from wsgateway.native import Lane, step
 from wsgateway.net.outgoing import Outgoing, outgoing
 from wsgateway.relay.closing import Ending
 
-# A read of this size moves large transfers at the speed of the kernel, and bounds what one session can hold.
-MOST_READ_BYTES = 64 * 1024
+# A read of this size moves large transfers at the speed of the kernel, and bounds what one session can hold. A message
+# of 64 KiB fits with its head: in one read it costs a quarter of what it costs in two.
+MOST_READ_BYTES = 64 * 1024 + 16
+# 64 KiB can hold 32768 empty messages, which take a tenth of a second. A side whose reads take longer than SLOW_SECONDS
+# gets smaller reads, until they take less than FAST_SECONDS.
+SLOW_SECONDS = 0.001
+FAST_SECONDS = 0.0002
+LEAST_READ_BYTES = 512
 
 
-class Endpoint:
-    """One side of an established session: its socket, its dialect, its translator and its buffers."""
+class Endpoint(Lane):
+    """One side of an established session: its socket, its dialect, its translator and its buffers.
+
+    The counts that C keeps, too, are those of a `Lane`.
+    """
 
     __slots__ = (
-        "backlog", "early", "held", "interest", "outgoing", "paused", "peer", "read_bytes", "received", "reply", "run",
-        "side", "sock", "tls", "translator",
+        "backlog", "early", "held", "interest", "outgoing", "paused", "peer", "reply", "run", "side", "sock", "tls",
+        "translator",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, side: Side, translator: Translator) -> None:
+        super().__init__()
         self.sock = sock
         """non-blocking, connected, plain or TLS; it belongs to the caller, who closes it after the relay"""
         self.side = side
@@ -37,8 +48,7 @@ class Endpoint:
         """bytes that could not be sent to it yet"""
         self.held = 0
         """how many bytes from it are held back until their message is complete"""
-        self.received = 0
-        """how many bytes have come from it in the relay"""
+        # `received` counts the bytes that have come from it in the relay.
         self.peer = self
         """the other side, set when the relay starts"""
         self.outgoing: Outgoing | None = outgoing(sock)
@@ -50,6 +60,37 @@ class Endpoint:
         self.read_bytes = MOST_READ_BYTES
         self.paused = False  # whether it is not read for some time
         self.run: Run | None = None
+
+    def prepare(self) -> None:
+        """Have C read this side, when it is open, if both connections are plain. The other side must be set."""
+        plan = self.translator.plan
+        if step is not None and plan is not None and self.tls is None and self.peer.tls is None:
+            self.equip(self.sock.fileno(), self.peer.sock.fileno(), plan)
+            self.reopen()
+
+    def reopen(self) -> None:
+        """Open this side for C if it is read, nothing waits for the other side, and its translator is at rest."""
+        if self.equipped:
+            waits = self.run is None or self.paused or self.peer.backlog or self.peer.reply
+            self.open = not waits and self.translator.at_rest
+            self.left = self.translator.unfinished() or 0
+
+    def read_size(self) -> int:
+        """Return the size of the next read in Python: up to the end of a frame, if C can go on after it."""
+        unfinished = self.translator.unfinished() if self.equipped else None
+        return min(self.read_bytes, unfinished) if unfinished else self.read_bytes
+
+    def adapt_reads(self, size: int, seconds: float) -> None:
+        """Make the next reads smaller or larger, after so many bytes have taken so long."""
+        if seconds > SLOW_SECONDS:
+            self.read_bytes = max(LEAST_READ_BYTES, size // 4)
+        elif seconds < FAST_SECONDS:
+            self.read_bytes = min(2 * self.read_bytes, MOST_READ_BYTES)
+
+    @property
+    def messages(self) -> int:
+        """How many messages from it have been passed on completely, by Python and by C."""
+        return self.translator.messages + self.passed
 
 
 @dataclass(slots=True)

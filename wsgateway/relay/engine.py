@@ -3,6 +3,9 @@
 One Trio task waits on an epoll object of its own, then handles every ready socket by plain function calls. A task and a
 wait for each socket would cost several times as much as moving the bytes. Registration is level-triggered.
 
+Where there is a module in C (see `native`), it serves the sockets that are ready, and returns what is not usual: the
+end of a stream, bytes that are no whole message, what a send does not accept. Without it all is handled here.
+
 There are no queues. What a send does not accept becomes the receiver's backlog, and the sender is not read until that
 is sent. So a slow reader costs one read in its encoded form, and the kernel's buffers. There is also room for one reply
 of the gateway; a newer reply replaces it. The bytes that translators hold are counted, with a limit for all sessions.
@@ -13,30 +16,24 @@ import select
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import outcome
 import trio
 
 from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError, Reason
+from wsgateway.native import BROKEN, BYTES, FAILED, READY, SHORT, Turn
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import ServerClose
-from wsgateway.relay.endpoint import MOST_READ_BYTES, Ended, Endpoint, Run
+from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, Endpoint, Run
 from wsgateway.relay.join_memory import JoinMemory
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
 
-# The most sockets handled between two checkpoints of Trio. Each gets one read in a turn, so no socket waits long.
-MAX_EVENTS = 64
-# 64 KiB can hold 32768 empty messages, which take a tenth of a second. A side whose reads take longer than SLOW_SECONDS
-# gets smaller reads, until they take less than FAST_SECONDS.
-SLOW_SECONDS = 0.001
-FAST_SECONDS = 0.0002
-LEAST_READ_BYTES = 512
 # Data up to this size is sent together at the end of a turn. Receivers that are still awake from the send before then
 # need not be woken again, which would cost more than moving the bytes.
 SMALL_BYTES = 4096
@@ -56,8 +53,8 @@ _EDGE_TRIGGERED = select.EPOLLET
 class Engine:
     """A relay of bytes between pairs of endpoints until one of them ends it."""
 
-    def __init__(self) -> None:
-        self.mask_keys = mask_keys(os.urandom)
+    def __init__(self, keys: Iterator[bytes] | None = None) -> None:
+        self.mask_keys = mask_keys(os.urandom) if keys is None else keys
         """the keys for all frames that this process masks"""
         self._epoll = select.epoll()
         self._timers: deque[SessionTimer] = deque()
@@ -69,6 +66,14 @@ class Engine:
         """the held bytes of messages in all sessions"""
         self.turned = 0.0
         """when the loop has last run; every check wakes it to set this"""
+        self._turn = Turn(self._epoll, self._endpoints, self.mask_keys, MOST_READ_BYTES, SMALL_BYTES)
+        self._handlers: dict[int, Callable[[Endpoint, Any], None]] = {
+            READY: self._serve,
+            BYTES: lambda endpoint, data: self._serve(endpoint, _IN, data),
+            FAILED: self._end,
+            BROKEN: self._break,
+            SHORT: self._queue,
+        }
 
     def __len__(self) -> int:
         """Return the number of running relays."""
@@ -87,34 +92,45 @@ class Engine:
             os.close(bell)
 
     async def _move(self, bell: int) -> NoReturn:
-        fileno, poll, endpoints = self._epoll.fileno(), self._epoll.poll, self._endpoints
+        fileno, take, handlers = self._epoll.fileno(), self._turn.take, self._handlers
         while True:
             if self._decrypted:
                 await trio.lowlevel.checkpoint()
             else:
                 await trio.lowlevel.wait_readable(fileno)
-            for fd, events in poll(0, MAX_EVENTS):
-                endpoint = endpoints.get(fd)
+            for what, endpoint, value in take():
                 if endpoint is not None:
-                    self._serve(endpoint, events)
-                elif fd == bell:  # any other is a session that has ended in this turn
+                    handlers[what](endpoint, value)
+                elif value == bell:
                     self.turned = trio.current_time()
             if self._decrypted:
                 ready, self._decrypted = self._decrypted, []
                 for endpoint in ready:
-                    if endpoint.run is not None and not endpoint.paused:
+                    if not endpoint.paused:
                         self._send_small()  # it may have been read in this turn already
                         self._serve(endpoint, _IN)
             self._send_small()
 
-    def _serve(self, endpoint: Endpoint, events: int) -> None:
+    def _serve(self, endpoint: Endpoint, events: int, data: bytes = b"") -> None:
+        """Serve a socket that is ready; C may have read `data`, which it has not passed on."""
+        if endpoint.run is None:  # its relay has ended in this turn, and its closing handshake reads on
+            endpoint.early += data
+            endpoint.received -= len(data)
+            return
         try:
             if events & _OUT:
                 self._write(endpoint)
-            if events != _OUT:
+            if data:
+                self._translate(endpoint, data)
+            elif events != _OUT:
                 self._read(endpoint, events)
+            endpoint.reopen()
+            endpoint.peer.reopen()
         except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
-            self._leave(endpoint, outcome.Error(bug))
+            self._break(endpoint, bug)
+
+    def _break(self, endpoint: Endpoint, bug: Exception) -> None:
+        self._leave(endpoint, outcome.Error(bug))
 
     async def _check(self, bell: int) -> NoReturn:
         """Check the timers of some sessions at a time, and whether the loop still runs."""
@@ -130,7 +146,7 @@ class Engine:
                 try:
                     ended = timer.check(now, self.mask_keys, self._send)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
-                    self._leave(timer.client, outcome.Error(bug))
+                    self._break(timer.client, bug)
                     continue
                 if ended is None:
                     self._timers.append(timer)
@@ -142,12 +158,13 @@ class Engine:
         self._paused = [each for each in relayed if each[0] > now]
         for endpoint in (endpoint for when, endpoint in relayed if when <= now):
             endpoint.paused = False
+            endpoint.reopen()
             if not endpoint.peer.backlog:
                 self._watch(endpoint, (endpoint.interest or 0) | _IN)
                 try:
                     self._drain(endpoint)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
-                    self._leave(endpoint, outcome.Error(bug))
+                    self._break(endpoint, bug)
 
     async def relay(self, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts = FOR_EVER) -> Ended:
         """Move bytes between two sides until one ends the session, a timeout passes, or `close` is called.
@@ -168,6 +185,8 @@ class Engine:
                     self._apply(endpoint, endpoint.translator.feed(endpoint.early))
                     endpoint.early = b""
             self._send_small()
+            for endpoint in (client, upstream):
+                endpoint.prepare()
             if relay_timeouts != FOR_EVER:
                 self._timers.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
             for endpoint in (client, upstream):
@@ -183,6 +202,7 @@ class Engine:
     def pause(self, endpoint: Endpoint, seconds: float) -> None:
         """Leave a side unread for about so many seconds."""
         endpoint.paused = True
+        endpoint.open = False
         if endpoint.run is not None:
             self._watch(endpoint, (endpoint.interest or 0) & ~_IN)
         self._paused.append((trio.current_time() + seconds, endpoint))
@@ -204,7 +224,7 @@ class Engine:
                 self._end_if_silent(endpoint)
             return
         try:
-            data = endpoint.sock.recv(endpoint.read_bytes)
+            data = endpoint.sock.recv(endpoint.read_size())
         except BlockingIOError:
             return
         except OSError as error:
@@ -216,18 +236,19 @@ class Engine:
             data = b""
         if endpoint.tls is not None and endpoint.tls.pending():
             self._decrypted.append(endpoint)
-        size = len(data)
-        endpoint.received += size
-        if size < LEAST_READ_BYTES:
-            self._apply(endpoint, endpoint.translator.feed(data) if data else endpoint.translator.finish())
+        endpoint.received += len(data)
+        if data:
+            self._translate(endpoint, data)
+        else:
+            self._apply(endpoint, endpoint.translator.finish())
+
+    def _translate(self, endpoint: Endpoint, data: bytes) -> None:
+        if len(data) < LEAST_READ_BYTES:
+            self._apply(endpoint, endpoint.translator.feed(data))
             return
         begun = perf_counter()
         step = endpoint.translator.feed(data)
-        seconds = perf_counter() - begun
-        if seconds > SLOW_SECONDS:
-            endpoint.read_bytes = max(LEAST_READ_BYTES, size // 4)
-        elif seconds < FAST_SECONDS and endpoint.read_bytes < MOST_READ_BYTES:
-            endpoint.read_bytes *= 2
+        endpoint.adapt_reads(len(data), perf_counter() - begun)
         self._apply(endpoint, step)
 
     def _end_if_silent(self, endpoint: Endpoint) -> None:
@@ -303,9 +324,13 @@ class Engine:
                 if not isinstance(error, _WOULD_BLOCK):
                     return  # it is disconnected; its unread bytes are still to be read, and then its end is reported
         if sent < len(data):
-            endpoint.backlog += data[sent:]
-            if endpoint.run is not None:
-                self._watch(endpoint, (endpoint.interest or 0) | _OUT)
+            self._queue(endpoint, data[sent:])
+
+    def _queue(self, endpoint: Endpoint, data: bytes) -> None:
+        endpoint.backlog += data
+        endpoint.peer.open = False
+        if endpoint.run is not None:
+            self._watch(endpoint, (endpoint.interest or 0) | _OUT)
 
     def _write(self, endpoint: Endpoint) -> None:
         """Send more of the backlog; after it, the reply; after that, read the other side again."""

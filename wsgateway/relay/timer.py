@@ -121,8 +121,7 @@ class SessionTimer:
             if fault is not None:
                 return Ended(side.endpoint, fault)
         activity = sum(
-            side.endpoint.translator.messages + side.endpoint.translator.heartbeats
-            for side in (self._client, self._upstream)
+            side.endpoint.messages + side.endpoint.translator.heartbeats for side in (self._client, self._upstream)
         )
         # A message counts only while its bytes come. How much of a message in hixie is still to come is not known.
         under_way = any(

@@ -94,7 +94,7 @@ class Opened:
     def figures(self) -> Figures:
         """Return the messages and bytes so far."""
         client, upstream = self.client, self.upstream
-        return Figures(client.translator.messages, upstream.translator.messages, client.received, upstream.received)
+        return Figures(client.messages, upstream.messages, client.received, upstream.received)
 
 
 class Opening:

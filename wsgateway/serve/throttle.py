@@ -21,6 +21,8 @@ class Throttle:
         self._bucket = bucket
         self._clock = clock
         self._over = over
+        self.plan = None  # messages are counted one by one, in Python
+        self.at_rest = False
         self.finish = translator.finish
         self.unfinished = translator.unfinished
         self.inside = translator.inside

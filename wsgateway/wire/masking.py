@@ -1,8 +1,8 @@
 """The masks of client frames: XOR with a repeated key (RFC 6455, 5.3), and a supply of keys."""
 
 from collections.abc import Callable, Iterator
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec, spec_from_file_location
+
+from wsgateway.native import step
 
 Entropy = Callable[[int], bytes]
 """returns that many unpredictable bytes, as `os.urandom` does"""
@@ -21,24 +21,7 @@ def xor_mask(data: bytes | bytearray, key: bytes) -> bytes:
     return (int.from_bytes(data, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
 
 
-def _mask_in_c() -> _Mask | None:
-    """Return the function in C of the library `websockets`; None where that is not installed.
-
-    Its file is loaded alone, as a module of ours: the library imports some 35 modules to know its own version, and with
-    them a process is larger by 1.4 MiB.
-    """
-    package = PathFinder.find_spec("websockets")
-    found = package and PathFinder.find_spec("websockets.speedups", package.submodule_search_locations)
-    spec = found and spec_from_file_location("wsgateway.wire.speedups", found.origin)
-    if not spec or not spec.loader:
-        return None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    in_c: _Mask = module.apply_mask
-    return in_c
-
-
-apply_mask = _mask_in_c() or xor_mask
+apply_mask: Callable[[bytes | bytearray, bytes], bytes] = xor_mask if step is None else step.apply_mask
 
 
 def mask(data: bytes, key: bytes) -> bytes:

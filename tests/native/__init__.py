@@ -1,0 +1,1 @@
+"""Tests of the module in C, and of how it is built and chosen."""
