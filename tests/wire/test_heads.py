@@ -4,7 +4,7 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HttpRefusal
-from wsgateway.wire.heads import Headers, Response
+from wsgateway.wire.heads import Headers, Names, Response, plain_name
 from wsgateway.wire.repair import is_host, is_token
 from wsgateway.wire.request_head import RequestHead
 
@@ -93,6 +93,29 @@ def test_a_list_may_be_spread_over_several_headers() -> None:
     assert HEADERS.tokens("Connection") == {"keep-alive", "upgrade", "te", "x"}
     assert HEADERS.listed("Host") == []
     assert HEADERS.tokens("Host") == set()
+
+
+def test_a_name_that_is_no_token_is_found_by_nobody() -> None:
+    headers = Headers([("X Y", "1"), ("", "2"), ("Host", "a")])
+    assert not headers.are_named
+    assert "X Y" not in headers
+    assert headers.every("Host") == ["a"]
+    assert Headers([("Host", "a")]).are_named
+
+
+def test_what_is_made_of_a_name_is_kept_for_a_bounded_number_of_short_names() -> None:
+    made: list[str] = []
+    names = Names(lambda name: made.append(name) or name.upper())
+    assert [names.of("a"), names.of("a"), names.of("b")] == ["A", "A", "B"]
+    assert made == ["a", "b"]
+    for name in [*map(str, range(1000)), "x" * 16_000, "x" * 16_000]:
+        assert names.of(name) == name.upper()
+    assert made[-2:] == ["x" * 16_000] * 2
+    assert len(names) <= 256
+
+
+def test_names_are_compared_as_cgi_and_wsgi_do() -> None:
+    assert plain_name("X_Forwarded_For") == plain_name("x-forwarded-for") == "x-forwarded-for"
 
 
 # -- what we answer --------------------------------------------------------------------------------------------

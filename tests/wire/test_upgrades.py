@@ -5,7 +5,8 @@ import pytest
 
 from tests.cases import cases
 from tests.dialects.vectors import vectors
-from wsgateway.wire.heads import Headers, Request, Response
+from tests.steps import steps
+from wsgateway.wire.heads import Headers, HeadLimits, Request, Response
 from wsgateway.wire.oddities import EVERY, Oddities
 from wsgateway.wire.request_head import RequestHead
 from wsgateway.wire.response_head import ResponseHead
@@ -90,6 +91,16 @@ def test_a_101_does_not_need_h11_however_it_is_cut(size: int) -> None:
         assert response is not None
         assert list(response.headers) == [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Set-Cookie", "a=1")]
         assert head.rest == b"\x81\x05Hello"
+
+
+@cases("line", [b"X-%d: 1", b"X: %d", b"Cookie: a=%d"])
+def test_a_head_takes_steps_in_proportion_to_its_size(line: bytes) -> None:
+    def took(count: int) -> int:
+        data = head_of(*UPGRADE, *[line % number for number in range(count)])
+        return steps(lambda: RequestHead(HeadLimits(10**6, 10**6)).receive(data))
+
+    took(10)
+    assert took(4000) < 5 * took(1000)
 
 
 # -- with h11 ----------------------------------------------------------------------------------------------------

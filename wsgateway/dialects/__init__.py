@@ -102,7 +102,7 @@ def recognise(request: Request) -> Dialect:
     Raise HttpRefusal for a request that is no upgrade (400, 405, 426), or that has an unknown version (426).
     """
     check_upgrade(request)
-    for dialect in DIALECTS.values():
+    for dialect in reversed(DIALECTS.values()):  # most clients speak the last one
         if dialect.handshake.recognises(request):
             return dialect
     version = request.headers.one("Sec-WebSocket-Version")

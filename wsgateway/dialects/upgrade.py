@@ -3,7 +3,7 @@
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire import exchange
 from wsgateway.wire.exchange import HOP_BY_HOP, check_target
-from wsgateway.wire.heads import Headers, Request
+from wsgateway.wire.heads import Headers, Request, key_of
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.repair import is_token, proper_host
 
@@ -86,11 +86,8 @@ def end_to_end(headers: Headers) -> tuple[tuple[str, str], ...]:
 
     An old Flash client sends `Cookie:` without a value.
     """
-    return tuple(
-        (name, value)
-        for name, value in exchange.end_to_end(headers, _DROPPED)
-        if value and not name.lower().startswith(_HANDSHAKE)
-    )
+    kept = exchange.end_to_end(headers, _DROPPED)
+    return tuple([item for item in kept if item[1] and not key_of(item[0]).startswith(_HANDSHAKE)])
 
 
 def is_plain(text: str) -> bool:

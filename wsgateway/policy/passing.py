@@ -9,6 +9,7 @@ from wsgateway.settings.basics import UNIX
 from wsgateway.settings.routes import HeaderRules, Rewrite, Route
 from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.wire.exchange import Items
+from wsgateway.wire.heads import Names, plain_name
 from wsgateway.wire.paths import normalised, rest_after
 
 # Headers that identify the client. An upstream gets only the gateway's own, also for names that the gateway leaves out.
@@ -50,15 +51,14 @@ def upstream_offer(
     joined = route.joins or upstream.joins
     whole = route.extensions == "forward" and not (header_context.text_only or joined) and route.headers.keep is None
     renames = _renames(route, upstream, header_context)
-    return replace(
-        offer,
+    return Offer(
         target=rewritten(route.rewrite, offer.target),
         host=upstream_host(upstream, target, offer.host),
         origin=_origin(route, offer.origin, header_context),
-        subprotocols=tuple(dict.fromkeys(renames.get(name, name) for name in offer.subprotocols)),
+        subprotocols=tuple(dict.fromkeys([renames.get(name, name) for name in offer.subprotocols])),
         extensions=offer.extensions if whole else (),
         headers=tuple(
-            item for item in upstream_headers(route, offer.headers, header_context) if _plain(item[0]) != "origin"
+            [item for item in upstream_headers(route, offer.headers, header_context) if plain_name(item[0]) != "origin"]
         ),
         secure=target.url.secure,
     )
@@ -105,7 +105,7 @@ def _offered_name(
 def _origin(route: Route, origin: str | None, header_context: HeaderContext) -> str | None:
     """Return the Origin as an upstream gets it. It is a part of the handshake, which `keep` does not remove."""
     rules = route.headers
-    own = [value for name, value in rules.set if _plain(name) == "origin"]
+    own = [value for name, value in rules.set if plain_name(name) == "origin"]
     if own:
         return _filled(own[-1], route, header_context)
     return None if "origin" in rules.remove else origin
@@ -142,16 +142,25 @@ def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], header_co
     if header_context.dialect != "http":
         forwarded.append(("X-WebSocket-Dialect", header_context.dialect))
     own = [(name, _filled(value, route, header_context)) for name, value in rules.set]
-    replaced = {_plain(name) for name, _ in own}
-    sent = [(name, value) for name, value in headers if _is_passed(name, rules, identity)]
+    replaced = {plain_name(name) for name, _ in own}
+    sent = [item for item in headers if _is_ordinary(item[0]) or _is_passed(item[0], rules, identity)]
     passed = [
-        (name, value)
-        for name, value in (*sent, *forwarded)
-        if (plain := _plain(name)) not in replaced
-        and not _is_named(plain, rules.remove)
+        item
+        for item in (*sent, *forwarded)
+        if (plain := plain_name(item[0])) not in replaced
+        and not (rules.remove and _is_named(plain, rules.remove))
         and (rules.keep is None or _is_named(plain, rules.keep))
     ]
     return (*passed, *own)
+
+
+def _ordinary(name: str) -> bool:
+    """Return whether a header of a client may be passed on, whatever the rules and whoever the client is."""
+    plain = plain_name(name)
+    return "_" not in name and plain != _HTTPOXY and plain not in _OURS and not plain.startswith(_OF_PROXIES)
+
+
+_is_ordinary = Names(_ordinary).of
 
 
 def _is_passed(name: str, rules: HeaderRules, identity: Identity) -> bool:
@@ -159,7 +168,7 @@ def _is_passed(name: str, rules: HeaderRules, identity: Identity) -> bool:
 
     Names with underscores may not: CGI and WSGI read X_User as X-User, which a proxy may have checked.
     """
-    plain = _plain(name)
+    plain = plain_name(name)
     if ("_" in name or plain == _HTTPOXY) and name.lower() not in rules.underscores:
         return False
     return plain not in _OURS and (identity.trusted or not plain.startswith(_OF_PROXIES))
@@ -182,15 +191,11 @@ def _ip(identity: Identity) -> str:
 
 
 def _is_named(plain: str, patterns: Iterable[str]) -> bool:
-    """Return whether a header, in the form of `_plain`, equals a name, or begins with a name that ends in a star."""
+    """Return whether a header, by its `plain_name`, equals a name, or begins with a name that ends in a star."""
     return any(
-        plain.startswith(_plain(each)[:-1]) if each.endswith("*") else plain == _plain(each) for each in patterns
+        plain.startswith(plain_name(each)[:-1]) if each.endswith("*") else plain == plain_name(each)
+        for each in patterns
     )
-
-
-def _plain(name: str) -> str:
-    """Return the name of a header in the form in which names are compared."""
-    return name.lower().replace("_", "-")
 
 
 def location_secure(route: Route, identity: Identity) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.bodies import read_body
-from wsgateway.wire.heads import Headers, Request, Response
+from wsgateway.wire.heads import Headers, Request, Response, plain_name
 from wsgateway.wire.paths import check_path
 from wsgateway.wire.repair import proper_host
 from wsgateway.wire.request_head import RequestHead
@@ -103,11 +103,8 @@ def end_to_end(headers: Headers, dropped: frozenset[str] = HOP_BY_HOP) -> Items:
     # Hop-by-hop headers are dropped also if Connection does not name them, and Connection cannot remove a length.
     named = headers.tokens("Connection") - HOP_BY_HOP
     # CGI and WSGI read Transfer_Encoding as Transfer-Encoding: a dropped header is dropped in both spellings.
-    return tuple(
-        (name, value)
-        for name, value in headers
-        if name.lower() not in named and name.lower().replace("_", "-") not in dropped
-    )
+    kept = [item for item in headers if plain_name(item[0]) not in dropped]
+    return tuple([item for item in kept if item[0].lower() not in named] if named else kept)
 
 
 class RequestBody:

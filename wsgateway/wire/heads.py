@@ -1,10 +1,14 @@
 """The heads of HTTP/1.1 requests and responses as data: first lines, headers, and the limits for both."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.wire.oddities import Oddities
+from wsgateway.wire.repair import is_token
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,34 @@ LIMITS = HeadLimits()
 """the limits where no others are given"""
 
 
+# Peers send few names, in few spellings, and hardly any is this long. More are kept for nobody who makes them up.
+_MOST_NAMES = 256
+_MOST_CHARACTERS = 64
+
+
+class Names(dict[str, Made]):
+    """What a function makes of the names of headers, kept for a bounded number of names: `of` returns it."""
+
+    def __init__(self, make: Callable[[str], Made]) -> None:
+        self._make = make
+        self.of = self.__getitem__
+
+    def __missing__(self, name: str) -> Made:
+        made = self._make(name)
+        if len(name) <= _MOST_CHARACTERS:
+            if len(self) >= _MOST_NAMES:
+                self.clear()
+            self[name] = made
+        return made
+
+
+key_of = Names(lambda name: name.lower() if is_token(name) else "").of
+"""Return the name of a header in lower case; an empty text for what is no name, but something else than a token."""
+
+plain_name = Names(lambda name: name.lower().replace("_", "-")).of
+"""Return the name of a header as CGI and WSGI compare names: without regard to case, and an underscore is a hyphen."""
+
+
 class Headers:
     """Headers in the order of the wire. Names are found in any case; values are the bytes as text (Latin-1)."""
 
@@ -39,15 +71,29 @@ class Headers:
         """
         self._items = tuple(items)
         self._raw = raw
-        self._index: dict[str, list[int]] | None = None
+        self._index: dict[str, list[str]] | None = None
 
-    def _places(self, name: str) -> Sequence[int]:
-        """Return the positions of the headers of this name. The index is made once: most that are written need none."""
-        if self._index is None:
-            self._index = {}
-            for at, (each, _) in enumerate(self._items):
-                self._index.setdefault(each.lower(), []).append(at)
-        return self._index.get(name.lower(), ())
+    def _values(self, name: str) -> Sequence[str]:
+        """Return the values of all headers of this name. The index is made once, when it is needed."""
+        index = self._index
+        if index is None:
+            index = self._index = self._indexed()
+        return index.get(name.lower(), ())
+
+    def _indexed(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = {}
+        for name, value in self._items:
+            key = key_of(name)
+            if key in index:
+                index[key].append(value)
+            else:
+                index[key] = [value]
+        return index
+
+    def _places(self, name: str) -> list[int]:
+        """Return the positions of the headers of this name."""
+        key = name.lower()
+        return [at for at, (each, _) in enumerate(self._items) if each.lower() == key]
 
     def _untrimmed(self) -> tuple[str, ...]:
         """Return the untrimmed values of all headers."""
@@ -63,7 +109,12 @@ class Headers:
         return len(self._items)
 
     def __contains__(self, name: str) -> bool:
-        return bool(self._places(name))
+        return bool(self._values(name))
+
+    @property
+    def are_named(self) -> bool:
+        """Whether every name is a token."""
+        return not self._values("")
 
     def index(self, name: str) -> int | None:
         """Return the position of the first header of this name; None if there is none."""
@@ -71,23 +122,18 @@ class Headers:
 
     def every(self, name: str) -> list[str]:
         """Return the trimmed values of all headers of this name."""
-        return [self._items[at][1] for at in self._places(name)]
+        return list(self._values(name))
 
     def one(self, name: str) -> str | None:
         """Return the trimmed value, None if there is none. Raise HttpRefusal (400) if there are several headers."""
-        at = self._only(name)
-        return None if at is None else self._items[at][1]
+        values = self._values(name)
+        if len(values) > 1:
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{len(values)} {name} headers, at most one is allowed")
+        return values[0] if values else None
 
     def raw(self, name: str) -> str | None:
         """Return the value as `one` does, but with everything that stood after the colon and one space."""
-        at = self._only(name)
-        return None if at is None else self._untrimmed()[at]
-
-    def _only(self, name: str) -> int | None:
-        places = self._places(name)
-        if len(places) > 1:
-            raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{len(places)} {name} headers, at most one is allowed")
-        return places[0] if places else None
+        return None if self.one(name) is None else self._untrimmed()[self._places(name)[0]]
 
     def sent(self, name: str) -> list[str]:
         """Return the values as `every` does, but with the control characters that have been removed from them."""
@@ -105,12 +151,11 @@ class Headers:
 
     def listed(self, name: str) -> list[str]:
         """Return the members of a comma-separated list, which may span several headers; empty members do not count."""
-        parts = (part.strip(" \t") for value in self.every(name) for part in value.split(","))
-        return [part for part in parts if part]
+        return [part for value in self._values(name) for each in value.split(",") if (part := each.strip(" \t"))]
 
     def tokens(self, name: str) -> set[str]:
         """Return the members of a list in lower case, for a list that is compared without regard to case."""
-        return {part.lower() for part in self.listed(name)}
+        return set(map(str.lower, self.listed(name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +195,4 @@ def requests_websocket(headers: Headers) -> bool:
 
     An upgrade to anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8).
     """
-    return any(each.partition("/")[0].lower() == "websocket" for each in headers.listed("Upgrade"))
+    return "websocket" in [each.partition("/")[0].lower() for each in headers.listed("Upgrade")]

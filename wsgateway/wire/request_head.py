@@ -92,12 +92,14 @@ class RequestHead:
         head, headers = sent_head, upgrades.headers_of(sent_head)
         if headers is None or "Host" not in headers:
             head, headers = self._repair(sent_head)
-        words = head.partition(_LINE_END)[0].split(b" ")
+        start = head.partition(_LINE_END)[0]
+        words = start.split(b" ")
         sent = words[1] if len(words) == 3 else b""
         plain = repair.encoded_target(sent)
         if sent != plain:
-            head = b" ".join([words[0], plain, words[2]]) + head[sum(map(len, words)) + 2 :]
-        method, version = "GET", upgrades.version_of(head) if upgrades.is_usual(headers) else None
+            words[1] = plain
+            head = b" ".join(words) + head[len(start) :]
+        method, version = "GET", upgrades.version_of(words) if upgrades.is_usual(headers) else None
         if version is None:
             event = self._read_by_h11(head)
             method, version = event.method.decode("ascii"), event.http_version.decode("ascii")

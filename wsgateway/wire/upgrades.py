@@ -9,7 +9,6 @@ proportion to its size.
 """
 
 import re
-from collections.abc import Iterator
 
 from wsgateway.wire.heads import Headers, Request, Response, requests_websocket
 from wsgateway.wire.oddities import Oddities
@@ -17,11 +16,8 @@ from wsgateway.wire.repair import NOT_CONTROLS
 
 _LINE_END = b"\r\n"
 _END = b"\r\n\r\n"
-# RFC 9112, 5: a name is a token, and a colon follows it at once. No line holds a CR.
-_NAME = r"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):"
-_FIELD = re.compile(_NAME + r"[ \t]*([^\r \t][^\r]*[^\r \t]|[^\r \t]?)")
-_SENT = re.compile(_NAME + r" ?([^\r]*)")
-_REQUEST_LINE = re.compile(rb"GET [!-~]+ HTTP/(1\.[01])(?=\r\n)")
+_WHITE = " \t"
+_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 # As many digits as h11 allows.
 _LENGTH = re.compile(r"[0-9]{1,20}")
 # Without a reason, or of HTTP/1.0, it is not usual.
@@ -33,18 +29,17 @@ def headers_of(head: bytes) -> Headers | None:
 
     Usual are lines that end in CR LF, have no other control characters than tabs, and begin with a name and a colon.
     """
-    lines = head.count(_LINE_END)
-    if head.translate(None, NOT_CONTROLS) != _LINE_END * lines:
+    _, *lines = head.decode("latin-1").split("\r\n")
+    if head.translate(None, NOT_CONTROLS) != _LINE_END * len(lines):
         return None
-    text = head.decode("latin-1")
-    found = _FIELD.findall(text)
-    return Headers(found, _sent(text)) if len(found) == lines else None
-
-
-def _sent(text: str) -> Iterator[str]:
-    """Yield the values of a head as they were sent: all that stands after the colon and one space."""
-    for found in _SENT.finditer(text):
-        yield found[2]
+    items = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            return None
+        items.append((name, value.strip(_WHITE)))
+    headers = Headers(items, (line.partition(":")[2].removeprefix(" ") for line in lines))
+    return headers if headers.are_named else None
 
 
 def is_usual(headers: Headers) -> bool:
@@ -61,10 +56,14 @@ def is_usual(headers: Headers) -> bool:
     )
 
 
-def version_of(head: bytes) -> str | None:
-    """Return the version of HTTP in the first line of a GET; None for any other first line."""
-    found = _REQUEST_LINE.match(head)
-    return None if found is None else found[1].decode("ascii")
+def version_of(words: list[bytes]) -> str | None:
+    """Return the version of HTTP in the first line of a GET, cut at its spaces; None for any other first line.
+
+    The line has no control characters but tabs, and its target is percent-encoded.
+    """
+    if len(words) != 3 or words[0] != b"GET" or not words[1] or b"\t" in words[1]:
+        return None
+    return _VERSIONS.get(words[2])
 
 
 def switch_of(head: bytes, oddities: Oddities) -> Response | None:
@@ -83,8 +82,10 @@ def written_request(request: Request) -> bytes | None:
     """Return the head of a request; None if it is no upgrade, or an unusual one."""
     if request.method != "GET" or not is_usual(request.headers) or _announces_body(request.headers):
         return None
-    head = _written(f"GET {request.target} HTTP/1.1", request.headers)
-    return None if head is None or version_of(head) is None else head
+    start = f"GET {request.target} HTTP/1.1"
+    if not start.isascii() or version_of(start.encode("ascii").split(b" ")) is None:
+        return None
+    return _written(start, request.headers)
 
 
 def written_switch(response: Response) -> bytes | None:
@@ -99,7 +100,13 @@ def _announces_body(headers: Headers) -> bool:
 
 
 def _written(start: str, headers: Headers) -> bytes | None:
-    """Return a head that is read as these headers and no others, whatever they contain; None if this one is not."""
-    head = "\r\n".join([start, *[f"{name}: {value}" for name, value in headers]]).encode("latin-1")
-    read = headers_of(head)
-    return None if read is None or list(read) != list(headers) else head + _END
+    """Return a head that is read as these headers and no others, whatever they contain; None if there is none."""
+    lines = [start]
+    for name, value in headers:
+        if value.strip(_WHITE) != value:
+            return None
+        lines.append(f"{name}: {value}")
+    head = "\r\n".join(lines).encode("latin-1")
+    if not headers.are_named or head.translate(None, NOT_CONTROLS) != _LINE_END * len(headers):
+        return None
+    return head + _END
