@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from wsgateway.dialects import Framing
 from wsgateway.wire.events import Close, Fragment, Kind, Ping, Pong, Role
 
-# Lengths at which a head has another form, and others.
-_SIZES = (0, 0, 1, 2, 3, 5, 7, 8, 9, 60, 64, 124, 125, 126, 127, 128, 300, 1000, 65535, 65536, 65537)
+# Lengths at which a head has another form or a message reaches the limits of `directions`, and others.
+_SIZES = (0, 0, 1, 2, 3, 5, 7, 8, 9, 60, 64, 124, 125, 126, 127, 128, 129, 130, 131, 300, 999, 1000, 1001)
+_LARGE_SIZES = (65535, 65536, 65537, 69_999, 70_000, 70_001)
+_WRITTEN_LONG = (0, 1, 124, 125, 125, 126)
 _TEXTS = (
     b"Hello",
     "\u20ac\u00fc\U0001f600".encode(),
@@ -62,11 +64,13 @@ class Inputs:
 
     def _payload(self, kind: Kind) -> bytes:
         chance = self._chance
-        size = chance.choice(_SIZES[:-3] if chance.random() < 0.97 else _SIZES)
+        size = chance.choice(_SIZES if chance.random() < 0.99 else _LARGE_SIZES)
         if kind is Kind.BINARY:
             return chance.randbytes(size)
         if chance.random() < 0.7:
-            return (b"The quick brown fox " * (size // 20 + 1))[:size]
+            text = (b"The quick brown fox " * (size // 20 + 1))[:size]
+            at = chance.randrange(size + 1)
+            return text if chance.random() < 0.8 else text[:at] + b"\xbf" + text[at + 1 :]
         broken = chance.random() < 0.3
         words = chance.choices(_TEXTS if broken else _TEXTS[:2], k=size // 5)
         if self._framing.delimits_text:
@@ -104,10 +108,14 @@ class Inputs:
 
     def _long_length(self, kind: Kind) -> bytes:
         """Return a frame whose length is written in more bytes than it needs."""
-        data = self._encode(Fragment(kind, b"x" * self._chance.randrange(126)))
         size = self._chance.choice((2, 8))
-        bit, length = data[1] & 0x80, data[1] & 0x7F
-        return data[:1] + bytes((bit | (126 if size == 2 else 127),)) + length.to_bytes(size, "big") + data[2:]
+        length = self._chance.choice(_WRITTEN_LONG)
+        if size == 8 and self._chance.random() < 0.1:
+            length = self._chance.choice((65534, 65535))
+        data = self._encode(Fragment(kind, b"x" * length))
+        head = 2 if length < 126 else 4
+        second = data[1] & 0x80 | (126 if size == 2 else 127)
+        return data[:1] + bytes((second,)) + length.to_bytes(size, "big") + data[head:]
 
     def _reserved(self) -> bytes:
         chance = self._chance

@@ -99,6 +99,7 @@ def main() -> int:
         for inputs, size in pool.imap_unordered(_fuzz, work):
             done += inputs
             taken += size
+            print(f"{done} inputs, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     print(f"{done} inputs, {taken} bytes by {native.step.__file__}, {time.monotonic() - begun:.0f} s: no difference")
     return 0
 

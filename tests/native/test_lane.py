@@ -68,6 +68,19 @@ def test_c_takes_whole_messages(source: str, target: str, data: bytes, taken: in
     assert lane(source, target).pass_on(data, repeat(MASK_KEY)) == (taken, forward)
 
 
+def test_every_whole_message_is_counted() -> None:
+    for source, data in ((RFC, MASKED_HELLO), (HIXIE, b"\x00Hello\xff")):
+        counting = lane(source, RFC)
+        counting.pass_on(data * 3, repeat(MASK_KEY))
+        assert counting.passed == 3
+
+
+@pytest.mark.parametrize("at", range(17))
+def test_text_that_is_not_utf_8_is_left_wherever_it_is_broken(at: int) -> None:
+    text = b"x" * at + b"\xbf" + b"x" * (16 - at)
+    assert lane(HIXIE, RFC).pass_on(b"\x00" + text + b"\xff", repeat(MASK_KEY)) == (0, b"")
+
+
 @cases(
     "data",
     [
@@ -79,6 +92,8 @@ def test_c_takes_whole_messages(source: str, target: str, data: bytes, taken: in
         bytes.fromhex("c1 80 37fa213d"),  # a reserved bit
         b"\x81\x05Hello",  # no mask
         bytes.fromhex("81 fe 0005 37fa213d 7f9f4d5158"),  # a length of 5 in two bytes
+        bytes.fromhex("81 fe 007d 37fa213d") + bytes(125),  # of 125
+        bytes.fromhex("81 ff 000000000000ffff 37fa213d") + bytes(65535),  # of 65535 in eight
         bytes.fromhex("81 ff 0000000000000005 37fa213d 7f9f4d5158"),  # in eight
         bytes.fromhex("81 ff ffffffffffffffff 37fa213d 7f9f4d5158"),  # more than there can be
         bytes.fromhex("81 ff 7fffffffffffffff 37fa213d 7f9f4d5158"),  # more than is allowed
