@@ -294,12 +294,13 @@ async def test_a_connection_that_is_cut_ends_the_relay(side: str, authority: Aut
 async def test_a_side_that_is_cut_while_it_is_not_read_ends_the_relay(side: str, authority: Authority) -> None:
     async with secure(authority, "client", "upstream", tcp=True) as (stage, pair):
         endpoint, peer, _ = chosen(pair, side)
+        other = pair.upstream if endpoint is pair.client else pair.client
         relay = stage.relay(pair)
         flood = said_by(side, bytes(16 * MIB))
         with trio.move_on_after(PATIENCE_SECONDS) as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(peer.send, flood)
-                while not endpoint.peer.backlog:
+                while not other.backlog:
                     await trio.lowlevel.checkpoint()
                 await settled()
                 nursery.cancel_scope.cancel()

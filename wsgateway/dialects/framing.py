@@ -270,7 +270,7 @@ class FrameWalker:
                     self.messages += stop <= have
                 at = stop
         except ProtocolError as fault:
-            return Step(data[:at], ending=fault)
+            return Step(data[:at], ending=fault.with_traceback(None))
         self.left = at - have
         return Step(data)
 

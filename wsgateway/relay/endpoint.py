@@ -49,8 +49,8 @@ class Endpoint(Lane):
         self.held = 0
         """how many bytes from it are held back until their message is complete"""
         # `received` counts the bytes that have come from it in the relay.
-        self.peer = self
-        """the other side, set when the relay starts"""
+        self.peer: Endpoint
+        """the other side, from the start of the relay until `part`"""
         self.outgoing: Outgoing | None = outgoing(sock)
         """the progress of what is sent to it; None: nothing is known beyond our own socket"""
         self.tls = sock if isinstance(sock, ssl.SSLSocket) else None
@@ -91,6 +91,13 @@ class Endpoint(Lane):
     def messages(self) -> int:
         """How many messages from it have been passed on completely, by Python and by C."""
         return self.translator.messages + self.passed
+
+    def part(self) -> None:
+        """Forget the other side after the session, and have it forget this one.
+
+        Objects that refer to each other are freed by a garbage collection only, and a full one takes long.
+        """
+        del self.peer.peer, self.peer
 
 
 @dataclass(slots=True)

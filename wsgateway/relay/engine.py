@@ -366,6 +366,8 @@ class Engine:
         endpoint.interest = interest
 
     def _end(self, endpoint: Endpoint, ending: Close | ProtocolError | OSError) -> None:
+        if not isinstance(ending, Close):
+            ending.__traceback__ = None  # nobody raises it again, and frames in it refer to what holds it
         self._leave(endpoint, outcome.Value(Ended(endpoint, ending)))
 
     def _leave(self, endpoint: Endpoint, result: outcome.Value[Ended] | outcome.Error) -> None:

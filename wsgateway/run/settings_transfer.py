@@ -72,7 +72,8 @@ def _no_collection() -> Iterator[None]:
     """Switch the garbage collector off for a block that makes many objects, none of which is garbage.
 
     It would check all of them several times, and each time all sessions would wait: a fifth of a second with 5,000
-    routes. After the block they count as old objects, which are checked rarely.
+    routes. After the block they count as old objects, which are checked rarely, and so do those that `garbage` froze
+    before. They stay unfrozen: a replaced configuration that referred to itself would otherwise never be freed.
     """
     gc.disable()
     try:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
 import trio
 
@@ -16,6 +17,7 @@ from wsgateway.observe.log import make_log
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.observe.writer import Writer
 from wsgateway.run.control import Control, Message
+from wsgateway.run.garbage import settle
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.messages import (
@@ -50,9 +52,11 @@ LAST_REPORT_SECONDS = 1.0
 class Worker:
     """A service, and the connection with the orders for it."""
 
-    def __init__(self, control: Control, writer: Writer) -> None:
+    def __init__(self, control: Control, writer: Writer, prepared: Callable[[], object] = lambda: None) -> None:
+        """Take a function that is called once, when everything is made and nothing is served yet: `prepared`."""
         self._control = control
         self._writer = writer
+        self._prepared = prepared
         self._ordered = trio.Event()  # set by the order that follows a signal
 
     async def run(self) -> int:
@@ -72,6 +76,7 @@ class Worker:
             settings, self._listening = await _configuration(order, message)
             log = make_log(settings.logging, self._writer)
             service = Service(settings, log, self._listening.shared())
+            self._prepared()
         except (SettingsError, OSError) as error:
             await self._say(Refused.of(error))
             return 1
@@ -179,7 +184,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     with Writer.of_process() as writer:
         control = Control(socket.socket(fileno=int(sys.argv[1])))
-        return trio.run(Worker(control, writer).run)
+        return trio.run(Worker(control, writer, settle).run)
 
 
 if __name__ == "__main__":

@@ -185,6 +185,7 @@ async def _live(gateway: GatewayState, opened: Opened) -> None:
             opened.client, opened.upstream
         )
     finally:
+        opened.client.part()
         by, reason, why = _end_of(ended, opened)
         figures = gateway.counters.ended(opened, by, reason)
         gateway.log.info(
