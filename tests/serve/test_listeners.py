@@ -5,15 +5,23 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.abc import Instrument
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.openings import BY_DIALECT
 from tests.peers import Peer
-from tests.support import Upstream, configuration, serving_text
+from tests.support import Running, Upstream, configuration, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening
 from wsgateway.serve.bind import listen
-from wsgateway.serve.listeners import FULL_PAUSE_SECONDS
+from wsgateway.serve.listeners import (
+    ACCEPTS_PER_TURN,
+    AHEAD_PAUSE_SECONDS,
+    FULL_PAUSE_SECONDS,
+    MOST_AHEAD_PAUSES,
+    SHARED_ACCEPTS_PER_TURN,
+)
+from wsgateway.serve.tally import TOLERATED, TallyMemory
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
 
@@ -173,3 +181,85 @@ async def test_a_worker_at_its_limit_waits_a_moment_so_that_others_accept(mock_c
             assert (await refused.head()).startswith(b"HTTP/1.1 503 ")
             for client in (first, taken, refused):
                 await client.close()
+
+
+async def session_behind(upstream: Upstream, client: Peer) -> None:
+    """Open the session of a client that has connected, as soon as it is accepted."""
+    await client.send(MODERN.request)
+    await upstream.agree()
+    assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_worker_with_more_connections_leaves_clients_to_another_one_for_a_moment(mock_clock: MockClock) -> None:
+    memory = TallyMemory()
+    memory.close()
+    memory.add(2)
+    other = memory.tally(2)
+    async with Upstream() as upstream:
+        text = configuration(upstream.port) + "workers: 2\n"
+        async with serving_text(text, memory.tally(1)) as gateway:
+            [[listening]] = gateway.listening.shared().values()
+            name = ("127.0.0.1", gateway.port)
+            for _ in range(TOLERATED + 1):  # the other one does not accept clients yet
+                await session_behind(upstream, await gateway.connect())
+            other.begin()
+            # It accepts none of its own accord, but the other one can.
+            taken, waits = queued(name), queued(name)
+            await wait_all_tasks_blocked()
+            with listening.accept()[0] as accepted:
+                assert accepted.getpeername() == taken.stream.socket.getsockname()
+                # When the other one has as many, it does not wait for the rest of the time.
+                other.add(1)
+                mock_clock.jump(AHEAD_PAUSE_SECONDS)
+                await session_behind(upstream, waits)
+            # The other one does not accept: a client waits for so long, and no longer.
+            late = queued(name)
+            await late.send(MODERN.request)
+            for _ in range(MOST_AHEAD_PAUSES):
+                await wait_all_tasks_blocked()
+                assert gateway.service.status()["connections"]["public"]["open"] == TOLERATED + 2
+                mock_clock.jump(AHEAD_PAUSE_SECONDS)
+            await session_behind(upstream, late)
+            for client in (taken, waits, late):
+                await client.close()
+
+
+class Accepted(Instrument):
+    """The numbers of clients that are accepted at once: in one step of a task."""
+
+    def __init__(self, gateway: Running) -> None:
+        self.gateway = gateway
+        self.numbers: list[int] = []
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        now = self.gateway.service.status()["connections"]["public"]["open"]
+        if now > sum(self.numbers):
+            self.numbers.append(now - sum(self.numbers))
+
+
+async def accepted_at_once(gateway: Running, count: int) -> list[int]:
+    """Return how many of so many waiting clients are accepted, each time that some are."""
+    accepted = Accepted(gateway)
+    clients = [queued(("127.0.0.1", gateway.port)) for _ in range(count)]
+    trio.lowlevel.add_instrument(accepted)
+    while sum(accepted.numbers) < count:
+        await trio.lowlevel.checkpoint()
+    trio.lowlevel.remove_instrument(accepted)
+    for client in clients:
+        await client.close()
+    return accepted.numbers
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"), [(1, [10]), (2, [SHARED_ACCEPTS_PER_TURN, SHARED_ACCEPTS_PER_TURN, 2])]
+)
+async def test_a_worker_accepts_a_few_clients_at_once_if_there_are_others(workers: int, expected: list[int]) -> None:
+    async with serving_text(configuration(9) + f"workers: {workers}\n") as gateway:
+        assert await accepted_at_once(gateway, 10) == expected
+
+
+async def test_a_worker_that_stops_accepts_as_many_as_if_there_were_no_others() -> None:
+    async with serving_text(configuration(9) + "workers: 2\n") as gateway:
+        gateway.service.drain()
+        found = await accepted_at_once(gateway, 2 * ACCEPTS_PER_TURN)
+        assert found == [ACCEPTS_PER_TURN, ACCEPTS_PER_TURN]

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import trio
@@ -27,6 +28,7 @@ from wsgateway.run.messages import (
     from_worker,
 )
 from wsgateway.run.systemd import OWN, TOLD_BY_THE_SUPERVISOR
+from wsgateway.serve.tally import TallyMemory
 
 # For a worker to read a configuration and prepare to serve it. On an overloaded machine it gets the same time again, as
 # long as it makes progress, which is when it has used CPU time.
@@ -73,8 +75,16 @@ def cpu_seconds(pid: int) -> float:
 class WorkerProcess:
     """One worker process. Its messages are read as long as `listen` runs."""
 
-    def __init__(self, process: Process, control: Control, cpu_seconds: Callable[[int], float] = cpu_seconds) -> None:
+    def __init__(
+        self,
+        process: Process,
+        control: Control,
+        cpu_seconds: Callable[[int], float] = cpu_seconds,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take what returns the CPU time of a process, and what is called when this one has ended."""
         self._process = process
+        self._ended = ended
         self._cpu_seconds = cpu_seconds
         self._control = control
         self._answers_in, self._answers = trio.open_memory_channel[Outcome](8)
@@ -91,25 +101,31 @@ class WorkerProcess:
         """the reason why this supervisor has killed it"""
 
     @classmethod
-    async def start(cls, number: int) -> "WorkerProcess":
-        """Start a process, which has no orders yet. Its number is for lists of processes.
+    async def start(cls, number: int, tally_memory: TallyMemory | None = None) -> "WorkerProcess":
+        """Start a process, which has no orders yet. Its number is for lists of processes, and for the tally.
 
         Raise OSError if there can be no more processes.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            fd = theirs.fileno()
+            fds = [theirs.fileno()]
+            given = [str(fds[0]), str(number)]
+            if tally_memory is not None:
+                tally_memory.add(number)
+                fds.append(tally_memory.descriptor)
+                given.append(str(tally_memory.descriptor))
             try:
                 process = await trio.lowlevel.open_process(
-                    [*python(), "-m", "wsgateway.run.worker", str(fd), str(number)],
+                    [*python(), "-m", "wsgateway.run.worker", *given],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=[fd],
+                    pass_fds=fds,
                     env=environment(*TOLD_BY_THE_SUPERVISOR),
                 )
             except OSError:
                 ours.close()
                 raise
-        return cls(process, Control(ours))
+        ended = (lambda: None) if tally_memory is None else partial(tally_memory.remove, number)
+        return cls(process, Control(ours), ended=ended)
 
     async def listen(self) -> str:
         """Read its messages until it ends. Return how it ended; if this is cancelled, it is killed."""
@@ -125,6 +141,7 @@ class WorkerProcess:
             with trio.CancelScope(shield=True):
                 self.kill()
                 code = await self._process.wait()
+                self._ended()
         return spell_end(code)
 
     def _hear(self, message: FromWorker | None) -> None:

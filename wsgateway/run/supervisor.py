@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import trio
 
@@ -23,12 +24,14 @@ from wsgateway.run.control_server import ControlServer
 from wsgateway.run.hot_restart import OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening, differences
+from wsgateway.run.process import WorkerProcess
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
 from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, Generation, LoadedConfiguration, WorkerPool
 from wsgateway.serve.bind import address_of
+from wsgateway.serve.tally import TallyMemory
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.certificates import known, warnings
@@ -97,9 +100,11 @@ class Supervisor:
         self._manager = Manager(self._log)
         self._limit = raise_limit()
         failure: WsgatewayError | None = None
+        memory = TallyMemory()
         try:
             async with trio.open_nursery() as self._nursery:
-                self._worker_pool = WorkerPool(self._log, self._nursery, self._hung_seconds)
+                start = partial(WorkerProcess.start, tally_memory=memory)
+                self._worker_pool = WorkerPool(self._log, self._nursery, self._hung_seconds, start)
                 await self._nursery.start(self._watch_signals)
                 try:
                     await self._supervise(made)
@@ -107,6 +112,7 @@ class Supervisor:
                     failure = error
                 self._nursery.cancel_scope.cancel()
         finally:
+            memory.close()
             if self._has_sockets:
                 self._generation.listening.close()
         if failure := failure or self._worker_pool.failure:

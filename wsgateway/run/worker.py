@@ -1,7 +1,8 @@
-"""A worker process, which serves as its supervisor orders: `python -m wsgateway.run.worker DESCRIPTOR NUMBER`.
+"""A worker process, which serves as its supervisor orders: `python -m wsgateway.run.worker DESCRIPTOR NUMBER TALLY`.
 
 The descriptor is its end of the connection to the supervisor. When the supervisor has ended, it drains. The number of
-the worker is for people who list processes.
+the worker is for people who list processes, and for the tally. TALLY is the descriptor of the memory for that; if there
+is none, it knows nothing of other workers.
 """
 
 import os
@@ -37,6 +38,7 @@ from wsgateway.run.messages import (
 from wsgateway.run.service import Service
 from wsgateway.run.settings_transfer import VERSION, unpacked
 from wsgateway.serve.gateway import tls_contexts
+from wsgateway.serve.tally import Tally, TallyMemory
 from wsgateway.settings.whole import Settings
 
 # A terminal sends these to all processes of a command, but they are for the supervisor.
@@ -52,10 +54,13 @@ LAST_REPORT_SECONDS = 1.0
 class Worker:
     """A service, and the connection with the orders for it."""
 
-    def __init__(self, control: Control, writer: Writer, prepared: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, control: Control, writer: Writer, tally: Tally, prepared: Callable[[], object] = lambda: None
+    ) -> None:
         """Take a function that is called once, when everything is made and nothing is served yet: `prepared`."""
         self._control = control
         self._writer = writer
+        self._tally = tally
         self._prepared = prepared
         self._ordered = trio.Event()  # set by the order that follows a signal
 
@@ -75,7 +80,7 @@ class Worker:
                 return 0
             settings, self._listening = await _configuration(order, message)
             log = make_log(settings.logging, self._writer)
-            service = Service(settings, log, self._listening.shared())
+            service = Service(settings, log, self._listening.shared(), self._tally)
             self._prepared()
         except (SettingsError, OSError) as error:
             await self._say(Refused.of(error))
@@ -184,7 +189,15 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     with Writer.of_process() as writer:
         control = Control(socket.socket(fileno=int(sys.argv[1])))
-        return trio.run(Worker(control, writer, settle).run)
+        return trio.run(Worker(control, writer, _tally(*map(int, sys.argv[2:])), settle).run)
+
+
+def _tally(number: int, descriptor: int | None = None) -> Tally:
+    if descriptor is None:
+        return Tally()
+    memory = TallyMemory(descriptor)
+    memory.close()
+    return memory.tally(number)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from wsgateway.policy.routes import RouteIndex
 from wsgateway.relay.engine import Engine
 from wsgateway.serve.facts import Texts
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
+from wsgateway.serve.tally import Tally
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.whole import Settings
@@ -49,6 +50,8 @@ class ListenerState:
     listener: Listener
     context: ssl.SSLContext | None
     """the TLS context for its connections; None: no TLS"""
+    tally: Tally = field(default_factory=Tally)
+    """counts the connections of all listeners"""
     connections: int = 0
     """how many are open; each stream of HTTP/2 counts as one, too"""
     turned_away: NewestFirst = field(default_factory=lambda: NewestFirst(TURNED_AWAY_AT_ONCE))
@@ -66,6 +69,7 @@ class ListenerState:
         if self.full:
             raise self.refusal()
         self.connections += 1
+        self.tally.add(1)
 
     def refusal(self) -> HttpRefusal:
         """Return the refusal of a client above the limit."""
@@ -75,6 +79,7 @@ class ListenerState:
     def leave(self) -> None:
         """Count one connection less."""
         self.connections -= 1
+        self.tally.add(-1)
 
 
 @dataclass(slots=True)
@@ -84,6 +89,8 @@ class GatewayState:
     settings: Settings
     """the settings for what begins now; a session keeps those with which it began"""
     log: Log
+    tally: Tally = field(default_factory=Tally)
+    """the connections of this process beside those of other workers"""
     engine: Engine = field(default_factory=Engine)
     hangups: HangupWatcher = field(default_factory=HangupWatcher)
     """reports hang-ups of clients that have no session"""
@@ -121,7 +128,7 @@ class GatewayState:
             name: each for name, each in self.listener_states.items() if each.connections or name in contexts
         }
         for listener in settings.listeners:
-            listener_state = self.listener_states.setdefault(listener.name, ListenerState(listener, None))
+            listener_state = self.listener_states.setdefault(listener.name, ListenerState(listener, None, self.tally))
             listener_state.listener, listener_state.context = listener, contexts[listener.name]
 
     @property

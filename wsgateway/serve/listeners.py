@@ -15,10 +15,16 @@ from wsgateway.wire.addresses import canonical
 
 # A listener with a full backlog must not keep the others waiting.
 ACCEPTS_PER_TURN = 64
+# With other workers at the same socket, the rest is for them.
+SHARED_ACCEPTS_PER_TURN = 4
 # The pause while descriptors or memory are short: others may release some.
 EXHAUSTED_PAUSE_SECONDS = 0.1
 # The kernel distributes clients to workers at random: a worker with its share waits this long, so that others accept.
 FULL_PAUSE_SECONDS = 0.05
+# One that has more than another waits this long, and so often, until the other one has accepted as many. That takes a
+# millisecond or two if it has nothing else to do.
+AHEAD_PAUSE_SECONDS = 0.001
+MOST_AHEAD_PAUSES = 20
 
 
 class Acceptor:
@@ -42,13 +48,12 @@ class Acceptor:
             with self._open:
                 while True:
                     await trio.lowlevel.wait_readable(self.sock)
-                    if self._another_may_have_room:
-                        await trio.sleep(FULL_PAUSE_SECONDS)
-                    await self._accept(sessions)
+                    await self._leave_to_others()
+                    await self._accept(sessions, SHARED_ACCEPTS_PER_TURN if self._has_others else ACCEPTS_PER_TURN)
             # A limit, because new clients may come all the time.
             for _ in range(BACKLOG // ACCEPTS_PER_TURN):
                 await trio.lowlevel.checkpoint()
-                if self._leaves_them or not await self._accept(sessions):
+                if self._leaves_them or not await self._accept(sessions, ACCEPTS_PER_TURN):
                     break
         finally:
             self.sock.close()
@@ -62,13 +67,28 @@ class Acceptor:
         self._open.cancel()
 
     @property
-    def _another_may_have_room(self) -> bool:
-        return self.listener_state.full and self._gateway.settings.workers != 1
+    def _has_others(self) -> bool:
+        """Whether other workers accept at the same socket."""
+        return self._gateway.settings.workers != 1
 
-    async def _accept(self, sessions: trio.Nursery) -> bool:
+    @property
+    def _another_may_have_room(self) -> bool:
+        return self.listener_state.full and self._has_others
+
+    async def _leave_to_others(self) -> None:
+        """Leave waiting clients to other workers for a moment, if those may have room or have fewer connections."""
+        if self._another_may_have_room:
+            await trio.sleep(FULL_PAUSE_SECONDS)
+            return
+        for _ in range(MOST_AHEAD_PAUSES):
+            if not self._gateway.tally.is_ahead():
+                break
+            await trio.sleep(AHEAD_PAUSE_SECONDS)
+
+    async def _accept(self, sessions: trio.Nursery, most: int) -> bool:
         """Accept some waiting clients. Return whether there may be more."""
         refuses = self.listener_state.full
-        for _ in range(ACCEPTS_PER_TURN):
+        for _ in range(most):
             try:
                 accepted, address = self.sock.accept()
             except BlockingIOError:
