@@ -193,6 +193,8 @@ class Running:
     listening: Listening
     stopped: trio.Event
     """set when it has run to its end"""
+    scope: trio.CancelScope
+    """of the service"""
     nursery: trio.Nursery
     """for what a test does at the same time; ends with it"""
     _clients: list[Peer] = field(default_factory=list)
@@ -255,6 +257,10 @@ class Running:
         self.listening = fitted
         self.ports = [sock.getsockname()[1] for _, sock in shares(settings, fitted.shared())]
 
+    def cancel(self) -> None:
+        """Ends it at once."""
+        self.scope.cancel()
+
     def close(self) -> None:
         """Closes all connections of clients."""
         for peer in self._clients:
@@ -276,8 +282,11 @@ async def serving_text(text: str, tally: Tally | None = None) -> AsyncIterator[R
     lines, stopped = Lines(), trio.Event()
     service = Service(settings, lines.log(), listening.shared(), tally)
 
+    scope = trio.CancelScope()
+
     async def run() -> None:
-        await service.run()
+        with scope:
+            await service.run()
         stopped.set()
 
     try:
@@ -286,7 +295,7 @@ async def serving_text(text: str, tally: Tally | None = None) -> AsyncIterator[R
                 nursery.start_soon(run)
                 places = shares(settings, listening.shared())
                 ports = [sock.getsockname()[1] for _, sock in places if sock.family != socket.AF_UNIX]
-                running = Running(ports, lines, service, listening, stopped, nursery)
+                running = Running(ports, lines, service, listening, stopped, scope, nursery)
                 try:
                     yield running
                 finally:

@@ -14,7 +14,7 @@ import pytest
 from tests.dialects.vectors import MASK_KEY
 from tests.relay.passing import CLIENT, UPSTREAM, side
 from wsgateway import native
-from wsgateway.native import BROKEN, BYTES, FAILED, READY, SHORT, Turn
+from wsgateway.native import BROKEN, BYTES, FAILED, OTHER, READY, SHORT, Turn
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
 
@@ -198,7 +198,7 @@ def test_a_descriptor_without_a_session_is_returned(resources: ExitStack) -> Non
     one, other = (resources.enter_context(sock) for sock in socket.socketpair())
     stage.epoll.register(one.fileno(), select.EPOLLIN)
     other.send(b"x")
-    assert stage.turn.take() == [(READY, None, one.fileno())]
+    assert stage.turn.take() == [(OTHER, None, (one.fileno(), select.EPOLLIN))]
 
 
 def test_reads_that_hold_thousands_of_messages_become_smaller_and_grow_again(resources: ExitStack) -> None:

@@ -16,6 +16,7 @@ import trio
 from tests.dialects.feeding import frame
 from tests.dialects.vectors import MASK_KEY
 from tests.peers import Peer
+from wsgateway.relay.awaited import relay
 from wsgateway.relay.engine import Ended, Endpoint, Engine
 
 from .sessions import PATIENCE_SECONDS, Session, session, settled
@@ -41,7 +42,7 @@ class Relay:
     async def run(self, engine: Engine) -> None:
         with self.scope:
             try:
-                self._result = outcome.Value(await engine.relay(self.session.client, self.session.upstream))
+                self._result = outcome.Value(await relay(engine, self.session.client, self.session.upstream))
             except RuntimeError as bug:
                 self._result = outcome.Error(bug)
         self._over.set()

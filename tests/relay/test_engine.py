@@ -11,6 +11,7 @@ import trio
 
 from tests.dialects.feeding import frame
 from wsgateway.dialects.base import Step
+from wsgateway.relay.awaited import relay
 
 from .sessions import Session, settled
 from .stage import HELLO, KIB, MASKED_HELLO, both_sides, chosen, clog, say_at_once, staged, unclog
@@ -170,5 +171,5 @@ async def test_a_bug_in_the_first_bytes_is_raised_to_its_own_session() -> None:
         bad.client.translator = Broken()
         bad.client.early = b"Hello"
         with pytest.raises(RuntimeError, match="a bug at 5 bytes"):
-            await stage.engine.relay(bad.client, bad.upstream)
+            await relay(stage.engine, bad.client, bad.upstream)
         assert len(stage.engine) == 0

@@ -9,7 +9,9 @@ import trio
 
 from wsgateway.dialects.base import Step
 from wsgateway.relay import engine as engine_module
-from wsgateway.relay.engine import LEAST_READ_BYTES, MOST_READ_BYTES, Endpoint, Engine
+from wsgateway.relay.awaited import relay
+from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Endpoint
+from wsgateway.relay.engine import Engine
 from wsgateway.wire.events import Close
 
 from .passing import CLIENT, UPSTREAM, side
@@ -70,7 +72,7 @@ async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pyt
                 Endpoint(ours, side("rfc6455", CLIENT), swallower),
                 Endpoint(theirs, side("rfc6455", UPSTREAM), Swallower()),
             )
-            nursery.start_soon(engine.relay, *endpoints)
+            nursery.start_soon(relay, engine, *endpoints)
 
             assert max(await give(4 * MOST_READ_BYTES)) == MOST_READ_BYTES
             swallower.seconds = 0.002

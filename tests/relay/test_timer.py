@@ -15,6 +15,7 @@ from trio.testing import MockClock
 from tests.masks import masked
 from tests.peers import Peer
 from wsgateway.errors import ProtocolError, Reason
+from wsgateway.relay.awaited import relay
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Ended
@@ -44,7 +45,7 @@ class Watched:
 
     async def run(self) -> None:
         begun = trio.current_time()
-        self.ended = await self.stage.engine.relay(self.session.client, self.session.upstream, self._relay_timeouts)
+        self.ended = await relay(self.stage.engine, self.session.client, self.session.upstream, self._relay_timeouts)
         self.seconds = trio.current_time() - begun
         self._over.set()
 
@@ -347,7 +348,7 @@ async def test_a_bug_in_a_check_ends_its_own_session_and_no_other(autojump_clock
         bad.client.translator = SimpleNamespace(messages=0, heartbeats=0, plan=None, unfinished=broken, inside=broken)
         stage.nursery.start_soon(good.run)
         with pytest.raises(RuntimeError, match="a bug"):
-            await stage.engine.relay(bad.client, bad.upstream, PINGING)
+            await relay(stage.engine, bad.client, bad.upstream, PINGING)
         assert (await good.end()).ending == ServerClose(Reason.LIFETIME_OVER, "older than 100 s")
 
 

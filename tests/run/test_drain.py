@@ -23,6 +23,7 @@ from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.listening import Listening
 from wsgateway.run.service import Service
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, GatewayState
+from wsgateway.serve.in_task import drive
 from wsgateway.serve.preamble import Client, ClientDisconnectedError, read_request
 from wsgateway.settings.addresses import bind_address
 from wsgateway.settings.load import parse
@@ -295,5 +296,6 @@ async def test_a_busy_process_reads_a_request_that_has_arrived_before_it_disconn
         long_ago = trio.current_time() - 2 * REQUEST_GRACE_SECONDS
         client = Client(Channel(ours), "127.0.0.1", 1, None, long_ago)
         with nullcontext() if asked else pytest.raises(ClientDisconnectedError, match="when the gateway stopped"):
-            request = await read_request(gateway, client, RequestHead(), settings.defaults.timeouts, long_ago)
+            reading = read_request(gateway, client, RequestHead(), settings.defaults.timeouts, long_ago)
+            request = await drive(gateway, client, reading)
             assert request.target == "/chat"

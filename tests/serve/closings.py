@@ -17,6 +17,7 @@ from tests.dialects.vectors import MASK_KEY
 from tests.peers import Peer
 from tests.relay.sessions import PATIENCE_SECONDS, Session, session, settled
 from wsgateway.errors import Reason
+from wsgateway.relay.awaited import relay
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.serve.closing import ClosingHandshake
@@ -50,7 +51,7 @@ class Parting:
         self._over = trio.Event()
 
     async def run(self) -> None:
-        ended: Ended = await self.engine.relay(self.session.client, self.session.upstream)
+        ended: Ended = await relay(self.engine, self.session.client, self.session.upstream)
         self.relay_ended.set()
         begun = trio.current_time()
         await ClosingHandshake(ended, repeat(MASK_KEY), CLOSE_SECONDS).run(self.session.client, self.session.upstream)

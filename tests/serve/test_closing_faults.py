@@ -27,6 +27,7 @@ from tests.serve.closings import (
     rest_behind_it,
 )
 from wsgateway.dialects import DIALECTS, Limits
+from wsgateway.relay.awaited import relay
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.serve.closing import ClosingHandshake
@@ -249,7 +250,7 @@ async def test_a_short_time_is_enough_for_all_of_it(autojump_clock: MockClock, c
             nursery.start_soon(end.engine.run)
 
             async def part() -> None:
-                ended: Ended = await end.engine.relay(pair.client, pair.upstream)
+                ended: Ended = await relay(end.engine, pair.client, pair.upstream)
                 await ClosingHandshake(ended, repeat(MASK_KEY), close_seconds).run(pair.client, pair.upstream)
 
             nursery.start_soon(part)

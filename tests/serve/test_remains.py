@@ -35,7 +35,7 @@ listeners:
   - {{name: secure, bind: ["127.0.0.1:0"], tls: {{certificates: [{{certificate: {file}, private_key: {file}}}]}}}}
   - {{name: full, bind: ["127.0.0.1:0"], max_connections: 1}}
 defaults:
-  timeouts: {{close: 50ms, challenge: 50ms}}
+  timeouts: {{close: {patience}, challenge: {patience}, connect: 100ms}}
 shutdown: {{spread: none, drain: 200ms}}
 routes:
   - {{match: {{path: {{exact: /narrow}}}}, upstream: narrow}}
@@ -57,6 +57,8 @@ class Scene:
     gateway: Running
     upstream: Upstream
     authority: Authority
+    text: str
+    """the configuration"""
 
     async def session(self, request: bytes = MODERN) -> tuple[Peer, Peer]:
         """Open a session, and return its two ends."""
@@ -95,6 +97,8 @@ class Scene:
             "pools": {
                 name: (inside.pools[name].open, len(inside.pools[name].waiting)) for name in inside.settings.upstreams
             },
+            "owned": len(inside.owner),
+            "watched": len(inside.engine.watches),
             "relays": len(inside.engine),
             "sessions": len(inside.counters.live),
         }
@@ -125,14 +129,16 @@ def nothing_of_other_modules() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def scene(authority: Authority) -> AsyncIterator[Scene]:
+async def scene(authority: Authority, dead: int | None = None, patience: str = "50ms") -> AsyncIterator[Scene]:
+    """Run a gateway; `dead` is the port of a server that does not serve, by default one that refuses."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         async with Upstream() as upstream:
             file: Path = authority.issue("localhost")
-            text = _CONFIGURATION.format(file=file, port=upstream.port, dead=nobody.getsockname()[1])
+            port = dead or nobody.getsockname()[1]
+            text = _CONFIGURATION.format(file=file, port=upstream.port, dead=port, patience=patience)
             async with serving_text(text) as gateway:
-                yield Scene(gateway, upstream, authority)
+                yield Scene(gateway, upstream, authority, text)
 
 
 # -- endings -------------------------------------------------------------------------------------------------------
@@ -349,6 +355,7 @@ async def test_nothing_remains_of_a_stopped_gateway(authority: Authority) -> Non
         gateway.service.drain()
         await gateway.stopped.wait()
         await client.peer.close()
-        # The tasks of a gateway: itself, the relay and its checks, pools, the watcher for hang-ups; and acceptors.
-        own = {"tasks": 5 + len(gateway.ports), "descriptors": 1 + len(gateway.ports)}
+        # The tasks of a gateway: itself, the relay and its checks, pools, the watcher for hang-ups, the alarms, and the
+        # owner of connections; and acceptors.
+        own = {"tasks": 7 + len(gateway.ports), "descriptors": 1 + len(gateway.ports)}
         await here.remains_only(before | {name: int(str(before[name])) - count for name, count in own.items()})

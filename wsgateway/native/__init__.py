@@ -32,7 +32,7 @@ def _load() -> ModuleType | None:
 
 
 # What `Turn.take` says of an endpoint, with its value; `lane.h` has the same numbers.
-READY, BYTES, FAILED, BROKEN, SHORT = range(5)
+READY, BYTES, FAILED, BROKEN, SHORT, OTHER = range(6)
 
 
 class _Lane:
@@ -54,9 +54,9 @@ class _Turn:
         self._epoll = epoll
         self._lanes = lanes
 
-    def take(self) -> list[tuple[int, _Lane | None, int]]:
+    def take(self) -> list[tuple[int, _Lane | None, object]]:
         found = [(self._lanes.get(fd), fd, events) for fd, events in self._epoll.poll(0, MOST_READY)]
-        return [(READY, lane, fd if lane is None else events) for lane, fd, events in found]
+        return [(OTHER, None, (fd, events)) if lane is None else (READY, lane, events) for lane, fd, events in found]
 
 
 step = _load()

@@ -40,9 +40,10 @@ class Turn:
     def take(self) -> list[tuple[int, Any, Any]]:
         """Serve what is ready, without waiting. Return what is not usual, as (what, lane, value).
 
-        READY     epoll reports these events, and nothing was read; without a lane: it reports this descriptor
+        READY     epoll reports these events, and nothing was read
         BYTES     these bytes were read, and are not passed on: what was before them is
         FAILED    a read raised this OSError
         BROKEN    a mask key raised this exception, and what was read is lost
         SHORT     these bytes could not be sent to the lane's own side; such events come first
+        OTHER     epoll reports this descriptor without a lane, and these events
         """

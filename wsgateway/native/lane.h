@@ -43,7 +43,7 @@ extern PyTypeObject *lane_type;
 extern PyType_Spec turn_spec;
 
 /* What an event of `Turn.take` says; see `_step.pyi`. `__init__.py` has the same numbers. */
-enum { READY, BYTES, FAILED, BROKEN, SHORT };
+enum { READY, BYTES, FAILED, BROKEN, SHORT, OTHER };
 
 /* Bytes for the other side, in memory of somebody else. */
 typedef struct {

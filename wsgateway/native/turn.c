@@ -147,9 +147,11 @@ static int serve(Turn *self, PyObject *events, int fd, uint32_t ready) {
     PyObject *endpoint = endpoint_of(self, fd);
     if (!endpoint)
         return -1;
-    Lane *lane = PyObject_TypeCheck(endpoint, lane_type) ? (Lane *)endpoint : NULL;
-    if (!lane || !lane->equipped || !lane->open || ready != EPOLLIN)
-        return add(events, READY, endpoint, lane ? PyLong_FromUnsignedLong(ready) : PyLong_FromLong(fd));
+    if (!PyObject_TypeCheck(endpoint, lane_type))
+        return add(events, OTHER, Py_None, Py_BuildValue("(iI)", fd, (unsigned)ready));
+    Lane *lane = (Lane *)endpoint;
+    if (!lane->equipped || !lane->open || ready != EPOLLIN)
+        return add(events, READY, endpoint, PyLong_FromUnsignedLong(ready));
     size_t most = lane->read_bytes > 0 ? (size_t)lane->read_bytes : 1;
     /* bound: `in` has `read_bytes` bytes */
     ssize_t got = recv(fd, self->in, most < self->read_bytes ? most : self->read_bytes, 0);

@@ -4,9 +4,8 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
-import trio
+import outcome
 
 from wsgateway.dialects.base import Side, Translator
 from wsgateway.native import Lane, step
@@ -109,14 +108,17 @@ class Ended:
     ending: Ending
 
 
-@dataclass(slots=True)
+OnEnd = Callable[["outcome.Outcome[Ended]"], None]
+"""called once at the end of a relay, within a turn of the engine: it must not use the sockets at once"""
+
+
 class Run:
-    """A running relay, and the task that waits for its end (none while it is being set up)."""
+    """A running relay."""
 
-    task: trio.lowlevel.Task | None = None
-    ended: Ended | None = None
+    __slots__ = ("on_end", "result")
 
-    def abort(self, _: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
-        """Let Trio cancel and wake the task, which the engine must not reschedule after that."""
-        self.task = None
-        return trio.lowlevel.Abort.SUCCEEDED
+    def __init__(self) -> None:
+        self.on_end: OnEnd | None = None
+        """called at its end; None while it is being set up"""
+        self.result: outcome.Outcome[Ended] | None = None
+        """the end that came meanwhile"""

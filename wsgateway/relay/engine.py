@@ -25,12 +25,13 @@ import trio
 
 from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError, Reason
-from wsgateway.native import BROKEN, BYTES, FAILED, READY, SHORT, Turn
+from wsgateway.native import BROKEN, BYTES, FAILED, OTHER, READY, SHORT, Turn
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import ServerClose
-from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, Endpoint, Run
+from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, Endpoint, OnEnd, Run
 from wsgateway.relay.join_memory import JoinMemory
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
+from wsgateway.relay.watches import SocketWatches
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
 
@@ -61,6 +62,8 @@ class Engine:
         self._decrypted: list[Endpoint] = []  # whose TLS holds decrypted bytes, which epoll does not report
         self._paused: list[tuple[float, Endpoint]] = []  # with the end of the pause
         self._endpoints: dict[int, Endpoint] = {}
+        self.watches = SocketWatches(self._epoll)
+        """the sockets without a relay for which the loop waits, too"""
         self._small: list[tuple[Endpoint, bytes]] = []  # data to send at the end of this turn
         self.join_memory = JoinMemory()
         """the held bytes of messages in all sessions"""
@@ -101,7 +104,7 @@ class Engine:
             for what, endpoint, value in take():
                 if endpoint is not None:
                     handlers[what](endpoint, value)
-                elif value == bell:
+                elif what == OTHER and not self.watches.report(*value) and value[0] == bell:
                     self.turned = trio.current_time()
             if self._decrypted:
                 ready, self._decrypted = self._decrypted, []
@@ -126,7 +129,7 @@ class Engine:
                 self._read(endpoint, events)
             endpoint.reopen()
             endpoint.peer.reopen()
-        except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session, whose task raises it
+        except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session
             self._break(endpoint, bug)
 
     def _break(self, endpoint: Endpoint, bug: Exception) -> None:
@@ -166,38 +169,43 @@ class Engine:
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
                     self._break(endpoint, bug)
 
-    async def relay(self, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts = FOR_EVER) -> Ended:
+    def start(
+        self, client: Endpoint, upstream: Endpoint, on_end: OnEnd, relay_timeouts: RelayTimeouts = FOR_EVER
+    ) -> None:
         """Move bytes between two sides until one ends the session, a timeout passes, or `close` is called.
 
-        The bytes that came after the handshakes go first. When this returns or raises, cancelled or not, the engine no
-        longer uses the sockets.
+        The bytes that came after the handshakes go first. At the end `on_end` gets the end, or a bug of ours; the
+        engine then no longer uses the sockets. It may be called before this returns.
         """
         client.peer, upstream.peer = upstream, client
         run = Run()
         try:
-            for endpoint in (client, upstream):
-                endpoint.run = run
-                self._endpoints[endpoint.sock.fileno()] = endpoint
-                self._watch(endpoint, _IN)
-            for endpoint in (upstream, client):
-                if endpoint.early and run.ended is None:
-                    endpoint.received += len(endpoint.early)
-                    self._apply(endpoint, endpoint.translator.feed(endpoint.early))
-                    endpoint.early = b""
-            self._send_small()
-            for endpoint in (client, upstream):
-                endpoint.prepare()
-            if relay_timeouts != FOR_EVER:
-                self._timers.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
-            for endpoint in (client, upstream):
-                self._drain(endpoint)
-            if run.ended is None:
-                run.task = trio.lowlevel.current_task()
-                run.ended = await trio.lowlevel.wait_task_rescheduled(run.abort)
-            assert run.ended is not None, "the task is rescheduled only with the end of its relay"
-            return run.ended
-        finally:
-            self._forget(client)
+            self._begin(run, client, upstream, relay_timeouts)
+        except Exception as bug:  # noqa: BLE001  as in `_serve`
+            self._leave(client, outcome.Error(bug))
+        run.on_end = on_end
+        if run.result is not None:
+            on_end(run.result)
+
+    def _begin(self, run: Run, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts) -> None:
+        for endpoint in (client, upstream):
+            endpoint.run = run
+            fd = endpoint.sock.fileno()
+            endpoint.interest = self.watches.given_up(fd)
+            self._endpoints[fd] = endpoint
+            self._watch(endpoint, _IN)
+        for endpoint in (upstream, client):
+            if endpoint.early and run.result is None:
+                endpoint.received += len(endpoint.early)
+                self._apply(endpoint, endpoint.translator.feed(endpoint.early))
+                endpoint.early = b""
+        self._send_small()
+        for endpoint in (client, upstream):
+            endpoint.prepare()
+        if relay_timeouts != FOR_EVER:
+            self._timers.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
+        for endpoint in (client, upstream):
+            self._drain(endpoint)
 
     def pause(self, endpoint: Endpoint, seconds: float) -> None:
         """Leave a side unread for about so many seconds."""
@@ -313,7 +321,7 @@ class Engine:
                 self._send(endpoint, reply)
 
     def _send(self, endpoint: Endpoint, data: bytes) -> None:
-        """Send data, or add it to the backlog. If the relay has ended in this turn, its task sends the rest."""
+        """Send data, or add it to the backlog. If the relay has ended in this turn, the rest is sent after its end."""
         sent = 0
         if not endpoint.backlog:
             try:
@@ -370,16 +378,18 @@ class Engine:
             ending.__traceback__ = None  # nobody raises it again, and frames in it refer to what holds it
         self._leave(endpoint, outcome.Value(Ended(endpoint, ending)))
 
-    def _leave(self, endpoint: Endpoint, result: outcome.Value[Ended] | outcome.Error) -> None:
+    def _leave(self, endpoint: Endpoint, result: outcome.Outcome[Ended]) -> None:
         run = endpoint.run
-        self._forget(endpoint)
-        if run is not None and run.task is not None:
-            trio.lowlevel.reschedule(run.task, result)
-        elif run is not None and isinstance(result, outcome.Value):
-            run.ended = result.value
+        self.forget(endpoint)
+        if run is None:
+            return
+        if run.on_end is None:
+            run.result = run.result or result
+        else:
+            run.on_end(result)
 
-    def _forget(self, endpoint: Endpoint) -> None:
-        """Stop using both sides; do nothing if that has been done."""
+    def forget(self, endpoint: Endpoint) -> None:
+        """Stop using both sides, without a call of `on_end`; do nothing if that has been done."""
         for each in (endpoint, endpoint.peer):
             if each.held:
                 self.join_memory.hold(each, 0)

@@ -49,10 +49,12 @@ class Service:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._gateway.engine.run)
                 nursery.start_soon(self._gateway.hangups.run)
+                nursery.start_soon(self._gateway.alarms.run)
                 nursery.start_soon(self._gateway.pools.run)
                 async with trio.open_nursery() as sessions:
                     self._sessions = sessions
                     self._gateway.tally.begin()
+                    self._gateway.owner.begin(sessions)
                     for acceptor in self._beginning:
                         sessions.start_soon(acceptor.run, sessions)
                     await self._drain.wait()

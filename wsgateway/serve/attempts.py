@@ -1,9 +1,10 @@
 """The attempts for one client: one target after another is tried, as long as the client has had no answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from wsgateway.errors import UpstreamError
+from wsgateway.serve.actions import Machine, wait_for
 from wsgateway.serve.facts import Facts
 from wsgateway.serve.limits import Cleanup
 from wsgateway.upstream.pool import Lease
@@ -12,12 +13,14 @@ from wsgateway.upstream.search import Search
 T = TypeVar("T")
 
 
-async def try_targets(
+def try_targets(
     search: Search,
-    attempt: Callable[[Lease, Cleanup], Awaitable[T]],
+    attempt: Callable[[Lease, Cleanup], Machine[T]],
     facts: Facts,
     cleanup: Cleanup,
-) -> T:
+    *,
+    watched: bool,
+) -> Machine[T]:
     """Return the result of the first attempt that does not raise UpstreamError, or raise the error of the last one.
 
     After a silent target there is no other attempt, because it has used all of the time. An attempt puts cleanups into
@@ -25,10 +28,10 @@ async def try_targets(
     and the failures before it.
     """
     while True:
-        lease = search.take() or await search.wait()
+        lease = search.take() or (yield from wait_for(search.wait, watched=watched))
         with Cleanup([lease.release]) as mine:
             try:
-                result = await attempt(lease, mine)
+                result = yield from attempt(lease, mine)
             except UpstreamError as error:
                 search.failed(lease, error)
                 if error.used_all_time or not (search.remaining_attempts and search.remaining_seconds):

@@ -16,7 +16,6 @@ import trio
 from wsgateway.errors import ClientDisconnectedError, Reason
 from wsgateway.net.channel import Channel
 from wsgateway.serve.gateway import GatewayState
-from wsgateway.serve.request import Client
 
 # With the steps that follow, less than the 0.2 s after which the place of a disconnected client should be free.
 GRACE_SECONDS = 0.1
@@ -27,23 +26,33 @@ class DisconnectWatch:
 
     def __init__(self, channel: Channel) -> None:
         """Take the client's channel, from which the caller may receive meanwhile."""
-        self.scope = trio.CancelScope()
-        """the scope of that work"""
         self.tls_ended = False
         """whether the client has ended TLS"""
         self._channel = channel
         self._half_closed = False
+        self._scope = trio.CancelScope()  # of the present work
+
+    @contextmanager
+    def watched(self, gateway: GatewayState) -> Iterator[None]:
+        """Cancel the block if the client disconnects, and raise ClientDisconnectedError."""
+        sock = self._channel.sock
+        on_bytes = self.look if isinstance(sock, ssl.SSLSocket) else None
+        with trio.CancelScope() as self._scope, gateway.hangups.watched(sock, self._hung_up, on_bytes):
+            self.moved()
+            yield
+        if self._scope.cancelled_caught:
+            raise disconnected_waiting()
 
     def look(self) -> None:
         """Note that the client has ended TLS, if it has. Call this only when no task receives from it."""
         if self._channel.look_ahead():
             self.tls_ended = True
-            self.hung_up(reset=False)
+            self._hung_up(reset=False)
 
-    def hung_up(self, reset: bool) -> None:
+    def _hung_up(self, reset: bool) -> None:
         """Note a hang-up of the client: a reset, or the end of its own direction."""
         if reset:
-            self.scope.cancel()
+            self._scope.cancel()
         else:
             self._half_closed = True
             self.moved()
@@ -51,19 +60,7 @@ class DisconnectWatch:
     def moved(self) -> None:
         """Note that bytes have moved, so that a client that has only ended its own direction gets more time."""
         if self._half_closed:
-            self.scope.deadline = trio.current_time() + GRACE_SECONDS
-
-
-@contextmanager
-def cancel_on_disconnect(gateway: GatewayState, client: Client) -> Iterator[DisconnectWatch]:
-    """Cancel the block if the client disconnects, and raise ClientDisconnectedError."""
-    sock = client.channel.sock
-    disconnect_watch = DisconnectWatch(client.channel)
-    on_bytes = disconnect_watch.look if isinstance(sock, ssl.SSLSocket) else None
-    with disconnect_watch.scope, gateway.hangups.watched(sock, disconnect_watch.hung_up, on_bytes):
-        yield disconnect_watch
-    if disconnect_watch.scope.cancelled_caught:
-        raise disconnected_waiting()
+            self._scope.deadline = trio.current_time() + GRACE_SECONDS
 
 
 def disconnected_waiting() -> ClientDisconnectedError:

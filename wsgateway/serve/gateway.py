@@ -4,10 +4,12 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import trio
 
 from wsgateway.errors import HttpRefusal, Problem, Reason, ReasonedError, SettingsError
+from wsgateway.net.alarms import Alarms
 from wsgateway.net.failure import in_words
 from wsgateway.net.hangups import HangupWatcher
 from wsgateway.net.newest_first import NewestFirst
@@ -19,6 +21,7 @@ from wsgateway.relay.engine import Engine
 from wsgateway.serve.facts import Texts
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
 from wsgateway.serve.tally import Tally
+from wsgateway.serve.owner import Owner
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.whole import Settings
@@ -30,6 +33,13 @@ TlsContexts = tuple[dict[str, ssl.SSLContext | None], Contexts]
 
 MakeError = Callable[[], ReasonedError]
 """makes an error that may not be needed"""
+
+
+class HasDeadline(Protocol):
+    """Work that ends at a time, which may change."""
+
+    deadline: float
+
 
 # A client that has just connected is about to send a request: a drain waits this long for it, from the connection on.
 REQUEST_GRACE_SECONDS = 0.5
@@ -91,7 +101,12 @@ class GatewayState:
     log: Log
     tally: Tally = field(default_factory=Tally)
     """the connections of this process beside those of other workers"""
+    clock: Callable[[], float] = trio.current_time
     engine: Engine = field(default_factory=Engine)
+    alarms: Alarms = field(default_factory=Alarms)
+    """the deadlines of what the relay's loop drives"""
+    owner: Owner = field(default_factory=Owner)
+    """the owner of all connections that have no task"""
     hangups: HangupWatcher = field(default_factory=HangupWatcher)
     """reports hang-ups of clients that have no session"""
     counters: Counters = field(default_factory=Counters)
@@ -101,8 +116,8 @@ class GatewayState:
     """by route and address"""
     listener_states: dict[str, ListenerState] = field(default_factory=dict)
     """by the name of the listener; removed ones, too, while they have connections"""
-    waiting: dict[trio.CancelScope, float] = field(default_factory=dict)
-    """the scopes of clients that have no session yet, with the time until which a drain waits for each"""
+    waiting: dict[HasDeadline, float] = field(default_factory=dict)
+    """the work for clients that have no session yet, with the time until which a drain waits for each"""
     closing_at: float | None = None
     """the time when a drain closes clients without a session; None: there is no drain"""
     texts: Texts = field(default_factory=Texts)
@@ -139,18 +154,25 @@ class GatewayState:
     def drain(self, seconds: float) -> None:
         """Close clients that have no request. A client with a request has `seconds` to open its session."""
         self.closing_at = trio.current_time() + max(seconds, REQUEST_GRACE_SECONDS)
-        for scope, until in self.waiting.items():
-            scope.deadline = min(scope.deadline, until, self.closing_at)
+        for work, until in list(self.waiting.items()):
+            work.deadline = min(work.deadline, until, self.closing_at)
+        self.owner.drain()
 
     @contextmanager
     def time_limit(
-        self, deadline: float, late: MakeError, stopping: MakeError, until: float = float("inf")
+        self, deadline: float, late: MakeError, stopping: MakeError | None, until: float = float("inf")
     ) -> Iterator[None]:
         """Raise what `late` makes if the block is not done by `deadline`.
 
         Raise what `stopping` makes if the gateway drains and the block is not done in time: a drain waits for it until
-        `until` at most.
+        `until` at most. Without `stopping` a drain waits until the deadline.
         """
+        if stopping is None:
+            with trio.move_on_at(deadline) as scope:
+                yield
+            if scope.cancelled_caught:
+                raise late()
+            return
         with trio.CancelScope(deadline=deadline) as scope:
             self.waiting[scope] = until
             if self.closing_at is not None:

@@ -34,19 +34,19 @@ from wsgateway.errors import (
     ReasonedError,
     UpstreamError,
 )
-from wsgateway.net.channel import READ_BYTES, Channel
+from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
 from wsgateway.observe.log import log_at
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import route_query
+from wsgateway.serve.actions import Machine, reach
 from wsgateway.serve.attempts import try_targets
-from wsgateway.serve.disconnect import DisconnectWatch, cancel_on_disconnect
+from wsgateway.serve.disconnect import DisconnectWatch
 from wsgateway.serve.facts import odd_facts
-from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
+from wsgateway.serve.in_task import drive
 from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import proxy_header
-from wsgateway.serve.preamble import read_request, stopped
 from wsgateway.serve.request import RequestContext
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Target, Upstream
@@ -60,15 +60,12 @@ from wsgateway.wire.exchange import (
     request_headers,
 )
 from wsgateway.wire.heads import Headers, Request, Response, requests_websocket
-from wsgateway.wire.incoming import MOST_EMPTY_LINES
 from wsgateway.wire.response_head import ResponseHead
 
 # As much as the relay reads at once.
 BODY_READ_BYTES = 64 * 1024
 # A client may send chunks of one byte: for so many of them h11 needs 20 ms, in which no other client is served.
 CHUNKED_READ_BYTES = 16 * 1024
-# Old clients send an empty line after the body of a POST (RFC 9112, 2.2). This many may come before a request.
-_EMPTY_LINES = b"\r\n" * MOST_EMPTY_LINES
 _RESET = struct.pack("ii", 1, 0)  # struct linger: at once
 
 Transfer = Callable[[], Awaitable[None]]
@@ -88,31 +85,6 @@ def exchange_of(context: RequestContext, request: Request) -> "Exchange | None":
         return None
     context.facts.route = route.name
     return Exchange(context, request, HeaderContext(identity, "http", listener.name), route)
-
-
-async def next_request(context: RequestContext, rest: bytes) -> Request:
-    """Return the client's next request, of which `rest` has already come, and begin its context.
-
-    Raise the errors of `read_request`; ClientDisconnectedError also if there is no other request.
-    """
-    gateway, client = context.gateway, context.client
-    seconds, now = context.settings.defaults.timeouts.handshake_seconds, trio.current_time()
-
-    def idle() -> ClientDisconnectedError:
-        return ClientDisconnectedError(Reason.DISCONNECTED_IDLE, f"without another request within {seconds:g} s")
-
-    with gateway.time_limit(now + seconds, idle, stopped, now + REQUEST_GRACE_SECONDS):
-        while _EMPTY_LINES.startswith(rest):
-            try:
-                data = await client.channel.receive(READ_BYTES)
-            except OSError:
-                data = b""
-            if not data:
-                raise ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "without another request")
-            rest += data
-    context.begin(trio.current_time())
-    timeouts = context.settings.defaults.timeouts
-    return context.head.receive(rest) or await read_request(gateway, client, context.head, timeouts, context.begun)
 
 
 class Exchange:
@@ -170,7 +142,7 @@ class Exchange:
         if self._context.client.alpn == "h2":
             await self._pass()
             return
-        with cancel_on_disconnect(self._context.gateway, self._context.client) as self._disconnect_watch:
+        with self._disconnect_watch.watched(self._context.gateway):
             await self._pass()
 
     async def _pass(self) -> None:
@@ -181,13 +153,14 @@ class Exchange:
         search = Search(pool, key, context.until(timeouts.handshake_seconds), context.counted_as)
         preface = proxy_header(upstream, context.client)
 
-        async def attempt(lease: Lease, mine: Cleanup) -> tuple[Lease, socket.socket]:
-            sock = await search.reach(lease, timeouts.connect_seconds, preface)
+        def attempt(lease: Lease, mine: Cleanup) -> Machine[tuple[Lease, socket.socket]]:
+            sock = yield from reach(search, lease, timeouts.connect_seconds, preface)
             mine.append(sock.close)
             return lease, sock
 
         with Cleanup() as cleanup:
-            lease, sock = await try_targets(search, attempt, context.facts, cleanup)
+            attempts = try_targets(search, attempt, context.facts, cleanup, watched=False)
+            lease, sock = await drive(context.gateway, context.client, attempts)
             self._upstream = Channel(sock)
             try:
                 with self._timeout_scope:

@@ -21,6 +21,10 @@ class Cleanup(list[Callable[[], None]]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.run()
+
+    def run(self) -> None:
+        """Run the cleanups now."""
         while self:
             self.pop()()
 

@@ -9,7 +9,7 @@ from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.serve.bind import BACKLOG
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.request import Client
-from wsgateway.serve.session import serve_client, turn_away
+from wsgateway.serve.session import ClientConnection, turn_away
 from wsgateway.settings.basics import UNIX
 from wsgateway.wire.addresses import canonical
 
@@ -132,7 +132,7 @@ class Acceptor:
         except HttpRefusal:
             sessions.start_soon(turn_away, self._gateway, listener_state, client)
         else:
-            sessions.start_soon(serve_client, self._gateway, listener_state, client)
+            ClientConnection(self._gateway, listener_state, client).begin(listener_state)
 
 
 def _canonical(sock: socket.socket, name: tuple[str, int]) -> tuple[str, int]:

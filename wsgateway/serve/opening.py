@@ -9,11 +9,7 @@ they could look like another request, and must not become one.
 import math
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-import trio
 
 from wsgateway.dialects import Answer, Offer, ServerHandshake, Side, recognise
 from wsgateway.dialects.upgrade import check_not_removed, end_to_end
@@ -25,7 +21,7 @@ from wsgateway.errors import (
     Reason,
     UpstreamError,
 )
-from wsgateway.net.channel import READ_BYTES, Channel, enable_keepalive
+from wsgateway.net.channel import Channel, enable_keepalive
 from wsgateway.net.failure import in_words
 from wsgateway.observe.counters import Figures
 from wsgateway.policy.affinity import affinity
@@ -36,8 +32,8 @@ from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import route_query
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
+from wsgateway.serve.actions import Limit, Machine, Send, reach, receive, receive_soon, wait_for
 from wsgateway.serve.attempts import try_targets
-from wsgateway.serve.disconnect import DisconnectWatch, cancel_on_disconnect, disconnected_waiting
 from wsgateway.serve.facts import Facts
 from wsgateway.serve.gateway import stops
 from wsgateway.serve.limits import Cleanup
@@ -48,7 +44,7 @@ from wsgateway.settings.basics import UNIX, Rate
 from wsgateway.settings.defaults import OverRate
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Upstream
-from wsgateway.upstream.handshake import Agreement, Refusal, shake_hands
+from wsgateway.upstream.handshake import Agreement, Refusal, UpstreamHandshake, lost
 from wsgateway.upstream.pool import Lease
 from wsgateway.upstream.search import Search
 from wsgateway.wire.events import Role
@@ -109,7 +105,7 @@ class Opening:
         self._facts = context.facts
         self._early = b""  # the bytes after the head
 
-    async def run(self, request: Request, cleanup: Cleanup) -> Opened | None:
+    def run(self, request: Request, cleanup: Cleanup) -> Machine[Opened | None]:
         """Open the session for a request. Return None if the upstream has refused, and the client has its answer.
 
         The cleanups for the end of the session are put into `cleanup`.
@@ -137,37 +133,33 @@ class Opening:
         ours = Side(dialect.framing, Role.SERVER, server_handshake.secret, takes_binary, request.oddities, route.joins)
         header_context = HeaderContext(identity, dialect.name, self._listener.name, ours.text_only)
         with Cleanup() as mine:  # a refused client must not keep the upstream waiting
-            with cancel_on_disconnect(self._gateway, self._client) as disconnect_watch:
-                sock, result = await self._reach_upstream(
-                    search, route, upstream, server_handshake.offer, header_context, mine
-                )
-                if isinstance(result, Refusal):
-                    self._context.refused(_own_answer(result.response.status))
-                    await self._pass_refusal(sock, result, route, disconnect_watch)
+            sock, result = yield from self._reach_upstream(
+                search, route, upstream, server_handshake.offer, header_context, mine
+            )
             if isinstance(result, Agreement):
-                if disconnect_watch.tls_ended:  # the relay would not see an end that has been received already
-                    raise disconnected_waiting()
                 result.answer = client_answer(route, upstream, result.answer, server_handshake.offer, header_context)
-                await self._accept(server_handshake, result.answer, route)
+                yield from self._accept(server_handshake, result.answer, route)
                 them = Side(upstream.dialect.framing, Role.CLIENT, result.secret, True, result.oddities, upstream.joins)
                 opened = self._join(route, ours, them, sock, result)
                 cleanup += mine
                 mine.clear()
                 return opened
-        await self._context.hang_up(route.timeouts.close_seconds)
+            self._context.refused(_own_answer(result.response.status))
+            yield from self._pass_refusal(Channel(sock), result, route)
+        yield from wait_for(lambda: self._context.hang_up(route.timeouts.close_seconds))
         return None
 
     def _check_rate(self, route: Route, identity: Identity) -> None:
         rate = route.limits.handshake_rate
         if rate is not None and identity.ip != UNIX:
             seconds = self._gateway.handshakes.missing(
-                (route.name, self._context.counted_as), rate, trio.current_time()
+                (route.name, self._context.counted_as), rate, self._gateway.clock()
             )
             if seconds:
                 wait = (("Retry-After", str(math.ceil(seconds))),)
                 raise HttpRefusal(Reason.HANDSHAKE_RATE, f"more than {rate} handshakes from one address", wait)
 
-    async def _reach_upstream(
+    def _reach_upstream(
         self,
         search: Search,
         route: Route,
@@ -175,27 +167,28 @@ class Opening:
         offer: Offer,
         header_context: HeaderContext,
         cleanup: Cleanup,
-    ) -> tuple[socket.socket, Agreement | Refusal]:
+    ) -> Machine[tuple[socket.socket, Agreement | Refusal]]:
         """Connect to one of the upstream's targets, and do the handshake with the client's offer.
 
         The cleanups for the end are put into `cleanup`: closing the socket, and releasing the lease.
         """
-        timeouts, time_limit = route.timeouts, self._gateway.time_limit
+        timeouts = route.timeouts
         limits = upstream.limits.beside(self._listener.limits)
 
         def silent() -> UpstreamError:
             remained = f"what remained of the {timeouts.handshake_seconds:g} s for a handshake"
             return UpstreamError(Reason.TARGET_SILENT, f"silent for {remained}")
 
-        async def attempt(lease: Lease, mine: Cleanup) -> tuple[socket.socket, Agreement | Refusal]:
+        def attempt(lease: Lease, mine: Cleanup) -> Machine[tuple[socket.socket, Agreement | Refusal]]:
             target = lease.target_address.target
             target_offer = upstream_offer(route, upstream, target, offer, header_context)
             client_handshake = upstream.dialect.handshake.client(target_offer, os.urandom)
-            with time_limit(math.inf, silent, stops):
-                sock = await search.reach(lease, timeouts.connect_seconds, proxy_header(upstream, self._client))
-                mine.append(sock.close)
-            with time_limit(search.until, silent, stops):
-                result = await shake_hands(Channel(sock), client_handshake, limits, Oddities(upstream.tolerance))
+            preface = proxy_header(upstream, self._client)
+            connecting = Limit(math.inf, silent, stops)
+            sock = yield from reach(search, lease, timeouts.connect_seconds, preface, connecting, watched=True)
+            mine.append(sock.close)
+            handshake = UpstreamHandshake(client_handshake, limits, Oddities(upstream.tolerance))
+            result = yield from _shake_hands(Channel(sock), handshake, Limit(search.until, silent, stops))
             status = 101 if isinstance(result, Agreement) else result.response.status
             if status in _UNAVAILABLE:
                 error = UpstreamError(Reason.TARGET_UNAVAILABLE, f"answered {status}", status)
@@ -206,9 +199,9 @@ class Opening:
                 search.served(lease, status)
             return sock, result
 
-        return await try_targets(search, attempt, self._facts, cleanup)
+        return (yield from try_targets(search, attempt, self._facts, cleanup, watched=True))
 
-    async def _accept(self, server_handshake: ServerHandshake, answer: Answer, route: Route) -> None:
+    def _accept(self, server_handshake: ServerHandshake, answer: Answer, route: Route) -> Machine[None]:
         """Send the 101 and the proof: together if the challenge is here, otherwise the proof when it has come."""
         switch = self._head.switch(server_handshake.accept(answer))
         size = server_handshake.challenge_bytes
@@ -220,22 +213,26 @@ class Opening:
                 return ProtocolError(Reason.CHALLENGE_MISSING, f"no {size} bytes after the head within {seconds:g} s")
             return ProtocolError(Reason.ANSWER_NOT_TAKEN, f"the client does not take its answer within {seconds:g} s")
 
-        deadline = min(trio.current_time() + seconds, self._context.until(route.timeouts.handshake_seconds))
-        with self._gateway.time_limit(deadline, late, _stops_without_answer):
-            if len(self._early) < size:
-                with trio.move_on_after(min(CHALLENGE_GRACE_SECONDS, seconds / 2)):
-                    await self._read_early(size)
-            if len(self._early) < size:
-                await self._client.channel.send(switch)
-                switch = b""
-                await self._read_early(size)
-            await self._client.channel.send(switch + server_handshake.proof(self._early[:size]))
+        now = self._gateway.clock()
+        limit = Limit(
+            min(now + seconds, self._context.until(route.timeouts.handshake_seconds)), late, _stops_without_answer
+        )
+        if len(self._early) < size:
+            yield from self._read_early(size, limit, now + min(CHALLENGE_GRACE_SECONDS, seconds / 2))
+        if len(self._early) < size:
+            yield Send(self._client.channel, switch, limit)
+            switch = b""
+            yield from self._read_early(size, limit)
+        yield Send(self._client.channel, switch + server_handshake.proof(self._early[:size]), limit)
         self._early = self._early[size:]
 
-    async def _read_early(self, size: int) -> None:
-        """Read until that many bytes are here, or more. Received bytes are kept if this is cancelled."""
+    def _read_early(self, size: int, limit: Limit, until: float = math.inf) -> Machine[None]:
+        """Read until that many bytes are here, or more; at most until `until`."""
         while len(self._early) < size:
-            data = await self._client.channel.receive(READ_BYTES)
+            seconds = max(0.0, until - self._gateway.clock())
+            data = yield from receive_soon(self._client.channel, limit, seconds)
+            if data is None:
+                return
             if not data:
                 raise ClientDisconnectedError(Reason.DISCONNECTED_IN_REQUEST, "before its challenge was whole")
             self._early += data
@@ -262,12 +259,10 @@ class Opening:
             self._gateway.engine.pause(client, ahead)
             return None
 
-        clock = trio.current_time
+        clock = self._gateway.clock
         client.translator = Throttle(client.translator, Bucket(rate, clock()), clock, over)
 
-    async def _pass_refusal(
-        self, sock: socket.socket, refusal: Refusal, route: Route, disconnect_watch: DisconnectWatch
-    ) -> None:
+    def _pass_refusal(self, upstream: Channel, refusal: Refusal, route: Route) -> Machine[None]:
         """Pass the upstream's own answer on to the client."""
         response, source = refusal.response, refusal.head
         # RFC 9112, 6.3: a transfer coding wins over a length, which must not be passed on then.
@@ -275,18 +270,18 @@ class Opening:
         kept = [("Content-Length", value) for value in lengths]
         kept += [(name, value) for name in _VERSION for value in response.headers.every(name)]
         headers = Headers([*end_to_end(response.headers), *kept, ("Connection", "close")])
-        with _within(self._context.remaining(route.timeouts.handshake_seconds), response.status):
-            await self._client.channel.send(self._head.respond(Response(response.status, response.reason, headers)))
-            try:
-                body = source.first_body()
-                while not source.ended:
-                    await self._client.channel.send(self._head.body(body))
-                    body = source.body(await _receive(sock))
-                    disconnect_watch.moved()
-            except HttpRefusal as error:
-                text = f"the upstream's {response.status} broke off: {error}"
-                raise ProtocolError(error.reason, text) from None
-            await self._client.channel.send(self._head.body(body) + self._head.end())
+        limit = _limit_of_answer(self._context.until(route.timeouts.handshake_seconds), response.status)
+        client = self._client.channel
+        yield Send(client, self._head.respond(Response(response.status, response.reason, headers)), limit, True)
+        try:
+            body = source.first_body()
+            while not source.ended:
+                yield Send(client, self._head.body(body), limit, True)
+                body = source.body((yield from _receive(upstream, limit)))
+        except HttpRefusal as error:
+            text = f"the upstream's {response.status} broke off: {error}"
+            raise ProtocolError(error.reason, text) from None
+        yield Send(client, self._head.body(body) + self._head.end(), limit, True)
 
 
 def proxy_header(upstream: Upstream, client: Client) -> bytes:
@@ -300,21 +295,33 @@ def proxy_header(upstream: Upstream, client: Client) -> bytes:
     return b""
 
 
-async def _receive(upstream: socket.socket) -> bytes:
+def _shake_hands(channel: Channel, handshake: UpstreamHandshake, limit: Limit) -> Machine[Agreement | Refusal]:
+    """Send the request of a handshake with an upstream, and return the answer."""
+    try:
+        yield Send(channel, handshake.request, limit, watched=True)
+        result = None
+        while result is None:
+            result = handshake.receive((yield from receive(channel, limit, watched=True)))
+    except OSError as error:
+        raise lost(error) from None
+    return result
+
+
+def _receive(upstream: Channel, limit: Limit) -> Machine[bytes]:
     """Return the next bytes of a body. Raise HttpRefusal if the upstream is lost, to tell it from a lost client."""
     try:
-        return await Channel(upstream).receive_whole(READ_BYTES)
+        return (yield from receive(upstream, limit, watched=True, whole=True))
     except OSError as error:
         raise HttpRefusal(Reason.TARGET_LOST, f"lost: {in_words(error)}") from None
 
 
-@contextmanager
-def _within(seconds: float, status: int) -> Iterator[None]:
-    """Raise ProtocolError if the block, which passes an answer of the upstream on, takes longer."""
-    with trio.move_on_after(seconds) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise ProtocolError(Reason.TARGET_SILENT, f"the upstream's {status} was not whole in time")
+def _limit_of_answer(deadline: float, status: int) -> Limit:
+    """Return the limit for passing an answer of the upstream on, which a drain does not cut short."""
+
+    def late() -> ProtocolError:
+        return ProtocolError(Reason.TARGET_SILENT, f"the upstream's {status} was not whole in time")
+
+    return Limit(deadline, late, None)
 
 
 def _own_answer(status: int) -> HttpRefusal:

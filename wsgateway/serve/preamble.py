@@ -10,6 +10,7 @@ from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError
 from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words, is_gone
 from wsgateway.policy.forwarded import is_trusted
+from wsgateway.serve.actions import Limit, Machine, receive
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, GatewayState, ListenerState, stops
 from wsgateway.serve.request import Client
 from wsgateway.serve.tls import reason_of
@@ -27,14 +28,19 @@ def stopped() -> ClientDisconnectedError:
     return ClientDisconnectedError(Reason.CLOSED_BY_DRAIN, "when the gateway stopped")
 
 
+def has_preamble(listener_state: ListenerState) -> bool:
+    """Return whether anything may come before the first request of a client."""
+    listener = listener_state.listener
+    in_clear = listener_state.context is None and listener.proxy_protocol.accept == "none"
+    return not in_clear or listener.flash_policy.mode != "none"
+
+
 async def read_preamble(gateway: GatewayState, listener_state: ListenerState, client: Client) -> bool:
     """Read the preamble, and note its facts about the client. Return whether a request will follow.
 
     Raise ProtocolError for a client that gets no answer, and ClientDisconnectedError.
     """
     listener, context, timeouts = listener_state.listener, listener_state.context, gateway.settings.defaults.timeouts
-    if context is None and listener.proxy_protocol.accept == "none" and listener.flash_policy.mode == "none":
-        return True  # no preamble is possible
     deadline = client.begun + timeouts.handshake_seconds
     is_policy = False
     try:
@@ -146,29 +152,25 @@ async def _encrypt(context: ssl.SSLContext, client: Client) -> None:
     client.tls_version = secure.version()
 
 
-async def read_request(
+def read_request(
     gateway: GatewayState, client: Client, head: RequestHead, timeouts: Timeouts, begun: float
-) -> Request:
+) -> Machine[Request]:
     """Read the client's next request, which began at `begun` by Trio's clock; the first begins with the connection.
 
     Raise HttpRefusal for a request that cannot be read, that is late (408), or that comes when the gateway stops (503);
     raise ClientDisconnectedError.
     """
-    until = (trio.current_time() if head.begun else client.begun) + REQUEST_GRACE_SECONDS
+    until = (gateway.clock() if head.begun else client.begun) + REQUEST_GRACE_SECONDS
 
     def stopping() -> ReasonedError:
         return stops() if head.begun else stopped()
 
     seconds = timeouts.handshake_seconds
-    with gateway.time_limit(begun + seconds, lambda: too_late(seconds), stopping, until):
-        data = client.channel.ready(READ_BYTES)  # also if a busy process is late, read what has come
-        while True:
-            if data is None:
-                data = await client.channel.receive(READ_BYTES)
-            if not data:
-                raise _disconnected(head.begun)
-            request = head.receive(data)
-            if request is not None:
-                return request
-            data = None
-    raise AssertionError("a request, or an error")
+    limit = Limit(begun + seconds, lambda: too_late(seconds), stopping, until)
+    request = None
+    while request is None:
+        data = yield from receive(client.channel, limit)
+        if not data:
+            raise _disconnected(head.begun)
+        request = head.receive(data)
+    return request

@@ -62,6 +62,10 @@ class Client:
             return UNIX
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
+    def close(self) -> None:
+        """Close its connection."""
+        self.channel.sock.close()
+
     def called(self) -> str | None:
         """Return the Host that names the address to which it connected; None for a Unix socket."""
         if self.local is None:

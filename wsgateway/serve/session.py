@@ -1,103 +1,221 @@
 """The life of one client connection, from top to bottom: preamble, opening, relay, closing, and a line in the log.
 
-Before the session, the client may send plain HTTP requests, one after another: see `http`.
+A connection has no task as long as nothing but its sockets is waited for: the loop of the relay drives its opening, and
+moves the bytes of its session. A task does all else: the preamble and TLS, refusals, and the closing handshake.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import NoReturn
 
+import outcome
 import trio
 
 from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError, Reason, ReasonedError
 from wsgateway.net.channel import READ_BYTES, limit_unacknowledged
 from wsgateway.net.failure import in_words
 from wsgateway.observe.counters import By
-from wsgateway.policy.forwarded import is_trusted
+from wsgateway.relay.awaited import relay
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.timer import RelayTimeouts
+from wsgateway.serve.actions import Action, Machine
 from wsgateway.serve.closing import ClosingHandshake
 from wsgateway.serve.facts import odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
-from wsgateway.serve.http import exchange_of, next_request
+from wsgateway.serve.in_loop import LoopDriver
+from wsgateway.serve.in_task import drive
 from wsgateway.serve.limits import Cleanup
-from wsgateway.serve.opening import Opened, Opening
-from wsgateway.serve.preamble import read_preamble, read_request
+from wsgateway.serve.opening import Opened
+from wsgateway.serve.preamble import has_preamble, read_preamble
 from wsgateway.serve.request import Client, RequestContext
-from wsgateway.settings.basics import UNIX
+from wsgateway.serve.requests import count_address, open_session, speaks_for_others
 from wsgateway.settings.routes import Route
-from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.events import Close
 
-Begin = Callable[[RequestContext, Cleanup], Awaitable[Opened | None]]
+Begin = Callable[[], Awaitable[Opened | None]]
 
 
-def serve_client(gateway: GatewayState, listener_state: ListenerState, client: Client) -> Coroutine[Any, Any, None]:
-    """Serve a client, which its listener has counted, until its session ends; then count it off and close it.
+class ClientConnection:
+    """The connection of one client. It ends by itself; a bug of ours costs no other connection."""
 
-    A bug of ours costs no other session.
-    """
-    # No further coroutine here or around it: each would need a quarter of a KiB for every session.
-    return _serve(RequestContext(gateway, listener_state, client), _begin, Cleanup([listener_state.leave]))
+    __slots__ = ("_begun", "_cleanup", "_client", "_context", "_gateway", "_opened")
 
+    def __init__(self, gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
+        """Take a client that its listener has counted."""
+        self._gateway = gateway
+        self._client = client
+        self._context: RequestContext | None = RequestContext(gateway, listener_state, client)
+        self._cleanup = Cleanup([client.close])
+        self._opened: Opened | None = None
+        self._begun = 0.0
 
-async def _serve(context: RequestContext, begin: Begin, cleanup: Cleanup) -> None:
-    gateway, client, facts = context.gateway, context.client, context.facts
-    try:
-        with cleanup:
-            opened = None
+    def begin(self, listener_state: ListenerState) -> None:
+        """Serve the client of a listener. Raise OSError if that is not possible, and close its connection."""
+        self._cleanup.append(listener_state.leave)
+        if has_preamble(listener_state):
+            self._gateway.owner.tasks.start_soon(self._run, self._read_preamble)
+            return
+        try:
+            self._open_in_loop()
+        except OSError:
+            self._cleanup.run()
+            raise
+
+    async def run_stream(
+        self, listener_state: ListenerState, asking: trio.CancelScope, error: HttpRefusal | None
+    ) -> None:
+        """Serve a stream of HTTP/2 to its end, or refuse it. `asking` is cancelled when its client disconnects."""
+
+        async def begin() -> Opened | None:
+            if error is not None:
+                raise error
+            listener_state.enter()
+            self._cleanup.append(listener_state.leave)
+            with asking:
+                return await drive(self._gateway, self._client, open_session(self._known, self._cleanup))
+            raise ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "before it had its answer")
+
+        opened = await self._attempt(begin)
+        if opened is None:
+            return
+        ended = None
+        try:
+            self._note_begin(opened)
+            ended = await relay(self._gateway.engine, opened.client, opened.upstream, _relay_timeouts(opened.route))
+            await self._shake_hands(opened, ended)
+        except Exception:
+            self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
+        finally:
+            self._finish(opened, ended)
+
+    # -- the opening ---------------------------------------------------------------------------------------------
+
+    @property
+    def _known(self) -> RequestContext:
+        assert self._context is not None, "it is kept until there is a session"
+        return self._context
+
+    def _open_in_loop(self) -> None:
+        machine = open_session(self._known, self._cleanup)
+        LoopDriver(self._gateway, self._client, machine, self._opening_finished, self._hand_over).begin()
+
+    def _hand_over(self, machine: Machine[Opened | None], action: Action) -> None:
+        self._gateway.owner.tasks.start_soon(self._run, partial(drive, self._gateway, self._client, machine, action))
+
+    def _opening_finished(self, opened: Opened | None, error: Exception | None) -> None:
+        if error is not None:
+            self._gateway.owner.tasks.start_soon(self._run, partial(_raise, error))
+        elif opened is None:
+            self._cleanup.run()
+        else:
+            self._begin_session(opened)
+
+    async def _run(self, begin: Begin) -> None:
+        """Open a session in a task."""
+        opened = await self._attempt(begin)
+        if opened is not None:
+            self._begin_session(opened)
+
+    async def _attempt(self, begin: Begin) -> Opened | None:
+        """Return the session that the function opens. If there is none, answer the client and close its connection."""
+        opened, context = None, self._known
+        try:
             try:
-                opened = await begin(context, cleanup)
+                opened = await begin()
             except ReasonedError as error:
                 await context.refuse(error)
             except OSError as error:
                 await context.refuse(context.lost(error))
-            facts = context.facts
-            del context  # the reader of the request is large, and not needed during the session
-            if opened is not None:
-                await _live(gateway, opened)
-    except Exception:
-        gateway.log.exception("bug", **facts.known(), reason=Reason.BUG)
-    finally:
-        client.channel.sock.close()
+        except Exception:
+            self._gateway.log.exception("bug", **context.facts.known(), reason=Reason.BUG)
+        finally:
+            if opened is None:
+                self._cleanup.run()
+        return opened
 
-
-async def _begin(context: RequestContext, cleanup: Cleanup) -> Opened | None:
-    """Begin a connection."""
-    if not await read_preamble(context.gateway, context.listener_state, context.client):
-        return None
-    if context.client.alpn == "h2":
-        await _carry_streams(context, cleanup)
-        return None
-    return await _open(context, cleanup)
-
-
-async def _open(context: RequestContext, cleanup: Cleanup) -> Opened | None:
-    """Serve requests, one after another, until one opens a session. Return None if none does.
-
-    The cleanups for the end of the session are put into `cleanup`.
-    """
-    speaks_for_others = _speaks_for_others(context)
-    if not speaks_for_others:
-        cleanup.append(_counted(context, context.client.ip))
-    request = await read_request(
-        context.gateway, context.client, context.head, context.settings.defaults.timeouts, context.begun
-    )
-    while True:
-        context.take(request)
-        counted = Cleanup([_counted(context, context.identity.ip)] if speaks_for_others else [])
-        with counted:
-            exchange = exchange_of(context, request)
-            if exchange is None:
-                cleanup += counted
-                counted.clear()
-                break
-            rest = await exchange.run()
-        if rest is None:
+    async def _read_preamble(self) -> Opened | None:
+        context = self._known
+        if not await read_preamble(context.gateway, context.listener_state, context.client):
             return None
-        request = await next_request(context, rest)
-    return await Opening(context).run(request, cleanup)
+        if context.client.alpn == "h2":
+            await _carry_streams(context, self._cleanup)
+            return None
+        return await drive(self._gateway, self._client, open_session(context, self._cleanup))
+
+    # -- the session ---------------------------------------------------------------------------------------------
+
+    def _begin_session(self, opened: Opened) -> None:
+        engine, sides = self._gateway.engine, (opened.client, opened.upstream)
+        try:
+            self._note_begin(opened)
+            self._gateway.owner.add(self)
+            engine.start(*sides, self._ended, _relay_timeouts(opened.route))
+        except Exception:
+            self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
+            for side in sides:
+                engine.watches.unwatch(side.sock.fileno())
+            self._gateway.owner.remove(self)
+            self.cut()
+
+    def _note_begin(self, opened: Opened) -> None:
+        self._opened, self._begun = opened, trio.current_time()
+        self._context = None  # the reader of the request is large, and not needed any more
+        self._gateway.counters.opened(opened)
+        self._gateway.log.info("opened", **opened.facts.known())
+
+    def _ended(self, result: outcome.Outcome[Ended]) -> None:
+        self._gateway.owner.remove(self)
+        self._gateway.owner.tasks.start_soon(self._close, result)
+
+    async def _close(self, result: outcome.Outcome[Ended]) -> None:
+        opened, ended = self._opened, None
+        assert opened is not None, "there was a session"
+        try:
+            ended = result.unwrap()
+            await self._shake_hands(opened, ended)
+        except Exception:
+            self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
+        finally:
+            self._finish(opened, ended)
+
+    async def _shake_hands(self, opened: Opened, ended: Ended) -> None:
+        timeouts = opened.route.timeouts
+        for endpoint in (opened.client, opened.upstream):
+            limit_unacknowledged(endpoint.sock, timeouts.send_seconds)
+        closing_handshake = ClosingHandshake(ended, self._gateway.engine.mask_keys, timeouts.close_seconds)
+        await closing_handshake.run(opened.client, opened.upstream)
+
+    def cut(self) -> None:
+        opened = self._opened
+        assert opened is not None, "there is a session"
+        self._gateway.engine.forget(opened.client)
+        self._finish(opened, None)
+
+    def _finish(self, opened: Opened, ended: Ended | None) -> None:
+        """Count the session, write its line in the log, and close its sockets; None: it was cut off."""
+        try:
+            by, reason, why = _end_of(ended, opened)
+            figures = self._gateway.counters.ended(opened, by, reason)
+            self._gateway.log.info(
+                "session",
+                **opened.facts.known(),
+                seconds=round(trio.current_time() - self._begun, 3),
+                **figures._asdict(),
+                **odd_facts(*opened.oddities),
+                by=by,
+                **reason.facts,
+                why=why,
+            )
+        except Exception:
+            self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
+        finally:
+            self._cleanup.run()
+
+
+async def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
@@ -107,45 +225,16 @@ async def _carry_streams(context: RequestContext, cleanup: Cleanup) -> None:
     gateway, listener_state = context.gateway, context.listener_state
 
     async def serve(client: Client, asking: trio.CancelScope, error: HttpRefusal | None) -> None:
-        async def begin(context: RequestContext, cleanup: Cleanup) -> Opened | None:
-            if error is not None:
-                raise error
-            listener_state.enter()
-            cleanup.append(listener_state.leave)
-            with asking:
-                return await _open(context, cleanup)
-            raise ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "before it had its answer")
-
-        await _serve(RequestContext(gateway, listener_state, client), begin, Cleanup())
+        await ClientConnection(gateway, listener_state, client).run_stream(listener_state, asking, error)
 
     connection = Http2Connection(context, serve)
     try:
-        if not _speaks_for_others(context):
-            cleanup.append(_counted(context, context.client.ip))
+        if not speaks_for_others(context):
+            cleanup.append(count_address(context, context.client.ip))
     except HttpRefusal as error:
         await connection.refuse(error)
         raise ProtocolError(error.reason, str(error)) from None
     await connection.run()
-
-
-def _speaks_for_others(context: RequestContext) -> bool:
-    """Return whether the peer is a proxy that is trusted to name the client of each request, which is then counted."""
-    return is_trusted(context.client.ip, context.listener.forwarded.trusted)
-
-
-def _counted(context: RequestContext, ip: str) -> Callable[[], None]:
-    """Count a client by its address, and return a call that counts it off.
-
-    Raise HttpRefusal (429) if its address has too many.
-    """
-    limit, address = None, ip
-    if ip != UNIX:
-        limit, address = context.listener.max_connections_per_ip, counted_as(ip, context.listener.ipv6_prefix)
-
-    def full() -> HttpRefusal:
-        return HttpRefusal(Reason.ADDRESS_FULL, f"more than {limit} connections from one address")
-
-    return context.gateway.connections.one_more((context.listener.name, address), limit, full)
 
 
 async def turn_away(gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
@@ -168,36 +257,7 @@ async def turn_away(gateway: GatewayState, listener_state: ListenerState, client
     finally:
         with suppress(OSError):  # closing with an unread request would send a reset
             client.channel.sock.recv(READ_BYTES)
-        client.channel.sock.close()
-
-
-async def _live(gateway: GatewayState, opened: Opened) -> None:
-    begun = trio.current_time()
-    ended = None
-    gateway.counters.opened(opened)
-    gateway.log.info("opened", **opened.facts.known())
-    try:
-        ended = await gateway.engine.relay(opened.client, opened.upstream, _relay_timeouts(opened.route))
-        timeouts = opened.route.timeouts
-        for endpoint in (opened.client, opened.upstream):
-            limit_unacknowledged(endpoint.sock, timeouts.send_seconds)
-        await ClosingHandshake(ended, gateway.engine.mask_keys, timeouts.close_seconds).run(
-            opened.client, opened.upstream
-        )
-    finally:
-        opened.client.part()
-        by, reason, why = _end_of(ended, opened)
-        figures = gateway.counters.ended(opened, by, reason)
-        gateway.log.info(
-            "session",
-            **opened.facts.known(),
-            seconds=round(trio.current_time() - begun, 3),
-            **figures._asdict(),
-            **odd_facts(*opened.oddities),
-            by=by,
-            **reason.facts,
-            why=why,
-        )
+        client.close()
 
 
 def _relay_timeouts(route: Route) -> RelayTimeouts:

@@ -51,10 +51,19 @@ def _as_upstream_error(name: str, seconds: float, refused: dict[int, str]) -> It
         with trio.fail_after(seconds):
             yield
     except trio.TooSlowError:
-        raise UpstreamError(Reason.TARGET_CONNECT_TIMEOUT, f"no connection to {name} within {seconds:.3g} s") from None
+        raise too_slow(name, seconds) from None
     except OSError as error:
-        reasons = dict.fromkeys(refused.values()) or [in_words(error)]
-        raise UpstreamError(Reason.TARGET_UNREACHABLE, f"no connection to {name}: {', '.join(reasons)}") from None
+        raise unreachable(name, refused.values() or [in_words(error)]) from None
+
+
+def too_slow(name: str, seconds: float) -> UpstreamError:
+    """Return the error for addresses of which none has accepted in time."""
+    return UpstreamError(Reason.TARGET_CONNECT_TIMEOUT, f"no connection to {name} within {seconds:.3g} s")
+
+
+def unreachable(name: str, reasons: Iterable[str]) -> UpstreamError:
+    """Return the error for addresses that have all refused."""
+    return UpstreamError(Reason.TARGET_UNREACHABLE, f"no connection to {name}: {', '.join(dict.fromkeys(reasons))}")
 
 
 async def _race(where: Iterable[Address], refused: dict[int, str]) -> tuple[int, socket.socket]:
@@ -96,6 +105,22 @@ async def _race(where: Iterable[Address], refused: dict[int, str]) -> tuple[int,
 
 async def _dial(where: Address) -> socket.socket:
     """Connect to one address. Raise OSError, or ExhaustedError."""
+    sock, connected = begin_to_connect(where)
+    try:
+        if not connected:
+            await trio.lowlevel.wait_writable(sock)
+            check_connected(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def begin_to_connect(where: Address) -> tuple[socket.socket, bool]:
+    """Return a socket that connects to an address, and whether it is connected already.
+
+    Otherwise call `check_connected` when it is writable. Raise OSError, or ExhaustedError.
+    """
     family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -106,15 +131,19 @@ async def _dial(where: Address) -> socket.socket:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         failed = sock.connect_ex((where.host, where.port))
-        if failed == errno.EINPROGRESS:
-            await trio.lowlevel.wait_writable(sock)
-            failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if failed:
+        if failed and failed != errno.EINPROGRESS:
             raise OSError(failed, os.strerror(failed))
     except BaseException:
         sock.close()
         raise
-    return sock
+    return sock, not failed
+
+
+def check_connected(sock: socket.socket) -> None:
+    """Raise OSError if the connection has failed."""
+    failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if failed:
+        raise OSError(failed, os.strerror(failed))
 
 
 async def prepare(

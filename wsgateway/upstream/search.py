@@ -12,12 +12,40 @@ from itertools import chain
 import trio
 
 from wsgateway.errors import ExhaustedError, HttpRefusal, Reason, UpstreamError
+from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
-from wsgateway.upstream.connect import connect_to, prepare
+from wsgateway.upstream.connect import begin_to_connect, check_connected, connect_to, prepare, too_slow, unreachable
 from wsgateway.upstream.pool import Lease, Pool, Waiter
 from wsgateway.upstream.target import TargetAddress
 
 _FULL = "too many connections"
+
+
+class Dial:
+    """A connection to one address that is being made."""
+
+    __slots__ = ("_name", "connected", "seconds", "sock")
+
+    def __init__(self, sock: socket.socket, name: str, connected: bool, seconds: float) -> None:
+        self.sock = sock
+        """non-blocking; it belongs to the caller"""
+        self.connected = connected
+        """whether there is nothing to wait for"""
+        self.seconds = seconds
+        """how long the address may take to accept"""
+        self._name = name
+
+    def check(self) -> None:
+        """Take note that the socket is writable. Raise UpstreamError if the address has refused."""
+        try:
+            check_connected(self.sock)
+        except OSError as error:
+            raise unreachable(self._name, [in_words(error)]) from None
+        self.connected = True
+
+    def late(self) -> UpstreamError:
+        """Return the error for an address that does not accept in time."""
+        return too_slow(self._name, self.seconds)
 
 
 class Search:
@@ -101,7 +129,6 @@ class Search:
         the gateway itself cannot connect.
         """
         target_address = lease.target_address
-        share = self.remaining_seconds / (1 + self.remaining_attempts)
         addresses: list[TargetAddress] = []  # as far as it was their turn
         refused: dict[int, str] = {}
         url = target_address.target.url
@@ -114,7 +141,7 @@ class Search:
                 yield each.address
 
         try:
-            at, sock = await connect_to(where(), name, min(seconds, share), refused)
+            at, sock = await connect_to(where(), name, self._share(seconds), refused)
             self._pool.exhausted = False
         except ExhaustedError as error:
             self._pool.cannot_connect(error)
@@ -133,6 +160,28 @@ class Search:
         return await prepare(
             sock, target_address.target, min(seconds, self.remaining_seconds), preface, self._pool.contexts
         )
+
+    def _share(self, seconds: float) -> float:
+        """Return how many seconds an address may take to accept, of which `seconds` are the limit."""
+        return min(seconds, self.remaining_seconds / (1 + self.remaining_attempts))
+
+    def dial(self, lease: Lease, seconds: float) -> "Dial | None":
+        """Begin to connect to the address of the lease, where TCP to this address is all that `reach` would do.
+
+        Otherwise return None. Raise what `reach` raises.
+        """
+        target_address = lease.target_address
+        if target_address.named or target_address.target.url.secure:
+            return None
+        try:
+            sock, connected = begin_to_connect(target_address.address)
+        except ExhaustedError as error:
+            self._pool.cannot_connect(error)
+            raise
+        except OSError as error:
+            raise unreachable(target_address.name, [in_words(error)]) from None
+        self._pool.exhausted = False
+        return Dial(sock, target_address.name, connected, self._share(seconds))
 
     def _note(self, target_address: TargetAddress, reason: Reason, why: str) -> None:
         if target_address not in self._tried:
