@@ -68,7 +68,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench() -> AsyncIterator[Bench]:
+async def bench(engine: bool = True) -> AsyncIterator[Bench]:
+    """Run what a driver needs, with or without an engine that says which sockets are ready."""
     ours, theirs = socket.socketpair()
     gateway = GatewayState(parse(configuration(9), "test.yaml"), Lines().log())
     with ours, theirs:
@@ -76,7 +77,8 @@ async def bench() -> AsyncIterator[Bench]:
         theirs.setblocking(False)
         client = Client(Channel(ours), "192.0.2.7", 4711, None, trio.current_time())
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.engine.run)
+            if engine:
+                nursery.start_soon(gateway.engine.run)
             nursery.start_soon(gateway.alarms.run)
             gateway.owner.begin(nursery)
             with trio.fail_after(60):
@@ -128,6 +130,17 @@ async def test_an_action_that_is_late_raises_the_error_of_its_limit(autojump_clo
         [error] = here.results
         assert (str(error), trio.current_time() - begun) == ("late", pytest.approx(7))
         assert here.remains() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("sent", [b"in time", b""])
+async def test_a_busy_process_reads_what_is_there_before_it_is_late(
+    sent: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with bench(engine=False) as here:
+        here.peer.send(sent)
+        here.drive(receive(here.client.channel, within(7)))
+        await here.over.wait()
+        assert [str(each) for each in here.results] == [str(sent) if sent else "late"]
 
 
 async def test_patience_that_is_over_gives_nothing_and_the_machine_goes_on(

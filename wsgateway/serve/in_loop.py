@@ -135,6 +135,7 @@ class LoopDriver(Generic[T]):
     def cut(self) -> None:
         self._release()
         self._machine.close()
+        self._forget_sides()
         self._finished(None, None)
 
     @property
@@ -171,6 +172,7 @@ class LoopDriver(Generic[T]):
                 return
             if error is None and result is _TASK:
                 self._release()
+                self._forget_sides()
                 self.gateway.owner.remove(self)
                 self._hand_over(self._machine, action)
                 return
@@ -295,15 +297,25 @@ class LoopDriver(Generic[T]):
         elif self._patience_until <= now:
             self._resume(None, None)
         elif self._limit_until <= now and not isinstance(action, Await) and (limit := action.limit) is not None:
-            if isinstance(action, Receive):  # a busy process may be late: read what has come
-                self._side(action.channel).ready |= _IN
-                self.go_on()
-                if self._action is not action:
-                    return
+            if isinstance(action, Receive) and self._read_late(action):
+                return
             stops = limit.stopping is not None and self._limit_until < limit.deadline
             self._resume(None, limit.stopping() if stops and limit.stopping is not None else limit.late())
         else:
             self._set_alarm()
+
+    def _read_late(self, action: Receive) -> bool:
+        """Read what has come already: a busy process may be late. Return whether there was anything."""
+        self._side(action.channel).ready |= _IN
+        try:
+            result = self._carry_out()
+        except OSError as error:
+            self._resume(None, error)
+            return True
+        if result is _WAITS:
+            return False
+        self._resume(result, None)
+        return True
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -314,12 +326,17 @@ class LoopDriver(Generic[T]):
             self._stop()
         self.gateway.owner.remove(self)
         self._machine.close()
+        self._forget_sides()
         self._finished(result, error)
 
     def _release(self) -> None:
         self._stop()
         self._client_side.forget()
         self._forget_upstream()
+
+    def _forget_sides(self) -> None:
+        """Drop what refers to this driver, so that it needs no garbage collection."""
+        del self._client_side, self._upstream_side
 
     def _stop(self) -> None:
         self._alarm.stop()

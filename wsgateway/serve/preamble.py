@@ -115,7 +115,7 @@ async def _is_policy_request(listener: Listener, client: Client) -> bool:
 async def _answer_policy_request(gateway: GatewayState, listener: Listener, client: Client, seconds: float) -> None:
     """Answer a policy request; the connection then closes."""
     grants = listener.flash_policy.allow
-    gateway.log.info("policy", client=str(client), why=f"{len(grants)} grants were sent")
+    gateway.log.info("policy", client=str(client), listener=listener.name, why=f"{len(grants)} grants were sent")
     gateway.counters.policies += 1
     with trio.move_on_after(seconds):
         await client.channel.send(policy(grants))
