@@ -91,7 +91,7 @@ class Endpoint(Lane):
         """How many messages from it have been passed on completely, by Python and by C."""
         return self.translator.messages + self.passed
 
-    def part(self) -> None:
+    def forget_peer(self) -> None:
         """Forget the other side after the session, and have it forget this one.
 
         Objects that refer to each other are freed by a garbage collection only, and a full one takes long.

@@ -38,7 +38,6 @@ from wsgateway.wire.masking import mask_keys
 # Data up to this size is sent together at the end of a turn. Receivers that are still awake from the send before then
 # need not be woken again, which would cost more than moving the bytes.
 SMALL_BYTES = 4096
-
 # Every session is checked once in this time. The time has this many parts, and some sessions are checked in each part.
 LOOK_SECONDS = 1.0
 LOOKS = 8
@@ -200,11 +199,10 @@ class Engine:
                 self._apply(endpoint, endpoint.translator.feed(endpoint.early))
                 endpoint.early = b""
         self._send_small()
-        for endpoint in (client, upstream):
-            endpoint.prepare()
         if relay_timeouts != FOR_EVER:
             self._timers.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
         for endpoint in (client, upstream):
+            endpoint.prepare()
             self._drain(endpoint)
 
     def pause(self, endpoint: Endpoint, seconds: float) -> None:

@@ -195,6 +195,7 @@ class ClientConnection:
 
     def _finish(self, opened: Opened, ended: Ended | None) -> None:
         """Count the session, write its line in the log, and close its sockets; None: it was cut off."""
+        opened.client.forget_peer()
         try:
             by, reason, why = _end_of(ended, opened)
             figures = self._gateway.counters.ended(opened, by, reason)
