@@ -135,7 +135,7 @@ async def test_a_cancelled_gateway_closes_it(state: State, authority: Authority)
 
 @each_state
 async def test_a_drain_ends_it(state: State, authority: Authority) -> None:
-    async with scene(authority, patience="5s") as here:
+    async with scene(authority, patience="300ms") as here:
         client = await state(here)
         here.gateway.service.drain()
         await is_closed(client)

@@ -39,18 +39,21 @@ _TASK = object()
 class _Side:
     """One of the two sockets, with the events that epoll has reported of it and that were not used up yet."""
 
-    __slots__ = ("_driver", "_fd", "ready", "sock")
+    __slots__ = ("_engine", "_fd", "driver", "ready", "sock")
 
     def __init__(self, driver: "LoopDriver[Any]", sock: socket.socket) -> None:
-        self._driver = driver
+        self.driver: LoopDriver[Any] | None = driver
+        """the driver; None: it has ended"""
+        self._engine = driver.gateway.engine
         self._fd = sock.fileno()
         self.sock = sock
         self.ready = 0
-        driver.gateway.engine.watches.watch(sock, self._on_ready)
+        self._engine.watches.watch(sock, self._on_ready)
 
     def _on_ready(self, events: int) -> None:
         self.ready |= events
-        self._driver.go_on()
+        if self.driver is not None:
+            self.driver.go_on()
 
     def receive(self, limit: int) -> Any:
         """Return the next bytes, or _WAITS. Raise OSError."""
@@ -74,7 +77,7 @@ class _Side:
             return 0
 
     def forget(self) -> None:
-        self._driver.gateway.engine.watches.unwatch(self._fd)
+        self._engine.watches.unwatch(self._fd)
 
 
 class LoopDriver(Generic[T]):
@@ -335,8 +338,10 @@ class LoopDriver(Generic[T]):
         self._forget_upstream()
 
     def _forget_sides(self) -> None:
-        """Drop what refers to this driver, so that it needs no garbage collection."""
-        del self._client_side, self._upstream_side
+        """Take no more events, and drop what refers to this driver, so that it needs no garbage collection."""
+        for side in (self._client_side, self._upstream_side):
+            if side is not None:
+                side.driver = None
 
     def _stop(self) -> None:
         self._alarm.stop()
