@@ -20,8 +20,8 @@ from wsgateway.policy.routes import RouteIndex
 from wsgateway.relay.engine import Engine
 from wsgateway.serve.facts import Texts
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
-from wsgateway.serve.tally import Tally
 from wsgateway.serve.owner import Owner
+from wsgateway.serve.tally import Tally
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.whole import Settings
