@@ -26,7 +26,7 @@ from wsgateway.errors import SettingsError
 from wsgateway.observe.log import Log, Logger
 from wsgateway.run.listening import Listening, shares
 from wsgateway.run.service import Service
-from wsgateway.serve.tally import Tally
+from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
@@ -275,12 +275,12 @@ async def serving(upstream: int, **options: str) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def serving_text(text: str, tally: Tally | None = None) -> AsyncIterator[Running]:
+async def serving_text(text: str, entry: ScoreboardEntry | None = None) -> AsyncIterator[Running]:
     """A gateway with this configuration, for one test. A bug that it logs is an error."""
     settings = parse(text, "test.yaml")
     listening = Listening({}).fitted(settings)
     lines, stopped = Lines(), trio.Event()
-    service = Service(settings, lines.log(), listening.shared(), tally)
+    service = Service(settings, lines.log(), listening.shared(), entry)
 
     scope = trio.CancelScope()
 

@@ -32,5 +32,5 @@ def test_a_supervisor_imports_nothing_that_serves_clients() -> None:
     assert {"run.supervisor", "settings.load"} <= own
     assert not modules & FOREIGN
     assert not {name for name in own if name.split(".")[0] in ("demo", "probe", "units", "policy", "relay", "upstream")}
-    assert {name for name in own if name.startswith("serve.")} == {"serve.bind", "serve.tally"}
+    assert {name for name in own if name.startswith("serve.")} == {"serve.bind", "serve.scoreboard"}
     assert not own & {"run.service", "run.worker", "run.gateway", "settings.repeats", "settings.example"}

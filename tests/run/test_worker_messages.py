@@ -35,7 +35,7 @@ from wsgateway.run.messages import (
 from wsgateway.run.process import cpu_seconds
 from wsgateway.run.settings_transfer import VERSION, packed
 from wsgateway.run.worker import Worker
-from wsgateway.serve.tally import Tally
+from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.settings.load import parse
 from wsgateway.settings.whole import Settings
 
@@ -81,7 +81,7 @@ async def working() -> AsyncIterator[Supervisor]:
         supervisor = Supervisor(Control(ours), raw, of_worker, settings, listening)
 
         async def run() -> None:
-            assert await Worker(Control(theirs), writer, Tally()).run() == 0
+            assert await Worker(Control(theirs), writer, ScoreboardEntry()).run() == 0
             supervisor.ended.set()
 
         try:

@@ -21,7 +21,7 @@ from wsgateway.serve.listeners import (
     MOST_AHEAD_PAUSES,
     SHARED_ACCEPTS_PER_TURN,
 )
-from wsgateway.serve.tally import TOLERATED, TallyMemory
+from wsgateway.serve.scoreboard import TOLERATED, Scoreboard
 from wsgateway.settings.basics import Address
 from wsgateway.settings.load import parse
 
@@ -191,13 +191,13 @@ async def session_behind(upstream: Upstream, client: Peer) -> None:
 
 
 async def test_a_worker_with_more_connections_leaves_clients_to_another_one_for_a_moment(mock_clock: MockClock) -> None:
-    memory = TallyMemory()
+    memory = Scoreboard()
     memory.close()
     memory.add(2)
-    other = memory.tally(2)
+    other = memory.entry(2)
     async with Upstream() as upstream:
         text = configuration(upstream.port) + "workers: 2\n"
-        async with serving_text(text, memory.tally(1)) as gateway:
+        async with serving_text(text, memory.entry(1)) as gateway:
             [[listening]] = gateway.listening.shared().values()
             name = ("127.0.0.1", gateway.port)
             for _ in range(TOLERATED + 1):  # the other one does not accept clients yet

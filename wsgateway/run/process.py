@@ -28,7 +28,7 @@ from wsgateway.run.messages import (
     from_worker,
 )
 from wsgateway.run.systemd import OWN, TOLD_BY_THE_SUPERVISOR
-from wsgateway.serve.tally import TallyMemory
+from wsgateway.serve.scoreboard import Scoreboard
 
 # For a worker to read a configuration and prepare to serve it. On an overloaded machine it gets the same time again, as
 # long as it makes progress, which is when it has used CPU time.
@@ -101,8 +101,8 @@ class WorkerProcess:
         """the reason why this supervisor has killed it"""
 
     @classmethod
-    async def start(cls, number: int, tally_memory: TallyMemory | None = None) -> "WorkerProcess":
-        """Start a process, which has no orders yet. Its number is for lists of processes, and for the tally.
+    async def start(cls, number: int, scoreboard: Scoreboard | None = None) -> "WorkerProcess":
+        """Start a process, which has no orders yet. Its number is for lists of processes, and for the scoreboard.
 
         Raise OSError if there can be no more processes.
         """
@@ -110,10 +110,10 @@ class WorkerProcess:
         with theirs:
             fds = [theirs.fileno()]
             given = [str(fds[0]), str(number)]
-            if tally_memory is not None:
-                tally_memory.add(number)
-                fds.append(tally_memory.descriptor)
-                given.append(str(tally_memory.descriptor))
+            if scoreboard is not None:
+                scoreboard.add(number)
+                fds.append(scoreboard.descriptor)
+                given.append(str(scoreboard.descriptor))
             try:
                 process = await trio.lowlevel.open_process(
                     [*python(), "-m", "wsgateway.run.worker", *given],
@@ -124,7 +124,7 @@ class WorkerProcess:
             except OSError:
                 ours.close()
                 raise
-        ended = (lambda: None) if tally_memory is None else partial(tally_memory.remove, number)
+        ended = (lambda: None) if scoreboard is None else partial(scoreboard.remove, number)
         return cls(process, Control(ours), ended=ended)
 
     async def listen(self) -> str:

@@ -18,7 +18,7 @@ from wsgateway.relay.closing import ServerClose
 from wsgateway.run.listening import Sockets, close, differences, shares
 from wsgateway.serve.gateway import GatewayState, TlsContexts
 from wsgateway.serve.listeners import Acceptor
-from wsgateway.serve.tally import Tally
+from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.whole import Settings
 
@@ -29,12 +29,12 @@ CLOSE_PAUSE_SECONDS = 0.1
 class Service:
     """A service for clients on listening sockets, which it owns."""
 
-    def __init__(self, settings: Settings, log: Log, sockets: Sockets, tally: Tally | None = None) -> None:
-        """Take the sockets of all addresses of the settings, and the tally of a worker; None: there are no others.
+    def __init__(self, settings: Settings, log: Log, sockets: Sockets, entry: ScoreboardEntry | None = None) -> None:
+        """Take the sockets of all addresses of the settings, and the entry of a worker; None: there are no others.
 
         Raise SettingsError for a certificate that cannot be read; then the sockets are still the caller's.
         """
-        self._gateway = GatewayState(settings, log, tally or Tally())
+        self._gateway = GatewayState(settings, log, entry or ScoreboardEntry())
         self._acceptors: dict[socket.socket, Acceptor] = {}
         self._beginning: list[Acceptor] = []  # started by `run`
         self._sessions: trio.Nursery | None = None
@@ -53,7 +53,7 @@ class Service:
                 nursery.start_soon(self._gateway.pools.run)
                 async with trio.open_nursery() as sessions:
                     self._sessions = sessions
-                    self._gateway.tally.begin()
+                    self._gateway.entry.begin()
                     self._gateway.owner.begin(sessions)
                     for acceptor in self._beginning:
                         sessions.start_soon(acceptor.run, sessions)
@@ -95,7 +95,7 @@ class Service:
         gateway = self._gateway
         gateway.log.info("draining", sessions=len(gateway.counters.live))
         self._ended = gateway.counters.sessions_ended
-        gateway.tally.end()
+        gateway.entry.end()
         gateway.drain(gateway.settings.shutdown.spread_over)
         kept = {sock for place, socks in self._sockets.items() if isinstance(place, SystemdSocket) for sock in socks}
         for sock, acceptor in self._acceptors.items():

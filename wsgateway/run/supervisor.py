@@ -31,7 +31,7 @@ from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
 from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, Generation, LoadedConfiguration, WorkerPool
 from wsgateway.serve.bind import address_of
-from wsgateway.serve.tally import TallyMemory
+from wsgateway.serve.scoreboard import Scoreboard
 from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.certificates import known, warnings
@@ -100,10 +100,10 @@ class Supervisor:
         self._manager = Manager(self._log)
         self._limit = raise_limit()
         failure: WsgatewayError | None = None
-        memory = TallyMemory()
+        memory = Scoreboard()
         try:
             async with trio.open_nursery() as self._nursery:
-                start = partial(WorkerProcess.start, tally_memory=memory)
+                start = partial(WorkerProcess.start, scoreboard=memory)
                 self._worker_pool = WorkerPool(self._log, self._nursery, self._hung_seconds, start)
                 await self._nursery.start(self._watch_signals)
                 try:

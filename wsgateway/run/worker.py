@@ -1,8 +1,10 @@
-"""A worker process, which serves as its supervisor orders: `python -m wsgateway.run.worker DESCRIPTOR NUMBER TALLY`.
+"""A worker process, which serves as its supervisor orders.
 
-The descriptor is its end of the connection to the supervisor. When the supervisor has ended, it drains. The number of
-the worker is for people who list processes, and for the tally. TALLY is the descriptor of the memory for that; if there
-is none, it knows nothing of other workers.
+    python -m wsgateway.run.worker DESCRIPTOR NUMBER SCOREBOARD
+
+DESCRIPTOR is its end of the connection to the supervisor. When the supervisor has ended, the worker drains. NUMBER is
+for people who list processes, and for the scoreboard. SCOREBOARD is the descriptor of its memory; if there is none, the
+worker knows nothing of other workers.
 """
 
 import os
@@ -38,7 +40,7 @@ from wsgateway.run.messages import (
 from wsgateway.run.service import Service
 from wsgateway.run.settings_transfer import VERSION, unpacked
 from wsgateway.serve.gateway import tls_contexts
-from wsgateway.serve.tally import Tally, TallyMemory
+from wsgateway.serve.scoreboard import Scoreboard, ScoreboardEntry
 from wsgateway.settings.whole import Settings
 
 # A terminal sends these to all processes of a command, but they are for the supervisor.
@@ -55,12 +57,16 @@ class Worker:
     """A service, and the connection with the orders for it."""
 
     def __init__(
-        self, control: Control, writer: Writer, tally: Tally, prepared: Callable[[], object] = lambda: None
+        self,
+        control: Control,
+        writer: Writer,
+        entry: ScoreboardEntry,
+        prepared: Callable[[], object] = lambda: None,
     ) -> None:
         """Take a function that is called once, when everything is made and nothing is served yet: `prepared`."""
         self._control = control
         self._writer = writer
-        self._tally = tally
+        self._entry = entry
         self._prepared = prepared
         self._ordered = trio.Event()  # set by the order that follows a signal
 
@@ -80,7 +86,7 @@ class Worker:
                 return 0
             settings, self._listening = await _configuration(order, message)
             log = make_log(settings.logging, self._writer)
-            service = Service(settings, log, self._listening.shared(), self._tally)
+            service = Service(settings, log, self._listening.shared(), self._entry)
             self._prepared()
         except (SettingsError, OSError) as error:
             await self._say(Refused.of(error))
@@ -189,15 +195,15 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     with Writer.of_process() as writer:
         control = Control(socket.socket(fileno=int(sys.argv[1])))
-        return trio.run(Worker(control, writer, _tally(*map(int, sys.argv[2:])), settle).run)
+        return trio.run(Worker(control, writer, _entry(*map(int, sys.argv[2:])), settle).run)
 
 
-def _tally(number: int, descriptor: int | None = None) -> Tally:
+def _entry(number: int, descriptor: int | None = None) -> ScoreboardEntry:
     if descriptor is None:
-        return Tally()
-    memory = TallyMemory(descriptor)
+        return ScoreboardEntry()
+    memory = Scoreboard(descriptor)
     memory.close()
-    return memory.tally(number)
+    return memory.entry(number)
 
 
 if __name__ == "__main__":

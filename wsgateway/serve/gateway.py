@@ -21,7 +21,7 @@ from wsgateway.relay.engine import Engine
 from wsgateway.serve.facts import Texts
 from wsgateway.serve.limits import ConnectionCounts, RateLimiter
 from wsgateway.serve.owner import Owner
-from wsgateway.serve.tally import Tally
+from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.whole import Settings
@@ -60,7 +60,7 @@ class ListenerState:
     listener: Listener
     context: ssl.SSLContext | None
     """the TLS context for its connections; None: no TLS"""
-    tally: Tally = field(default_factory=Tally)
+    entry: ScoreboardEntry = field(default_factory=ScoreboardEntry)
     """counts the connections of all listeners"""
     connections: int = 0
     """how many are open; each stream of HTTP/2 counts as one, too"""
@@ -79,7 +79,7 @@ class ListenerState:
         if self.full:
             raise self.refusal()
         self.connections += 1
-        self.tally.add(1)
+        self.entry.add(1)
 
     def refusal(self) -> HttpRefusal:
         """Return the refusal of a client above the limit."""
@@ -89,7 +89,7 @@ class ListenerState:
     def leave(self) -> None:
         """Count one connection less."""
         self.connections -= 1
-        self.tally.add(-1)
+        self.entry.add(-1)
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class GatewayState:
     settings: Settings
     """the settings for what begins now; a session keeps those with which it began"""
     log: Log
-    tally: Tally = field(default_factory=Tally)
+    entry: ScoreboardEntry = field(default_factory=ScoreboardEntry)
     """the connections of this process beside those of other workers"""
     clock: Callable[[], float] = trio.current_time
     engine: Engine = field(default_factory=Engine)
@@ -143,7 +143,7 @@ class GatewayState:
             name: each for name, each in self.listener_states.items() if each.connections or name in contexts
         }
         for listener in settings.listeners:
-            listener_state = self.listener_states.setdefault(listener.name, ListenerState(listener, None, self.tally))
+            listener_state = self.listener_states.setdefault(listener.name, ListenerState(listener, None, self.entry))
             listener_state.listener, listener_state.context = listener, contexts[listener.name]
 
     @property

@@ -81,7 +81,7 @@ class Acceptor:
             await trio.sleep(FULL_PAUSE_SECONDS)
             return
         for _ in range(MOST_AHEAD_PAUSES):
-            if not self._gateway.tally.is_ahead():
+            if not self._gateway.entry.is_ahead():
                 break
             await trio.sleep(AHEAD_PAUSE_SECONDS)
 

@@ -10,7 +10,7 @@ from wsgateway.run.listening import Listening
 from wsgateway.run.messages import Configure, Drain, Serving, Up
 from wsgateway.run.process import Order, WorkerProcess
 from wsgateway.run.settings_transfer import VERSION, packed
-from wsgateway.serve.tally import TOLERATED, TallyMemory
+from wsgateway.serve.scoreboard import TOLERATED, Scoreboard
 from wsgateway.settings.load import parse
 
 
@@ -23,9 +23,9 @@ async def test_a_worker_counts_from_when_it_serves_until_it_drains_or_dies() -> 
         tuple(sockets),
         packed(settings),
     )
-    memory = TallyMemory()
+    memory = Scoreboard()
     memory.add(9)
-    ours = memory.tally(9)
+    ours = memory.entry(9)
     ours.begin()
     ours.add(TOLERATED + 1)
     for ends in (Order(Drain(others_accept=False)), None):

@@ -18,11 +18,11 @@ _NUMBER_BYTES = 8
 _NUMBERS = 1024
 
 
-class Tally:
+class ScoreboardEntry:
     """The number of connections of this worker, beside those of the others."""
 
     def __init__(self, numbers: memoryview | None = None, own: int = 0) -> None:
-        """Take the numbers of all workers, as `TallyMemory` has them, and the index of the own one. None: no others."""
+        """Take the numbers of all workers, as `Scoreboard` has them, and the index of the own one. None: no others."""
         self._numbers = numbers
         self._own = own
         self._connections = 0
@@ -60,7 +60,7 @@ class Tally:
         return self._looks <= MOST_LOOKS
 
 
-class TallyMemory:
+class Scoreboard:
     """The numbers of all workers. The first is the highest index in use; the others have the numbers of the workers.
 
     Such a number is 1 more than the connections of the worker, and 0 if it does not accept, or does not exist.
@@ -68,7 +68,7 @@ class TallyMemory:
 
     def __init__(self, descriptor: int | None = None) -> None:
         """Take the descriptor of memory that another process has made. None: make some."""
-        self.descriptor = os.memfd_create("wsgateway-tally") if descriptor is None else descriptor
+        self.descriptor = os.memfd_create("wsgateway-scoreboard") if descriptor is None else descriptor
         """what another process is given, until `close`"""
         if descriptor is None:
             os.ftruncate(self.descriptor, _NUMBERS * _NUMBER_BYTES)
@@ -78,9 +78,9 @@ class TallyMemory:
         """Close the descriptor. The memory can still be used."""
         os.close(self.descriptor)
 
-    def tally(self, worker: int) -> Tally:
-        """Return the tally of a worker, given its number from 1. One with a very high number counts for itself."""
-        return Tally(self._numbers, worker) if worker < _NUMBERS else Tally()
+    def entry(self, worker: int) -> ScoreboardEntry:
+        """Return the entry of a worker, given its number from 1. One with a very high number counts for itself."""
+        return ScoreboardEntry(self._numbers, worker) if worker < _NUMBERS else ScoreboardEntry()
 
     def add(self, worker: int) -> None:
         """Add a worker before its process begins."""
