@@ -121,9 +121,9 @@ class Program:
             self._lines.put(line)
         self._lines.put(None)
 
-    def find_line(self, pattern: str) -> re.Match[str]:
+    def find_line(self, pattern: str, seconds: float = PATIENCE_SECONDS) -> re.Match[str]:
         """Wait for a line in which the pattern is found; lines before it are dropped, for later calls too."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
             if found := re.search(pattern, self._line(repr(pattern), deadline)):
                 return found
@@ -146,7 +146,7 @@ class Program:
         try:
             line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            raise AssertionError(f"no {wanted} within {PATIENCE_SECONDS} s: {self}") from None
+            raise AssertionError(f"no {wanted} in time: {self}") from None
         if line is None:
             self._lines.put(None)
             raise AssertionError(f"ended without {wanted}: {self}")

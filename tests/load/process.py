@@ -1,14 +1,12 @@
 """A gateway in a process of its own, and what it uses."""
 
-import os
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.processes import GatewayProcess
-
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -22,15 +20,24 @@ def gateway(folder: Path, configuration: str) -> Iterator[tuple[int, GatewayProc
         assert not [line for line in process.output if "Traceback" in line]
 
 
-def resident_bytes(pid: int) -> int:
-    """All memory of a process that is not swapped out, with what Python keeps for later."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+def tree(pid: int) -> list[int]:
+    """A process and all that it and its children have started."""
+    found = [pid]
+    for each in found:
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            found += map(int, children.read_text().split())
+    return found
 
 
-def cpu_seconds(pid: int) -> float:
-    """How long a process has been computing, in itself and in the kernel."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+def resident_bytes(*pids: int) -> int:
+    """All memory of processes that is not swapped out, with what Python keeps for later."""
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * resource.getpagesize()
+
+
+def cpu_seconds(*pids: int) -> float:
+    """How long processes have been computing, in themselves and in the kernel (clock_getcpuclockid(3))."""
+    return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
 
 
 def kernel_tcp_bytes() -> int:

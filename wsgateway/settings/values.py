@@ -37,7 +37,7 @@ _MOST_JOIN_BYTES = 16 * MIB
 _MOST_WEIGHT = 65535
 # More than anybody needs to be sure, and few enough to be remembered for every address.
 _MOST_CLIENTS = 100
-# More than any machine has cores for; each takes some 40 MiB.
+# More than any machine has cores for; each takes some 30 MiB.
 MOST_WORKERS = 512
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
