@@ -151,6 +151,7 @@ async def test_a_client_whose_socket_is_of_no_use_costs_no_other(monkeypatch: py
         session = await gateway.connect(MODERN.request)
         behind, _ = await upstream.agree()
         await session.head()
+        gateway.reload(configuration(upstream.port))  # clients that wait now are given their options one by one
         with monkeypatch.context() as broken:
             broken.setattr(socket, "TCP_NODELAY", 9999)  # an option that no kernel has
             assert await (await gateway.connect()).rest() == b""

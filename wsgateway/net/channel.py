@@ -264,32 +264,6 @@ async def encrypt(sock: socket.socket, context: ssl.SSLContext, server_name: str
         raise
 
 
-def enable_keepalive(sock: socket.socket, silence_seconds: float | None, send_seconds: float) -> None:
-    """Enable TCP keepalive: probes after `silence_seconds` of silence, for about `send_seconds` (None: no keepalive).
-
-    It finds disconnected peers to which nothing is sent. TCP_USER_TIMEOUT is not used: it would also end connections to
-    peers that read slowly and steadily, if their window opens by less than a segment at a time. A peer that does not
-    take what it is sent is found by `relay.timer`.
-    """
-    if silence_seconds is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, min(_MOST_KEEPIDLE, max(1, round(silence_seconds))))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPINTVL_SECONDS)
-    probes = min(_MOST_KEEPCNT, max(1, round(send_seconds / _KEEPINTVL_SECONDS)))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
-
-
-def limit_unacknowledged(sock: socket.socket, seconds: float) -> None:
-    """Limit how long the kernel keeps bytes that the peer does not acknowledge, also after the socket is closed."""
-    if sock.family in (socket.AF_INET, socket.AF_INET6):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
-
-
-# The largest values of TCP_KEEPIDLE and TCP_KEEPCNT in Linux, and the time between two probes.
-_MOST_KEEPIDLE = 32767
-_MOST_KEEPCNT = 127
-_KEEPINTVL_SECONDS = 10
 # How often to check a Unix socket that has too few bytes; and a TLS socket that must send before it can receive, or the
 # other way round, as TLS 1.2 may require. Waiting for that direction is not possible: the other task may be waiting for
 # it, and Trio allows one task only.

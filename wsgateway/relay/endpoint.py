@@ -49,7 +49,7 @@ class Endpoint(Lane):
         """how many bytes from it are held back until their message is complete"""
         # `received` counts the bytes that have come from it in the relay.
         self.peer: Endpoint
-        """the other side, from the start of the relay until `part`"""
+        """the other side, from the start of the relay until `forget_peer`"""
         self.outgoing: Outgoing | None = outgoing(sock)
         """the progress of what is sent to it; None: nothing is known beyond our own socket"""
         self.tls = sock if isinstance(sock, ssl.SSLSocket) else None

@@ -122,7 +122,8 @@ class Service:
                     self._beginning.append(acceptor)
                 else:
                     self._sessions.start_soon(acceptor.run, self._sessions)
-            acceptor.listener_state = listener_state
+            else:
+                acceptor.use(listener_state)
             acceptors[sock] = acceptor
         for acceptor in self._acceptors.values():
             acceptor.retire()

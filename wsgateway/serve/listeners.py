@@ -6,12 +6,12 @@ import trio
 
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.net.channel import EXHAUSTED, Channel
+from wsgateway.net.options import keepalive, set_listener_options
 from wsgateway.serve.bind import BACKLOG
 from wsgateway.serve.gateway import GatewayState, ListenerState
-from wsgateway.serve.request import Client
+from wsgateway.serve.request import Client, canonical_name
 from wsgateway.serve.session import ClientConnection, turn_away
 from wsgateway.settings.basics import UNIX
-from wsgateway.wire.addresses import canonical
 
 # A listener with a full backlog must not keep the others waiting.
 ACCEPTS_PER_TURN = 64
@@ -32,12 +32,19 @@ class Acceptor:
 
     def __init__(self, gateway: GatewayState, listener_state: ListenerState, sock: socket.socket) -> None:
         """Take a listening socket; `run` closes it at its end."""
-        self.listener_state = listener_state
-        """the listener of its clients; a reload may give the same address to another listener"""
         self.sock = sock
         self._gateway = gateway
+        self.use(listener_state)
         self._open = trio.CancelScope()
         self._leaves_them = False
+
+    def use(self, listener_state: ListenerState) -> None:
+        """Serve clients as the settings say now; a reload may give the same address to another listener."""
+        self.listener_state = listener_state
+        defaults = self._gateway.settings.defaults
+        self._keepalive = keepalive(defaults.keepalive.interval_seconds, defaults.timeouts.send_seconds)
+        set_listener_options(self.sock, self._keepalive)
+        self._older_wait = True  # clients that have connected before, with other options
 
     async def run(self, sessions: trio.Nursery) -> None:
         """Accept until this is cancelled or retired. When it is retired, first accept all clients that wait.
@@ -92,6 +99,7 @@ class Acceptor:
             try:
                 accepted, address = self.sock.accept()
             except BlockingIOError:
+                self._older_wait = False
                 return False
             except OSError as error:
                 if error.errno not in EXHAUSTED:
@@ -119,13 +127,10 @@ class Acceptor:
     def _start(self, sessions: trio.Nursery, sock: socket.socket, address: tuple[str, int]) -> None:
         """Start the task of a client. Raise OSError if that is not possible."""
         sock.setblocking(False)
-        local = None
-        ip, port = UNIX, 0
-        if sock.family != socket.AF_UNIX:
-            ip, port = _canonical(sock, address)
-            local = _canonical(sock, sock.getsockname())
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = Client(Channel(sock), ip, port, local=local, begun=trio.current_time())
+        ip, port = (UNIX, 0) if sock.family == socket.AF_UNIX else canonical_name(sock, address)
+        if self._older_wait:
+            set_listener_options(sock, self._keepalive)
+        client = Client(Channel(sock), ip, port, None, trio.current_time(), self._keepalive)
         listener_state = self.listener_state
         try:
             listener_state.enter()
@@ -133,8 +138,3 @@ class Acceptor:
             sessions.start_soon(turn_away, self._gateway, listener_state, client)
         else:
             ClientConnection(self._gateway, listener_state, client).begin(listener_state)
-
-
-def _canonical(sock: socket.socket, name: tuple[str, int]) -> tuple[str, int]:
-    """Return the address and port of a socket's name. A socket of systemd may accept IPv4 clients as mapped IPv6."""
-    return (canonical(name[0]) if sock.family == socket.AF_INET6 else name[0]), name[1]

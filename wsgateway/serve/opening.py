@@ -21,8 +21,9 @@ from wsgateway.errors import (
     Reason,
     UpstreamError,
 )
-from wsgateway.net.channel import Channel, enable_keepalive
+from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
+from wsgateway.net.options import keepalive, set_keepalive
 from wsgateway.observe.counters import Figures
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.checks import ClientFacts, admit
@@ -243,8 +244,9 @@ class Opening:
         client = Endpoint(self._client.channel.sock, ours, translator(ours, theirs, options, keys))
         upstream = Endpoint(sock, theirs, translator(theirs, ours, options, keys))
         client.outgoing = self._client.outgoing or client.outgoing
-        for endpoint in (client, upstream):
-            enable_keepalive(endpoint.sock, route.keepalive.interval_seconds, route.timeouts.send_seconds)
+        wanted = keepalive(route.keepalive.interval_seconds, route.timeouts.send_seconds)
+        set_keepalive(client.sock, wanted, self._client.keepalive)
+        set_keepalive(upstream.sock, wanted)
         if route.limits.message_rate is not None:
             self._hold_to_rate(client, route.limits.message_rate, route.limits.message_rate_action)
         client.early, upstream.early = self._early + self._client.channel.take_ahead(), agreement.early
@@ -288,10 +290,10 @@ def proxy_header(upstream: Upstream, client: Client) -> bytes:
     """Return the PROXY header that tells the upstream the client's address, sent before everything else."""
     match upstream.send_proxy_protocol:
         case "v1":
-            return write_v1((client.ip, client.port), client.local)
+            return write_v1((client.ip, client.port), client.local())
         case "v2":
             address = client.ip, client.port
-            return write_v2(address, client.local, secure=client.secure, tls_version=client.tls_version)
+            return write_v2(address, client.local(), secure=client.secure, tls_version=client.tls_version)
     return b""
 
 

@@ -96,7 +96,7 @@ async def _read_proxy_header(listener: Listener, client: Client) -> None:
     proxied, size = header
     await client.channel.receive(size)
     if proxied.source is not None:
-        (client.ip, client.port), client.local = proxied.source, proxied.destination
+        (client.ip, client.port), client.destination = proxied.source, proxied.destination
         client.secure, client.tls_version = bool(proxied.secure), proxied.tls_version
 
 

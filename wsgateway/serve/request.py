@@ -1,5 +1,6 @@
 """A client and its request, on all ways through the gateway: the facts for the log, and refusals."""
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,6 +10,7 @@ import trio
 from wsgateway.errors import ClientDisconnectedError, Group, Reason, ReasonedError
 from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
+from wsgateway.net.options import Keepalive
 from wsgateway.net.outgoing import Outgoing
 from wsgateway.observe.log import log_at
 from wsgateway.policy.forwarded import identify
@@ -16,7 +18,7 @@ from wsgateway.serve.facts import Facts, odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.process import Level
-from wsgateway.wire.addresses import counted_as
+from wsgateway.wire.addresses import canonical, counted_as
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.oddities import Oddities, Oddity
 from wsgateway.wire.request_head import RequestHead
@@ -40,10 +42,12 @@ class Client:
     ip: str
     """UNIX for a client on a Unix socket, unless a PROXY header names another address"""
     port: int
-    local: tuple[str, int] | None
-    """the address to which it connected: ours, or that of its proxy; None: a Unix socket"""
+    destination: tuple[str, int] | None
+    """the address to which it connected, if that is not the one of our socket: that of its proxy"""
     begun: float
     """the time when it connected, by Trio's clock"""
+    keepalive: Keepalive | None = None
+    """what its socket has inherited of the listening socket"""
     secure: bool = False
     """whether the client's own connection is encrypted, to us or to its proxy"""
     alpn: str | None = None
@@ -66,13 +70,26 @@ class Client:
         """Close its connection."""
         self.channel.sock.close()
 
+    def local(self) -> tuple[str, int] | None:
+        """Return the address to which it connected: ours, or that of its proxy; None for a Unix socket."""
+        sock = self.channel.sock
+        if self.destination is not None or sock.family == socket.AF_UNIX:
+            return self.destination
+        return canonical_name(sock, sock.getsockname())
+
     def called(self) -> str | None:
         """Return the Host that names the address to which it connected; None for a Unix socket."""
-        if self.local is None:
+        local = self.local()
+        if local is None:
             return None
-        ip, port = self.local
+        ip, port = local
         host = f"[{ip}]" if ":" in ip else ip
         return host if port == (443 if self.secure else 80) else f"{host}:{port}"
+
+
+def canonical_name(sock: socket.socket, name: tuple[str, int]) -> tuple[str, int]:
+    """Return the address and port of a socket's name. A socket of systemd may accept IPv4 clients as mapped IPv6."""
+    return (canonical(name[0]) if sock.family == socket.AF_INET6 else name[0]), name[1]
 
 
 class RequestContext:

@@ -13,8 +13,9 @@ import outcome
 import trio
 
 from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError, Reason, ReasonedError
-from wsgateway.net.channel import READ_BYTES, limit_unacknowledged
+from wsgateway.net.channel import READ_BYTES
 from wsgateway.net.failure import in_words
+from wsgateway.net.options import limit_unacknowledged
 from wsgateway.observe.counters import By
 from wsgateway.relay.awaited import relay
 from wsgateway.relay.closing import ServerClose

@@ -128,6 +128,7 @@ class Stream:
         self._client = replace(
             client,
             channel=Channel(self._theirs),
+            destination=client.local(),
             outgoing=None if connection is None else StreamOutgoing(self, connection),
             begun=trio.current_time(),
             odd=request.oddities.needed,
