@@ -87,7 +87,8 @@ FAILING = {  # tests that pass are in the test above
 def test_the_test_that_notices_is_named(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_x.py").write_text(text)
-    monkeypatch.setattr(__main__, "STALL_SECONDS", 4.0)
+    if text == FAILING["does not end"][0]:
+        monkeypatch.setattr(__main__, "STALL_SECONDS", 12.0)  # more than pytest takes to begin on a busy machine
     by = failed(tmp_path, ["tests/test_x.py"])
     assert by is not None
     assert by.startswith(said)
