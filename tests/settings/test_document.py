@@ -4,7 +4,7 @@ import pytest
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings.document import read
-from wsgateway.settings.findings import Finding
+from wsgateway.settings.findings import Finding, Path
 
 
 def refusal(text: str) -> Problem:
@@ -69,7 +69,7 @@ def test_lists_and_mappings_nest_in_both_styles() -> None:
 
 def test_every_value_and_key_has_a_place() -> None:
     document = read("a:\n  - b:   [1, 2]\n    é: x\n", "f.yaml")
-    assert document.values == {
+    values: dict[Path, tuple[int, int]] = {
         (): (1, 1),
         ("a",): (2, 3),
         ("a", 0): (2, 5),
@@ -78,7 +78,9 @@ def test_every_value_and_key_has_a_place() -> None:
         ("a", 0, "b", 1): (2, 14),
         ("a", 0, "é"): (3, 8),
     }
-    assert document.keys == {("a",): (1, 1), ("a", 0, "b"): (2, 5), ("a", 0, "é"): (3, 5)}
+    assert {path: document.place(path) for path in values} == values
+    keys: dict[Path, tuple[int, int]] = {("a",): (1, 1), ("a", 0, "b"): (2, 5), ("a", 0, "é"): (3, 5)}
+    assert {path: document.place(path, at_key=True) for path in keys} == keys
 
 
 def test_a_finding_becomes_a_problem_with_its_place() -> None:
@@ -91,11 +93,11 @@ def test_a_finding_becomes_a_problem_with_its_place() -> None:
 def test_a_byte_order_mark_is_passed_over_and_does_not_count() -> None:
     document = read("\ufeffa: 1", "f.yaml")
     assert document.data == {"a": 1}
-    assert document.values["a",] == (1, 4)
+    assert document.place(("a",)) == (1, 4)
 
 
 def test_lines_that_end_in_cr_lf_are_counted_once() -> None:
-    assert read("a: 1\r\nb: 2\r\n", "f.yaml").values["b",] == (2, 4)
+    assert read("a: 1\r\nb: 2\r\n", "f.yaml").place(("b",)) == (2, 4)
 
 
 def test_a_key_that_stands_twice_is_noted_with_both_lines() -> None:

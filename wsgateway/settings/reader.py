@@ -5,8 +5,8 @@ are named.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path as Directory
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -25,124 +25,211 @@ class Reader:
         """Take the directory that names of files are relative to."""
         self.findings: list[Finding] = []
         """the mistakes so far"""
-        self._directory = directory
+        self.directory = directory
 
     def read(self, annotation: Any, data: object) -> Any:
         """Return the value of a type, such as a section, that data stand for; None if there is a mistake in them."""
-        value = self._read(annotation, data, ())
+        value = _way(annotation)(self, data, ())
         return None if value is _WRONG else value
 
-    def _read(self, annotation: Any, data: Any, path: Path) -> Any:
-        kind, several = marks(annotation)
-        match several:
-            case [Written() as written, *_]:
-                value = self._made(written.read, data, path)
-            case [Made() as made, *_]:
-                value = self._made(made.of, self._read(made.kind, data, path), path)
-            case _:
-                value = self._unmarked(kind, data, path)
-        for mark in several:
-            if value is _WRONG:
-                break
-            value = self._checked(mark, value, path)
-        return value
-
-    def _made(self, make: Callable[[Any], Any], data: Any, path: Path) -> Any:
-        if data is _WRONG:
-            return _WRONG
-        try:
-            return make(data)
-        except ValueError as error:
-            return self._wrong(str(error), path)
-
-    def _unmarked(self, kind: Any, data: Any, path: Path) -> Any:
-        if is_section(kind):
-            return self._section(kind, data, path)
-        origin, of = get_origin(kind), get_args(kind)
-        if origin is Literal:
-            return self._word(of, data, path)
-        if origin is dict:
-            return self._mapping(of, data, path)
-        if origin is tuple:
-            return self._list(of[0], data, path)
-        if type(data) is kind:
-            return data
-        hint = "; write it in quotes" if kind is str and isinstance(data, int) else ""
-        return self._wrong(f"{seen(data)} is {_NOT[kind]}{hint}", path)
-
-    def _checked(self, mark: object, value: Any, path: Path) -> Any:
-        match mark:
-            case InDirectory():
-                return mark.place(self._directory, value)
-            case Members() if len(value) < mark.least:
-                return self._wrong("it is empty, at least one member is needed", path)
-            case Between() if value < mark.least:
-                return self._wrong(f"{value} is too small, at least {mark.least} is allowed", path)
-            case Between() if mark.most is not None and value > mark.most:
-                return self._wrong(f"{value} is too large, at most {mark.most} is allowed", path)
-        return value
-
-    def _section(self, kind: Any, data: Any, path: Path) -> Any:
-        if not isinstance(data, dict):
-            return self._no_mapping(data, path)
-        values: dict[str, Any] = {}
-        known = set()
-        for key in keys_of(kind):
-            name = next((name for name in (key.name, *key.old_names) if name in data), None)
-            if name is not None:
-                known.add(name)
-                values[key.field] = self._of_key(key, data[name], (*path, name))
-            elif key.required:
-                values[key.field] = self._wrong(f"{key.name!r} is missing", path)
-        right = not any(each is _WRONG for each in values.values())
-        for name in data:
-            if name not in known:
-                hint = guess(str(name), (key.name for key in keys_of(kind)))
-                right = self._wrong(f"this key is unknown; {hint}", (*path, name), at_key=True) is not _WRONG
-        return self._made(partial(_made, kind), values if right else _WRONG, path)
-
-    def _of_key(self, key: Key, data: Any, path: Path) -> Any:
-        if data is None and key.default in (None, "none"):  # such as `tls:` over a section that is commented out
-            return self._wrong("the value is empty; write one, or remove the key", path)
-        return self._read(key.type, data, path)
-
-    def _list(self, kind: Any, data: Any, path: Path) -> Any:
-        if not isinstance(data, list):
-            return self._wrong(
-                f"{seen(data)} is not a list; write '- ' before each member, or brackets around all", path
-            )
-        members = tuple(self._read(kind, each, (*path, at)) for at, each in enumerate(data))
-        return _WRONG if any(each is _WRONG for each in members) else members
-
-    def _mapping(self, of: tuple[Any, ...], data: Any, path: Path) -> Any:
-        if not isinstance(data, dict):
-            return self._no_mapping(data, path)
-        before = len(self.findings)
-        values = {self._name(of[0], name, (*path, name)): self._read(of[1], data[name], (*path, name)) for name in data}
-        return values if len(self.findings) == before else _WRONG
-
-    def _name(self, kind: Any, name: Any, path: Path) -> Any:
-        before = len(self.findings)
-        name = self._read(kind, name, path)
-        self.findings[before:] = [replace(each, at_key=True) for each in self.findings[before:]]
-        return name
-
-    def _word(self, words: tuple[Any, ...], data: Any, path: Path) -> Any:
-        if isinstance(data, str) and data in words:
-            return data
-        return self._wrong(f"{seen(data)} is unknown; {guess(str(data), words)}", path)
-
-    def _no_mapping(self, data: object, path: Path) -> object:
-        return self._wrong(f"{seen(data)} is not a mapping; write 'key: value' in it", path)
-
-    def _wrong(self, message: str, path: Path, at_key: bool = False) -> object:
+    def wrong(self, message: str, path: Path, at_key: bool = False) -> object:
+        """Note a mistake, and return what stands for a value with one."""
         self.findings.append(Finding(path, message, at_key))
         return _WRONG
 
 
-def _made(kind: Any, values: dict[str, Any]) -> Any:
-    """Return a section. Raise ValueError for values that do not go together."""
-    made = kind(**values)
-    if hasattr(made, "check"):
-        made.check(values.keys())
+Way = Callable[[Reader, Any, Path], Any]
+"""reads data that stand at a path; returns the value, or notes a mistake and returns what stands for that"""
+
+
+def _way(annotation: Any) -> Way:
+    """Return how values of a type are read. A file may have thousands, so their type is looked at once."""
+    kind, several = marks(annotation)
+    match several:
+        case [Written() as written, *_]:
+            way = _made(written.read, _as_it_is)
+        case [Made() as made, *_]:
+            way = _made(made.of, _way(made.kind))
+        case _:
+            way = _unmarked(kind)
+    for mark in several:
+        way = _checked(mark, way)
+    return way
+
+
+def _as_it_is(reader: Reader, data: Any, path: Path) -> Any:
+    return data
+
+
+def _made(make: Callable[[Any], Any], of: Way) -> Way:
+    def read(reader: Reader, data: Any, path: Path) -> Any:
+        value = of(reader, data, path)
+        if value is _WRONG:
+            return _WRONG
+        try:
+            return make(value)
+        except ValueError as error:
+            return reader.wrong(str(error), path)
+
+    return read
+
+
+def _checked(mark: object, way: Way) -> Way:
+    """Return a way that checks what another one has read by a mark of its type."""
+    match mark:
+        case InDirectory():
+
+            def read(reader: Reader, data: Any, path: Path) -> Any:
+                value = way(reader, data, path)
+                return value if value is _WRONG else mark.place(reader.directory, value)
+
+        case Members() if mark.least:
+
+            def read(reader: Reader, data: Any, path: Path) -> Any:
+                value = way(reader, data, path)
+                if value is _WRONG or len(value) >= mark.least:
+                    return value
+                return reader.wrong("it is empty, at least one member is needed", path)
+
+        case Between():
+
+            def read(reader: Reader, data: Any, path: Path) -> Any:
+                value = way(reader, data, path)
+                if value is not _WRONG and value < mark.least:
+                    return reader.wrong(f"{value} is too small, at least {mark.least} is allowed", path)
+                if value is not _WRONG and mark.most is not None and value > mark.most:
+                    return reader.wrong(f"{value} is too large, at most {mark.most} is allowed", path)
+                return value
+
+        case _:
+            return way
+    return read
+
+
+def _unmarked(kind: Any) -> Way:
+    if is_section(kind):
+        return lambda reader, data, path: _section(_plan(kind), reader, data, path)
+    origin, of = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return _word(of)
+    if origin is dict:
+        return _mapping(_name(_way(of[0])), _way(of[1]))
+    if origin is tuple:
+        return _list(_way(of[0]))
+
+    def read(reader: Reader, data: Any, path: Path) -> Any:
+        if type(data) is kind:
+            return data
+        hint = "; write it in quotes" if kind is str and isinstance(data, int) else ""
+        return reader.wrong(f"{seen(data)} is {_NOT[kind]}{hint}", path)
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the mappings for one kind of section are read."""
+
+    kind: Any
+    ways: dict[str, tuple[Key, Way]]
+    """by the names of keys, old ones too"""
+    required: tuple[Key, ...]
+    check: Callable[[Any, Any], None] | None
+    """the method of the section for values that do not go together"""
+
+
+@cache
+def _plan(kind: Any) -> _Plan:
+    ways: dict[str, tuple[Key, Way]] = {}
+    for key in keys_of(kind):
+        ways |= dict.fromkeys((key.name, *key.old_names), (key, _way(key.type)))
+    required = tuple(key for key in keys_of(kind) if key.required)
+    return _Plan(kind, ways, required, getattr(kind, "check", None))
+
+
+def _section(plan: _Plan, reader: Reader, data: Any, path: Path) -> Any:
+    if not isinstance(data, dict):
+        return _no_mapping(reader, data, path)
+    before = len(reader.findings)
+    values: dict[str, Any] = {}
+    unknown: list[Any] = []
+    for key in plan.required:
+        if not any(name in data for name in (key.name, *key.old_names)):
+            reader.wrong(f"{key.name!r} is missing", path)
+    for name, each in data.items():
+        known, way = plan.ways.get(name, (None, _as_it_is))
+        if known is None or (name != known.name and _is_named_before(known, name, data)):
+            unknown.append(name)
+        elif each is None and known.default in (None, "none"):  # such as `tls:` over a section that is commented out
+            reader.wrong("the value is empty; write one, or remove the key", (*path, name))
+        else:
+            values[known.field] = way(reader, each, (*path, name))
+    for name in unknown:
+        hint = guess(str(name), (key.name for key in keys_of(plan.kind)))
+        reader.wrong(f"this key is unknown; {hint}", (*path, name), at_key=True)
+    if len(reader.findings) != before:
+        return _WRONG
+    try:
+        made = plan.kind(**values)
+        if plan.check is not None:
+            plan.check(made, values.keys())
+    except ValueError as error:
+        return reader.wrong(str(error), path)
     return made
+
+
+def _is_named_before(key: Key, name: str, data: dict[str, Any]) -> bool:
+    """Return whether data have a key by a newer name, too."""
+    names = (key.name, *key.old_names)
+    return any(each in data for each in names[: names.index(name)])
+
+
+def _list(way: Way) -> Way:
+    def read(reader: Reader, data: Any, path: Path) -> Any:
+        if not isinstance(data, list):
+            message = f"{seen(data)} is not a list; write '- ' before each member, or brackets around all"
+            return reader.wrong(message, path)
+        before = len(reader.findings)
+        members = tuple([way(reader, each, (*path, at)) for at, each in enumerate(data)])
+        return members if len(reader.findings) == before else _WRONG
+
+    return read
+
+
+def _mapping(way_of_name: Way, way: Way) -> Way:
+    def read(reader: Reader, data: Any, path: Path) -> Any:
+        if not isinstance(data, dict):
+            return _no_mapping(reader, data, path)
+        before = len(reader.findings)
+        values = {}
+        for name in data:
+            at = (*path, name)
+            values[way_of_name(reader, name, at)] = way(reader, data[name], at)
+        return values if len(reader.findings) == before else _WRONG
+
+    return read
+
+
+def _name(way: Way) -> Way:
+    """Return a way that notes mistakes at the key, and not at the value behind it."""
+
+    def read(reader: Reader, data: Any, path: Path) -> Any:
+        before = len(reader.findings)
+        name = way(reader, data, path)
+        reader.findings[before:] = [replace(each, at_key=True) for each in reader.findings[before:]]
+        return name
+
+    return read
+
+
+def _word(words: tuple[Any, ...]) -> Way:
+    def read(reader: Reader, data: Any, path: Path) -> Any:
+        if isinstance(data, str) and data in words:
+            return data
+        return reader.wrong(f"{seen(data)} is unknown; {guess(str(data), words)}", path)
+
+    return read
+
+
+def _no_mapping(reader: Reader, data: object, path: Path) -> object:
+    return reader.wrong(f"{seen(data)} is not a mapping; write 'key: value' in it", path)
