@@ -334,8 +334,12 @@ LEFT_REQUESTS = (
     Left("lengths", "h11 knows which lists of lengths are one length", _contains(rb"(?i)\ncontent-length:")),
 )
 LEFT_RESPONSES = (
-    Left("an interim response first", "it is seldom", _contains(rb"\AHTTP/1\.[0-9] 1(?!01)[0-9][0-9]")),
-    Left("no reason, or HTTP/1.0", "it is seldom", _contains(rb"\A(?!HTTP/1\.1 101 )HTTP/1\.[0-9] 101")),
+    Left("an interim response first", "it is seldom", _contains(rb"\AHTTP/[0-9]\.[0-9] 1(?!01)[0-9][0-9]")),
+    Left(
+        "no reason, or another version of HTTP",
+        "it is seldom",
+        _contains(rb"\A(?!HTTP/1\.1 101 )HTTP/[0-9]\.[0-9] 101"),
+    ),
     Left("control characters", "servers may send them in values, as h11 knows", _contains(_A_CONTROL)),
     Left("a folded line, or LF alone", "servers may send them, as h11 knows", _contains(rb"\n[ \t]|(?<!\r)\n")),
     Left(

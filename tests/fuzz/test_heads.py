@@ -90,7 +90,7 @@ LEFT = {
 }
 LEFT_OF_SERVERS = {
     "an interim response first": of_server(b"HTTP/1.1 100 Continue\r\n\r\n" + SWITCH),
-    "no reason, or HTTP/1.0": of_server(SWITCH.replace(b"/1.1", b"/1.0")),
+    "no reason, or another version of HTTP": of_server(SWITCH.replace(b"/1.1", b"/2.1")),
     "control characters": of_server(SWITCH.replace(b"Up", b"X: a\x01b\r\nUp")),
     "a folded line, or LF alone": of_server(SWITCH.replace(b"Up", b"X: a\r\n b\r\nUp")),
     "a length or a transfer coding": of_server(SWITCH.replace(b"Up", b"Content-Length: 0\r\nUp")),

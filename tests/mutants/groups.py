@@ -41,6 +41,7 @@ GROUPS: dict[str, Group] = {
         ("*/*.py", "*.py"),
         (
             *(f"{name}/test_*.py" for name in ("wire", "dialects", "settings", "policy", "net", "observe", "probe")),
+            "fuzz/test_heads.py",
             "serve/test_*.py",
             "demo/test_*.py",
             "test_*.py",
