@@ -12,13 +12,15 @@ from wsgateway import native
 from wsgateway.native import build
 from wsgateway.native.build import MODULE, NotBuiltError, compile_module
 
+# As a module that was built before has it: none, or another number.
+STALE = "import sys, types; sys.modules['wsgateway.native._step'] = types.ModuleType('stale'); "
 ASK = "from wsgateway import native; print(native.ENGINE, native.Lane.__module__)"
 
 
-def asked(engine: str) -> tuple[str, str]:
+def asked(engine: str, before: str = "") -> tuple[str, str]:
     """The engine of a new process, and the last line of its errors."""
     done = subprocess.run(
-        [sys.executable, "-c", ASK],
+        [sys.executable, "-c", before + ASK],
         env=os.environ | {"WSGATEWAY_ENGINE": engine},
         capture_output=True,
         encoding="utf-8",
@@ -39,6 +41,12 @@ def test_the_engine_in_c_is_used_where_it_is() -> None:
     else:
         assert "ImportError: WSGATEWAY_ENGINE is c, but the module in C cannot be loaded" in error
         assert asked("") == ("Python wsgateway.native", "")
+
+
+def test_a_module_that_was_built_from_other_sources_is_not_used() -> None:
+    assert asked("", STALE) == ("Python wsgateway.native", "")
+    _, error = asked("c", STALE)
+    assert error.endswith("it was built for interface 1, and 2 is needed: install wsgateway again")
 
 
 def test_an_engine_that_there_is_not_is_an_error() -> None:

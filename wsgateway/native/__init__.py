@@ -16,6 +16,10 @@ _VARIABLE = "WSGATEWAY_ENGINE"
 MOST_READY = 64
 
 
+# A module of another number was built from other sources, as in a checkout that was updated and not installed again.
+_INTERFACE = 2
+
+
 def _load() -> ModuleType | None:
     """Return the module in C; None if it is not there or not wanted. Raise ImportError if it is wanted alone."""
     wanted = os.environ.get(_VARIABLE, "")
@@ -24,7 +28,13 @@ def _load() -> ModuleType | None:
     if wanted == "python":
         return None
     try:
-        return import_module("wsgateway.native._step")
+        module = import_module("wsgateway.native._step")
+        built = getattr(module, "INTERFACE", 1)
+        if built != _INTERFACE:
+            raise ImportError(
+                f"it was built for interface {built}, and {_INTERFACE} is needed: install wsgateway again"
+            )
+        return module
     except ImportError as error:
         if wanted == "c":
             raise ImportError(f"{_VARIABLE} is c, but the module in C cannot be loaded: {error}") from error

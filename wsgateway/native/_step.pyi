@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from select import epoll
 from typing import Any
 
+INTERFACE: int
+"""raised with every change of what Python and C expect of each other"""
+
 def apply_mask(data: bytes | bytearray, key: bytes) -> bytes: ...
 
 class Lane:

@@ -76,7 +76,8 @@ PyMODINIT_FUNC PyInit__step(void) {
     PyObject *turn_type = PyType_FromSpec(&turn_spec);
     lane_type = (PyTypeObject *)PyType_FromSpec(&lane_spec);
     if (module && turn_type && lane_type && !PyModule_AddObjectRef(module, "Turn", turn_type) &&
-        !PyModule_AddObjectRef(module, "Lane", (PyObject *)lane_type))
+        !PyModule_AddObjectRef(module, "Lane", (PyObject *)lane_type) &&
+        !PyModule_AddIntConstant(module, "INTERFACE", INTERFACE))
         return module;
     Py_XDECREF(module);
     return NULL;
