@@ -27,7 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 2048, READ_BYTES = 256 * 1024, MOST_EVENTS = 512, SOURCES = 16, SLOWEST_US = 4 * 1000 * 1000 };
+enum { HEAD_BYTES = 2048, READ_BYTES = 256 * 1024, MOST_EVENTS = 512, SOURCES = 16 };
+// Times are counted in steps of so many microseconds, up to a minute.
+enum { STEP_US = 10, STEPS = 60 * 1000 * 1000 / STEP_US };
 enum { OPEN_SECONDS = 300 };
 
 typedef struct {
@@ -52,7 +54,7 @@ typedef struct {
 
 static struct sockaddr_in gateway;
 static unsigned sessions_wanted, at_once, ahead, next_session, opening, is_open, failed, wrong;
-static uint64_t pause_ns, messages, taken_us[SLOWEST_US + 1];
+static uint64_t pause_ns, messages, taken[STEPS + 1];
 static Bytes request, in_head, behind_head, message, answer;
 static Session *sessions;
 static int poll_fd, connects_only, sends;
@@ -213,7 +215,7 @@ static void take_answers(Session *session, const uint8_t *bytes, size_t size) {
             return;
         session->compared = 0;
         uint64_t time = now(), us = (time - session->begun[session->first++ % ahead]) / 1000;
-        taken_us[us < SLOWEST_US ? us : SLOWEST_US]++;
+        taken[us / STEP_US < STEPS ? us / STEP_US : STEPS]++;
         messages++;
         if (pause_ns > 0)
             session->ready = time + pause_ns;
@@ -298,10 +300,10 @@ static void command_open(void) {
 
 static unsigned us_below(uint64_t count) {
     uint64_t seen = 0;
-    for (unsigned us = 0; us <= SLOWEST_US; us++) {
-        seen += taken_us[us];
+    for (unsigned step = 0; step <= STEPS; step++) {
+        seen += taken[step];
         if (seen >= count && seen > 0)
-            return us;
+            return step * STEP_US;
     }
     return 0;
 }
@@ -316,7 +318,7 @@ static void command_echo(double seconds) {
         }
     sends = 1;
     messages = wrong = 0;
-    memset(taken_us, 0, sizeof taken_us);
+    memset(taken, 0, sizeof taken);
     uint64_t until = now() + (uint64_t)(seconds * 1e9);
     while (now() < until)
         turn();
