@@ -21,5 +21,15 @@ def test_every_table_has_figures_and_the_chart_is_drawn(tmp_path: Path) -> None:
         assert table.rows
         wrong = [row[table.columns.index("wrong")] for row in table.rows if "wrong" in table.columns]
         assert set(wrong) <= {"0"}, table
-    texts = [each.text for each in ElementTree.parse(tmp_path / "chart.svg").iter("{http://www.w3.org/2000/svg}text")]
-    assert texts.count("wsgateway") == 2 * len(CASES)
+    assert texts(tmp_path / "chart.svg").count("wsgateway") == 2 * len(CASES)
+
+
+def texts(chart: Path) -> list[str | None]:
+    """What is written in a chart."""
+    return [each.text for each in ElementTree.parse(chart).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_chart_that_the_readme_shows_has_every_case_and_every_subject() -> None:
+    written = texts(Path(__file__).parent / "figures.svg")
+    assert [sum(case in (text or "") for text in written) for case in CASES] == [2] * len(CASES)
+    assert set(SUBJECTS) <= set(written)
