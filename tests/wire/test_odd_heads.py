@@ -121,6 +121,7 @@ ODD = {
     # hand-written clients of small devices
     "line feeds alone": Odd(upgrade().replace(b"\r\n", b"\n"), BARE),
     "one line feed alone": Odd(upgrade().replace(b"\r\n", b"\n", 1), BARE),
+    "line feeds alone and no body": Odd(upgrade(b"Content-Length: 0").replace(b"\r\n", b"\n"), BARE),
     "a blank line of a line feed alone": Odd(upgrade()[:-2] + b"\n", BARE),
     "a line feed alone before the blank line": Odd(upgrade()[:-4] + b"\n\r\n", BARE),
     "no Host": Odd(upgrade(host=None), NO_HOST, host=OWN),
