@@ -38,7 +38,7 @@ class Stage:
     lanes: dict[int, Endpoint] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.client.peer, self.upstream.peer = self.upstream, self.client
+        self.client.meet(self.upstream)
         for endpoint in (self.client, self.upstream):
             assert endpoint.translator.plan is not None
             endpoint.equip(endpoint.sock.fileno(), endpoint.peer.sock.fileno(), endpoint.translator.plan)

@@ -54,6 +54,7 @@ class Session:
         keys = repeat(MASK_KEY)
         self.client = Endpoint(near_client, to_client, translator(to_client, to_upstream, options, keys))
         self.upstream = Endpoint(near_upstream, to_upstream, translator(to_upstream, to_client, options, keys))
+        self.client.meet(self.upstream)
         self.at_client = _peer(far_client)
         self.at_upstream = _peer(far_upstream)
 

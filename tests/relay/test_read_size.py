@@ -68,11 +68,10 @@ async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pyt
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.run)
-            endpoints = (
-                Endpoint(ours, side("rfc6455", CLIENT), swallower),
-                Endpoint(theirs, side("rfc6455", UPSTREAM), Swallower()),
-            )
-            nursery.start_soon(relay, engine, *endpoints)
+            near_client = Endpoint(ours, side("rfc6455", CLIENT), swallower)
+            near_upstream = Endpoint(theirs, side("rfc6455", UPSTREAM), Swallower())
+            near_client.meet(near_upstream)
+            nursery.start_soon(relay, engine, near_client, near_upstream)
 
             assert max(await give(4 * MOST_READ_BYTES)) == MOST_READ_BYTES
             swallower.seconds = 0.002

@@ -76,7 +76,6 @@ async def looking(request: pytest.FixtureRequest) -> AsyncIterator[Looking]:
     with session() as pair:
         endpoint, _, _ = chosen(pair, request.param)
         figures, other = Sent(), Sent()
-        pair.client.peer, pair.upstream.peer = pair.upstream, pair.client
         endpoint.outgoing, endpoint.peer.outgoing = figures, other
         yield Looking(SessionTimer(pair.client, pair.upstream, PATIENCE, 0.0), endpoint, figures)
 

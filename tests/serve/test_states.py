@@ -184,3 +184,29 @@ async def test_a_gateway_that_is_cancelled_while_it_connects_closes_both_sockets
         await is_closed(client)
         await here.gateway.stopped.wait()
         assert (len(inside.engine.watches), inside.pools["dead"].open) == (0, 0)
+
+
+@pytest.mark.parametrize("where", ["opened", "ended"])
+async def test_a_bug_at_the_beginning_or_the_end_of_a_session_costs_that_alone(
+    where: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with scene(authority) as here:
+        before = await here.settled()
+        inside = here.gateway.service._gateway
+        counted = getattr(inside.counters, where)
+        monkeypatch.setattr(inside.counters, where, broken)
+        client = await here.gateway.connect(MODERN)
+        behind, _ = await here.upstream.agree()
+        assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+        client.reset()
+        await is_closed(behind)
+        assert (await here.gateway.lines.line("bug"))["reason"] == "bug"
+        monkeypatch.setattr(inside.counters, where, counted)
+        inside.counters.live.clear()
+
+        await (await has_a_session(here)).close()
+        await here.remains_only(before)
+        here.gateway.lines.entries[:] = [entry for entry in here.gateway.lines.entries if entry["event"] != "bug"]

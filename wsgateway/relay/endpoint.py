@@ -49,7 +49,7 @@ class Endpoint(Lane):
         """how many bytes from it are held back until their message is complete"""
         # `received` counts the bytes that have come from it in the relay.
         self.peer: Endpoint
-        """the other side, from the start of the relay until `forget_peer`"""
+        """the other side, from `meet` until `forget_peer`"""
         self.outgoing: Outgoing | None = outgoing(sock)
         """the progress of what is sent to it; None: nothing is known beyond our own socket"""
         self.tls = sock if isinstance(sock, ssl.SSLSocket) else None
@@ -90,6 +90,10 @@ class Endpoint(Lane):
     def messages(self) -> int:
         """How many messages from it have been passed on completely, by Python and by C."""
         return self.translator.messages + self.passed
+
+    def meet(self, other: "Endpoint") -> None:
+        """Make this side and another one the two sides of a session."""
+        self.peer, other.peer = other, self
 
     def forget_peer(self) -> None:
         """Forget the other side after the session, and have it forget this one.

@@ -171,12 +171,11 @@ class Engine:
     def start(
         self, client: Endpoint, upstream: Endpoint, on_end: OnEnd, relay_timeouts: RelayTimeouts = FOR_EVER
     ) -> None:
-        """Move bytes between two sides until one ends the session, a timeout passes, or `close` is called.
+        """Move bytes between the two sides of a session until one ends it, a timeout passes, or `close` is called.
 
         The bytes that came after the handshakes go first. At the end `on_end` gets the end, or a bug of ours; the
         engine then no longer uses the sockets. It may be called before this returns.
         """
-        client.peer, upstream.peer = upstream, client
         run = Run()
         try:
             self._begin(run, client, upstream, relay_timeouts)

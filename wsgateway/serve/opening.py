@@ -243,6 +243,7 @@ class Opening:
         options = TranslationOptions(route.limits, route.binary, route.invalid_utf8, bool(agreement.answer.extensions))
         client = Endpoint(self._client.channel.sock, ours, translator(ours, theirs, options, keys))
         upstream = Endpoint(sock, theirs, translator(theirs, ours, options, keys))
+        client.meet(upstream)
         client.outgoing = self._client.outgoing or client.outgoing
         wanted = keepalive(route.keepalive.interval_seconds, route.timeouts.send_seconds)
         set_keepalive(client.sock, wanted, self._client.keepalive)

@@ -79,17 +79,12 @@ class ClientConnection:
             raise ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "before it had its answer")
 
         opened = await self._attempt(begin)
-        if opened is None:
-            return
-        ended = None
-        try:
-            self._note_begin(opened)
-            ended = await relay(self._gateway.engine, opened.client, opened.upstream, _relay_timeouts(opened.route))
-            await self._shake_hands(opened, ended)
-        except Exception:
-            self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
-        finally:
-            self._finish(opened, ended)
+        if opened is not None:
+            await self._close(await outcome.acapture(self._relay, opened))
+
+    async def _relay(self, opened: Opened) -> Ended:
+        self._note_begin(opened)
+        return await relay(self._gateway.engine, opened.client, opened.upstream, _relay_timeouts(opened.route))
 
     # -- the opening ---------------------------------------------------------------------------------------------
 
