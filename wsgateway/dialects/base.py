@@ -38,7 +38,7 @@ class Layout(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How whole messages of one direction are passed on, for the engine in C."""
+    """The facts by which the engine in C passes on whole messages of one direction."""
 
     walks: bool
     """whether frames pass unchanged; otherwise they are written anew"""

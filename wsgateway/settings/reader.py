@@ -128,7 +128,7 @@ def _unmarked(kind: Any) -> Way:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How the mappings for one kind of section are read."""
+    """The facts by which the mappings for one kind of section are read."""
 
     kind: Any
     ways: dict[str, tuple[Key, Way]]

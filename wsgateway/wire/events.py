@@ -11,7 +11,7 @@ KEEPALIVE = b"wsgateway"
 
 
 class Role(enum.Enum):
-    """What the gateway is on a connection: a server towards clients, a client towards upstreams."""
+    """The role of the gateway on a connection: a server towards clients, a client towards upstreams."""
 
     CLIENT = "client"
     SERVER = "server"

@@ -37,7 +37,7 @@ _MOST_CHARACTERS = 64
 
 
 class Names(dict[str, Made]):
-    """What a function makes of the names of headers, kept for a bounded number of names: `of` returns it."""
+    """The results of a function of header names, kept for a bounded number of names: `of` returns them."""
 
     def __init__(self, make: Callable[[str], Made]) -> None:
         self._make = make
