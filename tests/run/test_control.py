@@ -1,6 +1,7 @@
 """Messages between the processes of a gateway, over a real pair of sockets."""
 
 import array
+import gc
 import os
 import socket
 import struct
@@ -48,6 +49,7 @@ async def test_messages_arrive_whole_and_in_order(pair: Pair) -> None:
 @pytest.mark.parametrize("count", [1, 199, 200, 201, 450])
 async def test_sockets_travel_with_their_message(pair: Pair, listener: socket.socket, count: int) -> None:
     one, other = map(Control, pair)
+    gc.collect()  # sockets of the test before
     before = len(os.listdir("/proc/self/fd"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(say, one, ({"do": "serve"}, [listener] * count), ({"do": "reload"}, [listener]))

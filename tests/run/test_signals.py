@@ -25,7 +25,7 @@ async def test_a_worker_that_gets_sigterm_with_its_supervisor_serves_until_the_s
     file: Path,
 ) -> None:
     async with Upstream() as upstream:
-        text = whole(upstream.port, shutdown="delay: 5s, spread: none")
+        text = whole(upstream.port, shutdown="delay: 15s, spread: none")
         async with supervised(file, text) as gateway:
             client = await gateway.connect(MODERN.request)
             behind, _ = await upstream.agree()
@@ -44,7 +44,7 @@ async def test_a_worker_that_gets_sigterm_with_its_supervisor_serves_until_the_s
             other = await gateway.connect(PLAIN)
             assert (await other.head()).startswith(b"HTTP/1.1 426 ")
             assert await client.exactly(len(MODERN.goodbye)) == MODERN.goodbye
-            assert trio.current_time() - begun >= 5
+            assert trio.current_time() - begun >= 15
             await client.close()
             await behind.close()
             await gateway.ended.wait()
