@@ -96,6 +96,56 @@ routes: [{match: {path: {prefix: /}}, upstream: echo, dialects: [rfc6455]}]
     ],
 )
 def test_a_warning_of_many_places_comes_once_with_the_first_of_them(routes: int, places: str) -> None:
-    text = f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n" + "- {match: {path: {prefix: /}}, upstream: echo}\n" * routes
+    each = "".join(f"- {{match: {{path: {{exact: /{number}}}}}, upstream: echo}}\n" for number in range(routes))
+    text = f"version: 1\n{LISTENERS}{UPSTREAMS}routes:\n{each}"
     [sentence] = advice(parse(text, "f.yaml"))
     assert sentence.startswith(f"{places}: hixie-75 and hixie-76 are allowed from any origin; ")
+
+
+def test_an_upstream_that_no_route_uses_causes_a_warning() -> None:
+    text = SMALL.replace("echo: {", "spare: {targets: [{url: 'ws://10.0.0.1'}]}, echo: {")
+    assert list(advice(parse(f"{text}defaults: {{dialects: [rfc6455]}}\n", "f.yaml"))) == [
+        "upstreams.spare: no route uses this upstream; name it in one, or remove it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bind", "url"),
+    [
+        ("127.0.0.1:80", "ws://127.0.0.1:80"),
+        ("127.0.0.1:80", "ws://127.0.0.1"),
+        ("127.0.0.1:80", "ws://LocalHost"),
+        ("localhost:80", "ws://127.0.0.1"),
+        ("0.0.0.0:80", "ws://127.0.0.2"),
+        ("0.0.0.0:80", "ws://localhost"),
+        ("[::]:443", "wss://[::1]"),
+        ("a.example:80", "ws://A.example"),
+        ("10.0.0.1:80", "ws://10.0.0.1"),
+    ],
+)
+def test_a_target_that_is_a_listener_of_the_gateway_causes_a_warning(bind: str, url: str) -> None:
+    assert of_target(bind, url) == [
+        f"upstreams.echo.targets[0] {url}: this is our own listener listener-1, so each session would come back to the"
+        " gateway; name the server that is meant"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bind", "url"),
+    [
+        ("127.0.0.1:80", "ws://127.0.0.1:81"),
+        ("127.0.0.1:80", "ws://127.0.0.2"),
+        ("0.0.0.0:80", "ws://10.0.0.1"),
+        ("0.0.0.0:80", "ws://[::1]"),
+        ("10.0.0.1:80", "ws://localhost"),
+        ("a.example:80", "ws://b.example"),
+        ("unix:/run/x.sock", "ws://localhost"),
+    ],
+)
+def test_a_target_that_is_none_causes_none(bind: str, url: str) -> None:
+    assert of_target(bind, url) == []
+
+
+def of_target(bind: str, url: str) -> list[str]:
+    text = SMALL.replace("127.0.0.1:8080", bind).replace("ws://127.0.0.1:9000", url)
+    return list(advice(parse(f"{text}defaults: {{dialects: [rfc6455]}}\n", "f.yaml")))

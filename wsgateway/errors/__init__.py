@@ -19,7 +19,7 @@ An error carries what is needed to answer, count and log it, so that no caller a
 escapes is a bug of ours and keeps its traceback.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wsgateway.errors.reasons import Group, Reason
 
@@ -177,6 +177,8 @@ class Problem:
     line: int
     column: int
     message: str
+    key: str = field(default="", compare=False)
+    """the path of the key, with which the message begins; empty if it is about no key"""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

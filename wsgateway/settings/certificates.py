@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wsgateway.settings.findings import Path as Place
+from wsgateway.settings.findings import spell
 from wsgateway.settings.whole import Settings
 from wsgateway.wire.x509 import X509Certificate, read
 
@@ -26,8 +28,8 @@ _PEM = re.compile(rb"-----BEGIN ((?:X509 )?CERTIFICATE)-----.+?-----END \1-----"
 class Use:
     """Describe a file of certificates, and what it is used for."""
 
-    place: str
-    """the key that names it, as listeners[0].tls.certificates[0].certificate"""
+    path: Place
+    """of the key that names it"""
     used_by: str
     """as listener public, or upstream chat"""
     file: str
@@ -36,6 +38,11 @@ class Use:
     """the hosts for which it is shown: names, or *.name"""
     authorities: bool = False
     """whether its certificates are not shown, but are the authorities for those of others"""
+
+    @property
+    def place(self) -> str:
+        """The key that names it, as listeners[0].tls.certificates[0].certificate."""
+        return spell(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +74,29 @@ def warnings(certificates: Iterable[Known], now: float) -> Iterator[str]:
 
     `now` is in seconds since 1970.
     """
+    for use, sentence in every_warning(certificates, now):
+        yield f"{use.place} {use.file}: {sentence}"
+
+
+def every_warning(certificates: Iterable[Known], now: float) -> Iterator[tuple[Use, str]]:
+    """Yield the same warnings, each with the certificate that it is about."""
     for each in certificates:
-        place = f"{each.use.place} {each.use.file}"
         which = f"{each.subject or 'a certificate without a subject'} in it" if each.subject else "it"
         if each.use.authorities:
             which = "the last authority in it"
         if each.ends <= now:
-            yield f"{place}: {which} expired on {_date(each.ends)}, {_span(now - each.ends)} ago; renew it and reload"
+            yield each.use, f"{which} expired on {_date(each.ends)}, {_span(now - each.ends)} ago; renew it and reload"
         elif each.begins > now:
             yield (
-                f"{place}: {which} is not valid before {_date(each.begins)}, in {_span(each.begins - now)};"
-                " clients refuse it until then. Check the clock, too"
+                each.use,
+                f"{which} is not valid before {_date(each.begins)}, in {_span(each.begins - now)};"
+                " clients refuse it until then. Check the clock, too",
             )
         elif each.ends <= now + WARNING_SECONDS:
-            yield f"{place}: {which} expires in {_span(each.ends - now)}, on {_date(each.ends)}; renew it and reload"
+            yield each.use, f"{which} expires in {_span(each.ends - now)}, on {_date(each.ends)}; renew it and reload"
         if each.unnamed:
             named = f"is for {_several(each.names)}" if each.names else "names no host"
-            yield f"{place}: hosts names {_several(each.unnamed)}, but the certificate {named}"
+            yield each.use, f"hosts names {_several(each.unnamed)}, but the certificate {named}"
 
 
 def blocks(data: bytes) -> list[bytes]:
@@ -104,18 +117,19 @@ def _several(names: tuple[str, ...]) -> str:
 def _uses(settings: Settings) -> Iterator[Use]:
     for number, listener in enumerate(settings.listeners):
         if listener.tls is not None:
-            path, used_by = f"listeners[{number}].tls", f"listener {listener.name}"
+            path: Place = ("listeners", number, "tls")
+            used_by = f"listener {listener.name}"
             for at, each in enumerate(listener.tls.certificates):
-                yield Use(f"{path}.certificates[{at}].certificate", used_by, each.certificate, each.hosts)
+                yield Use((*path, "certificates", at, "certificate"), used_by, each.certificate, each.hosts)
             if listener.tls.client_ca is not None:
-                yield Use(f"{path}.client_ca", used_by, listener.tls.client_ca, authorities=True)
+                yield Use((*path, "client_ca"), used_by, listener.tls.client_ca, authorities=True)
     for name, upstream in settings.upstreams.items():
         for number, target in enumerate(upstream.targets):
-            path, used_by = f"upstreams.{name}.targets[{number}].tls", f"upstream {name}"
+            path, used_by = ("upstreams", name, "targets", number, "tls"), f"upstream {name}"
             if target.tls.certificate is not None:
-                yield Use(f"{path}.certificate", used_by, target.tls.certificate)
+                yield Use((*path, "certificate"), used_by, target.tls.certificate)
             if target.tls.ca is not None:
-                yield Use(f"{path}.ca", used_by, target.tls.ca, authorities=True)
+                yield Use((*path, "ca"), used_by, target.tls.ca, authorities=True)
 
 
 def _known(use: Use) -> Known | None:

@@ -97,8 +97,9 @@ class Document:
 
     def problem(self, finding: Finding) -> Problem:
         """Return the finding as a problem with its place in the file; its path must be one of the data."""
-        message = f"{spell(finding.path)}: {finding.message}" if finding.path else finding.message
-        return Problem(self.file, *self.place(finding.path, finding.at_key), message)
+        key = spell(finding.path)
+        message = f"{key}: {finding.message}" if key else finding.message
+        return Problem(self.file, *self.place(finding.path, finding.at_key), message, key)
 
 
 def read(text: str, file: str) -> Document:
@@ -231,8 +232,9 @@ class _Composer:
         return entries, (mark, nodes)
 
     def _note_repeated(self, before: tuple[int, int], here: tuple[int, int]) -> None:
-        message = f"{spell(tuple(self._path))}: this key stands twice, in line {before[0]} and in line {here[0]}"
-        self._document.repeated.append(Problem(self._document.file, *here, message))
+        key = spell(tuple(self._path))
+        message = f"{key}: this key stands twice, in line {before[0]} and in line {here[0]}"
+        self._document.repeated.append(Problem(self._document.file, *here, message, key))
 
     def _refused(self, place: tuple[int, int], message: str) -> SettingsError:
         return SettingsError([Problem(self._document.file, *place, message)])

@@ -16,6 +16,7 @@ from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings import files, rules
 from wsgateway.settings.addresses import bind_address, websocket_url
 from wsgateway.settings.complete import complete
+from wsgateway.settings.document import Document
 from wsgateway.settings.document import read as read_yaml
 from wsgateway.settings.findings import Finding
 from wsgateway.settings.reader import Reader
@@ -36,6 +37,10 @@ class Source:
         """Return the settings, as `parse` does."""
         return parse(self.text, self.file, read_files, self.directory)
 
+    def document(self) -> Document:
+        """Return the data and their places. Raise SettingsError if the text is not YAML."""
+        return read_yaml(self.text, self.file)
+
 
 def load(path: str | pathlib.Path) -> Settings:
     """Read a file of UTF-8 text, and the files that it names. Raise SettingsError, also if there is no such file."""
@@ -49,14 +54,18 @@ def read(path: str | pathlib.Path) -> Source:
         data = pathlib.Path(path).read_bytes()
     except OSError as error:
         raise SettingsError([Problem(file, 0, 0, f"cannot be read: {error.strerror}")]) from None
+    return Source(file, decoded(data, file))
+
+
+def decoded(data: bytes, file: str) -> str:
+    """Return the text of a file; `file` is its name for messages. Raise SettingsError if it is not UTF-8."""
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"not UTF-8: the byte {data[error.start]:02X}"
         raise SettingsError([Problem(file, line, column, message)]) from None
-    return Source(file, text)
 
 
 @contextmanager
@@ -94,7 +103,7 @@ def parse(text: str, file: str, read_files: bool = False, directory: str | None 
     problems = document.repeated + [document.problem(finding) for finding in findings]
     if whole is None or problems:
         raise SettingsError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    told = tuple(str(document.problem(finding)) for finding in rules.outdated(document.data))
+    told = tuple(document.problem(finding) for finding in rules.outdated(document.data))
     return replace(complete(whole, document.data), outdated=told)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import field, replace
 from typing import Annotated
 
+from wsgateway.errors import Problem
 from wsgateway.settings.declare import AtLeastOne, Made, Members, key, section
 from wsgateway.settings.defaults import Defaults
 from wsgateway.settings.listeners import Listener
@@ -77,5 +78,5 @@ class Settings:
         },
         reload="at once",
     )
-    outdated: tuple[str, ...] = field(default=(), kw_only=True)
-    """for people: keys with an old name, with their place and what they are called now"""
+    outdated: tuple[Problem, ...] = field(default=(), kw_only=True)
+    """keys with an old name, with their place and what they are called now"""
