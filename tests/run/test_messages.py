@@ -5,6 +5,7 @@ import json
 import pytest
 
 from wsgateway.run.messages import (
+    CensusCounts,
     Configure,
     Drain,
     End,
@@ -44,6 +45,10 @@ FROM_WORKER = [
     (Serving(), {"is": "serving"}),
     (Refused(why="no room"), {"is": "refused", "reason": "worker-failed", "why": "no room"}),
     (StatusReport(age=0.5, status={"policies": 1}), {"is": "report", "age": 0.5, "status": {"policies": 1}}),
+    (
+        CensusCounts(counts=[{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]),
+        {"is": "census", "counts": [{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]},
+    ),
     (ToldToEnd(), {"is": "told to end"}),
 ]
 

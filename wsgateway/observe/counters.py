@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, Protocol
 
+from wsgateway.census.tally import Counted
 from wsgateway.errors import Reason
 from wsgateway.observe.status import CountersStatus
 from wsgateway.wire.oddities import Oddities, Oddity
@@ -25,7 +26,7 @@ class Figures(NamedTuple):
     bytes_out: int
 
 
-class Live(Protocol):
+class Live(Counted, Protocol):
     """A session that runs."""
 
     @property

@@ -156,6 +156,30 @@ class CertificateStatus(TypedDict):
     hosts: list[str]
 
 
+class DialectCensus(TypedDict):
+    """What the census knows of one dialect. Times are seconds since 1970."""
+
+    open: int
+    """how many sessions are open now"""
+    sessions: int
+    """how many there have been"""
+    first_seen: float | None
+    """when the first session began; None: there was none"""
+    last_seen: float | None
+    """when a session was last open: now, if one is"""
+    refused: dict[str, int]
+    """clients that were refused, by reason"""
+
+
+class CensusStatus(TypedDict):
+    """What the census knows, a few seconds old at most. See `census.book`."""
+
+    since: float
+    """when it began, in seconds since 1970"""
+    dialects: dict[str, DialectCensus]
+    """every dialect, also those that nobody speaks, and `unknown` for refused clients that had none"""
+
+
 class Overview(WorkerPoolStatus, ConfigurationStatus):
     """A gateway without its certificates."""
 
@@ -164,6 +188,8 @@ class Status(Overview):
     """A whole gateway, as the admin page `/status` has it."""
 
     certificates: list[CertificateStatus]
+    census: NotRequired[CensusStatus]
+    """left out by older versions"""
 
 
 Counted = TypeVar("Counted", bound=Mapping[str, Any])

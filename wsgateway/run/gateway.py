@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 import trio
 
+from wsgateway.census.keeper import Census
+from wsgateway.census.tally import Counts
 from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.status import ProcessStatus, Status, WorkerStatus
@@ -36,6 +38,7 @@ Configuration = str | os.PathLike[str] | Settings
 """The name of a YAML file, or settings, as `wsgateway.settings.load` returns them."""
 Addresses = dict[str, list[Address | UnixAddress]]
 """What each listener is bound to, by the name of the listener."""
+_KEEP_SECONDS = 400 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,11 @@ class _Running:
     log: Log
     begun: float
     """by Trio's clock"""
+    census: Census
+
+    async def count(self, counts: list[Counts]) -> None:
+        """Add what the service has counted for the census."""
+        self.census.count("gateway", counts)
 
 
 class Gateway:
@@ -107,9 +115,13 @@ class Gateway:
             async with trio.open_nursery() as nursery:
                 state = ConfigurationState(loaded.source, time.time)
                 admin = AdminPages(self._status, nursery, log)
-                running = _Running(loaded, listening, service, state, admin, log, trio.current_time())
+                running = _Running(
+                    loaded, listening, service, state, admin, log, trio.current_time(), Census(_KEEP_SECONDS)
+                )
                 self._running = running
                 nursery.start_soon(warn_daily, lambda: running.loaded.certificates, log, time.time)
+                nursery.start_soon(running.census.run)
+                nursery.start_soon(service.send_counts, running.count)
                 self._announce(running, Listening({}))
                 admin.serve(loaded.settings, listening)
                 task_status.started(self.addresses)
@@ -192,6 +204,7 @@ class Gateway:
             "workers": [worker],
             **running.state.status(),
             "certificates": list(certificate_status(running.loaded.certificates)),
+            "census": running.census.summary(),
         }
 
     @property

@@ -1,7 +1,7 @@
 """The messages between the processes of a gateway, each checked where it arrives.
 
     supervisor -> worker       Configure (serve, reload), Drain, Stay, End, SendStatus
-    worker -> supervisor       Up, Serving, Refused, StatusReport, ToldToEnd
+    worker -> supervisor       Up, Serving, Refused, StatusReport, CensusCounts, ToldToEnd
     old -> new supervisor      TakeOver
     new -> old supervisor      Serving
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Self, TypeVar, cast, get_args, get_type_hints
 
+from wsgateway.census.tally import Counts
 from wsgateway.errors import Reason, SettingsError, StartError
 from wsgateway.errors.reasons import BY_NAME
 from wsgateway.observe.shape import ShapeError, shaped
@@ -139,6 +140,14 @@ class StatusReport(_Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CensusCounts(_Message):
+    """What a worker has counted for the census since it last sent this."""
+
+    is_: Literal["census"] = "census"
+    counts: list[Counts]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToldToEnd(_Message):
     """A signal has told the worker to end, and it waits for `Stay` or `Drain`."""
 
@@ -147,7 +156,7 @@ class ToldToEnd(_Message):
 
 ToWorker = Configure | Drain | Stay | End | SendStatus
 Outcome = Up | Serving | Refused
-FromWorker = Up | Serving | Refused | StatusReport | ToldToEnd
+FromWorker = Up | Serving | Refused | StatusReport | CensusCounts | ToldToEnd
 
 Kind = TypeVar("Kind", bound=_Message)
 

@@ -12,10 +12,13 @@ from typing import Protocol
 
 import trio
 
+from wsgateway.census.keeper import Census
+from wsgateway.census.tally import Counts
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.command import python
 from wsgateway.run.control import Control
 from wsgateway.run.messages import (
+    CensusCounts,
     FromWorker,
     Outcome,
     Refused,
@@ -81,8 +84,12 @@ class WorkerProcess:
         control: Control,
         cpu_seconds: Callable[[int], float] = cpu_seconds,
         ended: Callable[[], None] = lambda: None,
+        counted: Callable[[list[Counts]], None] = lambda _: None,
     ) -> None:
-        """Take what returns the CPU time of a process, and what is called when this one has ended."""
+        """Take what returns the CPU time of a process, and what is called when this one has ended.
+
+        `counted` is called with what it has counted for the census.
+        """
         self._process = process
         self._ended = ended
         self._cpu_seconds = cpu_seconds
@@ -99,10 +106,15 @@ class WorkerProcess:
         """set when it has received a signal to end, and waits for an order"""
         self.why = ""
         """the reason why this supervisor has killed it"""
+        self._counted = counted
 
     @classmethod
-    async def start(cls, number: int, scoreboard: Scoreboard | None = None) -> "WorkerProcess":
+    async def start(
+        cls, number: int, scoreboard: Scoreboard | None = None, census: Census | None = None
+    ) -> "WorkerProcess":
         """Start a process, which has no orders yet. Its number is for lists of processes, and for the scoreboard.
+
+        What it counts goes to the census.
 
         Raise OSError if there can be no more processes.
         """
@@ -124,8 +136,16 @@ class WorkerProcess:
             except OSError:
                 ours.close()
                 raise
-        ended = (lambda: None) if scoreboard is None else partial(scoreboard.remove, number)
-        return cls(process, Control(ours), ended=ended)
+        source = f"worker {process.pid}"
+
+        def ended() -> None:
+            if scoreboard is not None:
+                scoreboard.remove(number)
+            if census is not None:
+                census.lose(source)
+
+        counted = (lambda _: None) if census is None else partial(census.count, source)
+        return cls(process, Control(ours), ended=ended, counted=counted)
 
     async def listen(self) -> str:
         """Read its messages until it ends. Return how it ended; if this is cancelled, it is killed."""
@@ -151,6 +171,8 @@ class WorkerProcess:
                 self._turned_ago = message.age
                 self.status = message.status
                 self._news.unpark_all()
+            case CensusCounts():
+                self._counted(message.counts)
             case ToldToEnd():
                 self.told_to_end.set()
             case Up() | Serving() | Refused():

@@ -7,10 +7,13 @@ Cancelling `run` is the other way to end it: then all connections are closed at 
 
 import math
 import socket
+from collections.abc import Awaitable, Callable
 from itertools import islice
+from typing import NoReturn
 
 import trio
 
+from wsgateway.census.tally import Counts
 from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ServeStatus
@@ -22,6 +25,11 @@ from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.whole import Settings
 
+# How often what has been counted for the census is sent, and how many of its profiles at a time.
+COUNT_SECONDS = 3.0
+COUNTS_AT_ONCE = 200
+# So many running sessions are looked at for it before others run.
+_LOOKS_AT_ONCE = 256
 # How long to wait between the sessions that a drain closes. If there are many, several are closed each time.
 CLOSE_PAUSE_SECONDS = 0.1
 
@@ -41,6 +49,8 @@ class Service:
         self._drain = trio.Event()
         self._ended = 0  # sessions that had ended before the drain
         self._cut = 0
+        self._much_counted = trio.Event()
+        self._gateway.tally.pressing = lambda: self._much_counted.set()
         self._listen(settings, sockets)
 
     async def run(self) -> None:
@@ -109,6 +119,23 @@ class Service:
     def beat(self) -> float:
         """Return when the relay loop has last turned, by Trio's clock: less than a second ago, if all is well."""
         return self._gateway.engine.turned
+
+    async def send_counts(self, send: Callable[[list[Counts]], Awaitable[object]]) -> NoReturn:
+        """Send what has been counted for the census, again and again, until this is cancelled."""
+        while True:
+            with trio.move_on_after(COUNT_SECONDS):
+                await self._much_counted.wait()
+            self._much_counted = trio.Event()
+            await self.send_last_counts(send)
+
+    async def send_last_counts(self, send: Callable[[list[Counts]], Awaitable[object]]) -> None:
+        """Send what has been counted for the census since the last time."""
+        tally, live = self._gateway.tally, list(self._gateway.counters.live)
+        for at in range(0, len(live), _LOOKS_AT_ONCE):
+            tally.look(live[at : at + _LOOKS_AT_ONCE])
+            await trio.lowlevel.checkpoint()
+        while counts := tally.take(COUNTS_AT_ONCE):
+            await send(counts)
 
     def _listen(self, settings: Settings, sockets: Sockets) -> None:
         """Accept at these sockets and no others; acceptors that exist already go on."""

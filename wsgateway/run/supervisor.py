@@ -13,6 +13,7 @@ from functools import partial
 
 import trio
 
+from wsgateway.census.keeper import Census
 from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError, WsgatewayError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
@@ -41,6 +42,7 @@ from wsgateway.settings.process import Logging
 SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
 # How often the workers are checked.
 CHECK_SECONDS = 1.0
+_KEEP_SECONDS = 400 * 86400.0
 # How many changes may wait while another one is made.
 _CHANGES = 4
 _BUG = "a bug of the gateway; its log says more"
@@ -101,9 +103,10 @@ class Supervisor:
         self._limit = raise_limit()
         failure: WsgatewayError | None = None
         memory = Scoreboard()
+        self._census = Census(_KEEP_SECONDS, self._now)
         try:
             async with trio.open_nursery() as self._nursery:
-                start = partial(WorkerProcess.start, scoreboard=memory)
+                start = partial(WorkerProcess.start, scoreboard=memory, census=self._census)
                 self._worker_pool = WorkerPool(self._log, self._nursery, self._hung_seconds, start)
                 await self._nursery.start(self._watch_signals)
                 try:
@@ -158,6 +161,7 @@ class Supervisor:
         self._manager.tell("READY=1")
         self._nursery.start_soon(self._watch_workers)
         self._nursery.start_soon(self._change)
+        self._nursery.start_soon(self._census.run)
         self._nursery.start_soon(warn_daily, lambda: self._generation.made.certificates, self._log, self._now)
 
     def _tell_of(self, generation: Generation) -> None:
@@ -349,6 +353,7 @@ class Supervisor:
             **self._loaded.status(),
             "gateway": merged([pool["gateway"], of_supervisor]),
             "certificates": list(certificate_status(self._generation.made.certificates)),
+            "census": self._census.summary(),
         }
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import trio
 
+from wsgateway.census.tally import Counts
 from wsgateway.errors import SettingsError
 from wsgateway.observe.log import make_log
 from wsgateway.observe.status import ProcessStatus
@@ -24,6 +25,7 @@ from wsgateway.run.garbage import settle
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.messages import (
+    CensusCounts,
     Configure,
     Drain,
     End,
@@ -95,6 +97,7 @@ class Worker:
             with trio.open_signal_receiver(*_END) as signals:
                 nursery.start_soon(self._serve, service, nursery.cancel_scope)
                 nursery.start_soon(self._obey, service, nursery.cancel_scope)
+                nursery.start_soon(service.send_counts, self._say_counts)
                 async for _ in signals:
                     nursery.start_soon(self._request_order, service)
         return 0
@@ -118,6 +121,7 @@ class Worker:
             await service.run()
         finally:
             with trio.move_on_after(LAST_REPORT_SECONDS, shield=True):
+                await service.send_last_counts(self._say_counts)
                 await self._report(service)
             everything.cancel()
 
@@ -165,6 +169,9 @@ class Worker:
         age = trio.current_time() - service.beat()
         status: ProcessStatus = {**service.status(), "log_lines_dropped": self._writer.dropped}
         await self._say(StatusReport(age=age, status=status))
+
+    async def _say_counts(self, counts: list[Counts]) -> None:
+        await self._say(CensusCounts(counts=counts))
 
     async def _say(self, message: FromWorker) -> None:
         try:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from wsgateway.dialects import Request
 from wsgateway.errors import BRIEF_CHARACTERS
-from wsgateway.wire.oddities import Oddities, names
+from wsgateway.wire.oddities import Oddities, Oddity, names
 
 # There are few different hosts, origins and user agents, however many sessions: each text is kept once.
 MOST_TEXTS = 1024
@@ -30,6 +30,10 @@ class Connection(Protocol):
 
     alpn: str | None
     """the protocol that was negotiated in TLS"""
+    secure: bool
+    """whether it is encrypted, to us or to its proxy"""
+    tls_version: str | None
+    """the version of that encryption; None if it is not known"""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +69,12 @@ class Facts:
         self.origin = texts.shared(origins[0]) if origins else ""
         agents = headers.every("User-Agent")
         self.agent = texts.shared(agents[0]) if agents else ""
+
+    def profile(self, oddities: tuple[Oddity, ...]) -> tuple[object, ...]:
+        """Return what the census counts a client with these oddities under: a `Profile` without names."""
+        client = self.client
+        tls = (client.tls_version or "of a proxy") if client.secure else ""
+        return (self.dialect, self.route, self.listener, self.host, self.origin, self.agent, tls, oddities)
 
     def known(self) -> dict[str, str]:
         """Return the known facts as fields of a log line."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import trio
 
+from wsgateway.census.tally import Tally
 from wsgateway.errors import HttpRefusal, Problem, Reason, ReasonedError, SettingsError
 from wsgateway.net.alarms import Alarms
 from wsgateway.net.failure import in_words
@@ -110,6 +111,8 @@ class GatewayState:
     hangups: HangupWatcher = field(default_factory=HangupWatcher)
     """reports hang-ups of clients that have no session"""
     counters: Counters = field(default_factory=Counters)
+    tally: Tally = field(default_factory=Tally)
+    """what the census takes"""
     connections: ConnectionCounts = field(default_factory=ConnectionCounts)
     """the counted connections by listener and address"""
     handshakes: RateLimiter = field(default_factory=RateLimiter)

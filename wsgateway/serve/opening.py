@@ -11,6 +11,7 @@ import os
 import socket
 from dataclasses import dataclass
 
+from wsgateway.census.tally import Tallied
 from wsgateway.dialects import Answer, Offer, ServerHandshake, Side, recognise
 from wsgateway.dialects.upgrade import check_not_removed, end_to_end
 from wsgateway.errors import (
@@ -72,6 +73,19 @@ class Opened:
     route: Route
     facts: Facts
     """the facts for the log"""
+    tallied: Tallied | None = None
+    """where it is counted for the census, as `taken`"""
+    taken: tuple[int, ...] | None = None
+
+    @property
+    def profile(self) -> tuple[object, ...]:
+        """What it is counted under in the census."""
+        return self.facts.profile(self.shown)
+
+    @property
+    def shown(self) -> tuple[Oddity, ...]:
+        """The oddities that its client and its upstream have shown."""
+        return self.client.side.oddities.needed + self.upstream.side.oddities.needed
 
     @property
     def dialect(self) -> str:

@@ -153,6 +153,7 @@ class RequestContext:
         else:
             counters.refused(error.status, reason)
             counters.odd(self.head.oddities.needed)
+            self.gateway.tally.refused(self.facts.profile(self.head.oddities.needed), reason.value)
         event, level = _EVENTS.get(reason.group, _EVENTS[Group.REFUSED])
         if reason in _WARNINGS:
             level = "warning"

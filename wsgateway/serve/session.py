@@ -159,6 +159,7 @@ class ClientConnection:
         self._opened, self._begun = opened, trio.current_time()
         self._context = None  # the reader of the request is large, and not needed any more
         self._gateway.counters.opened(opened)
+        self._gateway.tally.began(opened)
         self._gateway.log.info("opened", **opened.facts.known())
 
     def _ended(self, result: outcome.Outcome[Ended]) -> None:
@@ -195,6 +196,7 @@ class ClientConnection:
         try:
             by, reason, why = _end_of(ended, opened)
             figures = self._gateway.counters.ended(opened, by, reason)
+            self._gateway.tally.ended(opened, figures)
             self._gateway.log.info(
                 "session",
                 **opened.facts.known(),

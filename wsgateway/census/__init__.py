@@ -1,0 +1,1 @@
+"""The census: who speaks which dialect, how much, and when last."""
