@@ -30,7 +30,7 @@ from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.settings.load import parse
 
 # More than anything here needs on a busy machine with two cores.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 def end_of(line: dict[str, Any]) -> str:

@@ -103,8 +103,9 @@ def test_where_no_gateway_runs_the_command_says_so_and_what_to_do(
     path = tmp_path / "admin.sock"
     assert main(["status", "--admin", f"unix:{path}"]) == FAULT
     assert capsys.readouterr() == ("", NOT_RUNNING.format(address=f"unix:{path}", why="No such file or directory"))
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and it does not listen
+        port = nobody.getsockname()[1]
     # The name has addresses of both families, which refuse alike.
     for address in (f"127.0.0.1:{port}", f"localhost:{port}"):
         assert main(["status", "--admin", address]) == FAULT

@@ -16,7 +16,7 @@ from wsgateway.settings.process import Logging
 
 LOOPBACK = Address("127.0.0.1", 0)
 # More than anything here needs on a busy machine, and few enough that a hang is not mistaken for work.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 
 
 async def relay_timeouts() -> None:

@@ -22,8 +22,8 @@ PEERS = Path(__file__).parent / "peers"
 MODULES = PEERS / "node_modules"
 
 # More than anything here needs on a busy machine with two cores, and few enough that a hang is not mistaken for work.
-PATIENCE_SECONDS = 20.0
-STOP_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+STOP_SECONDS = 30.0
 
 _NPM = "npm ci --prefix tests/e2e/peers"
 # For a browser that nobody looks at, on a network that ends at this machine.

@@ -15,7 +15,7 @@ from wsgateway.net.failure import gone, in_words, is_gone
 from .certificates import Authority
 from .ends import ENDS, Peer, connected, shaken
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 GONE = "the peer closed the connection$"
 
 

@@ -12,6 +12,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from tests.support import PATIENCE_SECONDS
 from wsgateway.net.hangups import HangupWatcher
 
 
@@ -70,7 +71,7 @@ async def test_each_way_to_hang_up_is_reported_once_and_nothing_is_read(way: obj
                 await wait_all_tasks_blocked()
                 assert told == []
                 way(theirs)
-                with trio.fail_after(5):
+                with trio.fail_after(PATIENCE_SECONDS):
                     while not told:
                         await trio.lowlevel.checkpoint()
                 for _ in range(10):

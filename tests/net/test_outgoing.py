@@ -11,7 +11,7 @@ from tests.net.ends import fill
 from wsgateway.net.channel import Channel, encrypt
 from wsgateway.net.outgoing import Outgoing, outgoing, waiting
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 MIB = 1024 * 1024
 
 

@@ -15,7 +15,7 @@ from wsgateway.net.channel import Channel, encrypt
 
 from .certificates import Authority
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 Pair = tuple[socket.socket, socket.socket]
 
 

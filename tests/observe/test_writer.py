@@ -17,7 +17,7 @@ import pytest
 from wsgateway.observe import writer as writer_module
 from wsgateway.observe.writer import Writer
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 # The least that Linux makes of a pipe.
 PIPE_BYTES = 4096
 

@@ -25,7 +25,7 @@ from .passing import CLIENT, UPSTREAM, USUAL, side
 Pair = tuple[socket.socket, socket.socket]
 
 # More time than any step needs on a busy machine with two cores.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 
 
 def tcp_pair() -> Pair:

@@ -136,7 +136,8 @@ def test_a_worker_without_descriptors_is_idle_and_answers_503_and_serves_again_l
                 begun, used = time.monotonic(), cpu_seconds(pid)
                 for _ in range(3):
                     answer(behind)
-                assert cpu_seconds(pid) - used <= 0.05 * (time.monotonic() - begun) + 0.02
+                # A loop that never waits uses all of the time that the machine gives it.
+                assert cpu_seconds(pid) - used <= 0.2 * (time.monotonic() - begun) + 0.1
                 clients.close()
 
                 # Whoever comes between all those that have gone may still be told that there is no room.

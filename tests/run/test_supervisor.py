@@ -90,7 +90,7 @@ async def test_a_killed_worker_ends_its_own_sessions_alone_and_no_client_is_refu
 
 
 async def test_a_worker_that_hangs_is_killed_and_replaced(file: Path) -> None:
-    async with supervised(file, whole(9), hung_seconds=0.5) as gateway:
+    async with supervised(file, whole(9), hung_seconds=5.0) as gateway:
         [pid] = await gateway.pids()
         os.kill(pid, signal.SIGSTOP)
         await gateway.lines.line("worker hangs", worker=1, pid=pid)

@@ -189,7 +189,7 @@ async def test_the_watchdog_gets_no_sign_while_a_worker_hangs_and_that_one_is_re
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "1000000")
     fed = b"WATCHDOG=1"
-    async with supervised(tmp_path / "gateway.yaml", whole(9), hung_seconds=2.0) as gateway:
+    async with supervised(tmp_path / "gateway.yaml", whole(9), hung_seconds=5.0) as gateway:
         [pid] = await gateway.pids()
         await heard(manager, fed)
         os.kill(pid, signal.SIGSTOP)

@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.heads import head_of, values
 from tests.peers import Peer
@@ -142,7 +143,7 @@ async def stuffed(peer: Peer) -> int:
     """Return how many bytes a peer can send before the gateway takes no more."""
     size = 0
     while True:
-        with trio.move_on_after(0.2) as scope:  # until nothing moves for this time, on a machine that is not too busy
+        with trio.move_on_after(0.2) as scope:  # until nothing moves for this time, by a virtual clock
             await peer.send(b"x" * 65536)
         if scope.cancelled_caught:
             return size
@@ -150,7 +151,7 @@ async def stuffed(peer: Peer) -> int:
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-async def test_data_is_not_read_while_the_other_side_does_not_read(way: str) -> None:
+async def test_data_is_not_read_while_the_other_side_does_not_read(way: str, autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving_http(upstream.port) as gateway:
         client, behind, _ = await passed(upstream, gateway, put(1 << 40) if way == "up" else HTTP_GET)
         if way == "down":

@@ -48,9 +48,10 @@ def test_ipv6_and_ipv4_may_have_the_same_port() -> None:
         with pytest.raises(SettingsError, match="cannot listen"):
             listen(Address("::1", 0))
         return
-    first = listen(Address("::1", 0))
-    port = first[0].getsockname()[1]
-    assert closed([*first, *listen(Address("127.0.0.1", port))]) == [("::1", port), ("127.0.0.1", port)]
+    with socket.socket() as kept:
+        port = only_for_us(kept)
+        both = [*listen(Address("::1", port)), *listen(Address("127.0.0.1", port))]
+        assert closed(both) == [("::1", port), ("127.0.0.1", port)]
 
 
 def test_a_listener_does_not_block_and_can_be_listened_on_again_at_once() -> None:
@@ -88,15 +89,22 @@ def test_a_name_that_does_not_exist_is_a_problem_that_names_it() -> None:
 
 
 def test_if_one_address_cannot_be_listened_on_none_is() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        free = probe.getsockname()[1]
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with socket.socket() as kept, socket.create_server(("127.0.0.1", 0)) as other:
+        free = only_for_us(kept)
         taken = other.getsockname()[1]
         text = configuration(9).replace('"127.0.0.1:0"', f'"127.0.0.1:{free}", "127.0.0.1:{taken}"')
         with pytest.raises(SettingsError, match=f"^127.0.0.1:{taken}: "):
             Listening({}).fitted(parse(text, "test.yaml"))
-    # An open socket would be a ResourceWarning, and so an error here.
-    assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
+        # An open socket would be a ResourceWarning, and so an error here.
+        assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
+
+
+def only_for_us(sock: socket.socket) -> int:
+    """Return a port on which the gateway can listen, and no other program as long as this socket is open."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    port: int = sock.getsockname()[1]
+    return port
 
 
 def queued(name: tuple[str, int]) -> Peer:

@@ -19,7 +19,7 @@ from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK
-from tests.support import Running, Upstream, serving_text
+from tests.support import PATIENCE_SECONDS, Running, Upstream, serving_text
 
 from .http2 import CONNECT, GET, HELLO, Client, method, speaking_http2
 
@@ -113,7 +113,7 @@ class Scene:
         """Check that this is what remains, very soon after all connections are closed from their other ends."""
         self.gateway.close()
         self.upstream.hang_up()
-        with trio.move_on_after(5):
+        with trio.move_on_after(PATIENCE_SECONDS):
             while self.remains() != before:
                 await trio.testing.wait_all_tasks_blocked()
         assert self.remains() == before

@@ -52,12 +52,13 @@ async def three(**options: str) -> AsyncIterator[tuple[list[Upstream], Running]]
 async def agreeable(port: int = 0) -> AsyncIterator[Upstream]:
     """A server that accepts every handshake, and closes when its client does. It closes all connections in the end."""
     async with Upstream(port=port) as upstream, trio.open_nursery() as nursery:
-        nursery.start_soon(_agree_to_all, upstream, nursery)
+        nursery.start_soon(agree_to_all, upstream, nursery)
         yield upstream
         nursery.cancel_scope.cancel()
 
 
-async def _agree_to_all(upstream: Upstream, nursery: trio.Nursery) -> None:
+async def agree_to_all(upstream: Upstream, nursery: trio.Nursery) -> None:
+    """Accept every handshake, until this is cancelled."""
     while True:
         nursery.start_soon(_agree, await upstream.accept())
 
@@ -97,7 +98,8 @@ async def finish(gateway: Running, client: Peer, behind: Peer) -> dict[str, Any]
 
 
 def dead_port() -> tuple[int, socket.socket]:
-    """Return a socket whose port refuses connections as long as the socket exists."""
+    """Return a socket whose port refuses connections as long as it exists and no server of the test listens there."""
     sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that a server may have the port beside it
     sock.bind(("127.0.0.1", 0))
     return sock.getsockname()[1], sock
