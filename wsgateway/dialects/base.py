@@ -238,7 +238,7 @@ class Framing:
         return self.dissecting(role, secret)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Side:
     """One connection as its frames need it: the framing, and our role."""
 
@@ -287,7 +287,7 @@ PROOF = "the proof"
 # -- handshake: heads <-> offers and answers -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Offer:
     """A client's request in terms that all dialects share."""
 
@@ -305,7 +305,7 @@ class Offer:
     """whether the connection is encrypted; a server that repeats our address then repeats it with wss"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """The parts of a connection to which a server has agreed."""
 
@@ -376,7 +376,7 @@ class Handshake(Protocol):
         """Return the client's side with a request for the offer; what the dialect cannot express is left out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """One variant of the WebSocket protocol."""
 

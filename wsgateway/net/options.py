@@ -6,11 +6,19 @@ So what all clients of a listener need is set once, on the listening socket, and
 import socket
 from typing import NamedTuple
 
-_INET = (socket.AF_INET, socket.AF_INET6)
+_INET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
 # The largest values of TCP_KEEPIDLE and TCP_KEEPCNT in Linux, and the time between two probes.
 _MOST_KEEPIDLE = 32767
 _MOST_KEEPCNT = 127
 _KEEPINTVL_SECONDS = 10
+
+
+def is_tcp(sock: socket.socket) -> bool:
+    """Return whether a socket is one of TCP, and not a Unix socket.
+
+    `socket.family` makes a member of an Enum each time it is read, which costs more than setting an option.
+    """
+    return super(socket.socket, sock).family in _INET
 
 
 class Keepalive(NamedTuple):
@@ -41,7 +49,7 @@ def keepalive(silence_seconds: float | None, send_seconds: float) -> Keepalive |
 
 def set_keepalive(sock: socket.socket, wanted: Keepalive | None, there: Keepalive | None = None) -> None:
     """Set the keepalive of a socket that has `there` until now; do nothing for a socket without TCP."""
-    if wanted == there or sock.family not in _INET:
+    if wanted == there or not is_tcp(sock):
         return
     if wanted is None or there is None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, wanted is not None)
@@ -57,7 +65,7 @@ def set_keepalive(sock: socket.socket, wanted: Keepalive | None, there: Keepaliv
 
 def set_listener_options(sock: socket.socket, wanted: Keepalive | None) -> None:
     """Set the options that a listening socket passes on: no delay, and the keepalive. Nothing for one without TCP."""
-    if sock.family in _INET:
+    if is_tcp(sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if wanted is None:  # it may have that of another configuration
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
@@ -66,5 +74,5 @@ def set_listener_options(sock: socket.socket, wanted: Keepalive | None) -> None:
 
 def limit_unacknowledged(sock: socket.socket, seconds: float) -> None:
     """Limit how long the kernel keeps bytes that the peer does not acknowledge, also after the socket is closed."""
-    if sock.family in _INET:
+    if is_tcp(sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))

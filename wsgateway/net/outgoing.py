@@ -12,6 +12,8 @@ import sys
 import termios
 from typing import Protocol
 
+from wsgateway.net.options import is_tcp
+
 # tcp_info in linux/tcp.h: tcpi_unacked, tcpi_bytes_acked (Linux 4.1) and tcpi_notsent_bytes (4.6).
 _UNACKED = slice(24, 28)
 _BYTES_ACKED = slice(120, 128)
@@ -62,4 +64,4 @@ def _queue_bytes(sock: socket.socket, request: int) -> int:
 
 def outgoing(sock: socket.socket) -> Outgoing | None:
     """Return the progress of a TCP socket; None for a Unix socket, which has no such figures."""
-    return TcpOutgoing(sock) if sock.family in (socket.AF_INET, socket.AF_INET6) else None
+    return TcpOutgoing(sock) if is_tcp(sock) else None

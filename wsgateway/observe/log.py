@@ -23,6 +23,9 @@ _PRIORITIES: Mapping[Level, int] = {"debug": 7, "info": 6, "warning": 4, "error"
 TRACEBACK_CHARACTERS = 16384
 # A value that stands in a line as it is.
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]*\Z")
+_NUMBERS = frozenset({int, float})
+# A value that stands in quotes.
+_QUOTED = re.compile('[ ="]')
 
 
 class Log(Protocol):
@@ -128,7 +131,8 @@ def _text_line(most: int) -> _Line:
     def line(now: str, level: Level, event: str, facts: Facts) -> str:
         words = [f"timestamp={now} level={level}"]
         for key, value in (("event", event), *facts.items()):
-            if not (type(value) is str and plain(value) and len(value) <= most):
+            is_plain = type(value) is str and plain(value) and len(value) <= most
+            if not is_plain and type(value) not in _NUMBERS:
                 value = _spelled(key, value, most)
             words.append(f"{key}={value}")
         return " ".join(words)
@@ -147,7 +151,7 @@ def _spelled(key: str, value: object, most: int) -> str:
         plain = Whole if isinstance(value, Whole) else str
         value = plain("".join(map(_character, str(_cut(key, value, most)))))
     text = str(_cut(key, value, most))
-    quoted = any(each in text for each in ' ="')
+    quoted = _QUOTED.search(text)
     if quoted:
         text = text.replace("\\", "\\\\")
     text = text.replace('"', '\\"').replace("\n", "\\n")

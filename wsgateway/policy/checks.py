@@ -10,7 +10,7 @@ from wsgateway.policy.origins import origin_allowed
 from wsgateway.settings.routes import Route
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClientFacts:
     """The facts about a client that admission checks use."""
 

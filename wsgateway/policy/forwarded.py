@@ -19,7 +19,7 @@ _MOST_PORT = 65535
 _LIST = re.compile(rf"\s*+(?:{_PARAMETER.pattern})?+(?:\s*+[;,]\s*+(?:{_PARAMETER.pattern})?+)*+\s*+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Identity:
     """The identity of a client, and the facts about its connection."""
 

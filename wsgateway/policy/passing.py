@@ -1,7 +1,7 @@
 """The changes to requests and answers on their way: the request for an upstream, and the answer for the client."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wsgateway.dialects import Answer, Offer
 from wsgateway.policy.forwarded import Identity
@@ -29,7 +29,7 @@ _UNKNOWN = "unknown"
 _BASE64 = {"base64": "binary"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HeaderContext:
     """The facts about a client that the headers for an upstream contain."""
 
@@ -73,9 +73,10 @@ def client_answer(
     own: scheme, host and port as the client used them, outside of all trusted proxies.
     """
     secure = location_secure(route, header_context.identity)
-    return replace(
-        answer,
+    return Answer(
         subprotocol=_offered_name(_renames(route, upstream, header_context), answer.subprotocol, offer, header_context),
+        extensions=answer.extensions,
+        headers=answer.headers,
         secure=secure,
         host=header_context.identity.authority(secure),
         unprefixed=route.unprefixed_headers,

@@ -15,7 +15,7 @@ from wsgateway.wire.heads import requests_websocket
 from wsgateway.wire.paths import normalised
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RouteQuery:
     """The properties of a request by which a route is chosen."""
 

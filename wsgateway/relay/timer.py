@@ -18,7 +18,7 @@ from wsgateway.relay.endpoint import Ended, Endpoint
 from wsgateway.wire.events import KEEPALIVE, Ping
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RelayTimeouts:
     """The timeouts of a session in seconds; None: no timeout."""
 

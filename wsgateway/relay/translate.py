@@ -27,7 +27,7 @@ from wsgateway.wire.utf8 import InvalidUtf8, Utf8Check, Utf8Repair
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TranslationOptions:
     """The settings of a route for the messages of a session."""
 

@@ -1,6 +1,7 @@
 """The facts about a client and its request for a line of the log: addresses, headers, route and target."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 from wsgateway.dialects import Request
@@ -78,15 +79,22 @@ class Facts:
 
     def known(self) -> dict[str, str]:
         """Return the known facts as fields of a log line."""
-        facts = {name: value for name in self.__slots__ if (value := getattr(self, name))}
+        facts = {name: value for name, value in zip(_NAMES, _values_of(self), strict=True) if value}
         facts["client"] = str(self.client)
         if self.client.alpn == "h2":
             facts["http"] = "2"
         return facts
 
 
+_NAMES = Facts.__slots__
+_values_of = attrgetter(*_NAMES)
+
+
 def odd_facts(*peers: Oddities) -> dict[str, str | int]:
     """Return the fields of a log line about the oddities of one or two peers; none if there are none."""
-    needed = names(oddity for each in peers for oddity in each.needed)
-    passed_over = sum(each.passed_over for each in peers)
-    return ({"oddities": needed} if needed else {}) | ({"passed_over": passed_over} if passed_over else {})
+    facts: dict[str, str | int] = {}
+    if any(each.needed for each in peers):
+        facts["oddities"] = names(oddity for each in peers for oddity in each.needed)
+    if passed_over := sum([each.passed_over for each in peers]):
+        facts["passed_over"] = passed_over
+    return facts

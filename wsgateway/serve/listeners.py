@@ -6,7 +6,7 @@ import trio
 
 from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.net.channel import EXHAUSTED, Channel
-from wsgateway.net.options import keepalive, set_listener_options
+from wsgateway.net.options import is_tcp, keepalive, set_listener_options
 from wsgateway.serve.bind import BACKLOG
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.request import Client, canonical_name
@@ -127,7 +127,7 @@ class Acceptor:
     def _start(self, sessions: trio.Nursery, sock: socket.socket, address: tuple[str, int]) -> None:
         """Start the task of a client. Raise OSError if that is not possible."""
         sock.setblocking(False)
-        ip, port = (UNIX, 0) if sock.family == socket.AF_UNIX else canonical_name(sock, address)
+        ip, port = canonical_name(address) if is_tcp(sock) else (UNIX, 0)
         if self._older_wait:
             set_listener_options(sock, self._keepalive)
         client = Client(Channel(sock), ip, port, None, trio.current_time(), self._keepalive)

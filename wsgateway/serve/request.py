@@ -1,6 +1,5 @@
 """A client and its request, on all ways through the gateway: the facts for the log, and refusals."""
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +9,7 @@ import trio
 from wsgateway.errors import ClientDisconnectedError, Group, Reason, ReasonedError
 from wsgateway.net.channel import Channel
 from wsgateway.net.failure import in_words
-from wsgateway.net.options import Keepalive
+from wsgateway.net.options import Keepalive, is_tcp
 from wsgateway.net.outgoing import Outgoing
 from wsgateway.observe.log import log_at
 from wsgateway.policy.forwarded import identify
@@ -73,9 +72,9 @@ class Client:
     def local(self) -> tuple[str, int] | None:
         """Return the address to which it connected: ours, or that of its proxy; None for a Unix socket."""
         sock = self.channel.sock
-        if self.destination is not None or sock.family == socket.AF_UNIX:
+        if self.destination is not None or not is_tcp(sock):
             return self.destination
-        return canonical_name(sock, sock.getsockname())
+        return canonical_name(sock.getsockname())
 
     def called(self) -> str | None:
         """Return the Host that names the address to which it connected; None for a Unix socket."""
@@ -87,9 +86,10 @@ class Client:
         return host if port == (443 if self.secure else 80) else f"{host}:{port}"
 
 
-def canonical_name(sock: socket.socket, name: tuple[str, int]) -> tuple[str, int]:
-    """Return the address and port of a socket's name. A socket of systemd may accept IPv4 clients as mapped IPv6."""
-    return (canonical(name[0]) if sock.family == socket.AF_INET6 else name[0]), name[1]
+def canonical_name(name: tuple[str, int]) -> tuple[str, int]:
+    """Return address and port from the name of a TCP socket. One of systemd may accept IPv4 clients as mapped IPv6."""
+    ip, port, *_ = name
+    return canonical(ip) if ":" in ip else ip, port
 
 
 class RequestContext:

@@ -1,6 +1,6 @@
 """The heads of HTTP/1.1 requests and responses as data: first lines, headers, and the limits for both."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -37,7 +37,7 @@ _MOST_CHARACTERS = 64
 
 
 class Names(dict[str, Made]):
-    """The results of a function of header names, kept for a bounded number of names: `of` returns them."""
+    """The results of a function of header names, or of short values, kept for a bounded number: `of` returns them."""
 
     def __init__(self, make: Callable[[str], Made]) -> None:
         self._make = make
@@ -55,8 +55,19 @@ class Names(dict[str, Made]):
 key_of = Names(lambda name: name.lower() if is_token(name) else "").of
 """Return the name of a header in lower case; an empty text for what is no name, but something else than a token."""
 
+_tokens_of = Names(lambda value: frozenset(map(str.lower, _members(value)))).of
+"""Return the members of a comma-separated list in lower case: what Upgrade and Connection hold is seldom new."""
+
 plain_name = Names(lambda name: name.lower().replace("_", "-")).of
 """Return the name of a header as CGI and WSGI compare names: without regard to case, and an underscore is a hyphen."""
+
+
+_NO_TOKENS: frozenset[str] = frozenset()
+
+
+def _members(value: str) -> list[str]:
+    """Return the members of a comma-separated list; empty ones do not count."""
+    return [part for each in value.split(",") if (part := each.strip(" \t"))]
 
 
 class Headers:
@@ -71,24 +82,14 @@ class Headers:
         """
         self._items = tuple(items)
         self._raw = raw
-        self._index: dict[str, list[str]] | None = None
-
-    def _values(self, name: str) -> Sequence[str]:
-        """Return the values of all headers of this name. The index is made once, when it is needed."""
+        self._index: dict[str, list[str]] = {}  # the values, by names in lower case
         index = self._index
-        if index is None:
-            index = self._index = self._indexed()
-        return index.get(name.lower(), ())
-
-    def _indexed(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
         for name, value in self._items:
             key = key_of(name)
             if key in index:
                 index[key].append(value)
             else:
                 index[key] = [value]
-        return index
 
     def _places(self, name: str) -> list[int]:
         """Return the positions of the headers of this name."""
@@ -109,12 +110,12 @@ class Headers:
         return len(self._items)
 
     def __contains__(self, name: str) -> bool:
-        return bool(self._values(name))
+        return name.lower() in self._index
 
     @property
     def are_named(self) -> bool:
         """Whether every name is a token."""
-        return not self._values("")
+        return "" not in self._index
 
     def index(self, name: str) -> int | None:
         """Return the position of the first header of this name; None if there is none."""
@@ -122,14 +123,16 @@ class Headers:
 
     def every(self, name: str) -> list[str]:
         """Return the trimmed values of all headers of this name."""
-        return list(self._values(name))
+        return list(self._index.get(name.lower(), ()))
 
     def one(self, name: str) -> str | None:
         """Return the trimmed value, None if there is none. Raise HttpRefusal (400) if there are several headers."""
-        values = self._values(name)
+        values = self._index.get(name.lower())
+        if values is None:
+            return None
         if len(values) > 1:
             raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{len(values)} {name} headers, at most one is allowed")
-        return values[0] if values else None
+        return values[0]
 
     def raw(self, name: str) -> str | None:
         """Return the value as `one` does, but with everything that stood after the colon and one space."""
@@ -151,14 +154,18 @@ class Headers:
 
     def listed(self, name: str) -> list[str]:
         """Return the members of a comma-separated list, which may span several headers; empty members do not count."""
-        return [part for value in self._values(name) for each in value.split(",") if (part := each.strip(" \t"))]
+        values = self._index.get(name.lower())
+        return [] if values is None else [each for value in values for each in _members(value)]
 
-    def tokens(self, name: str) -> set[str]:
+    def tokens(self, name: str) -> frozenset[str]:
         """Return the members of a list in lower case, for a list that is compared without regard to case."""
-        return set(map(str.lower, self.listed(name)))
+        values = self._index.get(name.lower())
+        if values is None:
+            return _NO_TOKENS
+        return _tokens_of(values[0]) if len(values) == 1 else frozenset().union(*map(_tokens_of, values))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """The head of a request."""
 
@@ -179,7 +186,7 @@ class Request:
         return self.raw_target.decode("latin-1") or self.target
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
     """The head of a response."""
 
@@ -195,4 +202,5 @@ def requests_websocket(headers: Headers) -> bool:
 
     An upgrade to anything else is hop-by-hop, and the request is as plain as without it (RFC 9110, 7.8).
     """
-    return "websocket" in [each.partition("/")[0].lower() for each in headers.listed("Upgrade")]
+    upgrades = headers.tokens("Upgrade")
+    return "websocket" in upgrades or any(each.startswith("websocket/") for each in upgrades)
