@@ -20,7 +20,20 @@ async def test_a_worker_imports_only_what_it_serves_with() -> None:
     assert not modules & (FOREIGN | {"yaml"})
     assert not {name for name in own if name.split(".")[0] in ("cli", "commands", "demo", "probe", "units")}
     # It gets settings that are read and checked, and has no pages.
-    read = {"load", "document", "reader", "rules", "files", "complete", "certificates", "advice", "repeats", "example"}
+    read = {
+        "load",
+        "document",
+        "reader",
+        "rules",
+        "files",
+        "include",
+        "environment",
+        "complete",
+        "certificates",
+        "advice",
+        "repeats",
+        "example",
+    }
     assert not own & {f"settings.{name}" for name in read}
     assert not own & {f"observe.{name}" for name in ("admin", "pages", "metrics", "http_server", "query")}
     assert not own & {f"run.{name}" for name in ("supervisor", "worker_pool", "process", "control_server", "systemd")}

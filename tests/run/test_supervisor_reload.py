@@ -56,6 +56,30 @@ async def test_a_reload_changes_routes_listeners_and_workers_under_sessions(file
         assert not gateway.count("worker ended")
 
 
+async def test_a_reload_reads_the_included_files_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_PATH", "/filled")
+    included = file.parent / "more.yaml"
+    included.write_text("routes: []\n")
+    text = f"include: [more.yaml]\n{whole(9, path='/own')}"
+    async with supervised(file, text) as gateway:
+        assert (await (await gateway.connect(PLAIN)).head()).startswith(b"HTTP/1.1 404 ")
+        before = (await gateway.status())["configuration"]["sha256"]
+
+        included.write_text("routes: [{name: more, match: {path: {prefix: '${A_PATH}'}}, upstream: behind}]\n")
+        gateway.signal(signal.SIGHUP)
+        await gateway.lines.line("reloaded", routes=2)
+        filled = PLAIN.replace(b"GET / ", b"GET /filled ")
+        assert (await (await gateway.connect(filled)).head()).startswith(b"HTTP/1.1 426 ")
+        after = (await gateway.status())["configuration"]["sha256"]
+        assert after != before
+
+        included.write_text("routes: [{name: more}]\n")
+        gateway.signal(signal.SIGHUP)
+        refused = await gateway.lines.line("reload refused")
+        assert refused["why"] == f"{included}:1:10: routes[1]: 'match' is missing"
+        assert (await gateway.status())["configuration"]["sha256"] == after
+
+
 async def test_the_admin_pages_move_with_a_reload(file: Path) -> None:
     async with supervised(file, whole(9)) as gateway:
         old = (await gateway.lines.line("admin pages"))["address"]

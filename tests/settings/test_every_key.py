@@ -37,6 +37,7 @@ PIN = f"sha256:{'0123456789abcdef' * 4}"
 
 EVERY_KEY = """
 version: 1
+include: []
 listeners:
   - name: public
     bind: ["127.0.0.1:8080", "[::1]:8081"]

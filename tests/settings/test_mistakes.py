@@ -26,7 +26,7 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         (
             "tls: on",
             "tls: this key is unknown;"
-            " known are version, listeners, defaults, routes, upstreams, shutdown, workers, join_memory,"
+            " known are version, include, listeners, defaults, routes, upstreams, shutdown, workers, join_memory,"
             " logging, admin, control",
         ),
         ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, it must be more than 0s"),

@@ -11,8 +11,9 @@ from wsgateway.errors import Problem, SettingsError
 from wsgateway.run.command import here
 from wsgateway.settings.advice import advice, every_advice
 from wsgateway.settings.certificates import Known, every_warning, known, warnings
-from wsgateway.settings.findings import Finding
-from wsgateway.settings.load import Source, decoded, read
+from wsgateway.settings.document import decoded
+from wsgateway.settings.findings import Finding, shown
+from wsgateway.settings.load import Source, read, with_included
 from wsgateway.settings.whole import Settings
 
 _STANDARD_INPUT = "-"
@@ -43,7 +44,7 @@ def _source(file: str) -> Source:
     """Read a file, or standard input, in which names of files are relative to the working directory."""
     if file != _STANDARD_INPUT:
         return read(file)
-    return Source(file, decoded(sys.stdin.buffer.read(), file), here() or "/")
+    return with_included(Source(file, decoded(sys.stdin.buffer.read(), file), here() or "/"))
 
 
 def _people(options: argparse.Namespace) -> int:
@@ -79,7 +80,7 @@ def _warnings(source: Source, settings: Settings, certificates: tuple[Known, ...
     for each in every_advice(settings):
         yield document.problem(Finding(each.path, each.sentence))
     for use, sentence in every_warning(certificates, time.time()):
-        yield document.problem(Finding(use.path, f"{use.file}: {sentence}"))
+        yield document.problem(Finding(use.path, f"{shown(use.file)}: {sentence}"))
 
 
 def _plain(problem: Problem, severity: str) -> dict[str, object]:

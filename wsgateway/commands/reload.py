@@ -14,8 +14,7 @@ from wsgateway.errors import SettingsError
 from wsgateway.run.requests import ControlAnswer, ControlRequest, default_address, request_gateway
 from wsgateway.settings.addresses import control_address
 from wsgateway.settings.basics import UNIX, UnixAddress
-from wsgateway.settings.document import read as read_yaml
-from wsgateway.settings.load import read
+from wsgateway.settings.load import Source, read_alone
 
 _ELSEWHERE = "name its own file (wsgateway reload FILE) or its control socket (--control unix:PATH), or send it SIGHUP"
 
@@ -76,16 +75,16 @@ def _control_socket(file: str | None) -> UnixAddress | None:
     The file may have mistakes, which the gateway is to report. Raise SettingsError if it cannot be read: the default
     socket may be that of another gateway.
     """
-    found = "auto" if file is None else _written_control(read(file).text, file)
+    found = "auto" if file is None else _written_control(read_alone(file))
     if isinstance(found, UnixAddress):
         return UnixAddress(str(Path(file or "").absolute().parent / found.path))
     return None if found is None else default_address()
 
 
-def _written_control(text: str, file: str) -> UnixAddress | Literal["auto"] | None:
-    """Return the key `control` of the text of a file, and its default if there is none, or a mistake."""
+def _written_control(source: Source) -> UnixAddress | Literal["auto"] | None:
+    """Return the key `control` of a file, and its default if there is none, or a mistake."""
     try:
-        data = read_yaml(text, file).data
+        data = source.document().data
         return control_address(data.get("control", "auto") if isinstance(data, dict) else "auto")
     except (SettingsError, ValueError):
         return "auto"

@@ -7,6 +7,7 @@ import trio
 from wsgateway.observe.log import Log, Whole
 from wsgateway.observe.status import CertificateStatus
 from wsgateway.settings.certificates import Known, warnings
+from wsgateway.settings.findings import shown
 
 DAY_SECONDS = 24 * 3600.0
 
@@ -29,7 +30,7 @@ def certificate_status(certificates: Iterable[Known]) -> Iterator[CertificateSta
     for each in certificates:
         yield {
             "used_by": each.use.used_by,
-            "file": each.use.file,
+            "file": shown(each.use.file),
             "begins": each.begins,
             "expires": each.ends,
             "hosts": list(each.names),

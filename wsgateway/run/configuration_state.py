@@ -1,6 +1,5 @@
 """The configuration that serves, and the result of the last reload: for metrics, status, systemd and operators."""
 
-import hashlib
 from collections.abc import Callable
 
 from wsgateway.errors import Reason
@@ -25,7 +24,7 @@ class ConfigurationState:
         self._at = self._since = self._clock()
         self._reason, self._why = None, []
         self.file = NO_FILE if source is None else source.file
-        self.sha256 = "" if source is None else hashlib.sha256(source.text.encode()).hexdigest()
+        self.sha256 = "" if source is None else source.sha256
 
     def refused(self, reason: Reason, why: list[str]) -> None:
         """Record that a reload was refused, with its problems in their order."""

@@ -85,7 +85,7 @@ class Supervisor:
         """
         source = self._read()
         settings = source.settings(read_files=True)
-        return LoadedConfiguration(source, settings, known(settings), packed(settings))
+        return LoadedConfiguration(source, settings, known(settings), packed(settings), source.whole())
 
     async def run(self) -> None:
         """Serve until a signal ends it.

@@ -42,6 +42,8 @@ class LoadedConfiguration:
     """those in the settings, as their files were then"""
     packed: bytes = b""
     """the settings, for workers that run the same code; empty: they read the text again"""
+    whole: Source | None = None
+    """the source without `include`, for workers that run other code; None: it has none"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Generation:
             Configure(
                 do=do,
                 file=self.made.source.file,
-                text=self.made.source.text,
+                text=(self.made.whole or self.made.source).text,
                 directory=self.made.source.directory,
                 version=VERSION,
                 workers=self.workers,

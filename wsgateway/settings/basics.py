@@ -1,6 +1,6 @@
 """Single values of the configuration that have parts: addresses, URLs, rates, a way to balance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Literal
 
@@ -72,6 +72,8 @@ class Url:
     """as the operator wrote it"""
     scheme: str = "ws"
     """ws, wss, http or https"""
+    has_port: bool = field(default=False, compare=False)
+    """whether the operator wrote the port"""
 
     @property
     def secure(self) -> bool:

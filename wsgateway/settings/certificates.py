@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wsgateway.settings.findings import Path as Place
-from wsgateway.settings.findings import spell
+from wsgateway.settings.findings import shown, spell
 from wsgateway.settings.whole import Settings
 from wsgateway.wire.x509 import X509Certificate, read
 
@@ -75,7 +75,7 @@ def warnings(certificates: Iterable[Known], now: float) -> Iterator[str]:
     `now` is in seconds since 1970.
     """
     for use, sentence in every_warning(certificates, now):
-        yield f"{use.place} {use.file}: {sentence}"
+        yield f"{use.place} {shown(use.file)}: {sentence}"
 
 
 def every_warning(certificates: Iterable[Known], now: float) -> Iterator[tuple[Use, str]]:

@@ -75,11 +75,13 @@ class Document:
     """the places of all data"""
     repeated: list[Problem] = field(default_factory=list)
     """the keys that stand twice in a mapping; the last one is in the data"""
+    included: dict[Path, tuple["Document", Path]] = field(default_factory=dict)
+    """the data that come from other files, by their paths, which have two steps: the file, and the path in that"""
 
     def place(self, path: Path, at_key: bool = False) -> tuple[int, int]:
         """Return the line and the column, from 1, where a value begins, or the key in front of it.
 
-        The path must be one of the data.
+        The path must be one of the data of this file.
         """
         mark = self._mark(path, at_key)
         if mark is None:
@@ -96,10 +98,22 @@ class Document:
         return key if at_key else mark
 
     def problem(self, finding: Finding) -> Problem:
-        """Return the finding as a problem with its place in the file; its path must be one of the data."""
+        """Return the finding as a problem with its file and place; its path must be one of the data."""
         key = spell(finding.path)
         message = f"{key}: {finding.message}" if key else finding.message
-        return Problem(self.file, *self.place(finding.path, finding.at_key), message, key)
+        document, begin = self.included.get(finding.path[:2], (self, finding.path[:2]))
+        return Problem(document.file, *document.place((*begin, *finding.path[2:]), finding.at_key), message, key)
+
+
+def decoded(data: bytes, file: str) -> str:
+    """Return the text of a file; `file` is its name for messages. Raise SettingsError if it is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"not UTF-8: the byte {data[error.start]:02X}"
+        raise SettingsError([Problem(file, line, column, message)]) from None
 
 
 def read(text: str, file: str) -> Document:
@@ -242,8 +256,11 @@ class _Composer:
 
 def _scalar(event: Any) -> str | int | None:
     text: str = event.value
-    if event.style:  # in quotes, or a block
-        return text
+    return text if event.style else plain(text)  # in quotes, or a block
+
+
+def plain(text: str) -> str | int | None:
+    """Return what a text without quotes stands for: true, false, nothing, a whole number, or itself."""
     if text in _NULLS:
         return None
     if text in _TRUTHS:

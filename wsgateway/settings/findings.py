@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 Path = tuple[str | int, ...]
 """The keys and list indices that lead to a value: ("upstreams", "chat", "targets", 0, "url")."""
@@ -27,6 +28,33 @@ class Finding:
     """whether the key itself is the mistake, and not the value behind it"""
 
 
+class Filled(str):
+    """A text in which environment variables were filled in. For people it is shown as the file has it."""
+
+    __slots__ = ("values", "written")
+    values: tuple[str, ...]
+    """what came from the environment, which nobody may see"""
+    written: str
+    """the text in the file"""
+
+    def __new__(cls, text: str, written: str, values: tuple[str, ...]) -> "Filled":
+        """Make one."""
+        made = super().__new__(cls, text)
+        made.written, made.values = written, values
+        return made
+
+    def __repr__(self) -> str:
+        return repr(self.written)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Filled, (str(self), self.written, self.values)
+
+
+def shown(text: str) -> str:
+    """Return a text for people: as the file has it."""
+    return text.written if isinstance(text, Filled) else text
+
+
 def spell(path: Path) -> str:
     """Return a path as people write it: `upstreams.chat.targets[0].url`. Empty for the whole file."""
     steps = (f".{step}" if isinstance(step, str) and _PLAIN_KEY.fullmatch(step) else f"[{step!r}]" for step in path)
@@ -35,7 +63,7 @@ def spell(path: Path) -> str:
 
 def seen(value: object) -> str:
     """Return a value as the file has it, in a form that can begin a sentence."""
-    match value:
+    match shown(value) if isinstance(value, str) else value:
         case None:
             return "an empty value"
         case bool():
@@ -44,8 +72,8 @@ def seen(value: object) -> str:
             return "a mapping"
         case list():
             return "a list"
-        case str() if len(value) > _LONGEST_SHOWN:
-            return f"{value[:_LONGEST_SHOWN]!r}..."
+        case str(text) if len(text) > _LONGEST_SHOWN:
+            return f"{text[:_LONGEST_SHOWN]!r}..."
         case _:
             return repr(value)
 

@@ -7,16 +7,39 @@ another, and which texts are right. The schema is one of draft 07, since editors
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
-from wsgateway.settings.declare import Between, Key, Made, Members, Written, is_section, keys_of, marks, section_in
+from wsgateway.settings.declare import (
+    Between,
+    Key,
+    Made,
+    Members,
+    Written,
+    is_section,
+    keys_of,
+    marks,
+    section_in,
+    without_none,
+)
+from wsgateway.settings.include import KEY
+from wsgateway.settings.values import FilePattern, Name
 from wsgateway.settings.whole import Settings
 
 _PLAIN: dict[Any, dict[str, Any]] = {str: {"type": "string"}, bool: {"type": "boolean"}, int: {"type": "integer"}}
+
+# What may also stand in the files that this one includes.
+_INCLUDED = ["routes", "upstreams"]
+_VARIABLE = "variable"
+_WITH_VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "A text with environment variables."}
+_NO_VARIABLE = (Name, FilePattern)
 
 
 def json_schema() -> dict[str, Any]:
     """Return the schema of a whole file."""
     whole = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Configuration of wsgateway"}
-    return whole | _section(Settings) | {"$defs": {kind.__name__: _section(kind) for kind in _below(Settings)}}
+    first = _section(Settings)
+    there = {"anyOf": [{"required": _INCLUDED}, {"required": [KEY]}]}
+    first["required"] = [name for name in first["required"] if name not in _INCLUDED]
+    sections = {kind.__name__: _section(kind) for kind in _below(Settings)}
+    return whole | first | there | {"$defs": sections | {_VARIABLE: _WITH_VARIABLE}}
 
 
 def described(key: Key) -> str:
@@ -45,13 +68,23 @@ def _key(key: Key, name: str) -> dict[str, Any]:
 
 def _of(annotation: Any) -> dict[str, Any]:
     """Return the schema of a type, as it is written in the file."""
+    schema = _without_variables(annotation)
+    if schema.get("type") in ("array", "object") or "$ref" in schema or schema == {"type": "string"}:
+        return schema
+    if any(without_none(annotation) is each for each in _NO_VARIABLE):
+        return schema
+    return {"anyOf": [*(schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]), {"$ref": f"#/$defs/{_VARIABLE}"}]}
+
+
+def _without_variables(annotation: Any) -> dict[str, Any]:
+    """Return the schema of a type, for values without environment variables."""
     kind, several = marks(annotation)
     for mark in several:
         match mark:
             case Written():
                 return dict(mark.schema)
             case Made():
-                return _of(mark.kind)
+                return _without_variables(mark.kind)
     schema = _unmarked(kind)
     for mark in several:
         match mark:
@@ -74,8 +107,8 @@ def _unmarked(kind: Any) -> dict[str, Any]:
     if get_origin(kind) is tuple:
         return {"type": "array", "items": _of(get_args(kind)[0])}
     if get_origin(kind) is dict:
-        names, values = map(_of, get_args(kind))
-        return {"type": "object", "propertyNames": names, "additionalProperties": values}
+        name, value = get_args(kind)
+        return {"type": "object", "propertyNames": _without_variables(name), "additionalProperties": _of(value)}
     return dict(_PLAIN[kind])
 
 

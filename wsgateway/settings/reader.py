@@ -5,13 +5,15 @@ are named.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path as Directory
 from typing import Any, Final, Literal, get_args, get_origin
 
 from wsgateway.settings.declare import Between, InDirectory, Key, Made, Members, Written, is_section, keys_of, marks
-from wsgateway.settings.findings import Finding, Path, guess, seen
+from wsgateway.settings.document import plain
+from wsgateway.settings.findings import Filled, Finding, Path, guess, seen
 
 _NOT: Final = {str: "not text", int: "not a whole number", bool: "neither true nor false"}
 _WRONG: Final = object()
@@ -47,7 +49,7 @@ def _way(annotation: Any) -> Way:
     kind, several = marks(annotation)
     match several:
         case [Written() as written, *_]:
-            way = _made(written.read, _as_it_is)
+            way = _written(written.read)
         case [Made() as made, *_]:
             way = _made(made.of, _way(made.kind))
         case _:
@@ -59,6 +61,19 @@ def _way(annotation: Any) -> Way:
 
 def _as_it_is(reader: Reader, data: Any, path: Path) -> Any:
     return data
+
+
+def _written(make: Callable[[Any], Any]) -> Way:
+    def read(reader: Reader, data: Any, path: Path) -> Any:
+        try:
+            return make(data)
+        except ValueError as error:
+            if isinstance(data, Filled):  # it may stand for a number, also where the variable is in quotes
+                with suppress(ValueError):
+                    return make(plain(data))
+            return reader.wrong(str(error), path)
+
+    return read
 
 
 def _made(make: Callable[[Any], Any], of: Way) -> Way:
@@ -118,8 +133,9 @@ def _unmarked(kind: Any) -> Way:
         return _list(_way(of[0]))
 
     def read(reader: Reader, data: Any, path: Path) -> Any:
-        if type(data) is kind:
-            return data
+        value = plain(data) if isinstance(data, Filled) and kind is not str else data
+        if type(value) is kind or (kind is str and isinstance(value, Filled)):
+            return value
         hint = "; write it in quotes" if kind is str and isinstance(data, int) else ""
         return reader.wrong(f"{seen(data)} is {_NOT[kind]}{hint}", path)
 
@@ -225,7 +241,7 @@ def _name(way: Way) -> Way:
 def _word(words: tuple[Any, ...]) -> Way:
     def read(reader: Reader, data: Any, path: Path) -> Any:
         if isinstance(data, str) and data in words:
-            return data
+            return words[words.index(data)]
         return reader.wrong(f"{seen(data)} is unknown; {guess(str(data), words)}", path)
 
     return read

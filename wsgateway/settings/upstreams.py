@@ -118,7 +118,7 @@ class Target:
             return
         if self.url.address is not None:
             raise ValueError(f"srv needs the name of SRV records, and {self.url.host} is an address")
-        if self.url.text.rstrip("/").endswith(f":{self.url.port}"):
+        if self.url.has_port:
             raise ValueError("the port comes from the SRV records; leave it out of the url")
         if "weight" in given:
             raise ValueError("the weights come from the SRV records; leave weight out")

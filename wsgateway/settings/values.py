@@ -21,7 +21,7 @@ from wsgateway.settings.addresses import (
 from wsgateway.settings.basics import Address, Balance, Network, Peers, Rate, SystemdSocket, UnixAddress, Url
 from wsgateway.settings.declare import Between, InDirectory, List, Made, Members, Written
 from wsgateway.settings.dialects import dialect, dialects
-from wsgateway.settings.findings import seen
+from wsgateway.settings.findings import Filled, seen
 from wsgateway.settings.regexes import Regex, compiled
 from wsgateway.settings.tolerance import tolerance
 from wsgateway.settings.units import KIB, MIB, byte_count, percent, seconds, spell_size
@@ -39,6 +39,9 @@ _MOST_WEIGHT = 65535
 _MOST_CLIENTS = 100
 # More than any machine has cores for; each takes some 30 MiB.
 MOST_WORKERS = 512
+# Of files that are included; each is read at once, and so are all together.
+MOST_FILES = 1000
+MOST_MIB = 16
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _PATH = re.compile(r"/[!-~]*")
@@ -49,6 +52,8 @@ _PATH = re.compile(r"/[!-~]*")
 
 def plain_name(value: object) -> str:
     """Read a name. Names stand in the log, in metrics and in addresses, so they are plain. Raise ValueError."""
+    if isinstance(value, Filled):
+        raise ValueError(f"{seen(value)} cannot be a name, which stands in the log, and no variable does")
     if not isinstance(value, str):
         raise ValueError(f"{seen(value)} is not text" + ("; write it in quotes" if isinstance(value, int) else ""))
     if re.fullmatch(_NAME, value) is None:
@@ -228,8 +233,14 @@ UrlPath = Annotated[str, Made(str, _path)]
 NormalisedPath = Annotated[str, Made(UrlPath, normalised)]
 Pattern = Annotated[Regex, Written(compiled, "regular expression", _text())]
 FileName = Annotated[
-    str, Written(_file, "name of a file", _text()), InDirectory(lambda directory, name: str(directory / name))
+    str, Written(_file, "name of a file", _text()), InDirectory(lambda directory, name: _below(directory, name))
 ]
+FilePattern = Annotated[str, Written(_file, "pattern of names", _text())]
+
+
+def _below(directory: Path, name: str) -> str:
+    file = str(directory / name)
+    return Filled(file, name.written, name.values) if isinstance(name, Filled) else file
 
 
 def _placed(directory: Path, bind: Any) -> Any:

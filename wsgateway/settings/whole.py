@@ -4,13 +4,21 @@ from dataclasses import field, replace
 from typing import Annotated
 
 from wsgateway.errors import Problem
-from wsgateway.settings.declare import AtLeastOne, Made, Members, key, section
+from wsgateway.settings.declare import AtLeastOne, List, Made, Members, key, section
 from wsgateway.settings.defaults import Defaults
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.process import Admin, Logging, Shutdown
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Upstream
-from wsgateway.settings.values import ControlAddress, JoinMemoryBytes, Version, Workers
+from wsgateway.settings.values import (
+    MOST_FILES,
+    MOST_MIB,
+    ControlAddress,
+    FilePattern,
+    JoinMemoryBytes,
+    Version,
+    Workers,
+)
 
 
 def _with_names(upstreams: dict[str, Upstream]) -> dict[str, Upstream]:
@@ -26,6 +34,13 @@ class Settings:
     does not say from `defaults`, and every name of an upstream is the upstream."""
 
     version: Version = key("Version of this format.", example=1)
+    include: List[FilePattern] = key(
+        "Files that have more routes and upstreams, and nothing else: their routes come behind those of this file, in"
+        " the order of the names. The last part of a name may have *, ? and []; names in these files are relative to"
+        f" this file, too. At most {MOST_FILES} files and {MOST_MIB} MiB.",
+        default=[],
+        example=["routes.d/*.yaml"],
+    )
     listeners: AtLeastOne[Listener] = key("Where clients connect. At least one.")
     defaults: Defaults = key(default={})
     routes: AtLeastOne[Route] = key(
