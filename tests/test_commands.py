@@ -148,7 +148,15 @@ def test_the_commands_of_the_manual_end_well(place: Place) -> None:
     written = [command for command in todo if " > " in command.line]
     others = [command for command in todo if command not in written]
     assert {command.line.split()[1] for command in written} == {"example", "schema"}
-    assert {command.line.split()[1] for command in others} == {"check", "explain", "reload", "status", "probe"}
+    assert {command.line.split()[1] for command in others} == {
+        "check",
+        "close",
+        "explain",
+        "reload",
+        "sessions",
+        "status",
+        "probe",
+    }
     for command in written:
         place.run(command)
         assert (place.folder / command.line.partition(" > ")[2]).stat().st_size

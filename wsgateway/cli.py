@@ -30,6 +30,8 @@ COMMANDS = {
     "explain": "print which route a request takes, and the results of its admission checks",
     "probe": "connect to a server as an old or a new client, and report the result",
     "status": "print the status of a running gateway",
+    "sessions": "print the sessions that a running gateway has open",
+    "close": "close sessions of a running gateway",
     "reload": "make a running gateway read its file again, and print the result",
     "demo": "start a gateway, a backend with an echo and a chat room, and a page to try them, on this machine",
 }

@@ -6,7 +6,8 @@ import pytest
 
 from wsgateway.dialects import Headers
 from wsgateway.errors import HttpRefusal
-from wsgateway.policy.forwarded import Identity, identify, is_trusted
+from wsgateway.policy.forwarded import Identity, identify
+from wsgateway.settings.basics import is_among
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 PROXY = "10.0.0.1"
@@ -58,8 +59,8 @@ def test_a_unix_socket_has_no_address_and_is_trusted_by_its_name_alone() -> None
     assert identify("unix", False, headers, everybody) == Identity("unix", False, "h")
     assert identify("unix", False, headers, ("unix",)) == Identity("192.0.2.1", True, "h", ("unix",), trusted=True)
     assert identify("unix", False, Headers([("Host", "h")]), ("unix",)) == Identity("unix", False, "h", trusted=True)
-    assert is_trusted("10.0.0.1", ("unix", *TRUSTED))
-    assert not is_trusted("192.0.2.1", ("unix", *TRUSTED))
+    assert is_among("10.0.0.1", ("unix", *TRUSTED))
+    assert not is_among("192.0.2.1", ("unix", *TRUSTED))
 
 
 def test_two_hosts_are_refused() -> None:
@@ -79,7 +80,7 @@ def test_two_hosts_are_refused() -> None:
     ],
 )
 def test_trust_is_a_matter_of_networks(address: str, expected: bool) -> None:
-    assert is_trusted(address, TRUSTED) is expected
+    assert is_among(address, TRUSTED) is expected
 
 
 # -- X-Forwarded-* ---------------------------------------------------------------------------------------------

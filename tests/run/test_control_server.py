@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +15,12 @@ from trio.testing import MockClock
 from tests.support import Lines
 from wsgateway.errors import Reason
 from wsgateway.run.control_server import LINE_SECONDS, MOST_CONTROL_CLIENTS, ControlServer
-from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, request_gateway
+from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, Item, Send, line_of, request_gateway
 from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import UnixAddress
+
+# More than the kernel keeps for a reader that stops.
+MANY = 5000
 
 
 class Commands:
@@ -26,21 +29,34 @@ class Commands:
     def __init__(self, address: UnixAddress) -> None:
         self.address = address
         self.lines = Lines()
+        self.asked: list[dict[str, object]] = []
+        """the facts about who has asked"""
+        self.ended = trio.Event()
+        """set when a command that gives items has ended, in any way"""
+
+    async def perform(self, request: ControlRequest, who: Mapping[str, object], send: Send) -> ControlAnswer:
+        self.asked.append(dict(who))
+        match request.command:
+            case "echo":
+                return ControlAnswer(ok=True, facts=request.arguments)
+            case "wordy":
+                return ControlAnswer(ok=False, findings=["wrong"] * 10_002)
+            case "many":
+                await self._send_many(send)
+                return ControlAnswer(ok=True)
+        raise ZeroDivisionError
+
+    async def _send_many(self, send: Send) -> None:
+        try:
+            for number in range(MANY):
+                await send([{"number": number, "text": "x" * 1000}])
+        finally:
+            self.ended.set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        async def echo(request: ControlRequest) -> ControlAnswer:
-            return ControlAnswer(ok=True, facts=request.arguments)
-
-        async def broken(request: ControlRequest) -> ControlAnswer:
-            raise ZeroDivisionError
-
-        async def wordy(request: ControlRequest) -> ControlAnswer:
-            return ControlAnswer(ok=False, findings=["wrong"] * 10_002)
-
-        named = {"echo": echo, "broken": broken, "wordy": wordy}
         with listen(self.address)[0] as sock:
             task_status.started()
-            await ControlServer(named, self.lines.log()).run([sock], trio.CancelScope())
+            await ControlServer(self.perform, self.lines.log()).run([sock], trio.CancelScope())
 
     async def say(self, data: bytes) -> Any:
         """Send bytes. Return the answer, or None if there is none."""
@@ -68,8 +84,6 @@ async def answering(folder: Path) -> AsyncIterator[Commands]:
         (b"{}\n", "no request: command: it is missing"),
         (b"[]\n", "no request: a list is not an object"),
         (b'{"command": "echo", "more": 1}\n', "no request: more: this key is unknown"),
-        (b'{"command": "ecko"}\n', "'ecko' is no command; did you mean 'echo'?"),
-        (b'{"command": "broken"}\n', "a bug of the gateway; its log says more"),
         (b"x" * (REQUEST_BYTES + 1), "a line of 65537 bytes or more, at most 65536 are allowed"),
     ],
 )
@@ -131,3 +145,35 @@ async def test_another_user_may_not_ask(tmp_path: Path, monkeypatch: pytest.Monk
                 **Reason.CONTROL_DENIED.facts,
             }
         ]
+
+
+async def test_items_come_before_the_answer_in_their_order(tmp_path: Path) -> None:
+    async with answering(tmp_path) as commands:
+        taken: list[Item] = []
+        answer = await request_gateway(commands.address, ControlRequest("many"), taken.extend)
+        assert answer == ControlAnswer(ok=True)
+        assert [item["number"] for item in taken] == list(range(MANY))
+
+
+async def test_a_client_that_reads_nothing_is_disconnected_and_its_command_ends(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with answering(tmp_path) as commands, await trio.open_unix_socket(commands.address.path) as stream:
+        await stream.send_all(line_of(ControlRequest("many")))
+        await commands.ended.wait()
+        assert trio.current_time() == LINE_SECONDS
+        assert await request_gateway(commands.address, ControlRequest("echo")) == ControlAnswer(ok=True)
+
+
+async def test_a_client_that_hangs_up_ends_its_command(tmp_path: Path) -> None:
+    async with answering(tmp_path) as commands:
+        async with await trio.open_unix_socket(commands.address.path) as stream:
+            await stream.send_all(line_of(ControlRequest("many")))
+            await stream.receive_some()
+        await commands.ended.wait()
+
+
+async def test_a_command_knows_who_asks(tmp_path: Path) -> None:
+    async with answering(tmp_path) as commands:
+        await request_gateway(commands.address, ControlRequest("echo"))
+        assert commands.asked == [{"uid": os.getuid(), "pid": os.getpid()}]

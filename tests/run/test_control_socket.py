@@ -126,7 +126,7 @@ def test_the_command_waits_for_an_answer_no_longer_than_its_timeout(
     address = f"unix:{tmp_path / 'silent.sock'}"
     with listen(UnixAddress(address.removeprefix("unix:")))[0]:
         assert main(["reload", "--control", address, "--timeout", "10ms"]) == FAULT
-    assert capfd.readouterr().err == f"{address}: no answer within 0.01 s; the gateway may still be reading the file\n"
+    assert capfd.readouterr().err == f"{address}: no answer within 0.01 s; the gateway may still be at work\n"
 
 
 @pytest.mark.parametrize(

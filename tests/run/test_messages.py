@@ -5,10 +5,14 @@ import json
 import pytest
 
 from wsgateway.run.messages import (
+    Ask,
     CensusCounts,
     Configure,
     Drain,
     End,
+    Forget,
+    More,
+    Part,
     Refused,
     SendStatus,
     Serving,
@@ -24,7 +28,16 @@ from wsgateway.run.messages import (
 
 TO_WORKER = [
     (
-        Configure(do="serve", file="f", text="t", directory=None, version="v", workers=2, sockets=[("127.0.0.1:0", 1)]),
+        Configure(
+            do="serve",
+            file="f",
+            text="t",
+            directory=None,
+            version="v",
+            workers=2,
+            sockets=[("127.0.0.1:0", 1)],
+            process=7,
+        ),
         {
             "do": "serve",
             "file": "f",
@@ -33,12 +46,19 @@ TO_WORKER = [
             "version": "v",
             "workers": 2,
             "sockets": [["127.0.0.1:0", 1]],
+            "process": 7,
         },
     ),
     (Drain(others_accept=True), {"do": "drain", "others_accept": True}),
     (Stay(), {"do": "stay"}),
     (End(), {"do": "end"}),
     (SendStatus(), {"do": "report"}),
+    (
+        Ask(number=3, command="sessions", arguments={"limit": 5}),
+        {"do": "ask", "number": 3, "command": "sessions", "arguments": {"limit": 5}},
+    ),
+    (More(number=3), {"do": "more", "number": 3}),
+    (Forget(number=3), {"do": "forget", "number": 3}),
 ]
 FROM_WORKER = [
     (Up(), {"is": "up"}),
@@ -50,6 +70,14 @@ FROM_WORKER = [
         {"is": "census", "counts": [{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]},
     ),
     (ToldToEnd(), {"is": "told to end"}),
+    (
+        Part(number=3, items=[{"id": "7-1", "since": 1.5}]),
+        {"is": "part", "number": 3, "items": [{"id": "7-1", "since": 1.5}], "ok": None, "findings": [], "facts": {}},
+    ),
+    (
+        Part(number=3, ok=False, findings=["no"], facts={"open": 2}),
+        {"is": "part", "number": 3, "items": [], "ok": False, "findings": ["no"], "facts": {"open": 2}},
+    ),
 ]
 
 
@@ -68,8 +96,8 @@ def test_a_message_of_a_worker_is_one_object(message: Up, said: dict[str, object
 
 
 def test_the_message_of_a_hot_restart_names_the_sockets() -> None:
-    said: dict[str, object] = {"do": "take over", "sockets": [["unix:/run/a.sock", 1]]}
-    assert json.loads(json.dumps(TakeOver(sockets=[("unix:/run/a.sock", 1)]).said())) == said
+    said: dict[str, object] = {"do": "take over", "sockets": [["unix:/run/a.sock", 1]], "processes": 9}
+    assert json.loads(json.dumps(TakeOver(sockets=[("unix:/run/a.sock", 1)], processes=9).said())) == said
     assert TakeOver.read(said).sockets == [("unix:/run/a.sock", 1)]
 
 

@@ -209,6 +209,9 @@ class Reason(enum.StrEnum):
     LIFETIME_OVER = ("lifetime-over", Group.ENDED, 1001,
         "The session has reached its longest lifetime.",
         "If such sessions are wanted, raise `timeouts.lifetime`.")
+    CLOSED_BY_OPERATOR = ("closed-by-operator", Group.ENDED, 0,
+        "An operator has closed the session.",
+        NOTHING)
     CUT_OFF = ("cut-off", Group.ENDED, 0,
         "The gateway ended before the session was closed.",
         "Raise `shutdown.drain`, and the time that systemd or Kubernetes allows for a stop.")

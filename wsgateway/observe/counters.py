@@ -29,6 +29,9 @@ class Figures(NamedTuple):
 class Live(Counted, Protocol):
     """A session that runs."""
 
+    number: int
+    """set at its beginning: no other one of this process has it"""
+
     @property
     def dialect(self) -> str:
         """What its client speaks."""
@@ -49,8 +52,9 @@ class Counters:
     """The counts since the start, and the sessions that run."""
 
     def __init__(self) -> None:
-        self.live: set[Live] = set()
-        """the sessions that run"""
+        self.live: dict[int, Live] = {}
+        """the sessions that run, by their numbers, the oldest first"""
+        self._begun = 0
         self.policies = 0
         """policy requests that were answered"""
         self.http: Counter[str] = Counter()
@@ -65,14 +69,16 @@ class Counters:
         self._passed_over = 0
 
     def opened(self, session: Live) -> None:
-        """Note the beginning of a session."""
-        self.live.add(session)
+        """Note the beginning of a session, and give it its number."""
+        self._begun += 1
+        session.number = self._begun
+        self.live[session.number] = session
         self._opened[session.dialect] += 1
 
     def ended(self, session: Live, by: By, reason: Reason) -> Figures:
         """Note the end of a session. Return its messages and bytes."""
         figures = session.figures()
-        self.live.remove(session)
+        del self.live[session.number]
         self._ended[session.dialect] += 1
         self._ended_by[by, reason] += 1
         self._through = Figures(*map(sum, zip(self._through, figures, strict=True)))
@@ -107,7 +113,7 @@ class Counters:
         sessions: dict[str, Counter[str]] = {}
         totals = list(self._through)
         odd, passed_over = self._odd.copy(), self._passed_over
-        for session in self.live:
+        for session in self.live.values():
             sessions.setdefault(session.dialect, Counter())[session.route_name] += 1
             for at, figure in enumerate(session.figures()):
                 totals[at] += figure

@@ -48,7 +48,8 @@ def _check_of(kind: Any) -> _Check:
     if origin is dict:
         return _dict(_check_of(of[0]), _check_of(of[1]))
     if origin in (Union, UnionType):
-        return _union(list(map(_check_of, of)))
+        # None comes first, since the error is that of the last one.
+        return _union(list(map(_check_of, sorted(of, key=lambda each: each is not NoneType))))
     if is_typeddict(kind):
         return _keys(kind, kind.__required_keys__, extra=True)
     if is_dataclass(kind):

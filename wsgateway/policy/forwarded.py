@@ -1,11 +1,10 @@
 """The identity of a client: by its connection, or by what a trusted proxy says (RFC 7239, and X-Forwarded-*)."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
 
 from wsgateway.dialects import Headers
-from wsgateway.settings.basics import UNIX, Peers
+from wsgateway.settings.basics import Peers, is_among
 from wsgateway.wire.addresses import canonical
 from wsgateway.wire.repair import is_host
 
@@ -59,7 +58,7 @@ def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Peers, ..
     writer of an entry is trusted. Raise HttpRefusal (400) for two Host headers.
     """
     host = headers.one("Host") or ""
-    if not is_trusted(peer, trusted):
+    if not is_among(peer, trusted):
         return Identity(peer, secure, host)
     hops = _forwarded(headers) if "Forwarded" in headers else _x_forwarded(headers)
     ip, chain, entry = peer, [peer], {}
@@ -69,7 +68,7 @@ def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Peers, ..
         if address is None:
             break
         ip = address
-        if not is_trusted(address, trusted):
+        if not is_among(address, trusted):
             break
         chain.insert(0, address)
     if ip == chain[0]:
@@ -79,14 +78,6 @@ def identify(peer: str, secure: bool, headers: Headers, trusted: tuple[Peers, ..
     port = entry.get("port", "")
     number = int(port) if _DIGITS.fullmatch(port) and 0 < int(port) <= _MOST_PORT else None
     return Identity(ip, secure, named if is_host(named) else host, tuple(chain), trusted=True, port=number)
-
-
-def is_trusted(address: str, trusted: tuple[Peers, ...]) -> bool:
-    """Return whether an address is in one of the networks; UNIX only matches UNIX."""
-    if not trusted or address == UNIX:
-        return address in trusted
-    ip = ipaddress.ip_address(address)
-    return any(ip.version == network.version and ip in network for network in trusted if network != UNIX)
 
 
 def _forwarded(headers: Headers) -> list[dict[str, str]]:

@@ -30,8 +30,10 @@ VARIABLE = "WSGATEWAY_TAKE_OVER"
 TAKE_OVER_SECONDS = 60.0
 
 
-async def start_new_supervisor(command: Sequence[str], listening: Listening) -> tuple[int, Control]:
+async def start_new_supervisor(command: Sequence[str], listening: Listening, processes: int) -> tuple[int, Control]:
     """Start a new supervisor. Return its process id and the connection to it, once it serves.
+
+    `processes` is how many processes the gateway has started.
 
     It waits for the connection to be closed. Raise HotRestartError if it does not serve; then it has ended.
     """
@@ -49,7 +51,7 @@ async def start_new_supervisor(command: Sequence[str], listening: Listening) -> 
     serves = False
     try:
         with trio.move_on_after(TAKE_OVER_SECONDS):
-            serves = await _introduced(line, listening)
+            serves = await _introduced(line, listening, processes)
     finally:
         if not serves:
             line.close()
@@ -59,11 +61,11 @@ async def start_new_supervisor(command: Sequence[str], listening: Listening) -> 
     return pid, line
 
 
-async def _introduced(line: Control, listening: Listening) -> bool:
+async def _introduced(line: Control, listening: Listening, processes: int) -> bool:
     """Send all sockets to the new supervisor. Return whether it serves then; otherwise it has ended."""
     told, sockets = listening.description()
     with suppress(OSError):  # it has ended, and `receive` says so, too
-        await line.send(TakeOver(sockets=told).said(), sockets)
+        await line.send(TakeOver(sockets=told, processes=processes).said(), sockets)
     return await line.receive() is not None
 
 
@@ -85,8 +87,10 @@ async def _ended(pid: int) -> str:
 class OldSupervisor:
     """The old supervisor, as the new one sees it."""
 
-    def __init__(self, control: Control, listening: Listening) -> None:
+    def __init__(self, control: Control, listening: Listening, processes: int = 0) -> None:
         self._control = control
+        self.processes = processes
+        """how many processes it has started"""
         self.listening = listening
         """all sockets that it has"""
 
@@ -105,7 +109,8 @@ class OldSupervisor:
         if message is None:
             control.close()
             raise HotRestartError("the old supervisor has ended before it sent its sockets")
-        return cls(control, Listening.described(TakeOver.read(message.said).sockets, message.sockets))
+        order = TakeOver.read(message.said)
+        return cls(control, Listening.described(order.sockets, message.sockets), order.processes)
 
     async def relieve(self) -> None:
         """Tell the old supervisor that this one serves, and wait until it has closed the connection or ended."""

@@ -1,7 +1,7 @@
 """The messages between the processes of a gateway, each checked where it arrives.
 
-    supervisor -> worker       Configure (serve, reload), Drain, Stay, End, SendStatus
-    worker -> supervisor       Up, Serving, Refused, StatusReport, CensusCounts, ToldToEnd
+    supervisor -> worker       Configure (serve, reload), Drain, Stay, End, SendStatus, Ask, More, Forget
+    worker -> supervisor       Up, Serving, Refused, StatusReport, CensusCounts, ToldToEnd, Part
     old -> new supervisor      TakeOver
     new -> old supervisor      Serving
 
@@ -9,7 +9,7 @@ Processes of one gateway may run different versions for a while, so unknown keys
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal, Self, TypeVar, cast, get_args, get_type_hints
 
 from wsgateway.census.tally import Counts
@@ -18,6 +18,7 @@ from wsgateway.errors.reasons import BY_NAME
 from wsgateway.observe.shape import ShapeError, shaped
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.control import Said
+from wsgateway.run.requests import ControlAnswer, Fact, Item
 
 SocketCounts = list[tuple[str, int]]
 """The sockets that travel with a message, in their order: an address as `Listening` names it, and how many it has."""
@@ -54,6 +55,8 @@ class Configure(_Message):
     workers: int
     """how many share the limits of the configuration"""
     sockets: SocketCounts
+    process: int = 0
+    """the number of the process among all that the gateway has started"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +90,40 @@ class SendStatus(_Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ask(_Message):
+    """Answer a request, in parts: each one after the first when `More` has come, so that nothing piles up."""
+
+    do: Literal["ask"] = "ask"
+    number: int
+    """what its parts are known by"""
+    command: str
+    arguments: dict[str, Fact]
+
+
+@dataclass(frozen=True, kw_only=True)
+class More(_Message):
+    """Send the next part of an answer."""
+
+    do: Literal["more"] = "more"
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forget(_Message):
+    """Send no more of an answer."""
+
+    do: Literal["forget"] = "forget"
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TakeOver(_Message):
     """Serve at these sockets in the place of the process that sends this."""
 
     do: Literal["take over"] = "take over"
     sockets: SocketCounts
+    processes: int = 0
+    """how many processes the gateway has started"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,9 +186,27 @@ class ToldToEnd(_Message):
     is_: Literal["told to end"] = "told to end"
 
 
-ToWorker = Configure | Drain | Stay | End | SendStatus
+@dataclass(frozen=True, kw_only=True)
+class Part(_Message):
+    """A part of an answer; the last one ends it."""
+
+    is_: Literal["part"] = "part"
+    number: int
+    items: list[Item] = field(default_factory=list)
+    ok: bool | None = None
+    """whether it was done; None: this is not the last part"""
+    findings: list[str] = field(default_factory=list)
+    facts: dict[str, Fact] = field(default_factory=dict)
+
+    @property
+    def answer(self) -> ControlAnswer | None:
+        """Return the answer, if this is the last part."""
+        return None if self.ok is None else ControlAnswer(self.ok, self.findings, self.facts)
+
+
+ToWorker = Configure | Drain | Stay | End | SendStatus | Ask | More | Forget
 Outcome = Up | Serving | Refused
-FromWorker = Up | Serving | Refused | StatusReport | CensusCounts | ToldToEnd
+FromWorker = Up | Serving | Refused | StatusReport | CensusCounts | ToldToEnd | Part
 
 Kind = TypeVar("Kind", bound=_Message)
 

@@ -1,5 +1,6 @@
 """A worker, seen from its supervisor: a process, the connection to it, and its last report."""
 
+import math
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Protocol
 
 import trio
@@ -18,9 +20,13 @@ from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.command import python
 from wsgateway.run.control import Control
 from wsgateway.run.messages import (
+    Ask,
     CensusCounts,
+    Forget,
     FromWorker,
+    More,
     Outcome,
+    Part,
     Refused,
     SendStatus,
     Serving,
@@ -30,6 +36,7 @@ from wsgateway.run.messages import (
     Up,
     from_worker,
 )
+from wsgateway.run.requests import ControlAnswer, Fact, Send, refused
 from wsgateway.run.systemd import OWN, TOLD_BY_THE_SUPERVISOR
 from wsgateway.serve.scoreboard import Scoreboard
 
@@ -40,6 +47,8 @@ PROGRESS_SECONDS = 0.001
 LONGEST_ANSWER_SECONDS = 600.0
 # A relay loop turns each second. A process whose loop has not turned for so long counts as one that does not answer.
 LATE_TURN_SECONDS = 5.0
+# For the next part of an answer, if it is not one that may be a long time coming.
+PART_SECONDS = 10.0
 # For a process to end after it has closed its connection, or was told to end at once.
 KILL_SECONDS = 1.0
 
@@ -98,6 +107,8 @@ class WorkerProcess:
         self._report_due = False
         self._turned_ago = 0.0
         self._news = trio.lowlevel.ParkingLot()
+        self._asked = count(1)
+        self._open: dict[int, trio.MemorySendChannel[Part]] = {}  # the requests that it is answering
         self.pid = process.pid
         self.begun = trio.current_time()
         self.status: ProcessStatus = {}
@@ -158,6 +169,8 @@ class WorkerProcess:
         finally:
             self._news.unpark_all()
             self._control.close()
+            for parts in self._open.values():
+                parts.close()
             with trio.CancelScope(shield=True):
                 self.kill()
                 code = await self._process.wait()
@@ -173,6 +186,9 @@ class WorkerProcess:
                 self._news.unpark_all()
             case CensusCounts():
                 self._counted(message.counts)
+            case Part(number=number):
+                if number in self._open:
+                    self._open[number].send_nowait(message)
             case ToldToEnd():
                 self.told_to_end.set()
             case Up() | Serving() | Refused():
@@ -221,6 +237,38 @@ class WorkerProcess:
         """Request a report, and wait for it. Needs a deadline."""
         await self.request_report()
         await self._news.park()
+
+    async def ask(self, command: str, arguments: dict[str, Fact], send: Send, patient: bool = False) -> ControlAnswer:
+        """Have it answer a request, and give the items to `send` as they come. It sends more only when that returns.
+
+        `patient`: its items may be a long time coming, but for the first ones.
+        """
+        number, seconds = next(self._asked), PART_SECONDS
+        parts_in, parts = trio.open_memory_channel[Part](2)
+        self._open[number] = parts_in
+        order: ToWorker = Ask(number=number, command=command, arguments=arguments)
+        ended = True
+        try:
+            while await self.send(Order(order)):
+                ended = False
+                with trio.fail_after(seconds):
+                    part = await parts.receive()
+                if part.items:
+                    await send(part.items)
+                if part.answer is not None:
+                    ended = True
+                    return part.answer
+                order, seconds = More(number=number), math.inf if patient else PART_SECONDS
+        except trio.EndOfChannel:
+            ended = True
+        except trio.TooSlowError:
+            return refused(f"worker process {self.pid} did not answer within {PART_SECONDS:g} s")
+        finally:
+            del self._open[number]
+            if not ended:
+                with trio.move_on_after(KILL_SECONDS, shield=True):
+                    await self.send(Order(Forget(number=number)))
+        return refused(f"worker process {self.pid} has ended")
 
     def kill(self) -> None:
         """Kill the process, if it has not ended yet."""

@@ -19,6 +19,7 @@ from wsgateway.observe.log import Log
 from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.closing import ServerClose
 from wsgateway.run.listening import Sockets, close, differences, shares
+from wsgateway.run.sessions import Sessions
 from wsgateway.serve.gateway import GatewayState, TlsContexts
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.serve.scoreboard import ScoreboardEntry
@@ -37,12 +38,18 @@ CLOSE_PAUSE_SECONDS = 0.1
 class Service:
     """A service for clients on listening sockets, which it owns."""
 
-    def __init__(self, settings: Settings, log: Log, sockets: Sockets, entry: ScoreboardEntry | None = None) -> None:
+    def __init__(
+        self, settings: Settings, log: Log, sockets: Sockets, entry: ScoreboardEntry | None = None, process: int = 1
+    ) -> None:
         """Take the sockets of all addresses of the settings, and the entry of a worker; None: there are no others.
+
+        `process` is its number among all processes of the gateway, of which there is one by default.
 
         Raise SettingsError for a certificate that cannot be read; then the sockets are still the caller's.
         """
         self._gateway = GatewayState(settings, log, entry or ScoreboardEntry())
+        self.functions = Sessions(self._gateway, process).functions
+        """what answers the requests of operators"""
         self._acceptors: dict[socket.socket, Acceptor] = {}
         self._beginning: list[Acceptor] = []  # started by `run`
         self._sessions: trio.Nursery | None = None
@@ -130,7 +137,7 @@ class Service:
 
     async def send_last_counts(self, send: Callable[[list[Counts]], Awaitable[object]]) -> None:
         """Send what has been counted for the census since the last time."""
-        tally, live = self._gateway.tally, list(self._gateway.counters.live)
+        tally, live = self._gateway.tally, list(self._gateway.counters.live.values())
         for at in range(0, len(live), _LOOKS_AT_ONCE):
             tally.look(live[at : at + _LOOKS_AT_ONCE])
             await trio.lowlevel.checkpoint()

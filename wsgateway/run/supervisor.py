@@ -20,13 +20,16 @@ from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
 from wsgateway.run.admin_pages import AdminPages
 from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
+from wsgateway.run.commander import Commander
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
 from wsgateway.run.hot_restart import OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening, differences
+from wsgateway.run.operator import Operator
 from wsgateway.run.process import WorkerProcess
-from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact
+from wsgateway.run.request_kinds import Nothing
+from wsgateway.run.requests import ControlAnswer, Fact, Send
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
@@ -126,6 +129,7 @@ class Supervisor:
             old_supervisor = await OldSupervisor.find()
             there = _passed_by_systemd() if old_supervisor is None else old_supervisor.listening
             there.owns_files = old_supervisor is None
+            self._worker_pool.processes = 0 if old_supervisor is None else old_supervisor.processes
             try:
                 self._generation = Generation(made, await there.fitted_beside(made.settings))
             except (SettingsError, trio.Cancelled):
@@ -155,6 +159,8 @@ class Supervisor:
             old_supervisor.listening.close_what_is_not_in(self._generation.listening)
         self._tell_of(self._generation)
         log_listening(self._generation.settings, self._generation.listening, Listening({}), self._log)
+        functions = {"reload": self._asked_to_reload, **Operator(self._worker_pool.serving).functions}
+        self._commander = Commander(functions, self._worker_pool.serving, self._log)
         self._admin = AdminPages(self._status, self._nursery, self._log)
         self._admin.serve(self._generation.settings, self._generation.listening)
         self._start_control()
@@ -228,7 +234,7 @@ class Supervisor:
 
     # -- changes ---------------------------------------------------------------------------------------------------
 
-    async def _asked_to_reload(self, request: ControlRequest) -> ControlAnswer:
+    async def _asked_to_reload(self, fields: Nothing, send: Send) -> ControlAnswer:
         """Reload after the changes that wait already, and return the result."""
         answer = _refused(Reason.GATEWAY_STOPPING, "the gateway stops, and accepts no new settings")
         done = trio.Event()
@@ -304,7 +310,9 @@ class Supervisor:
             return
         self._log.info("hot restart begins")
         try:
-            pid, line = await start_new_supervisor(self._command, self._generation.listening)
+            pid, line = await start_new_supervisor(
+                self._command, self._generation.listening, self._worker_pool.processes
+            )
         except HotRestartError as error:
             self._log.error("hot restart failed", **error.reason.facts, why=error.why)
             return
@@ -342,8 +350,7 @@ class Supervisor:
         for sock in socks:
             self._log.info("control socket", address=str(address_of(sock)))
         self._control = trio.CancelScope()
-        server = ControlServer({"reload": self._asked_to_reload}, self._log)
-        self._nursery.start_soon(server.run, socks, self._control)
+        self._nursery.start_soon(ControlServer(self._commander.perform, self._log).run, socks, self._control)
 
     async def _status(self) -> Status:
         await self._worker_pool.report()

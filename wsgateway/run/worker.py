@@ -25,11 +25,14 @@ from wsgateway.run.garbage import settle
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.messages import (
+    Ask,
     CensusCounts,
     Configure,
     Drain,
     End,
+    Forget,
     FromWorker,
+    More,
     Refused,
     SendStatus,
     Serving,
@@ -39,6 +42,7 @@ from wsgateway.run.messages import (
     Up,
     to_worker,
 )
+from wsgateway.run.questions import Questions
 from wsgateway.run.service import Service
 from wsgateway.run.settings_transfer import VERSION, unpacked
 from wsgateway.serve.gateway import tls_contexts
@@ -88,7 +92,8 @@ class Worker:
                 return 0
             settings, self._listening = await _configuration(order, message)
             log = make_log(settings.logging, self._writer)
-            service = Service(settings, log, self._listening.shared(), self._entry)
+            service = Service(settings, log, self._listening.shared(), self._entry, order.process)
+            self._questions = Questions(service.functions, self._say, log)
             self._prepared()
         except (SettingsError, OSError) as error:
             await self._say(Refused.of(error))
@@ -127,13 +132,19 @@ class Worker:
 
     async def _obey(self, service: Service, everything: trio.CancelScope) -> None:
         await self._say(Serving())
-        async with trio.open_nursery() as changes:
+        async with trio.open_nursery() as tasks:
             while (message := await self._message()) is not None:
                 match to_worker(message.said):
                     case SendStatus():
                         await self._report(service)
                     case Configure() as order:  # meanwhile it still reports its status
-                        changes.start_soon(self._reload, service, order, message)
+                        tasks.start_soon(self._reload, service, order, message)
+                    case Ask() as ask:
+                        tasks.start_soon(self._questions.answer, ask)
+                    case More(number=number):
+                        self._questions.more(number)
+                    case Forget(number=number):
+                        self._questions.forget(number)
                     case Stay():
                         self._take_order()
                     case Drain(others_accept=others_accept):

@@ -63,8 +63,11 @@ class Generation:
         """The number of workers."""
         return self.settings.workers or len(os.sched_getaffinity(0))
 
-    def order(self, do: Literal["serve", "reload"]) -> Order:
-        """Return the order to serve it, with the sockets and the packed settings."""
+    def order(self, do: Literal["serve", "reload"], process: int = 0) -> Order:
+        """Return the order to serve it, with the sockets and the packed settings.
+
+        `process` is the number of a process that begins.
+        """
         told, sockets = self.listening.description(self.settings)
         return Order(
             Configure(
@@ -75,6 +78,7 @@ class Generation:
                 version=VERSION,
                 workers=self.workers,
                 sockets=told,
+                process=process,
             ),
             tuple(sockets),
             self.made.packed,
@@ -108,6 +112,8 @@ class WorkerPool:
         self._news = trio.lowlevel.ParkingLot()  # of slots that are settled, or ended
         self._restarts = 0
         self._past: ProcessStatus = {}  # the counts of workers that have ended
+        self.processes = 0
+        """how many processes there were, also those of supervisors before this one; the last one has this number"""
         self.draining = False
         """whether it is about to end: it is not ready any more, though it may serve for a while"""
         self.failure: StartError | None = None
@@ -214,6 +220,10 @@ class WorkerPool:
         slot.why = slot.why or (worker.why and f"worker {slot.number}: {worker.why}")
         return how
 
+    def _numbered(self) -> int:
+        self.processes += 1
+        return self.processes
+
     async def _configure(self, slot: WorkerSlot, worker: WorkerProcess) -> None:
         """Have a new process serve. One that does not, ends."""
         if await worker.answer() is None:
@@ -222,7 +232,7 @@ class WorkerPool:
             if slot.leaves or self._generation is None:
                 worker.kill()
                 return
-            answer = await worker.carry_out(self._generation.order("serve"))
+            answer = await worker.carry_out(self._generation.order("serve", self._numbered()))
             if answer is None:
                 return
             if isinstance(answer, Refused):
@@ -261,7 +271,7 @@ class WorkerPool:
         """
         async with self._changing:
             taken: list[WorkerProcess] = []
-            for worker in self._serving():
+            for worker in self.serving():
                 answer = await worker.carry_out(generation.order("reload"))
                 if isinstance(answer, Refused):
                     assert self._generation is not None, "somebody serves"
@@ -324,7 +334,7 @@ class WorkerPool:
         """Request a report of each worker, and wait for them for a short time."""
         with trio.move_on_after(REPORT_SECONDS):
             async with trio.open_nursery() as nursery:
-                for worker in self._serving():
+                for worker in self.serving():
                     nursery.start_soon(worker.fetch_report)
 
     def check(self, due: float) -> float:
@@ -351,7 +361,8 @@ class WorkerPool:
             self._nursery.start_soon(worker.request_report)
         return longest
 
-    def _serving(self) -> list[WorkerProcess]:
+    def serving(self) -> list[WorkerProcess]:
+        """Return the processes that serve, also those that drain."""
         serve = (SlotState.SERVING, SlotState.LEAVING)
         return [slot.worker for slot in self._slots if slot.worker is not None and slot.state in serve]
 

@@ -29,6 +29,9 @@ class Texts:
 class Connection(Protocol):
     """The connection of a client. As a text it is the client's address, or that of the proxy before it."""
 
+    ip: str
+    """that address alone; UNIX if there is none"""
+
     alpn: str | None
     """the protocol that was negotiated in TLS"""
     secure: bool
@@ -76,6 +79,11 @@ class Facts:
         client = self.client
         tls = (client.tls_version or "of a proxy") if client.secure else ""
         return (self.dialect, self.route, self.listener, self.host, self.origin, self.agent, tls, oddities)
+
+    @property
+    def client_ip(self) -> str:
+        """The address of the client itself; UNIX if it is not known."""
+        return self.forwarded_for or self.client.ip
 
     def known(self) -> dict[str, str]:
         """Return the known facts as fields of a log line."""

@@ -76,6 +76,10 @@ class Opened:
     tallied: Tallied | None = None
     """where it is counted for the census, as `taken`"""
     taken: tuple[int, ...] | None = None
+    number: int = 0
+    """what it is known by in this process, since its beginning"""
+    begun: float = 0.0
+    """when it began, by Trio's clock"""
 
     @property
     def profile(self) -> tuple[object, ...]:

@@ -9,11 +9,11 @@ import trio
 from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError, Reason, ReasonedError, WsgatewayError
 from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words, is_gone
-from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.actions import Limit, Machine, receive
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS, GatewayState, ListenerState, stops
 from wsgateway.serve.request import Client
 from wsgateway.serve.tls import reason_of
+from wsgateway.settings.basics import is_among
 from wsgateway.settings.defaults import Timeouts
 from wsgateway.settings.listeners import Listener
 from wsgateway.wire import proxy_protocol
@@ -82,7 +82,7 @@ async def _read_proxy_header(listener: Listener, client: Client) -> None:
     seen = b""
     while (begins := proxy_protocol.begins(seen)) is None or (begins and proxy_protocol.read(seen) is None):
         seen = await _peek(client, beyond=len(seen))
-    trusted = is_trusted(client.ip, rule.trusted)
+    trusted = is_among(client.ip, rule.trusted)
     if not begins:
         if rule.accept == "required":
             raise ProtocolError(Reason.PROXY_HEADER_MISSING, "no header of the PROXY protocol, which is required here")

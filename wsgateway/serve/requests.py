@@ -6,7 +6,6 @@ Before it, the client may send plain HTTP requests: see `http`.
 from collections.abc import Callable
 
 from wsgateway.errors import ClientDisconnectedError, HttpRefusal, Reason
-from wsgateway.policy.forwarded import is_trusted
 from wsgateway.serve.actions import Limit, Machine, receive, wait_for
 from wsgateway.serve.gateway import REQUEST_GRACE_SECONDS
 from wsgateway.serve.http import exchange_of
@@ -14,7 +13,7 @@ from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.opening import Opened, Opening
 from wsgateway.serve.preamble import read_request, stopped
 from wsgateway.serve.request import RequestContext
-from wsgateway.settings.basics import UNIX
+from wsgateway.settings.basics import UNIX, is_among
 from wsgateway.wire.addresses import counted_as
 from wsgateway.wire.heads import Request
 from wsgateway.wire.incoming import MOST_EMPTY_LINES
@@ -81,7 +80,7 @@ def _next_request(context: RequestContext, rest: bytes) -> Machine[Request]:
 
 def speaks_for_others(context: RequestContext) -> bool:
     """Return whether the peer is a proxy that is trusted to name the client of each request, which is then counted."""
-    return is_trusted(context.client.ip, context.listener.forwarded.trusted)
+    return is_among(context.client.ip, context.listener.forwarded.trusted)
 
 
 def count_address(context: RequestContext, ip: str) -> Callable[[], None]:

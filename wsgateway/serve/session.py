@@ -41,7 +41,7 @@ Begin = Callable[[], Awaitable[Opened | None]]
 class ClientConnection:
     """The connection of one client. It ends by itself; a bug of ours costs no other connection."""
 
-    __slots__ = ("_begun", "_cleanup", "_client", "_context", "_gateway", "_opened")
+    __slots__ = ("_cleanup", "_client", "_context", "_gateway", "_opened")
 
     def __init__(self, gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
         """Take a client that its listener has counted."""
@@ -50,7 +50,6 @@ class ClientConnection:
         self._context: RequestContext | None = RequestContext(gateway, listener_state, client)
         self._cleanup = Cleanup([client.close])
         self._opened: Opened | None = None
-        self._begun = 0.0
 
     def begin(self, listener_state: ListenerState) -> None:
         """Serve the client of a listener. Raise OSError if that is not possible, and close its connection."""
@@ -156,7 +155,7 @@ class ClientConnection:
             self.cut()
 
     def _note_begin(self, opened: Opened) -> None:
-        self._opened, self._begun = opened, trio.current_time()
+        self._opened, opened.begun = opened, trio.current_time()
         self._context = None  # the reader of the request is large, and not needed any more
         self._gateway.counters.opened(opened)
         self._gateway.tally.began(opened)
@@ -200,7 +199,7 @@ class ClientConnection:
             self._gateway.log.info(
                 "session",
                 **opened.facts.known(),
-                seconds=round(trio.current_time() - self._begun, 3),
+                seconds=round(trio.current_time() - opened.begun, 3),
                 **figures._asdict(),
                 **odd_facts(*opened.oddities),
                 by=by,

@@ -12,6 +12,14 @@ UNIX: Final = "unix"
 Peers = Network | Literal["unix"]
 
 
+def is_among(address: str, networks: tuple[Peers, ...]) -> bool:
+    """Return whether a canonical address is in one of the networks; UNIX only matches UNIX."""
+    if not networks or address == UNIX:
+        return address in networks
+    ip = ip_address(address)
+    return any(ip.version == network.version and ip in network for network in networks if network != UNIX)
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Describe an address to listen on, or to connect to."""

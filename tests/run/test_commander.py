@@ -1,0 +1,122 @@
+"""The way of a request through the supervisor: the table, the log, and the answers of several workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import trio
+
+from tests.support import Lines
+from wsgateway.run.commander import Commander
+from wsgateway.run.request_kinds import REQUEST_KINDS
+from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, Send, refused
+
+WHO = {"uid": 0, "pid": 7}
+
+
+@dataclass
+class Worker:
+    """A worker that gives these items, and this answer."""
+
+    items: list[list[Item]] = field(default_factory=list)
+    answer: ControlAnswer = field(default_factory=lambda: ControlAnswer(ok=True))
+    asked: list[tuple[str, dict[str, Fact], bool]] = field(default_factory=list)
+
+    async def ask(self, command: str, arguments: dict[str, Fact], send: Send, patient: bool = False) -> ControlAnswer:
+        self.asked.append((command, arguments, patient))
+        for items in self.items:
+            await send(items)
+        return self.answer
+
+
+async def performed(
+    request: ControlRequest, *workers: Worker, functions: Mapping[str, Any] | None = None
+) -> tuple[ControlAnswer, list[Item], Lines]:
+    """Return the answer, the items before it, and the log."""
+    lines, items = Lines(), list[Item]()
+
+    async def send(some: list[Item]) -> None:
+        await trio.lowlevel.checkpoint()
+        items.extend(some)
+
+    commander = Commander(functions or {}, lambda: workers, lines.log())
+    return await commander.perform(request, WHO, send), items, lines
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "finding"),
+    [
+        ("sesions", {}, "'sesions' is no command; did you mean 'sessions'?"),
+        ("dance", {}, f"'dance' is no command; known are {', '.join(REQUEST_KINDS)}"),
+        ("reload", {"force": True}, "force: this key is unknown"),
+        ("sessions", {"limit": "many"}, "limit: 'many' is not a whole number"),
+        ("sessions", {"dialect": "hixie76"}, "dialect: 'hixie76' is not a dialect; did you mean 'hixie-76'?"),
+        (
+            "sessions",
+            {"client": "10.0.0.1/8"},
+            "client: '10.0.0.1/8' is neither a network, as 10.0.0.0/8 or 192.0.2.7, nor unix;"
+            " did you mean '10.0.0.0/8'?",
+        ),
+    ],
+)
+async def test_what_is_not_in_the_table_is_refused(command: str, arguments: dict[str, Fact], finding: str) -> None:
+    worker = Worker()
+    answer, _, lines = await performed(ControlRequest(command, arguments), worker)
+    assert answer == refused(finding)
+    assert worker.asked == []
+    assert not [entry for entry in lines.entries if entry["event"] == "bug"]
+
+
+async def test_the_answers_of_several_workers_become_one() -> None:
+    first = Worker([[{"id": "1-1"}], [{"id": "1-2"}]], ControlAnswer(ok=True, facts={"matching": 2, "open": 3}))
+    second = Worker([[{"id": "2-1"}]], ControlAnswer(ok=True, facts={"matching": 1, "open": 1}))
+    answer, items, _ = await performed(ControlRequest("sessions", {"route": "chat"}), first, second)
+    assert answer == ControlAnswer(ok=True, facts={"matching": 3, "open": 4})
+    assert sorted(str(item["id"]) for item in items) == ["1-1", "1-2", "2-1"]
+    assert first.asked == second.asked == [("sessions", {"route": "chat"}, False)]
+
+
+async def test_what_one_worker_cannot_do_is_not_done() -> None:
+    good, bad = Worker(answer=ControlAnswer(ok=True, facts={"open": 1})), Worker(answer=refused("it has ended"))
+    answer, _, _ = await performed(ControlRequest("sessions"), good, bad, bad)
+    assert answer == ControlAnswer(ok=False, findings=["it has ended"], facts={"open": 1})
+
+
+async def test_without_workers_there_is_no_answer() -> None:
+    answer, _, _ = await performed(ControlRequest("sessions"))
+    assert answer == refused("no worker serves")
+
+
+async def test_a_change_has_a_line_in_the_log_that_says_who_has_asked() -> None:
+    async def good(fields: object, send: Send) -> ControlAnswer:
+        return ControlAnswer(ok=True)
+
+    async def bad(fields: object, send: Send) -> ControlAnswer:
+        return refused("no such session", "nor another one")
+
+    request = ControlRequest("close", {"id": "1-7"})
+    _, _, lines = await performed(request, functions={"close": good})
+    assert lines.entries == [
+        {"level": "info", "event": "command", "command": "close", "id": "1-7", "done": True, **WHO}
+    ]
+    _, _, lines = await performed(request, functions={"close": bad})
+    why = "no such session; nor another one"
+    assert lines.entries == [
+        {"level": "warning", "event": "command", "command": "close", "id": "1-7", "done": False, "why": why, **WHO}
+    ]
+    _, _, lines = await performed(ControlRequest("sessions"), Worker())
+    assert lines.entries == []
+
+
+async def test_a_bug_is_logged_and_costs_only_its_request() -> None:
+    async def broken(fields: object, send: Send) -> ControlAnswer:
+        raise ZeroDivisionError
+
+    answer, _, lines = await performed(ControlRequest("reload"), functions={"reload": broken})
+    assert answer == refused("a bug of the gateway; its log says more")
+    assert [entry["event"] for entry in lines.entries] == ["bug", "command"]
+
+
+def test_every_row_of_the_table_has_its_own_name_as_its_key() -> None:
+    assert {name: kind.name for name, kind in REQUEST_KINDS.items()} == {name: name for name in REQUEST_KINDS}

@@ -1,0 +1,87 @@
+"""The way of a request through the supervisor: it is checked against the table, answered, and written into the log.
+
+Whoever asks takes this way, so there is one place where the log says who has changed something.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import trio
+
+from wsgateway.errors import Reason
+from wsgateway.observe.log import Facts, Log
+from wsgateway.observe.status import merged
+from wsgateway.run.questions import BUG, Functions
+from wsgateway.run.request_kinds import REQUEST_KINDS, RequestKind
+from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, Send, refused
+from wsgateway.settings.findings import guess
+
+
+class Worker(Protocol):
+    """A process that serves."""
+
+    async def ask(self, command: str, arguments: dict[str, Fact], send: Send, patient: bool = False) -> ControlAnswer:
+        """Return its answer to a request, after its items."""
+
+
+class Commander:
+    """The requests of all who ask a gateway."""
+
+    def __init__(self, functions: Functions, workers: Callable[[], Iterable[Worker]], log: Log) -> None:
+        """Take the functions of the supervisor, and what returns the workers that serve, also those that drain."""
+        self._functions = functions
+        self._workers = workers
+        self._log = log
+
+    async def perform(self, request: ControlRequest, who: Facts, send: Send) -> ControlAnswer:
+        """Carry out a request, and return the answer; `send` gets the items before it.
+
+        `who` are the facts about who asks, for the log.
+        """
+        kind = REQUEST_KINDS.get(request.command)
+        if kind is None:
+            return refused(f"{request.command!r} is no command; {guess(request.command, REQUEST_KINDS)}")
+        answer = await self._answer(kind, request, send)
+        if kind.changes:
+            facts = {**request.arguments, **who, **({} if answer.ok else {"why": "; ".join(answer.findings)})}
+            write = self._log.info if answer.ok else self._log.warning
+            write("command", **{**facts, "command": kind.name, "done": answer.ok})
+        return answer
+
+    async def _answer(self, kind: RequestKind, request: ControlRequest, send: Send) -> ControlAnswer:
+        try:
+            fields = kind.read(request.arguments)
+        except ValueError as error:
+            return refused(str(error))
+        try:
+            if kind.who == "workers":
+                return await ask_workers(self._workers(), request, send)
+            return await self._functions[kind.name](fields, send)
+        except Exception:  # noqa: BLE001  it is logged, and who asks is told
+            self._log.exception("bug", command=kind.name, reason=Reason.BUG.value)
+            return BUG
+
+
+async def ask_workers(workers: Iterable[Worker], request: ControlRequest, send: Send) -> ControlAnswer:
+    """Have all workers answer at once. `send` gets their items as they come, and their answers become one.
+
+    Numbers are added; what one worker could not do is not done.
+    """
+    answers: list[ControlAnswer] = []
+    patient = REQUEST_KINDS[request.command].gives == "stream"
+    turn = trio.StrictFIFOLock()
+
+    async def send_in_turn(items: list[Item]) -> None:
+        async with turn:
+            await send(items)
+
+    async def ask(worker: Worker) -> None:
+        answers.append(await worker.ask(request.command, request.arguments, send_in_turn, patient))
+
+    async with trio.open_nursery() as nursery:
+        for worker in workers:
+            nursery.start_soon(ask, worker)
+    if not answers:
+        return refused("no worker serves")
+    findings = dict.fromkeys(finding for each in answers for finding in each.findings)
+    return ControlAnswer(all(each.ok for each in answers), list(findings), merged(each.facts for each in answers))

@@ -1,0 +1,73 @@
+"""The table of all requests to a running gateway: their fields, who answers, and how.
+
+The control socket takes them as `requests` says. Whatever else asks a gateway, such as a page, uses the same rows.
+
+To add a request add a row here, and a function with its name: to those of the supervisor in `operator`, or to those of
+a worker in `sessions`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from wsgateway.observe.session_filter import SessionFilter
+from wsgateway.observe.shape import shaped
+from wsgateway.run.requests import Fact
+
+Arguments = TypeVar("Arguments")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """No fields."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsFields(SessionFilter):
+    """The fields of `sessions`."""
+
+    limit: int | None = None
+    """how many of those that match are listed; all are counted"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseFields(SessionFilter):
+    """The fields of `close`."""
+
+    id: str | None = None
+    """the id of one session, in place of a filter"""
+    all: bool = False
+    """whether it is meant that every session is closed"""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKind:
+    """A row of the table."""
+
+    name: str
+    fields: type[object]
+    """a dataclass: the names and types of the arguments. It raises ValueError for values that are not allowed"""
+    who: Literal["supervisor", "workers"]
+    """who has the function that answers. Of several workers the items come mixed, and the answers become one"""
+    gives: Literal["answer", "items", "stream"] = "answer"
+    """an answer alone; items, and then the answer; or items until who asks hangs up"""
+    changes: bool = False
+    """whether it changes anything. Then the log has a line with who has asked"""
+
+    def read(self, arguments: dict[str, Fact]) -> object:
+        """Return arguments as the fields. Raise ValueError with what is wrong."""
+        return shaped(self.fields, arguments)
+
+
+REQUEST_KINDS = {
+    kind.name: kind
+    for kind in (
+        RequestKind("reload", Nothing, "supervisor", changes=True),
+        RequestKind("sessions", SessionsFields, "workers", gives="items"),
+        RequestKind("close", CloseFields, "supervisor", changes=True),
+    )
+}
+
+
+def is_stream(command: str) -> bool:
+    """Return whether a command gives items until who asks hangs up."""
+    return command in REQUEST_KINDS and REQUEST_KINDS[command].gives == "stream"
