@@ -1,18 +1,15 @@
 """The servers of the demo on loopback, new ones for each test. A bug that they log fails the test."""
 
-import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 
-from wsgateway.demo import site
 from wsgateway.demo.program import Demo
 from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
-from wsgateway.probe import client
 from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.process import Logging
@@ -34,13 +31,6 @@ def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
     assert "bug" not in capsys.readouterr().err
 
 
-@pytest.fixture(autouse=True)
-def patient_probes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the probes of the page wait as long as a busy machine may need."""
-    monkeypatch.setattr(client, "PATIENCE_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(site, "PROBE_SECONDS", PATIENCE_SECONDS)
-
-
 @asynccontextmanager
 async def serving(upstream: DemoUpstream, send_bytes: int | None = None) -> AsyncIterator[str]:
     """Yield the address of an upstream that serves. The kernel keeps `send_bytes` for a client that does not read."""
@@ -57,7 +47,7 @@ async def serving(upstream: DemoUpstream, send_bytes: int | None = None) -> Asyn
 
 @pytest.fixture
 async def upstream(log: Log) -> AsyncIterator[str]:
-    async with serving(DemoUpstream(log, heartbeat_seconds=math.inf)) as address:
+    async with serving(DemoUpstream(log)) as address:
         yield address
 
 

@@ -14,8 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.trio.client import ClientConnection, connect
 
 from tests.support import Lines
-from wsgateway.demo import room
-from wsgateway.demo.room import MAX_CHARACTERS, said
+from wsgateway.demo.room import MAX_CHARACTERS, MAX_MEMBERS, said
 from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log
 
@@ -148,16 +147,12 @@ async def babble(connection: ClientConnection) -> None:
         await connection.send("x" * MAX_CHARACTERS)
 
 
-async def test_a_full_room_says_so_and_has_room_again_when_a_member_leaves(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    most = 10  # each of them hears of all others who come
-    monkeypatch.setattr(room, "MAX_MEMBERS", most)
+async def test_a_full_room_says_so_and_has_room_again_when_a_member_leaves(url: str) -> None:
     async with AsyncExitStack() as stack:
         # max_queue: they read all that comes, as browsers do, though nobody looks at it.
-        connections = [connect(url, proxy=None, max_queue=None) for _ in range(most)]
+        connections = [connect(url, proxy=None, max_queue=None) for _ in range(MAX_MEMBERS)]
         members = [await stack.enter_async_context(each) for each in connections]
-        assert (await heard(members[-1]))["members"] == most
+        assert (await heard(members[-1]))["members"] == MAX_MEMBERS
         async with connect(url, proxy=None) as late:
             with pytest.raises(ConnectionClosed):
                 await late.recv()
@@ -165,7 +160,7 @@ async def test_a_full_room_says_so_and_has_room_again_when_a_member_leaves(
         await members[0].aclose()
         assert (await heard(members[-1]))["type"] == "left"
         async with connect(url, proxy=None) as later:
-            assert (await heard(later))["members"] == most
+            assert (await heard(later))["members"] == MAX_MEMBERS
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,6 @@ ROOT = Path(__file__).parent.parent.parent
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
 # A change is noticed, too, if a test does not end in this time: no test takes a tenth of it on an idle machine.
 STALL_SECONDS = 60.0
-# Before it says anything, pytest imports all that it needs.
-_BEGIN_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 # A change may make a loop endless. So much a process of a copy may have, and write, before that is noticed: without
 # a bound the kernel would end this command, too.
@@ -205,7 +203,7 @@ def failed(folder: Path, tests: list[str], stop: threading.Event | None = None) 
 def _ends(process: subprocess.Popen[bytes], output: int, stop: threading.Event) -> bool:
     """Wait until pytest ends, or has said nothing for too long (it says something of each test), or `stop` is set."""
     size, moved = 0, time.monotonic()
-    while not stop.is_set() and time.monotonic() - moved < (STALL_SECONDS if size else _BEGIN_SECONDS):
+    while not stop.is_set() and time.monotonic() - moved < STALL_SECONDS:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_LOOK_SECONDS)
             return True

@@ -2,7 +2,7 @@
 
 # Module below `wsgateway`, text of the line, what is done to it; and why nobody could see that.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
-    ("relay/engine.py", "bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)", "0 -> 1"): (
+    ("relay/engine.py", "self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)", "0 -> 1"): (
         "the loop notes once more, at its start, that it runs"
     ),
     ("run/settings_transfer.py", "ROUTES_AT_ONCE = 10", "10 -> 11"): "a turn of the loop takes a tenth longer",

@@ -88,7 +88,7 @@ def test_the_test_that_notices_is_named(text: str, said: str, tmp_path: Path, mo
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_x.py").write_text(text)
     if text == FAILING["does not end"][0]:
-        monkeypatch.setattr(__main__, "STALL_SECONDS", 12.0)  # more than a test here takes on a busy machine
+        monkeypatch.setattr(__main__, "STALL_SECONDS", 12.0)  # more than pytest takes to begin on a busy machine
     by = failed(tmp_path, ["tests/test_x.py"])
     assert by is not None
     assert by.startswith(said)

@@ -46,7 +46,7 @@ def test_the_engine_in_c_is_used_where_it_is() -> None:
 def test_a_module_that_was_built_from_other_sources_is_not_used() -> None:
     assert asked("", STALE) == ("Python wsgateway.native", "")
     _, error = asked("c", STALE)
-    assert error.endswith("it was built for interface 1, and 2 is needed: install wsgateway again")
+    assert error.endswith("it was built for interface 1, and 3 is needed: install wsgateway again")
 
 
 def test_an_engine_that_there_is_not_is_an_error() -> None:

@@ -1,6 +1,7 @@
 """Turns in C over socket pairs: what is read and sent, and what goes to Python."""
 
 import errno
+import os
 import select
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from tests.dialects.vectors import MASK_KEY
 from tests.relay.passing import CLIENT, UPSTREAM, side
 from wsgateway import native
-from wsgateway.native import BROKEN, BYTES, FAILED, OTHER, READY, SHORT, Turn
+from wsgateway.native import BROKEN, BYTES, FAILED, MOST_READY, OTHER, READY, SHORT, Turn
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
 
@@ -198,7 +199,24 @@ def test_a_descriptor_without_a_session_is_returned(resources: ExitStack) -> Non
     one, other = (resources.enter_context(sock) for sock in socket.socketpair())
     stage.epoll.register(one.fileno(), select.EPOLLIN)
     other.send(b"x")
-    assert stage.turn.take() == [(OTHER, None, (one.fileno(), select.EPOLLIN))]
+    assert stage.turn.take() == [(OTHER, None, one.fileno())]
+
+
+@pytest.mark.parametrize("turn_type", [Turn, native._Turn], ids=["C", "Python"])
+def test_a_turn_is_full_when_more_may_be_ready(turn_type: type[Any], resources: ExitStack) -> None:
+    epoll = resources.enter_context(select.epoll())
+    turn = turn_type(epoll, {}, repeat(MASK_KEY), READ_BYTES, SMALL_BYTES)
+    assert (turn.full, turn.take(), turn.full) == (False, [], False)
+    bells = [os.eventfd(1) for _ in range(MOST_READY + 1)]
+    for bell in bells:
+        resources.callback(os.close, bell)
+    for bell in bells[:-2]:
+        epoll.register(bell, select.EPOLLIN)
+    assert (len(turn.take()), turn.full) == (MOST_READY - 1, False)
+    epoll.register(bells[-2], select.EPOLLIN)
+    assert (len(turn.take()), turn.full) == (MOST_READY, True)
+    epoll.register(bells[-1], select.EPOLLIN)
+    assert (len(turn.take()), turn.full) == (MOST_READY, True)
 
 
 def test_reads_that_hold_thousands_of_messages_become_smaller_and_grow_again(resources: ExitStack) -> None:

@@ -11,7 +11,6 @@ from tests.openings import PROOF
 from tests.peers import Peer
 from tests.support import Upstream
 from wsgateway.dialects import DIALECTS
-from wsgateway.probe import client
 from wsgateway.probe.client import PATIENCE_SECONDS, ProbeRequest, Report
 from wsgateway.probe.transcript import Line
 
@@ -245,11 +244,7 @@ async def test_a_server_that_becomes_silent_is_reported_with_the_whole_transcrip
     assert ("< HTTP/1.1 101 Switching Protoco" in map(written, lines)) is (stage == "inside its head")
 
 
-async def test_a_close_that_is_not_answered_is_reported_and_is_no_fault(
-    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "PATIENCE_SECONDS", PATIENCE_SECONDS)  # as it is outside of the tests
-
+async def test_a_close_that_is_not_answered_is_reported_and_is_no_fault(mock_clock: MockClock) -> None:
     async def serve(peer: Peer) -> None:
         await peer.send(switching(await peer.head()))
         assert await peer.frame() == (0x81, b"Hello")

@@ -216,12 +216,12 @@ async def test_no_held_bytes_are_counted_after_any_end_of_sessions(seed: int) ->
             relays = [stage.relay(session) for session in sessions]
             for _ in range(60):
                 session = chance.choice(sessions)
-                if session.upstream.run is not None:
+                if session.upstream.on_end is not None:
                     await session.at_upstream.send(chance.choice(frames if joined else pieces))
                 await settled()
                 sides = [side for session in sessions for side in (session.client, session.upstream)]
                 assert sum(side.held for side in sides) == join_memory.held_bytes
-                assert all(side.run is not None for side in sides if side.held)
+                assert all(side.on_end is not None for side in sides if side.held)
                 assert join_memory.held_bytes <= join_memory.most_bytes
             for session, relay in zip(sessions, relays, strict=True):
                 if relay.over:

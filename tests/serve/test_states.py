@@ -16,6 +16,7 @@ from tests.openings import BY_DIALECT
 from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET
 from tests.serve.test_remains import Scene, scene
+from wsgateway.relay import ends
 
 MODERN = BY_DIALECT["rfc6455"].request
 HIXIE = BY_DIALECT["hixie-76"]
@@ -210,3 +211,48 @@ async def test_a_bug_at_the_beginning_or_the_end_of_a_session_costs_that_alone(
         await (await has_a_session(here)).close()
         await here.remains_only(before)
         here.gateway.lines.entries[:] = [entry for entry in here.gateway.lines.entries if entry["event"] != "bug"]
+
+
+async def untold(scene: Scene, count: int = 4) -> list[Peer]:
+    """Have the clients of so many sessions cut. Return their upstreams when all relays have ended, and none is told."""
+    sessions = [await scene.session() for _ in range(count)]
+    inside = scene.gateway.service._gateway
+    for client, _ in sessions:
+        client.reset()
+    while len(inside.engine):
+        await trio.lowlevel.checkpoint()
+    assert (len(inside.engine._ends), len(inside.owner), len(inside.counters.live)) == (count, count, count)
+    return [behind for _, behind in sessions]
+
+
+async def test_a_cancelled_gateway_closes_sessions_whose_ends_are_not_told_yet(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ends, "MOST_ENDS", 0)
+    async with scene(authority) as here:
+        upstreams = await untold(here)
+        inside = here.gateway.service._gateway
+        here.gateway.cancel()
+        for each in upstreams:
+            await is_closed(each)
+        await here.gateway.stopped.wait()
+        assert (len(inside.owner), len(inside.engine._ends), len(inside.counters.live)) == (0, 0, 0)
+        assert [line["reason"] for line in here.gateway.lines.every("session")] == ["cut-off"] * 4
+
+
+async def test_a_drain_waits_for_ends_that_are_not_told_yet(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ends, "MOST_ENDS", 0)
+    async with scene(authority) as here:
+        upstreams = await untold(here)
+        here.gateway.service.drain()
+        for _ in range(50):
+            await trio.lowlevel.checkpoint()
+        assert not here.gateway.stopped.is_set()
+        monkeypatch.setattr(ends, "MOST_ENDS", 1)
+        for each in upstreams:
+            await each.rest()
+            await each.close()
+        await here.gateway.stopped.wait()
+        assert [line["reason"] for line in here.gateway.lines.every("session")] == ["connection-lost"] * 4

@@ -12,12 +12,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 _VARIABLE = "WSGATEWAY_ENGINE"
-# The most sockets handled between two checkpoints of Trio. Each gets one read in a turn, so no socket waits long.
+# The most sockets of which epoll tells at once. Each is read once then, so no socket waits long.
 MOST_READY = 64
 
 
 # A module of another number was built from other sources, as in a checkout that was updated and not installed again.
-_INTERFACE = 2
+_INTERFACE = 3
 
 
 def _load() -> ModuleType | None:
@@ -63,10 +63,12 @@ class _Turn:
     def __init__(self, epoll: select.epoll, lanes: dict[int, _Lane], *sizes: object) -> None:
         self._epoll = epoll
         self._lanes = lanes
+        self.full = False
 
     def take(self) -> list[tuple[int, _Lane | None, object]]:
         found = [(self._lanes.get(fd), fd, events) for fd, events in self._epoll.poll(0, MOST_READY)]
-        return [(OTHER, None, (fd, events)) if lane is None else (READY, lane, events) for lane, fd, events in found]
+        self.full = len(found) == MOST_READY
+        return [(OTHER, None, fd) if lane is None else (READY, lane, events) for lane, fd, events in found]
 
 
 step = _load()

@@ -35,6 +35,9 @@ class Lane:
 class Turn:
     """The turns of one engine: who is ready is served, if its lane is open."""
 
+    full: bool
+    """whether the last `take` has found as many ready sockets as it takes, so that there may be more"""
+
     def __init__(
         self, epoll: epoll, lanes: dict[int, Any], keys: Iterator[bytes], read_bytes: int, small_bytes: int
     ) -> None:
@@ -48,5 +51,5 @@ class Turn:
         FAILED    a read raised this OSError
         BROKEN    a mask key raised this exception, and what was read is lost
         SHORT     these bytes could not be sent to the lane's own side; such events come first
-        OTHER     epoll reports this descriptor without a lane, and these events
+        OTHER     epoll reports this descriptor, which has no lane
         """

@@ -43,7 +43,7 @@ extern PyTypeObject *lane_type;
 extern PyType_Spec turn_spec;
 
 /* Raised with every change of what Python and C expect of each other; `__init__.py` has the same number. */
-enum { INTERFACE = 2 };
+enum { INTERFACE = 3 };
 
 /* What an event of `Turn.take` says; see `_step.pyi`. `__init__.py` has the same numbers. */
 enum { READY, BYTES, FAILED, BROKEN, SHORT, OTHER };

@@ -30,6 +30,7 @@ typedef struct {
     Output out, small; /* of one read; and of all small data of the turn */
     Small smalls[MOST_READY];
     int count;
+    char full; /* whether more sockets may be ready */
 } Turn;
 
 /* Adds an event to a list. Takes over `value`, which may be NULL with an exception. Returns 0, or -1 with an exception. */
@@ -148,7 +149,7 @@ static int serve(Turn *self, PyObject *events, int fd, uint32_t ready) {
     if (!endpoint)
         return -1;
     if (!PyObject_TypeCheck(endpoint, lane_type))
-        return add(events, OTHER, Py_None, Py_BuildValue("(iI)", fd, (unsigned)ready));
+        return add(events, OTHER, Py_None, PyLong_FromLong(fd));
     Lane *lane = (Lane *)endpoint;
     if (!lane->equipped || !lane->open || ready != EPOLLIN)
         return add(events, READY, endpoint, PyLong_FromUnsignedLong(ready));
@@ -174,6 +175,7 @@ static PyObject *turn_take(Turn *self, PyObject *none) {
     PyObject *events = PyList_New(0);
     int failed = !events;
     int count = failed ? 0 : epoll_wait(self->epoll, ready, MOST_READY, 0);
+    self->full = count == MOST_READY;
     for (int at = 0; at < count && !failed; at++)
         failed = serve(self, events, ready[at].data.fd, ready[at].events);
     if (!failed && send_small(self, events) == 0)
@@ -222,7 +224,8 @@ static PyObject *turn_new(PyTypeObject *type, PyObject *arguments, PyObject *nam
     return PyErr_NoMemory();
 }
 
+static PyMemberDef turn_members[] = {{"full", T_BOOL, offsetof(Turn, full), READONLY, NULL}, {0}};
 static PyMethodDef turn_methods[] = {{"take", (PyCFunction)turn_take, METH_NOARGS, NULL}, {0}};
 static PyType_Slot turn_slots[] = {
-    {Py_tp_new, turn_new}, {Py_tp_dealloc, turn_dealloc}, {Py_tp_methods, turn_methods}, {0}};
+    {Py_tp_new, turn_new}, {Py_tp_dealloc, turn_dealloc}, {Py_tp_members, turn_members}, {Py_tp_methods, turn_methods}, {0}};
 PyType_Spec turn_spec = {"wsgateway.native._step.Turn", sizeof(Turn), 0, Py_TPFLAGS_DEFAULT, turn_slots};

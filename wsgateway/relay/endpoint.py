@@ -1,5 +1,7 @@
 """One side of an established session, as the relay sees it."""
 
+import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -29,7 +31,7 @@ class Endpoint(Lane):
     """
 
     __slots__ = (
-        "backlog", "early", "held", "interest", "outgoing", "paused", "peer", "reply", "run", "side", "sock", "tls",
+        "backlog", "early", "held", "interest", "on_end", "outgoing", "paused", "peer", "reply", "side", "sock", "tls",
         "translator",
     )  # fmt: skip
 
@@ -58,7 +60,21 @@ class Endpoint(Lane):
         self.interest: int | None = None  # the events that the epoll object reports; None: it is not registered
         self.read_bytes = MOST_READ_BYTES
         self.paused = False  # whether it is not read for some time
-        self.run: Run | None = None
+        self.on_end: OnEnd | None = None  # called at the end of the relay; None: there is none
+
+    def watch(self, epoll: select.epoll, interest: int) -> None:
+        """Set the events that the engine's epoll object reports. With none, a cut connection is reported once."""
+        if self.interest is None:
+            epoll.register(self.sock, interest)
+        elif self.interest != interest:
+            epoll.modify(self.sock, interest or select.EPOLLET)
+        self.interest = interest
+
+    def unwatch(self, epoll: select.epoll) -> None:
+        """Have no more events reported; do nothing if that has been done."""
+        if self.interest is not None:
+            self.interest = None
+            epoll.unregister(self.sock)
 
     def prepare(self) -> None:
         """Have C read this side, when it is open, if both connections are plain. The other side must be set."""
@@ -70,7 +86,7 @@ class Endpoint(Lane):
     def reopen(self) -> None:
         """Open this side for C if it is read, nothing waits for the other side, and its translator is at rest."""
         if self.equipped:
-            waits = self.run is None or self.paused or self.peer.backlog or self.peer.reply
+            waits = self.on_end is None or self.paused or self.peer.backlog or self.peer.reply
             self.open = not waits and self.translator.at_rest
             self.left = self.translator.unfinished() or 0
 
@@ -85,6 +101,18 @@ class Endpoint(Lane):
             self.read_bytes = max(LEAST_READ_BYTES, size // 4)
         elif seconds < FAST_SECONDS:
             self.read_bytes = min(2 * self.read_bytes, MOST_READ_BYTES)
+
+    def silent_end(self) -> OSError | bool:
+        """Return the error that has cut the connection, or whether its stream has ended; not if bytes are unread."""
+        if self.tls is not None:  # TLS has no way to look for unread bytes
+            number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            return OSError(number, os.strerror(number)) if number else False
+        try:
+            return not self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            return error
 
     @property
     def messages(self) -> int:
@@ -113,16 +141,4 @@ class Ended:
 
 
 OnEnd = Callable[["outcome.Outcome[Ended]"], None]
-"""called once at the end of a relay, within a turn of the engine: it must not use the sockets at once"""
-
-
-class Run:
-    """A running relay."""
-
-    __slots__ = ("on_end", "result")
-
-    def __init__(self) -> None:
-        self.on_end: OnEnd | None = None
-        """called at its end; None while it is being set up"""
-        self.result: outcome.Outcome[Ended] | None = None
-        """the end that came meanwhile"""
+"""called once after the end of a relay, within a turn of the engine: it must not use the sockets at once, nor raise"""

@@ -3,6 +3,9 @@
 One Trio task waits on an epoll object of its own, then handles every ready socket by plain function calls. A task and a
 wait for each socket would cost several times as much as moving the bytes. Registration is level-triggered.
 
+Bytes of sessions come first. A beginning or an end of a session costs a hundred times as much as passing a message on,
+and thousands may come at once, when a network fails: a turn makes a few of each (`watches`, `ends`).
+
 Where there is a module in C (see `native`), it serves the sockets that are ready, and returns what is not usual: the
 end of a stream, bytes that are no whole message, what a send does not accept. Without it all is handled here.
 
@@ -13,7 +16,6 @@ of the gateway; a newer reply replaces it. The bytes that translators hold are c
 
 import os
 import select
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -24,11 +26,12 @@ import outcome
 import trio
 
 from wsgateway.dialects.base import Step
-from wsgateway.errors import ProtocolError, Reason
-from wsgateway.native import BROKEN, BYTES, FAILED, OTHER, READY, SHORT, Turn
+from wsgateway.errors import ProtocolError
+from wsgateway.native import BROKEN, BYTES, FAILED, READY, SHORT, Turn
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import ServerClose
-from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, Endpoint, OnEnd, Run
+from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, Endpoint, OnEnd
+from wsgateway.relay.ends import Ends
 from wsgateway.relay.join_memory import JoinMemory
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
 from wsgateway.relay.watches import SocketWatches
@@ -38,16 +41,15 @@ from wsgateway.wire.masking import mask_keys
 # Data up to this size is sent together at the end of a turn. Receivers that are still awake from the send before then
 # need not be woken again, which would cost more than moving the bytes.
 SMALL_BYTES = 4096
+# While more sockets of sessions are ready, they are served so often before all else, which makes 1024 reads.
+MOST_TAKES = 16
 # Every session is checked once in this time. The time has this many parts, and some sessions are checked in each part.
 LOOK_SECONDS = 1.0
 LOOKS = 8
 
 # The errors of a TLS socket in place of EAGAIN.
 _WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
-_IN = select.EPOLLIN
-_OUT = select.EPOLLOUT
-_CUT = select.EPOLLERR
-_EDGE_TRIGGERED = select.EPOLLET
+_IN, _OUT, _CUT, _EDGE_TRIGGERED = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR, select.EPOLLET
 
 
 class Engine:
@@ -61,8 +63,12 @@ class Engine:
         self._decrypted: list[Endpoint] = []  # whose TLS holds decrypted bytes, which epoll does not report
         self._paused: list[tuple[float, Endpoint]] = []  # with the end of the pause
         self._endpoints: dict[int, Endpoint] = {}
-        self.watches = SocketWatches(self._epoll)
+        self.watches = SocketWatches()
         """the sockets without a relay for which the loop waits, too"""
+        self._epoll.register(self.watches, _IN)
+        self._ends = Ends()
+        self._bell = -1  # an eventfd
+        self._waits = False  # whether the loop waits for a socket, or for the bell
         self._small: list[tuple[Endpoint, bytes]] = []  # data to send at the end of this turn
         self.join_memory = JoinMemory()
         """the held bytes of messages in all sessions"""
@@ -84,38 +90,56 @@ class Engine:
     async def run(self) -> NoReturn:
         """Move bytes until this is cancelled."""
         self.turned = trio.current_time()
-        bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._epoll.register(bell, _IN | _EDGE_TRIGGERED)
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll.register(self._bell, _IN | _EDGE_TRIGGERED)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._check, bell)
-                await self._move(bell)
+                nursery.start_soon(self._check)
+                await self._move()
         finally:
-            os.close(bell)
+            self._waits = False
+            os.close(self._bell)
 
-    async def _move(self, bell: int) -> NoReturn:
-        fileno, take, handlers = self._epoll.fileno(), self._turn.take, self._handlers
+    async def _move(self) -> NoReturn:
+        fileno = self._epoll.fileno()
         while True:
-            if self._decrypted:
+            if self._decrypted or self._ends:
                 await trio.lowlevel.checkpoint()
             else:
+                self._waits = True
                 await trio.lowlevel.wait_readable(fileno)
-            for what, endpoint, value in take():
+                self._waits = False
+            others = self._relay()
+            if self._bell in others:
+                self.turned = trio.current_time()
+            if self.watches.fileno() in others:
+                self.watches.serve()
+            self._ends.tell()
+
+    def _relay(self) -> set[int]:
+        """Move the bytes of sessions that are ready. Return the other descriptors that are ready."""
+        turn, handlers = self._turn, self._handlers
+        others: set[int] = set()
+        for _ in range(MOST_TAKES):
+            for what, endpoint, value in turn.take():
                 if endpoint is not None:
                     handlers[what](endpoint, value)
-                elif what == OTHER and not self.watches.report(*value) and value[0] == bell:
-                    self.turned = trio.current_time()
-            if self._decrypted:
-                ready, self._decrypted = self._decrypted, []
-                for endpoint in ready:
-                    if not endpoint.paused:
-                        self._send_small()  # it may have been read in this turn already
-                        self._serve(endpoint, _IN)
-            self._send_small()
+                else:
+                    others.add(value)
+            self._send_small()  # before more is read of the same sides
+            if not turn.full:
+                break
+        if self._decrypted:
+            ready, self._decrypted = self._decrypted, []
+            for endpoint in ready:
+                if not endpoint.paused:
+                    self._serve(endpoint, _IN)
+                    self._send_small()  # before it is read again
+        return others
 
     def _serve(self, endpoint: Endpoint, events: int, data: bytes = b"") -> None:
         """Serve a socket that is ready; C may have read `data`, which it has not passed on."""
-        if endpoint.run is None:  # its relay has ended in this turn, and its closing handshake reads on
+        if endpoint.on_end is None:  # its relay has ended in this turn, and its closing handshake reads on
             endpoint.early += data
             endpoint.received -= len(data)
             return
@@ -134,35 +158,35 @@ class Engine:
     def _break(self, endpoint: Endpoint, bug: Exception) -> None:
         self._leave(endpoint, outcome.Error(bug))
 
-    async def _check(self, bell: int) -> NoReturn:
+    async def _check(self) -> NoReturn:
         """Check the timers of some sessions at a time, and whether the loop still runs."""
         while True:
             await trio.sleep(LOOK_SECONDS / LOOKS)
-            os.eventfd_write(bell, 1)
+            os.eventfd_write(self._bell, 1)
             now = trio.current_time()
             self._end_pauses(now)
             for _ in range(-(-len(self._timers) // LOOKS)):
                 timer = self._timers.popleft()
-                if timer.client.run is None:
+                if timer.client.on_end is None:
                     continue
                 try:
                     ended = timer.check(now, self.mask_keys, self._send)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
                     self._break(timer.client, bug)
                     continue
-                if ended is None:
-                    self._timers.append(timer)
-                else:
+                if ended is not None:
                     self._leave(timer.client, outcome.Value(ended))
+                else:
+                    self._timers.append(timer)
 
     def _end_pauses(self, now: float) -> None:
-        relayed = [each for each in self._paused if each[1].run is not None]
+        relayed = [each for each in self._paused if each[1].on_end is not None]
         self._paused = [each for each in relayed if each[0] > now]
         for endpoint in (endpoint for when, endpoint in relayed if when <= now):
             endpoint.paused = False
             endpoint.reopen()
             if not endpoint.peer.backlog:
-                self._watch(endpoint, (endpoint.interest or 0) | _IN)
+                endpoint.watch(self._epoll, (endpoint.interest or 0) | _IN)
                 try:
                     self._drain(endpoint)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
@@ -173,27 +197,21 @@ class Engine:
     ) -> None:
         """Move bytes between the two sides of a session until one ends it, a timeout passes, or `close` is called.
 
-        The bytes that came after the handshakes go first. At the end `on_end` gets the end, or a bug of ours; the
-        engine then no longer uses the sockets. It may be called before this returns.
+        The bytes that came after the handshakes go first. At the end `on_end` gets the end, or a bug of ours, in a turn
+        of the loop; the engine then no longer uses the sockets.
         """
-        run = Run()
         try:
-            self._begin(run, client, upstream, relay_timeouts)
+            self._begin(client, upstream, on_end, relay_timeouts)
         except Exception as bug:  # noqa: BLE001  as in `_serve`
             self._leave(client, outcome.Error(bug))
-        run.on_end = on_end
-        if run.result is not None:
-            on_end(run.result)
 
-    def _begin(self, run: Run, client: Endpoint, upstream: Endpoint, relay_timeouts: RelayTimeouts) -> None:
+    def _begin(self, client: Endpoint, upstream: Endpoint, on_end: OnEnd, relay_timeouts: RelayTimeouts) -> None:
         for endpoint in (client, upstream):
-            endpoint.run = run
-            fd = endpoint.sock.fileno()
-            endpoint.interest = self.watches.given_up(fd)
-            self._endpoints[fd] = endpoint
-            self._watch(endpoint, _IN)
+            endpoint.on_end = on_end
+            self._endpoints[endpoint.sock.fileno()] = endpoint
+            endpoint.watch(self._epoll, _IN)
         for endpoint in (upstream, client):
-            if endpoint.early and run.result is None:
+            if endpoint.early and endpoint.on_end is not None:
                 endpoint.received += len(endpoint.early)
                 self._apply(endpoint, endpoint.translator.feed(endpoint.early))
                 endpoint.early = b""
@@ -208,8 +226,8 @@ class Engine:
         """Leave a side unread for about so many seconds."""
         endpoint.paused = True
         endpoint.open = False
-        if endpoint.run is not None:
-            self._watch(endpoint, (endpoint.interest or 0) & ~_IN)
+        if endpoint.on_end is not None:
+            endpoint.watch(self._epoll, (endpoint.interest or 0) & ~_IN)
         self._paused.append((trio.current_time() + seconds, endpoint))
 
     def clients(self) -> Iterator[Endpoint]:
@@ -224,7 +242,7 @@ class Engine:
 
     def _read(self, endpoint: Endpoint, events: int) -> None:
         if endpoint.peer.backlog:  # it is read again when that is sent
-            self._watch(endpoint, (endpoint.interest or 0) & _OUT)
+            endpoint.watch(self._epoll, (endpoint.interest or 0) & _OUT)
             if events & _CUT:
                 self._end_if_silent(endpoint)
             return
@@ -258,19 +276,10 @@ class Engine:
 
     def _end_if_silent(self, endpoint: Endpoint) -> None:
         """End the relay if a side that is not read has no unread bytes, after its connection was cut."""
-        if endpoint.tls is not None:  # TLS has no way to look for unread bytes
-            number = endpoint.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if number:
-                self._end(endpoint, OSError(number, os.strerror(number)))
-            return
-        try:
-            if endpoint.sock.recv(1, socket.MSG_PEEK):
-                return
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._end(endpoint, error)
-        else:
+        ending = endpoint.silent_end()
+        if isinstance(ending, OSError):
+            self._end(endpoint, ending)
+        elif ending:
             self._apply(endpoint, endpoint.translator.finish())
 
     def _apply(self, endpoint: Endpoint, step: Step) -> None:
@@ -303,11 +312,7 @@ class Engine:
         for oldest, data in join_memory.make_room():
             self._send(oldest.peer, data)
         if join_memory.full and endpoint.held:
-            bound = f"{join_memory.held_bytes} bytes of messages are held back, the bound is {join_memory.most_bytes}"
-            self._end(
-                endpoint,
-                ProtocolError(Reason.JOIN_MEMORY_FULL, f"no memory for a message that must be joined: {bound}"),
-            )
+            self._end(endpoint, join_memory.fault())
 
     def _send_reply(self, endpoint: Endpoint) -> None:
         """Send the reply that waits for a side, if no frame to that side is unfinished."""
@@ -334,8 +339,8 @@ class Engine:
     def _queue(self, endpoint: Endpoint, data: bytes) -> None:
         endpoint.backlog += data
         endpoint.peer.open = False
-        if endpoint.run is not None:
-            self._watch(endpoint, (endpoint.interest or 0) | _OUT)
+        if endpoint.on_end is not None:
+            endpoint.watch(self._epoll, (endpoint.interest or 0) | _OUT)
 
     def _write(self, endpoint: Endpoint) -> None:
         """Send more of the backlog; after it, the reply; after that, read the other side again."""
@@ -344,9 +349,9 @@ class Engine:
         if endpoint.reply:
             self._send_reply(endpoint)
         if not endpoint.backlog:
-            self._watch(endpoint, (endpoint.interest or 0) & ~_OUT)
+            endpoint.watch(self._epoll, (endpoint.interest or 0) & ~_OUT)
             if not endpoint.peer.paused:
-                self._watch(endpoint.peer, (endpoint.peer.interest or 0) | _IN)
+                endpoint.peer.watch(self._epoll, (endpoint.peer.interest or 0) | _IN)
                 self._resume(endpoint.peer)
 
     def _resume(self, endpoint: Endpoint) -> None:
@@ -357,18 +362,9 @@ class Engine:
     def _drain(self, endpoint: Endpoint) -> None:
         """Read bytes that TLS has already decrypted, outside of a turn, because nothing would wake the loop."""
         tls = endpoint.tls
-        while tls is not None and endpoint.run and tls.pending() and not (endpoint.peer.backlog or endpoint.paused):
+        while tls is not None and endpoint.on_end and tls.pending() and not (endpoint.peer.backlog or endpoint.paused):
             self._read(endpoint, _IN)
             self._send_small()
-
-    def _watch(self, endpoint: Endpoint, interest: int) -> None:
-        """Set the events that epoll reports for an endpoint. With no events, a cut connection is reported once."""
-        fd, before = endpoint.sock.fileno(), endpoint.interest
-        if before is None:
-            self._epoll.register(fd, interest)
-        elif before != interest:
-            self._epoll.modify(fd, interest or _EDGE_TRIGGERED)
-        endpoint.interest = interest
 
     def _end(self, endpoint: Endpoint, ending: Close | ProtocolError | OSError) -> None:
         if not isinstance(ending, Close):
@@ -376,24 +372,22 @@ class Engine:
         self._leave(endpoint, outcome.Value(Ended(endpoint, ending)))
 
     def _leave(self, endpoint: Endpoint, result: outcome.Outcome[Ended]) -> None:
-        run = endpoint.run
+        """Stop using both sides, and note the end: what follows it costs much, and waits for its turn."""
+        on_end = endpoint.on_end
         self.forget(endpoint)
-        if run is None:
+        if on_end is None:
             return
-        if run.on_end is None:
-            run.result = run.result or result
-        else:
-            run.on_end(result)
+        self._ends.add(endpoint, on_end, result)
+        if self._waits:
+            os.eventfd_write(self._bell, 1)
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Stop using both sides, without a call of `on_end`; do nothing if that has been done."""
+        """Stop using both sides, and call `on_end` no more; do nothing if that has been done."""
         for each in (endpoint, endpoint.peer):
+            self._ends.forget(each)
             if each.held:
                 self.join_memory.hold(each, 0)
-            if each.run is not None:
-                fd = each.sock.fileno()
-                if each.interest is not None:
-                    self._epoll.unregister(fd)
-                    each.interest = None
-                self._endpoints.pop(fd, None)
-                each.run = None
+            if each.on_end is not None:
+                each.unwatch(self._epoll)
+                self._endpoints.pop(each.sock.fileno(), None)
+                each.on_end = None

@@ -7,6 +7,7 @@ counted. When all together exceed the limit, the messages that have been held lo
 import sys
 from collections.abc import Iterator
 
+from wsgateway.errors import ProtocolError, Reason
 from wsgateway.relay.endpoint import Endpoint
 
 
@@ -46,6 +47,11 @@ class JoinMemory:
             else:
                 self.hold(endpoint, 0)
                 yield endpoint, data
+
+    def fault(self) -> ProtocolError:
+        """Return the fault of a side whose message cannot be held."""
+        bound = f"{self.held_bytes} bytes of messages are held back, the bound is {self.most_bytes}"
+        return ProtocolError(Reason.JOIN_MEMORY_FULL, f"no memory for a message that must be joined: {bound}")
 
     @property
     def full(self) -> bool:

@@ -1,4 +1,8 @@
-"""Sockets that no relay uses, and for which the loop of the engine waits all the same: those of openings."""
+"""Sockets that no relay uses, and for which the loop of the engine waits all the same: those of openings.
+
+They have an epoll object of their own, which that of the engine watches. So the engine sees whether any is ready,
+serves as many as it has time for, and the sockets of sessions do not wait behind them in one list.
+"""
 
 import select
 import socket
@@ -7,26 +11,35 @@ from contextlib import suppress
 
 # Each event is reported once, and again after it was used up.
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+# How many sockets are served in a turn of the engine. A step of an opening takes up to half a millisecond; for so long
+# the bytes of all sessions wait.
+MOST_WATCHED = 16
 
 
 class SocketWatches:
-    """The watches over sockets by the epoll object of an engine."""
+    """The watches over sockets."""
 
-    def __init__(self, epoll: select.epoll) -> None:
-        self._epoll = epoll
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
         self._watched: dict[int, Callable[[int], None]] = {}
+        self._new: set[int] = set()  # those that are watched only since `serve` has begun
 
     def __len__(self) -> int:
         return len(self._watched)
 
+    def fileno(self) -> int:
+        """Return a descriptor that is readable while a socket is ready."""
+        return self._epoll.fileno()
+
     def watch(self, sock: socket.socket, on_ready: Callable[[int], None]) -> None:
-        """Call `on_ready` with the events of epoll when a socket becomes ready, until `unwatch` or `given_up`.
+        """Have `serve` call `on_ready` with the events of epoll when a socket is ready, until `unwatch`.
 
         It must not raise. Raise OSError if the kernel has no memory for it.
         """
         fd = sock.fileno()
         self._epoll.register(fd, _EDGES)
         self._watched[fd] = on_ready
+        self._new.add(fd)
 
     def unwatch(self, fd: int) -> None:
         """Report a socket no longer, which may be closed already; do nothing if that has been done."""
@@ -34,14 +47,11 @@ class SocketWatches:
             with suppress(OSError):  # the kernel has forgotten a closed socket
                 self._epoll.unregister(fd)
 
-    def given_up(self, fd: int) -> int | None:
-        """Leave a socket to a relay. Return the events for which it is registered; None if it is not."""
-        return None if self._watched.pop(fd, None) is None else _EDGES
-
-    def report(self, fd: int, events: int) -> bool:
-        """Report the events of a socket. Return whether it is watched: its watch may have ended in this turn."""
-        on_ready = self._watched.get(fd)
-        if on_ready is None:
-            return False
-        on_ready(events)
-        return True
+    def serve(self) -> None:
+        """Report the events of some sockets that are ready, without waiting."""
+        self._new.clear()
+        for fd, events in self._epoll.poll(0, MOST_WATCHED):
+            on_ready = self._watched.get(fd)
+            # A socket that was closed in this turn may have left its number to a new one.
+            if on_ready is not None and fd not in self._new:
+                on_ready(events)

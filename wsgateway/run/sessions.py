@@ -58,7 +58,7 @@ class Sessions:
         for portion in self._portions():
             for opened in portion:
                 meant = fields.id == self._id(opened) if fields.id is not None else fields.matches(opened.facts)
-                if meant and opened.client.run is not None:  # else it ends already
+                if meant and opened.client.on_end is not None:  # else it ends already
                     self._gateway.engine.close(opened.client, goodbye)
                     closed += 1
             await trio.lowlevel.checkpoint()

@@ -323,17 +323,15 @@ class LoopDriver(Generic[T]):
     # -- the end -------------------------------------------------------------------------------------------------
 
     def _finish(self, result: T | None, error: Exception | None) -> None:
-        if result is None or error is not None:
-            self._release()
-        else:  # the relay takes the sockets as they are watched
-            self._stop()
+        self._release()
         self.gateway.owner.remove(self)
         self._machine.close()
         self._forget_sides()
         self._finished(result, error)
 
     def _release(self) -> None:
-        self._stop()
+        self._alarm.stop()
+        self.gateway.waiting.pop(self, None)
         self._client_side.forget()
         self._forget_upstream()
 
@@ -342,7 +340,3 @@ class LoopDriver(Generic[T]):
         for side in (self._client_side, self._upstream_side):
             if side is not None:
                 side.driver = None
-
-    def _stop(self) -> None:
-        self._alarm.stop()
-        self.gateway.waiting.pop(self, None)

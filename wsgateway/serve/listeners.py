@@ -14,7 +14,7 @@ from wsgateway.serve.session import ClientConnection, turn_away
 from wsgateway.settings.basics import UNIX
 
 # A listener with a full backlog must not keep the others waiting.
-ACCEPTS_PER_TURN = 64
+ACCEPTS_PER_TURN = 16
 # With other workers at the same socket, the rest is for them.
 SHARED_ACCEPTS_PER_TURN = 4
 # The pause while descriptors or memory are short: others may release some.

@@ -142,15 +142,12 @@ class ClientConnection:
     # -- the session ---------------------------------------------------------------------------------------------
 
     def _begin_session(self, opened: Opened) -> None:
-        engine, sides = self._gateway.engine, (opened.client, opened.upstream)
         try:
             self._note_begin(opened)
             self._gateway.owner.add(self)
-            engine.start(*sides, self._ended, _relay_timeouts(opened.route))
+            self._gateway.engine.start(opened.client, opened.upstream, self._ended, _relay_timeouts(opened.route))
         except Exception:
             self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
-            for side in sides:
-                engine.watches.unwatch(side.sock.fileno())
             self._gateway.owner.remove(self)
             self.cut()
 

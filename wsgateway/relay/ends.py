@@ -1,0 +1,35 @@
+"""The ends of relays, which are told a few at a time."""
+
+from collections import OrderedDict
+
+import outcome
+
+from wsgateway.relay.endpoint import Ended, Endpoint, OnEnd
+
+# How many are told in a turn of the engine. What follows an end, such as a line in the log, takes a third of a
+# millisecond; for so long the bytes of all other sessions wait.
+MOST_ENDS = 16
+
+
+class Ends:
+    """The ends that are still to be told, the oldest first."""
+
+    def __init__(self) -> None:
+        self._untold: OrderedDict[Endpoint, tuple[OnEnd, outcome.Outcome[Ended]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._untold)
+
+    def add(self, endpoint: Endpoint, on_end: OnEnd, result: outcome.Outcome[Ended]) -> None:
+        """Take the end of a relay; one of its sides stands for it."""
+        self._untold[endpoint] = on_end, result
+
+    def forget(self, endpoint: Endpoint) -> None:
+        """Do not tell the end for which this side stands, if there is one."""
+        self._untold.pop(endpoint, None)
+
+    def tell(self) -> None:
+        """Tell some ends."""
+        for _ in range(min(MOST_ENDS, len(self._untold))):
+            _, (on_end, result) = self._untold.popitem(last=False)
+            on_end(result)
