@@ -3,10 +3,13 @@
 Sessions that the gateway ends are in `test_closing_stop`, the faults of clients in `test_closing_faults`.
 """
 
+import os
+
 import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.relay.sessions import settled
 from tests.serve.closings import (
     BRIEF_SECONDS,
     CLOSE_1000,
@@ -199,6 +202,18 @@ async def test_a_client_that_should_answer_is_waited_for(autojump_clock: MockClo
         assert await end.client.rest() == CLOSE_1000
         assert trio.current_time() - begun == CLOSE_SECONDS
         assert await end.both_close() == CLOSE_SECONDS
+
+
+async def test_an_answer_that_comes_when_its_time_is_over_is_the_only_one(mock_clock: MockClock) -> None:
+    async with parting(upstream="hixie-76") as end:
+        await end.client.send(MASKED_CLOSE_1000)
+        assert await end.upstream.exactly(2) == b"\xff\x00"
+        await settled()
+        # As on a machine that stood still: the loop finds the answer, and that the time for it is over.
+        os.write(end.upstream.stream.socket.fileno(), b"\xff\x00")
+        mock_clock.jump(BRIEF_SECONDS)
+        assert await end.client.rest() == EMPTY_CLOSE
+        await end.both_close()
 
 
 async def test_a_client_gets_an_answer_if_the_upstream_disconnects_instead_of_answering(

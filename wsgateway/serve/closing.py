@@ -29,7 +29,7 @@ class ClosingHandshake:
         self._ended = ended
         self._mask_keys = mask_keys
         self._close_seconds = close_seconds
-        self._sent_close: set[Endpoint] = set()  # the sides that have been sent a Close of ours
+        self._sent_close: set[Endpoint] = set()  # the sides that have been sent a Close, ours or the other side's
         self._silent: set[Endpoint] = set()  # the sides whose frames have ended: by Close, fault or end of stream
         self._heard = 0.0  # the time of the last received bytes
 
@@ -55,7 +55,6 @@ class ClosingHandshake:
     async def _pass_answer(self, source: Endpoint) -> None:
         """Send the source's Close to the other side, and pass on to the source what that still sends."""
         other = source.peer
-        answered = False
         # In hixie-75 the end of the stream is the Close, without a code: we answer with the source's own code.
         answers = other.side.framing.has_close
         with trio.CancelScope() as listening:
@@ -63,13 +62,12 @@ class ClosingHandshake:
                 async with trio.open_nursery() as nursery:
                     # Some servers read on only when their own bytes are read.
                     nursery.start_soon(self._deliver_close, other, listening)
-                    answered = await self._pass_on(other, passes_close=answers) and answers
+                    await self._pass_on(other, passes_close=answers)
                     nursery.cancel_scope.cancel()
             else:
                 await self._deliver_close(other, listening)
-                answered = await self._pass_on(other, passes_close=answers) and answers
-        if not answered:
-            await self._send_closes(source)
+                await self._pass_on(other, passes_close=answers)
+        await self._send_closes(source)
         await self._linger(source, other)
 
     async def _deliver_close(self, other: Endpoint, listening: trio.CancelScope) -> None:
@@ -153,11 +151,8 @@ class ClosingHandshake:
 
     # -- used by both -------------------------------------------------------------------------------------------
 
-    async def _pass_on(self, source: Endpoint, *, passes_close: bool = True, most_bytes: int = sys.maxsize) -> bool:
-        """Pass on what a side sends, until its stream ends, the other side is disconnected, or `most_bytes` have come.
-
-        Return whether it has ended with a Close.
-        """
+    async def _pass_on(self, source: Endpoint, *, passes_close: bool = True, most_bytes: int = sys.maxsize) -> None:
+        """Pass on what a side sends, until its stream ends, the other side is gone, or `most_bytes` have come."""
         budget, ending = most_bytes, None
         while await _flush(source.peer) and budget and ending is None:
             data = await _receive(source, min(MOST_READ_BYTES, budget))
@@ -166,7 +161,8 @@ class ClosingHandshake:
             step = self._feed(source, data)
             source.peer.backlog += step.forward if passes_close else _without_close(step)
             ending = step.ending
-        return isinstance(ending, Close)
+            if passes_close and isinstance(ending, Close):
+                self._sent_close.add(source.peer)  # now: this may be cancelled before all of it is sent
 
     def _feed(self, source: Endpoint, data: bytes) -> Step:
         """Translate bytes of a side; no bytes are the end of its stream. Feed nothing after an ending."""
