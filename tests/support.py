@@ -11,8 +11,8 @@ line of the log, and PATIENCE_SECONDS is only for the case that they never come.
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -180,6 +180,15 @@ class Upstream:
             except BlockingIOError:
                 return True
         return False
+
+
+@contextmanager
+def dead_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses connections. No other program gets it; a server of the test may listen there."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import GatewayProcess
-from tests.support import configuration
+from tests.support import configuration, dead_port
 from wsgateway.cli import main
 
 GOOD, FAULT, USAGE = 0, 1, 2
@@ -103,13 +103,11 @@ def test_where_no_gateway_runs_the_command_says_so_and_what_to_do(
     path = tmp_path / "admin.sock"
     assert main(["status", "--admin", f"unix:{path}"]) == FAULT
     assert capsys.readouterr() == ("", NOT_RUNNING.format(address=f"unix:{path}", why="No such file or directory"))
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and it does not listen
-        port = nobody.getsockname()[1]
-    # The name has addresses of both families, which refuse alike.
-    for address in (f"127.0.0.1:{port}", f"localhost:{port}"):
-        assert main(["status", "--admin", address]) == FAULT
-        assert capsys.readouterr() == ("", NOT_RUNNING.format(address=address, why="Connection refused"))
+    with dead_port() as port:
+        # The name has addresses of both families, which refuse alike.
+        for address in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            assert main(["status", "--admin", address]) == FAULT
+            assert capsys.readouterr() == ("", NOT_RUNNING.format(address=address, why="Connection refused"))
 
 
 def test_a_name_that_does_not_resolve_is_a_fault(

@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.heads import fields, head_of, switching, values
 from tests.openings import PROOF
 from tests.peers import Peer
-from tests.support import Upstream
+from tests.support import Upstream, dead_port
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import PATIENCE_SECONDS, ProbeRequest, Report
 from wsgateway.probe.transcript import Line
@@ -186,11 +186,10 @@ async def test_an_interim_answer_is_shown_with_what_follows() -> None:
 
 
 async def test_an_address_where_nothing_listens_is_reported() -> None:
-    async with Upstream() as upstream:
-        port = upstream.port
-    report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455))
-    assert str(report) == f"rfc6455: failed, no connection to 127.0.0.1:{port}: Connection refused"
-    assert lines == []
+    with dead_port() as port:
+        report, lines = await ask(ProbeRequest(f"ws://127.0.0.1:{port}/", RFC6455))
+        assert str(report) == f"rfc6455: failed, no connection to 127.0.0.1:{port}: Connection refused"
+        assert lines == []
 
 
 async def test_a_server_that_cuts_the_connection_in_its_handshake_is_reported() -> None:

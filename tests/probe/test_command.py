@@ -11,7 +11,7 @@ import trio
 from tests.backends import prefer_sample, websockets_server
 from tests.dialects.families import HIXIE, NAMES, TWO_KEYS
 from tests.net.certificates import Authority
-from tests.support import PATIENCE_SECONDS, Upstream, serving
+from tests.support import PATIENCE_SECONDS, Upstream, dead_port, serving
 from wsgateway.cli import main
 from wsgateway.dialects import DIALECTS
 
@@ -73,13 +73,12 @@ async def test_a_server_of_rfc_6455_accepts_one_dialect(capsys: Captured) -> Non
 
 
 async def test_it_is_a_fault_if_no_dialect_is_accepted(capsys: Captured) -> None:
-    async with Upstream() as upstream:
-        port = upstream.port
-    assert await run(f"ws://127.0.0.1:{port}/", "--all") == FAULT
-    _, *rows = cells(capsys.readouterr().out)
-    assert rows == [
-        [dialect, "failed", f"no connection to 127.0.0.1:{port}: Connection refused"] for dialect in DIALECTS
-    ]
+    with dead_port() as port:
+        assert await run(f"ws://127.0.0.1:{port}/", "--all") == FAULT
+        _, *rows = cells(capsys.readouterr().out)
+        assert rows == [
+            [dialect, "failed", f"no connection to 127.0.0.1:{port}: Connection refused"] for dialect in DIALECTS
+        ]
 
 
 async def test_an_accepted_dialect_without_an_answer_is_a_fault(capsys: Captured) -> None:

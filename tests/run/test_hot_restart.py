@@ -22,7 +22,7 @@ MODERN = BY_DIALECT["rfc6455"]
 async def test_a_hot_restart_ends_no_session_at_once_and_refuses_no_client(file: Path) -> None:
     async with (
         websockets_server(send_back) as upstream,
-        supervised(file, whole(upstream, timeouts="close: 500ms")) as gateway,
+        supervised(file, whole(upstream)) as gateway,
     ):
         port = await gateway.port()
         new_supervisor = 0

@@ -11,7 +11,7 @@ from tests.backends import websockets_server
 from tests.heads import head_of, values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
-from tests.support import Upstream, end_of, serving
+from tests.support import Upstream, dead_port, end_of, serving
 
 from .http2 import CLOSE, CONNECT, HELLO, HELLO_BACK, Client, Headers
 
@@ -145,13 +145,12 @@ async def test_a_refusal_of_the_upstream_is_passed_on_with_its_body(offered: str
 
 
 async def test_an_upstream_that_is_down_is_a_502(offered: str, authority: Authority) -> None:
-    async with Upstream() as upstream:
-        port = upstream.port
-    async with serving(port, listener=offered) as gateway:
-        client = await Client.connect(gateway, authority)
-        number = await client.ask(CONNECT, end=False)
-        assert (await client.response(number))[":status"] == "502"
-        assert await client.body(number) == b"502 Bad Gateway: target-unreachable\n"
+    with dead_port() as port:
+        async with serving(port, listener=offered) as gateway:
+            client = await Client.connect(gateway, authority)
+            number = await client.ask(CONNECT, end=False)
+            assert (await client.response(number))[":status"] == "502"
+            assert await client.body(number) == b"502 Bad Gateway: target-unreachable\n"
 
 
 # -- ends ----------------------------------------------------------------------------------------------------------

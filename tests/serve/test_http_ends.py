@@ -1,7 +1,5 @@
 """The timeouts of plain HTTP, the side that is blamed, and all other ends: faults, limits, a stop."""
 
-import socket
-
 import pytest
 import trio
 from trio.testing import MockClock
@@ -11,7 +9,7 @@ from tests.net.certificates import Authority, authority
 from tests.openings import RFC6455
 from tests.peers import Peer
 from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http, until_chunks_end
-from tests.support import Running, Upstream, serving_text
+from tests.support import Running, Upstream, dead_port, serving_text
 
 __all__ = ["authority"]
 
@@ -189,9 +187,7 @@ async def test_an_upstream_that_hangs_up_is_502() -> None:
 
 
 async def test_an_upstream_that_refuses_connections_is_502() -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))  # and it does not listen
-        port = sock.getsockname()[1]
+    with dead_port() as port:
         async with serving_http(port) as gateway:
             client = await gateway.connect(POST)
             await refused(gateway, client, 502, f"no connection to 127.0.0.1:{port}: ")

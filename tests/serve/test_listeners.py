@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.openings import BY_DIALECT
 from tests.peers import Peer
-from tests.support import Running, Upstream, configuration, serving_text
+from tests.support import Running, Upstream, configuration, dead_port, serving_text
 from wsgateway.errors import SettingsError
 from wsgateway.run.listening import Listening
 from wsgateway.serve.bind import listen
@@ -48,8 +48,7 @@ def test_ipv6_and_ipv4_may_have_the_same_port() -> None:
         with pytest.raises(SettingsError, match="cannot listen"):
             listen(Address("::1", 0))
         return
-    with socket.socket() as kept:
-        port = only_for_us(kept)
+    with dead_port() as port:
         both = [*listen(Address("::1", port)), *listen(Address("127.0.0.1", port))]
         assert closed(both) == [("::1", port), ("127.0.0.1", port)]
 
@@ -89,22 +88,13 @@ def test_a_name_that_does_not_exist_is_a_problem_that_names_it() -> None:
 
 
 def test_if_one_address_cannot_be_listened_on_none_is() -> None:
-    with socket.socket() as kept, socket.create_server(("127.0.0.1", 0)) as other:
-        free = only_for_us(kept)
+    with dead_port() as free, socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         text = configuration(9).replace('"127.0.0.1:0"', f'"127.0.0.1:{free}", "127.0.0.1:{taken}"')
         with pytest.raises(SettingsError, match=f"^127.0.0.1:{taken}: "):
             Listening({}).fitted(parse(text, "test.yaml"))
         # An open socket would be a ResourceWarning, and so an error here.
         assert closed(listen(Address("127.0.0.1", free))) == [("127.0.0.1", free)]
-
-
-def only_for_us(sock: socket.socket) -> int:
-    """Return a port on which the gateway can listen, and no other program as long as this socket is open."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", 0))
-    port: int = sock.getsockname()[1]
-    return port
 
 
 def queued(name: tuple[str, int]) -> Peer:

@@ -1,6 +1,5 @@
 """A gateway before several targets, which the test plays."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -95,11 +94,3 @@ async def finish(gateway: Running, client: Peer, behind: Peer) -> dict[str, Any]
     await behind.rest()
     await behind.close()
     return (await gateway.lines.enough("session", before + 1))[-1]
-
-
-def dead_port() -> tuple[int, socket.socket]:
-    """Return a socket whose port refuses connections as long as it exists and no server of the test listens there."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that a server may have the port beside it
-    sock.bind(("127.0.0.1", 0))
-    return sock.getsockname()[1], sock

@@ -12,7 +12,7 @@ from tests.heads import head_of, switching, values
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.peers import Peer
-from tests.support import PATIENCE_SECONDS, Upstream
+from tests.support import PATIENCE_SECONDS, Upstream, dead_port
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.addresses import target_url as read
@@ -26,8 +26,9 @@ from wsgateway.upstream.tls import client_contexts
 from .servers import accepted
 
 Answer = Callable[[Peer], Awaitable[None]]
-HTTP = ActiveCheck("http", "/health")
-WEBSOCKET = ActiveCheck("websocket", "/health")
+HTTP = ActiveCheck("http", "/health", timeout_seconds=PATIENCE_SECONDS)
+WEBSOCKET = ActiveCheck("websocket", "/health", timeout_seconds=PATIENCE_SECONDS)
+TCP = ActiveCheck(timeout_seconds=PATIENCE_SECONDS)
 
 
 async def ask(target: Target, active: ActiveCheck, dialect: str = "rfc6455", proxy: ProxyVersion = "none") -> None:
@@ -82,7 +83,7 @@ async def gone(peer: Peer) -> None:
 
 
 ANSWERS: dict[str, tuple[ActiveCheck, Answer, str | None]] = {
-    "tcp": (ActiveCheck(), silent, None),
+    "tcp": (TCP, silent, None),
     "http 200": (HTTP, saying("HTTP/1.1 200 OK", "Content-Length: 5", behind=b"hello"), None),
     "http 204": (HTTP, saying("HTTP/1.1 204 No Content"), None),
     "http 302": (HTTP, saying("HTTP/1.1 302 Found", "Location: /x"), None),
@@ -122,10 +123,8 @@ async def test_an_answer_has_its_time(kind: CheckType) -> None:
 
 
 async def test_a_server_that_does_not_listen_fails_the_check() -> None:
-    async with Upstream() as upstream:
-        port = upstream.port
-    with pytest.raises(UpstreamError, match=f"no connection to 127.0.0.1:{port}: Connection refused"):
-        await ask(Target(read(f"ws://127.0.0.1:{port}")), ActiveCheck())
+    with dead_port() as port, pytest.raises(UpstreamError, match=f"no connection to 127.0.0.1:{port}: Connection ref"):
+        await ask(Target(read(f"ws://127.0.0.1:{port}")), TCP)
 
 
 async def test_a_check_is_a_get_of_the_path_with_the_targets_host() -> None:
@@ -224,10 +223,10 @@ async def test_tls_is_part_of_every_check_where_a_target_has_it(name: str, autho
         url = f"wss://127.0.0.1:{port}"
         target = Target(read(url), TargetTls(ca=str(authority.file), server_name=name))
         if name == "localhost":
-            await ask(target, ActiveCheck())
+            await ask(target, TCP)
         else:
             with pytest.raises(UpstreamError, match=f"no TLS with {url}: Hostname mismatch"):
-                await ask(target, ActiveCheck())
+                await ask(target, TCP)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +234,6 @@ async def test_tls_is_part_of_every_check_where_a_target_has_it(name: str, autho
     [("v1", b"PROXY UNKNOWN\r\n"), ("v2", bytes.fromhex("0d0a0d0a000d0a515549540a 20 00 0000"))],
 )
 async def test_a_check_sends_a_proxy_header_without_addresses(version: ProxyVersion, preface: bytes) -> None:
-    async with Upstream() as upstream, asking(upstream, ActiveCheck(), "rfc6455", version):
+    async with Upstream() as upstream, asking(upstream, TCP, "rfc6455", version):
         peer = await upstream.accept()
         assert await peer.rest() == preface

@@ -9,7 +9,7 @@ import trio
 
 from tests.openings import BY_DIALECT
 from tests.serve.exchanging import HTTP_GET, serving_http
-from tests.support import Lines, Upstream, serving
+from tests.support import PATIENCE_SECONDS, Lines, Upstream, serving
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import ProbeRequest, probe
 from wsgateway.settings.basics import Address, Url
@@ -95,7 +95,7 @@ async def test_no_address_of_a_name_is_blamed() -> None:
     with no_descriptors():
         refused: dict[int, str] = {}
         with pytest.raises(ExhaustedError, match="Too many open files"):
-            await connect_to([Address("127.0.0.1", 9), Address("127.0.0.2", 9)], "a:9", 1.0, refused)
+            await connect_to([Address("127.0.0.1", 9), Address("127.0.0.2", 9)], "a:9", PATIENCE_SECONDS, refused)
     assert refused == {}
 
 

@@ -8,7 +8,7 @@ import trio
 
 from tests.heads import head_of, switching
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening
-from tests.support import Upstream, serving
+from tests.support import Upstream, dead_port, serving
 from wsgateway.errors import UpstreamError
 from wsgateway.upstream.connect import connect
 
@@ -18,43 +18,28 @@ BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\n"
 GATEWAY_TIMEOUT = b"HTTP/1.1 504 Gateway Timeout\r\n"
 
 
-def a_port_without_a_server() -> int:
-    """Return a port on which nothing listens. It stays bound, so that no other program can use it."""
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    _KEPT.append(sock)
-    port: int = sock.getsockname()[1]
-    return port
-
-
-_KEPT: list[socket.socket] = []
-
-
-@pytest.fixture(autouse=True)
-def _no_port_stays_bound() -> object:
-    yield
-    while _KEPT:
-        _KEPT.pop().close()
-
-
 @pytest.mark.parametrize("opening", OPENINGS, ids=str)
 async def test_an_upstream_that_is_down_is_502_for_every_dialect_and_its_address_is_for_the_log_alone(
     opening: Opening,
 ) -> None:
-    port = a_port_without_a_server()
-    async with serving(port) as gateway:
-        client = await gateway.connect(opening.request)
-        answer = await client.rest()
+    with dead_port() as port:
+        async with serving(port) as gateway:
+            client = await gateway.connect(opening.request)
+            answer = await client.rest()
 
-        assert answer.startswith(BAD_GATEWAY)
-        assert b"\r\nConnection: close\r\n" in answer
-        assert answer.endswith(b"\r\n\r\n502 Bad Gateway: target-unreachable\n")
-        assert str(port).encode() not in answer
+            assert answer.startswith(BAD_GATEWAY)
+            assert b"\r\nConnection: close\r\n" in answer
+            assert answer.endswith(b"\r\n\r\n502 Bad Gateway: target-unreachable\n")
+            assert str(port).encode() not in answer
 
-        line = await gateway.lines.line("upstream failed")
-        assert (line["level"], line["status"]) == ("warning", 502)
-        assert line["why"] == f"no connection to 127.0.0.1:{port}: Connection refused"
-        assert (line["dialect"], line["route"], line["target"]) == (opening.dialect, "all", f"ws://127.0.0.1:{port}")
+            line = await gateway.lines.line("upstream failed")
+            assert (line["level"], line["status"]) == ("warning", 502)
+            assert line["why"] == f"no connection to 127.0.0.1:{port}: Connection refused"
+            assert (line["dialect"], line["route"], line["target"]) == (
+                opening.dialect,
+                "all",
+                f"ws://127.0.0.1:{port}",
+            )
 
 
 async def test_a_name_that_does_not_exist_is_502() -> None:

@@ -13,14 +13,13 @@ import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.serve.exchanging import HTTP_GET
-from tests.support import Running, Upstream, end_of, serving, serving_text
+from tests.support import Running, Upstream, dead_port, end_of, serving, serving_text
 
-from .targets import MODERN, agree_to_all, agreeable, dead_port, finish, session, several
+from .targets import MODERN, agree_to_all, agreeable, finish, session, several
 
 
 async def test_one_of_three_that_is_down_costs_no_client_its_session_and_serves_again_when_it_is_back() -> None:
-    port, kept = dead_port()
-    with kept:
+    with dead_port() as port:
         async with agreeable() as a, agreeable() as b:
             checks = "interval: 20ms, timeout: 1m, rise: 2, fall: 2"
             more = f"health: {{active: {{{checks}}}, passive: {{failures: none}}}}"
@@ -282,8 +281,7 @@ async def test_a_client_that_disconnects_loses_its_place_in_the_queue(request_: 
 
 
 async def test_a_waiting_client_is_served_by_a_target_that_is_up_again() -> None:
-    port, kept = dead_port()
-    with kept:
+    with dead_port() as port:
         async with agreeable() as up:
             more = "health: {active: {interval: 20ms, timeout: 1m, fall: 1, rise: 1}}, queue: {size: 1, timeout: 1h}"
             targets = (f'url: "ws://127.0.0.1:{each}", max_connections: 1' for each in (up.port, port))

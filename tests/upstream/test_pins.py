@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.backends import websockets_server
 from tests.net.certificates import KEYS, Appliance, Authority
-from tests.support import Upstream, serving
+from tests.support import PATIENCE_SECONDS, Upstream, serving
 from wsgateway.errors import UpstreamError
 from wsgateway.settings.addresses import target_url as read
 from wsgateway.settings.basics import Address
@@ -149,7 +149,8 @@ async def ask(port: int, profile: TargetProfile, *pins: str) -> None:
     url = read(f"wss://127.0.0.1:{port}")
     target = Target(url, TargetTls(profile=profile, pin=pins))
     contexts = client_contexts({target.tls})
-    await check(Behind((target,), name="chat"), target, Address("127.0.0.1", port), ActiveCheck("websocket"), contexts)
+    active = ActiveCheck("websocket", timeout_seconds=PATIENCE_SECONDS)
+    await check(Behind((target,), name="chat"), target, Address("127.0.0.1", port), active, contexts)
 
 
 async def test_health_checks_use_pins_and_profiles() -> None:

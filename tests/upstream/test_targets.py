@@ -10,9 +10,9 @@ from tests.heads import head_of, switching, values
 from tests.net.certificates import Authority
 from tests.openings import RFC6455
 from tests.serve.exchanging import HTTP_GET, HTTP_OK
-from tests.support import Upstream, serving_text
+from tests.support import Upstream, dead_port, serving_text
 
-from .targets import MODERN, agreeable, dead_port, finish, greeted, session, several, three
+from .targets import MODERN, agreeable, finish, greeted, session, several, three
 
 REFUSING = "Connection refused"
 
@@ -24,8 +24,7 @@ async def test_targets_take_turns() -> None:
 
 
 async def test_the_log_names_the_target_that_served_and_those_that_failed_before() -> None:
-    port, kept = dead_port()
-    with kept:
+    with dead_port() as port:
         async with Upstream() as upstream, serving_text(several(port, upstream.port)) as gateway:
             line = await finish(gateway, *await session(upstream, gateway))
             assert line["target"] == f"ws://127.0.0.1:{upstream.port}"
@@ -155,19 +154,17 @@ async def test_the_last_refusal_is_the_clients_answer_where_all_refuse() -> None
 
 @pytest.mark.parametrize(("attempts", "served"), [(1, False), (2, False), (3, True)])
 async def test_so_many_targets_are_tried_and_no_more(attempts: int, served: bool) -> None:
-    ports, kept = zip(*(dead_port() for _ in range(2)), strict=True)
-    async with Upstream() as upstream:
-        text = several(*ports, upstream.port, more=f"retry: {{attempts: {attempts}}}")
-        async with serving_text(text) as gateway:
-            client = await gateway.connect(MODERN.request)
-            if served:
-                await upstream.agree()
-                assert (await client.head()).startswith(b"HTTP/1.1 101 ")
-            else:
-                assert (await client.rest()).startswith(b"HTTP/1.1 502 ")
-                assert upstream.nobody_came()
-    for each in kept:
-        each.close()
+    with dead_port() as one, dead_port() as two:
+        async with Upstream() as upstream:
+            text = several(one, two, upstream.port, more=f"retry: {{attempts: {attempts}}}")
+            async with serving_text(text) as gateway:
+                client = await gateway.connect(MODERN.request)
+                if served:
+                    await upstream.agree()
+                    assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+                else:
+                    assert (await client.rest()).startswith(b"HTTP/1.1 502 ")
+                    assert upstream.nobody_came()
 
 
 async def test_each_target_gets_its_own_host_where_that_is_wanted() -> None:
@@ -179,10 +176,9 @@ async def test_each_target_gets_its_own_host_where_that_is_wanted() -> None:
 
 
 async def test_a_backup_serves_when_no_other_can() -> None:
-    port, kept = dead_port()
     async with Upstream() as spare:
         backup = f'url: "ws://127.0.0.1:{spare.port}", backup: true'
-        with kept:
+        with dead_port() as port:
             async with serving_text(several(backup, port)) as gateway:
                 await session(spare, gateway)
         async with Upstream() as good, serving_text(several(backup, good.port)) as gateway:
@@ -203,8 +199,7 @@ async def test_a_target_has_so_many_connections_and_no_more() -> None:
 
 
 async def test_a_target_that_fails_often_is_ejected() -> None:
-    port, kept = dead_port()
-    with kept:
+    with dead_port() as port:
         async with Upstream() as upstream:
             text = several(port, upstream.port, more="health: {passive: {failures: 2}}")
             async with serving_text(text) as gateway:
@@ -220,8 +215,7 @@ async def test_a_target_that_fails_often_is_ejected() -> None:
 
 
 async def test_the_only_target_is_never_ejected() -> None:
-    port, kept = dead_port()
-    with kept:
+    with dead_port() as port:
         async with serving_text(several(port, more="health: {passive: {failures: 1}}")) as gateway:
             for _ in range(3):
                 client = await gateway.connect(MODERN.request)
@@ -263,8 +257,7 @@ async def test_clients_with_the_same_key_reach_the_same_target(what: str, header
 
 
 async def test_a_plain_request_goes_to_another_target_where_a_connection_fails() -> None:
-    port, kept = dead_port()
-    with kept:
+    with dead_port() as port:
         async with Upstream() as upstream, serving_text(several(port, upstream.port)) as gateway:
             post = head_of("POST / HTTP/1.1", "Host: a", "Content-Length: 5") + b"hello"
             client = await gateway.connect(post)
