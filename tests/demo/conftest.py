@@ -53,7 +53,7 @@ async def upstream(log: Log) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def demo(log: Log) -> AsyncIterator[Demo]:
-    demo = Demo(0, 0, log)
+    demo = Demo(0, log)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(relay_timeouts)
         serves = trio.Event()

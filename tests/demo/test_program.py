@@ -17,7 +17,7 @@ from wsgateway.settings.basics import Address
 from .conftest import LOOPBACK, PATIENCE_SECONDS
 from .fetching import fetch
 
-COMMAND = (sys.executable, "-m", "wsgateway", "demo", "--port", "0", "--page-port", "0")
+COMMAND = (sys.executable, "-m", "wsgateway", "demo", "--port", "0")
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ async def started() -> AsyncIterator[tuple[trio.Process, str]]:
         try:
             with trio.fail_after(PATIENCE_SECONDS):
                 text = ""
-                while text.count("\n") < 4:
+                while text.count("\n") < 6:
                     piece = await output.receive_some()
                     assert piece, f"ended with {text!r} and {await errors.receive_some()!r}"
                     text += piece.decode()
@@ -54,14 +54,11 @@ async def test_the_demo_prints_where_the_page_is_and_a_signal_ends_it_with_statu
         assert await process.stderr.receive_some() == b""
 
 
-@pytest.mark.parametrize("option", ["--port", "--page-port"])
-def test_a_port_that_is_taken_is_reported_in_one_line_and_is_a_fault(
-    option: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_that_is_taken_is_reported_in_one_line_and_is_a_fault(capfd: pytest.CaptureFixture[str]) -> None:
     (listener,) = listen(LOOPBACK)
     with listener:
         port = listener.getsockname()[1]
-        assert main(["demo", "--port", "0", "--page-port", "0", option, str(port)]) == 1
+        assert main(["demo", "--port", str(port)]) == 1
     assert capfd.readouterr().err == f"127.0.0.1:{port}: cannot listen: Address already in use\n"
 
 

@@ -16,9 +16,8 @@ from wsgateway.settings.process import Logging
 
 def define(parser: argparse.ArgumentParser) -> None:
     """Give the parser of the command its options."""
-    parser.add_argument("--port", type=port, default=8080, help="the port of the gateway; default: %(default)s")
     parser.add_argument(
-        "--page-port", type=port, default=8081, help="the port of the page; default: %(default)s", metavar="PORT"
+        "--port", type=port, default=8080, help="the port of the gateway and of the page; default: %(default)s"
     )
     parser.add_argument(
         "--echo", type=port, metavar="PORT", help="start only a backend on this port, which sends every message back"
@@ -29,7 +28,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 def _demo(options: argparse.Namespace) -> int:
     if options.echo is not None:
         return _echo(options)
-    demo = Demo(options.port, options.page_port, make_log(Logging("warning"), options.writer))
+    demo = Demo(options.port, make_log(Logging("warning"), options.writer))
     with good_end():
         trio.run(demo.run, partial(print, flush=True))
     return GOOD

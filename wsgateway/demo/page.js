@@ -1,8 +1,9 @@
-// The demo's page: a chat over a WebSocket to the gateway, and a table of probes that the page's server runs.
+// The demo's page: a table of probes that the page's server runs, a chat over a WebSocket to the gateway, and the file
+// for a gateway of the user.
 //
 // What others said, and every byte of a transcript, goes into the page as text, never as HTML.
 
-const GATEWAY = `ws://${location.hostname}:${document.documentElement.dataset.gatewayPort}`;
+const GATEWAY = `ws://${location.host}`;
 const MESSAGES_KEPT = 200;
 const SILENCE_MS = 15_000; // three heartbeats
 const RECONNECT_MS = [1000, 2000, 4000, 8000];
@@ -154,17 +155,53 @@ async function letGuestSay(event) {
 
 // -- the dialects -----------------------------------------------------------------------------------------------
 
+const WAYS = { directly: "directly", gateway: "through the gateway" };
+
+/** One way of a dialect to the server: its last report, and the button in the table that shows it. */
+class Way {
+  constructor(row, name) {
+    this.row = row;
+    this.name = name;
+    this.report = null;
+    this.button = element("button", "state", "waiting");
+    this.button.type = "button";
+    this.button.dataset.state = "connecting";
+    this.button.setAttribute("aria-controls", "transcript");
+    this.button.setAttribute("aria-pressed", "false");
+    this.button.addEventListener("click", (event) => {
+      event.stopPropagation();
+      choose(this);
+    });
+  }
+
+  async probe() {
+    const before = this.button.textContent;
+    this.button.classList.add("asking");
+    try {
+      this.report = await ask(`probe?dialect=${encodeURIComponent(this.row.name)}&way=${this.name}`);
+    } catch (error) {
+      this.report = { accepted: false, result: "failed", error: error.message, lines: [] };
+    }
+    this.button.classList.remove("asking");
+    this.report.time = clock();
+    const good = this.report.accepted && !this.report.error;
+    tell(this.button, this.report.accepted && !good ? "broken" : this.report.result, good ? "connected" : "cut");
+    this.button.title = this.report.error ?? "";
+    // Nobody can read what changes every few seconds: a transcript stays until it says something else.
+    if (this === chosen && before !== this.button.textContent) showTranscript(this);
+  }
+
+  get good() {
+    return this.button.dataset.state === "connected";
+  }
+}
+
 class Row {
   constructor(dialect) {
     this.name = dialect.name;
     this.history = [];
-    this.report = null;
-    this.button = element("button", "", dialect.name);
-    this.button.type = "button";
-    this.button.setAttribute("aria-controls", "transcript");
-    this.button.setAttribute("aria-pressed", "false");
-    this.status = element("span", "state", "waiting");
-    this.handshake = cell("number", "–");
+    this.directly = new Way(this, "directly");
+    this.gateway = new Way(this, "gateway");
     this.roundTrip = cell("number", "–");
     this.bars = document.createElementNS(SVG, "svg");
     this.bars.setAttribute("viewBox", `0 0 ${HISTORY * BAR.step} ${BAR.height}`);
@@ -172,41 +209,25 @@ class Row {
     const head = element("th");
     head.scope = "row";
     head.role = "rowheader";
-    head.append(this.button, element("span", "clients", dialect.spoken_by));
+    head.append(element("span", "name", dialect.name), element("span", "clients", dialect.spoken_by));
     this.element = element("tr");
     this.element.role = "row";
     this.element.dataset.dialect = dialect.name;
-    this.element.dataset.status = "waiting";
-    this.element.append(head, cell("", this.status), this.handshake, this.roundTrip, cell("history", this.bars));
-    this.element.addEventListener("click", () => choose(this));
+    this.element.dataset.directly = this.element.dataset.gateway = "waiting";
+    const ways = [cell("way", this.directly.button), cell("way", this.gateway.button)];
+    this.element.append(head, ...ways, this.roundTrip, cell("history", this.bars));
+    this.element.addEventListener("click", () => choose(this.gateway));
   }
 
   async probe() {
-    const before = this.element.dataset.status;
-    this.element.classList.add("asking");
-    try {
-      this.report = await ask(`probe?dialect=${encodeURIComponent(this.name)}`);
-    } catch (error) {
-      this.report = { accepted: false, error: error.message, lines: [] };
+    await this.directly.probe();
+    await this.gateway.probe();
+    for (const way of [this.directly, this.gateway]) {
+      this.element.dataset[way.name] = way.good ? "accepted" : "refused";
     }
-    this.element.classList.remove("asking");
-    this.report.time = clock();
-    this.update();
-    // Nobody can read what changes every few seconds: a transcript stays until it says something else.
-    if (this === chosen && before !== this.element.dataset.status) showTranscript(this);
-  }
-
-  get good() {
-    return this.report.accepted && !this.report.error;
-  }
-
-  update() {
-    const report = this.report;
-    this.element.dataset.status = this.good ? "accepted" : "refused";
-    tell(this.status, this.good ? "accepted" : report.error ?? "not accepted");
-    this.handshake.textContent = milliseconds(report.handshake_seconds);
-    this.roundTrip.textContent = milliseconds(report.round_trip_seconds);
-    this.history.push(report.round_trip_seconds ?? 0);
+    const seconds = this.gateway.report.round_trip_seconds;
+    this.roundTrip.textContent = milliseconds(seconds);
+    this.history.push(seconds ?? 0);
     this.history.splice(0, this.history.length - HISTORY);
     this.draw();
   }
@@ -242,26 +263,26 @@ function milliseconds(seconds) {
 
 let chosen = null;
 
-function choose(row) {
-  chosen?.element.classList.remove("chosen");
+function choose(way) {
+  chosen?.row.element.classList.remove("chosen");
   chosen?.button.setAttribute("aria-pressed", "false");
-  chosen = row;
-  row.element.classList.add("chosen");
-  row.button.setAttribute("aria-pressed", "true");
-  showTranscript(row);
+  chosen = way;
+  way.row.element.classList.add("chosen");
+  way.button.setAttribute("aria-pressed", "true");
+  showTranscript(way);
 }
 
-function showTranscript(row) {
+function showTranscript(way) {
   const transcript = byId("transcript");
-  const time = row.report ? ` at ${row.report.time}` : "";
-  byId("transcript-title").textContent = `Transcript: ${row.name}${time}`;
-  const lines = row.report ? [...row.report.lines, { direction: "=", text: summary(row.report), meaning: "" }] : [];
-  transcript.replaceChildren(...lines.map(transcriptLine));
+  const time = way.report ? ` at ${way.report.time}` : "";
+  byId("transcript-title").textContent = `${way.row.name} ${WAYS[way.name]}${time}`;
+  const end = way.report && { direction: "=", text: summary(way.report), meaning: "" };
+  transcript.replaceChildren(...(end ? [...way.report.lines, end] : []).map(transcriptLine));
   transcript.scrollTop = 0;
 }
 
 function summary(report) {
-  const parts = [report.accepted ? "accepted" : "not accepted"];
+  const parts = [report.result];
   if (report.handshake_seconds != null) parts.push(`handshake ${milliseconds(report.handshake_seconds)}`);
   if (report.round_trip_seconds != null) parts.push(`round trip ${milliseconds(report.round_trip_seconds)}`);
   return [...parts, report.closed, report.error].filter(Boolean).join(", ");
@@ -278,9 +299,9 @@ function transcriptLine({ direction, text, meaning }) {
 }
 
 function summarise(rows) {
-  const accepted = rows.filter((row) => row.element.dataset.status === "accepted").length;
-  const all = accepted === rows.length;
-  tell(byId("summary"), all ? `all ${accepted} accepted` : `${accepted} of ${rows.length} accepted`, all ? "connected" : "cut");
+  const [directly, gateway] = ["directly", "gateway"].map((name) => rows.filter((row) => row[name].good).length);
+  const text = `accepted: ${directly} of ${rows.length} directly, ${gateway} of ${rows.length} through the gateway`;
+  tell(byId("summary"), text, gateway === rows.length ? "connected" : "cut");
 }
 
 async function watchDialects() {
@@ -290,7 +311,7 @@ async function watchDialects() {
   byId("dialect-count").textContent = `${rows.length} dialects`;
   byId("guest-dialect").append(...rows.map((row) => new Option(row.name)));
   byId("guest-dialect").value = "hixie-76";
-  choose(rows.find((row) => row.name === "hixie-76") ?? rows[0]);
+  choose((rows.find((row) => row.name === "hixie-76") ?? rows[0]).gateway);
   for (;;) {
     const begun = Date.now();
     if (!document.hidden) {
@@ -301,8 +322,27 @@ async function watchDialects() {
   }
 }
 
+// -- a server of the user ---------------------------------------------------------------------------------------
+
+/** Shows the configuration for the address in the form, or what is wrong with that. */
+async function showOwnFile() {
+  const path = `wsgateway.yaml?url=${encodeURIComponent(byId("own-url").value.trim())}`;
+  const response = await fetch(path).catch(() => null);
+  const text = response ? await response.text() : "the demo does not answer";
+  if (path !== `wsgateway.yaml?url=${encodeURIComponent(byId("own-url").value.trim())}`) return; // it has changed
+  const good = Boolean(response?.ok);
+  tell(byId("own-result"), good ? "" : text.trim());
+  byId("own-url").setAttribute("aria-invalid", String(!good));
+  byId("own-download").hidden = !good;
+  byId("own-download").href = path;
+  byId("own-file").textContent = good ? text : "";
+}
+
 byId("say").addEventListener("submit", say);
 byId("guest").addEventListener("submit", letGuestSay);
+byId("own").addEventListener("submit", (event) => event.preventDefault());
+byId("own-url").addEventListener("input", showOwnFile);
+showOwnFile();
 setInterval(watch, 1000);
 connect();
 watchDialects().catch((error) => tell(byId("summary"), error.message, "cut"));

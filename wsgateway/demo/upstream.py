@@ -1,4 +1,4 @@
-"""The server behind the demo's gateway. It speaks only RFC 6455, as a modern backend does.
+"""The server behind the demo's gateway. It speaks RFC 6455, and hybi-08, whose frames are the same, as most servers do.
 
     /echo     sends every message back, text or binary
     /chat     a room (see `room`); the gateway sends the dialect of a member in X-WebSocket-Dialect
@@ -23,6 +23,8 @@ from wsgateway.observe.log import Log
 from wsgateway.wire.heads import Request
 
 UPSTREAM_CONNECTIONS = 512
+# Versions 8 and 13 have the same frames, and libraries such as ws for Node accept both.
+SPOKEN = (DIALECTS["hybi-08"], DIALECT)
 GOODBYE_SECONDS = 2.0
 
 
@@ -89,11 +91,11 @@ class DemoUpstream:
 def _answering(request: Request) -> ServerHandshake:
     """Return the handshake for a request. Raise HttpRefusal for another request, or another dialect."""
     dialect = recognise(request)
-    if dialect is not DIALECT:
-        version = str(DIALECT.handshake.version)
+    if dialect not in SPOKEN:
+        versions = ", ".join(str(each.handshake.version) for each in reversed(SPOKEN))
         raise HttpRefusal(
             Reason.DIALECT_REFUSED,
             f"{dialect.name} is not spoken here",
-            (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", version)),
+            (*UPGRADE_NEEDED, ("Sec-WebSocket-Version", versions)),
         )
     return dialect.handshake.server(request, os.urandom)

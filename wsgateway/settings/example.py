@@ -37,9 +37,9 @@ def complete_example() -> str:
     return f"{_EDITOR}{_HEAD}" + "".join(f"{line}\n" for line in _section(keys_of(Settings), _COLUMNS))
 
 
-def minimal_example() -> str:
-    """Return the smallest configuration file."""
-    return _EDITOR + "".join(f"{line}\n" for line in _block(smallest("127.0.0.1:8080", "ws://127.0.0.1:9000"), 2))
+def minimal_example(bind: str = "127.0.0.1:8080", url: str = "ws://127.0.0.1:9000") -> str:
+    """Return the smallest configuration file, for an address to listen on and a target."""
+    return _EDITOR + "".join(f"{line}\n" for line in _block(smallest(bind, url), 2))
 
 
 def flow(value: Any) -> str:
