@@ -105,7 +105,7 @@ async def test_the_table_of_pages_is_what_a_gateway_has() -> None:
     async def status() -> Status:
         return {}
 
-    assert [page for page, _ in rows(MANUAL, "Watch it")] == [f"`{page}`" for page in pages(status)]
+    assert [page for page, _ in rows(MANUAL, "Watch it")] == [f"`{page}`" for page in ("/", *pages(status))]
 
 
 def test_each_file_for_operators_is_in_the_list() -> None:

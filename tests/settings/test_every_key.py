@@ -139,7 +139,7 @@ upstreams:
 shutdown: {drain: 2m, spread: none, close_code: 4000, delay: 3s}
 workers: 3
 join_memory: 32MiB
-admin: {bind: "127.0.0.1:9901", allow: [10.0.0.0/8], names: [a.example]}
+admin: {bind: "127.0.0.1:9901", allow: [10.0.0.0/8], names: [a.example], actions: local}
 control: unix:c.sock
 logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
 """
@@ -304,7 +304,7 @@ def test_every_key_becomes_a_setting() -> None:
         shutdown=Shutdown(120.0, None, 4000, 3.0),
         workers=3,
         join_memory_bytes=33_554_432,
-        admin=Admin(Address("127.0.0.1", 9901), (ip_network("10.0.0.0/8"),), ("a.example",)),
+        admin=Admin(Address("127.0.0.1", 9901), (ip_network("10.0.0.0/8"),), ("a.example",), "local"),
         control=UnixAddress("/etc/wsgateway/c.sock"),
         logging=Logging("debug", "json", 50, 65_536),
     )

@@ -10,6 +10,7 @@ from typing import NoReturn
 import trio
 
 from wsgateway.census.book import DAY, UNKNOWN, WHOLE, Book
+from wsgateway.census.chart import Chart, charts
 from wsgateway.census.clock import CensusClock, Now
 from wsgateway.census.tally import Counts
 from wsgateway.dialects import DIALECTS
@@ -34,6 +35,7 @@ class Census:
         self._keep_seconds = keep_seconds
         self._clock = CensusClock(now, steady)
         self._book = Book()
+        self._busy = trio.Lock()  # one thread at a time has the book
         self._events: list[_Event] = []
         self._forgot = 0.0
         self._status = _status(self._book, now())
@@ -58,8 +60,14 @@ class Census:
 
     async def flush(self) -> None:
         """Add what has been counted."""
-        events, self._events = self._events, []
-        self._status = await trio.to_thread.run_sync(self._add, events, self._clock.now())
+        async with self._busy:
+            events, self._events = self._events, []
+            self._status = await trio.to_thread.run_sync(self._add, events, self._clock.now())
+
+    async def charts(self) -> dict[str, Chart]:
+        """Return how many sessions were open in the last hour, day and 90 days."""
+        async with self._busy:
+            return await trio.to_thread.run_sync(charts, self._book, self._clock.latest)
 
     def _add(self, events: list[_Event], now: Now) -> CensusStatus:
         book = self._book

@@ -1,12 +1,13 @@
 """A small HTTP server for the admin pages and the demo, and the loop that accepts connections for both and for control.
 
-A connection carries one request and one reply; then it is closed, or becomes a WebSocket. Heads are read and written by
-`wire.request_head`, so what the gateway refuses in a head is refused here, too. There is no TLS.
+A connection carries one request and one reply, which may be a stream; then it is closed, or becomes a WebSocket. Heads
+are read and written by `wire.request_head`, so what the gateway refuses in a head is refused here, too. No TLS.
 """
 
 import re
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NoReturn
@@ -40,6 +41,16 @@ class Reply:
     body: bytes
     content_type: str = TEXT
     status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An HTTP response that goes on until its source ends."""
+
+    source: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]
+    """gets what sends bytes to the client, which waits until they are sent and raises OSError"""
+    content_type: str
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -89,16 +100,38 @@ class HttpConnection:
 
     async def reply(self, reply: Reply) -> None:
         """Send the one reply, and wait until the client has hung up or the time for that is over. Raise OSError."""
-        items = [
-            ("Content-Type", reply.content_type),
-            ("Content-Length", str(len(reply.body))),
-            ("Connection", "close"),
-            *reply.headers,
-        ]
-        head = self.head.respond(Response(reply.status, HTTPStatus(reply.status).phrase, Headers(items)))
+        length = ("Content-Length", str(len(reply.body)))
+        head = self._respond(reply.status, reply.content_type, length, *reply.headers)
         with trio.move_on_after(READ_REPLY_SECONDS):
             await self.channel.send(head + self.head.body(reply.body) + self.head.end())
             await self.channel.linger()
+
+    async def stream(self, stream: Stream) -> None:
+        """Send a stream until its source ends or the client hangs up."""
+        head = self._respond(200, stream.content_type, *stream.headers)
+
+        async def send(data: bytes) -> None:
+            nonlocal head
+            first, head = head, b""
+            await self.channel.send(first + self.head.body(data))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._cancel_at_end, nursery.cancel_scope)
+            with suppress(OSError):
+                await stream.source(send)
+            nursery.cancel_scope.cancel()
+
+    async def _cancel_at_end(self, scope: trio.CancelScope) -> None:
+        """Wait until the client hangs up, and cancel what is sent to it."""
+        with suppress(OSError):
+            while await self.channel.receive(READ_BYTES):
+                pass
+        scope.cancel()
+
+    def _respond(self, status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
+        """Return the head of the response."""
+        items = [("Content-Type", content_type), ("Connection", "close"), *headers]
+        return self.head.respond(Response(status, HTTPStatus(status).phrase, Headers(items)))
 
 
 Serve = Callable[[socket.socket], Awaitable[None]]

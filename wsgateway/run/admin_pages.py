@@ -1,26 +1,48 @@
 """The admin pages of a running gateway, which a reload may move to another address."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 import trio
 
+from wsgateway.census.chart import Chart
 from wsgateway.observe.admin import AdminServer
 from wsgateway.observe.log import Log
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
+from wsgateway.page.site import ACTIONS, Answer, PageSite
+from wsgateway.page.view import sections
+from wsgateway.run.control_server import Perform
 from wsgateway.run.listening import Listening
+from wsgateway.run.request_kinds import REQUEST_KINDS
+from wsgateway.run.requests import ControlRequest, Fact, Item
 from wsgateway.serve.bind import address_of
 from wsgateway.settings.whole import Settings
+
+# Charts change once in a minute, and to make them costs as much as all else that is shown.
+CHART_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The functions of a gateway for its pages."""
+
+    status: Callable[[], Awaitable[Status]]
+    charts: Callable[[], Awaitable[dict[str, Chart]]]
+    perform: Perform
+    """carries out a request"""
 
 
 class AdminPages:
     """Serve the admin pages in the caller's nursery, for one configuration after the other."""
 
-    def __init__(self, status: Callable[[], Awaitable[Status]], nursery: trio.Nursery, log: Log) -> None:
-        self._status = status
+    def __init__(self, behind: Behind, nursery: trio.Nursery, log: Log) -> None:
+        self._behind = behind
         self._nursery = nursery
         self._log = log
         self._scope = trio.CancelScope()
+        self._charted = -CHART_SECONDS
+        self._charts: dict[str, Chart] = {}
 
     def serve(self, settings: Settings, listening: Listening) -> None:
         """Serve at the address of these settings, and no longer at the last one. Serve nothing if they have none."""
@@ -31,8 +53,29 @@ class AdminPages:
         for sock in socks:
             self._log.info("admin pages", address=str(address_of(sock)))
         self._scope = trio.CancelScope()
-        self._nursery.start_soon(AdminServer(pages(self._status), settings.admin, self._log).run, socks, self._scope)
+        actions = [name for name in ACTIONS if name in REQUEST_KINDS and settings.admin.actions == "local"]
+        site = PageSite(self._look, self._ask, actions, self._log)
+        every = {**site.pages, **pages(self._behind.status)}
+        self._nursery.start_soon(AdminServer(every, settings.admin, self._log).run, socks, self._scope)
 
     def stop(self) -> None:
-        """Accept no more clients. Those that have connected before are still answered."""
+        """Accept no more clients. Those that have connected before are still answered, and their streams end."""
         self._scope.cancel()
+
+    async def _look(self) -> Mapping[str, object]:
+        """Return all that the page for browsers shows."""
+        status = await self._behind.status()
+        refusals = await self._ask("refusals", {}, {})
+        if trio.current_time() - self._charted >= CHART_SECONDS:
+            self._charts = await self._behind.charts()
+            self._charted = trio.current_time()
+        return {**sections(status, refusals.items), "chart": self._charts}
+
+    async def _ask(self, command: str, arguments: dict[str, Fact], who: Mapping[str, object]) -> Answer:
+        items: list[Item] = []
+
+        async def take(more: list[Item]) -> None:
+            items.extend(more)
+
+        answer = await self._behind.perform(ControlRequest(command, arguments), who, take)
+        return Answer(answer.ok, answer.findings, answer.facts, items)

@@ -20,12 +20,13 @@ from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log, make_log
 from wsgateway.observe.status import ProcessStatus, Status, WorkerStatus
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
-from wsgateway.run.admin_pages import AdminPages
+from wsgateway.run.admin_pages import AdminPages, Behind
 from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.limits import share, warn_of_few, within
 from wsgateway.run.listening import Listening, differences, shares
+from wsgateway.run.operator import commander_of
 from wsgateway.run.service import Service
 from wsgateway.serve.bind import address_of
 from wsgateway.serve.gateway import tls_contexts
@@ -114,10 +115,10 @@ class Gateway:
             service = Service(loaded.settings, log, listening.shared())
             async with trio.open_nursery() as nursery:
                 state = ConfigurationState(loaded.source, time.time)
-                admin = AdminPages(self._status, nursery, log)
-                running = _Running(
-                    loaded, listening, service, state, admin, log, trio.current_time(), Census(_KEEP_SECONDS)
-                )
+                census = Census(_KEEP_SECONDS)
+                behind = Behind(self._status, census.charts, commander_of(service, log).perform)
+                admin = AdminPages(behind, nursery, log)
+                running = _Running(loaded, listening, service, state, admin, log, trio.current_time(), census)
                 self._running = running
                 nursery.start_soon(warn_daily, lambda: running.loaded.certificates, log, time.time)
                 nursery.start_soon(running.census.run)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from typing import Protocol
 
-from wsgateway.run.commander import Worker, ask_workers
+from wsgateway.observe.log import Log
+from wsgateway.run.commander import Commander, Worker, ask_workers
 from wsgateway.run.questions import Functions
-from wsgateway.run.request_kinds import CloseFields, SessionsFields
+from wsgateway.run.request_kinds import REQUEST_KINDS, CloseFields, SessionsFields
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, Send, refused
 
 
@@ -52,6 +54,26 @@ class Operator:
 
     async def _ask(self, command: str, arguments: dict[str, Fact]) -> ControlAnswer:
         return await ask_workers(self._workers(), ControlRequest(command, arguments), _no_items)
+
+
+class _OwnProcess:
+    """The one process of a gateway without a supervisor, as one that can be asked."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    async def ask(self, command: str, arguments: dict[str, Fact], send: Send, patient: bool = False) -> ControlAnswer:
+        return await self._functions[command](REQUEST_KINDS[command].read(arguments), send)
+
+
+class _Service(Protocol):
+    functions: Functions
+
+
+def commander_of(service: _Service, log: Log) -> Commander:
+    """Return the commander of a gateway in one process. What only a supervisor can do is no request there."""
+    processes = [_OwnProcess(service.functions)]
+    return Commander(Operator(lambda: processes).functions, lambda: processes, log)
 
 
 async def _no_items(items: list[Item]) -> None:

@@ -64,6 +64,7 @@ REQUEST_KINDS = {
         RequestKind("reload", Nothing, "supervisor", changes=True),
         RequestKind("sessions", SessionsFields, "workers", gives="items"),
         RequestKind("close", CloseFields, "supervisor", changes=True),
+        RequestKind("refusals", Nothing, "workers", gives="items"),
     )
 }
 

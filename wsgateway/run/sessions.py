@@ -1,4 +1,4 @@
-"""What a process answers about its open sessions: it lists them, and closes them.
+"""What a process answers about its open sessions: it lists them, and closes them; and who got no session.
 
 There may be ten thousand. They are taken in portions, between which the relay runs, and nothing is written down about a
 session before somebody asks.
@@ -13,7 +13,7 @@ import trio
 from wsgateway.errors import Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.run.questions import Functions
-from wsgateway.run.request_kinds import CloseFields, SessionsFields
+from wsgateway.run.request_kinds import CloseFields, Nothing, SessionsFields
 from wsgateway.run.requests import ControlAnswer, Item, Send
 from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.opening import Opened
@@ -34,7 +34,7 @@ class Sessions:
     @property
     def functions(self) -> Functions:
         """The functions that answer requests, by their names."""
-        return {"sessions": self.describe, "close": self.close}
+        return {"sessions": self.describe, "close": self.close, "refusals": self.refusals}
 
     async def describe(self, fields: SessionsFields, send: Send) -> ControlAnswer:
         """Send the facts of the sessions that match, the oldest first. Answer how many match, and how many are open."""
@@ -63,6 +63,13 @@ class Sessions:
                     closed += 1
             await trio.lowlevel.checkpoint()
         return ControlAnswer(ok=True, facts={"closed": closed})
+
+    async def refusals(self, fields: Nothing, send: Send) -> ControlAnswer:
+        """Send the last clients that got no session, the oldest first."""
+        kept = self._gateway.refusals.last()
+        for at in range(0, len(kept), SESSIONS_AT_ONCE):
+            await send(list[Item](kept[at : at + SESSIONS_AT_ONCE]))
+        return ControlAnswer(ok=True)
 
     def _portions(self) -> Iterator[list[Opened]]:
         """Yield the sessions that are open now, without those that end meanwhile."""

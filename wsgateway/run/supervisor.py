@@ -17,7 +17,7 @@ from wsgateway.census.keeper import Census
 from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError, WsgatewayError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
-from wsgateway.run.admin_pages import AdminPages
+from wsgateway.run.admin_pages import AdminPages, Behind
 from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.commander import Commander
@@ -161,7 +161,8 @@ class Supervisor:
         log_listening(self._generation.settings, self._generation.listening, Listening({}), self._log)
         functions = {"reload": self._asked_to_reload, **Operator(self._worker_pool.serving).functions}
         self._commander = Commander(functions, self._worker_pool.serving, self._log)
-        self._admin = AdminPages(self._status, self._nursery, self._log)
+        behind = Behind(self._status, self._census.charts, self._commander.perform)
+        self._admin = AdminPages(behind, self._nursery, self._log)
         self._admin.serve(self._generation.settings, self._generation.listening)
         self._start_control()
         self._manager.tell("READY=1")

@@ -16,6 +16,7 @@ from wsgateway.net.hangups import HangupWatcher
 from wsgateway.net.newest_first import NewestFirst
 from wsgateway.observe.counters import Counters
 from wsgateway.observe.log import Log
+from wsgateway.observe.refusals import Refusals
 from wsgateway.observe.status import ServeStatus
 from wsgateway.policy.routes import RouteIndex
 from wsgateway.relay.engine import Engine
@@ -113,6 +114,8 @@ class GatewayState:
     counters: Counters = field(default_factory=Counters)
     tally: Tally = field(default_factory=Tally)
     """what the census takes"""
+    refusals: Refusals = field(default_factory=Refusals)
+    """what the page shows of the last clients without a session"""
     connections: ConnectionCounts = field(default_factory=ConnectionCounts)
     """the counted connections by listener and address"""
     handshakes: RateLimiter = field(default_factory=RateLimiter)

@@ -148,11 +148,13 @@ class RequestContext:
     def refused(self, error: ReasonedError) -> None:
         """Log and count the reason why there is no session."""
         reason, counters = error.reason, self.gateway.counters
+        facts = self.facts.known()
         if reason.group is Group.DISCONNECTED:
             counters.disconnected(reason)
         else:
             counters.refused(error.status, reason)
             counters.odd(self.head.oddities.needed)
+            self.gateway.refusals.note(reason, error.status, error.why, facts)
             self.gateway.tally.refused(self.facts.profile(self.head.oddities.needed), reason.value)
         event, level = _EVENTS.get(reason.group, _EVENTS[Group.REFUSED])
         if reason in _WARNINGS:
@@ -161,7 +163,7 @@ class RequestContext:
             level = "debug"
         status = {} if error.status is None else {"status": error.status}
         odd = odd_facts(self.head.oddities)
-        log_at(self.gateway.log, level, event, **self.facts.known(), **odd, **status, **reason.facts, why=error.why)
+        log_at(self.gateway.log, level, event, **facts, **odd, **status, **reason.facts, why=error.why)
 
     async def close_with(self, error: ReasonedError) -> None:
         """Answer the HTTP status of an error, if it has one, and close the connection."""

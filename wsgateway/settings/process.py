@@ -21,6 +21,7 @@ from wsgateway.wire.addresses import canonical
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
+Actions = Literal["none", "local"]
 
 
 @section
@@ -85,8 +86,8 @@ class Logging:
 
 @section
 class Admin:
-    """Serve pages for programs that watch the gateway: /metrics for Prometheus, /health/live and /health/ready, and
-    /status as JSON. There is no password."""
+    """Serve a page for browsers at /, and pages for programs that watch the gateway: /metrics for Prometheus,
+    /health/live and /health/ready, and /status as JSON. There is no password."""
 
     bind: AdminAddress | None = key(
         "Address of the pages: HOST:PORT, or unix:PATH, to which our user and group may connect. No pages if it is left"
@@ -101,10 +102,19 @@ class Admin:
         example=["10.0.0.0/8", "192.0.2.7"],
     )
     names: List[HostName] = key(
-        "Names in Host for /metrics and /status, beside addresses, localhost and no Host. Others are answered 421,"
-        " since a page of another site can lead a browser here by a name of its own. /health/... takes any name.",
+        "Names in Host, beside addresses, localhost and no Host. Others are answered 421, since a page of another site"
+        " can lead a browser here by a name of its own. /health/... takes any name.",
         default=[],
         example=["wsgateway.internal"],
+    )
+    actions: Actions = key(
+        "What the page for browsers may do: close a session, drain or enable a target. Each is logged with who asked.",
+        default="none",
+        values={
+            "none": "nothing: it shows, and that is all",
+            "local": "all of that, for browsers on this machine or at the Unix socket. Every user of this machine"
+            " may do it, and so may all whom a proxy on it lets in",
+        },
     )
 
     def check(self, given: Set[str]) -> None:

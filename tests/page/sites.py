@@ -1,0 +1,116 @@
+"""The page of a gateway that says what the test says, over real connections."""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from tests.support import Lines
+from wsgateway.observe.admin import AdminServer
+from wsgateway.page.site import ACTIONS, Answer, Fact, PageSite
+from wsgateway.settings.basics import UnixAddress
+from wsgateway.settings.process import Admin
+
+DIALECTS = ["hixie-75", "hixie-76", "hybi-00", "hybi-07", "hybi-08", "rfc6455"]
+NOW = 1_796_000_000.0
+
+
+def rows(*items: Mapping[str, object]) -> dict[str, object]:
+    return {"rows": list(items), "count": len(items)}
+
+
+def nothing() -> dict[str, Any]:
+    """Return the sections of a gateway that has just begun."""
+    return {
+        "summary": {
+            "version": "0.1.0",
+            "sentence": "serving 0 sessions with 1 worker",
+            "ready": True,
+            "draining": False,
+            "sessions": 0,
+        },
+        "dialects": DIALECTS,
+        "sessions": rows(),
+        "census": {},
+        "targets": rows(),
+        "refusals": [],
+        "certificates": rows(),
+        "configuration": {
+            "file": "/etc/wsgateway.yaml",
+            "sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
+            "since": NOW,
+            "reload": {"ok": True, "at": NOW, "reason": None, "why": None},
+        },
+        "workers": rows({"worker": 1, "pid": 4711, "state": "serving", "since": NOW, "restarts": 0, "open": 0}),
+    }
+
+
+def session(number: int, **facts: Fact) -> dict[str, Fact]:
+    """Return a session as a gateway lists it."""
+    return {
+        "id": f"1-{number}",
+        "client": f"192.0.2.{number % 250}:{10000 + number}",
+        "listener": "public",
+        "dialect": DIALECTS[number % len(DIALECTS)],
+        "route": "chat",
+        "host": "ws.example.com",
+        "path": "/chat",
+        "origin": "http://example.com",
+        "agent": "Mozilla/5.0 (Macintosh; U; Intel Mac OS X 10_6_8) AppleWebKit/533.19.4 Version/5.0.3 Safari/533.19.4",
+        "target": "ws://10.0.1.11:9000",
+        "since": NOW + number,
+        "messages_in": number * 3,
+        "messages_out": number * 5,
+        "bytes_in": number * 700,
+        "bytes_out": number * 90_000,
+        **facts,
+    }
+
+
+class Told:
+    """A gateway that shows and answers what the test says."""
+
+    def __init__(self) -> None:
+        self.sections = nothing()
+        self.sessions: list[dict[str, Fact]] = []
+        self.asked: list[tuple[str, dict[str, Fact], dict[str, object]]] = []
+        self.refusal = ""
+        self.lines = Lines()
+        self.port = 0
+
+    async def look(self) -> dict[str, Any]:
+        return json.loads(json.dumps(self.sections))
+
+    async def ask(self, command: str, arguments: dict[str, Fact], who: Mapping[str, object]) -> Answer:
+        self.asked.append((command, arguments, dict(who)))
+        if self.refusal:
+            return Answer(False, [self.refusal], {}, [])
+        if command != "sessions":
+            return Answer(True, [], {"closed": 1}, [])
+        limit = int(arguments["limit"])
+        found = [each for each in self.sessions if arguments.get("dialect") in (None, each["dialect"])]
+        return Answer(True, [], {"matching": len(found), "open": len(self.sessions)}, found[:limit])
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def told_site(actions: bool = True, names: tuple[str, ...] = ()) -> AsyncIterator[Told]:
+    """Yield what says what a page shows, which is served meanwhile. A bug that is logged is an error."""
+    told = Told()
+    gate = Admin(UnixAddress("not used"), names=names)
+    pages = PageSite(told.look, told.ask, ACTIONS if actions else (), told.lines.log()).pages
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        sock.setblocking(False)
+        told.port = sock.getsockname()[1]
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+            nursery.start_soon(AdminServer(pages, gate, told.lines.log()).run, [sock], scope)
+            yield told
+            scope.cancel()
+    assert not told.lines.every("bug")

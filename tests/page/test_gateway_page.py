@@ -1,0 +1,54 @@
+"""The page of a real gateway in a real browser: what happens there is seen, and what is pressed is done."""
+
+from pathlib import Path
+
+from tests.openings import BY_DIALECT
+from tests.page.browser import Tab
+from tests.run.gateways import ADMIN, Gateway, supervised, whole
+from tests.support import Upstream
+
+MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
+ACTIVE = 'admin: {bind: "127.0.0.1:0", actions: local}\n'
+AGENT = b"<script>document.title='broken'</script>"
+
+
+async def opened(tab: Tab, gateway: Gateway) -> str:
+    """Open the page, and return its origin."""
+    origin = f"http://{(await gateway.lines.line('admin pages'))['address']}"
+    await tab.open(f"{origin}/")
+    await tab.until("document.querySelector('#live').textContent === 'live'")
+    return origin
+
+
+async def test_sessions_come_and_are_closed_and_refusals_are_seen(tab: Tab, file: Path) -> None:
+    async with Upstream() as upstream:
+        text = whole(upstream.port, path="/chat").replace(ADMIN, ACTIVE)
+        async with supervised(file, text) as gateway:
+            origin = await opened(tab, gateway)
+            await tab.until("document.querySelector('#workers tr')")
+            assert await tab.text("#total") == "0"
+
+            client = await gateway.connect(
+                MODERN.request.replace(b"\r\nHost:", b"\r\nUser-Agent: " + AGENT + b"\r\nHost:")
+            )
+            await upstream.agree()
+            await client.head()
+            await tab.until("document.querySelector('#total').textContent === '1'")
+            await tab.until("document.querySelectorAll('#sessions tr').length === 1")
+            assert AGENT.decode() in await tab.text("#sessions tr")
+            assert client.name in await tab.text("#sessions tr")
+
+            await tab.click("#sessions button")
+            await tab.click("#confirm-yes")
+            assert await client.exactly(4) == MODERN.goodbye
+            await client.close()
+            await tab.until("document.querySelector('#said').textContent.includes('is closed')")
+            assert (await gateway.lines.line("command"))["id"] == "1-1"
+            await tab.until("document.querySelector('#total').textContent === '0'")
+
+            refused = await gateway.connect(OLD.request)
+            await refused.head()
+            await tab.until("document.querySelectorAll('#refusals tr').length === 1")
+            assert "route-missing" in await tab.text("#refusals tr")
+            assert tab.console == []
+            assert {url for url in tab.requested if not url.startswith(f"{origin}/")} == set()

@@ -1,0 +1,459 @@
+// The page of a running gateway: it shows what the gateway sends, as it changes, and asks it to do something.
+//
+// What clients have made up (agents, origins, paths) goes into the page as text, never as HTML.
+
+const REFUSALS_SHOWN = 10;
+const LIST_MS = 4000; // how often the list of sessions is read again
+const TYPING_MS = 300;
+const SAID_MS = 8000;
+const AGAIN_MS = 5000;
+const SVG = "http://www.w3.org/2000/svg";
+const PLOT = { width: 1000, height: 200 };
+
+const byId = (id) => document.getElementById(id);
+const number = (value) => Number(value).toLocaleString("en");
+const shown = { token: "", actions: [], dialects: [], census: {}, sections: {}, allRefusals: false, from: 0, step: 25 };
+
+/** Sets a text only if it is another one: a screen reader may say it again each time. */
+function tell(target, text, state = undefined) {
+  if (target.textContent !== text) target.textContent = text;
+  if (state !== undefined) target.dataset.state = state;
+}
+
+function element(name, className = "", text = "") {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+/** A time, given in seconds since 1970, as short as it can be. */
+function time(seconds) {
+  if (!seconds) return "";
+  const date = new Date(seconds * 1000);
+  const clock = date.toLocaleTimeString("en-GB");
+  if (date.toDateString() === new Date().toDateString()) return clock;
+  return `${day(seconds)} ${clock.slice(0, 5)}`;
+}
+
+const day = (seconds) =>
+  new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+
+function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let at = 0;
+  for (; value >= 1000 && at < units.length - 1; at++) value /= 1024;
+  return `${value >= 10 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
+}
+
+// -- tables -----------------------------------------------------------------------------------------------------
+
+// A cell is a text, or {text, small: lines below it, className, button: its text, act: what it does, label: what it
+// says to those who do not see the row}. In texts `this` is code.
+
+/** Shows rows in a table. Rows and cells that stay the same are left alone, so that focus and selection stay. */
+function show(id, items, keyOf, cellsOf) {
+  const body = byId(id);
+  const labels = [...body.parentElement.tHead.rows[0].cells];
+  const times = new Map();
+  const keys = items.map((item) => {
+    const key = keyOf(item);
+    times.set(key, (times.get(key) ?? 0) + 1);
+    return `${key} ${times.get(key)}`; // two may be alike
+  });
+  const wanted = new Set(keys);
+  for (const row of [...body.rows]) if (!wanted.has(row.dataset.key)) row.remove();
+  const old = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  let next = body.firstElementChild;
+  items.forEach((item, at) => {
+    const row = old.get(keys[at]) ?? newRow(keys[at], labels);
+    cellsOf(item).forEach((cell, column) => fill(row.cells[column], typeof cell === "object" ? cell : { text: cell }));
+    if (row === next) next = next.nextElementSibling;
+    else body.insertBefore(row, next);
+  });
+  body.parentElement.hidden = items.length === 0;
+  byId(`${id}-none`).hidden = items.length > 0;
+}
+
+// The roles are for phones, where the style turns rows into cards, which would cost them their meaning.
+const ROLES = { table: "table", "thead, tbody": "rowgroup", "thead tr": "row", th: "columnheader" };
+for (const [which, role] of Object.entries(ROLES)) {
+  for (const each of document.querySelectorAll(which)) each.setAttribute("role", role);
+}
+
+function newRow(key, labels) {
+  const row = element("tr");
+  row.dataset.key = key;
+  row.setAttribute("role", "row");
+  for (const label of labels) {
+    const cell = element("td", label.className);
+    cell.setAttribute("role", "cell");
+    cell.dataset.label = label.textContent;
+    row.append(cell);
+  }
+  return row;
+}
+
+function fill(cell, { text = "", small = [], className = "", button = "", act = undefined, label = "" }) {
+  const lines = small.filter(Boolean);
+  const made = JSON.stringify([text, lines, className, button, label]);
+  cell.act = act;
+  if (cell.made === made) return;
+  cell.made = made;
+  cell.replaceChildren();
+  if (text !== "") cell.append(withCode("span", className, String(text)));
+  for (const line of lines) cell.append(withCode("small", "", line));
+  if (button) {
+    const pressed = element("button", "", button);
+    pressed.type = "button";
+    pressed.setAttribute("aria-label", `${button} ${label}`);
+    pressed.addEventListener("click", () => cell.act());
+    cell.append(pressed);
+  }
+}
+
+function withCode(name, className, text) {
+  const made = element(name, className);
+  made.append(...text.split("`").map((part, at) => (at % 2 ? element("code", "", part) : part)));
+  return made;
+}
+
+/** Says how many rows there are that are not shown. */
+function more(id, { rows, count }) {
+  byId(`${id}-more`).hidden = count <= rows.length;
+  tell(byId(`${id}-more`), `and ${number(count - rows.length)} more`);
+}
+
+const colour = (dialect) => `c${shown.dialects.indexOf(dialect) % 12}`;
+const asked = (each) => `${each.host ?? ""}${each.path ?? ""}`;
+const from = (each) => each.forwarded_for ?? each.client ?? "";
+const by = (each) => (each.forwarded_for ? `through ${each.client}` : "");
+
+// -- what the gateway sends, by section --------------------------------------------------------------------------
+
+const SECTIONS = {
+  own({ token, actions }) {
+    shown.token = token;
+    shown.actions = actions;
+    for (const [table, action] of [["targets", "target"], ["sessions", "close"]]) {
+      byId(table).parentElement.classList.toggle("looking", !actions.includes(action));
+    }
+    showTargets();
+  },
+  summary({ version, sentence, ready, draining, sessions }) {
+    tell(byId("version"), version);
+    tell(byId("sentence"), sentence);
+    byId("sentence").className = ready ? "" : draining ? "waiting" : "bad";
+    tell(byId("total"), number(sessions));
+    document.title = `${number(sessions)} · wsgateway`;
+  },
+  dialects(names) {
+    shown.dialects = names;
+    const select = byId("filter").elements.dialect;
+    const known = new Set([...select.options].map((option) => option.value));
+    for (const name of names) if (!known.has(name)) select.add(new Option(name, name));
+  },
+  sessions(sessions) {
+    const place = (row) => shown.dialects.indexOf(row.dialect);
+    sessions.rows.sort((one, other) => place(one) - place(other) || one.route.localeCompare(other.route));
+    show("now", sessions.rows, (row) => `${row.dialect} ${row.route}`, (row) => [
+      { text: row.dialect, className: `mono swatch ${colour(row.dialect)}` },
+      row.route,
+      number(row.open),
+    ]);
+    more("now", sessions);
+    showDialects();
+    readList();
+  },
+  census(census) {
+    shown.census = census;
+    showDialects();
+  },
+  chart: () => showChart(),
+  targets: () => showTargets(),
+  refusals: () => showRefusals(),
+  certificates(certificates) {
+    show("certificates", certificates.rows, (row) => `${row.used_by} ${row.file}`, (row) => [
+      { text: row.hosts.join(", "), small: [row.file] },
+      expiry(row),
+      row.used_by,
+    ]);
+    more("certificates", certificates);
+  },
+  configuration({ file, sha256, since, reload }) {
+    tell(byId("file"), file);
+    tell(byId("sha256"), sha256 || "none");
+    tell(byId("since"), time(since));
+    const why = [reload.reason, reload.why].filter(Boolean).join(": ");
+    tell(byId("reload"), `${time(reload.at)} ${reload.ok ? "went well" : `was refused: ${why}`}`);
+    byId("reload").className = reload.ok ? "good" : "bad";
+  },
+  workers(workers) {
+    show("workers", workers.rows, (row) => String(row.worker), (row) => [
+      { text: row.worker, small: [row.pid ? `process ${row.pid}` : ""] },
+      { text: row.state, className: row.state === "serving" ? "good" : "waiting" },
+      { text: time(row.since), className: "time" },
+      number(row.open),
+      { text: number(row.restarts), className: row.restarts ? "waiting" : "" },
+    ]);
+    more("workers", workers);
+  },
+};
+
+function expiry({ begins, expires }) {
+  const days = Math.floor(expires - Date.now() / 1000) / 86400;
+  if (days < 0) return { text: day(expires), className: "bad", small: ["is over"] };
+  if (begins > Date.now() / 1000) return { text: day(expires), className: "bad", small: [`begins ${day(begins)}`] };
+  return { text: day(expires), className: days < 14 ? "waiting" : "", small: [`in ${Math.floor(days)} days`] };
+}
+
+const STATES = { up: "good", draining: "waiting", down: "bad", ejected: "bad" };
+
+function showTargets() {
+  const targets = shown.sections.targets ?? { rows: [], count: 0 };
+  show("targets", targets.rows, (row) => `${row.upstream} ${row.url} ${row.address}`, (row) => [
+    row.upstream,
+    {
+      text: row.url,
+      className: "mono",
+      small: [row.url.includes(row.address) ? "" : row.address, row.backup ? "backup" : "", row.weight > 1 ? `weight ${row.weight}` : ""],
+    },
+    { text: row.state, className: `state ${STATES[row.state] ?? ""}` },
+    number(row.open),
+    number(row.served),
+    { text: number(row.failures), className: row.failures ? "waiting" : "" },
+    { text: row.last_reason ?? "", small: [row.last_failure ?? ""] },
+    targetAction(row),
+  ]);
+  more("targets", targets);
+}
+
+function showRefusals() {
+  const all = shown.sections.refusals ?? [];
+  const rows = shown.allRefusals ? all : all.slice(0, REFUSALS_SHOWN);
+  show("refusals", rows, (row) => `${row.at} ${row.client} ${row.reason}`, (row) => [
+    { text: time(row.at), className: "time" },
+    { text: from(row), className: "mono", small: [by(row), row.agent, row.origin ? `from a page of ${row.origin}` : ""] },
+    { text: asked(row), small: [row.dialect, row.route ? `route ${row.route}` : "", row.listener ? `listener ${row.listener}` : ""] },
+    { text: row.reason, className: "mono", small: [row.status ? `answered ${row.status}` : "got no answer", row.why] },
+    { text: row.cure ?? "", small: [row.cause ?? ""] },
+  ]);
+  byId("refusals-all").hidden = all.length <= REFUSALS_SHOWN;
+  tell(byId("refusals-all"), shown.allRefusals ? `Show the last ${REFUSALS_SHOWN}` : `Show all ${all.length}`);
+}
+
+byId("refusals-all").addEventListener("click", () => {
+  shown.allRefusals = !shown.allRefusals;
+  showRefusals();
+});
+
+// -- the chart --------------------------------------------------------------------------------------------------
+
+const SPANS = { hour: "the last hour", day: "the last day", quarter: "the last 90 days" };
+const span = () => document.querySelector("input[name=span]:checked").value;
+
+/** The series that are shown: [dialect, how many sessions were open in each step], without those of nobody. */
+function series(chart) {
+  return Object.entries(chart.open).filter(
+    ([dialect, values]) => values.some(Boolean) && !(byId("old-only").checked && dialect === "rfc6455"),
+  );
+}
+
+function showChart() {
+  const chart = shown.sections.chart?.[span()];
+  byId("chart").hidden = !chart;
+  byId("chart-none").hidden = Boolean(chart);
+  byId("chart-which").hidden = !chart;
+  if (!chart) return;
+  const drawn = series(chart);
+  const most = Math.max(1, ...chart.known.map((_, at) => drawn.reduce((sum, [, values]) => sum + values[at], 0)));
+  const step = PLOT.width / chart.known.length;
+  const bars = byId("bars");
+  bars.setAttribute("viewBox", `0 0 ${PLOT.width} ${PLOT.height}`);
+  bars.replaceChildren();
+  chart.known.forEach((known, at) => {
+    if (!known) bars.append(bar("gap", at * step, step, 0, PLOT.height));
+    let top = PLOT.height;
+    for (const [dialect, values] of drawn) {
+      const height = (values[at] / most) * PLOT.height;
+      top -= height;
+      if (height) bars.append(bar(colour(dialect), at * step, step * 0.94, top, height));
+    }
+  });
+  tell(byId("chart-most"), number(most));
+  tell(byId("chart-begin"), ago(chart, chart.known.length));
+  tell(byId("chart-end"), "now");
+  const gaps = chart.known.includes(false) ? " Grey: the gateway was not running." : "";
+  const what = drawn.length ? `at most ${number(most)} at once` : "none were open";
+  tell(byId("chart-caption"), `Open sessions by dialect in ${SPANS[span()]}, ${what}.${gaps}`);
+  showDialects();
+}
+
+function bar(className, x, width, y, height) {
+  const rect = document.createElementNS(SVG, "rect");
+  rect.setAttribute("class", className);
+  for (const [name, value] of Object.entries({ x, y, width, height })) rect.setAttribute(name, value.toFixed(2));
+  return rect;
+}
+
+function ago(chart, steps) {
+  const begin = chart.end - steps * chart.step;
+  return chart.step >= 86400 ? day(begin) : time(begin);
+}
+
+function showDialects() {
+  const open = {};
+  for (const row of shown.sections.sessions?.rows ?? []) open[row.dialect] = (open[row.dialect] ?? 0) + row.open;
+  const chart = shown.sections.chart?.[span()];
+  const seen = shown.dialects.filter((name) => open[name] || shown.census[name]?.last_seen);
+  show("dialects", seen, String, (name) => [
+    { text: name, className: `mono swatch ${colour(name)}` },
+    number(open[name] ?? 0),
+    chart ? number(Math.max(0, ...(chart.open[name] ?? []))) : "",
+    { text: open[name] ? "now" : time(shown.census[name]?.last_seen), className: "time" },
+  ]);
+}
+
+for (const input of document.querySelectorAll("input[name=span], #old-only")) input.addEventListener("change", showChart);
+
+// -- the list of sessions ----------------------------------------------------------------------------------------
+
+const list = { reading: false, again: false, timer: 0 };
+
+/** Reads the part of the list that is shown; if that is under way, once more behind it. */
+async function readList() {
+  if (list.reading) {
+    list.again = true;
+    return;
+  }
+  list.reading = true;
+  clearTimeout(list.timer);
+  try {
+    const given = [...new FormData(byId("filter"))].filter(([, value]) => value);
+    const response = await fetch(`sessions?${new URLSearchParams([...given, ["from", shown.from]])}`);
+    if (response.ok) showList(await response.json());
+    tell(byId("list-why"), response.ok ? "" : (await response.text()).trim());
+  } catch {
+    // The state of the connection says it.
+  }
+  list.reading = false;
+  if (list.again) {
+    list.again = false;
+    readList();
+  } else if (!document.hidden) {
+    list.timer = setTimeout(readList, LIST_MS);
+  }
+}
+
+function showList({ rows, matching, open, ...part }) {
+  if (!rows.length && part.from) {
+    shown.from = Math.max(0, part.from - shown.step); // they have ended meanwhile
+    list.again = true;
+    return;
+  }
+  show("sessions", rows, (row) => row.id, (row) => [
+    { text: from(row), className: "mono", small: [by(row)] },
+    { text: row.dialect, className: `mono swatch ${colour(row.dialect)}` },
+    { text: row.route, small: [row.target] },
+    { text: time(row.since), className: "time" },
+    `${number(row.messages_in)} / ${number(row.messages_out)}`,
+    `${bytes(row.bytes_in)} / ${bytes(row.bytes_out)}`,
+    { text: asked(row), small: [row.origin ? `from a page of ${row.origin}` : ""] },
+    { small: [row.agent] },
+    shown.actions.includes("close") ? { button: "Close", label: `the session of ${from(row)}`, act: () => closeSession(row) } : "",
+  ]);
+  const whole = rows.length === matching;
+  const which = whole ? "" : `${number(part.from + 1)} to ${number(part.from + rows.length)} of `;
+  byId("turn").hidden = whole;
+  tell(byId("list-count"), which + number(matching) + (matching === open ? "" : `, of ${number(open)} that are open`));
+  byId("before").disabled = part.from === 0;
+  byId("after").disabled = part.from + rows.length >= matching || rows.length < shown.step;
+}
+
+function turn(steps) {
+  shown.from = Math.max(0, shown.from + steps * shown.step);
+  readList();
+}
+
+byId("before").addEventListener("click", () => turn(-1));
+byId("after").addEventListener("click", () => turn(1));
+byId("filter").addEventListener("submit", (event) => event.preventDefault());
+byId("filter").addEventListener("input", () => {
+  shown.from = 0;
+  clearTimeout(list.timer);
+  list.timer = setTimeout(readList, TYPING_MS);
+});
+document.addEventListener("visibilitychange", () => document.hidden || readList());
+
+// -- actions -----------------------------------------------------------------------------------------------------
+
+function closeSession(row) {
+  const what = `${from(row)} (${row.dialect}) on route ${row.route}`;
+  confirm("Close this session?", `${what} gets a Close, and so does its upstream.`, "Close it", async () => {
+    if (await act("close", { id: row.id }, `The session of ${what} is closed.`)) readList();
+  });
+}
+
+function targetAction(row) {
+  if (!shown.actions.includes("target")) return "";
+  const given = { upstream: row.upstream, url: row.url };
+  if (row.state === "draining") {
+    const enable = () => act("target", { ...given, action: "enable" }, `${row.url} gets clients again.`);
+    return { button: "Enable", label: row.url, act: enable };
+  }
+  const drain = () => act("target", { ...given, action: "drain" }, `${row.url} gets no more clients.`);
+  const text = `${row.url} of ${row.upstream} gets no more clients. Sessions that it has go on.`;
+  return { button: "Drain", label: row.url, act: () => confirm("Drain this target?", text, "Drain it", drain) };
+}
+
+/** Asks whether something is meant. Focus goes back to where it was by itself. */
+function confirm(title, text, verb, doIt) {
+  tell(byId("confirm-title"), title);
+  tell(byId("confirm-text"), text);
+  tell(byId("confirm-yes"), verb);
+  byId("confirm-yes").onclick = () => {
+    byId("confirm").close();
+    doIt();
+  };
+  byId("confirm").showModal();
+}
+
+byId("confirm-no").addEventListener("click", () => byId("confirm").close());
+
+/** Has the gateway do something, and says what came of it. Returns whether it was done. */
+async function act(name, given, done) {
+  try {
+    const headers = { "Wsgateway-Token": shown.token };
+    const response = await fetch(`do/${name}?${new URLSearchParams(given)}`, { method: "POST", headers });
+    say(response.ok ? done : `Not done: ${(await response.text()).trim()}`);
+    return response.ok;
+  } catch {
+    say("Not done: the gateway does not answer.");
+    return false;
+  }
+}
+
+function say(text) {
+  clearTimeout(say.timer);
+  byId("said").textContent = text;
+  say.timer = setTimeout(() => (byId("said").textContent = ""), SAID_MS);
+}
+
+// -- live --------------------------------------------------------------------------------------------------------
+
+function listen() {
+  const events = new EventSource("live");
+  events.onmessage = (event) => {
+    const sections = JSON.parse(event.data);
+    Object.assign(shown.sections, sections);
+    for (const name of Object.keys(SECTIONS)) if (name in sections) SECTIONS[name](sections[name]);
+    tell(byId("live"), "live", "good");
+  };
+  events.onerror = () => {
+    tell(byId("live"), "not connected, trying again", "bad");
+    if (events.readyState !== EventSource.CLOSED) return; // the browser itself tries again
+    setTimeout(listen, AGAIN_MS);
+  };
+}
+
+listen();

@@ -1,0 +1,131 @@
+"""The page for browsers, and the requests that it makes.
+
+    GET /, /app.js, /style.css, /icon.svg     the page
+    GET /live                                 what it shows, as it changes: see `live`
+    GET /sessions?dialect=...&from=0          a part of the list of sessions, the oldest first
+    POST /do/NAME?...                         one of the requests to a running gateway, for those in `ACTIONS`
+
+All that it lists and does takes the way of every request to a running gateway, so the log has the same line about it.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from wsgateway.errors import Reason
+from wsgateway.observe.admin import Page, Pages, Visit
+from wsgateway.observe.http_server import Reply, Stream
+from wsgateway.observe.log import Log
+from wsgateway.page.live import MOST_STREAMS, Live, Sections
+from wsgateway.page.rules import Rules
+
+# So many sessions are shown at once, and no more than so many are looked through to get at them.
+SESSIONS_SHOWN = 25
+MOST_SESSIONS = 10_000
+# The requests that change something and have a button.
+ACTIONS = ("close", "target")
+# What a list of sessions may be filtered by.
+_FILTERS = ("dialect", "client", "route", "agent")
+_FOLDER = Path(__file__).parent
+_FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_JSON = "application/json"
+
+Fact = str | int | float | bool
+
+
+class Answer(NamedTuple):
+    """What a running gateway has answered to a request."""
+
+    ok: bool
+    findings: list[str]
+    """sentences for people"""
+    facts: Mapping[str, Fact]
+    items: list[dict[str, Fact]]
+
+
+class Ask(Protocol):
+    """Whatever carries out requests to a running gateway."""
+
+    async def __call__(self, command: str, arguments: dict[str, Fact], who: Mapping[str, object]) -> Answer:
+        """Return the answer to a request. `who` are the facts about who asks, for the log."""
+
+
+class PageSite:
+    """The page of one gateway."""
+
+    def __init__(self, look: Callable[[], Awaitable[Sections]], ask: Ask, actions: Collection[str], log: Log) -> None:
+        """Take what returns all that is shown, what carries out requests, and those of `ACTIONS` that are offered."""
+        self._live = Live(look)
+        self._ask = ask
+        self._actions = list(actions)
+        self._rules = Rules(bool(actions))
+        self._log = log
+
+    @property
+    def pages(self) -> Pages:
+        """All that it answers, by path."""
+        files = {path: Page(partial(_file, name, kind)) for path, (name, kind) in _FILES.items()}
+        actions = {f"/do/{name}": Page(partial(self._act, name), ("POST",)) for name in ACTIONS}
+        return {**files, "/live": Page(self._watch, ("GET",)), "/sessions": Page(self._sessions), **actions}
+
+    async def _watch(self, visit: Visit) -> Reply | Stream:
+        if why := self._rules.why_not_look(visit):
+            return _text(403, why)
+        if self._live.streams >= MOST_STREAMS:
+            return _text(503, f"{MOST_STREAMS} pages are open already")
+        token = self._rules.token_for(visit)
+        own = {"own": {"token": token, "actions": self._actions if token else []}}
+        return Stream(partial(self._live.stream, own=own), "text/event-stream")
+
+    async def _sessions(self, visit: Visit) -> Reply:
+        if why := self._rules.why_not_look(visit):
+            return _text(403, why)
+        given = _query(visit)
+        try:
+            begin = max(0, min(int(given.get("from", "0")), MOST_SESSIONS - SESSIONS_SHOWN))
+        except ValueError:
+            return _text(400, "from must be a number")
+        arguments: dict[str, Fact] = {name: given[name] for name in _FILTERS if given.get(name)}
+        answer = await self._ask("sessions", {**arguments, "limit": begin + SESSIONS_SHOWN}, {})
+        if not answer.ok:
+            return _text(400, "; ".join(answer.findings))
+        oldest = sorted(answer.items, key=lambda item: float(item.get("since", 0)))
+        return _json({**answer.facts, "from": begin, "rows": oldest[begin : begin + SESSIONS_SHOWN]})
+
+    async def _act(self, command: str, visit: Visit) -> Reply:
+        who = {"page": visit.client}
+        if why := self._rules.why_not_act(visit):
+            self._log.warning("control refused", command=command, **who, **Reason.CONTROL_DENIED.facts, why=why)
+            return _text(403, why)
+        answer = await self._ask(command, {**_query(visit)}, who)
+        return _json({**answer.facts}) if answer.ok else _text(409, "; ".join(answer.findings))
+
+
+@cache
+def _content(name: str) -> bytes:
+    """Return a file of the page, which is read once: that of another version would not fit."""
+    return _FOLDER.joinpath(name).read_bytes()
+
+
+async def _file(name: str, kind: str, _: Visit) -> Reply:
+    return Reply(_content(name), kind)
+
+
+def _query(visit: Visit) -> dict[str, str]:
+    return dict(parse_qsl(visit.request.target.partition("?")[2], keep_blank_values=True))
+
+
+def _json(value: object) -> Reply:
+    return Reply(json.dumps(value).encode(), _JSON)
+
+
+def _text(status: int, why: str) -> Reply:
+    return Reply(f"{why}\n".encode(), status=status)
