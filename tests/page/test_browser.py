@@ -33,7 +33,7 @@ def busy(told: Told, count: int) -> None:
             name: {"end": NOW, "step": 60, "known": [False, True, True], "open": {"hixie-76": [0, 1, 2]}}
             for name in ("hour", "day", "quarter")
         },
-        "targets": rows(TARGET, {**TARGET, "url": "ws://10.0.1.12:9000", "state": "draining"}),
+        "targets": rows(TARGET, {**TARGET, "url": "ws://10.0.1.12:9000", "state": "drained"}),
         "refusals": [{**REFUSAL, "at": NOW - number} for number in range(200)],
         "certificates": rows({"used_by": "public", "file": "a.pem", "begins": 1.0, "expires": NOW, "hosts": ["a"]}),
     }
@@ -129,6 +129,9 @@ async def test_a_session_is_closed_when_that_is_confirmed(tab: Tab) -> None:
         await tab.press("Enter", 13, "\r")
         await tab.until("document.querySelector('#said').textContent.includes('is closed')")
         assert ("close", {"id": "1-1"}) in [each[:2] for each in told.asked]
+        del told.sessions[1]
+        await tab.until("document.querySelectorAll('#sessions tr').length === 1")
+        assert await tab.run("document.activeElement.id") == "list", "the keyboard goes on from the list"
         only_itself(tab, told)
 
 
@@ -136,15 +139,19 @@ async def test_a_target_is_drained_and_enabled(tab: Tab) -> None:
     async with told_site() as told:
         busy(told, 1)
         await opened(tab, told)
+        await tab.run("document.querySelector('#targets tr:nth-child(1) button').focus()")
         await tab.click("#targets tr:nth-child(1) button")
         await tab.click("#confirm-yes")
         await tab.until("document.querySelector('#said').textContent.includes('gets no more clients')")
+        told.sections["targets"]["rows"][0]["state"] = "drained"
+        await tab.until("document.querySelector('#targets tr').innerText.includes('drained')")
+        assert await tab.run("document.activeElement.innerText") == "Enable", "the keyboard stays where it was"
         await tab.click("#targets tr:nth-child(2) button")
         await tab.until("document.querySelector('#said').textContent.includes('gets clients again')")
         commands = [each[:2] for each in told.asked if each[0] != "sessions"]
         assert commands == [
-            ("target", {"upstream": "chat", "url": "ws://10.0.1.11:9000", "action": "drain"}),
-            ("target", {"upstream": "chat", "url": "ws://10.0.1.12:9000", "action": "enable"}),
+            ("target", {"upstream": "chat", "target": "ws://10.0.1.11:9000", "action": "drain"}),
+            ("target", {"upstream": "chat", "target": "ws://10.0.1.12:9000", "action": "enable"}),
         ]
         only_itself(tab, told)
 

@@ -16,7 +16,7 @@ from wsgateway.page.live import MOST_STREAMS
 from wsgateway.page.site import MOST_SESSIONS, SESSIONS_SHOWN
 
 MOST_BYTES = 60_000
-FILES = ("/", "/app.js", "/style.css", "/icon.svg")
+FILES = ("/", "/app.js", "/parts.js", "/style.css", "/icon.svg")
 
 
 async def connected(told: Told, own: str = "127.0.0.1") -> Peer:
@@ -70,7 +70,7 @@ async def test_all_files_together_are_small() -> None:
 
 
 async def test_the_files_are_what_browsers_take_them_for() -> None:
-    kinds = ("text/html", "text/javascript", "text/css", "image/svg+xml")
+    kinds = ("text/html", "text/javascript", "text/javascript", "text/css", "image/svg+xml")
     async with told_site() as told:
         for file, kind in zip(FILES, kinds, strict=True):
             status, headers, _ = await asked(told, f"GET {file}")
@@ -92,7 +92,8 @@ async def test_the_policy_allows_nothing_but_own_files() -> None:
 
 
 def test_no_file_puts_texts_into_the_page_as_html() -> None:
-    script = Path(page.__file__).with_name("app.js").read_text()
+    folder = Path(page.__file__).parent
+    script = "".join(file.read_text() for file in folder.glob("*.js"))
     assert "textContent" in script
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function", script)
 
@@ -143,11 +144,11 @@ async def act(told: Told, what: str = "close?id=1-7", **headers: str) -> tuple[i
 async def test_the_page_itself_may_act_and_the_gateway_learns_who_asks() -> None:
     async with told_site() as told:
         right = {"Origin": told.origin, "Wsgateway_Token": await token(told)}
-        assert await act(told, **right) == (200, b'{"closed": 1}')
-        assert (await act(told, "target?action=drain&upstream=chat&url=ws%3A%2F%2Fa", **right))[0] == 200
+        assert await act(told, **right) == (200, b'{"closed": 1, "findings": []}')
+        assert (await act(told, "target?action=drain&upstream=chat&target=ws%3A%2F%2Fa", **right))[0] == 200
         (close, target) = told.asked
         assert close[:2] == ("close", {"id": "1-7"})
-        assert target[:2] == ("target", {"action": "drain", "upstream": "chat", "url": "ws://a"})
+        assert target[:2] == ("target", {"action": "drain", "upstream": "chat", "target": "ws://a"})
         assert re.fullmatch(r"127\.0\.0\.1:\d+", str(close[2]["page"]))
 
 

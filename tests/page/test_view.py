@@ -26,7 +26,7 @@ def status(**gateway: Any) -> Any:
         "configuration": {"file": "/etc/ws.yaml", "sha256": "5d41", "since": 100.0},
         "reload": {"ok": False, "at": 200.0, "reason": "file-invalid", "why": "version: 2"},
         "build": {"version": "1.2"},
-        "census": {"since": 1.0, "dialects": {"hixie-75": {"last_seen": None}, "hixie-76": {"last_seen": 900.0}}},
+        "census": {"since": 1.0, "dialects": {"hixie-75": {"last_seen": None}, "hixie-76": {"last_seen": 959.0}}},
         "certificates": [{"used_by": "public", "file": "a.pem", "begins": 1.0, "expires": 2.0, "hosts": ["a"]}],
     }
 

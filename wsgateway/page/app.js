@@ -2,6 +2,8 @@
 //
 // What clients have made up (agents, origins, paths) goes into the page as text, never as HTML.
 
+import { byId, bytes, day, more, number, show, tell, time } from "./parts.js";
+
 const REFUSALS_SHOWN = 10;
 const LIST_MS = 4000; // how often the list of sessions is read again
 const TYPING_MS = 300;
@@ -10,119 +12,7 @@ const AGAIN_MS = 5000;
 const SVG = "http://www.w3.org/2000/svg";
 const PLOT = { width: 1000, height: 200 };
 
-const byId = (id) => document.getElementById(id);
-const number = (value) => Number(value).toLocaleString("en");
 const shown = { token: "", actions: [], dialects: [], census: {}, sections: {}, allRefusals: false, from: 0, step: 25 };
-
-/** Sets a text only if it is another one: a screen reader may say it again each time. */
-function tell(target, text, state = undefined) {
-  if (target.textContent !== text) target.textContent = text;
-  if (state !== undefined) target.dataset.state = state;
-}
-
-function element(name, className = "", text = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-/** A time, given in seconds since 1970, as short as it can be. */
-function time(seconds) {
-  if (!seconds) return "";
-  const date = new Date(seconds * 1000);
-  const clock = date.toLocaleTimeString("en-GB");
-  if (date.toDateString() === new Date().toDateString()) return clock;
-  return `${day(seconds)} ${clock.slice(0, 5)}`;
-}
-
-const day = (seconds) =>
-  new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
-
-function bytes(value) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let at = 0;
-  for (; value >= 1000 && at < units.length - 1; at++) value /= 1024;
-  return `${value >= 10 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
-}
-
-// -- tables -----------------------------------------------------------------------------------------------------
-
-// A cell is a text, or {text, small: lines below it, className, button: its text, act: what it does, label: what it
-// says to those who do not see the row}. In texts `this` is code.
-
-/** Shows rows in a table. Rows and cells that stay the same are left alone, so that focus and selection stay. */
-function show(id, items, keyOf, cellsOf) {
-  const body = byId(id);
-  const labels = [...body.parentElement.tHead.rows[0].cells];
-  const times = new Map();
-  const keys = items.map((item) => {
-    const key = keyOf(item);
-    times.set(key, (times.get(key) ?? 0) + 1);
-    return `${key} ${times.get(key)}`; // two may be alike
-  });
-  const wanted = new Set(keys);
-  for (const row of [...body.rows]) if (!wanted.has(row.dataset.key)) row.remove();
-  const old = new Map([...body.rows].map((row) => [row.dataset.key, row]));
-  let next = body.firstElementChild;
-  items.forEach((item, at) => {
-    const row = old.get(keys[at]) ?? newRow(keys[at], labels);
-    cellsOf(item).forEach((cell, column) => fill(row.cells[column], typeof cell === "object" ? cell : { text: cell }));
-    if (row === next) next = next.nextElementSibling;
-    else body.insertBefore(row, next);
-  });
-  body.parentElement.hidden = items.length === 0;
-  byId(`${id}-none`).hidden = items.length > 0;
-}
-
-// The roles are for phones, where the style turns rows into cards, which would cost them their meaning.
-const ROLES = { table: "table", "thead, tbody": "rowgroup", "thead tr": "row", th: "columnheader" };
-for (const [which, role] of Object.entries(ROLES)) {
-  for (const each of document.querySelectorAll(which)) each.setAttribute("role", role);
-}
-
-function newRow(key, labels) {
-  const row = element("tr");
-  row.dataset.key = key;
-  row.setAttribute("role", "row");
-  for (const label of labels) {
-    const cell = element("td", label.className);
-    cell.setAttribute("role", "cell");
-    cell.dataset.label = label.textContent;
-    row.append(cell);
-  }
-  return row;
-}
-
-function fill(cell, { text = "", small = [], className = "", button = "", act = undefined, label = "" }) {
-  const lines = small.filter(Boolean);
-  const made = JSON.stringify([text, lines, className, button, label]);
-  cell.act = act;
-  if (cell.made === made) return;
-  cell.made = made;
-  cell.replaceChildren();
-  if (text !== "") cell.append(withCode("span", className, String(text)));
-  for (const line of lines) cell.append(withCode("small", "", line));
-  if (button) {
-    const pressed = element("button", "", button);
-    pressed.type = "button";
-    pressed.setAttribute("aria-label", `${button} ${label}`);
-    pressed.addEventListener("click", () => cell.act());
-    cell.append(pressed);
-  }
-}
-
-function withCode(name, className, text) {
-  const made = element(name, className);
-  made.append(...text.split("`").map((part, at) => (at % 2 ? element("code", "", part) : part)));
-  return made;
-}
-
-/** Says how many rows there are that are not shown. */
-function more(id, { rows, count }) {
-  byId(`${id}-more`).hidden = count <= rows.length;
-  tell(byId(`${id}-more`), `and ${number(count - rows.length)} more`);
-}
 
 const colour = (dialect) => `c${shown.dialects.indexOf(dialect) % 12}`;
 const asked = (each) => `${each.host ?? ""}${each.path ?? ""}`;
@@ -207,7 +97,7 @@ function expiry({ begins, expires }) {
   return { text: day(expires), className: days < 14 ? "waiting" : "", small: [`in ${Math.floor(days)} days`] };
 }
 
-const STATES = { up: "good", draining: "waiting", down: "bad", ejected: "bad" };
+const STATES = { up: "good", draining: "waiting", drained: "waiting", down: "bad", ejected: "bad" };
 
 function showTargets() {
   const targets = shown.sections.targets ?? { rows: [], count: 0 };
@@ -309,7 +199,7 @@ function showDialects() {
   show("dialects", seen, String, (name) => [
     { text: name, className: `mono swatch ${colour(name)}` },
     number(open[name] ?? 0),
-    chart ? number(Math.max(0, ...(chart.open[name] ?? []))) : "",
+    chart ? number(Math.max(open[name] ?? 0, ...(chart.open[name] ?? []))) : "",
     { text: open[name] ? "now" : time(shown.census[name]?.last_seen), className: "time" },
   ]);
 }
@@ -396,8 +286,9 @@ function closeSession(row) {
 
 function targetAction(row) {
   if (!shown.actions.includes("target")) return "";
-  const given = { upstream: row.upstream, url: row.url };
-  if (row.state === "draining") {
+  if (row.state === "draining") return ""; // the file names it no more
+  const given = { upstream: row.upstream, target: row.url };
+  if (row.state === "drained") {
     const enable = () => act("target", { ...given, action: "enable" }, `${row.url} gets clients again.`);
     return { button: "Enable", label: row.url, act: enable };
   }
@@ -425,7 +316,8 @@ async function act(name, given, done) {
   try {
     const headers = { "Wsgateway-Token": shown.token };
     const response = await fetch(`do/${name}?${new URLSearchParams(given)}`, { method: "POST", headers });
-    say(response.ok ? done : `Not done: ${(await response.text()).trim()}`);
+    if (response.ok) say([done, ...(await response.json()).findings].join(" "));
+    else say(`Not done: ${(await response.text()).trim()}`);
     return response.ok;
   } catch {
     say("Not done: the gateway does not answer.");

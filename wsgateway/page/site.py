@@ -1,6 +1,6 @@
 """The page for browsers, and the requests that it makes.
 
-    GET /, /app.js, /style.css, /icon.svg     the page
+    GET /, /app.js, /parts.js, /style.css, ...  the page
     GET /live                                 what it shows, as it changes: see `live`
     GET /sessions?dialect=...&from=0          a part of the list of sessions, the oldest first
     POST /do/NAME?...                         one of the requests to a running gateway, for those in `ACTIONS`
@@ -33,6 +33,7 @@ _FOLDER = Path(__file__).parent
 _FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/parts.js": ("parts.js", "text/javascript; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
@@ -106,7 +107,9 @@ class PageSite:
             self._log.warning("control refused", command=command, **who, **Reason.CONTROL_DENIED.facts, why=why)
             return _text(403, why)
         answer = await self._ask(command, {**_query(visit)}, who)
-        return _json({**answer.facts}) if answer.ok else _text(409, "; ".join(answer.findings))
+        if not answer.ok:
+            return _text(409, "; ".join(answer.findings))
+        return _json({**answer.facts, "findings": answer.findings})
 
 
 @cache

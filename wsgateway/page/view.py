@@ -7,7 +7,7 @@ from typing import Any, cast
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors.reasons import BY_NAME
 from wsgateway.observe.refusals import MOST_REFUSALS
-from wsgateway.observe.status import DialectCensus, Status, open_sessions, sentence
+from wsgateway.observe.status import Status, open_sessions, sentence
 
 # The page shows no more rows of a table; it says how many there are.
 MOST_ROWS = 500
@@ -27,7 +27,7 @@ def sections(status: Status, refusals: Iterable[Item], now: float | None = None)
             "sessions": open_sessions(status["gateway"]),
         },
         "dialects": list(DIALECTS),
-        "census": {name: {"last_seen": each["last_seen"]} for name, each in _census(status) if each["last_seen"]},
+        "census": {name: {"last_seen": seen} for name, seen in _last_seen(status)},
         "sessions": _bounded(list(_sessions(status))),
         "targets": _bounded(list(_targets(status))),
         "refusals": last_refusals(refusals),
@@ -37,8 +37,11 @@ def sections(status: Status, refusals: Iterable[Item], now: float | None = None)
     }
 
 
-def _census(status: Status) -> Iterable[tuple[str, DialectCensus]]:
-    return status["census"]["dialects"].items() if "census" in status else ()
+def _last_seen(status: Status) -> Iterator[tuple[str, float]]:
+    """Yield when each dialect was last seen, to the minute: of one that is spoken now this changes all the time."""
+    for name, each in status["census"]["dialects"].items() if "census" in status else ():
+        if each["last_seen"] is not None:
+            yield name, each["last_seen"] // 60 * 60
 
 
 def _bounded(rows: Sequence[object]) -> dict[str, object]:
