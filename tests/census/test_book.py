@@ -3,25 +3,10 @@
 from typing import Any
 
 from wsgateway.census.agents import FAMILIES
-from wsgateway.census.book import DAY, DIMENSIONS, HOUR, MINUTE, MOST_VALUES, Book, Row, Run, State
-from wsgateway.census.tally import Counts
+from wsgateway.census.book import Book
+from wsgateway.census.state import DAY, DIMENSIONS, HOUR, MINUTE, MOST_VALUES, Batch, Row, Run
 
-# 2 March 2026, noon.
-NOON = 1_772_452_800.0
-DIALECT = "hixie-76"
-
-
-def counts(*, dialect: str = DIALECT, oddities: tuple[str, ...] = (), refused: Any = None, **more: Any) -> Counts:
-    """Counts as a worker sends them; by default one session that begins."""
-    names = ("route", "listener", "host", "origin", "agent", "tls")
-    profile = {"dialect": dialect, "route": "chat", "listener": "public", "host": "a.example"}
-    profile |= {name: more.pop(name) for name in names if name in more}
-    made: Any = {"profile": profile, "oddities": list(oddities), **more}
-    if refused is not None:
-        made["refused"] = refused
-    elif not more:
-        made |= {"sessions": 1, "open": 1}
-    return made
+from .counting import DIALECT, NOON, counts
 
 
 def row(book: Book, dimension: str, value: str, dialect: str = DIALECT) -> Row:
@@ -172,23 +157,38 @@ def test_what_was_noted_in_the_future_can_be_brought_back() -> None:
 
 
 def test_a_book_goes_on_where_another_ended_without_its_open_sessions() -> None:
-    first = Book()
-    first.count("1", [counts()], NOON)
+    first, second = Book(), Book()
+    first.count("1", [counts(refused={"origin-refused": 1})], NOON - 1)
+    first.count("1", [counts(sessions=1, open=1, through=[1, 2, 3, 4])], NOON)
     first.pass_time(NOON)
-    state: State = first.state()
-    second = Book(state)
-    assert second.latest == NOON
-    assert {each.open for each in second.rows.values()} == {0}
-    second.count("1", [counts()], NOON + 1)
-    assert row(second, "route", "chat").sessions == 2
+    # What was counted before the file could be read is kept.
+    second.count("1", [counts()], NOON + 9)
+    second.pass_time(NOON + 9)
+    second.absorb(first.state())
+    assert {each.open for each in second.rows.values()} == {1}
+    assert row(second, "route", "chat") == Row(
+        DIALECT, "route", "chat", 1, 2, NOON, NOON + 9, 1, 2, 3, 4, {"origin-refused": 1}, NOON - 1
+    )
+    assert [(each.sessions, each.most_open, each.refused) for each in second.days.values()] == [(2, 1, 1)]
+    assert second.runs == [Run(NOON, NOON + 9)]
+    assert second.latest == NOON + 9
+
+
+def test_times_of_running_are_kept_apart_if_they_are_far_from_each_other() -> None:
+    first, second = Book(), Book()
+    first.pass_time(NOON)
+    second.pass_time(NOON + HOUR)
+    second.absorb(first.state())
+    assert second.runs == [Run(NOON, NOON), Run(NOON + HOUR, NOON + HOUR)]
 
 
 def test_sessions_that_were_open_elsewhere_are_taken_back_when_that_process_ends() -> None:
     first = Book()
     first.count("1", [counts(sessions=2, open=2)], NOON)
     opened = first.opened()
-    second = Book(first.state())
-    second.opened_elsewhere("old", opened)
+    second = Book()
+    second.absorb(first.state())
+    second.opened_elsewhere("old", opened["1"])
     assert {each.open for each in second.rows.values()} == {2}
     second.count("old", [counts(open=-1)], NOON)
     assert {each.open for each in second.rows.values()} == {1}
@@ -196,15 +196,50 @@ def test_sessions_that_were_open_elsewhere_are_taken_back_when_that_process_ends
     assert {each.open for each in second.rows.values()} == {0}
 
 
-def test_changes_are_told_once() -> None:
+def keys(batch: Batch) -> tuple[set[Any], set[Any], set[Any], set[float]]:
+    state = batch.state
+    lines = (state.rows, state.days, state.minutes)
+    rows, days, minutes = ({each.key for each in several} for several in lines)
+    return rows, days, minutes, {run.began for run in state.runs}
+
+
+def test_changes_are_told_once_and_again_if_they_could_not_be_written() -> None:
     book = Book()
-    assert book.take_changes().whole  # what is there at the beginning
+    book.pass_time(NOON)
     book.count("1", [counts()], NOON)
-    changes = book.take_changes()
-    assert (changes.whole, changes.rows) == (False, set(book.rows))
-    assert changes.days == set(book.days)
-    assert changes.minutes == set(book.minutes)
-    assert not book.take_changes().rows
+    first = book.take_changes()
+    assert keys(first) == (set(book.rows), set(book.days), set(book.minutes), {NOON})
+    assert keys(book.take_changes()) == (set(), set(), set(), set())
+    book.count("1", [counts(route="other route", sessions=1, open=1)], NOON + 2 * DAY)
+    book.write_again(first)
+    second = book.take_changes()
+    assert not second.whole
+    assert keys(second) == (set(book.rows), set(book.days), set(book.minutes), {NOON})
+
+
+def test_all_is_told_after_something_is_gone() -> None:
+    book = Book()
+    book.count("1", [counts(sessions=1)], NOON)
+    book.take_changes()
+    book.forget(NOON + DAY)
+    batch = book.take_changes()
+    assert (batch.whole, batch.state.rows, batch.state.days) == (True, [], [])
+    assert not book.take_changes().whole
+
+
+def test_minutes_that_are_gone_are_told() -> None:
+    book = Book()
+    book.count("1", [counts()], NOON)
+    book.pass_time(NOON + DAY)
+    assert book.take_changes().oldest_minute == (NOON + MINUTE) // MINUTE
+
+
+def test_what_a_thread_writes_does_not_change_meanwhile() -> None:
+    book = Book()
+    book.count("1", [counts()], NOON)
+    batch = book.take_changes()
+    book.count("1", [counts()], NOON)
+    assert {each.sessions for each in batch.state.rows} == {1}
 
 
 def test_there_are_rows_for_every_dimension() -> None:

@@ -1,31 +1,17 @@
 """The time of the census, while the clock of the machine leaps."""
 
-from dataclasses import dataclass
-
 from wsgateway.census.clock import DOUBT_SECONDS, SETTLED_SECONDS, CensusClock
 
-YEAR = 365 * 86400.0
-NOON = 1_772_452_800.0
+from .counting import NOON, YEAR, Clocks
 
 
-@dataclass
-class Clocks:
-    """Two clocks that a test sets."""
-
-    wall: float = NOON
-    steady: float = 0.0
-
-    def pass_(self, seconds: float) -> None:
-        self.wall += seconds
-        self.steady += seconds
-
-    def make(self, latest: float = 0.0) -> CensusClock:
-        return CensusClock(lambda: self.wall, lambda: self.steady, latest)
+def clock_of(clocks: Clocks, latest: float = 0.0) -> CensusClock:
+    return CensusClock(lambda: clocks.wall, lambda: clocks.steady, latest)
 
 
 def test_the_census_has_the_time_of_the_clock() -> None:
     clocks = Clocks()
-    clock = clocks.make()
+    clock = clock_of(clocks)
     assert clock.now() == (NOON, False, False)
     clocks.pass_(60)
     assert clock.now() == (NOON + 60, False, False)
@@ -33,7 +19,7 @@ def test_the_census_has_the_time_of_the_clock() -> None:
 
 def test_a_clock_that_goes_back_a_year_and_on_again_changes_nothing() -> None:
     clocks = Clocks()
-    clock = clocks.make()
+    clock = clock_of(clocks)
     clock.now()
     clocks.wall -= YEAR
     clocks.pass_(600)
@@ -44,7 +30,7 @@ def test_a_clock_that_goes_back_a_year_and_on_again_changes_nothing() -> None:
 
 def test_a_clock_that_stays_back_for_a_day_is_believed() -> None:
     clocks = Clocks()
-    clock = clocks.make(latest=NOON + YEAR)  # a file from a time when the clock was wrong
+    clock = clock_of(clocks, latest=NOON + YEAR)  # a file from a time when the clock was wrong
     assert clock.now().time == NOON + YEAR
     clocks.pass_(DOUBT_SECONDS)
     now = clock.now()
@@ -56,7 +42,7 @@ def test_a_clock_that_stays_back_for_a_day_is_believed() -> None:
 
 def test_a_clock_decides_what_is_old_when_it_has_run_for_an_hour_without_a_leap() -> None:
     clocks = Clocks()
-    clock = clocks.make()
+    clock = clock_of(clocks)
     clocks.pass_(SETTLED_SECONDS - 1)
     assert not clock.now().settled
     clocks.pass_(1)

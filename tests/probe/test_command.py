@@ -267,11 +267,11 @@ def usage_error(capsys: Captured, *arguments: str) -> str:
             ["ws://a", "--dialect", "hybi-01..rfc6455"],
             "argument --dialect: 'hybi-01..rfc6455' is not a range of one family, as hybi-01..08 or hixie-75..76 are",
         ),
-        (["ws://a", "--timeout", "5"], "argument --timeout: '5' has no unit; write 5s (or with ms, m or h)"),
+        (["ws://a", "--timeout", "5"], "argument --timeout: '5' has no unit; write 5s (or with ms, m, h or d)"),
         (["ws://a", "--timeout", "0s"], "argument --timeout: '0s' is too short, it must be more than 0s"),
         (
             ["ws://a", "--timeout", "soon"],
-            "argument --timeout: 'soon' is not a duration; write it as 10s, 500ms, 2m or 1h",
+            "argument --timeout: 'soon' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d",
         ),
         (["ws://a", "--header", "X"], "argument --header: 'X' is not a header; write 'NAME: VALUE'"),
         (["ws://a", "--header", "a b: c"], "the header 'a b: c' has other characters than printable ASCII"),

@@ -4,13 +4,16 @@ import json
 
 import pytest
 
+from wsgateway.census.tally import Counts
 from wsgateway.run.messages import (
     Ask,
     CensusCounts,
     Configure,
+    Counted,
     Drain,
     End,
     Forget,
+    HandOver,
     More,
     Part,
     Refused,
@@ -99,6 +102,17 @@ def test_the_message_of_a_hot_restart_names_the_sockets() -> None:
     said: dict[str, object] = {"do": "take over", "sockets": [["unix:/run/a.sock", 1]], "processes": 9}
     assert json.loads(json.dumps(TakeOver(sockets=[("unix:/run/a.sock", 1)], processes=9).said())) == said
     assert TakeOver.read(said).sockets == [("unix:/run/a.sock", 1)]
+
+
+def test_the_messages_of_a_hot_restart_about_the_census_are_objects() -> None:
+    counts: list[Counts] = [{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]
+    assert HandOver().said() == {"do": "hand over"}
+    for message, said in [
+        (Counted(source="worker 7", counts=counts), {"do": "count", "source": "worker 7", "counts": counts}),
+        (Counted(source="worker 7", counts=None), {"do": "count", "source": "worker 7", "counts": None}),
+    ]:
+        assert json.loads(json.dumps(message.said())) == said
+        assert Counted.read(said) == message
 
 
 def test_unknown_messages_of_another_version_are_ignored() -> None:

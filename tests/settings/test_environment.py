@@ -147,8 +147,8 @@ def at(line: str) -> str:
 MISTAKES = {
     at("workers: '${SECRET}'"): "workers: '${SECRET}' is not a number of workers; write one from 1 to 512, or auto",
     at("shutdown: {drain: '${SECRET}'}"): "shutdown.drain: '${SECRET}' is not a duration; write it as 10s, 500ms,"
-    " 2m or 1h",
-    at("shutdown: {drain: '${FIVE}'}"): "shutdown.drain: '${FIVE}' has no unit; write ${FIVE}s (or with ms, m or h)",
+    " 2m, 1h or 30d",
+    at("shutdown: {drain: '${FIVE}'}"): "shutdown.drain: '${FIVE}' has no unit; write ${FIVE}s (or with ms, m, h or d)",
     at("logging: {level: '${SECRET}'}"): "logging.level: '${SECRET}' is unknown; known are",
     at("logging: {value_length: '${SECRET}'}"): "logging.value_length: '${SECRET}' is not a whole number",
     at("logging: {value_length: '${FIVE}'}"): "logging.value_length: ${FIVE} is too small",

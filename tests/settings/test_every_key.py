@@ -23,7 +23,7 @@ from wsgateway.settings.listeners import (
     RequestLimits,
 )
 from wsgateway.settings.load import parse
-from wsgateway.settings.process import Admin, Logging, Shutdown
+from wsgateway.settings.process import Admin, Census, Logging, Shutdown
 from wsgateway.settings.regexes import compiled
 from wsgateway.settings.routes import HeaderRules, Match, PathMatch, Rewrite, Route
 from wsgateway.settings.upstreams import AnswerLimits, Queue, Resolve, Retry, Target, TargetTls, Upstream
@@ -141,6 +141,7 @@ workers: 3
 join_memory: 32MiB
 admin: {bind: "127.0.0.1:9901", allow: [10.0.0.0/8], names: [a.example], actions: local}
 control: unix:c.sock
+census: {file: census.sqlite, keep: 90d}
 logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
 """
 
@@ -306,5 +307,6 @@ def test_every_key_becomes_a_setting() -> None:
         join_memory_bytes=33_554_432,
         admin=Admin(Address("127.0.0.1", 9901), (ip_network("10.0.0.0/8"),), ("a.example",), "local"),
         control=UnixAddress("/etc/wsgateway/c.sock"),
+        census=Census("/etc/wsgateway/census.sqlite", 7_776_000.0),
         logging=Logging("debug", "json", 50, 65_536),
     )

@@ -104,7 +104,7 @@ MISTAKES: list[tuple[str, ...]] = [
     (
         "tls: {http2: {streams: 0, idle: 60, control_rate: 9}, certificates: [{certificate: a, private_key: b}]}",
         "26: listeners[0].tls.http2.streams: 0 is too small, at least 1 is allowed",
-        "35: listeners[0].tls.http2.idle: 60 has no unit; write 60s (or with ms, m or h)",
+        "35: listeners[0].tls.http2.idle: 60 has no unit; write 60s (or with ms, m, h or d)",
         "53: listeners[0].tls.http2.control_rate: 9 is not a rate; write 100/s, 60/m or 1000/h, or none",
     ),
     (

@@ -27,11 +27,13 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
             "tls: on",
             "tls: this key is unknown;"
             " known are version, include, listeners, defaults, routes, upstreams, shutdown, workers, join_memory,"
-            " logging, admin, control",
+            " logging, admin, control, ...",
         ),
+        ("census: {keep: 23h}", "census: keep: 82800 s are too short; write 1d or more"),
+        ("census: {file: ''}", "census.file: '' is not the name of a file"),
         ("shutdown: {drain: 0s}", "shutdown.drain: '0s' is too short, it must be more than 0s"),
-        ("shutdown: {drain: none}", "shutdown.drain: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h"),
-        ("shutdown: {spread: 5}", "shutdown.spread: 5 has no unit; write 5s (or with ms, m or h), or none"),
+        ("shutdown: {drain: none}", "shutdown.drain: 'none' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d"),
+        ("shutdown: {spread: 5}", "shutdown.spread: 5 has no unit; write 5s (or with ms, m, h or d), or none"),
         (
             "shutdown: {drain: 5s, spread: 6s}",
             "shutdown: a spread of 6 s is longer than the drain, which ends after 5 s",
@@ -57,11 +59,11 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
         ),
         (
             "defaults: {timeouts: {connect: 10}}",
-            "defaults.timeouts.connect: 10 has no unit; write 10s (or with ms, m or h)",
+            "defaults.timeouts.connect: 10 has no unit; write 10s (or with ms, m, h or d)",
         ),
         (
             "defaults: {timeouts: {connect: none}}",
-            "defaults.timeouts.connect: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h",
+            "defaults.timeouts.connect: 'none' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d",
         ),
         (
             "defaults: {timeouts: {connect: 0s}}",
@@ -215,7 +217,7 @@ def test_a_mistake_in_a_listener_is_named(listener: str, message: str) -> None:
         ),
         (
             "{match: {path: {prefix: /}}, upstream: echo, timeouts: {close: 5}}",
-            "routes[0].timeouts.close: 5 has no unit; write 5s (or with ms, m or h)",
+            "routes[0].timeouts.close: 5 has no unit; write 5s (or with ms, m, h or d)",
         ),
     ],
 )

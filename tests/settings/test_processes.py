@@ -5,7 +5,7 @@ import pytest
 from wsgateway.settings.addresses import admin_address, bind_address
 from wsgateway.settings.basics import Address, SystemdSocket, UnixAddress
 from wsgateway.settings.load import parse
-from wsgateway.settings.process import Admin
+from wsgateway.settings.process import Admin, Census
 
 from .files import ROUTES, SMALL, UPSTREAMS, report
 
@@ -104,6 +104,23 @@ def test_a_socket_in_the_file_system_is_relative_to_the_file() -> None:
     assert parse(f'{SMALL}admin: {{bind: "unix:admin.sock"}}\n', "/etc/w/f.yaml").admin == Admin(
         UnixAddress("/etc/w/admin.sock")
     )
+
+
+# -- the census --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "census"),
+    [
+        ("", Census("auto", 34_560_000.0)),
+        ("census: {file: auto, keep: 1d}", Census("auto", 86_400.0)),
+        ("census: {file: none}", Census(None, 34_560_000.0)),
+        ("census: {file: ./auto}", Census("/etc/w/auto", 34_560_000.0)),
+        ("census: {file: /var/lib/a.sqlite}", Census("/var/lib/a.sqlite", 34_560_000.0)),
+    ],
+)
+def test_the_census_is_in_a_file_or_in_memory(written: str, census: Census) -> None:
+    assert parse(f"{SMALL}{written}\n", "/etc/w/f.yaml").census == census
 
 
 # -- what is held back so that a message leaves as one frame ----------------------------------------------------------

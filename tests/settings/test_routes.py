@@ -171,11 +171,11 @@ MISTAKES += [
     ),
     (
         "timeouts: {idle: 5}",
-        "20 timeouts.idle: 5 has no unit; write 5s (or with ms, m or h), or none",
+        "20 timeouts.idle: 5 has no unit; write 5s (or with ms, m, h or d), or none",
     ),
     (
         "timeouts: {idle: never}",
-        "20 timeouts.idle: 'never' is not a duration; write it as 10s, 500ms, 2m or 1h, or none",
+        "20 timeouts.idle: 'never' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d, or none",
     ),
     (
         "timeouts: {idle: ~}",
@@ -191,7 +191,7 @@ MISTAKES += [
     ),
     (
         "timeouts: {send: none}",
-        "20 timeouts.send: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h",
+        "20 timeouts.send: 'none' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d",
     ),
     (
         "keepalive: none",
@@ -199,15 +199,15 @@ MISTAKES += [
     ),
     (
         "keepalive: {interval: 30}",
-        "25 keepalive.interval: 30 has no unit; write 30s (or with ms, m or h), or none",
+        "25 keepalive.interval: 30 has no unit; write 30s (or with ms, m, h or d), or none",
     ),
     (
         "keepalive: {interval: off}",
-        "25 keepalive.interval: 'off' is not a duration; write it as 10s, 500ms, 2m or 1h, or none",
+        "25 keepalive.interval: 'off' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d, or none",
     ),
     (
         "keepalive: {timeout: none}",
-        "24 keepalive.timeout: 'none' is not a duration; write it as 10s, 500ms, 2m or 1h",
+        "24 keepalive.timeout: 'none' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d",
     ),
     (
         "keepalive: {timeouts: 1s}",

@@ -35,9 +35,9 @@ def test_sessions_are_closed_before_the_drain_is_over(shutdown: str, seconds: fl
 @pytest.mark.parametrize(
     ("delay", "why"),
     [
-        ("5", "5 has no unit; write 5s (or with ms, m or h), or none"),
+        ("5", "5 has no unit; write 5s (or with ms, m, h or d), or none"),
         ("0s", "'0s' is too short, it must be more than 0s, or none"),
-        ("soon", "'soon' is not a duration; write it as 10s, 500ms, 2m or 1h, or none"),
+        ("soon", "'soon' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d, or none"),
     ],
 )
 def test_a_wrong_delay_is_reported_with_its_place(delay: str, why: str) -> None:

@@ -84,7 +84,7 @@ MISTAKES: list[tuple[str, ...]] = [
     ),
     (
         "resolve: {interval: 30}",
-        "25: upstreams.echo.resolve.interval: 30 has no unit; write 30s (or with ms, m or h)",
+        "25: upstreams.echo.resolve.interval: 30 has no unit; write 30s (or with ms, m, h or d)",
     ),
     (
         "health: {active: ~}",
@@ -94,8 +94,8 @@ MISTAKES: list[tuple[str, ...]] = [
         "health: {active: {type: ping, path: x, interval: 5, timeout: x, rise: 0, fall: 0}}",
         "29: upstreams.echo.health.active.type: 'ping' is unknown; known are tcp, http, websocket",
         "41: upstreams.echo.health.active.path: 'x' is not a path; it must begin with '/'",
-        "54: upstreams.echo.health.active.interval: 5 has no unit; write 5s (or with ms, m or h)",
-        "66: upstreams.echo.health.active.timeout: 'x' is not a duration; write it as 10s, 500ms, 2m or 1h",
+        "54: upstreams.echo.health.active.interval: 5 has no unit; write 5s (or with ms, m, h or d)",
+        "66: upstreams.echo.health.active.timeout: 'x' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d",
         "75: upstreams.echo.health.active.rise: 0 is too small, at least 1 is allowed",
         "84: upstreams.echo.health.active.fall: 0 is too small, at least 1 is allowed",
     ),
@@ -146,8 +146,8 @@ MISTAKES: list[tuple[str, ...]] = [
         "health: {passive: {failures: 0, window: 0s, eject: 1, eject_most: x}}",
         "34: upstreams.echo.health.passive.failures: 0 is not a limit; write a whole number of 1 or more, or none",
         "45: upstreams.echo.health.passive.window: '0s' is too short, it must be more than 0s",
-        "56: upstreams.echo.health.passive.eject: 1 has no unit; write 1s (or with ms, m or h)",
-        "71: upstreams.echo.health.passive.eject_most: 'x' is not a duration; write it as 10s, 500ms, 2m or 1h",
+        "56: upstreams.echo.health.passive.eject: 1 has no unit; write 1s (or with ms, m, h or d)",
+        "71: upstreams.echo.health.passive.eject_most: 'x' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d",
     ),
     (
         "health: {passive: {share: 50, clients: 0, statuses: [499, 600, x]}}",

@@ -1,125 +1,77 @@
-"""The census itself: a row for each dialect, dimension and value, and what is known of each day and minute.
-
-It has no clock and no file: times are seconds since 1970, given by the caller. Everything in it is bounded: there are
-`MOST_VALUES` rows for each dialect and dimension, and one more for all other values; an entry for each dialect and day
-or minute; and an entry for each time that the census was running.
-"""
+"""The census itself: counts become rows, days and minutes. It has no clock and no file: the caller gives the times."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from wsgateway.census.agents import NONE, family
+from wsgateway.census.state import (
+    DAY,
+    LONGEST_PAUSE,
+    MINUTE,
+    MOST_MINUTES,
+    MOST_VALUES,
+    UNKNOWN,
+    WHOLE,
+    Batch,
+    Key,
+    Period,
+    PeriodKey,
+    Row,
+    Run,
+    State,
+)
 from wsgateway.census.tally import OTHER, Counts
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors.reasons import BY_NAME
 
-UNKNOWN = "unknown"
-"""the dialect of refused clients that had none that is known"""
-WHOLE = "dialect"
-"""the dimension whose one value is the dialect itself: all of its sessions"""
-DIMENSIONS = (WHOLE, "route", "listener", "host", "origin", "agent", "tls", "oddity")
-MOST_VALUES = 200
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-# Minutes are kept for one day.
-MOST_MINUTES = 1440
-# If the census has not been running for so long, that is a gap. A shorter one, such as a restart, is not kept.
-LONGEST_PAUSE = HOUR
-
-Key = tuple[str, str, str]
-"""dialect, dimension, value"""
+_SUMS = ("sessions", "messages_in", "messages_out", "bytes_in", "bytes_out")
 
 
 @dataclass(slots=True)
-class Row:
-    """The sessions of one dialect for which one dimension had one value."""
-
-    dialect: str
-    dimension: str
-    value: str
-    open: int = 0
-    """how many are open now"""
-    sessions: int = 0
-    """how many there have been"""
-    first_seen: float | None = None
-    """when the first one began; None: there was none"""
-    last_seen: float | None = None
-    """when one was last open"""
-    messages_in: int = 0
-    """from clients, as `bytes_in`"""
-    messages_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    """clients that were refused, by reason"""
-    last_refused: float | None = None
-
-    @property
-    def key(self) -> Key:
-        """What tells it from other rows."""
-        return self.dialect, self.dimension, self.value
-
-
-@dataclass(slots=True)
-class Period:
-    """The sessions of one dialect in one day or one minute (UTC)."""
-
-    number: int
-    """how many days, or minutes, after 1970 began"""
-    dialect: str
-    sessions: int = 0
-    """how many began"""
-    most_open: int = 0
-    """how many were open at once, at most, as seen every few seconds"""
-    refused: int = 0
-    """how many clients were refused"""
-
-
-@dataclass(slots=True)
-class Run:
-    """A time in which the census was running."""
-
-    began: float
-    ended: float
-    """until when it is known to have been running"""
-
-
-@dataclass(slots=True)
-class State:
-    """A whole census, as a file has it."""
-
-    rows: list[Row] = field(default_factory=list)
-    days: list[Period] = field(default_factory=list)
-    minutes: list[Period] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Changes:
-    """What has changed since the last time, and what is gone."""
+class _Changes:
+    """What has changed and is not written."""
 
     rows: set[Key] = field(default_factory=set)
-    days: set[tuple[int, str]] = field(default_factory=set)
-    minutes: set[tuple[int, str]] = field(default_factory=set)
+    days: set[PeriodKey] = field(default_factory=set)
+    minutes: set[PeriodKey] = field(default_factory=set)
+    runs: set[float] = field(default_factory=set)
+    """when they began"""
     whole: bool = False
-    """whether all must be written again"""
 
 
 class Book:
     """The census of a gateway."""
 
-    def __init__(self, state: State | None = None) -> None:
-        """Begin with what is known from before, of which nothing is open any more."""
-        state = state or State()
-        self.rows = {row.key: row for row in state.rows}
-        self.days = {(each.number, each.dialect): each for each in state.days}
-        self.minutes = {(each.number, each.dialect): each for each in state.minutes}
-        self.runs = state.runs
-        self.changes = Changes(rows=set(self.rows), whole=True)
+    def __init__(self) -> None:
+        self.rows: dict[Key, Row] = {}
+        self.days: dict[PeriodKey, Period] = {}
+        self.minutes: dict[PeriodKey, Period] = {}
+        self.runs: list[Run] = []
         self._open: dict[str, Counter[Key]] = {}  # of each source
-        self._values = Counter((row.dialect, row.dimension) for row in state.rows if row.value != OTHER)
+        self._values: Counter[tuple[str, str]] = Counter()  # how many rows a dialect and dimension has, but for `other`
+        self._oldest_minute = 0
+        self._changes = _Changes()
+
+    def absorb(self, state: State) -> None:
+        """Add what is known from elsewhere or from before: all but what is open."""
         for row in state.rows:
-            row.open = 0
+            mine = self._row(row.dialect, row.dimension, row.value)
+            for name in _SUMS:
+                setattr(mine, name, getattr(mine, name) + getattr(row, name))
+            mine.refused = dict(Counter(mine.refused) + Counter(row.refused))
+            mine.first_seen = _both(min, mine.first_seen, row.first_seen)
+            mine.last_seen = _both(max, mine.last_seen, row.last_seen)
+            mine.last_refused = _both(max, mine.last_refused, row.last_refused)
+        for periods, others in ((self.days, state.days), (self.minutes, state.minutes)):
+            for each in others:
+                period = periods.setdefault(each.key, Period(*each.key))
+                period.sessions += each.sessions
+                period.refused += each.refused
+                period.most_open = max(period.most_open, each.most_open)
+        self.runs = _joined([*state.runs, *self.runs])
+        self._changes.whole = True
 
     def state(self) -> State:
         """Return all of it."""
@@ -147,20 +99,21 @@ class Book:
         for key, count in self._open.pop(source, Counter()).items():
             if count:  # a row that has none may have been forgotten
                 self.rows[key].open -= count
-                self.changes.rows.add(key)
+                self._changes.rows.add(key)
 
     def opened_elsewhere(self, source: str, opened: Iterable[tuple[str, str, str, int]]) -> None:
-        """Note the sessions that a process had open before it was a source here: each row, and how many."""
+        """Note the sessions that a process had open before it was a source here: as `opened` returns them."""
         open_ = self._open.setdefault(source, Counter())
         for dialect, dimension, value, count in opened:
             row = self._row(dialect, dimension, value)
             row.open += count
             open_[row.key] += count
-            self.changes.rows.add(row.key)
+            self._changes.rows.add(row.key)
 
-    def opened(self) -> list[tuple[str, str, str, int]]:
-        """Return what is open now, for `opened_elsewhere`."""
-        return [(*row.key, row.open) for row in self.rows.values() if row.open]
+    def opened(self) -> dict[str, list[tuple[str, str, str, int]]]:
+        """Return the open sessions of each source: dialect, dimension, value, and how many."""
+        sources = self._open.items()
+        return {source: [(*key, count) for key, count in open_.items() if count] for source, open_ in sources}
 
     def pass_time(self, now: float) -> None:
         """Note that the census is running, and once a minute which sessions are open. Call this every few seconds."""
@@ -168,14 +121,15 @@ class Book:
             self.runs[-1].ended = now
         else:
             self.runs.append(Run(now, now))
+        self._changes.runs.add(self.runs[-1].began)
         for row in self.rows.values():
             if row.open and (row.last_seen or 0.0) // MINUTE != now // MINUTE:
                 row.last_seen = now
-                self.changes.rows.add(row.key)
+                self._changes.rows.add(row.key)
                 if row.dimension == WHOLE:
                     self._most_open(row, now)
-        oldest = now // MINUTE - MOST_MINUTES
-        for key in [key for key in self.minutes if key[0] <= oldest]:
+        self._oldest_minute = int(now // MINUTE) - MOST_MINUTES + 1
+        for key in [key for key in self.minutes if key[0] < self._oldest_minute]:
             del self.minutes[key]
 
     def forget(self, before: float) -> None:
@@ -189,8 +143,8 @@ class Book:
             del self.days[key]
         runs = [run for run in self.runs if run.ended >= before]
         if rows or days or len(runs) < len(self.runs):
-            self.changes.whole = True
-        self.runs[:] = runs
+            self._changes.whole = True
+        self.runs = runs
 
     def bring_back(self, now: float) -> None:
         """Move everything that is later than a time to that time: the clock was wrong when it was noted."""
@@ -205,13 +159,34 @@ class Book:
                 today.sessions += late.sessions
                 today.refused += late.refused
                 today.most_open = max(today.most_open, late.most_open)
-        self.runs[:] = [Run(run.began, min(run.ended, now)) for run in self.runs if run.began <= now]
-        self.changes.whole = True
+        self.runs = [Run(run.began, min(run.ended, now)) for run in self.runs if run.began <= now]
+        self._changes.whole = True
 
-    def take_changes(self) -> Changes:
+    def take_changes(self) -> Batch:
         """Return what has changed since the last time."""
-        changes, self.changes = self.changes, Changes()
-        return changes
+        changes, self._changes = self._changes, _Changes()
+        if changes.whole:
+            state = self.state()
+        else:
+            state = State(
+                [self.rows[key] for key in changes.rows],
+                _of(self.days, changes.days),
+                _of(self.minutes, changes.minutes),
+                [run for run in self.runs if run.began in changes.runs],
+            )
+        return Batch(_copied(state), changes.whole, self._oldest_minute)
+
+    def write_all(self) -> None:
+        """Note that nothing of it is written anywhere."""
+        self._changes.whole = True
+
+    def write_again(self, batch: Batch) -> None:
+        """Note that what was taken has not been written."""
+        self._changes.whole |= batch.whole
+        self._changes.rows |= {row.key for row in batch.state.rows} & self.rows.keys()
+        self._changes.days |= {each.key for each in batch.state.days} & self.days.keys()
+        self._changes.minutes |= {each.key for each in batch.state.minutes} & self.minutes.keys()
+        self._changes.runs |= {run.began for run in batch.state.runs}
 
     # -- how -------------------------------------------------------------------------------------------------------
 
@@ -227,7 +202,7 @@ class Book:
         return row
 
     def _add(self, row: Row, counts: Counts, open_: Counter[Key], now: float) -> None:
-        self.changes.rows.add(row.key)
+        self._changes.rows.add(row.key)
         sessions, refused = counts.get("sessions", 0), counts.get("refused", {})
         row.sessions = max(0, row.sessions + sessions)
         self._open_more(row, counts.get("open", 0), open_)
@@ -266,8 +241,8 @@ class Book:
 
     def _periods(self, dialect: str, now: float) -> Iterator[Period]:
         for periods, changed, length in (
-            (self.days, self.changes.days, DAY),
-            (self.minutes, self.changes.minutes, MINUTE),
+            (self.days, self._changes.days, DAY),
+            (self.minutes, self._changes.minutes, MINUTE),
         ):
             key = int(now // length), dialect
             changed.add(key)
@@ -288,6 +263,31 @@ def _values(counts: Counts) -> Iterator[tuple[str, str]]:
     yield "agent", family(profile.get("agent", ""))
     for oddity in counts["oddities"]:
         yield "oddity", oddity
+
+
+def _copied(state: State) -> State:
+    rows = [replace(row, refused=dict(row.refused)) for row in state.rows]
+    return State(rows, list(map(copy, state.days)), list(map(copy, state.minutes)), list(map(copy, state.runs)))
+
+
+def _of(periods: dict[PeriodKey, Period], keys: set[PeriodKey]) -> list[Period]:
+    return [periods[key] for key in keys if key in periods]
+
+
+def _both(choose: Callable[[list[float]], float], *times: float | None) -> float | None:
+    known = [time for time in times if time is not None]
+    return choose(known) if known else None
+
+
+def _joined(runs: list[Run]) -> list[Run]:
+    """Return times in their order, those that are close to each other as one."""
+    joined: list[Run] = []
+    for run in sorted(runs, key=lambda each: each.began):
+        if joined and run.began - joined[-1].ended < LONGEST_PAUSE:
+            joined[-1].ended = max(joined[-1].ended, run.ended)
+        else:
+            joined.append(copy(run))
+    return joined
 
 
 def _last(row: Row) -> float:

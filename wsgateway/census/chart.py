@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypedDict
 
-from wsgateway.census.book import DAY, MINUTE, Book, Period, Run
+from wsgateway.census.book import Book
+from wsgateway.census.state import DAY, MINUTE, Period, Run
 
 
 class Chart(TypedDict):

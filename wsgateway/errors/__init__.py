@@ -12,6 +12,7 @@
     |   |   `-- BrokenFileError         at the start of a gateway
     |   |-- StartError              workers that cannot serve
     |   `-- HotRestartError         a new supervisor that does not serve
+    |-- CensusError             a file of a census that cannot be used
     |-- SlowRegexError          a pattern that could take exponential time
     `-- ProbeError              a probe request that cannot be sent
 
@@ -26,6 +27,7 @@ from wsgateway.errors.reasons import Group, Reason
 __all__ = [
     "BRIEF_CHARACTERS",
     "BrokenFileError",
+    "CensusError",
     "ClientDisconnectedError",
     "ExhaustedError",
     "Group",
@@ -211,6 +213,15 @@ class HotRestartError(ReasonedError):
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.HOT_RESTART_FAILED, message)
+
+
+class CensusError(WsgatewayError):
+    """A file of a census cannot be used; the message has its name."""
+
+    def __init__(self, message: str, broken: bool = False) -> None:
+        super().__init__(message)
+        self.broken = broken
+        """whether what is in it is damaged, so that it can never be used again"""
 
 
 class SlowRegexError(WsgatewayError):

@@ -172,8 +172,12 @@ class DialectCensus(TypedDict):
 
 
 class CensusStatus(TypedDict):
-    """What the census knows, a few seconds old at most. See `census.book`."""
+    """What the census knows, a few seconds old at most. See `census.keeper`."""
 
+    file: str | None
+    """where it is kept; None: in memory alone"""
+    problem: str | None
+    """why the file cannot be written now"""
     since: float
     """when it began, in seconds since 1970"""
     dialects: dict[str, DialectCensus]

@@ -39,7 +39,6 @@ Configuration = str | os.PathLike[str] | Settings
 """The name of a YAML file, or settings, as `wsgateway.settings.load` returns them."""
 Addresses = dict[str, list[Address | UnixAddress]]
 """What each listener is bound to, by the name of the listener."""
-_KEEP_SECONDS = 400 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Gateway:
             service = Service(loaded.settings, log, listening.shared())
             async with trio.open_nursery() as nursery:
                 state = ConfigurationState(loaded.source, time.time)
-                census = Census(_KEEP_SECONDS)
+                census = Census(loaded.settings.census, log)
                 behind = Behind(self._status, census.charts, commander_of(service, log).perform)
                 admin = AdminPages(behind, nursery, log)
                 running = _Running(loaded, listening, service, state, admin, log, trio.current_time(), census)
@@ -131,9 +130,13 @@ class Gateway:
                 await service.run()
                 nursery.cancel_scope.cancel()
         finally:
-            listening = listening if self._running is None else self._running.listening
-            self._running = None
+            ended, self._running = self._running, None
+            listening = listening if ended is None else ended.listening
             listening.close()
+            if ended is not None:
+                with trio.CancelScope(shield=True):
+                    await ended.service.send_last_counts(ended.count)
+                    await ended.census.close()
 
     async def reload(self, configuration: Configuration | None = None) -> None:
         """Serve another configuration from now on; by default the same file, read again.

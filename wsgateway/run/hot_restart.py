@@ -4,24 +4,29 @@
     starts it, sends it all listener sockets     reads the file, opens more sockets if needed, starts its workers
                                                  sends "serving"
     tells systemd the new main process
-    closes the connection                        tells systemd that it is ready, opens the admin pages
-    drains, and ends
+    sends the census                             tells systemd that it is ready, opens the admin pages
+    drains, sends what its workers count,        goes on with the census
+    and ends
 
 Until the new supervisor serves, the old one serves as before. If the new one fails, nothing is lost.
 """
 
+import math
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import trio
 
+from wsgateway.census.keeper import Census
+from wsgateway.census.tally import Counts
 from wsgateway.errors import HotRestartError
+from wsgateway.observe.shape import ShapeError
 from wsgateway.run.control import Control
 from wsgateway.run.listening import Listening
-from wsgateway.run.messages import Serving, TakeOver
+from wsgateway.run.messages import Counted, HandOver, Serving, TakeOver
 from wsgateway.run.process import KILL_SECONDS, environment, spell_end
 
 # The environment variable with the descriptor of the connection to the old supervisor.
@@ -91,6 +96,7 @@ class OldSupervisor:
         self._control = control
         self.processes = processes
         """how many processes it has started"""
+        self._sources: set[str] = set()
         self.listening = listening
         """all sockets that it has"""
 
@@ -112,9 +118,65 @@ class OldSupervisor:
         order = TakeOver.read(message.said)
         return cls(control, Listening.described(order.sockets, message.sockets), order.processes)
 
-    async def relieve(self) -> None:
-        """Tell the old supervisor that this one serves, and wait until it has closed the connection or ended."""
+    async def relieve(self, census: Census) -> None:
+        """Tell the old supervisor that this one serves, and wait for its census, or until it has ended."""
         with suppress(OSError):  # it has ended already, and this one serves
             await self._control.send(Serving().said())
-            await self._control.receive()
+            message = await self._control.receive()
+            if message is not None:
+                with suppress(ValueError):  # another version may have another census
+                    self._sources.update(census.take_over(message.attached))
+
+    async def listen(self, census: Census) -> None:
+        """Take what the old supervisor's workers count until it ends."""
+        with suppress(OSError):
+            while (message := await self._control.receive()) is not None:
+                with suppress(ShapeError):  # a message of another version
+                    counted = Counted.read(message.said)
+                    if counted.counts is None:
+                        census.lose(counted.source)
+                    else:
+                        self._sources.add(counted.source)
+                        census.count(counted.source, counted.counts)
+        for source in self._sources:
+            census.lose(source)
         self._control.close()
+
+
+class NewSupervisor:
+    """The new supervisor, as the old one sees it: it gets the census, and all that is counted from then on."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._counted, self._to_send = trio.open_memory_channel[Counted](math.inf)
+        self._done = trio.Event()
+
+    async def give(self, census: Census) -> None:
+        """Give it the census, and pass on what is counted until `close`."""
+        try:
+            packed = await census.hand_over(self)
+            await self._control.send(HandOver().said(), attached=packed)
+            async for each in self._to_send:
+                await self._control.send(each.said())
+        except OSError:  # it has ended; nobody has the census any more
+            self._to_send.close()
+        finally:
+            self._control.close()
+            self._done.set()
+
+    def count(self, source: str, counts: Iterable[Counts]) -> None:
+        """Give it what a worker has counted."""
+        self._send(Counted(source=source, counts=list(counts)))
+
+    def lose(self, source: str) -> None:
+        """Tell it that a worker has ended."""
+        self._send(Counted(source=source, counts=None))
+
+    def _send(self, counted: Counted) -> None:
+        with suppress(trio.BrokenResourceError):  # it has ended
+            self._counted.send_nowait(counted)
+
+    async def close(self) -> None:
+        """Wait until it has got all."""
+        self._counted.close()
+        await self._done.wait()

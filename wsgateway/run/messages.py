@@ -2,7 +2,7 @@
 
     supervisor -> worker       Configure (serve, reload), Drain, Stay, End, SendStatus, Ask, More, Forget
     worker -> supervisor       Up, Serving, Refused, StatusReport, CensusCounts, ToldToEnd, Part
-    old -> new supervisor      TakeOver
+    old -> new supervisor      TakeOver, HandOver, Counted
     new -> old supervisor      Serving
 
 Processes of one gateway may run different versions for a while, so unknown keys are ignored. `Control` carries them.
@@ -124,6 +124,24 @@ class TakeOver(_Message):
     sockets: SocketCounts
     processes: int = 0
     """how many processes the gateway has started"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandOver(_Message):
+    """Go on with the census of the process that sends this, which is attached."""
+
+    do: Literal["hand over"] = "hand over"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(_Message):
+    """What a worker of the process that sends this has counted for the census."""
+
+    do: Literal["count"] = "count"
+    source: str
+    """a name for the worker"""
+    counts: list[Counts] | None
+    """None: it has ended"""
 
 
 @dataclass(frozen=True, kw_only=True)

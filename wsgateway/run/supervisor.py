@@ -23,7 +23,7 @@ from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.commander import Commander
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
-from wsgateway.run.hot_restart import OldSupervisor, start_new_supervisor
+from wsgateway.run.hot_restart import NewSupervisor, OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening, differences
 from wsgateway.run.operator import Operator
@@ -45,7 +45,6 @@ from wsgateway.settings.process import Logging
 SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
 # How often the workers are checked.
 CHECK_SECONDS = 1.0
-_KEEP_SECONDS = 400 * 86400.0
 # How many changes may wait while another one is made.
 _CHANGES = 4
 _BUG = "a bug of the gateway; its log says more"
@@ -106,7 +105,7 @@ class Supervisor:
         self._limit = raise_limit()
         failure: WsgatewayError | None = None
         memory = Scoreboard()
-        self._census = Census(_KEEP_SECONDS, self._now)
+        self._census = Census(made.settings.census, self._log, self._now)
         try:
             async with trio.open_nursery() as self._nursery:
                 start = partial(WorkerProcess.start, scoreboard=memory, census=self._census)
@@ -116,6 +115,7 @@ class Supervisor:
                     await self._supervise(made)
                 except WsgatewayError as error:  # it would leave the nursery in a group
                     failure = error
+                await self._census.close()
                 self._nursery.cancel_scope.cancel()
         finally:
             memory.close()
@@ -154,7 +154,8 @@ class Supervisor:
         if self._worker_pool.draining:
             return
         if old_supervisor is not None:
-            await old_supervisor.relieve()
+            await old_supervisor.relieve(self._census)
+            self._nursery.start_soon(old_supervisor.listen, self._census)
             self._generation.listening.owns_files = old_supervisor.listening.owns_files = True
             old_supervisor.listening.close_what_is_not_in(self._generation.listening)
         self._tell_of(self._generation)
@@ -296,10 +297,11 @@ class Supervisor:
             self._start_control()
         old.listening.close_what_is_not_in(new.listening)
         self._tell_of(new)
+        why = "a changed `{}` needs a hot restart (SIGUSR2) or a new start"
         if new.settings.logging != old.settings.logging:
-            self._log.warning(
-                "logging not reloaded", why="a changed `logging` needs a hot restart (SIGUSR2) or a new start"
-            )
+            self._log.warning("logging not reloaded", why=why.format("logging"))
+        if new.settings.census != old.settings.census:
+            self._log.warning("census not reloaded", why=why.format("census"))
         told = differences(old.settings, new.settings)
         self._log.info("reloaded", **told, routes=len(new.settings.routes), workers=new.workers)
         log_listening(new.settings, new.listening, old.listening, self._log)
@@ -322,7 +324,7 @@ class Supervisor:
         self._control.cancel()
         self._manager.tell(f"MAINPID={pid}")
         self._manager.leave_to_another()
-        line.close()
+        self._nursery.start_soon(NewSupervisor(line).give, self._census)
         self._log.info("hot restart done", to=pid)
         self._nursery.start_soon(self._drain, 0.0, True)
 

@@ -19,9 +19,9 @@ _HEAD = """\
 # The complete configuration of wsgateway: every key with its default, as `wsgateway example` prints it. Only what
 # `wsgateway example --minimal` prints is required. A key in a comment is left out by default, and shows an example.
 #
-# Durations and sizes carry a unit, as in 500ms, 10s, 2m, 1h and in 64B, 16KiB, 1MiB, 2GiB. A bare number is an error,
-# and so is a key that is unknown or stands twice; `wsgateway check FILE` reports all errors, each with its line. Names
-# of files are relative to the directory of this file; certificates and keys are PEM.
+# Durations and sizes carry a unit, as in 500ms, 10s, 2m, 1h, 30d and in 64B, 16KiB, 1MiB, 2GiB. A bare number is an
+# error, and so is a key that is unknown or stands twice; `wsgateway check FILE` reports all errors, each with its line.
+# Names of files are relative to the directory of this file; certificates and keys are PEM.
 # For editors: `wsgateway schema > wsgateway.schema.json`.
 
 """

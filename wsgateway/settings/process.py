@@ -1,4 +1,4 @@
-"""The sections about the processes of the gateway: `shutdown`, `logging` and `admin`."""
+"""The sections about the processes of the gateway: `shutdown`, `logging`, `admin` and `census`."""
 
 from collections.abc import Set
 from contextlib import suppress
@@ -9,6 +9,7 @@ from wsgateway.settings.basics import Address
 from wsgateway.settings.declare import List, key, section
 from wsgateway.settings.values import (
     AdminAddress,
+    CensusFile,
     CloseCode,
     Duration,
     DurationOrNone,
@@ -19,6 +20,7 @@ from wsgateway.settings.values import (
 )
 from wsgateway.wire.addresses import canonical
 
+DAY_SECONDS = 86400.0
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 Actions = Literal["none", "local"]
@@ -143,6 +145,32 @@ class Admin:
         except ValueError:
             return name.removesuffix(".") in ("localhost", *self.names)
         return True
+
+
+@section
+class Census:
+    """Count who speaks which dialect, and when last, for `wsgateway census` and the status: by route, listener, host,
+    origin, program, version of TLS, and oddity. No address of a client is kept."""
+
+    file: CensusFile = key(
+        "Where it is kept, over restarts.",
+        default="auto",
+        example="/var/lib/wsgateway/census.sqlite",
+        values={
+            "auto": "census.sqlite in the StateDirectory= of systemd; without one, it is kept in memory",
+            "FILE": "a file, which is made if it is not there. Its directory must be one where the gateway may write."
+            " Each gateway needs its own",
+            "none": "in memory, until the gateway stops",
+        },
+    )
+    keep_seconds: Duration = key(
+        "Time after which what was not seen any more is forgotten, one day or more.", name="keep", default="400d"
+    )
+
+    def check(self, given: Set[str]) -> None:
+        """Raise ValueError for less than a day, which is what the census counts by."""
+        if self.keep_seconds < DAY_SECONDS:
+            raise ValueError(f"keep: {self.keep_seconds:g} s are too short; write 1d or more")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Read durations and sizes of the configuration: `10s`, `500ms`, `16KiB`.
+"""Read durations and sizes of the configuration: `10s`, `500ms`, `30d`, `16KiB`.
 
 A number without a unit is an error that shows how to write it. Each unit has one spelling. The functions take any value
 of the file, and raise ValueError with a message for its author.
@@ -11,21 +11,21 @@ from wsgateway.settings.findings import seen
 KIB = 1024
 MIB = 1024 * KIB
 
-_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _BYTES = {unit: 1 << 10 * power for power, unit in enumerate(["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])}
 
 # 20 digits are enough for 2**64, and keep a float finite.
-_DURATION = re.compile(r"(?P<number>[0-9]{1,20}(?:\.[0-9]{1,20})?)(?P<unit>ms|s|m|h)?")
+_DURATION = re.compile(r"(?P<number>[0-9]{1,20}(?:\.[0-9]{1,20})?)(?P<unit>ms|s|m|h|d)?")
 _SIZE = re.compile(r"(?P<number>[0-9]{1,20})(?P<unit>[KMGTPE]iB|B)?")
 
 
 def seconds(value: object) -> float:
-    """Read a duration such as `10s`, `500ms`, `2m`, `1h` or `1.5s`, which must be more than 0, in seconds."""
+    """Read a duration such as `10s`, `500ms`, `2m`, `1h`, `30d` or `1.5s`, which must be more than 0, in seconds."""
     found = _match(_DURATION, value)
     if found is None:
-        raise ValueError(f"{seen(value)} is not a duration; write it as 10s, 500ms, 2m or 1h")
+        raise ValueError(f"{seen(value)} is not a duration; write it as 10s, 500ms, 2m, 1h or 30d")
     if found["unit"] is None:
-        raise ValueError(f"{seen(value)} has no unit; write {value}s (or with ms, m or h)")
+        raise ValueError(f"{seen(value)} has no unit; write {value}s (or with ms, m, h or d)")
     duration = float(found["number"]) * _MILLISECONDS[found["unit"]] / 1000
     if duration == 0:
         raise ValueError(f"{seen(value)} is too short, it must be more than 0s")

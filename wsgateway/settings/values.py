@@ -108,6 +108,10 @@ def _file(value: object) -> str:
     return value
 
 
+def _census_file(value: object) -> str | None:
+    return None if value == "none" else _file(value)
+
+
 def _in_order(ranges: tuple[tuple[Dialect, ...], ...]) -> tuple[Dialect, ...]:
     """Return each dialect once, the oldest first."""
     named = {each.name for several in ranges for each in several}
@@ -162,7 +166,7 @@ def _tolerance(side: PeerRole) -> Written:
     return Written(partial(tolerance, side=side), word, {"anyOf": [{"enum": ["default", "all", "none"]}, listed]})
 
 
-_DURATION = Written(seconds, "duration", _text(r"[0-9]{1,20}(?:\.[0-9]{1,20})?(?:ms|s|m|h)"), "more than 0s")
+_DURATION = Written(seconds, "duration", _text(r"[0-9]{1,20}(?:\.[0-9]{1,20})?(?:ms|s|m|h|d)"), "more than 0s")
 _DIALECT = {"enum": list(DIALECTS)}
 _RANGE = _text("(?:hixie|hybi)-[0-9]{2}\\.\\.(?:(?:hixie|hybi)-)?[0-9]{2}")
 _HASH = {
@@ -262,6 +266,11 @@ ControlAddress = Annotated[
         {"anyOf": [{"enum": ["auto", "none"]}, _text("unix:.+")]},
     ),
     InDirectory(_placed),
+]
+CensusFile = Annotated[
+    str | Literal["auto"] | None,
+    Written(_census_file, "name of a file, `auto` or `none`", _text()),
+    InDirectory(lambda directory, name: name if name in ("auto", None) else str(directory / name)),
 ]
 TargetUrl = Annotated[Url, Written(target_url, "URL", _text("(?:[Ww][Ss]|[Hh][Tt][Tt][Pp])[Ss]?://[^/?#@]+/?"))]
 OneDialect = Annotated[Dialect, Written(dialect, "dialect", _DIALECT)]

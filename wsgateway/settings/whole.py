@@ -7,7 +7,7 @@ from wsgateway.errors import Problem
 from wsgateway.settings.declare import AtLeastOne, List, Made, Members, key, section
 from wsgateway.settings.defaults import Defaults
 from wsgateway.settings.listeners import Listener
-from wsgateway.settings.process import Admin, Logging, Shutdown
+from wsgateway.settings.process import Admin, Census, Logging, Shutdown
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Upstream
 from wsgateway.settings.values import (
@@ -93,5 +93,6 @@ class Settings:
         },
         reload="at once",
     )
+    census: Census = key(default={}, reload="restart")
     outdated: tuple[Problem, ...] = field(default=(), kw_only=True)
     """keys with an old name, with their place and what they are called now"""

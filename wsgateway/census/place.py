@@ -1,0 +1,22 @@
+"""Where the file of a census is, if the configuration does not say it."""
+
+import os
+
+from wsgateway.settings.values import CensusFile
+
+NAME = "census.sqlite"
+SYSTEM_DIRECTORY = "/var/lib/wsgateway"
+"""the StateDirectory= of the unit, where commands look for the file of a gateway under systemd"""
+
+
+def place(file: CensusFile) -> str | None:
+    """Return the name of the file for this process; None: the census is kept in memory."""
+    if file != "auto":
+        return file
+    directory = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]  # systemd may name several
+    return os.path.join(directory, NAME) if directory else None
+
+
+def place_of_another(file: CensusFile) -> str | None:
+    """Return the name of the file of a gateway that may run under systemd."""
+    return os.path.join(SYSTEM_DIRECTORY, NAME) if file == "auto" and place(file) is None else place(file)
