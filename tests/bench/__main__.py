@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.load.process import many_descriptors
 
+from .beside import beside
 from .chart import chart
 from .clients import compiled, upstream
 from .comparison import compare, memory, tables
@@ -15,7 +16,7 @@ from .growth import growth
 from .measure import QUICK, Effort, Place, Table
 from .subjects import SUBJECTS
 
-PARTS = ("compare", "memory", "growth")
+PARTS = ("compare", "memory", "growth", "beside")
 MEMORY_SESSIONS = (3000, 8000)
 
 
@@ -30,6 +31,8 @@ def bench(place: Place, parts: list[str], names: list[str], svg: Path | None = N
         yield memory(place, names, MEMORY_SESSIONS)
     if "growth" in parts:
         yield from growth(place)
+    if "beside" in parts:
+        yield from beside(place)
 
 
 def main() -> None:
@@ -39,7 +42,8 @@ def main() -> None:
         description="Measure the gateway, and nginx, HAProxy, faye and em-websocket where they are installed. It needs"
         " gcc, 20000 descriptors (ulimit -Hn) and, for all of it, an hour of a machine that does nothing else.",
         epilog="compare: CPU of an echo and of a new session; memory: of an idle session; growth: with sessions, sizes,"
-        " fragments, routes and workers, and when thousands of clients come back at once",
+        " fragments, routes and workers; beside: what sessions notice when others stream, and when thousands of others"
+        " are cut and come back at once",
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all if none is given")
     parser.add_argument("--subjects", default=",".join(SUBJECTS), metavar="NAME,...", help="default: %(default)s")

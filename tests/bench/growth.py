@@ -1,11 +1,9 @@
 """How the cost of an echo and of a new session grows, with what there can be much of."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
-from .clients import Crowd, clients
+from .clients import Crowd
 from .measure import Place, Point, Table, measure
 from .subjects import Subject, nginx, started, wsgateway
 
@@ -15,15 +13,11 @@ FRAGMENTS = (1, 16, 256)
 FRAGMENTED_BYTES = 4096
 ROUTES = (0, 100, 1000, 5000)
 WORKERS = (1, 2)
-# In the storm: sessions that nothing happens to, each of which says something so often.
-UNTOUCHED = Crowd(100, pause_ms=100)
-# They are looked at so long at a time.
-WINDOW_SECONDS = 0.5
 
 
 def growth(place: Place) -> list[Table]:
     """Return all tables."""
-    return [*_of_messages(place), _of_routes(place), _of_workers(place), storm(place)]
+    return [*_of_messages(place), _of_routes(place), _of_workers(place)]
 
 
 def _of_messages(place: Place) -> list[Table]:
@@ -82,38 +76,3 @@ def _of_workers(place: Place) -> Table:
     for case in cases:
         table.rows.append((case, *(f"{next(found).cpu_us:.2f}" for _ in subjects)))
     return table
-
-
-def storm(place: Place) -> Table:
-    """Cut all sessions at once, which all come back at once, and measure what that means for others."""
-    count = place.effort.most_sessions
-    table = Table(
-        f"{count} sessions are cut at once and come back at once; {UNTOUCHED.sessions} others go on",
-        ("", "all are back after s", "wrong", "p99 of the others ms", "p99 before ms", "longest ms"),
-    )
-    with started(["wsgateway", "nginx"], place.own(), place.upstream) as subjects:
-        for subject in subjects:
-            table.rows.append((subject.name, *_storm_over(place, subject, count)))
-    return table
-
-
-def _storm_over(place: Place, subject: Subject, count: int) -> tuple[str, ...]:
-    with (
-        clients(place.folder, subject, "rfc6455", UNTOUCHED) as others,
-        clients(place.folder, subject, "rfc6455", Crowd(count)) as first,
-        clients(place.folder, subject, "rfc6455", Crowd(count, at_once=count)) as again,
-        ThreadPoolExecutor(1) as beside,
-    ):
-        others.open()
-        first.open()
-        before = others.echo(2 * WINDOW_SECONDS)
-        begun = time.monotonic()
-        first.cut()
-        coming = beside.submit(lambda: (again.open(), time.monotonic() - begun))
-        meanwhile = [others.echo(WINDOW_SECONDS)]
-        while not coming.done():
-            meanwhile.append(others.echo(WINDOW_SECONDS))
-        opened, seconds = coming.result()
-    wrong = opened.wrong + sum(each.wrong for each in meanwhile)
-    slowest, longest = max(each.p99_us for each in meanwhile), max(each.most_us for each in meanwhile)
-    return f"{seconds:.1f}", str(wrong), *(f"{us / 1000:.1f}" for us in (slowest, before.p99_us, longest))
