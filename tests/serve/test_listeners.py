@@ -12,6 +12,7 @@ from tests.openings import BY_DIALECT
 from tests.peers import Peer
 from tests.support import Running, Upstream, configuration, dead_port, serving_text
 from wsgateway.errors import SettingsError
+from wsgateway.relay import ends
 from wsgateway.run.listening import Listening
 from wsgateway.serve.bind import listen
 from wsgateway.serve.listeners import (
@@ -262,3 +263,19 @@ async def test_a_worker_that_stops_accepts_as_many_as_if_there_were_no_others() 
         gateway.service.drain()
         found = await accepted_at_once(gateway, 2 * ACCEPTS_PER_TURN)
         assert found == [ACCEPTS_PER_TURN, ACCEPTS_PER_TURN]
+
+
+async def test_clients_are_accepted_one_by_one_while_a_session_that_has_ended_still_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ends, "MOST_ENDS", 0)  # its end waits for its turn
+    async with Upstream() as upstream, serving_text(configuration(upstream.port)) as gateway:
+        client = await gateway.connect(MODERN.request)
+        await upstream.agree()
+        await client.head()
+        client.reset()
+        while not gateway.service._gateway.engine.has_ends:
+            await trio.lowlevel.checkpoint()
+        assert set(await accepted_at_once(gateway, 4)) == {1}
+        monkeypatch.setattr(ends, "MOST_ENDS", 1)
+        await gateway.lines.line("session")

@@ -87,6 +87,11 @@ class Engine:
         """Return the number of running relays."""
         return len(self._endpoints) // 2
 
+    @property
+    def has_ends(self) -> bool:
+        """Whether relays have ended whose `on_end` waits for its turn."""
+        return bool(self._ends)
+
     async def run(self) -> NoReturn:
         """Move bytes until this is cancelled."""
         self.turned = trio.current_time()

@@ -17,6 +17,9 @@ from wsgateway.settings.basics import UNIX
 ACCEPTS_PER_TURN = 16
 # With other workers at the same socket, the rest is for them.
 SHARED_ACCEPTS_PER_TURN = 4
+# While sessions have ended that still count: when thousands of clients come back at once, their old places become free
+# first, so that none is refused for want of one.
+ENDING_ACCEPTS_PER_TURN = 1
 # The pause while descriptors or memory are short: others may release some.
 EXHAUSTED_PAUSE_SECONDS = 0.1
 # The kernel distributes clients to workers at random: a worker with its share waits this long, so that others accept.
@@ -56,7 +59,7 @@ class Acceptor:
                 while True:
                     await trio.lowlevel.wait_readable(self.sock)
                     await self._leave_to_others()
-                    await self._accept(sessions, SHARED_ACCEPTS_PER_TURN if self._has_others else ACCEPTS_PER_TURN)
+                    await self._accept(sessions, self._accepts_per_turn)
             # A limit, because new clients may come all the time.
             for _ in range(BACKLOG // ACCEPTS_PER_TURN):
                 await trio.lowlevel.checkpoint()
@@ -77,6 +80,12 @@ class Acceptor:
     def _has_others(self) -> bool:
         """Whether other workers accept at the same socket."""
         return self._gateway.settings.workers != 1
+
+    @property
+    def _accepts_per_turn(self) -> int:
+        if self._gateway.engine.has_ends:
+            return ENDING_ACCEPTS_PER_TURN
+        return SHARED_ACCEPTS_PER_TURN if self._has_others else ACCEPTS_PER_TURN
 
     @property
     def _another_may_have_room(self) -> bool:
