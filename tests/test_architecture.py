@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "units",
     },
     "cli": {"wsgateway", "errors", "native", "observe", "commands"},
+    "shells": {"cli", "commands", "wsgateway"},
     "__main__": {"cli"},
     "wsgateway": {"errors", "dialects", "run"},
 }  # fmt: skip

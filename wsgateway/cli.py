@@ -8,7 +8,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from importlib import import_module
 
 from wsgateway import __version__
@@ -33,6 +33,7 @@ COMMANDS = {
     "sessions": "print the sessions that a running gateway has open",
     "close": "close sessions of a running gateway",
     "reload": "make a running gateway read its file again, and print the result",
+    "completion": "print the completion of commands and options for a shell",
     "demo": "start a gateway, a backend with an echo and a chat room, and a page to try them, on this machine",
 }
 """what each command does, by its name, which is that of its module in `commands`"""
@@ -41,7 +42,9 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default that of the process. Return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = _parser(given).parse_args(given)
+    # No option before the command has a value, so the first other argument is the command.
+    command = next((each for each in given if not each.startswith("-")), None)
+    options = parser_of({command}).parse_args(given)
     if not options.lasts:
         return _perform(options)
     with Writer.of_process() as options.writer:
@@ -62,10 +65,10 @@ def _perform(options: argparse.Namespace) -> int:
     return status
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser for these arguments: it knows all commands, and the options of the one that is given.
+def parser_of(defined: Container[str | None]) -> argparse.ArgumentParser:
+    """Return a parser that knows all commands, and the options of some.
 
-    Only the module of that command is imported: all of them together take many times as long as most commands.
+    Only the modules of these are imported: all of them together take many times as long as most commands.
     """
     parser = argparse.ArgumentParser(
         prog="wsgateway",
@@ -75,10 +78,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wsgateway {__version__}, relay in {ENGINE}")
     parser.set_defaults(lasts=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    # No option before the command has a value, so the first other argument is the command.
-    given = next((each for each in arguments if not each.startswith("-")), None)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text)
-        if name == given:
+        if name in defined:
             import_module(f"wsgateway.commands.{name}").define(command)
     return parser

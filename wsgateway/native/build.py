@@ -1,7 +1,8 @@
-"""Build the module in C while the package is installed: a hook of hatchling, the build backend.
+"""Build the module in C, and what shells get, while the package is installed: a hook of hatchling, the build backend.
 
 It needs a C compiler and the headers of Python (Debian: gcc and libpython3-dev). Where one of them is missing, and for
-builds of Python without a global lock, which have no stable ABI, the package is installed without the module.
+builds of Python without a global lock, which have no stable ABI, the package is installed without the module. Without
+shtab, as in a build that is not isolated, it is installed without completions and manual page.
 """
 
 import os
@@ -55,6 +56,7 @@ class Hook(BuildHookInterface[Any]):
             return
         editable = version == "editable"
         self._folder = tempfile.TemporaryDirectory()
+        self._add_shared(build_data)
         built = (HERE if editable else Path(self._folder.name)) / MODULE
         try:
             compile_module(Path(self._folder.name) / MODULE)
@@ -72,6 +74,21 @@ class Hook(BuildHookInterface[Any]):
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"cp311-abi3-{platform}"
+
+    def _add_shared(self, build_data: dict[str, Any]) -> None:
+        """Add completions and the manual page, which another process makes: this one cannot import the package."""
+        search = os.pathsep.join(filter(None, [self.root, os.environ.get("PYTHONPATH", "")]))
+        command = [sys.executable, "-m", "wsgateway.shells", self._folder.name]
+        environment = {**os.environ, "PYTHONPATH": search}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+            self.app.display_warning(f"wsgateway is installed without completions and manual page: {why}")
+            return
+        share = Path(self._folder.name, "share")
+        build_data["shared_data"] |= {
+            str(each): str(each.relative_to(share.parent)) for each in share.rglob("*") if each.is_file()
+        }
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if self.target_name == "wheel":
