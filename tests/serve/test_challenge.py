@@ -4,6 +4,7 @@ The old browsers and HAProxy, for which this is needed, are in `test_quirks`.
 """
 
 import pytest
+from trio.testing import MockClock
 
 from tests.dialects.families import MORE
 from tests.heads import head_of
@@ -100,7 +101,9 @@ async def test_a_challenge_is_eight_bytes_of_any_kind(challenge: str, proof: str
 
 
 @pytest.mark.parametrize("part", [b"", CHALLENGE[:7]], ids=["none of it", "all but one byte"])
-async def test_a_challenge_that_never_comes_ends_the_connection_after_the_early_head(part: bytes) -> None:
+async def test_a_challenge_that_never_comes_ends_the_connection_after_the_early_head(
+    part: bytes, autojump_clock: MockClock
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="challenge: 600ms") as gateway:
         client = await gateway.connect(HIXIE.head + part)
         behind, _ = await upstream.agree()
@@ -112,7 +115,7 @@ async def test_a_challenge_that_never_comes_ends_the_connection_after_the_early_
         assert "status" not in line
 
 
-async def test_a_short_challenge_timeout_also_sends_the_head_early() -> None:
+async def test_a_short_challenge_timeout_also_sends_the_head_early(autojump_clock: MockClock) -> None:
     # Less than the default grace: half of it passes before the head is sent.
     async with Upstream() as upstream, serving(upstream.port, timeouts="challenge: 50ms") as gateway:
         client = await gateway.connect(HIXIE.head)
@@ -123,7 +126,7 @@ async def test_a_short_challenge_timeout_also_sends_the_head_early() -> None:
         assert (await gateway.lines.line("refused"))["why"] == "no 8 bytes after the head within 0.05 s"
 
 
-async def test_the_time_for_the_handshake_bounds_the_wait_for_the_challenge_too() -> None:
+async def test_the_time_for_the_handshake_bounds_the_wait_for_the_challenge_too(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 1s") as gateway:
         client = await gateway.connect(HIXIE.head)
         await upstream.agree()

@@ -8,7 +8,7 @@ from itertools import repeat
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.heads import head_of
 from tests.openings import BY_DIALECT, OPENINGS, Opening
@@ -189,7 +189,9 @@ unfinished = pytest.mark.parametrize(
 
 
 @unfinished
-async def test_a_question_that_does_not_come_is_not_waited_for_beyond_its_time(part: bytes) -> None:
+async def test_a_question_that_does_not_come_is_not_waited_for_beyond_its_time(
+    part: bytes, autojump_clock: MockClock
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=ONLY, timeouts="handshake: 200ms") as gateway:
         player = await gateway.connect(part)
         assert await player.rest() == b""
@@ -199,7 +201,7 @@ async def test_a_question_that_does_not_come_is_not_waited_for_beyond_its_time(p
 
 
 @unfinished
-async def test_beside_http_it_might_have_been_a_request(part: bytes) -> None:
+async def test_beside_http_it_might_have_been_a_request(part: bytes, autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=INLINE, timeouts="handshake: 200ms") as gateway:
         player = await gateway.connect(part)
         answer = await player.rest()

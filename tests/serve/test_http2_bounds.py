@@ -12,6 +12,7 @@ from hyperframe.frame import (
     ContinuationFrame,
     HeadersFrame,
 )
+from trio.testing import MockClock
 
 from tests.heads import head_of, values
 from tests.net.certificates import Authority
@@ -143,7 +144,7 @@ async def test_handshakes_are_metered_for_each_stream(authority: Authority) -> N
 # -- time ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_connection_without_a_request_ends_in_time(authority: Authority) -> None:
+async def test_a_connection_without_a_request_ends_in_time(authority: Authority, autojump_clock: MockClock) -> None:
     offered = listener(authority.issue("localhost"))
     async with (
         Upstream() as upstream,
@@ -155,7 +156,7 @@ async def test_a_connection_without_a_request_ends_in_time(authority: Authority)
         assert (await gateway.lines.line("disconnected"))["why"] == "without a request for 0.3 s"
 
 
-async def test_a_connection_that_is_idle_ends_in_time(authority: Authority) -> None:
+async def test_a_connection_that_is_idle_ends_in_time(authority: Authority, autojump_clock: MockClock) -> None:
     offered = listener(authority.issue("localhost"), "idle: 200ms")
     async with (
         Upstream() as upstream,
@@ -172,7 +173,9 @@ async def test_a_connection_that_is_idle_ends_in_time(authority: Authority) -> N
         assert (await gateway.lines.line("disconnected"))["why"] == "without a request for 0.2 s"
 
 
-async def test_an_upstream_that_is_silent_is_a_504_on_its_stream_alone(authority: Authority) -> None:
+async def test_an_upstream_that_is_silent_is_a_504_on_its_stream_alone(
+    authority: Authority, autojump_clock: MockClock
+) -> None:
     offered = listener(authority.issue("localhost"))
     async with (
         Upstream() as upstream,
@@ -187,7 +190,7 @@ async def test_an_upstream_that_is_silent_is_a_504_on_its_stream_alone(authority
         assert (await client.response(silent))[":status"] == "504"
 
 
-async def test_a_client_that_does_not_read_is_cut_in_time(authority: Authority) -> None:
+async def test_a_client_that_does_not_read_is_cut_in_time(authority: Authority, autojump_clock: MockClock) -> None:
     offered = listener(authority.issue("localhost"))
     async with (
         Upstream() as upstream,

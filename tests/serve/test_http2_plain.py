@@ -7,6 +7,7 @@ import trio
 import trio.testing
 from h2.connection import H2Connection
 from h2.events import InformationalResponseReceived, WindowUpdated
+from trio.testing import MockClock
 
 from tests.heads import head_of, values
 from tests.net.certificates import Authority
@@ -181,7 +182,9 @@ async def test_a_stream_without_room_does_not_hold_the_others(offered: str, auth
             assert await client.body(number) == bytes(60_000)
 
 
-async def test_a_client_that_takes_nothing_of_its_answer_is_cut_in_time(offered: str, authority: Authority) -> None:
+async def test_a_client_that_takes_nothing_of_its_answer_is_cut_in_time(
+    offered: str, authority: Authority, autojump_clock: MockClock
+) -> None:
     async with (
         Upstream() as upstream,
         serving_http(upstream.port, listener=offered, timeouts="send: 200ms, close: 100ms") as gateway,

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.heads import head_of, values
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening
@@ -69,14 +70,14 @@ async def test_a_head_may_have_as_many_headers_as_are_allowed_and_no_more(option
 
 
 @pytest.mark.parametrize("part", [b"", b"G", MODERN.request[:-1]], ids=["nothing", "a byte", "all but a byte"])
-async def test_a_head_that_does_not_come_is_408(part: bytes) -> None:
+async def test_a_head_that_does_not_come_is_408(part: bytes, autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 200ms") as gateway:
         client = await gateway.connect(part)
         await refused(gateway, client, b"408 Request Timeout", "no whole request within 0.2 s")
         assert upstream.nobody_came()
 
 
-async def test_a_head_that_comes_slowly_has_no_more_time_than_others() -> None:
+async def test_a_head_that_comes_slowly_has_no_more_time_than_others(autojump_clock: MockClock) -> None:
     # One byte after another, each in time: the whole request counts.
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 200ms") as gateway:
         client = await gateway.connect()

@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+from trio.testing import MockClock
 
 from tests.heads import values
 from tests.net.certificates import Authority
@@ -124,7 +125,7 @@ async def test_an_unexpected_proxy_header_is_a_bad_request() -> None:
         assert upstream.nobody_came()
 
 
-async def test_a_header_that_does_not_end_is_cut_in_time() -> None:
+async def test_a_header_that_does_not_end_is_cut_in_time(autojump_clock: MockClock) -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, listener=accepting("required"), timeouts="handshake: 200ms") as gateway,

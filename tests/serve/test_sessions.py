@@ -7,6 +7,7 @@ log.
 from collections.abc import Iterator
 
 import pytest
+from trio.testing import MockClock
 
 from tests.dialects.families import COVERED, FRAMES, HIXIE, MORE, close_payload
 from tests.masks import masked
@@ -95,7 +96,9 @@ def faults(session: Session) -> Iterator[tuple[bytes, int, str]]:
 
 
 @every_dialect
-async def test_a_client_that_breaks_the_rules_ends_its_own_session_alone(opening: Opening) -> None:
+async def test_a_client_that_breaks_the_rules_ends_its_own_session_alone(
+    opening: Opening, autojump_clock: MockClock
+) -> None:
     # A reply of the upstream that is under way has half of this time to arrive, in each of many cases here.
     async with Upstream() as upstream, serving(upstream.port, limits=LIMITS, timeouts="close: 50ms") as gateway:
         bystander = await opened(upstream, gateway, opening)

@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio.testing
 import trustme
+from trio.testing import MockClock
 from websockets.trio.client import connect as connect_websocket
 
 from tests.backends import websockets_server
@@ -301,7 +302,9 @@ async def test_plain_http_on_a_port_with_tls_is_logged_and_closed(authority: Aut
 
 
 @pytest.mark.parametrize("part", [b"", b"\x16", bytes.fromhex("160301 0200 01")], ids=["nothing", "a byte", "a head"])
-async def test_a_handshake_that_does_not_come_is_cut_in_time(part: bytes, authority: Authority) -> None:
+async def test_a_handshake_that_does_not_come_is_cut_in_time(
+    part: bytes, authority: Authority, autojump_clock: MockClock
+) -> None:
     listener = tls(authority.issue("localhost"))
     async with (
         Upstream() as upstream,
@@ -328,7 +331,7 @@ async def test_a_client_that_disconnects_inside_its_handshake_is_not_logged_as_r
         assert not gateway.lines.every("refused")
 
 
-async def test_a_request_that_does_not_come_is_408_over_tls(authority: Authority) -> None:
+async def test_a_request_that_does_not_come_is_408_over_tls(authority: Authority, autojump_clock: MockClock) -> None:
     listener = tls(authority.issue("localhost"))
     async with (
         Upstream() as upstream,

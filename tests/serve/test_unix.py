@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from trio.testing import MockClock
 
 from tests.heads import head_of, switching, values
 from tests.net.certificates import Authority
@@ -200,7 +201,9 @@ async def test_a_header_of_the_proxy_protocol_does_not_count_where_unix_is_not_t
         assert (await gateway.lines.line("refused"))["why"] == why
 
 
-async def test_a_header_that_comes_in_part_waits_for_the_rest_or_its_time(path: Path) -> None:
+async def test_a_header_that_comes_in_part_waits_for_the_rest_or_its_time(
+    path: Path, autojump_clock: MockClock
+) -> None:
     # The kernel reports such a socket as readable all the time.
     listener = "proxy_protocol: {accept: required, trusted: [unix]}"
     options = {"listener": listener, "timeouts": "handshake: 200ms"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.heads import head_of
 from tests.net.certificates import Appliance, Authority
@@ -123,7 +124,7 @@ async def test_a_client_of_an_old_tls_has_its_name(authority: Authority) -> None
         await refused(gateway, "tls-not-shared")
 
 
-async def test_a_challenge_that_a_proxy_loses_has_its_name() -> None:
+async def test_a_challenge_that_a_proxy_loses_has_its_name(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="challenge: 100ms") as gateway:
         client = await gateway.connect(BY_DIALECT["hixie-76"].head)
         await upstream.agree()

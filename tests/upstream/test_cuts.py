@@ -6,6 +6,7 @@ The clients of every dialect before a modern server are in `tests/serve`.
 from dataclasses import dataclass
 
 import pytest
+from trio.testing import MockClock
 
 from tests.dialects.families import HIXIE
 from tests.openings import BY_DIALECT, Opening
@@ -86,7 +87,9 @@ async def test_a_client_that_is_cut_off_takes_its_server_along(client: str, serv
 
 
 @every_pair
-async def test_a_client_that_only_stops_to_send_has_ended_its_session(client: str, server: str) -> None:
+async def test_a_client_that_only_stops_to_send_has_ended_its_session(
+    client: str, server: str, autojump_clock: MockClock
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=server, timeouts="close: 1s") as gateway:
         pair = await opened(gateway, upstream, client)
         await pair.client.send_eof()
@@ -107,7 +110,9 @@ async def test_a_client_that_only_stops_to_send_has_ended_its_session(client: st
 
 @every_way
 @every_pair
-async def test_a_server_that_dies_between_messages_ends_the_session(client: str, server: str, how: str) -> None:
+async def test_a_server_that_dies_between_messages_ends_the_session(
+    client: str, server: str, how: str, autojump_clock: MockClock
+) -> None:
     async with Upstream() as upstream, serving(upstream.port, dialect=server, timeouts="close: 1s") as gateway:
         pair = await opened(gateway, upstream, client)
         if how == "end":

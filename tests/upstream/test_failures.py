@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.heads import head_of, switching
 from tests.openings import BY_DIALECT, OPENINGS, RFC6455, Opening
@@ -72,7 +73,7 @@ async def test_an_upstream_that_does_not_accept_is_504() -> None:
     assert str(caught.value).endswith(" within 0.1 s")
 
 
-async def test_an_upstream_that_stays_silent_is_504() -> None:
+async def test_an_upstream_that_stays_silent_is_504(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 500ms") as gateway:
         client = await gateway.connect(MODERN.request)
         answer = await client.rest()
@@ -87,7 +88,7 @@ async def test_an_upstream_that_stays_silent_is_504() -> None:
         assert await behind.rest() == b""
 
 
-async def test_an_upstream_that_stops_inside_its_head_is_504() -> None:
+async def test_an_upstream_that_stops_inside_its_head_is_504(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 500ms") as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await upstream.accept()

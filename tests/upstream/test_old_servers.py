@@ -10,6 +10,7 @@ import base64
 import hashlib
 
 import pytest
+from trio.testing import MockClock
 
 from tests.heads import head_of, switching, values
 from tests.masks import masked
@@ -194,7 +195,7 @@ async def test_bytes_after_a_proof_are_the_first_of_the_session() -> None:
         assert await session.client.message() == b"Hello"
 
 
-async def test_a_proof_that_does_not_come_is_504() -> None:
+async def test_a_proof_that_does_not_come_is_504(autojump_clock: MockClock) -> None:
     options = {"dialect": "hixie-76", "timeouts": "handshake: 300ms"}
     async with Upstream() as upstream, serving(upstream.port, **options) as gateway:
         session = await asked(upstream, gateway, challenge_bytes=8)

@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.heads import fields, head_of
 from tests.openings import BY_DIALECT, OPENINGS, Opening
@@ -229,7 +230,7 @@ async def test_of_two_framings_of_a_body_only_the_transfer_coding_counts() -> No
         assert await body_of(client, head) == TEXT
 
 
-async def test_a_refusal_that_never_ends_is_cut_when_the_handshake_is_over() -> None:
+async def test_a_refusal_that_never_ends_is_cut_when_the_handshake_is_over(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, timeouts="handshake: 500ms") as gateway:
         client = await gateway.connect(MODERN.request)
         behind = await upstream.accept()

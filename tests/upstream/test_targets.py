@@ -91,7 +91,7 @@ async def test_a_target_that_does_not_accept_leaves_time_for_another(autojump_cl
             assert line["failed"].endswith(f"no connection to 127.0.0.1:{port} within 2.5 s")
 
 
-async def test_a_target_that_does_not_greet_in_tls_is_followed_by_another() -> None:
+async def test_a_target_that_does_not_greet_in_tls_is_followed_by_another(autojump_clock: MockClock) -> None:
     async with Upstream() as mute, Upstream() as good:
         text = several(
             f'url: "wss://127.0.0.1:{mute.port}"', good.port, timeouts="connect: 200ms", pages='{url: "http://a"}'

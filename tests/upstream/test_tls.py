@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.backends import websockets_server
 from tests.net.certificates import Authority
@@ -114,7 +115,7 @@ async def test_an_upstream_that_disconnects_in_its_tls_handshake_is_502(
         )
 
 
-async def test_an_upstream_that_does_not_answer_tls_is_504(authority: Authority) -> None:
+async def test_an_upstream_that_does_not_answer_tls_is_504(authority: Authority, autojump_clock: MockClock) -> None:
     async with (
         Upstream() as upstream,
         serving(upstream.port, target=trusting(authority), timeouts="connect: 200ms", **HERE) as gateway,
