@@ -152,9 +152,11 @@ def test_the_commands_of_the_manual_end_well(place: Place) -> None:
         "check",
         "close",
         "explain",
+        "log-level",
         "reload",
         "sessions",
         "status",
+        "target",
         "probe",
     }
     for command in written:

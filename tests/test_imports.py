@@ -48,7 +48,9 @@ def test_a_command_imports_no_other() -> None:
 
 
 def test_every_command_has_its_module_and_its_help(capsys: pytest.CaptureFixture[str]) -> None:
-    defining = {file.stem for file in COMMAND_MODULES.glob("*.py") if "\ndef define(" in file.read_text()}
+    defining = {
+        file.stem.replace("_", "-") for file in COMMAND_MODULES.glob("*.py") if "\ndef define(" in file.read_text()
+    }
     assert COMMANDS.keys() == defining
     for name in COMMANDS:
         with pytest.raises(SystemExit):

@@ -32,6 +32,8 @@ COMMANDS = {
     "status": "print the status of a running gateway",
     "sessions": "print the sessions that a running gateway has open",
     "close": "close sessions of a running gateway",
+    "target": "give a target of a running gateway no new sessions, or new ones again",
+    "log-level": "set the level of the log of a running gateway",
     "reload": "make a running gateway read its file again, and print the result",
     "completion": "print the completion of commands and options for a shell",
     "demo": "start a gateway, a backend with an echo and a chat room, and a page to try them, on this machine",
@@ -81,5 +83,5 @@ def parser_of(defined: Container[str | None]) -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text)
         if name in defined:
-            import_module(f"wsgateway.commands.{name}").define(command)
+            import_module(f"wsgateway.commands.{name.replace('-', '_')}").define(command)
     return parser

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from wsgateway.observe.log import TRACEBACK_CHARACTERS, Log, Whole, log_at, make_log
+from wsgateway.observe.log import TRACEBACK_CHARACTERS, Log, Logger, Whole, log_at, make_log
 from wsgateway.observe.writer import Writer
 from wsgateway.settings.process import Format, Logging
 
@@ -190,3 +190,40 @@ def test_a_log_that_is_read_again_says_how_many_lines_were_lost() -> None:
     assert lines[1].endswith(' level=error event="log lines dropped" lines=1')
     for each in (reader, fd):
         os.close(each)
+
+
+def levelled(levels: dict[str, str], *lines: tuple[str, dict[str, str]]) -> list[str]:
+    """Return the levels of the lines that are written, of lines with a level and facts."""
+    written: list[str] = []
+    log = Logger("info", lambda level, event, facts: written.append(level))
+    log.use(levels)  # type: ignore[arg-type]
+    for level, facts in lines:
+        getattr(log, level)("event", **facts)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("levels", "facts", "expected"),
+    [
+        ({}, {}, ["info", "error"]),
+        ({"": "error"}, {}, ["error"]),
+        ({"": "debug"}, {}, ["debug", "info", "error"]),
+        ({"192.0.2.0/24": "debug"}, {"client": "192.0.2.7:50123"}, ["debug", "info", "error"]),
+        ({"192.0.2.0/24": "debug"}, {"client": "192.0.3.7:50123"}, ["info", "error"]),
+        ({"192.0.2.0/24": "debug"}, {"client": "unix"}, ["info", "error"]),
+        ({"192.0.2.0/24": "debug"}, {"client": "admin"}, ["info", "error"]),
+        ({"192.0.2.0/24": "debug"}, {}, ["info", "error"]),
+        ({"192.0.2.0/24": "error"}, {"client": "192.0.2.7:50123"}, ["error"]),
+        ({"192.0.2.0/24": "error", "192.0.2.7": "debug"}, {"client": "192.0.2.7:1"}, ["debug", "info", "error"]),
+        ({"192.0.2.7": "debug", "192.0.2.0/24": "error"}, {"client": "192.0.2.7:1"}, ["debug", "info", "error"]),
+        ({"2001:db8::/32": "debug"}, {"client": "[2001:db8::1]:443"}, ["debug", "info", "error"]),
+        ({"unix": "debug"}, {"client": "unix"}, ["debug", "info", "error"]),
+        # Behind a trusted proxy the client's own address counts.
+        ({"192.0.2.7": "debug"}, {"client": "10.0.0.1:1", "forwarded_for": "192.0.2.7"}, ["debug", "info", "error"]),
+        ({"10.0.0.1": "debug"}, {"client": "10.0.0.1:1", "forwarded_for": "192.0.2.7"}, ["info", "error"]),
+    ],
+)
+def test_levels_can_be_changed_for_all_lines_and_for_those_about_some_clients(
+    levels: dict[str, str], facts: dict[str, str], expected: list[str]
+) -> None:
+    assert levelled(levels, *((level, facts) for level in ("debug", "info", "error"))) == expected

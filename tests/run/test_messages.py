@@ -6,6 +6,7 @@ import pytest
 
 from wsgateway.census.tally import Counts
 from wsgateway.run.messages import (
+    Adjust,
     Ask,
     CensusCounts,
     Configure,
@@ -40,6 +41,8 @@ TO_WORKER = [
             workers=2,
             sockets=[("127.0.0.1:0", 1)],
             process=7,
+            drained=[("chat", "ws://a")],
+            levels=[("10.0.0.0/8", "debug")],
         ),
         {
             "do": "serve",
@@ -50,12 +53,18 @@ TO_WORKER = [
             "workers": 2,
             "sockets": [["127.0.0.1:0", 1]],
             "process": 7,
+            "drained": [["chat", "ws://a"]],
+            "levels": [["10.0.0.0/8", "debug"]],
         },
     ),
     (Drain(others_accept=True), {"do": "drain", "others_accept": True}),
     (Stay(), {"do": "stay"}),
     (End(), {"do": "end"}),
     (SendStatus(), {"do": "report"}),
+    (
+        Adjust(drained=[("chat", "ws://a")], levels=[("", "warning")]),
+        {"do": "adjust", "drained": [["chat", "ws://a"]], "levels": [["", "warning"]]},
+    ),
     (
         Ask(number=3, command="sessions", arguments={"limit": 5}),
         {"do": "ask", "number": 3, "command": "sessions", "arguments": {"limit": 5}},
@@ -99,8 +108,18 @@ def test_a_message_of_a_worker_is_one_object(message: Up, said: dict[str, object
 
 
 def test_the_message_of_a_hot_restart_names_the_sockets() -> None:
-    said: dict[str, object] = {"do": "take over", "sockets": [["unix:/run/a.sock", 1]], "processes": 9}
-    assert json.loads(json.dumps(TakeOver(sockets=[("unix:/run/a.sock", 1)], processes=9).said())) == said
+    said: dict[str, object] = {
+        "do": "take over",
+        "sockets": [["unix:/run/a.sock", 1]],
+        "processes": 9,
+        "drained": [["a", "ws://b"]],
+    }
+    assert (
+        json.loads(
+            json.dumps(TakeOver(sockets=[("unix:/run/a.sock", 1)], processes=9, drained=[("a", "ws://b")]).said())
+        )
+        == said
+    )
     assert TakeOver.read(said).sockets == [("unix:/run/a.sock", 1)]
 
 

@@ -142,6 +142,9 @@ class Reason(enum.StrEnum):
     UPSTREAM_FULL = ("upstream-full", Group.REFUSED, 503,
         "All targets of the upstream have as many connections as they may have, and no place became free in time.",
         "Add targets, or raise `max_connections` or `queue` of the upstream.")
+    UPSTREAM_DRAINED = ("upstream-drained", Group.REFUSED, 503,
+        "An operator has drained all targets of the upstream.",
+        "Enable one again: `wsgateway target enable`.")
     OUT_OF_RESOURCES = ("out-of-resources", Group.REFUSED, 503,
         "The gateway has no descriptors or no memory for another connection.",
         "Raise LimitNOFILE (`ulimit -n`) or memory, or lower `max_connections`.")

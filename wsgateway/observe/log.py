@@ -13,7 +13,10 @@ from typing import Any, Protocol
 
 from wsgateway.errors import brief
 from wsgateway.observe.writer import Writer
+from wsgateway.settings.basics import UNIX, is_among
+from wsgateway.settings.patterns import peers
 from wsgateway.settings.process import Level, Logging
+from wsgateway.wire.addresses import canonical
 
 Facts = Mapping[str, object]
 """what a line tells beside its event, by names"""
@@ -52,13 +55,27 @@ def log_at(log: Log, level: Level, event: str, /, **facts: Any) -> None:
     getattr(log, level)(event, **facts)
 
 
+Levels = Mapping[str, Level]
+"""levels by networks of clients, as text; that of the empty text is for all lines"""
+
+
 class Logger:
     """A log whose lines a function takes."""
 
     def __init__(self, level: Level, take: Callable[[Level, str, Facts], object]) -> None:
         """Take a function, which gets the level, the event and the facts of each line of this level and above."""
-        self._least = _PRIORITIES[level]
+        self._level: Level = level
         self._take = take
+        self.use({})
+
+    def use(self, levels: Levels) -> None:
+        """Use these levels in place of the one that it began with: for all lines, and for those about some clients.
+
+        Where several networks hold a client, the smallest counts. Raise ValueError for what is no network.
+        """
+        networks = [(peers(name), _PRIORITIES[level]) for name, level in levels.items() if name]
+        self._networks = sorted(networks, key=lambda each: 0 if each[0] == UNIX else -each[0].prefixlen)
+        self._least = _PRIORITIES[levels.get("", self._level)]
 
     def debug(self, event: str, /, **facts: Any) -> None:
         self._log("debug", event, facts)
@@ -76,8 +93,23 @@ class Logger:
         self._log("error", event, {**facts, "exception": traceback.format_exc().removesuffix("\n")})
 
     def _log(self, level: Level, event: str, facts: Facts) -> None:
-        if _PRIORITIES[level] <= self._least:
+        if _PRIORITIES[level] <= (self._least_about(facts) if self._networks else self._least):
             self._take(level, event, facts)
+
+    def _least_about(self, facts: Facts) -> int:
+        """Return the priority of the least important lines about the client of a line."""
+        ip = _ip_of(facts)
+        return next((least for network, least in self._networks if ip and is_among(ip, (network,))), self._least)
+
+
+def _ip_of(facts: Facts) -> str:
+    """Return the address of the client that a line is about, or UNIX; empty if there is none."""
+    client = str(facts.get("client", ""))
+    ip = str(facts.get("forwarded_for", "")) or client.rpartition(":")[0].strip("[]") or client
+    try:
+        return ip if ip == UNIX else canonical(ip)
+    except ValueError:
+        return ""
 
 
 class Whole(str):
@@ -162,7 +194,7 @@ def _character(each: str) -> str:
     return each if each.isprintable() or each == "\n" else ascii(each)[1:-1]
 
 
-def make_log(logging: Logging, writer: Writer) -> Log:
+def make_log(logging: Logging, writer: Writer) -> Logger:
     """Return a log of the level of the settings and above, whose lines a writer writes.
 
     If lines were lost and writing works again, the log says how many.

@@ -44,7 +44,7 @@ class Series:
 
 TARGET: tuple[PathStep, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
 _TARGET_LABELS = ("upstream", "target", "address")
-_TARGET_STATES = OneOf(("up", "down", "ejected", "draining"))
+_TARGET_STATES = OneOf(("up", "down", "ejected", "draining", "drained"))
 _CHANGE_REASONS = tuple(each.value for each in Reason if each.group is Group.CHANGE or each is Reason.BUG)
 _WORKER_STATES = OneOf(("starting", "serving", "leaving", "waiting"))
 

@@ -25,7 +25,7 @@ class TargetStatus(TypedDict):
     url: str
     address: str
     state: str
-    """up, down, ejected or draining"""
+    """up, down, ejected, draining, or drained by an operator"""
     weight: int
     backup: bool
     open: int

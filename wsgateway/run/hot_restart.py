@@ -24,6 +24,7 @@ from wsgateway.census.keeper import Census
 from wsgateway.census.tally import Counts
 from wsgateway.errors import HotRestartError
 from wsgateway.observe.shape import ShapeError
+from wsgateway.run.adjustments import DrainedTarget
 from wsgateway.run.control import Control
 from wsgateway.run.listening import Listening
 from wsgateway.run.messages import Counted, HandOver, Serving, TakeOver
@@ -35,10 +36,12 @@ VARIABLE = "WSGATEWAY_TAKE_OVER"
 TAKE_OVER_SECONDS = 60.0
 
 
-async def start_new_supervisor(command: Sequence[str], listening: Listening, processes: int) -> tuple[int, Control]:
+async def start_new_supervisor(
+    command: Sequence[str], listening: Listening, processes: int, drained: Iterable[DrainedTarget]
+) -> tuple[int, Control]:
     """Start a new supervisor. Return its process id and the connection to it, once it serves.
 
-    `processes` is how many processes the gateway has started.
+    `processes` is how many processes the gateway has started, and `drained` are the targets that get no new sessions.
 
     It waits for the connection to be closed. Raise HotRestartError if it does not serve; then it has ended.
     """
@@ -56,7 +59,7 @@ async def start_new_supervisor(command: Sequence[str], listening: Listening, pro
     serves = False
     try:
         with trio.move_on_after(TAKE_OVER_SECONDS):
-            serves = await _introduced(line, listening, processes)
+            serves = await _introduced(line, listening, processes, sorted(drained))
     finally:
         if not serves:
             line.close()
@@ -66,11 +69,11 @@ async def start_new_supervisor(command: Sequence[str], listening: Listening, pro
     return pid, line
 
 
-async def _introduced(line: Control, listening: Listening, processes: int) -> bool:
+async def _introduced(line: Control, listening: Listening, processes: int, drained: list[DrainedTarget]) -> bool:
     """Send all sockets to the new supervisor. Return whether it serves then; otherwise it has ended."""
     told, sockets = listening.description()
     with suppress(OSError):  # it has ended, and `receive` says so, too
-        await line.send(TakeOver(sockets=told, processes=processes).said(), sockets)
+        await line.send(TakeOver(sockets=told, processes=processes, drained=drained).said(), sockets)
     return await line.receive() is not None
 
 
@@ -92,10 +95,12 @@ async def _ended(pid: int) -> str:
 class OldSupervisor:
     """The old supervisor, as the new one sees it."""
 
-    def __init__(self, control: Control, listening: Listening, processes: int = 0) -> None:
+    def __init__(self, control: Control, listening: Listening, order: TakeOver) -> None:
         self._control = control
-        self.processes = processes
+        self.processes = order.processes
         """how many processes it has started"""
+        self.drained = frozenset(order.drained)
+        """the targets that get no new sessions"""
         self._sources: set[str] = set()
         self.listening = listening
         """all sockets that it has"""
@@ -116,7 +121,7 @@ class OldSupervisor:
             control.close()
             raise HotRestartError("the old supervisor has ended before it sent its sockets")
         order = TakeOver.read(message.said)
-        return cls(control, Listening.described(order.sockets, message.sockets), order.processes)
+        return cls(control, Listening.described(order.sockets, message.sockets), order)
 
     async def relieve(self, census: Census) -> None:
         """Tell the old supervisor that this one serves, and wait for its census, or until it has ended."""

@@ -1,6 +1,6 @@
 """The messages between the processes of a gateway, each checked where it arrives.
 
-    supervisor -> worker       Configure (serve, reload), Drain, Stay, End, SendStatus, Ask, More, Forget
+    supervisor -> worker       Configure (serve, reload), Drain, Stay, End, SendStatus, Adjust, Ask, More, Forget
     worker -> supervisor       Up, Serving, Refused, StatusReport, CensusCounts, ToldToEnd, Part
     old -> new supervisor      TakeOver, HandOver, Counted
     new -> old supervisor      Serving
@@ -17,8 +17,10 @@ from wsgateway.errors import Reason, SettingsError, StartError
 from wsgateway.errors.reasons import BY_NAME
 from wsgateway.observe.shape import ShapeError, shaped
 from wsgateway.observe.status import ProcessStatus
+from wsgateway.run.adjustments import DrainedTarget
 from wsgateway.run.control import Said
 from wsgateway.run.requests import ControlAnswer, Fact, Item
+from wsgateway.settings.process import Level
 
 SocketCounts = list[tuple[str, int]]
 """The sockets that travel with a message, in their order: an address as `Listening` names it, and how many it has."""
@@ -57,6 +59,19 @@ class Configure(_Message):
     sockets: SocketCounts
     process: int = 0
     """the number of the process among all that the gateway has started"""
+    drained: list[DrainedTarget] = field(default_factory=list)
+    """the targets that get no new sessions"""
+    levels: list[tuple[str, Level]] = field(default_factory=list)
+    """levels of the log in place of that of the file, by networks of clients; without one for all"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjust(_Message):
+    """Take these changes of operators in place of all that came before."""
+
+    do: Literal["adjust"] = "adjust"
+    drained: list[DrainedTarget]
+    levels: list[tuple[str, Level]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +139,8 @@ class TakeOver(_Message):
     sockets: SocketCounts
     processes: int = 0
     """how many processes the gateway has started"""
+    drained: list[DrainedTarget] = field(default_factory=list)
+    """the targets that get no new sessions"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +239,7 @@ class Part(_Message):
         return None if self.ok is None else ControlAnswer(self.ok, self.findings, self.facts)
 
 
-ToWorker = Configure | Drain | Stay | End | SendStatus | Ask | More | Forget
+ToWorker = Configure | Drain | Stay | End | SendStatus | Adjust | Ask | More | Forget
 Outcome = Up | Serving | Refused
 FromWorker = Up | Serving | Refused | StatusReport | CensusCounts | ToldToEnd | Part
 

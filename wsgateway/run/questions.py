@@ -60,7 +60,10 @@ class Questions:
         if kind is None or function is None:
             return refused(f"this worker is of another version, and does not know {ask.command!r}")
         try:
-            return await function(kind.read(ask.arguments), send)
+            fields = kind.read(ask.arguments)
+            if kind.gives == "stream":
+                await send([])  # who asks knows at once that there is a stream
+            return await function(fields, send)
         except ValueError as error:
             return refused(str(error))
         except Exception:  # noqa: BLE001  it is logged

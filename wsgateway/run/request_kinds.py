@@ -6,12 +6,14 @@ To add a request add a row here, and a function with its name: to those of the s
 a worker in `sessions`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from wsgateway.observe.session_filter import SessionFilter
 from wsgateway.observe.shape import shaped
 from wsgateway.run.requests import Fact
+from wsgateway.settings.patterns import peers
 
 Arguments = TypeVar("Arguments")
 
@@ -37,6 +39,38 @@ class CloseFields(SessionFilter):
     """the id of one session, in place of a filter"""
     all: bool = False
     """whether it is meant that every session is closed"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetFields:
+    """The fields of `target`."""
+
+    action: Literal["drain", "enable"]
+    upstream: str
+    target: str
+    """its url, as the file has it"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLevelFields:
+    """The fields of `log-level`."""
+
+    level: Literal["debug", "info", "warning", "error", "default"]
+    """default: what the file says"""
+    client: str | None = None
+    """for lines about clients of this network, or unix; None: for all lines"""
+    seconds: float | None = None
+    """for how long; None: until it is changed again, or the gateway starts anew"""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what is neither an address nor a network, and for no time."""
+        if self.client is not None:
+            try:
+                peers(self.client)
+            except ValueError as error:
+                raise ValueError(f"client: {error}") from None
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise ValueError(f"seconds: {self.seconds} is no time span, it must be more than 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +99,8 @@ REQUEST_KINDS = {
         RequestKind("sessions", SessionsFields, "workers", gives="items"),
         RequestKind("close", CloseFields, "supervisor", changes=True),
         RequestKind("refusals", Nothing, "workers", gives="items"),
+        RequestKind("target", TargetFields, "supervisor", changes=True),
+        RequestKind("log-level", LogLevelFields, "supervisor", changes=True),
     )
 }
 

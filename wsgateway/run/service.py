@@ -7,7 +7,7 @@ Cancelling `run` is the other way to end it: then all connections are closed at 
 
 import math
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from itertools import islice
 from typing import NoReturn
 
@@ -118,6 +118,10 @@ class Service:
         for sock, acceptor in self._acceptors.items():
             acceptor.retire(others_accept or sock in kept)
         self._drain.set()
+
+    def drain_targets(self, drained: Collection[tuple[str, str]]) -> None:
+        """Set the targets that get no new sessions, by their upstream and their url."""
+        self._gateway.pools.drain_targets(drained)
 
     def status(self) -> ServeStatus:
         """Return what is open now, and the counts since the start."""

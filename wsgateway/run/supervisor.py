@@ -15,14 +15,16 @@ import trio
 
 from wsgateway.census.keeper import Census
 from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError, WsgatewayError
-from wsgateway.observe.log import Log
+from wsgateway.observe.log import Logger
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
+from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.admin_pages import AdminPages, Behind
 from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.commander import Commander
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
+from wsgateway.run.generation import Generation, LoadedConfiguration
 from wsgateway.run.hot_restart import NewSupervisor, OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening, differences
@@ -33,7 +35,7 @@ from wsgateway.run.requests import ControlAnswer, Fact, Send
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
-from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, Generation, LoadedConfiguration, WorkerPool
+from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, WorkerPool
 from wsgateway.serve.bind import address_of
 from wsgateway.serve.scoreboard import Scoreboard
 from wsgateway.settings.advice import advice
@@ -56,7 +58,7 @@ class Supervisor:
     def __init__(
         self,
         read: Callable[[], Source],
-        make: Callable[[Logging], Log],
+        make: Callable[[Logging], Logger],
         command: Sequence[str],
         hung_seconds: float = HUNG_WORKER_SECONDS,
         dropped: Callable[[], int] = lambda: 0,
@@ -129,7 +131,9 @@ class Supervisor:
             old_supervisor = await OldSupervisor.find()
             there = _passed_by_systemd() if old_supervisor is None else old_supervisor.listening
             there.owns_files = old_supervisor is None
-            self._worker_pool.processes = 0 if old_supervisor is None else old_supervisor.processes
+            if old_supervisor is not None:
+                self._worker_pool.processes = old_supervisor.processes
+                self._worker_pool.adjustments = Adjustments(old_supervisor.drained).within(made.settings)
             try:
                 self._generation = Generation(made, await there.fitted_beside(made.settings))
             except (SettingsError, trio.Cancelled):
@@ -160,7 +164,10 @@ class Supervisor:
             old_supervisor.listening.close_what_is_not_in(self._generation.listening)
         self._tell_of(self._generation)
         log_listening(self._generation.settings, self._generation.listening, Listening({}), self._log)
-        functions = {"reload": self._asked_to_reload, **Operator(self._worker_pool.serving).functions}
+        self._operator = Operator(
+            self._worker_pool, lambda: self._generation.settings, self._asked_to_change, self._nursery, self._log
+        )
+        functions = {"reload": self._asked_to_reload, **self._operator.functions}
         self._commander = Commander(functions, self._worker_pool.serving, self._log)
         behind = Behind(self._status, self._census.charts, self._commander.perform)
         self._admin = AdminPages(behind, self._nursery, self._log)
@@ -237,14 +244,18 @@ class Supervisor:
     # -- changes ---------------------------------------------------------------------------------------------------
 
     async def _asked_to_reload(self, fields: Nothing, send: Send) -> ControlAnswer:
-        """Reload after the changes that wait already, and return the result."""
-        answer = _refused(Reason.GATEWAY_STOPPING, "the gateway stops, and accepts no new settings")
+        """Reload, and return the result."""
+        return await self._asked_to_change(self._reload)
+
+    async def _asked_to_change(self, make: Callable[[], Awaitable[ControlAnswer]]) -> ControlAnswer:
+        """Make a change after those that wait already, and return the result."""
+        answer = _refused(Reason.GATEWAY_STOPPING, "the gateway stops, and changes nothing any more")
         done = trio.Event()
 
         async def change() -> None:
             nonlocal answer
             try:
-                answer = await self._reload()
+                answer = await make()
             except Exception:
                 answer = _refused(Reason.BUG, _BUG)
                 raise
@@ -312,10 +323,9 @@ class Supervisor:
             self._log.error("hot restart failed", **Reason.HOT_RESTART_FAILED.facts, why=why)
             return
         self._log.info("hot restart begins")
+        pool, listening = self._worker_pool, self._generation.listening
         try:
-            pid, line = await start_new_supervisor(
-                self._command, self._generation.listening, self._worker_pool.processes
-            )
+            pid, line = await start_new_supervisor(self._command, listening, pool.processes, pool.adjustments.drained)
         except HotRestartError as error:
             self._log.error("hot restart failed", **error.reason.facts, why=error.why)
             return

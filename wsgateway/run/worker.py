@@ -25,6 +25,7 @@ from wsgateway.run.garbage import settle
 from wsgateway.run.limits import raise_limit, share, within
 from wsgateway.run.listening import Listening
 from wsgateway.run.messages import (
+    Adjust,
     Ask,
     CensusCounts,
     Configure,
@@ -91,8 +92,9 @@ class Worker:
             if message is None or not isinstance(order, Configure):
                 return 0
             settings, self._listening = await _configuration(order, message)
-            log = make_log(settings.logging, self._writer)
+            self._log = log = make_log(settings.logging, self._writer)
             service = Service(settings, log, self._listening.shared(), self._entry, order.process)
+            self._adjust(service, order)
             self._questions = Questions(service.functions, self._say, log)
             self._prepared()
         except (SettingsError, OSError) as error:
@@ -139,6 +141,8 @@ class Worker:
                         await self._report(service)
                     case Configure() as order:  # meanwhile it still reports its status
                         tasks.start_soon(self._reload, service, order, message)
+                    case Adjust() as adjust:
+                        self._adjust(service, adjust)
                     case Ask() as ask:
                         tasks.start_soon(self._questions.answer, ask)
                     case More(number=number):
@@ -154,6 +158,11 @@ class Worker:
                         everything.cancel()
             service.drain()
 
+    def _adjust(self, service: Service, order: Configure | Adjust) -> None:
+        """Take what operators have changed."""
+        service.drain_targets(order.drained)
+        self._log.use(dict(order.levels))
+
     async def _message(self) -> Message | None:
         while True:
             try:
@@ -168,6 +177,7 @@ class Worker:
             contexts = await trio.to_thread.run_sync(tls_contexts, settings, abandon_on_cancel=True)
             new = new.known_from(self._listening)
             service.reload(settings, new.shared(), contexts)
+            self._adjust(service, order)
         except (SettingsError, OSError) as error:
             for sock in message.sockets:
                 sock.close()

@@ -1,9 +1,6 @@
 """The workers of a gateway: a number of processes with one configuration, started again when they die."""
 
-import os
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import trio
 
@@ -11,14 +8,11 @@ from wsgateway.errors import StartError
 from wsgateway.observe.log import Log
 from wsgateway.observe.metrics import of_targets, rising
 from wsgateway.observe.status import ProcessStatus, WorkerPoolStatus, WorkerStatus, merged
-from wsgateway.run.listening import Listening
-from wsgateway.run.messages import Configure, Drain, End, Refused, Stay
+from wsgateway.run.adjustments import Adjustments
+from wsgateway.run.generation import Generation
+from wsgateway.run.messages import Adjust, Drain, End, Refused, Stay
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
-from wsgateway.run.settings_transfer import VERSION
 from wsgateway.run.slot import SlotState, WorkerSlot
-from wsgateway.settings.certificates import Known
-from wsgateway.settings.load import Source
-from wsgateway.settings.whole import Settings
 
 # No turn of the relay loop takes a tenth of a second. A worker that is silent for so long does not turn any more.
 HUNG_WORKER_SECONDS = 20.0
@@ -30,59 +24,6 @@ REPORT_SECONDS = 1.0
 SIGNAL_SECONDS = 0.5
 # Of one slot, in a row, while no worker began to serve: then the gateway ends with a fault.
 MOST_FAILED_STARTS = 10
-
-
-@dataclass(frozen=True)
-class LoadedConfiguration:
-    """A configuration that was read, and the results."""
-
-    source: Source
-    settings: Settings
-    certificates: tuple[Known, ...] = ()
-    """those in the settings, as their files were then"""
-    packed: bytes = b""
-    """the settings, for workers that run the same code; empty: they read the text again"""
-    whole: Source | None = None
-    """the source without `include`, for workers that run other code; None: it has none"""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """A configuration with its sockets: the unit that workers serve, and that a reload replaces."""
-
-    made: LoadedConfiguration
-    listening: Listening
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the configuration."""
-        return self.made.settings
-
-    @property
-    def workers(self) -> int:
-        """The number of workers."""
-        return self.settings.workers or len(os.sched_getaffinity(0))
-
-    def order(self, do: Literal["serve", "reload"], process: int = 0) -> Order:
-        """Return the order to serve it, with the sockets and the packed settings.
-
-        `process` is the number of a process that begins.
-        """
-        told, sockets = self.listening.description(self.settings)
-        return Order(
-            Configure(
-                do=do,
-                file=self.made.source.file,
-                text=(self.made.whole or self.made.source).text,
-                directory=self.made.source.directory,
-                version=VERSION,
-                workers=self.workers,
-                sockets=told,
-                process=process,
-            ),
-            tuple(sockets),
-            self.made.packed,
-        )
 
 
 class WorkerPool:
@@ -114,6 +55,8 @@ class WorkerPool:
         self._past: ProcessStatus = {}  # the counts of workers that have ended
         self.processes = 0
         """how many processes there were, also those of supervisors before this one; the last one has this number"""
+        self.adjustments = Adjustments()
+        """what operators have changed; `adjust` tells it to the workers"""
         self.draining = False
         """whether it is about to end: it is not ready any more, though it may serve for a while"""
         self.failure: StartError | None = None
@@ -232,7 +175,7 @@ class WorkerPool:
             if slot.leaves or self._generation is None:
                 worker.kill()
                 return
-            answer = await worker.carry_out(self._generation.order("serve", self._numbered()))
+            answer = await worker.carry_out(self._generation.order("serve", self.adjustments, self._numbered()))
             if answer is None:
                 return
             if isinstance(answer, Refused):
@@ -272,7 +215,7 @@ class WorkerPool:
         async with self._changing:
             taken: list[WorkerProcess] = []
             for worker in self.serving():
-                answer = await worker.carry_out(generation.order("reload"))
+                answer = await worker.carry_out(generation.order("reload", self.adjustments))
                 if isinstance(answer, Refused):
                     assert self._generation is not None, "somebody serves"
                     for each in taken:
@@ -280,6 +223,7 @@ class WorkerPool:
                     raise answer.error
                 taken.append(worker)
             self._generation = generation
+            self.adjustments = self.adjustments.within(generation.settings)
             upstreams = generation.settings.upstreams
             known = {name: {target.url.text for target in upstreams[name].targets} for name in upstreams}
             self._past = of_targets(self._past, known)
@@ -288,8 +232,17 @@ class WorkerPool:
         for slot in staying[generation.workers :]:
             await self._leave(slot, others_accept=True)
 
+    async def adjust(self, change: Callable[[Adjustments], Adjustments]) -> Adjustments:
+        """Change what operators have changed, and tell all workers, also those that start later. Return what was."""
+        async with self._changing:
+            before, self.adjustments = self.adjustments, change(self.adjustments)
+            drained, levels = self.adjustments.said()
+            for worker in self.serving():
+                await worker.send(Order(Adjust(drained=drained, levels=levels)))
+            return before
+
     async def _take_back(self, worker: WorkerProcess, generation: Generation) -> None:
-        answer = await worker.carry_out(generation.order("reload"))
+        answer = await worker.carry_out(generation.order("reload", self.adjustments))
         if isinstance(answer, Refused):
             self._log.error("reload not undone", pid=worker.pid, **answer.error.reason.facts, why=answer.why)
 

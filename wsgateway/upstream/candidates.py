@@ -62,6 +62,9 @@ class Candidates(Generic[M]):
         """Return the number of addresses, whatever their state."""
         return len(self._group_of)
 
+    def __contains__(self, member: M) -> bool:
+        return member in self._group_of
+
     def put(self, member: M) -> None:
         """Add an address, or note what has changed of it. It must be removed before its place or weight changes."""
         key: _Key = (False, member.rank) if member.state == "up" else (True, None)
@@ -76,8 +79,10 @@ class Candidates(Generic[M]):
             group.with_room.remove(member)
 
     def remove(self, member: M) -> None:
-        """Remove an address."""
-        group = self._group_of.pop(member)
+        """Remove an address, if it is here."""
+        group = self._group_of.pop(member, None)
+        if group is None:
+            return
         if member in group.with_room:
             group.with_room.remove(member)
         group.size -= 1

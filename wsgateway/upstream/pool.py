@@ -9,12 +9,12 @@ The addresses and their states are kept as they are, and change by events: no se
 import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import partial
 
 import trio
 
-from wsgateway.errors import ExhaustedError, Reason, UpstreamError
+from wsgateway.errors import ExhaustedError, HttpRefusal, Reason, UpstreamError
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import PoolStatus
 from wsgateway.settings.health import ActiveCheck
@@ -79,6 +79,8 @@ class Pool:
         self.upstream = upstream
         self.totals: TargetTotals = TargetTotals() if before is None else before.totals
         self.totals.set_targets(target.url.text for target in upstream.targets)
+        self.drained: Collection[str] = () if before is None else before.drained
+        """the urls of the targets that get no new sessions"""
         self.open: int = 0
         self.waiting: deque[Waiter] = deque()
         self.contexts: Contexts = {}
@@ -126,8 +128,23 @@ class Pool:
     def count(self, target_address: TargetAddress, change: int) -> None:
         """Count sessions of an address that begin, or end if the number is negative."""
         target_address.open += change
-        if not target_address.removed:
+        self._offer(target_address)
+
+    def _offer(self, target_address: TargetAddress) -> None:
+        """Note what has changed of an address, unless it must not be chosen any more."""
+        if not (target_address.removed or target_address.drained):
             self._candidates.put(target_address)
+
+    def drain_targets(self, urls: Collection[str]) -> None:
+        """Set the targets that get no new sessions, by their URLs. Sessions that they have stay."""
+        self.drained = urls
+        for target_address in self.addresses:
+            self._set_drained(target_address)
+        self.serve_waiting()
+
+    def _set_drained(self, target_address: TargetAddress) -> None:
+        target_address.drained = target_address.target.url.text in self.drained
+        (self._candidates.remove if target_address.drained else self._offer)(target_address)
 
     def _end_ejections(self, now: float) -> None:
         """Note the ejections whose time is over."""
@@ -148,8 +165,7 @@ class Pool:
             write = self.log.info if state == "up" else self.log.warning
             facts = target_address.facts | ({} if reason is None else reason.facts)
             write(f"target {state}", upstream=self.upstream.name, **facts, why=why)
-            if not target_address.removed:
-                self._candidates.put(target_address)
+            self._offer(target_address)
         return state
 
     def siblings(self, target_address: TargetAddress, tried: list[TargetAddress]) -> Iterator[TargetAddress]:
@@ -157,16 +173,21 @@ class Pool:
         if not target_address.named:
             return
         for each in self._of_targets[target_address.place[0]]:
-            usable = each.state == "up" and each.rank == target_address.rank and each.has_room
+            usable = each.state == "up" and each.rank == target_address.rank and each.has_room and not each.drained
             if usable and each is not target_address and each not in tried:
                 yield each
 
     def untried(self, tried: list[TargetAddress]) -> int:
         """Return how many addresses have not been tried."""
-        return len(self._candidates) - sum(not target_address.removed for target_address in tried)
+        return len(self._candidates) - sum(target_address in self._candidates for target_address in tried)
 
     async def settled(self, seconds: float) -> None:
-        """Wait for a first address, until each name has been looked up. Raise UpstreamError if there is none then."""
+        """Wait for a first address, until each name has been looked up. Raise UpstreamError if there is none then.
+
+        Raise HttpRefusal (503) if an operator has drained all targets.
+        """
+        if all(target.url.text in self.drained for target in self.upstream.targets):
+            raise HttpRefusal(Reason.UPSTREAM_DRAINED, f"all targets of {self.upstream.name} are drained")
         with trio.move_on_after(seconds):
             if not self._candidates:
                 await self._settled.wait()
@@ -204,7 +225,7 @@ class Pool:
 
         Half of an odd number is rounded up.
         """
-        if target_address.state != "up" or target_address.removed or self._candidates.up == 1:
+        if target_address.state != "up" or target_address not in self._candidates or self._candidates.up == 1:
             return False
         return len(self._ejected) + 1 <= math.ceil(len(self._candidates) / 2)
 
@@ -303,7 +324,7 @@ class Pool:
             else:
                 self._candidates.remove(target_address)
                 target_address.update(each, (at, number))
-            self._candidates.put(target_address)
+            self._set_drained(target_address)
             current.append(target_address)
         for target_address in known.values():
             self._remove(target_address)

@@ -1,6 +1,6 @@
 """The pools of all upstreams, which a reload exchanges."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 
 import trio
@@ -45,6 +45,11 @@ class Pools:
             self._pools[upstream.name] = pool
         for pool in before.values():
             pool.close()
+
+    def drain_targets(self, drained: Collection[tuple[str, str]]) -> None:
+        """Set the targets that get no new sessions: by their upstream and their URL."""
+        for name, pool in self._pools.items():
+            pool.drain_targets({url for upstream, url in drained if upstream == name})
 
     async def run(self) -> None:
         """Run the tasks of all pools until it is cancelled."""

@@ -85,8 +85,8 @@ class Search:
     async def wait(self) -> Lease:
         """Return a lease of the next address, as soon as one has room. A cancelled client loses its place in the queue.
 
-        Raise HttpRefusal (503) if too many clients wait already, or if there is no room in time; raise UpstreamError if
-        there is no address.
+        Raise HttpRefusal (503) if too many clients wait already, or if there is no room in time, or if all targets are
+        drained; raise UpstreamError if there is no address.
         """
         pool, queue = self._pool, self._pool.upstream.queue
         await pool.settled(self.remaining_seconds)

@@ -25,6 +25,7 @@ class TargetAddress:
         "address",
         "checking",
         "credit",
+        "drained",
         "failures",
         "health",
         "last_failure",
@@ -58,6 +59,8 @@ class TargetAddress:
         self.last_failure: UpstreamError | None = None
         self.removed = False
         """whether the resolver no longer returns it: it only keeps the sessions that it has"""
+        self.drained = False
+        """whether an operator has drained its target: it only keeps the sessions that it has"""
         self.checking = trio.CancelScope()
         """the scope of the task that makes its health checks"""
         self.update(found, place)
@@ -90,7 +93,7 @@ class TargetAddress:
         return {
             "url": self.target.url.text,
             "address": self.name,
-            "state": "draining" if self.removed else self.state,
+            "state": "draining" if self.removed else "drained" if self.drained else self.state,
             "weight": self.weight,
             "backup": self.target.backup,
             "open": self.open,
