@@ -12,6 +12,9 @@ import pytest
 # Each one starts the browser and the old libraries anew.
 MOST_PROCESSES = 4
 
+# What commands print is compared, and has no colours then.
+os.environ.pop("FORCE_COLOR", None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail if any test is skipped")

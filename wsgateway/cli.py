@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from importlib import import_module
 
 from wsgateway import __version__
-from wsgateway.commands import FAULT
+from wsgateway.commands import FAULT, print_errors
 from wsgateway.errors import BrokenFileError, HotRestartError, SettingsError, StartError
 from wsgateway.native import ENGINE
 from wsgateway.observe.writer import Writer
@@ -57,7 +57,7 @@ def _perform(options: argparse.Namespace) -> int:
     try:
         status: int = options.command(options)
     except (SettingsError, StartError, HotRestartError) as error:
-        print(error, file=sys.stderr)
+        print_errors(error)
         return BROKEN_FILE if isinstance(error, BrokenFileError) else FAULT
     except BrokenPipeError:  # the reader has ended, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

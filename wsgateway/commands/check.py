@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from wsgateway.commands import FAULT, GOOD
+from wsgateway.commands import FAULT, GOOD, painted, print_errors, print_warning
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.run.command import here
 from wsgateway.settings.advice import advice, every_advice
@@ -51,11 +51,11 @@ def _people(options: argparse.Namespace) -> int:
     settings = _source(options.file).settings(read_files=True)
     said = [*advice(settings), *warnings(known(settings), time.time())]
     for sentence in said:
-        print(f"warning: {sentence}", file=sys.stderr)
+        print_warning(sentence)
     if said and options.strict:
-        print(f"{options.file}: valid, but --strict allows no warnings", file=sys.stderr)
+        print_errors(f"{options.file}: valid, but --strict allows no warnings")
         return FAULT
-    print(f"{options.file}: valid")
+    print(f"{options.file}: {painted('valid', 'green', sys.stdout)}")
     return GOOD
 
 

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, replace
 from typing import get_args
 
 import trio
 
-from wsgateway.commands import FAULT, GOOD
+from wsgateway.commands import FAULT, GOOD, painted
 from wsgateway.commands.options import DEFAULT_DIALECT, DIALECT_NAMES, add_offer, duration, parsed
 from wsgateway.dialects import DIALECTS, Dialect
 from wsgateway.errors import ProbeError
@@ -112,10 +113,15 @@ def _probe_one(request: ProbeRequest, options: argparse.Namespace, first: bool) 
     if first and report.encryption is not None:
         print(*(f"= {line}" for line in map(printable, report.encryption.lines())), sep="\n", flush=True)
     if options.trace or not (options.all or len(options.dialect or ()) > 1):
-        print(f"= {report}", flush=True)
+        print(_coloured(f"= {report}", report), flush=True)
     else:
-        print(*([heading()] if first else []), row(report), sep="\n", flush=True)
+        print(*([heading()] if first else []), _coloured(row(report), report), sep="\n", flush=True)
     return report, lines
+
+
+def _coloured(text: str, report: Report) -> str:
+    good = report.accepted and report.error is None
+    return painted(text, "green" if good else "red", sys.stdout)
 
 
 def _plain(report: Report) -> dict[str, object]:

@@ -2,14 +2,13 @@
 
 import argparse
 import errno
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import trio
 
-from wsgateway.commands import FAULT
+from wsgateway.commands import FAULT, print_errors, print_warning
 from wsgateway.commands.options import duration, parsed
 from wsgateway.errors import SettingsError
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, default_address, request_gateway
@@ -38,14 +37,14 @@ def unanswered(address: Address | UnixAddress, error: OSError, elsewhere: str) -
 
 def failed(*lines: str) -> int:
     """Print the lines as errors, and return the exit status."""
-    print(*lines, sep="\n", file=sys.stderr)
+    print_errors(*lines)
     return FAULT
 
 
 def warn(answer: ControlAnswer) -> None:
     """Print what an answer that is good warns of."""
     for each in answer.findings:
-        print(f"warning: {each}", file=sys.stderr)
+        print_warning(each)
 
 
 # -- the control socket ------------------------------------------------------------------------------------------------
