@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.settings.reference import reference
 from tests.test_architecture import MAY_IMPORT
 from wsgateway.errors import Group, Reason
-from wsgateway.observe.metrics import COUNTERS, GAUGES
+from wsgateway.observe.series import FAMILIES
 from wsgateway.settings.example import complete_example, minimal_example
 from wsgateway.settings.json_schema import json_schema
 
@@ -82,11 +82,11 @@ def rows(name: str, heading: str) -> list[tuple[str, ...]]:
 
 def metrics() -> str:
     """Return the table of all metrics."""
-    lines = ["| metric | labels | what it says |", "|---|---|---|"]
-    for several, end in ((GAUGES, ""), (COUNTERS, "_total")):
+    lines = ["| metric | type | labels | what it says |", "|---|---|---|---|"]
+    for kind, several in FAMILIES:
         for series in several:
             labels = ", ".join(f"`{label}`" for label in series.labels)
-            lines.append(f"| `wsgateway_{series.name}{end}` | {labels} | {series.help} |")
+            lines.append(f"| `{series.full(kind)}` | {kind} | {labels} | {series.help} |")
     return "\n".join(lines)
 
 

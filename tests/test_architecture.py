@@ -15,6 +15,7 @@ MAX_LINES = 400
 # Each part, and the parts that it may import besides itself. Some modules of `relay`, `upstream` and `census` are parts
 # of their own.
 MAY_IMPORT: dict[str, set[str]] = {
+    "version": set(),
     "errors": set(),
     "native": set(),
     "wire": {"errors", "native"},
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "net": set(),
     "settings": {"errors", "wire", "dialects"},
     "census.tally": set(),
-    "observe": {"errors", "wire", "net", "settings", "census.tally"},
+    "observe": {"errors", "wire", "dialects", "native", "net", "settings", "version", "census.tally"},
     "census": {"errors", "dialects", "settings", "observe", "census.tally"},
     "page": {"errors", "dialects", "observe"},
     "policy": {"errors", "wire", "dialects", "settings"},
@@ -61,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"wsgateway", "errors", "native", "observe", "commands"},
     "shells": {"cli", "commands", "wsgateway"},
     "__main__": {"cli"},
-    "wsgateway": {"errors", "dialects", "run"},
+    "wsgateway": {"errors", "dialects", "run", "version"},
 }  # fmt: skip
 
 # Bytes in, bytes out: time, randomness and sockets are somebody else's.

@@ -38,6 +38,7 @@ def test_a_question_that_needs_no_command_imports_none(arguments: list[str]) -> 
         *in_c,
         "wsgateway.observe",
         "wsgateway.observe.writer",
+        "wsgateway.version",
     }
     assert not modules & {"trio", "ssl", "yaml", "json", "asyncio", "email"}
 

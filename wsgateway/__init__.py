@@ -28,13 +28,14 @@ and around it:
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from wsgateway.version import __version__
+
 if TYPE_CHECKING:
     from wsgateway import dialects as dialects
     from wsgateway.errors import SettingsError as SettingsError
     from wsgateway.run.gateway import Gateway as Gateway
 
 __all__ = ["Gateway", "SettingsError", "__version__", "dialects"]
-__version__ = "0.1.0"
 
 # Imported when it is used first: `wsgateway.dialects` needs no Trio, and a command that prints its version nothing.
 _MODULES = {"Gateway": "wsgateway.run.gateway", "SettingsError": "wsgateway.errors"}

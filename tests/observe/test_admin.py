@@ -17,7 +17,7 @@ from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.observe import http_server
 from wsgateway.observe.admin import MOST_ADMIN_CLIENTS, MOST_HEAD_BYTES, AdminServer
 from wsgateway.observe.http_server import REQUEST_SECONDS
-from wsgateway.observe.metrics import of_targets
+from wsgateway.observe.metrics import of_names
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence, table
 from wsgateway.settings.basics import UnixAddress
@@ -143,7 +143,7 @@ async def test_metrics_are_what_prometheus_reads() -> None:
     async with admin_site() as site:
         _, body = await site.get("/metrics")
     families = {family.name: family for family in text_string_to_metric_families(body.decode())}
-    assert all(name.startswith("wsgateway_") and family.documentation for name, family in families.items())
+    assert all(name.startswith(("wsgateway_", "process_")) and each.documentation for name, each in families.items())
     samples = {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in families.values()
@@ -157,7 +157,7 @@ async def test_metrics_are_what_prometheus_reads() -> None:
     assert samples["wsgateway_refused_total", ("reason", "route-missing"), ("status", "404")] == 3
     assert samples["wsgateway_upstream_connections", ("upstream", "chat")] == 4
     assert samples["wsgateway_upstream_waiting", ("upstream", "chat")] == 2
-    assert samples["wsgateway_upstream_balance", ("balance", "random"), ("upstream", "chat")] == 1
+    assert samples["wsgateway_upstream_info", ("balance", "random"), ("upstream", "chat")] == 1
     one, two = ([("address", f"10.0.0.{at}:80"), ("target", "ws://a"), ("upstream", "chat")] for at in (1, 2))
     for labels, states in ((one, {"up"}), (two, {"up", "ejected"})):
         assert samples["wsgateway_target_connections", *labels] == 2
@@ -169,7 +169,6 @@ async def test_metrics_are_what_prometheus_reads() -> None:
     assert samples["wsgateway_target_served_total", ("target", "ws://a"), ("upstream", "chat")] == 10
     assert samples["wsgateway_workers", ("state", "serving")] == 1
     assert samples["wsgateway_workers", ("state", "waiting")] == 0
-    assert samples["wsgateway_worker_age_seconds", ("worker", "1")] == 61.5
     assert samples["wsgateway_worker_restarts_total",] == 4
     assert samples["wsgateway_draining",] == 0
 
@@ -366,10 +365,21 @@ def test_the_table_shows_when_certificates_expire() -> None:
     )
 
 
-def test_counts_of_ended_workers_have_no_targets_that_the_gateway_does_not_know_any_more() -> None:
+def test_counts_of_ended_workers_have_no_names_that_the_gateway_does_not_know_any_more() -> None:
+    waited = {"buckets": {"1": 1}, "sum": 0.75}
     past: Status = {
         "opened": {"rfc6455": 2},
-        "pools": {"a": {"served": {"ws://1": 3, "ws://2": 4}}, "b": {"failures": {}}},
+        "refused_by": {
+            "listener": {"old": 1, "new": 2},
+            "route": {"old": 3, "new": 4, "none": 5},
+            "dialect": {"hixie-75": 6},
+        },
+        "pools": {"a": {"served": {"ws://1": 3, "ws://2": 4}, "queued": waited}, "b": {"failures": {}}},
     }
-    assert of_targets(past, {"a": {"ws://2"}}) == {"opened": {"rfc6455": 2}, "pools": {"a": {"served": {"ws://2": 4}}}}
-    assert of_targets({}, {"a": {"ws://2"}}) == {"pools": {}}
+    names: Status = {"listeners": ["new"], "routes": ["new"], "upstreams": {"a": ["ws://2"], "c": []}}
+    assert of_names(past, names) == {
+        "opened": {"rfc6455": 2},
+        "refused_by": {"listener": {"new": 2}, "route": {"new": 4, "none": 5}, "dialect": {"hixie-75": 6}},
+        "pools": {"a": {"served": {"ws://2": 4}, "queued": waited}},
+    }
+    assert of_names({}, names) == {"pools": {}, "refused_by": {"listener": {}, "route": {}}}

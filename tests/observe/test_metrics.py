@@ -2,18 +2,95 @@
 
 from typing import Any, cast
 
-from prometheus_client.parser import text_string_to_metric_families
-
+from tests.exposition import families
+from wsgateway.dialects import DIALECTS
+from wsgateway.errors import Group, Reason
 from wsgateway.observe.metrics import exposition
 from wsgateway.observe.status import Status
+from wsgateway.wire.oddities import Oddity
+
+NAMES = {
+    "listeners": ["public", "legacy"],
+    "routes": ["chat", "rest"],
+    "upstreams": {"one": ["ws://a", "ws://b"], "two": []},
+}
+NEW: dict[str, Any] = {"ready": False, "draining": False, "restarts": 0, "gateway": {}, "workers": [], "names": NAMES}
+
+
+def samples(status: dict[str, Any]) -> dict[tuple[str, ...], float]:
+    """Return all samples by name and values of labels."""
+    page = families(exposition(cast(Status, status)).decode())
+    return {(each.name, *each.labels.values()): each.value for family in page.values() for each in family.samples}
 
 
 def test_a_label_keeps_every_character_of_its_value() -> None:
     route = 'a"b\\c\nd{e="f"},\\n\u00e9'
-    status: Any = {"ready": True, "draining": False, "gateway": {"sessions": {"rfc6455": {route: 7}}}}
-    text = exposition(cast(Status, status)).decode()
-    samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
-    found = {each.name: (each.labels, each.value) for each in samples}
-    assert found["wsgateway_sessions"] == ({"dialect": "rfc6455", "route": route}, 7.0)
-    assert found["wsgateway_ready"] == ({}, 1.0)
-    assert found["wsgateway_draining"] == ({}, 0.0)
+    status = NEW | {"ready": True, "gateway": {"sessions": {"rfc6455": {route: 7}}}}
+    found = samples(status)
+    assert found["wsgateway_sessions", "rfc6455", route] == 7.0
+    assert found["wsgateway_ready",] == 1.0
+    assert found["wsgateway_draining",] == 0.0
+
+
+def test_what_can_be_known_is_there_with_0_before_any_worker_has_said_something() -> None:
+    found = samples(NEW)
+
+    def there(name: str) -> set[tuple[str, ...]]:
+        assert all(value == 0.0 for (each, *_), value in found.items() if each == name)
+        return {tuple(labels) for each, *labels in found if each == name}
+
+    dialects, ways = set(DIALECTS), ("in", "out")
+    by_group = {group: {each.value for each in Reason if each.group is group} for group in Group}
+    assert there("wsgateway_sessions") == {(name, route) for name in dialects for route in ("chat", "rest")}
+    assert there("wsgateway_sessions_opened_total") == {(name,) for name in dialects}
+    assert there("wsgateway_messages_total") == {(way, name) for way in ways for name in dialects}
+    assert there("wsgateway_bytes_total") == {(way, name) for way in ways for name in dialects}
+    assert there("wsgateway_connections") == {("public",), ("legacy",)}
+    assert there("wsgateway_refused_by_listener_total") == {("public",), ("legacy",)}
+    assert there("wsgateway_refused_by_route_total") == {("chat",), ("rest",), ("none",)}
+    assert there("wsgateway_refused_by_dialect_total") == {(name,) for name in (*dialects, "none")}
+    reasons = {reason for _, reason in there("wsgateway_refused_total")}
+    assert reasons == by_group[Group.REFUSED] | by_group[Group.TARGET]
+    assert {("403", "origin-refused"), ("none", "tls-failed")} <= there("wsgateway_refused_total")
+    assert there("wsgateway_disconnected_total") == {(each,) for each in by_group[Group.DISCONNECTED]}
+    ended_by = {(by, each) for by in ("client", "upstream", "gateway") for each in by_group[Group.ENDED]}
+    assert ended_by < there("wsgateway_sessions_ended_by_total")
+    assert there("wsgateway_oddities_total") == {(each.label,) for each in Oddity}
+    assert there("wsgateway_upstream_connections") == there("wsgateway_upstream_waiting") == {("one",), ("two",)}
+    states = ("up", "down", "ejected", "draining")
+    assert there("wsgateway_upstream_addresses") == {(name, state) for name in ("one", "two") for state in states}
+    assert there("wsgateway_workers") == {("starting",), ("serving",), ("leaving",), ("waiting",)}
+    targets = {("one", "ws://a"), ("one", "ws://b")}
+    assert there("wsgateway_target_served_total") == targets
+    assert there("wsgateway_target_failures_total") == {
+        (*each, why) for each in targets for why in by_group[Group.TARGET]
+    }
+    assert there("wsgateway_http_exchanges_total") == {("2xx",), ("3xx",), ("4xx",), ("5xx",), ("none",)}
+    for name in ("passed_over_frames", "flash_policies", "worker_restarts", "log_lines_dropped"):
+        assert there(f"wsgateway_{name}_total") == {()}
+    for name in ("handshake_duration", "session_duration", "loop_lag"):
+        assert there(f"wsgateway_{name}_seconds_count") == there(f"wsgateway_{name}_seconds_sum") == {()}
+    for name in ("upstream_handshake_duration", "queue_duration"):
+        assert there(f"wsgateway_{name}_seconds_count") == {("one",), ("two",)}
+
+
+def test_a_histogram_has_each_bucket_with_all_below_it() -> None:
+    waited = {"buckets": {"0.25": 2, "10": 3, "+Inf": 1}, "sum": 95.5}
+    found = samples(NEW | {"gateway": {"pools": {"one": {"queued": waited}}}})
+    name = "wsgateway_queue_duration_seconds"
+    buckets = {
+        labels[-1]: value for (each, *labels), value in found.items() if each == f"{name}_bucket" and "one" in labels
+    }
+    assert buckets == {
+        **dict.fromkeys(("0.01", "0.05", "0.1"), 0),
+        **dict.fromkeys(("0.25", "0.5", "1", "2.5", "5"), 2),
+        **dict.fromkeys(("10", "30", "60"), 5),
+        "+Inf": 6,
+    }
+    assert (found[f"{name}_sum", "one"], found[f"{name}_count", "one"]) == (95.5, 6)
+    assert found[f"{name}_count", "two"] == 0
+
+
+def test_facts_are_labels_of_a_1() -> None:
+    found = samples(NEW | {"build": {"version": "1.2.3", "python": "3.14.0", "relay": "C"}})
+    assert found["wsgateway_build_info", "1.2.3", "3.14.0", "C"] == 1.0

@@ -1,29 +1,45 @@
-"""What happens once raises its counters by one, and no other counter."""
+"""What happens once raises its counters by one, and no other counter; all are there with 0 before."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.heads import head_of
 from tests.openings import BY_DIALECT, opened
-from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, serving_http
-from tests.support import Running, Upstream
-from wsgateway.observe.metrics import COUNTERS, numbers
+from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, http_configuration, serving_http
+from tests.support import Running, Upstream, configuration, serving
+from wsgateway.observe.metrics import histograms, numbers
+from wsgateway.observe.names import names_of
+from wsgateway.observe.series import COUNTERS, HISTOGRAMS
+from wsgateway.relay.engine import LOOK_SECONDS, LOOKS
+from wsgateway.settings.load import parse
 
 MODERN = BY_DIALECT["rfc6455"]
-# What the supervisor and the writer of the log count: their own tests drive these.
-ELSEWHERE = {"worker_restarts", "log_lines_dropped"}
+# What the supervisor and the writer of the log count, and time that passes: their own tests drive these.
+ELSEWHERE = {"worker_restarts", "log_lines_dropped", "queue_duration_seconds", "loop_lag_seconds"}
 
 Steps = dict[str, dict[tuple[str, ...], float]]
 """by the name of a series, and by the values of its labels"""
 
 
-def counted(gateway: Running) -> Steps:
-    """Return all counters, as Prometheus gets them."""
-    status = {"gateway": gateway.service.status()}
-    return {series.name: numbers(status, series) for series in COUNTERS}
+def counted(gateway: Running, text: str) -> Steps:
+    """Return all counters, and the counts of histograms, as Prometheus gets them of a gateway with this file."""
+    status: Any = {"gateway": gateway.service.status(), "names": names_of(parse(text, "test.yaml"))}
+    found = {series.name: numbers(status, series) for series in COUNTERS}
+    for series in HISTOGRAMS:
+        found[series.name] = {
+            labels: sum(each.get("buckets", {}).values()) for labels, each in histograms(status, series).items()
+        }
+    return found
+
+
+def happened(told: Steps) -> Steps:
+    """Return what is not 0, but for what only time drives."""
+    return {name: kept for name, of in told.items() if name not in ELSEWHERE and (kept := without_ports(of))}
 
 
 def without_ports(values: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
@@ -113,6 +129,19 @@ class Deed:
     steps: Steps
 
 
+def turned_away(route: str = "none", dialect: str = "none") -> Steps:
+    return {
+        "refused_by_listener": {("public",): 1},
+        "refused_by_route": {(route,): 1},
+        "refused_by_dialect": {(dialect,): 1},
+    }
+
+
+LASTED: Steps = {
+    "handshake_duration_seconds": {(): 1},
+    "upstream_handshake_duration_seconds": {("chat",): 1},
+    "session_duration_seconds": {(): 1},
+}
 EARLY = {"disconnected": {("disconnected-early",): 1}}
 # The connection of a page stays open, and a client that closes it then has left.
 IDLE = {"disconnected": {("disconnected-idle",): 1}}
@@ -123,10 +152,11 @@ DEEDS = [
             "sessions_opened": {("rfc6455",): 1},
             "sessions_ended": {("rfc6455",): 1},
             "sessions_ended_by": {("client", "closed"): 1},
-            "messages": {("in",): 1, ("out",): 1},
+            "messages": {("in", "rfc6455"): 1, ("out", "rfc6455"): 1},
             # Hello is 11 bytes with a mask and 7 without; a Close with a code 8 and 4.
-            "bytes": {("in",): 11 + 8, ("out",): 7 + 4},
+            "bytes": {("in", "rfc6455"): 11 + 8, ("out", "rfc6455"): 7 + 4},
             "target_served": {("chat", "ws"): 1},
+            **LASTED,
         },
     ),
     Deed(
@@ -135,22 +165,31 @@ DEEDS = [
             "sessions_opened": {("hixie-76",): 1},
             "sessions_ended": {("hixie-76",): 1},
             "sessions_ended_by": {("client", "closed"): 1},
-            "bytes": {("in",): 4, ("out",): 2},
+            "bytes": {("in", "hixie-76"): 4, ("out", "hixie-76"): 2},
             "target_served": {("chat", "ws"): 1},
+            **LASTED,
             "oddities": {("empty-lines",): 1},
             "passed_over_frames": {(): 1},
         },
     ),
     Deed(ask_for_nothing, EARLY),
-    Deed(be_refused, {"refused": {("400", "not-http"): 1}}),
+    Deed(be_refused, {"refused": {("400", "not-http"): 1}} | turned_away()),
     Deed(
         be_one_too_many,
         {
             "refused": {("503", "listener-full"): 1},
             "disconnected": {("disconnected-early",): 2},
+            **turned_away(),
         },
     ),
-    Deed(be_failed, {"target_failures": {("chat", "ws", "target-lost"): 1}, "refused": {("502", "target-lost"): 1}}),
+    Deed(
+        be_failed,
+        {
+            "target_failures": {("chat", "ws", "target-lost"): 1},
+            "refused": {("502", "target-lost"): 1},
+            **turned_away("chat", "rfc6455"),
+        },
+    ),
     Deed(read_a_page, {"http_exchanges": {("2xx",): 1}, "target_served": {("site", "http"): 1}} | IDLE),
     Deed(miss_a_page, {"http_exchanges": {("4xx",): 1}, "target_served": {("site", "http"): 1}} | IDLE),
     Deed(ask_for_a_policy, {"flash_policies": {(): 1}}),
@@ -161,14 +200,48 @@ DEEDS = [
 async def test_each_deed_raises_its_counters_by_one_and_no_others(deed: Deed) -> None:
     listener = "flash_policy: {mode: inline}, max_connections: 2"
     async with Upstream() as upstream, serving_http(upstream.port, listener=listener) as gateway:
+        text = http_configuration(upstream.port, listener=listener)
+        before = counted(gateway, text)
+        assert happened(before) == {}
         for times in (1, 2):
             await deed.do(upstream, gateway)
             await all_gone(gateway)
             expected = {name: {labels: times * step for labels, step in of.items()} for name, of in deed.steps.items()}
-            told = {name: without_ports(of) for name, of in counted(gateway).items()}
-            assert {name: of for name, of in told.items() if of} == expected
+            told = counted(gateway, text)
+            assert happened(told) == expected
+            # Prometheus sees no rise of what was not there before.
+            assert {name: of.keys() for name, of in told.items()} == {name: of.keys() for name, of in before.items()}
 
 
 def test_every_counter_of_a_service_has_been_driven() -> None:
     driven = {name for deed in DEEDS for name in deed.steps}
-    assert driven == {series.name for series in COUNTERS} - ELSEWHERE
+    assert driven == {series.name for series in (*COUNTERS, *HISTOGRAMS)} - ELSEWHERE
+
+
+async def test_the_time_in_a_queue_is_counted_for_those_that_have_waited_and_no_others(
+    autojump_clock: MockClock,
+) -> None:
+    options = {"target": "max_connections: 1", "behind": "queue: {size: 1, timeout: 2s}"}
+    async with Upstream() as upstream, serving(upstream.port, **options) as gateway:
+        session = await opened(upstream, gateway, MODERN)
+        waiting = await gateway.connect(MODERN.request)
+        assert (await waiting.rest()).startswith(b"HTTP/1.1 503 ")
+        await session.client.close()
+        await session.behind.close()
+        text = configuration(upstream.port, **options)
+        status: Any = {"gateway": gateway.service.status(), "names": names_of(parse(text, "test.yaml"))}
+    [series] = [series for series in HISTOGRAMS if series.name == "queue_duration_seconds"]
+    [(labels, found)] = histograms(status, series).items()
+    assert labels == ("behind",)
+    assert found["buckets"] == {"2.5": 1}
+    assert found["sum"] == pytest.approx(2.0, abs=0.1)
+
+
+async def test_a_loop_that_stands_still_is_late_by_that_time(mock_clock: MockClock) -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(LOOK_SECONDS / LOOKS + 0.75)
+        while not gateway.service.loop_lag:
+            await trio.lowlevel.checkpoint()
+        assert gateway.service.loop_lag == pytest.approx(0.75)
+        assert gateway.service.status()["loop_lag"] == {"buckets": {"1": 1}, "sum": pytest.approx(0.75)}

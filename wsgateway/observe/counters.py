@@ -5,16 +5,19 @@ so that no number lags and none is counted twice.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Literal, NamedTuple, Protocol
 
 from wsgateway.census.tally import Counted
 from wsgateway.errors import Reason
+from wsgateway.observe.histogram import HANDSHAKE_SECONDS, SESSION_SECONDS, Histogram
 from wsgateway.observe.status import CountersStatus
 from wsgateway.wire.oddities import Oddities, Oddity
 
 By = Literal["client", "upstream", "gateway"]
 """who has ended a session"""
+NONE = "none"
+"""in place of the status, route or dialect of a client that had none yet"""
 
 
 class Figures(NamedTuple):
@@ -24,6 +27,10 @@ class Figures(NamedTuple):
     messages_out: int
     bytes_in: int
     bytes_out: int
+
+
+# Where a direction stands in `Figures`.
+_TRAFFIC = {"messages": {"in": 0, "out": 1}, "bytes": {"in": 2, "out": 3}}
 
 
 class Live(Counted, Protocol):
@@ -48,6 +55,14 @@ class Live(Counted, Protocol):
         """Return the messages and bytes so far."""
 
 
+class Known(Protocol):
+    """What is known of a client that gets no session. Empty: nothing yet."""
+
+    listener: str
+    route: str
+    dialect: str
+
+
 class Counters:
     """The counts since the start, and the sessions that run."""
 
@@ -59,12 +74,16 @@ class Counters:
         """policy requests that were answered"""
         self.http: Counter[str] = Counter()
         """exchanges of plain HTTP, by the class of the status that the client got: 2xx; none: it got no answer"""
+        self.handshakes = Histogram(HANDSHAKE_SECONDS)
+        """from the request of a client to the end of its handshake"""
+        self._durations = Histogram(SESSION_SECONDS)
         self._opened: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
         self._ended_by: Counter[tuple[str, Reason]] = Counter()
         self._refused: Counter[tuple[str, Reason]] = Counter()
+        self._refused_by: dict[str, Counter[str]] = {"listener": Counter(), "route": Counter(), "dialect": Counter()}
         self._disconnected: Counter[Reason] = Counter()
-        self._through = Figures(0, 0, 0, 0)
+        self._through: dict[str, list[int]] = {}
         self._odd: Counter[str] = Counter()
         self._passed_over = 0
 
@@ -75,21 +94,31 @@ class Counters:
         self.live[session.number] = session
         self._opened[session.dialect] += 1
 
-    def ended(self, session: Live, by: By, reason: Reason) -> Figures:
-        """Note the end of a session. Return its messages and bytes."""
+    def ended(self, session: Live, by: By, reason: Reason, seconds: float) -> Figures:
+        """Note the end of a session that has lasted so long. Return its messages and bytes."""
         figures = session.figures()
         del self.live[session.number]
         self._ended[session.dialect] += 1
         self._ended_by[by, reason] += 1
-        self._through = Figures(*map(sum, zip(self._through, figures, strict=True)))
+        self._durations.observe(seconds)
+        _add(self._through, session.dialect, figures)
         for each in session.oddities:
             self.odd(each.needed)
             self._passed_over += each.passed_over
         return figures
 
-    def refused(self, status: int | None, reason: Reason) -> None:
+    def refused(self, status: int | None, reason: Reason, client: Known) -> None:
         """Note a refused client with its status; None: it got no answer."""
         self._refused[_named(status), reason] += 1
+        for what, by_name in self._refused_by.items():
+            by_name[getattr(client, what) or NONE] += 1
+
+    def keep(self, listeners: Set[str], routes: Set[str]) -> None:
+        """Forget what was counted by listeners and routes that there are no longer: each reload may name others."""
+        for what, known in (("listener", listeners), ("route", routes)):
+            by_name = self._refused_by[what]
+            for name in by_name.keys() - known - {NONE}:
+                del by_name[name]
 
     def disconnected(self, reason: Reason) -> None:
         """Note a client that disconnected before it had a session."""
@@ -111,34 +140,43 @@ class Counters:
     def status(self) -> CountersStatus:
         """Return all counts as plain data: maps of numbers."""
         sessions: dict[str, Counter[str]] = {}
-        totals = list(self._through)
+        through = {dialect: list(figures) for dialect, figures in self._through.items()}
         odd, passed_over = self._odd.copy(), self._passed_over
         for session in self.live.values():
             sessions.setdefault(session.dialect, Counter())[session.route_name] += 1
-            for at, figure in enumerate(session.figures()):
-                totals[at] += figure
+            _add(through, session.dialect, session.figures())
             for each in session.oddities:
                 odd.update(map(str, each.needed))
                 passed_over += each.passed_over
-        through = Figures(*totals)
         return {
             "sessions": {dialect: dict(by_route) for dialect, by_route in sessions.items()},
             "opened": dict(self._opened),
             "ended": dict(self._ended),
             "ended_by": _nested(self._ended_by),
-            "messages": {"in": through.messages_in, "out": through.messages_out},
-            "bytes": {"in": through.bytes_in, "out": through.bytes_out},
+            "traffic": {
+                what: {way: {name: figures[at] for name, figures in through.items()} for way, at in ways.items()}
+                for what, ways in _TRAFFIC.items()
+            },
+            "handshakes": self.handshakes.status(),
+            "durations": self._durations.status(),
             "oddities": dict(odd),
             "passed_over": passed_over,
             "refused": _nested(self._refused),
+            "refused_by": {what: dict(by_name) for what, by_name in self._refused_by.items()},
             "disconnected": {reason.value: count for reason, count in self._disconnected.items()},
             "http": dict(self.http),
             "policies": self.policies,
         }
 
 
+def _add(through: dict[str, list[int]], dialect: str, figures: Figures) -> None:
+    totals = through.setdefault(dialect, [0] * len(figures))
+    for at, figure in enumerate(figures):
+        totals[at] += figure
+
+
 def _named(status: int | None) -> str:
-    return "none" if status is None else str(status)
+    return NONE if status is None else str(status)
 
 
 def _nested(counts: Counter[tuple[str, Reason]]) -> dict[str, dict[str, int]]:

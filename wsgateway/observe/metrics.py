@@ -1,248 +1,82 @@
 """The metrics of a gateway, made of its status, for Prometheus."""
 
-import operator
-from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, product
 from typing import Any, cast
 
-from wsgateway.errors import Group, Reason
-from wsgateway.observe.status import ProcessStatus, Status, merged
+from wsgateway.observe.counters import NONE
+from wsgateway.observe.histogram import cumulated
+from wsgateway.observe.metric import EACH, Facts, Kind, OneOf, PathStep, Series
+from wsgateway.observe.series import COUNTERS, FAMILIES, HISTOGRAMS
+from wsgateway.observe.status import HistogramStatus, Names, ProcessStatus, Status, merged
 
 # Prometheus' text format.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-EACH = "*"
 # What may not stand in the value of a label as it is.
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """A text of the status that becomes the value of a label: 1 for the text itself, 0 for each other possible text."""
-
-    values: tuple[str, ...] = ()
-    """the possible texts; empty: any text"""
-
-
-PathStep = str | tuple[str, ...] | OneOf
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One metric: a number of the status, or several that differ by labels."""
-
-    name: str
-    """without `wsgateway_` before it"""
-    path: tuple[PathStep, ...]
-    """the keys that lead to it. EACH stands for every key, which is the value of a label, and a tuple for every entry
-    of a list, of which these are the values of labels"""
-    help: str
-    labels: tuple[str, ...] = ()
-    """their names, in the order of the path"""
-    together: Callable[[float, float], float] = operator.add
-    """combines several numbers with equal labels, as of one target in several workers"""
-
-
-TARGET: tuple[PathStep, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
-_TARGET_LABELS = ("upstream", "target", "address")
-_TARGET_STATES = OneOf(("up", "down", "ejected", "draining", "drained"))
-_CHANGE_REASONS = tuple(each.value for each in Reason if each.group is Group.CHANGE or each is Reason.BUG)
-_WORKER_STATES = OneOf(("starting", "serving", "leaving", "waiting"))
-
-GAUGES = (
-    Series("ready", ("ready",), "1 while the gateway serves and does not drain, as /health/ready says."),
-    Series("draining", ("draining",), "1 while the gateway drains."),
-    Series("last_reload_successful", ("reload", "ok"), "1 if the last reload went well; the start counts as one."),
-    Series(
-        "last_reload_timestamp_seconds",
-        ("reload", "at"),
-        "When the last reload was, in seconds since 1970; the start counts as one.",
-    ),
-    Series(
-        "configuration_timestamp_seconds",
-        ("configuration", "since"),
-        "When the configuration that serves began to, in seconds since 1970.",
-    ),
-    Series(
-        "last_reload_refused",
-        ("reload", "reason", OneOf(_CHANGE_REASONS)),
-        "1 for the reason why the last reload was refused; 0 for the others, and for all if it was not refused.",
-        ("reason",),
-    ),
-    Series(
-        "configuration_info",
-        ("configuration", "sha256", OneOf()),
-        "1; its label is the SHA-256 of the file that serves.",
-        ("sha256",),
-    ),
-    Series("workers", ("workers", (), "state", _WORKER_STATES), "Worker processes, by their state.", ("state",)),
-    Series(
-        "worker_age_seconds",
-        ("workers", ("worker",), "age_seconds"),
-        "How long ago the process of a worker was started.",
-        ("worker",),
-    ),
-    Series(
-        "certificate_expires_timestamp_seconds",
-        ("certificates", ("used_by", "file"), "expires"),
-        "When the first certificate of a file expires, or the last authority, as seconds since 1970; as it was at the"
-        " last reload.",
-        ("used_by", "file"),
-        min,
-    ),
-    Series(
-        "sessions",
-        ("gateway", "sessions", EACH, EACH),
-        "Sessions that are open, by the dialect of the client and the route.",
-        ("dialect", "route"),
-    ),
-    Series(
-        "connections", ("gateway", "connections", EACH, "open"), "Connections of clients that are open.", ("listener",)
-    ),
-    Series(
-        "connections_limit",
-        ("gateway", "connections", EACH, "cap"),
-        "The most connections of clients that there may be, in all workers together.",
-        ("listener",),
-    ),
-    Series(
-        "upstream_connections",
-        ("gateway", "pools", EACH, "open"),
-        "Connections to targets that are open.",
-        ("upstream",),
-    ),
-    Series(
-        "upstream_waiting",
-        ("gateway", "pools", EACH, "waiting"),
-        "Clients that wait for a target to have room.",
-        ("upstream",),
-    ),
-    Series(
-        "upstream_balance",
-        ("gateway", "pools", EACH, "balance", OneOf()),
-        "1; its label says how targets are chosen.",
-        ("upstream", "balance"),
-        max,
-    ),
-    Series("target_connections", (*TARGET, "open"), "Connections to an address that are open.", _TARGET_LABELS),
-    Series(
-        "target_state",
-        (*TARGET, "state", _TARGET_STATES),
-        "1 for the state of an address, 0 for the others. Where workers know different states, several are 1.",
-        (*_TARGET_LABELS, "state"),
-        max,
-    ),
-    Series(
-        "target_weight",
-        (*TARGET, "weight"),
-        "The weight of an address: how often it is chosen, compared with others.",
-        _TARGET_LABELS,
-        max,
-    ),
-    Series(
-        "target_backup",
-        (*TARGET, "backup"),
-        "1 for an address that is used only if no other can be used.",
-        _TARGET_LABELS,
-        max,
-    ),
-)
-# These only rise, also if a worker is started again. `_total` follows their names.
-COUNTERS = (
-    Series("worker_restarts", ("restarts",), "Workers that died and were replaced."),
-    Series("sessions_opened", ("gateway", "opened", EACH), "Sessions that have begun.", ("dialect",)),
-    Series("sessions_ended", ("gateway", "ended", EACH), "Sessions that are over.", ("dialect",)),
-    Series(
-        "sessions_ended_by",
-        ("gateway", "ended_by", EACH, EACH),
-        "Sessions that are over, by the side that ended them and the reason.",
-        ("by", "reason"),
-    ),
-    Series(
-        "messages",
-        ("gateway", "messages", EACH),
-        "Messages of sessions; in is what came from clients.",
-        ("direction",),
-    ),
-    Series("bytes", ("gateway", "bytes", EACH), "Bytes of sessions; in is what came from clients.", ("direction",)),
-    Series(
-        "oddities",
-        ("gateway", "oddities", EACH),
-        "Requests and sessions with an oddity of the client or the upstream, by its name.",
-        ("oddity",),
-    ),
-    Series("passed_over_frames", ("gateway", "passed_over"), "Frames of hixie without a meaning, which were skipped."),
-    Series(
-        "refused",
-        ("gateway", "refused", EACH, EACH),
-        "Clients that got no session, by the status of the answer and the reason.",
-        ("status", "reason"),
-    ),
-    Series(
-        "disconnected",
-        ("gateway", "disconnected", EACH),
-        "Clients that disconnected before they had a session, by the reason.",
-        ("reason",),
-    ),
-    Series(
-        "http_exchanges",
-        ("gateway", "http", EACH),
-        "Exchanges of plain HTTP, by the class of the status, such as 2xx.",
-        ("status",),
-    ),
-    Series(
-        "log_lines_dropped",
-        ("gateway", "log_lines_dropped"),
-        "Lines of the log that were lost, as nobody read it or it could not be written.",
-    ),
-    Series("flash_policies", ("gateway", "policies"), "Policy requests of Flash Player that were answered."),
-    Series(
-        "target_served",
-        ("gateway", "pools", EACH, "served", EACH),
-        "Clients that a target has served: with a session, or with an answer to plain HTTP.",
-        ("upstream", "target"),
-    ),
-    Series(
-        "target_failures",
-        ("gateway", "pools", EACH, "failures", EACH, EACH),
-        "Attempts of clients that failed at a target, by the reason.",
-        ("upstream", "target", "reason"),
-    ),
-)
+Labels = tuple[str, ...]
+"""the values of the labels of a series"""
 
 
 def exposition(status: Status) -> bytes:
     """Return the text of `/metrics`."""
     lines: list[str] = []
-    for kind, suffix, several in (("gauge", "", GAUGES), ("counter", "_total", COUNTERS)):
+    for kind, several in FAMILIES:
         for series in several:
-            name = f"wsgateway_{series.name}{suffix}"
-            lines += [f"# HELP {name} {series.help}", f"# TYPE {name} {kind}"]
-            lines += [
-                f"{name}{_labels(series, each)} {float(value)}" for each, value in numbers(status, series).items()
-            ]
+            name = series.full(kind)
+            lines += [f"# HELP {name} {series.help}", f"# TYPE {name} {kind}", *_samples(status, series, kind)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _labels(series: Series, values: tuple[str, ...]) -> str:
-    pairs = sorted(zip(series.labels, values, strict=True))
+def _samples(status: Status, series: Series, kind: Kind) -> Iterator[str]:
+    name = series.full(kind)
+    if kind != "histogram":
+        for labels, value in numbers(status, series).items():
+            yield f"{name}{_spelt(series.labels, labels)} {float(value)}"
+        return
+    for labels, histogram in histograms(status, series).items():
+        buckets = cumulated(histogram, series.bounds)
+        for bound, count in buckets:
+            yield f"{name}_bucket{_spelt((*series.labels, 'le'), (*labels, bound))} {float(count)}"
+        spelt = _spelt(series.labels, labels)
+        yield f"{name}_sum{spelt} {float(histogram.get('sum', 0.0))}"
+        yield f"{name}_count{spelt} {float(buckets[-1][1])}"
+
+
+def _spelt(names: Sequence[str], values: Labels) -> str:
+    pairs = zip(names, values, strict=True)
     labels = ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in pairs)
     return f"{{{labels}}}" if labels else ""
 
 
 def rising(status: ProcessStatus) -> ProcessStatus:
     """Return the numbers in a worker's status that only rise: they still count when the worker has ended."""
-    paths = [series.path[1:] for series in COUNTERS if series.path[0] == "gateway"]
+    paths = [series.path[1:] for series in (*COUNTERS, *HISTOGRAMS) if series.path[0] == "gateway"]
     return cast(ProcessStatus, merged(_picked(status, path) for path in paths))
 
 
-def of_targets(status: ProcessStatus, known: Mapping[str, Set[str]]) -> ProcessStatus:
-    """Return what `rising` has picked, without the figures of targets that are not known: by upstream, their urls."""
-    pools: dict[str, Any] = {
-        name: {key: {url: count for url, count in by_url.items() if url in known[name]} for key, by_url in pool.items()}
-        for name, pool in cast(dict[str, Any], status).get("pools", {}).items()
-        if name in known
+def of_names(status: ProcessStatus, names: Names) -> ProcessStatus:
+    """Return what `rising` has picked, without the figures of listeners, routes and targets that there are no more."""
+    whole = cast(dict[str, Any], status)
+    upstreams = names["upstreams"]
+    pools = {
+        name: _of_pool(pool, upstreams[name]) for name, pool in whole.get("pools", {}).items() if name in upstreams
     }
-    return cast(ProcessStatus, {**status, "pools": pools})
+    refused_by = dict(whole.get("refused_by", {}))
+    for what, now in (("listener", names["listeners"]), ("route", names["routes"])):
+        staying = {*now, NONE}
+        refused_by[what] = {name: count for name, count in refused_by.get(what, {}).items() if name in staying}
+    return cast(ProcessStatus, {**whole, "pools": pools, "refused_by": refused_by})
+
+
+def _of_pool(pool: Mapping[str, Any], urls: Sequence[str]) -> dict[str, Any]:
+    by_url = {
+        key: {url: count for url, count in pool[key].items() if url in urls}
+        for key in ("served", "failures")
+        if key in pool
+    }
+    return {**pool, **by_url}
 
 
 def _picked(status: Mapping[str, Any], path: tuple[PathStep, ...]) -> dict[str, Any]:
@@ -251,19 +85,34 @@ def _picked(status: Mapping[str, Any], path: tuple[PathStep, ...]) -> dict[str, 
     return {key: _picked(status[key], tuple(rest)) if rest else status[key] for key in keys}
 
 
-def numbers(status: Status, series: Series) -> dict[tuple[str, ...], float]:
+def numbers(status: Status, series: Series) -> dict[Labels, float]:
     """Return the numbers of a series, by the values of its labels."""
-    found: dict[tuple[str, ...], float] = {}
+    found = dict.fromkeys(_known(status, series), 0.0)
+    seen: set[Labels] = set()
     for labels, value in _followed(status, series.path):
-        found[labels] = series.together(found[labels], value) if labels in found else value
+        if isinstance(value, int | float):  # a limit may be None
+            found[labels] = series.together(found[labels], value) if labels in seen else value
+            seen.add(labels)
     return found
 
 
-def _followed(status: object, path: tuple[PathStep, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Yield the numbers at the end of a path, with the values of the labels on the way."""
+def histograms(status: Status, series: Series) -> dict[Labels, HistogramStatus]:
+    """Return the histograms of a series, by the values of its labels; those that are empty, too."""
+    found: dict[Labels, HistogramStatus] = {labels: {} for labels in _known(status, series)}
+    return found | {labels: cast(HistogramStatus, value) for labels, value in _followed(status, series.path)}
+
+
+def _known(status: Status, series: Series) -> Iterator[Labels]:
+    """Yield the values of labels for which there is something from the start."""
+    if series.zeros or not series.labels:
+        for values in product(*(known(status) for known in series.zeros)):
+            yield tuple(chain.from_iterable(values))
+
+
+def _followed(status: object, path: tuple[PathStep, ...]) -> Iterator[tuple[Labels, object]]:
+    """Yield what is at the end of a path, with the values of the labels on the way."""
     if not path:
-        if isinstance(status, int | float):  # a limit may be None
-            yield (), status
+        yield (), status
         return
     step, *rest = path
     for labels, below in _stepped(status, step):
@@ -271,11 +120,14 @@ def _followed(status: object, path: tuple[PathStep, ...]) -> Iterator[tuple[tupl
             yield (*labels, *more), value
 
 
-def _stepped(status: Any, step: PathStep) -> Iterator[tuple[tuple[str, ...], object]]:
+def _stepped(status: Any, step: PathStep) -> Iterator[tuple[Labels, object]]:
     match step:
         case OneOf(values):
             for value in values or (status,):
                 yield (value,), value == status
+        case Facts(keys):
+            if all(key in status for key in keys):
+                yield tuple(status[key] for key in keys), True
         case tuple(keys):
             for row in status:
                 yield tuple(str(row[key]) for key in keys), row

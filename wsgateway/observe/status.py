@@ -11,12 +11,28 @@ from typing import Any, NotRequired, TypedDict, TypeVar, cast
 _FACTS = ("url", "address", "state", "weight", "backup")
 
 
+class HistogramStatus(TypedDict, total=False):
+    """How often something took how long; empty if it has not happened. See `observe.histogram`."""
+
+    buckets: dict[str, int]
+    """by the upper bounds in seconds; without those that are in buckets before them"""
+    sum: float
+    """in seconds"""
+
+
 class ConnectionStatus(TypedDict):
     """The connections of a listener."""
 
     open: int
     cap: int
     """how many there may be"""
+
+
+class MemoryStatus(TypedDict):
+    """The memory for messages that must leave whole, in bytes."""
+
+    held: int
+    most: int
 
 
 class TargetStatus(TypedDict):
@@ -45,6 +61,10 @@ class PoolStatus(TypedDict, total=False):
     open: int
     waiting: int
     """how many clients wait for a target to have room"""
+    queued: HistogramStatus
+    """for how long clients have waited, whether a target had room at last or not"""
+    handshakes: HistogramStatus
+    """how long targets took to accept a connection and to answer a handshake"""
     served: dict[str, int]
     """by the url of the target, as `failures`"""
     failures: dict[str, dict[str, int]]
@@ -62,13 +82,18 @@ class CountersStatus(TypedDict, total=False):
     ended: dict[str, int]
     ended_by: dict[str, dict[str, int]]
     """by side, and by reason"""
-    messages: dict[str, int]
-    """in and out, as `bytes`"""
-    bytes: dict[str, int]
+    traffic: dict[str, dict[str, dict[str, int]]]
+    """messages and bytes, each by in and out, and by dialect"""
+    handshakes: HistogramStatus
+    """from the request of a client to the end of its handshake"""
+    durations: HistogramStatus
+    """of sessions that are over"""
     oddities: dict[str, int]
     passed_over: int
     refused: dict[str, dict[str, int]]
     """by status, and by reason"""
+    refused_by: dict[str, dict[str, int]]
+    """the same, once by listener, once by route, once by dialect"""
     disconnected: dict[str, int]
     """by reason"""
     http: dict[str, int]
@@ -84,12 +109,17 @@ class ServeStatus(CountersStatus, total=False):
     """by listener"""
     pools: dict[str, PoolStatus]
     """by upstream"""
+    join_memory: MemoryStatus
+    loop_lag: HistogramStatus
+    """how late the loop was, eight times a second"""
 
 
 class ProcessStatus(ServeStatus, total=False):
     """One process that serves, or all of a gateway together. A worker that has not reported yet has none of it."""
 
     log_lines_dropped: int
+    log_queue_bytes: int
+    """what waits to be written"""
 
 
 class WorkerStatus(TypedDict):
@@ -102,6 +132,8 @@ class WorkerStatus(TypedDict):
     pid: int | None
     age_seconds: float
     restarts: int
+    loop_lag_seconds: NotRequired[float]
+    """the longest of the last half minute to minute"""
     status: ProcessStatus
 
 
@@ -184,6 +216,38 @@ class CensusStatus(TypedDict):
     """every dialect, also those that nobody speaks, and `unknown` for refused clients that had none"""
 
 
+class Names(TypedDict):
+    """The names in a configuration, in its order."""
+
+    listeners: list[str]
+    routes: list[str]
+    upstreams: dict[str, list[str]]
+    """with the URLs of their targets"""
+
+
+class BuildStatus(TypedDict):
+    """The program that runs."""
+
+    version: str
+    python: str
+    relay: str
+    """the language of the relay: C or Python"""
+
+
+class ProcessFigures(TypedDict):
+    """What the system says of one process."""
+
+    process: str
+    """supervisor, worker-1, worker-2 ...; gateway in a program of another kind"""
+    cpu_seconds: float
+    resident_bytes: int
+    virtual_bytes: int
+    open_fds: int
+    max_fds: int
+    started: float
+    """seconds since 1970"""
+
+
 class Overview(WorkerPoolStatus, ConfigurationStatus):
     """A gateway without its certificates."""
 
@@ -194,6 +258,9 @@ class Status(Overview):
     certificates: list[CertificateStatus]
     census: NotRequired[CensusStatus]
     """left out by older versions"""
+    names: NotRequired[Names]
+    build: NotRequired[BuildStatus]
+    processes: NotRequired[list[ProcessFigures]]
 
 
 Counted = TypeVar("Counted", bound=Mapping[str, Any])

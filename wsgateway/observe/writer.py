@@ -87,6 +87,11 @@ class Writer(io.TextIOBase):
             return False
         return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits to be written."""
+        return self._waiting_bytes
+
     def fileno(self) -> int:
         return self._fd
 

@@ -74,6 +74,8 @@ class Engine:
         """the held bytes of messages in all sessions"""
         self.turned = 0.0
         """when the loop has last run; every check wakes it to set this"""
+        self.late: Callable[[float], object] = lambda seconds: None
+        """called at every check with the seconds by which it is late: so long is a turn of the loop, if all is well"""
         self._turn = Turn(self._epoll, self._endpoints, self.mask_keys, MOST_READ_BYTES, SMALL_BYTES)
         self._handlers: dict[int, Callable[[Endpoint, Any], None]] = {
             READY: self._serve,
@@ -166,9 +168,11 @@ class Engine:
     async def _check(self) -> NoReturn:
         """Check the timers of some sessions at a time, and whether the loop still runs."""
         while True:
-            await trio.sleep(LOOK_SECONDS / LOOKS)
+            due = trio.current_time() + LOOK_SECONDS / LOOKS
+            await trio.sleep_until(due)
             os.eventfd_write(self._bell, 1)
             now = trio.current_time()
+            self.late(now - due)
             self._end_pauses(now)
             for _ in range(-(-len(self._timers) // LOOKS)):
                 timer = self._timers.popleft()

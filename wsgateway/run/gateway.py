@@ -18,6 +18,8 @@ from wsgateway.census.keeper import Census
 from wsgateway.census.tally import Counts
 from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log, make_log
+from wsgateway.observe.names import names_of
+from wsgateway.observe.processes import build, figures
 from wsgateway.observe.status import ProcessStatus, Status, WorkerStatus
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.admin_pages import AdminPages, Behind
@@ -190,13 +192,19 @@ class Gateway:
         """Return what the admin page `/status` says: see `Status`. Raise RuntimeError if the gateway does not serve."""
         running = self._now()
         dropped = 0 if self._writer is None else self._writer.dropped
-        gateway: ProcessStatus = {**running.service.status(), "log_lines_dropped": dropped}
+        waiting = 0 if self._writer is None else self._writer.waiting_bytes
+        gateway: ProcessStatus = {
+            **running.service.status(),
+            "log_lines_dropped": dropped,
+            "log_queue_bytes": waiting,
+        }
         worker: WorkerStatus = {
             "worker": 1,
             "state": "leaving" if self._draining else "serving",
             "pid": os.getpid(),
             "age_seconds": round(trio.current_time() - running.begun, 3),
             "restarts": 0,
+            "loop_lag_seconds": running.service.loop_lag,
             "status": gateway,
         }
         return {
@@ -209,6 +217,9 @@ class Gateway:
             **running.state.status(),
             "certificates": list(certificate_status(running.loaded.certificates)),
             "census": running.census.summary(),
+            "names": names_of(running.loaded.settings),
+            "build": build(),
+            "processes": [],
         }
 
     @property
@@ -221,7 +232,10 @@ class Gateway:
         return found
 
     async def _status(self) -> Status:
-        return self.status()
+        processes = await trio.to_thread.run_sync(figures, {"gateway": os.getpid()})
+        status = self.status()
+        status["processes"] = processes
+        return status
 
     def _now(self) -> _Running:
         if self._running is None:

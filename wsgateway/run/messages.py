@@ -203,6 +203,8 @@ class StatusReport(_Message):
     is_: Literal["report"] = "report"
     age: float
     """how many seconds ago its relay loop turned"""
+    lag: float = 0.0
+    """the longest time of late by which that loop was late, in seconds"""
     status: ProcessStatus
 
 

@@ -113,6 +113,8 @@ class WorkerProcess:
         self.begun = trio.current_time()
         self.status: ProcessStatus = {}
         """its last report"""
+        self.loop_lag = 0.0
+        """in seconds; see `StatusReport`"""
         self.told_to_end = trio.Event()
         """set when it has received a signal to end, and waits for an order"""
         self.why = ""
@@ -181,7 +183,7 @@ class WorkerProcess:
         match message:
             case StatusReport():
                 self._report_due = False
-                self._turned_ago = message.age
+                self._turned_ago, self.loop_lag = message.age, message.lag
                 self.status = message.status
                 self._news.unpark_all()
             case CensusCounts():

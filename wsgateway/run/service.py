@@ -148,6 +148,11 @@ class Service:
         while counts := tally.take(COUNTS_AT_ONCE):
             await send(counts)
 
+    @property
+    def loop_lag(self) -> float:
+        """The longest time of late by which the loop was late, in seconds."""
+        return self._gateway.lag.worst
+
     def _listen(self, settings: Settings, sockets: Sockets) -> None:
         """Accept at these sockets and no others; acceptors that exist already go on."""
         acceptors: dict[socket.socket, Acceptor] = {}

@@ -16,6 +16,8 @@ import trio
 from wsgateway.census.keeper import Census
 from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError, WsgatewayError
 from wsgateway.observe.log import Logger
+from wsgateway.observe.names import names_of
+from wsgateway.observe.processes import build, figures
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
 from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.admin_pages import AdminPages, Behind
@@ -367,6 +369,8 @@ class Supervisor:
 
     async def _status(self) -> Status:
         await self._worker_pool.report()
+        pids = {"supervisor": os.getpid(), **self._worker_pool.pids()}
+        processes = await trio.to_thread.run_sync(figures, pids)
         pool, of_supervisor = self._worker_pool.status(), ProcessStatus(log_lines_dropped=self._dropped())
         return {
             **pool,
@@ -374,6 +378,9 @@ class Supervisor:
             "gateway": merged([pool["gateway"], of_supervisor]),
             "certificates": list(certificate_status(self._generation.made.certificates)),
             "census": self._census.summary(),
+            "names": names_of(self._generation.settings),
+            "build": build(),
+            "processes": processes,
         }
 
 

@@ -188,8 +188,13 @@ class Worker:
 
     async def _report(self, service: Service) -> None:
         age = trio.current_time() - service.beat()
-        status: ProcessStatus = {**service.status(), "log_lines_dropped": self._writer.dropped}
-        await self._say(StatusReport(age=age, status=status))
+        writer = self._writer
+        status: ProcessStatus = {
+            **service.status(),
+            "log_lines_dropped": writer.dropped,
+            "log_queue_bytes": writer.waiting_bytes,
+        }
+        await self._say(StatusReport(age=age, lag=service.loop_lag, status=status))
 
     async def _say_counts(self, counts: list[Counts]) -> None:
         await self._say(CensusCounts(counts=counts))

@@ -6,7 +6,8 @@ import trio
 
 from wsgateway.errors import StartError
 from wsgateway.observe.log import Log
-from wsgateway.observe.metrics import of_targets, rising
+from wsgateway.observe.metrics import of_names, rising
+from wsgateway.observe.names import names_of
 from wsgateway.observe.status import ProcessStatus, WorkerPoolStatus, WorkerStatus, merged
 from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.generation import Generation
@@ -224,9 +225,7 @@ class WorkerPool:
                 taken.append(worker)
             self._generation = generation
             self.adjustments = self.adjustments.within(generation.settings)
-            upstreams = generation.settings.upstreams
-            known = {name: {target.url.text for target in upstreams[name].targets} for name in upstreams}
-            self._past = of_targets(self._past, known)
+            self._past = of_names(self._past, names_of(generation.settings))
         staying = [slot for slot in self._slots if not slot.leaves]
         self._add(max(0, generation.workers - len(staying)))
         for slot in staying[generation.workers :]:
@@ -340,6 +339,10 @@ class WorkerPool:
             "workers": workers,
         }
 
+    def pids(self) -> dict[str, int]:
+        """Return the process ids of the workers that there are: worker-1, worker-2 ..."""
+        return {f"worker-{slot.number}": slot.worker.pid for slot in self._slots if slot.worker is not None}
+
     def _worker_status(self) -> Iterator[WorkerStatus]:
         for slot in self._slots:
             worker = slot.worker
@@ -349,5 +352,6 @@ class WorkerPool:
                 "pid": None if worker is None else worker.pid,
                 "age_seconds": 0.0 if worker is None else round(trio.current_time() - worker.begun, 3),
                 "restarts": slot.restarts,
+                "loop_lag_seconds": 0.0 if worker is None else worker.loop_lag,
                 "status": worker.status if worker is not None else ProcessStatus(),
             }

@@ -15,6 +15,7 @@ from wsgateway.net.failure import in_words
 from wsgateway.net.hangups import HangupWatcher
 from wsgateway.net.newest_first import NewestFirst
 from wsgateway.observe.counters import Counters
+from wsgateway.observe.lag import LoopLag
 from wsgateway.observe.log import Log
 from wsgateway.observe.refusals import Refusals
 from wsgateway.observe.status import ServeStatus
@@ -116,6 +117,7 @@ class GatewayState:
     """what the census takes"""
     refusals: Refusals = field(default_factory=Refusals)
     """what the page shows of the last clients without a session"""
+    lag: LoopLag = field(default_factory=LoopLag)
     connections: ConnectionCounts = field(default_factory=ConnectionCounts)
     """the counted connections by listener and address"""
     handshakes: RateLimiter = field(default_factory=RateLimiter)
@@ -134,6 +136,7 @@ class GatewayState:
 
     def __post_init__(self) -> None:
         self.pools = Pools(self.log)
+        self.engine.late = self.lag.note
         self.use(self.settings)
 
     def use(self, settings: Settings, made: TlsContexts | None = None) -> None:
@@ -151,6 +154,7 @@ class GatewayState:
         for listener in settings.listeners:
             listener_state = self.listener_states.setdefault(listener.name, ListenerState(listener, None, self.entry))
             listener_state.listener, listener_state.context = listener, contexts[listener.name]
+        self.counters.keep(contexts.keys(), {route.name for route in settings.routes})
 
     @property
     def draining(self) -> bool:
@@ -201,6 +205,11 @@ class GatewayState:
                 if each.connections or name in names
             },
             "pools": self.pools.status(),
+            "join_memory": {
+                "held": self.engine.join_memory.held_bytes,
+                "most": self.engine.join_memory.most_bytes,
+            },
+            "loop_lag": self.lag.histogram.status(),
             **self.counters.status(),
         }
 

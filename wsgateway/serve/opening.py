@@ -129,6 +129,7 @@ class Opening:
 
         The cleanups for the end of the session are put into `cleanup`.
         """
+        begun = self._gateway.clock()
         if request.version != "1.1":  # nginx sends 1.0 unless it is configured to pass upgrades on
             check_not_removed(request)
             request.oddities.need(Oddity.HTTP_1_0, not_upgradable(request.version))
@@ -162,6 +163,7 @@ class Opening:
                 opened = self._join(route, ours, them, sock, result)
                 cleanup += mine
                 mine.clear()
+                self._gateway.counters.handshakes.observe(self._gateway.clock() - begun)
                 return opened
             self._context.refused(_own_answer(result.response.status))
             yield from self._pass_refusal(Channel(sock), result, route)
@@ -199,7 +201,7 @@ class Opening:
             return UpstreamError(Reason.TARGET_SILENT, f"silent for {remained}")
 
         def attempt(lease: Lease, mine: Cleanup) -> Machine[tuple[socket.socket, Agreement | Refusal]]:
-            target = lease.target_address.target
+            target, begun = lease.target_address.target, self._gateway.clock()
             target_offer = upstream_offer(route, upstream, target, offer, header_context)
             client_handshake = upstream.dialect.handshake.client(target_offer, os.urandom)
             preface = proxy_header(upstream, self._client)
@@ -216,6 +218,7 @@ class Opening:
                 search.failed(lease, error)  # and the client gets that answer
             else:
                 search.served(lease, status)
+            search.shook_hands(self._gateway.clock() - begun)
             return sock, result
 
         return (yield from try_targets(search, attempt, self._facts, cleanup, watched=True))

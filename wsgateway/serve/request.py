@@ -152,7 +152,7 @@ class RequestContext:
         if reason.group is Group.DISCONNECTED:
             counters.disconnected(reason)
         else:
-            counters.refused(error.status, reason)
+            counters.refused(error.status, reason, self.facts)
             counters.odd(self.head.oddities.needed)
             self.gateway.refusals.note(reason, error.status, error.why, facts)
             self.gateway.tally.refused(self.facts.profile(self.head.oddities.needed), reason.value)

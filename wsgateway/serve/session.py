@@ -191,12 +191,13 @@ class ClientConnection:
         opened.client.forget_peer()
         try:
             by, reason, why = _end_of(ended, opened)
-            figures = self._gateway.counters.ended(opened, by, reason)
+            seconds = trio.current_time() - opened.begun
+            figures = self._gateway.counters.ended(opened, by, reason, seconds)
             self._gateway.tally.ended(opened, figures)
             self._gateway.log.info(
                 "session",
                 **opened.facts.known(),
-                seconds=round(trio.current_time() - opened.begun, 3),
+                seconds=round(seconds, 3),
                 **figures._asdict(),
                 **odd_facts(*opened.oddities),
                 by=by,

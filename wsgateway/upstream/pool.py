@@ -392,6 +392,8 @@ class Pool:
             "balance": str(self.upstream.balance),
             "open": self.open,
             "waiting": len(self.waiting),
+            "queued": self.totals.queued.status(),
+            "handshakes": self.totals.handshakes.status(),
             "served": dict(self.totals.served),
             "failures": {url: dict(by_reason) for url, by_reason in self.totals.failures.items()},
             "targets": [target_address.status() for target_address in (*self.addresses, *self._removed)],

@@ -95,7 +95,7 @@ class Search:
             return lease
         if len(pool.waiting) >= queue.size:
             raise HttpRefusal(Reason.UPSTREAM_FULL, _FULL)
-        waiter = Waiter(self._key, self._tried)
+        waiter, begun = Waiter(self._key, self._tried), trio.current_time()
         pool.waiting.append(waiter)
         seconds = min(self.remaining_seconds, queue.timeout_seconds)
         try:
@@ -108,6 +108,7 @@ class Search:
         finally:
             if waiter in pool.waiting:
                 pool.waiting.remove(waiter)
+            pool.totals.queued.observe(trio.current_time() - begun)
         if waiter.lease is None:
             raise HttpRefusal(Reason.UPSTREAM_FULL, f"{_FULL}, and no end of one within {seconds:.3g} s")
         taken = self._taken(waiter.lease)
@@ -119,6 +120,10 @@ class Search:
             self._begun += 1
             self._tried.append(lease.target_address)
         return lease
+
+    def shook_hands(self, seconds: float) -> None:
+        """Note how long an address took to accept a connection and to answer a handshake."""
+        self._pool.totals.handshakes.observe(seconds)
 
     async def reach(self, lease: Lease, seconds: float, preface: bytes) -> socket.socket:
         """Return a connection to the address of the lease, after the preface and with TLS if the target uses that.

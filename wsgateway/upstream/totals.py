@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from wsgateway.errors import Reason
+from wsgateway.observe.histogram import HANDSHAKE_SECONDS, QUEUE_SECONDS, Histogram
 
 # The totals of a removed target are kept for this time, so that metrics can still be read. Of each upstream at most
 # this many removed targets are kept, the newest, because every reload of a file may name other targets.
@@ -14,11 +15,15 @@ MOST_KEPT = 4
 
 @dataclass(slots=True)
 class TargetTotals:
-    """How often the targets of an upstream have served clients, and how often they have failed."""
+    """How often the targets of an upstream have served clients and failed, and how long clients have waited."""
 
     served: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Counter[str]] = field(default_factory=dict)
     """by the names of their reasons"""
+    handshakes: Histogram = field(default_factory=lambda: Histogram(HANDSHAKE_SECONDS))
+    """how long an address took to accept a connection and to answer a handshake"""
+    queued: Histogram = field(default_factory=lambda: Histogram(QUEUE_SECONDS))
+    """how long a client has waited for room, whether there was some at last or not"""
     _urls: frozenset[str] = frozenset()
     _removed: dict[str, float] = field(default_factory=dict)
 
