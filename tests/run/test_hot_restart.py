@@ -4,17 +4,26 @@ import os
 import signal
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trio
 
 from tests.backends import websockets_server
+from tests.exposition import families
 from tests.openings import BY_DIALECT
+from tests.support import PATIENCE_SECONDS, Lines
+from wsgateway.census.keeper import Census
+from wsgateway.run.control import Control
 from wsgateway.run.hot_restart import VARIABLE, HotRestartError, OldSupervisor
+from wsgateway.run.past_counts import PastCounts
+from wsgateway.settings.process import Census as CensusSettings
 
-from .gateways import PLAIN, Numbers, end, send_back, supervised, whole
+from .gateways import PLAIN, Gateway, Numbers, end, send_back, supervised, whole
 
 MODERN = BY_DIALECT["rfc6455"]
 
@@ -48,6 +57,51 @@ async def test_a_hot_restart_ends_no_session_at_once_and_refuses_no_client(file:
         finally:
             if new_supervisor:
                 await trio.to_thread.run_sync(end, new_supervisor)
+
+
+async def counts(gateway: Gateway) -> dict[tuple[str, ...], float]:
+    """Return the metrics that only rise, and the open sessions."""
+    _, body = await gateway.ask("/metrics")
+    return {
+        (each.name, *each.labels.values()): each.value
+        for family in families(body.decode()).values()
+        for each in family.samples
+        if family.name.startswith("wsgateway_") and (family.type != "gauge" or family.name == "wsgateway_sessions")
+    }
+
+
+async def test_metrics_go_on_as_if_there_had_been_no_hot_restart(file: Path) -> None:
+    async with (
+        websockets_server(send_back) as upstream,
+        supervised(file, whole(upstream, timeouts="close: 500ms")) as gateway,
+        trio.open_nursery() as nursery,
+    ):
+        client = Numbers(await gateway.port())
+        nursery.start_soon(client.run)
+        await client.more()
+        refused = await gateway.connect(PLAIN)
+        await refused.head()
+        before = await counts(gateway)
+        assert before["wsgateway_sessions", "rfc6455", "all"] == 1
+        gateway.signal(signal.SIGUSR2)
+        new_supervisor = (await gateway.lines.line("hot restart done"))["to"]
+        try:
+            await client.done.wait()
+            await gateway.ended.wait()
+            after = await counts(gateway)
+            while not after["wsgateway_sessions_ended_total", "rfc6455"]:  # the last counts are under way
+                after = await counts(gateway)
+            assert {key for key, value in before.items() if after.get(key, -1) < value} == {
+                ("wsgateway_sessions", "rfc6455", "all")
+            }
+            assert after["wsgateway_sessions", "rfc6455", "all"] == 0
+            assert after["wsgateway_sessions_opened_total", "rfc6455"] == 1
+            assert after["wsgateway_sessions_ended_by_total", "gateway", "gateway-stopping"] == 1
+            assert after["wsgateway_messages_total", "out", "rfc6455"] >= client.count
+            assert after["wsgateway_session_duration_seconds_count",] == 1
+            assert after["wsgateway_refused_total", "426", "upgrade-missing"] == 1
+        finally:
+            await trio.to_thread.run_sync(end, new_supervisor)
 
 
 async def test_the_file_of_a_unix_socket_stays_during_a_hot_restart_and_is_removed_by_the_last_gateway(
@@ -116,3 +170,66 @@ async def test_sockets_of_an_old_supervisor_that_do_not_arrive_are_reported(monk
         ours.sendall(struct.pack("!II", len(body), 1) + body)
         with pytest.raises(HotRestartError, match="0 of 1 sockets have come"):
             await OldSupervisor.find()
+
+
+@asynccontextmanager
+async def old_supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Control, OldSupervisor, Census]]:
+    """Yield the end of an old supervisor, how the new one sees it, and the census of the new one."""
+    ours, theirs = socket.socketpair()
+    monkeypatch.setenv(VARIABLE, str(theirs.detach()))
+    old = Control(ours)
+    await old.send({"do": "take over", "sockets": []})
+    found = await OldSupervisor.find()
+    assert found is not None
+    with trio.fail_after(PATIENCE_SECONDS):
+        yield old, found, Census(CensusSettings(), Lines().log(), lambda: 0.0)
+
+
+async def test_counts_of_the_old_gateway_are_added_and_its_open_sessions_only_as_long_as_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def counted(do: str, restarts: int, messages: int) -> dict[str, Any]:
+        status = {
+            "sessions": {"hixie-76": {"chat": 2}},
+            "connections": {"public": {"open": 3, "cap": 0}},
+            "traffic": {"messages": {"in": {"hixie-76": messages}}},
+            "refused_by": {"route": {"chat": 4, "gone": 5}},
+        }
+        return {"do": do, "restarts": restarts, "status": status}
+
+    past = PastCounts()
+    past.keep({"listeners": ["public"], "routes": ["chat"], "upstreams": {}})
+    past.add({"traffic": {"messages": {"in": {"hixie-76": 100}}}, "sessions": {"hixie-76": {"chat": 1}}})
+    past.restarted()
+    async with old_supervisor(monkeypatch) as (old, found, census):
+        await old.send(counted("hand over", 7, 10))
+        await found.relieve(census, past)
+        assert past.restarts == 8
+        assert past.status()["traffic"] == {"messages": {"in": {"hixie-76": 110}}}
+        assert past.status()["sessions"] == {"hixie-76": {"chat": 2}}
+        assert past.status()["connections"] == {"public": {"open": 3, "cap": 0}}
+        assert past.status()["refused_by"]["route"] == {"chat": 4}
+        await old.send({"do": "something of another version"})
+        await old.send(counted("add", 9, 30))
+        old.close()
+        await found.listen(census, past)
+    assert past.restarts == 10
+    assert past.status()["traffic"] == {"messages": {"in": {"hixie-76": 130}}}
+    assert past.status()["refused_by"]["route"] == {"chat": 4}
+    assert {"sessions", "connections"}.isdisjoint(past.status())
+
+
+@pytest.mark.parametrize("said", [None, {"do": "something else"}, {"do": "hand over", "restarts": "many"}], ids=str)
+async def test_an_old_gateway_of_another_version_may_have_no_counts(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, Any] | None
+) -> None:
+    past = PastCounts()
+    async with old_supervisor(monkeypatch) as (old, found, census):
+        if said is not None:
+            await old.send(said)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(found.relieve, census, past)
+            await old.receive()
+            old.close()
+        await found.listen(census, past)
+    assert (past.restarts, past.status().get("traffic")) == (0, None)

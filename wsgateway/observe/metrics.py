@@ -56,6 +56,16 @@ def rising(status: ProcessStatus) -> ProcessStatus:
     return cast(ProcessStatus, merged(_picked(status, path) for path in paths))
 
 
+def counted(status: ProcessStatus) -> ProcessStatus:
+    """Return what a gateway that takes the place of this one adds to its own: all counts, and what is still open."""
+    listeners = status.get("connections", {}).items()
+    open_now: ProcessStatus = {
+        "sessions": status.get("sessions", {}),
+        "connections": {name: {"open": each["open"], "cap": 0} for name, each in listeners if each["open"]},
+    }
+    return merged([rising(status), open_now])
+
+
 def of_names(status: ProcessStatus, names: Names) -> ProcessStatus:
     """Return what `rising` has picked, without the figures of listeners, routes and targets that there are no more."""
     whole = cast(dict[str, Any], status)

@@ -23,13 +23,15 @@ def build() -> BuildStatus:
     return {"version": __version__, "python": ".".join(map(str, sys.version_info[:3])), "relay": ENGINE}
 
 
-def figures(pids: Mapping[str, int]) -> list[ProcessFigures]:
+def figures(pids: Mapping[str, int | None]) -> list[ProcessFigures]:
     """Return the figures of processes by their names; those that have ended, or may not be seen, are left out."""
     return list(_figures(pids))
 
 
-def _figures(pids: Mapping[str, int]) -> Iterator[ProcessFigures]:
+def _figures(pids: Mapping[str, int | None]) -> Iterator[ProcessFigures]:
     for name, pid in pids.items():
+        if pid is None:
+            continue
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()

@@ -4,18 +4,19 @@
     starts it, sends it all listener sockets     reads the file, opens more sockets if needed, starts its workers
                                                  sends "serving"
     tells systemd the new main process
-    sends the census                             tells systemd that it is ready, opens the admin pages
-    drains, sends what its workers count,        goes on with the census
+    sends the census and all counts              tells systemd that it is ready, opens the admin pages
+    drains, sends what its workers count,        goes on with the census, and adds the counts to its own
     and ends
 
-Until the new supervisor serves, the old one serves as before. If the new one fails, nothing is lost.
+Until the new supervisor serves, the old one serves as before. If the new one fails, nothing is lost. Metrics are those
+of both: they go on as if nothing had happened, and have the sessions that still end in the old gateway.
 """
 
 import math
 import os
 import signal
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 import trio
@@ -25,25 +26,27 @@ from wsgateway.census.tally import Counts
 from wsgateway.errors import HotRestartError
 from wsgateway.observe.shape import ShapeError
 from wsgateway.run.adjustments import DrainedTarget
-from wsgateway.run.control import Control
+from wsgateway.run.control import Control, Said
 from wsgateway.run.listening import Listening
-from wsgateway.run.messages import Counted, HandOver, Serving, TakeOver
+from wsgateway.run.messages import Counted, GatewayCounts, HandOver, Serving, TakeOver
+from wsgateway.run.past_counts import PastCounts
 from wsgateway.run.process import KILL_SECONDS, environment, spell_end
 
 # The environment variable with the descriptor of the connection to the old supervisor.
 VARIABLE = "WSGATEWAY_TAKE_OVER"
 # For the new supervisor to serve. After this time it counts as stuck.
 TAKE_OVER_SECONDS = 60.0
+# How often the old supervisor sends its counts.
+COUNT_SECONDS = 1.0
 
 
 async def start_new_supervisor(
     command: Sequence[str], listening: Listening, processes: int, drained: Iterable[DrainedTarget]
-) -> tuple[int, Control]:
-    """Start a new supervisor. Return its process id and the connection to it, once it serves.
+) -> "NewSupervisor":
+    """Start a new supervisor, and return it once it serves. It waits for the counts of this one.
 
     `processes` is how many processes the gateway has started, and `drained` are the targets that get no new sessions.
-
-    It waits for the connection to be closed. Raise HotRestartError if it does not serve; then it has ended.
+    Raise HotRestartError if it does not serve; then it has ended.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     line = Control(ours)
@@ -66,7 +69,7 @@ async def start_new_supervisor(
             status = await _ended(pid)
     if not serves:
         raise HotRestartError(f"it ended {status} before it served")
-    return pid, line
+    return NewSupervisor(pid, line)
 
 
 async def _introduced(line: Control, listening: Listening, processes: int, drained: list[DrainedTarget]) -> bool:
@@ -123,51 +126,88 @@ class OldSupervisor:
         order = TakeOver.read(message.said)
         return cls(control, Listening.described(order.sockets, message.sockets), order)
 
-    async def relieve(self, census: Census) -> None:
-        """Tell the old supervisor that this one serves, and wait for its census, or until it has ended."""
+    async def relieve(self, census: Census, past: PastCounts) -> None:
+        """Tell the old supervisor that this one serves, and wait for its census and its counts, or for its end."""
         with suppress(OSError):  # it has ended already, and this one serves
             await self._control.send(Serving().said())
             message = await self._control.receive()
             if message is not None:
                 with suppress(ValueError):  # another version may have another census
                     self._sources.update(census.take_over(message.attached))
+                with suppress(ShapeError):  # or other counts
+                    handed = HandOver.read(message.said)
+                    past.inherit(GatewayCounts(restarts=handed.restarts, status=handed.status))
 
-    async def listen(self, census: Census) -> None:
-        """Take what the old supervisor's workers count until it ends."""
-        with suppress(OSError):
-            while (message := await self._control.receive()) is not None:
-                with suppress(ShapeError):  # a message of another version
-                    counted = Counted.read(message.said)
-                    if counted.counts is None:
-                        census.lose(counted.source)
-                    else:
-                        self._sources.add(counted.source)
-                        census.count(counted.source, counted.counts)
-        for source in self._sources:
-            census.lose(source)
-        self._control.close()
+    async def listen(self, census: Census, past: PastCounts) -> None:
+        """Take what the old supervisor and its workers count until it ends."""
+        try:
+            with suppress(OSError):
+                while (message := await self._control.receive()) is not None:
+                    with suppress(ShapeError):  # a message of another version
+                        self._take(message.said, census, past)
+            for source in self._sources:
+                census.lose(source)
+            past.old_ended()
+        finally:
+            self._control.close()
+
+    def _take(self, said: Said, census: Census, past: PastCounts) -> None:
+        if said.get("do") == GatewayCounts.do:
+            past.inherit(GatewayCounts.read(said))
+            return
+        counted = Counted.read(said)
+        if counted.counts is None:
+            census.lose(counted.source)
+        else:
+            self._sources.add(counted.source)
+            census.count(counted.source, counted.counts)
 
 
 class NewSupervisor:
     """The new supervisor, as the old one sees it: it gets the census, and all that is counted from then on."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, pid: int, control: Control) -> None:
+        self.pid = pid
         self._control = control
         self._counted, self._to_send = trio.open_memory_channel[Counted](math.inf)
+        self._closing = trio.Event()
         self._done = trio.Event()
 
-    async def give(self, census: Census) -> None:
-        """Give it the census, and pass on what is counted until `close`."""
+    async def give(self, census: Census, counts: Callable[[], Awaitable[GatewayCounts]]) -> None:
+        """Give it the census and the counts of the gateway, and pass on what is counted until `close`."""
         try:
             packed = await census.hand_over(self)
-            await self._control.send(HandOver().said(), attached=packed)
-            async for each in self._to_send:
-                await self._control.send(each.said())
-        except OSError:  # it has ended; nobody has the census any more
-            self._to_send.close()
+            now = await counts()
+            await self._control.send(HandOver(restarts=now.restarts, status=now.status).said(), attached=packed)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_told, counts)
+                async for each in self._to_send:
+                    if not await self._tell(each.said()):
+                        break
+                self._closing.set()
+        except OSError:
+            pass  # it has ended; nobody has the census any more
         finally:
+            self._to_send.close()
             self._control.close()
             self._done.set()
+
+    async def _keep_told(self, counts: Callable[[], Awaitable[GatewayCounts]]) -> None:
+        """Send the counts again and again, and once more when all sessions have ended."""
+        wanted, last = True, False
+        while wanted and not last:
+            with trio.move_on_after(COUNT_SECONDS):
+                await self._closing.wait()
+            last = self._closing.is_set()
+            wanted = await self._tell((await counts()).said())
+
+    async def _tell(self, said: Said) -> bool:
+        """Send a message. Return whether the new supervisor is still there."""
+        try:
+            await self._control.send(said)
+        except OSError:
+            return False
+        return True
 
     def count(self, source: str, counts: Iterable[Counts]) -> None:
         """Give it what a worker has counted."""

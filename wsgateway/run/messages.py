@@ -2,7 +2,7 @@
 
     supervisor -> worker       Configure (serve, reload), Drain, Stay, End, SendStatus, Adjust, Ask, More, Forget
     worker -> supervisor       Up, Serving, Refused, StatusReport, CensusCounts, ToldToEnd, Part
-    old -> new supervisor      TakeOver, HandOver, Counted
+    old -> new supervisor      TakeOver, HandOver, Counted, GatewayCounts
     new -> old supervisor      Serving
 
 Processes of one gateway may run different versions for a while, so unknown keys are ignored. `Control` carries them.
@@ -144,10 +144,23 @@ class TakeOver(_Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GatewayCounts(_Message):
+    """What this gateway has counted since its start, also for those before it, and the sessions that it still has."""
+
+    do: Literal["add"] = "add"
+    restarts: int = 0
+    """of workers that died"""
+    status: ProcessStatus = field(default_factory=ProcessStatus)
+
+
+@dataclass(frozen=True, kw_only=True)
 class HandOver(_Message):
-    """Go on with the census of the process that sends this, which is attached."""
+    """Go on with the census of the process that sends this, which is attached, and with its other counts."""
 
     do: Literal["hand over"] = "hand over"
+    restarts: int = 0
+    """as in `GatewayCounts`"""
+    status: ProcessStatus = field(default_factory=ProcessStatus)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from wsgateway.observe.status import WorkerStatus
 from wsgateway.run.process import WorkerProcess
 
 # If a worker has served for so long, its start is not the reason of its death, and the next one starts at once.
@@ -65,6 +66,19 @@ class WorkerSlot:
         steady = since is not None and trio.current_time() - since >= STEADY_SECONDS
         self.deaths_in_a_row = 1 if steady else self.deaths_in_a_row + 1
         self.failed_starts = 0 if since is not None else self.failed_starts + 1
+
+    def status(self) -> WorkerStatus:
+        """Return what there is to tell of it and of its process."""
+        worker = self.worker
+        return {
+            "worker": self.number,
+            "state": self.state.value,
+            "pid": None if worker is None else worker.pid,
+            "age_seconds": 0.0 if worker is None else round(trio.current_time() - worker.begun, 3),
+            "restarts": self.restarts,
+            "loop_lag_seconds": 0.0 if worker is None else worker.loop_lag,
+            "status": {} if worker is None else worker.status,
+        }
 
     @property
     def pause_seconds(self) -> float:

@@ -16,6 +16,7 @@ import trio
 from wsgateway.census.keeper import Census
 from wsgateway.errors import BrokenFileError, HotRestartError, Reason, SettingsError, StartError, WsgatewayError
 from wsgateway.observe.log import Logger
+from wsgateway.observe.metrics import counted
 from wsgateway.observe.names import names_of
 from wsgateway.observe.processes import build, figures
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
@@ -27,9 +28,10 @@ from wsgateway.run.commander import Commander
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.control_server import ControlServer
 from wsgateway.run.generation import Generation, LoadedConfiguration
-from wsgateway.run.hot_restart import NewSupervisor, OldSupervisor, start_new_supervisor
+from wsgateway.run.hot_restart import OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
 from wsgateway.run.listening import Listening, differences
+from wsgateway.run.messages import GatewayCounts
 from wsgateway.run.operator import Operator
 from wsgateway.run.process import WorkerProcess
 from wsgateway.run.request_kinds import Nothing
@@ -160,8 +162,8 @@ class Supervisor:
         if self._worker_pool.draining:
             return
         if old_supervisor is not None:
-            await old_supervisor.relieve(self._census)
-            self._nursery.start_soon(old_supervisor.listen, self._census)
+            await old_supervisor.relieve(self._census, self._worker_pool.past)
+            self._nursery.start_soon(old_supervisor.listen, self._census, self._worker_pool.past)
             self._generation.listening.owns_files = old_supervisor.listening.owns_files = True
             old_supervisor.listening.close_what_is_not_in(self._generation.listening)
         self._tell_of(self._generation)
@@ -327,18 +329,24 @@ class Supervisor:
         self._log.info("hot restart begins")
         pool, listening = self._worker_pool, self._generation.listening
         try:
-            pid, line = await start_new_supervisor(self._command, listening, pool.processes, pool.adjustments.drained)
+            new = await start_new_supervisor(self._command, listening, pool.processes, pool.adjustments.drained)
         except HotRestartError as error:
             self._log.error("hot restart failed", **error.reason.facts, why=error.why)
             return
         self._generation.listening.owns_files = False
         self._admin.stop()
         self._control.cancel()
-        self._manager.tell(f"MAINPID={pid}")
+        self._manager.tell(f"MAINPID={new.pid}")
         self._manager.leave_to_another()
-        self._nursery.start_soon(NewSupervisor(line).give, self._census)
-        self._log.info("hot restart done", to=pid)
+        self._nursery.start_soon(new.give, self._census, self._counts)
+        self._log.info("hot restart done", to=new.pid)
         self._nursery.start_soon(self._drain, 0.0, True)
+
+    async def _counts(self) -> GatewayCounts:
+        await self._worker_pool.report()
+        pool = self._worker_pool.status()
+        status = merged([counted(pool["gateway"]), ProcessStatus(log_lines_dropped=self._dropped())])
+        return GatewayCounts(restarts=pool["restarts"], status=status)
 
     # -- status -----------------------------------------------------------------------------------------------------
 
@@ -369,9 +377,9 @@ class Supervisor:
 
     async def _status(self) -> Status:
         await self._worker_pool.report()
-        pids = {"supervisor": os.getpid(), **self._worker_pool.pids()}
-        processes = await trio.to_thread.run_sync(figures, pids)
         pool, of_supervisor = self._worker_pool.status(), ProcessStatus(log_lines_dropped=self._dropped())
+        pids = {f"worker-{each['worker']}": each["pid"] for each in pool["workers"]}
+        processes = await trio.to_thread.run_sync(figures, {"supervisor": os.getpid(), **pids})
         return {
             **pool,
             **self._loaded.status(),

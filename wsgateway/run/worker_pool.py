@@ -1,17 +1,17 @@
 """The workers of a gateway: a number of processes with one configuration, started again when they die."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import trio
 
 from wsgateway.errors import StartError
 from wsgateway.observe.log import Log
-from wsgateway.observe.metrics import of_names, rising
 from wsgateway.observe.names import names_of
-from wsgateway.observe.status import ProcessStatus, WorkerPoolStatus, WorkerStatus, merged
+from wsgateway.observe.status import WorkerPoolStatus, merged
 from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.generation import Generation
 from wsgateway.run.messages import Adjust, Drain, End, Refused, Stay
+from wsgateway.run.past_counts import PastCounts
 from wsgateway.run.process import KILL_SECONDS, Order, WorkerProcess
 from wsgateway.run.slot import SlotState, WorkerSlot
 
@@ -52,8 +52,8 @@ class WorkerPool:
         self._checked = trio.current_time()
         self._not_serving = ""  # the reason, if it is known
         self._news = trio.lowlevel.ParkingLot()  # of slots that are settled, or ended
-        self._restarts = 0
-        self._past: ProcessStatus = {}  # the counts of workers that have ended
+        self.past = PastCounts()
+        """what ended workers have counted, and the gateway before this one"""
         self.processes = 0
         """how many processes there were, also those of supervisors before this one; the last one has this number"""
         self.adjustments = Adjustments()
@@ -71,6 +71,7 @@ class WorkerPool:
         Raise StartError as soon as one ends before all serve; then all have ended.
         """
         self._generation = generation
+        self.past.keep(names_of(generation.settings))
         self._add(generation.workers)
         slots = list(self._slots)
         while not all(slot.settled for slot in slots) and not any(slot.why for slot in slots):
@@ -118,7 +119,7 @@ class WorkerPool:
         self._log.error("worker ended", worker=slot.number, how=how, **why, again_in_seconds=slot.pause_seconds)
         slot.state = SlotState.WAITING
         slot.restarts += 1
-        self._restarts += 1
+        self.past.restarted()
         if not self.draining and not self._any_serves():
             news = not self._not_serving
             self._not_serving = slot.why or f"worker {slot.number} ended {how}"
@@ -159,7 +160,7 @@ class WorkerPool:
                 how = await worker.listen()
                 nursery.cancel_scope.cancel()
         finally:
-            self._past = merged([self._past, rising(worker.status)])
+            self.past.add(worker.status)
             slot.worker = None
         slot.why = slot.why or (worker.why and f"worker {slot.number}: {worker.why}")
         return how
@@ -225,7 +226,7 @@ class WorkerPool:
                 taken.append(worker)
             self._generation = generation
             self.adjustments = self.adjustments.within(generation.settings)
-            self._past = of_names(self._past, names_of(generation.settings))
+            self.past.keep(names_of(generation.settings))
         staying = [slot for slot in self._slots if not slot.leaves]
         self._add(max(0, generation.workers - len(staying)))
         for slot in staying[generation.workers :]:
@@ -328,30 +329,13 @@ class WorkerPool:
 
     def status(self) -> WorkerPoolStatus:
         """Return the status of all workers together, and of each one."""
-        workers = list(self._worker_status())
-        together = merged([self._past, *(each["status"] for each in workers)])
+        workers = [slot.status() for slot in self._slots]
+        together = merged([self.past.status(), *(each["status"] for each in workers)])
         return {
             "draining": self.draining,
             "ready": self.ready,
             "not_serving": self._not_serving or None,
-            "restarts": self._restarts,
+            "restarts": self.past.restarts,
             "gateway": together,
             "workers": workers,
         }
-
-    def pids(self) -> dict[str, int]:
-        """Return the process ids of the workers that there are: worker-1, worker-2 ..."""
-        return {f"worker-{slot.number}": slot.worker.pid for slot in self._slots if slot.worker is not None}
-
-    def _worker_status(self) -> Iterator[WorkerStatus]:
-        for slot in self._slots:
-            worker = slot.worker
-            yield {
-                "worker": slot.number,
-                "state": slot.state.value,
-                "pid": None if worker is None else worker.pid,
-                "age_seconds": 0.0 if worker is None else round(trio.current_time() - worker.begun, 3),
-                "restarts": slot.restarts,
-                "loop_lag_seconds": 0.0 if worker is None else worker.loop_lag,
-                "status": worker.status if worker is not None else ProcessStatus(),
-            }
