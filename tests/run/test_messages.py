@@ -76,7 +76,10 @@ FROM_WORKER = [
     (Up(), {"is": "up"}),
     (Serving(), {"is": "serving"}),
     (Refused(why="no room"), {"is": "refused", "reason": "worker-failed", "why": "no room"}),
-    (StatusReport(age=0.5, status={"policies": 1}), {"is": "report", "age": 0.5, "status": {"policies": 1}}),
+    (
+        StatusReport(age=0.5, lag=0.25, status={"policies": 1}),
+        {"is": "report", "age": 0.5, "lag": 0.25, "status": {"policies": 1}},
+    ),
     (
         CensusCounts(counts=[{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]),
         {"is": "census", "counts": [{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]},

@@ -77,6 +77,8 @@ async def test_the_status_is_plain_data(autojump_clock: MockClock) -> None:
         "balance": "round_robin",
         "open": 1,
         "waiting": 0,
+        "queued": {},
+        "handshakes": {},
         "served": {A.url.text: 1},
         "failures": {B.url.text: {"target-unreachable": 1}},
         "targets": [

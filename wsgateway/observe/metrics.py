@@ -100,7 +100,7 @@ def numbers(status: Status, series: Series) -> dict[Labels, float]:
     found = dict.fromkeys(_known(status, series), 0.0)
     seen: set[Labels] = set()
     for labels, value in _followed(status, series.path):
-        if isinstance(value, int | float):  # a limit may be None
+        if isinstance(value, int | float):  # a time may be None
             found[labels] = series.together(found[labels], value) if labels in seen else value
             seen.add(labels)
     return found

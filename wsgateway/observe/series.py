@@ -114,6 +114,18 @@ GAUGES = (
         ("upstream", "state"),
         zeros=(known.upstreams, known.words(_TARGET_STATES.values)),
     ),
+    Series(
+        "dialect_last_seen_timestamp_seconds",
+        ("census", "dialects", EACH, "last_seen"),
+        "When a session of a dialect was open last, as the census knows it, in seconds since 1970; 0 if never.",
+        ("dialect",),
+        zeros=(known.dialects,),
+    ),
+    Series(
+        "census_start_timestamp_seconds",
+        ("census", "since"),
+        "When the census began, in seconds since 1970; 0 if there is none.",
+    ),
     Series("target_connections", (*TARGET, "open"), "Connections to an address that are open.", _TARGET_LABELS),
     Series(
         "target_state",
