@@ -55,15 +55,22 @@ def test_the_socket_has_the_name_by_which_the_example_of_its_comment_binds_it() 
     assert listener.bind == (SystemdSocket(name),)
 
 
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ([], ["wsgateway.service", "wsgateway.socket", "certbot-deploy"]),
+        (["--for", "monitoring"], ["prometheus-rules.yml", "grafana.json"]),
+    ],
+    ids=["systemd", "monitoring"],
+)
 def test_the_command_writes_the_files_of_the_repository_and_says_what_it_did(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], names: list[str]
 ) -> None:
-    names = ["wsgateway.service", "wsgateway.socket", "certbot-deploy"]
     for before, did in ((None, "written"), ("", "unchanged"), ("an older version", "replaced")):
         for name in names:
             if before:
                 (tmp_path / name).write_text(before)
-        assert main(["units", str(tmp_path)]) == 0
+        assert main(["units", *options, str(tmp_path)]) == 0
         assert capfd.readouterr() == ("".join(f"{tmp_path / name}: {did}\n" for name in names), "")
         assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
         for name in names:

@@ -26,7 +26,7 @@ COMMANDS = {
     "check": "check a configuration file, and print all problems",
     "schema": "print a JSON Schema of the configuration, for editors",
     "example": "print a configuration file with every key and its default",
-    "units": "write the units for systemd, and a hook for certbot, into a directory",
+    "units": "write files for systemd and certbot, or for Prometheus and Grafana, into a directory",
     "explain": "print which route a request takes, and the results of its admission checks",
     "probe": "connect to a server as an old or a new client, and report the result",
     "status": "print the status of a running gateway",

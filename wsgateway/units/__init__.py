@@ -1,7 +1,7 @@
-"""Files for systemd and certbot: two units, and a hook that gives renewed certificates to the gateway.
+"""Files for other programs: units for systemd, a hook for certificates, alerts for Prometheus, a board for Grafana.
 
 They are beside this module, so that an installed wsgateway has them. The files of the same names in `config` of the
-repository are what `wsgateway units config` writes.
+repository are what `wsgateway units` writes.
 """
 
 from importlib.resources import files
@@ -9,16 +9,19 @@ from pathlib import Path
 
 from wsgateway.errors import Problem, SettingsError
 
-MODES = {"wsgateway.service": 0o644, "wsgateway.socket": 0o644, "certbot-deploy": 0o755}
-"""the files, and who may do what with each"""
+MODES = {
+    "systemd": {"wsgateway.service": 0o644, "wsgateway.socket": 0o644, "certbot-deploy": 0o755},
+    "monitoring": {"prometheus-rules.yml": 0o644, "grafana.json": 0o644},
+}
+"""the files by what they are for, and who may do what with each"""
 
 
-def write(directory: str) -> list[str]:
-    """Write all files into a directory that exists, and return a line for each: written, replaced or unchanged.
+def write(directory: str, purpose: str) -> list[str]:
+    """Write all files for a purpose into a directory that exists. Return for each: written, replaced or unchanged.
 
     Raise SettingsError with the path of a file that cannot be written.
     """
-    return [_write(Path(directory, name), mode) for name, mode in MODES.items()]
+    return [_write(Path(directory, name), mode) for name, mode in MODES[purpose].items()]
 
 
 def _write(file: Path, mode: int) -> str:
