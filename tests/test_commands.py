@@ -158,6 +158,7 @@ def test_the_commands_of_the_manual_end_well(place: Place) -> None:
         "status",
         "target",
         "probe",
+        "units",
     }
     for command in written:
         place.run(command)
