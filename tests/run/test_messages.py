@@ -14,6 +14,7 @@ from wsgateway.run.messages import (
     Drain,
     End,
     Forget,
+    GatewayCounts,
     HandOver,
     More,
     Part,
@@ -128,7 +129,8 @@ def test_the_message_of_a_hot_restart_names_the_sockets() -> None:
 
 def test_the_messages_of_a_hot_restart_about_the_census_are_objects() -> None:
     counts: list[Counts] = [{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]
-    assert HandOver().said() == {"do": "hand over"}
+    assert HandOver(restarts=2).said() == {"do": "hand over", "restarts": 2, "status": {}}
+    assert GatewayCounts(status={"policies": 1}).said() == {"do": "add", "restarts": 0, "status": {"policies": 1}}
     for message, said in [
         (Counted(source="worker 7", counts=counts), {"do": "count", "source": "worker 7", "counts": counts}),
         (Counted(source="worker 7", counts=None), {"do": "count", "source": "worker 7", "counts": None}),
