@@ -46,7 +46,6 @@ MOST_TAKES = 16
 # Every session is checked once in this time. The time has this many parts, and some sessions are checked in each part.
 LOOK_SECONDS = 1.0
 LOOKS = 8
-
 # The errors of a TLS socket in place of EAGAIN.
 _WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _IN, _OUT, _CUT, _EDGE_TRIGGERED = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR, select.EPOLLET
@@ -74,8 +73,7 @@ class Engine:
         """the held bytes of messages in all sessions"""
         self.turned = 0.0
         """when the loop has last run; every check wakes it to set this"""
-        self.late: Callable[[float], object] = lambda seconds: None
-        """called at every check with the seconds by which it is late: so long is a turn of the loop, if all is well"""
+        self.late: Callable[[float], object] = lambda seconds: None  # called at every check: by how much it is late
         self._turn = Turn(self._epoll, self._endpoints, self.mask_keys, MOST_READ_BYTES, SMALL_BYTES)
         self._handlers: dict[int, Callable[[Endpoint, Any], None]] = {
             READY: self._serve,
