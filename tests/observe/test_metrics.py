@@ -57,7 +57,7 @@ def test_what_can_be_known_is_there_with_0_before_any_worker_has_said_something(
     assert ended_by < there("wsgateway_sessions_ended_by_total")
     assert there("wsgateway_oddities_total") == {(each.label,) for each in Oddity}
     assert there("wsgateway_upstream_connections") == there("wsgateway_upstream_waiting") == {("one",), ("two",)}
-    states = ("up", "down", "ejected", "draining")
+    states = ("up", "down", "ejected", "draining", "drained")
     assert there("wsgateway_upstream_addresses") == {(name, state) for name in ("one", "two") for state in states}
     assert there("wsgateway_workers") == {("starting",), ("serving",), ("leaving",), ("waiting",)}
     targets = {("one", "ws://a"), ("one", "ws://b")}
