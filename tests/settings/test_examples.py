@@ -209,3 +209,36 @@ def test_the_reference_has_a_row_for_every_key_and_a_table_for_every_section() -
 )
 def test_a_row_says_what_is_known_of_a_key(row: str) -> None:
     assert row in reference().splitlines()
+
+
+def accepted(text: str) -> bool:
+    return Draft7Validator(SCHEMA).is_valid(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "workers: ${WORKERS:-auto}",
+        "shutdown: {drain: '${DRAIN}s', close_code: '${CODE}'}",
+        "defaults: {limits: {message_size: '${SIZE}', fragments: '${COUNT}'}, invalid_utf8: '${WORD}'}",
+        "defaults: {dialects: ['${OLD}', rfc6455]}",
+        "admin: {bind: '${ADDRESS}'}",
+    ],
+)
+def test_the_schema_takes_a_variable_for_any_value(line: str) -> None:
+    assert accepted(f"{SMALL}{line}\n")
+    assert not accepted(f"{SMALL}{line}\n".replace("${", "{"))
+
+
+def test_the_schema_takes_no_variable_for_a_name() -> None:
+    named = SMALL.replace("routes: [{", "routes: [{name: NAME, ")
+    assert accepted(named)
+    assert not accepted(named.replace("NAME", "'${NAME}'"))
+
+
+def test_the_schema_needs_routes_and_upstreams_only_where_no_other_files_are_included() -> None:
+    alone = "".join(line for line in SMALL.splitlines(keepends=True) if line.startswith(("version", "listeners")))
+    assert not accepted(alone)
+    assert accepted(f"{alone}include: [routes.d/*.yaml]\n")
+    assert accepted(SMALL)
+    assert not accepted("include: [routes.d/*.yaml]\n")

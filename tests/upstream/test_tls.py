@@ -56,10 +56,19 @@ async def test_an_upstream_that_others_wrote_is_reached_by_the_name_of_its_addre
             "elsewhere.example",
             "Hostname mismatch, certificate is not valid for 'elsewhere.example'",
         ),
+        # The value of a variable stands in no line of the log.
+        (
+            True,
+            "'${ELSEWHERE}.example'",
+            "Hostname mismatch, certificate is not valid for '${ELSEWHERE}.example'",
+        ),
     ],
-    ids=["unknown authority", "other name"],
+    ids=["unknown authority", "other name", "other name from a variable"],
 )
-async def test_an_upstream_that_cannot_be_trusted_is_502(ca: bool, name: str, why: str, authority: Authority) -> None:
+async def test_an_upstream_that_cannot_be_trusted_is_502(
+    ca: bool, name: str, why: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELSEWHERE", "elsewhere")
     target = trusting(authority, name) if ca else f"tls: {{server_name: {name}}}"
     async with Upstream(authority.server) as upstream, serving(upstream.port, target=target, **HERE) as gateway:
         client = await gateway.connect(MODERN.request)

@@ -10,7 +10,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 from wsgateway.settings.basics import UNIX, Address, Bind, SystemdSocket, UnixAddress, Url
-from wsgateway.settings.findings import seen, shown
+from wsgateway.settings.findings import made_of, seen, shown
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _URL = re.compile(
@@ -103,7 +103,7 @@ def target_url(value: object, schemes: str = "ws://, wss://, http:// or https://
     if not host:
         raise ValueError(f"{seen(value)} has no host")
     number = _DEFAULT_PORTS[scheme] if port is None else _port(port, value, least=1)
-    return Url(_host(host, value), number, shown(value), scheme, port is not None)
+    return Url(made_of(value, _host(host, value)), number, shown(value), scheme, port is not None)
 
 
 def server_name(value: object) -> str:
@@ -112,10 +112,10 @@ def server_name(value: object) -> str:
     if not isinstance(value, str):
         raise wrong
     with suppress(ValueError):
-        return str(ip_address(value))
+        return made_of(value, str(ip_address(value)))
     if _NUMERIC.fullmatch(value) or _NAME.fullmatch(value) is None:
         raise wrong
-    return value.rstrip(".")
+    return made_of(value, value.rstrip("."))
 
 
 def websocket_url(value: object) -> Url:

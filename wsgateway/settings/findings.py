@@ -55,6 +55,11 @@ def shown(text: str) -> str:
     return text.written if isinstance(text, Filled) else text
 
 
+def made_of(source: object, text: str) -> str:
+    """Return a text that was made of a value of the file, and is shown as that is."""
+    return Filled(text, source.written, source.values) if isinstance(source, Filled) else text
+
+
 def spell(path: Path) -> str:
     """Return a path as people write it: `upstreams.chat.targets[0].url`. Empty for the whole file."""
     steps = (f".{step}" if isinstance(step, str) and _PLAIN_KEY.fullmatch(step) else f"[{step!r}]" for step in path)

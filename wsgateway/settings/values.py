@@ -21,7 +21,7 @@ from wsgateway.settings.addresses import (
 from wsgateway.settings.basics import Address, Balance, Network, Peers, Rate, SystemdSocket, UnixAddress, Url
 from wsgateway.settings.declare import Between, InDirectory, List, Made, Members, Written
 from wsgateway.settings.dialects import dialect, dialects
-from wsgateway.settings.findings import Filled, seen
+from wsgateway.settings.findings import Filled, made_of, seen
 from wsgateway.settings.regexes import Regex, compiled
 from wsgateway.settings.tolerance import tolerance
 from wsgateway.settings.units import KIB, MIB, byte_count, percent, seconds, spell_size
@@ -243,8 +243,7 @@ FilePattern = Annotated[str, Written(_file, "pattern of names", _text())]
 
 
 def _below(directory: Path, name: str) -> str:
-    file = str(directory / name)
-    return Filled(file, name.written, name.values) if isinstance(name, Filled) else file
+    return made_of(name, str(directory / name))
 
 
 def _placed(directory: Path, bind: Any) -> Any:

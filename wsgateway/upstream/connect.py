@@ -13,6 +13,7 @@ from wsgateway.errors import ExhaustedError, Reason, UntrustedError, UpstreamErr
 from wsgateway.net.channel import EXHAUSTED, Channel
 from wsgateway.net.failure import in_words
 from wsgateway.settings.basics import Address
+from wsgateway.settings.findings import shown
 from wsgateway.settings.upstreams import Target
 from wsgateway.upstream.names import Names
 from wsgateway.upstream.resolve import addresses
@@ -172,6 +173,8 @@ async def prepare(
         reason, why = Reason.TARGET_UNREACHABLE, in_words(error)
         if target.url.secure:
             reason, why = explained(error, target.tls.profile, "targets[].tls.profile:")
+            # OpenSSL names the host that the certificate is not for, which may come from an environment variable.
+            why = why.replace(name_of(target) or "\0", shown(target.tls.server_name or target.url.host))
         raise UpstreamError(reason, f"{missing}: {why}") from None
     except BaseException:
         sock.close()
