@@ -62,10 +62,18 @@ async def performed(
 )
 async def test_what_is_not_in_the_table_is_refused(command: str, arguments: dict[str, Fact], finding: str) -> None:
     worker = Worker()
-    answer, _, lines = await performed(ControlRequest(command, arguments), worker)
+    functions = dict.fromkeys(REQUEST_KINDS)  # none of which may be called
+    answer, _, lines = await performed(ControlRequest(command, arguments), worker, functions=functions)
     assert answer == refused(finding)
     assert worker.asked == []
     assert not [entry for entry in lines.entries if entry["event"] == "bug"]
+
+
+async def test_a_gateway_has_no_request_that_only_a_supervisor_could_answer() -> None:
+    answer, _, lines = await performed(ControlRequest("reload"), Worker())
+    of_workers = [kind.name for kind in REQUEST_KINDS.values() if kind.who == "workers"]
+    assert answer == refused(f"'reload' is no command; known are {', '.join(of_workers)}")
+    assert lines.entries == []
 
 
 async def test_the_answers_of_several_workers_become_one() -> None:

@@ -12,9 +12,8 @@ from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
 from wsgateway.page.site import ACTIONS, Answer, PageSite
 from wsgateway.page.view import sections
-from wsgateway.run.control_server import Perform
+from wsgateway.run.commander import Commander
 from wsgateway.run.listening import Listening
-from wsgateway.run.request_kinds import REQUEST_KINDS
 from wsgateway.run.requests import ControlRequest, Fact, Item
 from wsgateway.serve.bind import address_of
 from wsgateway.settings.whole import Settings
@@ -29,8 +28,7 @@ class Behind:
 
     status: Callable[[], Awaitable[Status]]
     charts: Callable[[], Awaitable[dict[str, Chart]]]
-    perform: Perform
-    """carries out a request"""
+    commander: Commander
 
 
 class AdminPages:
@@ -53,8 +51,8 @@ class AdminPages:
         for sock in socks:
             self._log.info("admin pages", address=str(address_of(sock)))
         self._scope = trio.CancelScope()
-        actions = [name for name in ACTIONS if name in REQUEST_KINDS and settings.admin.actions == "local"]
-        site = PageSite(self._look, self._ask, actions, self._log)
+        actions = filter(self._behind.commander.can, ACTIONS if settings.admin.actions == "local" else ())
+        site = PageSite(self._look, self._ask, list(actions), self._log)
         every = {**site.pages, **pages(self._behind.status)}
         self._nursery.start_soon(AdminServer(every, settings.admin, self._log).run, socks, self._scope)
 
@@ -77,5 +75,5 @@ class AdminPages:
         async def take(more: list[Item]) -> None:
             items.extend(more)
 
-        answer = await self._behind.perform(ControlRequest(command, arguments), who, take)
+        answer = await self._behind.commander.perform(ControlRequest(command, arguments), who, take)
         return Answer(answer.ok, answer.findings, answer.facts, items)

@@ -33,14 +33,21 @@ class Commander:
         self._workers = workers
         self._log = log
 
+    def can(self, command: str) -> bool:
+        """Return whether this gateway answers to a request. One without a supervisor has no functions of that."""
+        kind = REQUEST_KINDS.get(command)
+        return kind is not None and (kind.who == "workers" or command in self._functions)
+
     async def perform(self, request: ControlRequest, who: Facts, send: Send) -> ControlAnswer:
         """Carry out a request, and return the answer; `send` gets the items before it.
 
         `who` are the facts about who asks, for the log.
         """
-        kind = REQUEST_KINDS.get(request.command)
-        if kind is None:
-            return refused(f"{request.command!r} is no command; {guess(request.command, REQUEST_KINDS)}")
+        if not self.can(request.command):
+            return refused(
+                f"{request.command!r} is no command; {guess(request.command, filter(self.can, REQUEST_KINDS))}"
+            )
+        kind = REQUEST_KINDS[request.command]
         answer = await self._answer(kind, request, send)
         if kind.changes:
             facts = {**request.arguments, **who, **({} if answer.ok else {"why": "; ".join(answer.findings)})}

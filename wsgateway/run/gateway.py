@@ -117,7 +117,7 @@ class Gateway:
             async with trio.open_nursery() as nursery:
                 state = ConfigurationState(loaded.source, time.time)
                 census = Census(loaded.settings.census, log)
-                behind = Behind(self._status, census.charts, commander_of(service, log).perform)
+                behind = Behind(self._status, census.charts, commander_of(service, log))
                 admin = AdminPages(behind, nursery, log)
                 running = _Running(loaded, listening, service, state, admin, log, trio.current_time(), census)
                 self._running = running

@@ -173,7 +173,7 @@ class Supervisor:
         )
         functions = {"reload": self._asked_to_reload, **self._operator.functions}
         self._commander = Commander(functions, self._worker_pool.serving, self._log)
-        behind = Behind(self._status, self._census.charts, self._commander.perform)
+        behind = Behind(self._status, self._census.charts, self._commander)
         self._admin = AdminPages(behind, self._nursery, self._log)
         self._admin.serve(self._generation.settings, self._generation.listening)
         self._start_control()
