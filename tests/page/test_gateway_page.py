@@ -52,3 +52,30 @@ async def test_sessions_come_and_are_closed_and_refusals_are_seen(tab: Tab, file
             assert "route-missing" in await tab.text("#refusals tr")
             assert tab.console == []
             assert {url for url in tab.requested if not url.startswith(f"{origin}/")} == set()
+
+
+async def test_a_target_is_drained_and_enabled_and_the_last_one_is_warned_of(tab: Tab, file: Path) -> None:
+    async with Upstream() as upstream:
+        text = whole(upstream.port).replace(ADMIN, ACTIVE)
+        async with supervised(file, text) as gateway:
+            await opened(tab, gateway)
+            await tab.until("document.querySelectorAll('#targets tr').length === 1")
+            assert "up" in await tab.text("#targets tr")
+
+            await tab.click("#targets button")
+            await tab.click("#confirm-yes")
+            await tab.until("document.querySelector('#targets tr').innerText.includes('drained')")
+            await tab.until("document.querySelector('#said').textContent.includes('no target of behind is left')")
+            refused = await gateway.connect(MODERN.request)
+            assert (await refused.head()).startswith(b"HTTP/1.1 503 ")
+
+            await tab.click("#targets button")
+            await tab.until("document.querySelector('#targets button').innerText === 'Drain'")
+            client = await gateway.connect(MODERN.request)
+            await upstream.agree()
+            assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+            assert [(line["action"], line["done"]) for line in gateway.lines.every("command")] == [
+                ("drain", True),
+                ("enable", True),
+            ]
+            assert tab.console == []
