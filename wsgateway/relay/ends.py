@@ -8,7 +8,7 @@ from wsgateway.relay.endpoint import Ended, Endpoint, OnEnd
 
 # How many are told in a turn of the engine. What follows an end, such as a line in the log, takes a third of a
 # millisecond; for so long the bytes of all other sessions wait.
-MOST_ENDS = 16
+MOST_ENDS = 32
 
 
 class Ends:

@@ -13,13 +13,14 @@ from wsgateway.serve.request import Client, canonical_name
 from wsgateway.serve.session import ClientConnection, turn_away
 from wsgateway.settings.basics import UNIX
 
-# A listener with a full backlog must not keep the others waiting.
-ACCEPTS_PER_TURN = 16
+# A listener with a full backlog must not keep the others waiting; a client takes a tenth of a millisecond. With fewer,
+# the backlog would stay full, and clients whose connections do not fit into it are lost after a minute.
+ACCEPTS_PER_TURN = 64
 # With other workers at the same socket, the rest is for them.
 SHARED_ACCEPTS_PER_TURN = 4
-# While sessions have ended that still count: when thousands of clients come back at once, their old places become free
-# first, so that none is refused for want of one.
-ENDING_ACCEPTS_PER_TURN = 1
+# While sessions have ended that still count. It is less than what ends in a turn (`relay.ends`): when thousands of
+# clients come back at once, their old places become free first, so that none is refused for want of one.
+ENDING_ACCEPTS_PER_TURN = 16
 # The pause while descriptors or memory are short: others may release some.
 EXHAUSTED_PAUSE_SECONDS = 0.1
 # The kernel distributes clients to workers at random: a worker with its share waits this long, so that others accept.
@@ -83,9 +84,9 @@ class Acceptor:
 
     @property
     def _accepts_per_turn(self) -> int:
-        if self._gateway.engine.has_ends:
-            return ENDING_ACCEPTS_PER_TURN
-        return SHARED_ACCEPTS_PER_TURN if self._has_others else ACCEPTS_PER_TURN
+        if self._has_others:
+            return SHARED_ACCEPTS_PER_TURN
+        return ENDING_ACCEPTS_PER_TURN if self._gateway.engine.has_ends else ACCEPTS_PER_TURN
 
     @property
     def _another_may_have_room(self) -> bool:
