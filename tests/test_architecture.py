@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"errors", "wire", "dialects", "net", "settings", "observe", "serve", "run", "probe"},
     "units": {"errors"},
     "commands": {
-        "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "units",
+        "errors", "dialects", "settings", "policy", "observe", "run", "probe", "demo", "units", "census",
     },
     "cli": {"wsgateway", "errors", "native", "observe", "commands"},
     "shells": {"cli", "commands", "wsgateway"},

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "apt install": ROOTS,
     "pipx install": INDEX,
     "python3 -m pip install": INDEX,
+    "wsgateway census ": "it needs a census that is as old as what is asked for; tests/test_cli_census.py runs it",
     "python3 -m venv /opt/wsgateway": f"{ROOTS}; tests/systemd does it in a machine of its own",
     "install ": f"{ROOTS}; tests/systemd does it in a machine of its own",
     "mkdir -p /etc/wsgateway && ": f"{ROOTS}; tests/settings/test_examples.py runs it in another directory",

@@ -34,6 +34,7 @@ COMMANDS = {
     "close": "close sessions of a running gateway",
     "target": "give a target of a running gateway no new sessions, or new ones again",
     "log-level": "set the level of the log of a running gateway",
+    "census": "print who speaks which dialect, and when last: whether an old one can be switched off",
     "reload": "make a running gateway read its file again, and print the result",
     "completion": "print the completion of commands and options for a shell",
     "demo": "start a gateway, a backend with an echo and a chat room, and a page to try them, on this machine",

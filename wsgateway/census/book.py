@@ -54,8 +54,11 @@ class Book:
         self._oldest_minute = 0
         self._changes = _Changes()
 
-    def absorb(self, state: State) -> None:
-        """Add what is known from elsewhere or from before: all but what is open."""
+    def absorb(self, state: State, at_once: bool = False) -> None:
+        """Add what is known from elsewhere or from before: all but what is open.
+
+        `at_once`: it is of another gateway, which had its sessions open at the same time.
+        """
         for row in state.rows:
             mine = self._row(row.dialect, row.dimension, row.value)
             for name in _SUMS:
@@ -69,7 +72,8 @@ class Book:
                 period = periods.setdefault(each.key, Period(*each.key))
                 period.sessions += each.sessions
                 period.refused += each.refused
-                period.most_open = max(period.most_open, each.most_open)
+                most_open = (period.most_open, each.most_open)
+                period.most_open = sum(most_open) if at_once else max(most_open)
         self.runs = _joined([*state.runs, *self.runs])
         self._changes.whole = True
 
