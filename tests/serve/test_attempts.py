@@ -9,7 +9,7 @@ from tests.support import Lines, configuration
 from tests.upstream.pooled import Resolver
 from wsgateway.net.channel import Channel
 from wsgateway.serve.actions import Machine, wait_for
-from wsgateway.serve.attempts import try_targets
+from wsgateway.serve.attempts import Attempted, try_targets
 from wsgateway.serve.facts import Facts
 from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.in_task import drive
@@ -24,7 +24,7 @@ from wsgateway.upstream.search import Search
 HOUR = 3600.0
 
 
-def never(lease: Lease, mine: Cleanup) -> Machine[None]:
+def never(lease: Lease, mine: Cleanup) -> Machine[Attempted[None]]:
     yield from wait_for(trio.lowlevel.checkpoint)
     raise AssertionError("nobody wants it")
 

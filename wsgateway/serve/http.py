@@ -40,8 +40,8 @@ from wsgateway.observe.log import log_at
 from wsgateway.policy.affinity import affinity
 from wsgateway.policy.passing import HeaderContext, rewritten, upstream_headers, upstream_host
 from wsgateway.policy.routes import route_query
-from wsgateway.serve.actions import Machine, reach
-from wsgateway.serve.attempts import try_targets
+from wsgateway.serve.actions import Machine, reach, wait_for
+from wsgateway.serve.attempts import Attempted, try_targets
 from wsgateway.serve.disconnect import DisconnectWatch
 from wsgateway.serve.facts import odd_facts
 from wsgateway.serve.in_task import drive
@@ -153,33 +153,30 @@ class Exchange:
         search = Search(pool, key, context.until(timeouts.handshake_seconds), context.counted_as)
         preface = proxy_header(upstream, context.client)
 
-        def attempt(lease: Lease, mine: Cleanup) -> Machine[tuple[Lease, socket.socket]]:
+        def attempt(lease: Lease, mine: Cleanup) -> Machine[Attempted[None]]:
             sock = yield from reach(search, lease, timeouts.connect_seconds, preface)
             mine.append(sock.close)
-            return lease, sock
+            search.settle()
+            self._upstream = Channel(sock)
+            request = self._upstream_request(upstream, lease.target_address.target)
+            yield from wait_for(lambda: self._talk(self._head.head(request)))
+            return Attempted(None, self._status or 0)
 
         with Cleanup() as cleanup:
             attempts = try_targets(search, attempt, context.facts, cleanup, watched=False)
-            lease, sock = await drive(context.gateway, context.client, attempts)
-            self._upstream = Channel(sock)
-            try:
-                with self._timeout_scope:
-                    self._moved()
-                    await self._talk(self._head.head(self._upstream_request(upstream, lease.target_address.target)))
-                if self._timeout_scope.cancelled_caught:
-                    raise self._late()
-            except UpstreamError as error:
-                search.failed(lease, error)
-                raise
-            search.served(lease, self._status or 0)
+            await drive(context.gateway, context.client, attempts)
 
     async def _talk(self, head: bytes) -> None:
         """Send the request and pass the answer on, at the same time if the request is not complete yet."""
-        if self._body.ended:
-            await self._send_up(head + self._framed(self._body.first))
-            await self._download()
-        else:
-            await _both(lambda: self._upload(head), self._download)
+        with self._timeout_scope:
+            self._moved()
+            if self._body.ended:
+                await self._send_up(head + self._framed(self._body.first))
+                await self._download()
+            else:
+                await _both(lambda: self._upload(head), self._download)
+        if self._timeout_scope.cancelled_caught:
+            raise self._late()
 
     async def _upload(self, head: bytes) -> None:
         """Send the request, to its end or as long as the upstream takes it."""

@@ -35,7 +35,7 @@ from wsgateway.policy.routes import route_query
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.serve.actions import Limit, Machine, Send, reach, receive, receive_soon, wait_for
-from wsgateway.serve.attempts import try_targets
+from wsgateway.serve.attempts import Attempted, try_targets
 from wsgateway.serve.facts import Facts
 from wsgateway.serve.gateway import stops
 from wsgateway.serve.limits import Cleanup
@@ -62,6 +62,10 @@ _VERSION = ("Sec-WebSocket-Version",)
 # The statuses of a server that cannot serve now, so that another one is tried. The client gets all others (RFC 9110,
 # 15.6).
 _UNAVAILABLE = (502, 503, 504)
+
+_Reached = tuple[socket.socket, Agreement | Refusal]
+# The annotations of a function inside another one are evaluated for each session.
+_Attempt = Machine[Attempted[_Reached]]
 
 
 @dataclass(slots=True, eq=False)
@@ -188,7 +192,7 @@ class Opening:
         offer: Offer,
         header_context: HeaderContext,
         cleanup: Cleanup,
-    ) -> Machine[tuple[socket.socket, Agreement | Refusal]]:
+    ) -> Machine[_Reached]:
         """Connect to one of the upstream's targets, and do the handshake with the client's offer.
 
         The cleanups for the end are put into `cleanup`: closing the socket, and releasing the lease.
@@ -200,7 +204,7 @@ class Opening:
             remained = f"what remained of the {timeouts.handshake_seconds:g} s for a handshake"
             return UpstreamError(Reason.TARGET_SILENT, f"silent for {remained}")
 
-        def attempt(lease: Lease, mine: Cleanup) -> Machine[tuple[socket.socket, Agreement | Refusal]]:
+        def attempt(lease: Lease, mine: Cleanup) -> _Attempt:
             target, begun = lease.target_address.target, self._gateway.clock()
             target_offer = upstream_offer(route, upstream, target, offer, header_context)
             client_handshake = upstream.dialect.handshake.client(target_offer, os.urandom)
@@ -210,16 +214,8 @@ class Opening:
             mine.append(sock.close)
             handshake = UpstreamHandshake(client_handshake, limits, Oddities(upstream.tolerance))
             result = yield from _shake_hands(Channel(sock), handshake, Limit(search.until, silent, stops))
-            status = 101 if isinstance(result, Agreement) else result.response.status
-            if status in _UNAVAILABLE:
-                error = UpstreamError(Reason.TARGET_UNAVAILABLE, f"answered {status}", status)
-                if search.remaining_attempts:
-                    raise error
-                search.failed(lease, error)  # and the client gets that answer
-            else:
-                search.served(lease, status)
             search.shook_hands(self._gateway.clock() - begun)
-            return sock, result
+            return _attempted(sock, result)
 
         return (yield from try_targets(search, attempt, self._facts, cleanup, watched=True))
 
@@ -329,6 +325,13 @@ def _shake_hands(channel: Channel, handshake: UpstreamHandshake, limit: Limit) -
     except OSError as error:
         raise lost(error) from None
     return result
+
+
+def _attempted(sock: socket.socket, result: Agreement | Refusal) -> Attempted[_Reached]:
+    """Return what an attempt has come to. If a server is not available, another one is tried, if there is any."""
+    status = 101 if isinstance(result, Agreement) else result.response.status
+    failure = UpstreamError(Reason.TARGET_UNAVAILABLE, f"answered {status}", status) if status in _UNAVAILABLE else None
+    return Attempted((sock, result), status, failure)
 
 
 def _receive(upstream: Channel, limit: Limit) -> Machine[bytes]:

@@ -73,6 +73,10 @@ class Search:
         begun = self._pool.upstream.retry.attempts - self._begun
         return min(begun, self._pool.untried(self._tried)) if begun > 0 else 0
 
+    def settle(self) -> None:
+        """Try no other address: this one may have the client's request already."""
+        self._begun = self._pool.upstream.retry.attempts
+
     @property
     def remaining_seconds(self) -> float:
         """The time that the client has left, in seconds."""
