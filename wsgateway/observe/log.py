@@ -161,13 +161,15 @@ def _text_line(most: int) -> _Line:
     plain = _PLAIN.match
 
     def line(now: str, level: Level, event: str, facts: Facts) -> str:
-        words = [f"timestamp={now} level={level}"]
-        for key, value in (("event", event), *facts.items()):
-            is_plain = type(value) is str and plain(value) and len(value) <= most
-            if not is_plain and type(value) not in _NUMBERS:
+        text = f"timestamp={now} level={level} event={event if plain(event) else _spelled('event', event, most)}"
+        for key, value in facts.items():
+            if type(value) is str:
+                if not plain(value) or len(value) > most:
+                    value = _spelled(key, value, most)
+            elif type(value) not in _NUMBERS:
                 value = _spelled(key, value, most)
-            words.append(f"{key}={value}")
-        return " ".join(words)
+            text += f" {key}={value}"
+        return text
 
     return line
 

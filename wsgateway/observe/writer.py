@@ -23,7 +23,7 @@ QUEUE_BYTES = 1024 * 1024
 LAST_LINES_SECONDS = 0.5
 # Lines that come within this time are written together: waking the thread for each of them would cost the loop of the
 # relay more than making it.
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.02
 # A pipe accepts this much in one piece (PIPE_BUF), so lines of several processes do not mix.
 _AT_ONCE_BYTES = select.PIPE_BUF
 

@@ -251,7 +251,7 @@ class LoopDriver(Generic[T]):
 
     def _set_times(self, action: Action) -> None:
         """Set the times for an action that has to wait."""
-        gateway, now, limit = self.gateway, self.gateway.clock(), None if isinstance(action, Await) else action.limit
+        gateway, limit = self.gateway, None if isinstance(action, Await) else action.limit
         self._limit_until = self._dial_until = self._patience_until = math.inf
         gateway.waiting.pop(self, None)
         if limit is not None:
@@ -261,9 +261,9 @@ class LoopDriver(Generic[T]):
                 if gateway.closing_at is not None:
                     self._limit_until = min(limit.deadline, limit.until, gateway.closing_at)
         if self._dial is not None:
-            self._dial_until = now + self._dial.seconds
+            self._dial_until = gateway.clock() + self._dial.seconds
         elif isinstance(action, Receive) and action.patience is not None:
-            self._patience_until = now + action.patience
+            self._patience_until = gateway.clock() + action.patience
         if not action.watched:
             self._grace_until = math.inf
         elif self._client_side.ready & _ENDED:

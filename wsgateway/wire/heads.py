@@ -62,7 +62,7 @@ plain_name = Names(lambda name: name.lower().replace("_", "-")).of
 """Return the name of a header as CGI and WSGI compare names: without regard to case, and an underscore is a hyphen."""
 
 
-_NO_TOKENS: frozenset[str] = frozenset()
+_NO_PLACES: list[int] = []
 
 
 def _members(value: str) -> list[str]:
@@ -82,19 +82,18 @@ class Headers:
         """
         self._items = tuple(items)
         self._raw = raw
-        self._index: dict[str, list[str]] = {}  # the values, by names in lower case
+        self._index: dict[str, list[int]] = {}  # the positions, by names in lower case
         index = self._index
-        for name, value in self._items:
+        for at, (name, _) in enumerate(self._items):
             key = key_of(name)
             if key in index:
-                index[key].append(value)
+                index[key].append(at)
             else:
-                index[key] = [value]
+                index[key] = [at]
 
     def _places(self, name: str) -> list[int]:
         """Return the positions of the headers of this name."""
-        key = name.lower()
-        return [at for at, (each, _) in enumerate(self._items) if each.lower() == key]
+        return self._index.get(name.lower(), _NO_PLACES)
 
     def _untrimmed(self) -> tuple[str, ...]:
         """Return the untrimmed values of all headers."""
@@ -119,20 +118,22 @@ class Headers:
 
     def index(self, name: str) -> int | None:
         """Return the position of the first header of this name; None if there is none."""
-        return next(iter(self._places(name)), None)
+        places = self._places(name)
+        return places[0] if places else None
 
     def every(self, name: str) -> list[str]:
         """Return the trimmed values of all headers of this name."""
-        return list(self._index.get(name.lower(), ()))
+        places = self._index.get(name.lower())
+        return [self._items[at][1] for at in places] if places else []
 
     def one(self, name: str) -> str | None:
         """Return the trimmed value, None if there is none. Raise HttpRefusal (400) if there are several headers."""
-        values = self._index.get(name.lower())
-        if values is None:
+        places = self._index.get(name.lower())
+        if places is None:
             return None
-        if len(values) > 1:
-            raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{len(values)} {name} headers, at most one is allowed")
-        return values[0]
+        if len(places) > 1:
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{len(places)} {name} headers, at most one is allowed")
+        return self._items[places[0]][1]
 
     def raw(self, name: str) -> str | None:
         """Return the value as `one` does, but with everything that stood after the colon and one space."""
@@ -154,15 +155,15 @@ class Headers:
 
     def listed(self, name: str) -> list[str]:
         """Return the members of a comma-separated list, which may span several headers; empty members do not count."""
-        values = self._index.get(name.lower())
-        return [] if values is None else [each for value in values for each in _members(value)]
+        values = self.every(name)
+        return [each for value in values for each in _members(value)] if values else []
 
     def tokens(self, name: str) -> frozenset[str]:
         """Return the members of a list in lower case, for a list that is compared without regard to case."""
-        values = self._index.get(name.lower())
-        if values is None:
-            return _NO_TOKENS
-        return _tokens_of(values[0]) if len(values) == 1 else frozenset().union(*map(_tokens_of, values))
+        places = self._index.get(name.lower(), _NO_PLACES)
+        if len(places) == 1:
+            return _tokens_of(self._items[places[0]][1])
+        return frozenset().union(*[_tokens_of(self._items[at][1]) for at in places])
 
 
 @dataclass(slots=True)
