@@ -32,7 +32,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "wire", "dialects", "native", "net", "relay.closing", "relay.endpoint", "relay.ends",
         "relay.join_memory", "relay.timer", "relay.watches",
     },
-    "relay.awaited": {"relay.endpoint", "relay.engine", "relay.timer"},
     "relay": set(),
     "net": set(),
     "settings": {"errors", "wire", "dialects"},
@@ -49,8 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "upstream.health",
     },
     "serve": {
-        "errors", "wire", "dialects", "relay.awaited", "relay.translate", "relay.closing", "relay.endpoint",
-        "relay.engine", "relay.timer", "net", "settings", "observe", "policy", "upstream", "census.tally",
+        "errors", "wire", "dialects", "relay.translate", "relay.closing", "relay.endpoint", "relay.engine",
+        "relay.timer", "relay.watches", "net", "settings", "observe", "policy", "upstream", "census.tally",
     },
     "run": {"errors", "dialects", "relay.closing", "settings", "observe", "page", "serve", "census.tally", "census"},
     "probe": {"errors", "wire", "dialects", "net", "upstream"},

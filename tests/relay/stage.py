@@ -16,7 +16,7 @@ import trio
 from tests.dialects.feeding import frame
 from tests.dialects.vectors import MASK_KEY
 from tests.peers import Peer
-from wsgateway.relay.awaited import relay
+from tests.relay.awaited import relay
 from wsgateway.relay.engine import Ended, Endpoint, Engine
 
 from .sessions import PATIENCE_SECONDS, Session, session, settled

@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from tests.dialects.feeding import frame
+from tests.relay.awaited import relay
 from wsgateway.dialects.base import Step
-from wsgateway.relay.awaited import relay
 
 from .sessions import Session, settled
 from .stage import HELLO, KIB, MASKED_HELLO, both_sides, chosen, clog, say_at_once, staged, unclog

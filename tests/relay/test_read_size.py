@@ -7,9 +7,9 @@ import socket
 import pytest
 import trio
 
+from tests.relay.awaited import relay
 from wsgateway.dialects.base import Step
 from wsgateway.relay import engine as engine_module
-from wsgateway.relay.awaited import relay
 from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Endpoint
 from wsgateway.relay.engine import Engine
 from wsgateway.wire.events import Close

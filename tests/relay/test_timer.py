@@ -14,8 +14,8 @@ from trio.testing import MockClock
 
 from tests.masks import masked
 from tests.peers import Peer
+from tests.relay.awaited import relay
 from wsgateway.errors import ProtocolError, Reason
-from wsgateway.relay.awaited import relay
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Ended

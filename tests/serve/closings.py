@@ -15,12 +15,14 @@ import trio
 
 from tests.dialects.vectors import MASK_KEY
 from tests.peers import Peer
+from tests.relay.awaited import relay
 from tests.relay.sessions import PATIENCE_SECONDS, Session, session, settled
 from wsgateway.errors import Reason
-from wsgateway.relay.awaited import relay
+from wsgateway.net.alarms import Alarms
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.serve.closing import ClosingHandshake
+from wsgateway.serve.closing_driver import ClosingDriver
 
 CLOSE_SECONDS = 5.0
 # The time for an answer in a dialect whose clients may not know the closing frame.
@@ -45,6 +47,7 @@ class Parting:
         self.session = session
         self.client, self.upstream = session.at_client, session.at_upstream
         self.engine = Engine(repeat(MASK_KEY))
+        self.alarms = Alarms()
         self.relay_ended = trio.Event()
         self.seconds: float | None = None
         """how long the closing handshake took, once it is over"""
@@ -54,11 +57,26 @@ class Parting:
         ended: Ended = await relay(self.engine, self.session.client, self.session.upstream)
         self.relay_ended.set()
         begun = trio.current_time()
-        await ClosingHandshake(ended, repeat(MASK_KEY), CLOSE_SECONDS).run(self.session.client, self.session.upstream)
+        await self.close(ended, CLOSE_SECONDS)
         self.seconds = trio.current_time() - begun
         self.session.client.sock.close()
         self.session.upstream.sock.close()
         self._over.set()
+
+    async def close(self, ended: Ended, seconds: float) -> None:
+        """Make the closing handshake, whose steps may take so long, and wait for its end."""
+        over = trio.Event()
+        bugs: list[Exception | None] = []
+
+        def finished(bug: Exception | None) -> None:
+            bugs.append(bug)
+            over.set()
+
+        closing_handshake = ClosingHandshake(ended, repeat(MASK_KEY), seconds, trio.current_time)
+        machine = closing_handshake.run(self.session.client, self.session.upstream)
+        ClosingDriver(self.engine.watches, self.alarms, machine, finished).begin()
+        await over.wait()
+        assert bugs == [None]
 
     def dismiss(self) -> None:
         """End it as a drain does."""
@@ -98,6 +116,7 @@ async def parting(client: str = "rfc6455", upstream: str = "rfc6455", **options:
         made = Parting(stack.enter_context(session(client, upstream, **options)))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(made.engine.run)
+            nursery.start_soon(made.alarms.run)
             nursery.start_soon(made.run)
             await settled()
             yield made

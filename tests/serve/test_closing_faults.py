@@ -1,7 +1,6 @@
 """A client that breaks the rules gets its upstream's last replies, then its Close, all in bounded time."""
 
 from collections.abc import Callable
-from itertools import repeat
 
 import pytest
 import trio
@@ -9,6 +8,7 @@ from trio.testing import MockClock
 
 from tests.dialects.families import close_payload
 from tests.dialects.vectors import MASK_KEY
+from tests.relay.awaited import relay
 from tests.relay.passing import CLIENT, UPSTREAM
 from tests.relay.sessions import session, settled
 from tests.relay.spelling import said, told
@@ -27,10 +27,8 @@ from tests.serve.closings import (
     rest_behind_it,
 )
 from wsgateway.dialects import DIALECTS, Limits
-from wsgateway.relay.awaited import relay
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.translate import TranslationOptions
-from wsgateway.serve.closing import ClosingHandshake
 
 # How long the upstream may reply before it is sent the Close, and how much of that is passed on.
 REPLY_SECONDS = 0.25
@@ -248,10 +246,11 @@ async def test_a_short_time_is_enough_for_all_of_it(autojump_clock: MockClock, c
         end = Parting(pair)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end.engine.run)
+            nursery.start_soon(end.alarms.run)
 
             async def part() -> None:
                 ended: Ended = await relay(end.engine, pair.client, pair.upstream)
-                await ClosingHandshake(ended, repeat(MASK_KEY), close_seconds).run(pair.client, pair.upstream)
+                await end.close(ended, close_seconds)
 
             nursery.start_soon(part)
             await end.client.send(MASKED_HELLO + FAULT)

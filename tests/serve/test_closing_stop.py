@@ -260,6 +260,7 @@ async def test_bytes_of_a_client_are_passed_on_even_if_the_first_frame_of_its_up
         with trio.fail_after(LONG_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(end.engine.run)
+                nursery.start_soon(end.alarms.run)
                 nursery.start_soon(end.run)
                 assert await end.client.exactly(4) == CLOSE_1000
                 await end.client.send(MASKED_HELLO[4:] + MASKED_CLOSE_1000)

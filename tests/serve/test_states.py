@@ -21,6 +21,7 @@ from wsgateway.relay import ends
 MODERN = BY_DIALECT["rfc6455"].request
 HIXIE = BY_DIALECT["hixie-76"]
 CLOSE = bytes.fromhex("88 82 37fa213d 3412")
+FAULT = bytes.fromhex("83 80 37fa213d")  # no frame has this opcode
 
 State = Callable[[Scene], Awaitable[Peer]]
 
@@ -83,6 +84,14 @@ async def awaits_the_answer_to_its_close(scene: Scene) -> Peer:
     return client
 
 
+async def awaits_the_last_replies_after_its_fault(scene: Scene) -> Peer:
+    client, _ = await scene.session()
+    await client.send(FAULT)
+    while len(scene.gateway.service._gateway.engine):
+        await trio.testing.wait_all_tasks_blocked()
+    return client
+
+
 async def is_being_refused_by_its_upstream(scene: Scene) -> Peer:
     client = await scene.gateway.connect(MODERN)
     behind = await scene.upstream.accept()
@@ -107,8 +116,8 @@ async def has_a_plain_request(scene: Scene) -> Peer:
 
 STATES: list[State] = [
     has_sent_nothing, is_inside_its_head, waits_for_its_upstream, waits_for_the_rest_of_an_answer, owes_its_challenge,
-    has_a_session, awaits_the_answer_to_its_close, is_being_refused_by_its_upstream, waits_in_a_queue,
-    has_a_plain_request,
+    has_a_session, awaits_the_answer_to_its_close, awaits_the_last_replies_after_its_fault,
+    is_being_refused_by_its_upstream, waits_in_a_queue, has_a_plain_request,
 ]  # fmt: skip
 each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__.replace("_", " "))
 

@@ -141,4 +141,5 @@ class Ended:
 
 
 OnEnd = Callable[["outcome.Outcome[Ended]"], None]
-"""called once after the end of a relay, within a turn of the engine: it must not use the sockets at once, nor raise"""
+"""called once after the end of a relay, at the end of a turn of the engine, which uses its sockets no longer; it must
+not raise"""

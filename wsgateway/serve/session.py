@@ -1,7 +1,8 @@
 """The life of one client connection, from top to bottom: preamble, opening, relay, closing, and a line in the log.
 
-A connection has no task as long as nothing but its sockets is waited for: the loop of the relay drives its opening, and
-moves the bytes of its session. A task does all else: the preamble and TLS, refusals, and the closing handshake.
+A connection has no task as long as nothing but its sockets is waited for: the loop of the relay drives its opening,
+moves the bytes of its session, and drives its closing handshake. A task does all else: the preamble and TLS, refusals,
+and what is answered to plain HTTP.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,12 +18,12 @@ from wsgateway.net.channel import READ_BYTES
 from wsgateway.net.failure import in_words
 from wsgateway.net.options import limit_unacknowledged
 from wsgateway.observe.counters import By
-from wsgateway.relay.awaited import relay
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.timer import RelayTimeouts
 from wsgateway.serve.actions import Action, Machine
 from wsgateway.serve.closing import ClosingHandshake
+from wsgateway.serve.closing_driver import ClosingDriver
 from wsgateway.serve.facts import odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.serve.in_loop import LoopDriver
@@ -41,7 +42,7 @@ Begin = Callable[[], Awaitable[Opened | None]]
 class ClientConnection:
     """The connection of one client. It ends by itself; a bug of ours costs no other connection."""
 
-    __slots__ = ("_cleanup", "_client", "_context", "_gateway", "_opened")
+    __slots__ = ("_cleanup", "_client", "_closing", "_context", "_end", "_gateway", "_opened")
 
     def __init__(self, gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
         """Take a client that its listener has counted."""
@@ -50,6 +51,8 @@ class ClientConnection:
         self._context: RequestContext | None = RequestContext(gateway, listener_state, client)
         self._cleanup = Cleanup([client.close])
         self._opened: Opened | None = None
+        self._end: Ended | None = None  # how the relay has ended; None: it has not
+        self._closing: ClosingDriver | None = None
 
     def begin(self, listener_state: ListenerState) -> None:
         """Serve the client of a listener. Raise OSError if that is not possible, and close its connection."""
@@ -78,12 +81,17 @@ class ClientConnection:
             raise ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "before it had its answer")
 
         opened = await self._attempt(begin)
-        if opened is not None:
-            await self._close(await outcome.acapture(self._relay, opened))
-
-    async def _relay(self, opened: Opened) -> Ended:
-        self._note_begin(opened)
-        return await relay(self._gateway.engine, opened.client, opened.upstream, _relay_timeouts(opened.route))
+        if opened is None:
+            return
+        over = trio.Event()
+        self._cleanup.append(over.set)
+        self._begin_session(opened)
+        try:
+            await over.wait()
+        finally:
+            if not over.is_set():
+                self._gateway.owner.remove(self)
+                self.cut()
 
     # -- the opening ---------------------------------------------------------------------------------------------
 
@@ -141,6 +149,11 @@ class ClientConnection:
 
     # -- the session ---------------------------------------------------------------------------------------------
 
+    @property
+    def _session(self) -> Opened:
+        assert self._opened is not None, "there is a session"
+        return self._opened
+
     def _begin_session(self, opened: Opened) -> None:
         try:
             self._note_begin(opened)
@@ -159,35 +172,36 @@ class ClientConnection:
         self._gateway.log.info("opened", **opened.facts.known())
 
     def _ended(self, result: outcome.Outcome[Ended]) -> None:
-        self._gateway.owner.remove(self)
-        self._gateway.owner.tasks.start_soon(self._close, result)
-
-    async def _close(self, result: outcome.Outcome[Ended]) -> None:
-        opened, ended = self._opened, None
-        assert opened is not None, "there was a session"
         try:
-            ended = result.unwrap()
-            await self._shake_hands(opened, ended)
-        except Exception:
-            self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
-        finally:
-            self._finish(opened, ended)
+            self._end = result.unwrap()
+            self._begin_closing(self._session, self._end)
+        except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session
+            self._closed(bug)
 
-    async def _shake_hands(self, opened: Opened, ended: Ended) -> None:
-        timeouts = opened.route.timeouts
+    def _begin_closing(self, opened: Opened, ended: Ended) -> None:
+        gateway, timeouts = self._gateway, opened.route.timeouts
         for endpoint in (opened.client, opened.upstream):
             limit_unacknowledged(endpoint.sock, timeouts.send_seconds)
-        closing_handshake = ClosingHandshake(ended, self._gateway.engine.mask_keys, timeouts.close_seconds)
-        await closing_handshake.run(opened.client, opened.upstream)
+        closing_handshake = ClosingHandshake(ended, gateway.engine.mask_keys, timeouts.close_seconds, gateway.clock)
+        machine = closing_handshake.run(opened.client, opened.upstream)
+        self._closing = ClosingDriver(gateway.engine.watches, gateway.alarms, machine, self._closed)
+        self._closing.begin()
+
+    def _closed(self, bug: Exception | None) -> None:
+        if bug is not None:
+            self._gateway.log.exception("bug", **self._session.facts.known(), reason=Reason.BUG)
+        self._gateway.owner.remove(self)
+        self._finish(self._session)
 
     def cut(self) -> None:
-        opened = self._opened
-        assert opened is not None, "there is a session"
-        self._gateway.engine.forget(opened.client)
-        self._finish(opened, None)
+        self._gateway.engine.forget(self._session.client)
+        if self._closing is not None:
+            self._closing.cut()
+        self._finish(self._session)
 
-    def _finish(self, opened: Opened, ended: Ended | None) -> None:
-        """Count the session, write its line in the log, and close its sockets; None: it was cut off."""
+    def _finish(self, opened: Opened) -> None:
+        """Count the session, write its line in the log, and close its sockets."""
+        ended, self._end, self._closing = self._end, None, None
         opened.client.forget_peer()
         try:
             by, reason, why = _end_of(ended, opened)

@@ -1,4 +1,4 @@
-"""A relay for whose end a task waits, such as that of a stream of HTTP/2, whose connection goes on."""
+"""A relay for whose end a task waits."""
 
 import outcome
 import trio
