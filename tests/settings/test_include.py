@@ -110,6 +110,17 @@ def test_an_upstream_that_stands_twice_is_reported_with_both_places(folder: Fold
     ]
 
 
+def test_a_name_of_a_route_that_stands_twice_is_reported_with_both_places(folder: Folder) -> None:
+    folder.write("f.yaml", f"routes:\n{route('x')}{route('x')}{UPSTREAMS}")
+    folder.write("routes.d/a.yaml", f"routes:\n{route('x')}{route('y')}")
+    folder.write("routes.d/b.yaml", f"routes:\n{route('y')}")
+    assert folder.problems() == [
+        "f.yaml:6:10: routes[1].name: the name 'x' belongs to routes[0] already",
+        "routes.d/a.yaml:2:10: routes[2].name: the name 'x' belongs to routes[0] already, in f.yaml:5:3",
+        "routes.d/b.yaml:2:10: routes[4].name: the name 'y' belongs to routes[3] already, in routes.d/a.yaml:3:3",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

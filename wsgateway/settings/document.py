@@ -101,8 +101,15 @@ class Document:
         """Return the finding as a problem with its file and place; its path must be one of the data."""
         key = spell(finding.path)
         message = f"{key}: {finding.message}" if key else finding.message
-        document, begin = self.included.get(finding.path[:2], (self, finding.path[:2]))
-        return Problem(document.file, *document.place((*begin, *finding.path[2:]), finding.at_key), message, key)
+        file, line, column = self._whole_place(finding.path, finding.at_key)
+        if finding.other is not None and (there := self._whole_place(finding.other))[0] != file:
+            message += f", in {there[0]}:{there[1]}:{there[2]}"
+        return Problem(file, line, column, message, key)
+
+    def _whole_place(self, path: Path, at_key: bool = False) -> tuple[str, int, int]:
+        """Return the file, the line and the column of a path, which may be in a file that is included."""
+        document, begin = self.included.get(path[:2], (self, path[:2]))
+        return document.file, *document.place((*begin, *path[2:]), at_key)
 
 
 def decoded(data: bytes, file: str) -> str:

@@ -9,6 +9,7 @@ A value is one text, whatever the variable holds: no YAML is read in it. Keys ar
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from wsgateway.settings.findings import Filled, Finding, Path
@@ -77,7 +78,7 @@ def discreet(finding: Finding, data: object) -> Finding:
     message = finding.message
     for filled in _every(place):
         message = _without_values(message, filled)
-    return Finding(finding.path, message, finding.at_key)
+    return replace(finding, message=message)
 
 
 def _every(data: object) -> Iterator[Filled]:

@@ -7,7 +7,7 @@ file has them; long ones are cut.
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -26,6 +26,8 @@ class Finding:
     message: str
     at_key: bool = False
     """whether the key itself is the mistake, and not the value behind it"""
+    other: Path | None = field(default=None, compare=False)
+    """what the message refers to; its place is told, too, if that is in another file"""
 
 
 class Filled(str):

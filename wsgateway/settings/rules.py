@@ -44,7 +44,8 @@ def _names_differ(file: dict[str, Any]) -> Iterator[Finding]:
             owner = owners.setdefault(own, index)
             if owner != index:
                 path: Path = (section, index, "name") if given == own else (section, index)
-                yield Finding(path, f"the name {own!r} belongs to {section}[{owner}] already")
+                message = f"the name {own!r} belongs to {section}[{owner}] already"
+                yield Finding(path, message, other=(section, owner))
 
 
 def _addresses_differ(file: dict[str, Any]) -> Iterator[Finding]:
