@@ -6,6 +6,7 @@ so that no number lags and none is counted twice.
 
 from collections import Counter
 from collections.abc import Iterable, Set
+from operator import add
 from typing import Literal, NamedTuple, Protocol
 
 from wsgateway.census.tally import Counted
@@ -139,17 +140,22 @@ class Counters:
 
     def status(self) -> CountersStatus:
         """Return all counts as plain data: maps of numbers."""
-        sessions: dict[str, Counter[str]] = {}
+        running: Counter[tuple[str, str]] = Counter()
         through = {dialect: list(figures) for dialect, figures in self._through.items()}
         odd, passed_over = self._odd.copy(), self._passed_over
-        for session in self.live.values():
-            sessions.setdefault(session.dialect, Counter())[session.route_name] += 1
-            _add(through, session.dialect, session.figures())
+        for session in self.live.values():  # thousands, once a second, while their bytes wait
+            dialect = session.dialect
+            running[dialect, session.route_name] += 1
+            _add(through, dialect, session.figures())
             for each in session.oddities:
-                odd.update(map(str, each.needed))
+                if each.needed:
+                    odd.update(map(str, each.needed))
                 passed_over += each.passed_over
+        sessions: dict[str, dict[str, int]] = {}
+        for (dialect, route), count in running.items():
+            sessions.setdefault(dialect, {})[route] = count
         return {
-            "sessions": {dialect: dict(by_route) for dialect, by_route in sessions.items()},
+            "sessions": sessions,
             "opened": dict(self._opened),
             "ended": dict(self._ended),
             "ended_by": _nested(self._ended_by),
@@ -170,9 +176,8 @@ class Counters:
 
 
 def _add(through: dict[str, list[int]], dialect: str, figures: Figures) -> None:
-    totals = through.setdefault(dialect, [0] * len(figures))
-    for at, figure in enumerate(figures):
-        totals[at] += figure
+    totals = through.get(dialect)
+    through[dialect] = list(figures) if totals is None else list(map(add, totals, figures))
 
 
 def _named(status: int | None) -> str:
