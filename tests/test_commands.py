@@ -40,6 +40,8 @@ ELSEWHERE = {
     "systemd-analyze": "tests/test_units.py runs it where it is installed",
     "systemctl": f"{ROOTS}; tests/systemd does it in a machine of its own",
     "wsgateway probe wss://ws.example.com/": "it needs a server with a certificate; tests/probe have one",
+    "wsgateway trace": "it waits for sessions; tests/run/test_control_trace.py has some",
+    "wsgateway replay": "it needs a recording; tests/probe/test_replay.py makes some",
 }
 ECHO = "wsgateway demo --echo 9000"
 GATEWAY = "wsgateway check wsgateway.yaml && wsgateway run wsgateway.yaml"

@@ -36,6 +36,8 @@ COMMANDS = {
     "log-level": "set the level of the log of a running gateway",
     "census": "print who speaks which dialect, and when last: whether an old one can be switched off",
     "reload": "make a running gateway read its file again, and print the result",
+    "trace": "print what goes over the wire in sessions of a running gateway, and record it",
+    "replay": "send again what a recorded client has sent, and print what differs",
     "completion": "print the completion of commands and options for a shell",
     "demo": "start a gateway, a backend with an echo and a chat room, and a page to try them, on this machine",
 }

@@ -7,9 +7,9 @@ from websockets.trio.client import connect
 from wsgateway.demo.program import Demo
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import ProbeRequest, probe
-from wsgateway.probe.transcript import Line
 from wsgateway.settings.addresses import target_url
 from wsgateway.settings.basics import Address
+from wsgateway.trace.transcript import Line
 
 from .fetching import fetch
 

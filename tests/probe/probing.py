@@ -11,7 +11,7 @@ from tests.dialects.families import COVERED, FRAMES, HIXIE, MORE, TWO_KEYS
 from tests.net.certificates import Authority
 from tests.support import PATIENCE_SECONDS
 from wsgateway.probe.client import ProbeRequest, Report, probe
-from wsgateway.probe.transcript import Line
+from wsgateway.trace.transcript import Line
 
 
 async def ask(probe_request: ProbeRequest) -> tuple[Report, list[Line]]:

@@ -12,7 +12,7 @@ from tests.peers import Peer
 from tests.support import Upstream, dead_port
 from wsgateway.dialects import DIALECTS
 from wsgateway.probe.client import PATIENCE_SECONDS, ProbeRequest, Report
-from wsgateway.probe.transcript import Line
+from wsgateway.trace.transcript import Line
 
 from .probing import ask, written
 

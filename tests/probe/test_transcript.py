@@ -5,7 +5,7 @@ import pytest
 from tests.dialects.families import FACTS, Family
 from wsgateway.dialects import DIALECTS, Role
 from wsgateway.dialects.base import CHALLENGE, PROOF
-from wsgateway.probe.transcript import Direction, Line, exchange_lines, frame_lines, hexadecimal
+from wsgateway.trace.transcript import Direction, Line, exchange_lines, frame_lines, hexadecimal
 
 from .probing import written
 

@@ -12,7 +12,7 @@ from tests.dialects.opening import challenge_draws, scripted
 from tests.openings import CHALLENGE as EXAMPLE_OF_76
 from wsgateway.dialects import DIALECTS, Offer, ResponseHead, Role
 from wsgateway.dialects.base import CHALLENGE, PROOF
-from wsgateway.probe.transcript import Line, exchange_lines, frame_lines
+from wsgateway.trace.transcript import Line, exchange_lines, frame_lines
 from wsgateway.wire.masking import Entropy
 
 from .probing import talk, written

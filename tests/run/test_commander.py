@@ -48,7 +48,7 @@ async def performed(
     ("command", "arguments", "finding"),
     [
         ("sesions", {}, "'sesions' is no command; did you mean 'sessions'?"),
-        ("dance", {}, f"'dance' is no command; known are {', '.join(REQUEST_KINDS)}"),
+        ("fly", {}, f"'fly' is no command; known are {', '.join(REQUEST_KINDS)}"),
         ("reload", {"force": True}, "force: this key is unknown"),
         ("sessions", {"limit": "many"}, "limit: 'many' is not a whole number"),
         ("sessions", {"dialect": "hixie76"}, "dialect: 'hixie76' is not a dialect; did you mean 'hixie-76'?"),

@@ -23,7 +23,7 @@ from wsgateway.settings.listeners import (
     RequestLimits,
 )
 from wsgateway.settings.load import parse
-from wsgateway.settings.process import Admin, Census, Logging, Shutdown
+from wsgateway.settings.process import Admin, Census, Logging, Shutdown, TraceSecrets
 from wsgateway.settings.regexes import compiled
 from wsgateway.settings.routes import HeaderRules, Match, PathMatch, Rewrite, Route
 from wsgateway.settings.upstreams import AnswerLimits, Queue, Resolve, Retry, Target, TargetTls, Upstream
@@ -143,6 +143,7 @@ admin: {bind: "127.0.0.1:9901", allow: [10.0.0.0/8], names: [a.example], actions
 control: unix:c.sock
 census: {file: census.sqlite, keep: 90d}
 logging: {level: debug, format: json, value_length: 50, queue: 64KiB}
+trace: {redact_query: [sid]}
 """
 
 # Two of its routes have all this from its `defaults`.
@@ -309,4 +310,5 @@ def test_every_key_becomes_a_setting() -> None:
         control=UnixAddress("/etc/wsgateway/c.sock"),
         census=Census("/etc/wsgateway/census.sqlite", 7_776_000.0),
         logging=Logging("debug", "json", 50, 65_536),
+        trace=TraceSecrets(("sid",)),
     )

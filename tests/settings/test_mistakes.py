@@ -27,7 +27,7 @@ from .files import LISTENERS, ROUTES, SMALL, UPSTREAMS, messages
             "tls: on",
             "tls: this key is unknown;"
             " known are version, include, listeners, defaults, routes, upstreams, shutdown, workers, join_memory,"
-            " logging, admin, control, ...",
+            " logging, trace, admin, ...",
         ),
         ("census: {keep: 23h}", "census: keep: 82800 s are too short; write 1d or more"),
         ("census: {file: ''}", "census.file: '' is not the name of a file"),

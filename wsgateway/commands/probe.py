@@ -15,10 +15,10 @@ from wsgateway.errors import ProbeError
 from wsgateway.probe.client import ProbeRequest, Report, probe
 from wsgateway.probe.encryption import DEFAULT_PROFILE, trust
 from wsgateway.probe.table import heading, row
-from wsgateway.probe.transcript import Line, printable
 from wsgateway.settings.dialects import dialects
 from wsgateway.settings.patterns import pin
 from wsgateway.settings.upstreams import TargetProfile
+from wsgateway.trace.transcript import Line, printable
 
 
 def define(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -50,21 +51,25 @@ def warn(answer: ControlAnswer) -> None:
 # -- the control socket ------------------------------------------------------------------------------------------------
 
 
-def add_control(parser: argparse.ArgumentParser, file: bool = True, timeout: str = "30s") -> None:
-    """Add the options for the control socket and for how long to wait. Without `file` the caller defines FILE."""
+def add_control(parser: argparse.ArgumentParser, file: bool = True, timeout: str | None = "30s") -> None:
+    """Add the options for the control socket and for how long to wait; `timeout` None: as long as it lasts.
+
+    Without `file` the caller defines FILE.
+    """
     if file:
         parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
     parser.add_argument(
         "--control", type=_control, metavar="unix:PATH", help="without a file: the control socket of the gateway"
     )
-    parser.add_argument(
-        "--timeout",
-        metavar="DURATION",
-        type=duration,
-        default=duration(timeout),
-        help=f"how long to wait; default: {timeout}",
-    )
-    parser.set_defaults(usage=parser)
+    parser.set_defaults(usage=parser, timeout=math.inf)
+    if timeout is not None:
+        parser.add_argument(
+            "--timeout",
+            metavar="DURATION",
+            type=duration,
+            default=duration(timeout),
+            help=f"how long to wait; default: {timeout}",
+        )
 
 
 _FILTER = {
@@ -76,15 +81,16 @@ _FILTER = {
 }
 
 
-def add_filter(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose sessions."""
+def add_filter(parser: argparse.ArgumentParser, *without: str) -> None:
+    """Add the options that choose sessions, but for those that are named."""
     for name, (value, what) in _FILTER.items():
-        parser.add_argument(f"--{name}", metavar=value, help=f"only sessions {what}")
+        if name not in without:
+            parser.add_argument(f"--{name}", metavar=value, help=f"only sessions {what}")
 
 
 def filter_of(options: argparse.Namespace) -> dict[str, Fact]:
     """Return what the options of `add_filter` choose, as the arguments of a request."""
-    return {name: value for name in _FILTER if (value := getattr(options, name)) is not None}
+    return {name: value for name in _FILTER if (value := getattr(options, name, None)) is not None}
 
 
 def _control(text: str) -> UnixAddress:

@@ -27,10 +27,10 @@ from wsgateway.errors import HttpRefusal, Reason
 from wsgateway.observe.http_server import TEXT, HttpConnection, Reply, accept, refusal
 from wsgateway.observe.log import Log
 from wsgateway.probe.client import ProbeRequest, probe
-from wsgateway.probe.transcript import Line
 from wsgateway.settings.addresses import websocket_url
 from wsgateway.settings.basics import Address
 from wsgateway.settings.example import minimal_example
+from wsgateway.trace.transcript import Line
 from wsgateway.wire.heads import Headers, Request
 
 PAGE_CONNECTIONS = 64

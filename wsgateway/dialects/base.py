@@ -113,6 +113,8 @@ class Part:
     data: bytes
     meaning: str
     """a text for people"""
+    brief: str = ""
+    """the same text without what a peer has written, if the bytes may be that; empty: they belong to the dialect"""
 
 
 class Dissector(Protocol):

@@ -175,7 +175,10 @@ class DelimitedDissector:
     def feed(self, data: bytes) -> Iterator[Part]:
         for meaning, pieces in groupby(self._pieces(data), itemgetter(0)):
             same = b"".join(piece for _, piece in pieces)
-            yield Part(same, f"text {same.decode(errors='replace')!r}" if meaning == "text" else meaning)
+            if meaning == "text":
+                yield Part(same, f"text {same.decode(errors='replace')!r}", f"text: {len(same)} bytes")
+            else:
+                yield Part(same, meaning, meaning if len(same) > 1 else "")
 
     def finish(self) -> Iterator[Part]:
         return iter(())  # no byte is kept

@@ -59,7 +59,7 @@ class FrameDissector:
             except ProtocolError as fault:
                 self._fault = str(fault)
             if self._fault:
-                yield Part(data[at:], self._fault)
+                yield Part(data[at:], self._fault, self._fault)
                 return
             if not payload_at:
                 self._kept = data[at:]
@@ -73,7 +73,8 @@ class FrameDissector:
 
     def finish(self) -> Iterator[Part]:
         if self._kept:
-            yield Part(self._kept, "a frame that is not whole")
+            what = "a frame that is not whole"
+            yield Part(self._kept, what, what)
 
     def _head(self, wire: bytes) -> Iterator[Part]:
         """Yield the parts of the head that was read last."""
@@ -115,7 +116,9 @@ class FrameDissector:
         plain = mask(wire, rotate(reader.key, self._offset)) if reader.key else wire
         self._offset += len(wire)
         self._remaining -= len(wire)
-        return Part(wire, f"payload: {self._content(plain)}")
+        content = self._content(plain)
+        brief = "" if reader.opcode is Close and not self._fault else f"payload: {len(wire)} bytes"
+        return Part(wire, f"payload: {content}", brief)
 
     def _content(self, plain: bytes) -> str:
         if self._reader.opcode is Close and self._rules.close_codes:

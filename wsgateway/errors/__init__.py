@@ -230,3 +230,7 @@ class SlowRegexError(WsgatewayError):
 
 class ProbeError(WsgatewayError):
     """A probe request cannot be sent."""
+
+
+class RecordingError(WsgatewayError):
+    """A file is no recording of a session, or cannot be used as one; the text names the file."""

@@ -16,7 +16,7 @@ from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words
 from wsgateway.probe.address import Destination, destination
 from wsgateway.probe.encryption import DEFAULT_PROFILE, Encryption, encryption_of
-from wsgateway.probe.transcript import Line, Show, exchange_lines, frame_lines, printable, rest_lines
+from wsgateway.trace.transcript import Line, Show, exchange_lines, frame_lines, printable, rest_lines
 from wsgateway.upstream.connect import connect
 from wsgateway.upstream.handshake import Refusal, shake_hands
 from wsgateway.upstream.tls import client_context, explained, trusted

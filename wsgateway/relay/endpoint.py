@@ -79,7 +79,8 @@ class Endpoint(Lane):
     def prepare(self) -> None:
         """Have C read this side, when it is open, if both connections are plain. The other side must be set."""
         plan = self.translator.plan
-        if step is not None and plan is not None and self.tls is None and self.peer.tls is None:
+        plain = type(self.sock) is type(self.peer.sock) is socket.socket  # no TLS, and no trace that must see all bytes
+        if step is not None and plan is not None and plain:
             self.equip(self.sock.fileno(), self.peer.sock.fileno(), plan)
             self.reopen()
 

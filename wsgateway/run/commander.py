@@ -48,18 +48,23 @@ class Commander:
                 f"{request.command!r} is no command; {guess(request.command, filter(self.can, REQUEST_KINDS))}"
             )
         kind = REQUEST_KINDS[request.command]
-        answer = await self._answer(kind, request, send)
-        if kind.changes:
-            facts = {**request.arguments, **who, **({} if answer.ok else {"why": "; ".join(answer.findings)})}
-            write = self._log.info if answer.ok else self._log.warning
-            write("command", **{**facts, "command": kind.name, "done": answer.ok})
+        answer = await self._answer(kind, request, who, send)
+        if kind.changes and not (kind.gives == "stream" and answer.ok):
+            self._note(request, who, answer)
         return answer
 
-    async def _answer(self, kind: RequestKind, request: ControlRequest, send: Send) -> ControlAnswer:
+    def _note(self, request: ControlRequest, who: Facts, answer: ControlAnswer) -> None:
+        facts = {**request.arguments, **who, **({} if answer.ok else {"why": "; ".join(answer.findings)})}
+        write = self._log.info if answer.ok else self._log.warning
+        write("command", **{**facts, "command": request.command, "done": answer.ok})
+
+    async def _answer(self, kind: RequestKind, request: ControlRequest, who: Facts, send: Send) -> ControlAnswer:
         try:
             fields = kind.read(request.arguments)
         except ValueError as error:
             return refused(str(error))
+        if kind.changes and kind.gives == "stream":  # it ends when who asks hangs up, perhaps after days
+            self._note(request, who, ControlAnswer(ok=True))
         try:
             if kind.who == "workers":
                 return await ask_workers(self._workers(), request, send)

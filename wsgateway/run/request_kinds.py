@@ -17,6 +17,8 @@ from wsgateway.settings.patterns import peers
 
 Arguments = TypeVar("Arguments")
 
+MOST_PAYLOAD_BYTES = 65536
+
 
 @dataclass(frozen=True, kw_only=True)
 class Nothing:
@@ -73,6 +75,24 @@ class LogLevelFields:
             raise ValueError(f"seconds: {self.seconds} is no time span, it must be more than 0")
 
 
+@dataclass(frozen=True, kw_only=True)
+class TraceFields(SessionFilter):
+    """The fields of `trace`."""
+
+    payload: int = 0
+    """how many bytes of a piece of payload are shown"""
+    record: bool = False
+    """whether all bytes are wanted, for recordings"""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what is not allowed."""
+        super().__post_init__()
+        if self.target is not None:
+            raise ValueError("target: a session is chosen before it has one")
+        if not 0 <= self.payload <= MOST_PAYLOAD_BYTES:
+            raise ValueError(f"payload: {self.payload} is not from 0 to {MOST_PAYLOAD_BYTES}")
+
+
 @dataclass(frozen=True, slots=True)
 class RequestKind:
     """A row of the table."""
@@ -85,7 +105,7 @@ class RequestKind:
     gives: Literal["answer", "items", "stream"] = "answer"
     """an answer alone; items, and then the answer; or items until who asks hangs up"""
     changes: bool = False
-    """whether it changes anything. Then the log has a line with who has asked"""
+    """whether it changes anything, or shows what others say. Then the log has a line with who has asked"""
 
     def read(self, arguments: dict[str, Fact]) -> object:
         """Return arguments as the fields. Raise ValueError with what is wrong."""
@@ -101,6 +121,7 @@ REQUEST_KINDS = {
         RequestKind("refusals", Nothing, "workers", gives="items"),
         RequestKind("target", TargetFields, "supervisor", changes=True),
         RequestKind("log-level", LogLevelFields, "supervisor", changes=True),
+        RequestKind("trace", TraceFields, "workers", gives="stream", changes=True),
     )
 }
 

@@ -19,7 +19,9 @@ from wsgateway.observe.log import Log
 from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.closing import ServerClose
 from wsgateway.run.listening import Sockets, close, differences, shares
+from wsgateway.run.questions import Functions
 from wsgateway.run.sessions import Sessions
+from wsgateway.run.tracing import Tracing
 from wsgateway.serve.gateway import GatewayState, TlsContexts
 from wsgateway.serve.listeners import Acceptor
 from wsgateway.serve.scoreboard import ScoreboardEntry
@@ -48,7 +50,10 @@ class Service:
         Raise SettingsError for a certificate that cannot be read; then the sockets are still the caller's.
         """
         self._gateway = GatewayState(settings, log, entry or ScoreboardEntry())
-        self.functions = Sessions(self._gateway, process).functions
+        self.functions: Functions = {
+            **Sessions(self._gateway, process).functions,
+            **Tracing(self._gateway, process).functions,
+        }
         """what answers the requests of operators"""
         self._acceptors: dict[socket.socket, Acceptor] = {}
         self._beginning: list[Acceptor] = []  # started by `run`

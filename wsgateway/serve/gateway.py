@@ -28,6 +28,7 @@ from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.serve.tls import server_context
 from wsgateway.settings.listeners import Listener
 from wsgateway.settings.whole import Settings
+from wsgateway.trace.traces import Traces
 from wsgateway.upstream.pools import Pools
 from wsgateway.upstream.tls import Contexts, client_contexts
 
@@ -130,6 +131,7 @@ class GatewayState:
     """the time when a drain closes clients without a session; None: there is no drain"""
     texts: Texts = field(default_factory=Texts)
     """texts for the log that many sessions share"""
+    traces: Traces = field(default_factory=Traces)
     routes: RouteIndex = field(init=False)
     """the routes of the settings"""
     pools: Pools = field(init=False)
@@ -147,6 +149,7 @@ class GatewayState:
         contexts, for_targets = tls_contexts(settings) if made is None else made
         self.settings, self.routes = settings, RouteIndex(settings.routes)
         self.engine.join_memory.most_bytes = settings.join_memory_bytes
+        self.traces.query_names = settings.trace.redact_query
         self.pools.update(settings.upstreams.values(), for_targets)
         self.listener_states = {
             name: each for name, each in self.listener_states.items() if each.connections or name in contexts

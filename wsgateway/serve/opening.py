@@ -144,6 +144,7 @@ class Opening:
         server_handshake = dialect.handshake.server(request, os.urandom)
         route = self._context.routes.decide(query)
         self._facts.route = route.name
+        self._context.show()
         admit(route, ClientFacts(dialect, server_handshake.offer.origin))
         self._check_rate(route, identity)
         seconds = route.timeouts.handshake_seconds
@@ -212,6 +213,8 @@ class Opening:
             connecting = Limit(math.inf, silent, stops)
             sock = yield from reach(search, lease, timeouts.connect_seconds, preface, connecting, watched=True)
             mine.append(sock.close)
+            if self._context.followed is not None:
+                self._context.followed.watch(sock, "upstream")
             handshake = UpstreamHandshake(client_handshake, limits, Oddities(upstream.tolerance))
             result = yield from _shake_hands(Channel(sock), handshake, Limit(search.until, silent, stops))
             search.shook_hands(self._gateway.clock() - begun)

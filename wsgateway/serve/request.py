@@ -17,6 +17,8 @@ from wsgateway.serve.facts import Facts, odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.process import Level
+from wsgateway.trace.tap import untap
+from wsgateway.trace.traces import FollowedSession
 from wsgateway.wire.addresses import canonical, counted_as
 from wsgateway.wire.heads import Headers, Request, Response
 from wsgateway.wire.oddities import Oddities, Oddity
@@ -99,6 +101,7 @@ class RequestContext:
         self.gateway = gateway
         self.client = client
         self.listener_state = listener_state
+        self.followed: FollowedSession | None = None
         self.begin(client.begun)
 
     def begin(self, now: float) -> None:
@@ -109,6 +112,18 @@ class RequestContext:
         )
         self.facts = Facts(self.client, self.listener.name)
         self.begun = now
+
+    def follow(self) -> FollowedSession:
+        """Have traces see what the client sends and gets from now on."""
+        self.followed = self.gateway.traces.follow()
+        self.followed.watch(self.client.channel.sock, "client")
+        return self.followed
+
+    def show(self) -> None:
+        """Show the session to the traces that want it, as its dialect and its route are known now."""
+        if self.followed is not None and not self.followed.decide(self.facts, self.facts.known()):
+            untap(self.client.channel.sock)
+            self.followed = None
 
     def _settle(self) -> None:
         """Use the present settings from here on."""
@@ -156,6 +171,9 @@ class RequestContext:
             counters.odd(self.head.oddities.needed)
             self.gateway.refusals.note(reason, error.status, error.why, facts)
             self.gateway.tally.refused(self.facts.profile(self.head.oddities.needed), reason.value)
+        if self.followed is not None:
+            self.followed.decide(self.facts, self.facts.known())
+            self.followed.remark(f"{reason}: {error.why}")
         event, level = _EVENTS.get(reason.group, _EVENTS[Group.REFUSED])
         if reason in _WARNINGS:
             level = "warning"

@@ -70,6 +70,8 @@ def _next_request(context: RequestContext, rest: bytes) -> Machine[Request]:
             raise ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "without another request")
         rest += data
     context.begin(gateway.clock())
+    if context.followed is not None:
+        context.followed.begin_again(rest)
     request = context.head.receive(rest)
     if request is None:
         request = yield from read_request(

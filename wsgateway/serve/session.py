@@ -34,6 +34,7 @@ from wsgateway.serve.preamble import has_preamble, read_preamble
 from wsgateway.serve.request import Client, RequestContext
 from wsgateway.serve.requests import count_address, open_session, speaks_for_others
 from wsgateway.settings.routes import Route
+from wsgateway.trace.traces import FollowedSession
 from wsgateway.wire.events import Close
 
 Begin = Callable[[], Awaitable[Opened | None]]
@@ -42,7 +43,7 @@ Begin = Callable[[], Awaitable[Opened | None]]
 class ClientConnection:
     """The connection of one client. It ends by itself; a bug of ours costs no other connection."""
 
-    __slots__ = ("_cleanup", "_client", "_closing", "_context", "_end", "_gateway", "_opened")
+    __slots__ = ("_cleanup", "_client", "_closing", "_context", "_end", "_followed", "_gateway", "_opened")
 
     def __init__(self, gateway: GatewayState, listener_state: ListenerState, client: Client) -> None:
         """Take a client that its listener has counted."""
@@ -53,6 +54,7 @@ class ClientConnection:
         self._opened: Opened | None = None
         self._end: Ended | None = None  # how the relay has ended; None: it has not
         self._closing: ClosingDriver | None = None
+        self._followed: FollowedSession | None = None
 
     def begin(self, listener_state: ListenerState) -> None:
         """Serve the client of a listener. Raise OSError if that is not possible, and close its connection."""
@@ -77,7 +79,7 @@ class ClientConnection:
             listener_state.enter()
             self._cleanup.append(listener_state.leave)
             with asking:
-                return await drive(self._gateway, self._client, open_session(self._known, self._cleanup))
+                return await self._drive()
             raise ClientDisconnectedError(Reason.DISCONNECTED_WAITING, "before it had its answer")
 
         opened = await self._attempt(begin)
@@ -100,7 +102,12 @@ class ClientConnection:
         assert self._context is not None, "it is kept until there is a session"
         return self._context
 
+    def _follow(self) -> None:
+        if self._gateway.traces.running:
+            self._cleanup.append(self._known.follow().end)
+
     def _open_in_loop(self) -> None:
+        self._follow()
         machine = open_session(self._known, self._cleanup)
         LoopDriver(self._gateway, self._client, machine, self._opening_finished, self._hand_over).begin()
 
@@ -145,7 +152,11 @@ class ClientConnection:
         if context.client.alpn == "h2":
             await _carry_streams(context, self._cleanup)
             return None
-        return await drive(self._gateway, self._client, open_session(context, self._cleanup))
+        return await self._drive()
+
+    async def _drive(self) -> Opened | None:
+        self._follow()
+        return await drive(self._gateway, self._client, open_session(self._known, self._cleanup))
 
     # -- the session ---------------------------------------------------------------------------------------------
 
@@ -166,6 +177,10 @@ class ClientConnection:
 
     def _note_begin(self, opened: Opened) -> None:
         self._opened, opened.begun = opened, trio.current_time()
+        self._followed = self._known.followed
+        if self._followed is not None:
+            self._followed.begin_frames("client", opened.client.side, opened.client.early)
+            self._followed.begin_frames("upstream", opened.upstream.side, opened.upstream.early)
         self._context = None  # the reader of the request is large, and not needed any more
         self._gateway.counters.opened(opened)
         self._gateway.tally.began(opened)
@@ -205,6 +220,8 @@ class ClientConnection:
         opened.client.forget_peer()
         try:
             by, reason, why = _end_of(ended, opened)
+            if self._followed is not None:
+                self._followed.end({"by": by, "reason": reason, "why": why})
             seconds = trio.current_time() - opened.begun
             figures = self._gateway.counters.ended(opened, by, reason, seconds)
             self._gateway.tally.ended(opened, figures)

@@ -168,6 +168,13 @@ def plain_value(value: object) -> str:
     return value
 
 
+def query_name(text: str) -> str:
+    """Return a name in the query of a URL. Raise ValueError for a text that cannot be one."""
+    if not text or re.search(r"[?=&;#\s]", text):
+        raise ValueError(f"{text!r} is no name in a query; write the part before the =, such as token")
+    return text
+
+
 def subprotocol(value: object) -> str:
     """Read the name of a subprotocol: printable ASCII without commas, and no space at either end."""
     if not isinstance(value, str) or not re.fullmatch(r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?", value):

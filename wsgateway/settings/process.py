@@ -1,4 +1,4 @@
-"""The sections about the processes of the gateway: `shutdown`, `logging`, `admin` and `census`."""
+"""The sections about the processes of the gateway: `shutdown`, `logging`, `trace`, `admin` and `census`."""
 
 from collections.abc import Set
 from contextlib import suppress
@@ -16,6 +16,7 @@ from wsgateway.settings.values import (
     HostName,
     LogLength,
     PlainNetwork,
+    QueryName,
     QueueSize,
 )
 from wsgateway.wire.addresses import canonical
@@ -83,6 +84,17 @@ class Logging:
         " (log_lines_dropped_total), and reported when the log is read again.",
         name="queue",
         default="1MiB",
+    )
+
+
+@section
+class TraceSecrets:
+    """Hide secrets in what `wsgateway trace` shows and records. Cookies and Authorization are always hidden."""
+
+    redact_query: List[QueryName] = key(
+        "Names in the query of a URL whose values are hidden. Upper and lower case are the same.",
+        default=["token", "access_token", "auth", "password", "secret", "signature"],
+        reload="at once",
     )
 
 

@@ -284,6 +284,7 @@ PeersNetwork = Annotated[Peers, Written(patterns.peers, "network or `unix`", _te
 PlainNetwork = Annotated[Network, Written(patterns.network, "network", _text())]
 Subprotocol = Annotated[str, Written(patterns.subprotocol, "subprotocol", _text("[^,]+"))]
 Subprotocols = Annotated[tuple[tuple[str, str], ...], Made(dict[Subprotocol, Subprotocol], _pairs)]
+QueryName = Annotated[str, Written(patterns.query_name, "name", _text("[^?=&;#\\s]+"))]
 HeaderName = Annotated[str, Written(patterns.header_name, "header", _text("[^*\\s:]+"))]
 HeaderPattern = Annotated[str, Written(patterns.header_pattern, "header or `NAME*`", _text("[^*\\s:]+\\*?"))]
 HeaderPatterns = Annotated[tuple[str, ...], Made(List[HeaderPattern], _lower)]

@@ -7,7 +7,7 @@ from wsgateway.errors import Problem
 from wsgateway.settings.declare import AtLeastOne, List, Made, Members, key, section
 from wsgateway.settings.defaults import Defaults
 from wsgateway.settings.listeners import Listener
-from wsgateway.settings.process import Admin, Census, Logging, Shutdown
+from wsgateway.settings.process import Admin, Census, Logging, Shutdown, TraceSecrets
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Upstream
 from wsgateway.settings.values import (
@@ -81,6 +81,7 @@ class Settings:
         reload="at once",
     )
     logging: Logging = key(default={}, reload="restart")
+    trace: TraceSecrets = key(default={}, reload="at once")
     admin: Admin = key(default={}, reload="at once")
     control: ControlAddress = key(
         "Socket for `wsgateway reload`.",

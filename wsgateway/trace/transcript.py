@@ -1,6 +1,6 @@
-"""The transcript of a probe: every byte that was sent and received, with its meaning."""
+"""The lines of a transcript: every byte that was sent and received, with its meaning."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ class Line:
     """One line of a transcript."""
 
     direction: Direction
-    """sent, received, or a remark of the probe"""
+    """to the server, from the server, or a remark that belongs to no bytes"""
     text: str
     """a line of a head, bytes in hexadecimal, or the remark"""
     meaning: str = ""
@@ -57,19 +57,19 @@ def exchange_lines(direction: Direction, data: bytes, behind: str, notes: Mappin
 
 def frame_lines(direction: Direction, data: bytes, dissector: Dissector) -> Iterator[Line]:
     """Yield the frames of one side, part by part."""
-    return _part_lines(direction, dissector.feed(data))
+    return (part_line(direction, part) for part in dissector.feed(data))
 
 
 def rest_lines(direction: Direction, dissector: Dissector) -> Iterator[Line]:
     """Yield the incomplete bytes of a side at the end."""
-    return _part_lines(direction, dissector.finish())
+    return (part_line(direction, part) for part in dissector.finish())
 
 
-def _part_lines(direction: Direction, parts: Iterable[Part]) -> Iterator[Line]:
-    for part in parts:
-        meaning = printable(part.meaning)
-        cut = f"{meaning[:MAX_CHARACTERS_SHOWN]}..." if len(meaning) > MAX_CHARACTERS_SHOWN else meaning
-        yield Line(direction, hexadecimal(part.data), cut)
+def part_line(direction: Direction, part: Part) -> Line:
+    """Return the line of a part of a frame."""
+    meaning = printable(part.meaning)
+    cut = f"{meaning[:MAX_CHARACTERS_SHOWN]}..." if len(meaning) > MAX_CHARACTERS_SHOWN else meaning
+    return Line(direction, hexadecimal(part.data), cut)
 
 
 def hexadecimal(data: bytes) -> str:

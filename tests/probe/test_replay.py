@@ -1,0 +1,177 @@
+"""A recording that is played against a server: what differs is told, and nothing else."""
+
+import base64
+import socket
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.backends import websockets_server
+from tests.heads import head_of, switching
+from tests.openings import BY_DIALECT, OPENINGS, Opening
+from tests.peers import Peer
+from tests.run.gateways import send_back
+from tests.support import Running, Upstream, serving
+from wsgateway.dialects import DIALECTS
+from wsgateway.errors import ProbeError, RecordingError, UpstreamError
+from wsgateway.net.channel import Channel
+from wsgateway.probe.replay import MOST_SHOWN, play, replay
+from wsgateway.trace.recording import Chunk, Connection, Recorder, read
+
+MODERN = BY_DIALECT["rfc6455"]
+ANSWER = switching(MODERN.request)
+ECHO = [
+    Chunk(0.0, ">", "head", MODERN.request),
+    Chunk(0.1, "<", "head", ANSWER),
+    Chunk(0.2, ">", "frames", MODERN.hello),
+    Chunk(0.3, "<", "frames", MODERN.hello_back),
+]
+
+
+def recorded(*chunks: Chunk) -> Connection:
+    return Connection(list(chunks or ECHO), DIALECTS["rfc6455"].framing)
+
+
+async def record(gateway: Running, opening: Opening, folder: Path) -> Connection:
+    """Record a session of an old client at a gateway before a server that echoes."""
+    recorder, path = Recorder(folder), None
+    with gateway.service._gateway.traces.begin(lambda facts: True, 0, True) as trace:
+        client = await gateway.connect(opening.request)
+        await opening.accepted(client)
+        await client.send(opening.written(opening.hello_back))
+        assert await client.exactly(len(opening.hello_back)) == opening.hello_back
+        await client.close()
+        while path is None:
+            for item in await trace.items():
+                path = recorder.take(item) or path
+    return read(path).connections["client"]
+
+
+@pytest.mark.parametrize("opening", [each for each in OPENINGS if each.dialect != "hybi-04"], ids=str)
+async def test_a_session_of_every_dialect_is_played_again_without_a_difference(
+    opening: Opening, tmp_path: Path
+) -> None:
+    async with websockets_server(send_back) as upstream, serving(upstream) as gateway:
+        connection = await record(gateway, opening, tmp_path)
+        replayed = await replay(connection, f"ws://127.0.0.1:{gateway.port}", 30)
+        assert replayed.differences == []
+        assert replayed.messages >= 1  # a Close counts, too
+
+
+async def playing(upstream: Upstream, *answers: bytes) -> None:
+    """Answer a client: the first answer to its head, each other one to a frame."""
+    peer = await upstream.accept()
+    await peer.head()
+    await peer.send(answers[0])
+    for answer in answers[1:]:
+        await peer.frame()
+        await peer.send(answer)
+
+
+async def differences(connection: Connection, *answers: bytes) -> list[str]:
+    async with Upstream() as upstream, trio.open_nursery() as nursery:
+        nursery.start_soon(playing, upstream, *answers)
+        replayed = await replay(connection, f"ws://127.0.0.1:{upstream.port}", 5)
+        nursery.cancel_scope.cancel()
+    return replayed.differences
+
+
+async def test_what_a_server_answers_in_other_pieces_is_the_same() -> None:
+    dated = ANSWER.replace(b"\r\n\r\n", b"\r\nDate: Mon, 01 Jan 2035 00:00:00 GMT\r\nServer: other\r\n\r\n")
+    assert await differences(recorded(), dated, b"\x01\x02He\x80\x03llo") == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (
+            (ANSWER, b"\x81\x05Hallo"),
+            ["message 1: recorded text of 5 bytes, 'Hello', now text of 5 bytes, 'Hallo'"],
+        ),
+        (
+            (ANSWER, b"\x82\x05Hello"),
+            ["message 1: recorded text of 5 bytes, 'Hello', now binary of 5 bytes, 48 65 6c 6c 6f"],
+        ),
+        (
+            (ANSWER, b"\x88\x02\x03\xe9"),
+            ["message 1: recorded text of 5 bytes, 'Hello', now close 1001"],
+        ),
+        (
+            (ANSWER.replace(b"s3pP", b"xxxx"), MODERN.hello_back),
+            [
+                "the header sec-websocket-accept: recorded s3pPLMBiTxaQ9kYGzzhZRbK+xOo=,"
+                " now xxxxLMBiTxaQ9kYGzzhZRbK+xOo="
+            ],
+        ),
+    ],
+    ids=["text", "kind", "close", "header"],
+)
+async def test_what_differs_is_told(answers: tuple[bytes, ...], told: list[str]) -> None:
+    assert await differences(recorded(), *answers) == told
+
+
+async def test_a_refusal_is_told() -> None:
+    refusal = head_of("HTTP/1.1 403 Forbidden", "Connection: close")
+    found = await differences(recorded(), refusal)
+    assert found[0] == "the answer: recorded HTTP/1.1 101 Switching Protocols, now HTTP/1.1 403 Forbidden"
+
+
+async def test_a_server_that_is_silent_is_told(autojump_clock: MockClock) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.send(ANSWER)
+        replayed = await play(Channel(ours), recorded(), 5)
+    assert replayed.differences == [
+        "message 1: recorded text of 5 bytes, 'Hello', now missing",
+        "at the end: within 5 s the server has answered less than in the recording",
+    ]
+
+
+async def test_a_server_that_hangs_up_is_told() -> None:
+    async def hang_up(upstream: Upstream) -> None:
+        peer: Peer = await upstream.accept()
+        await peer.head()
+        await peer.close()
+
+    async with Upstream() as upstream, trio.open_nursery() as nursery:
+        nursery.start_soon(hang_up, upstream)
+        found = (await replay(recorded(), f"ws://127.0.0.1:{upstream.port}", 30)).differences
+    assert found[0] == "the answer: recorded HTTP/1.1 101 Switching Protocols, now nothing"
+    assert "message 1: recorded text of 5 bytes, 'Hello', now missing" in found
+
+
+async def test_many_differences_are_cut() -> None:
+    said = [Chunk(0.4 + number, "<", "frames", b"\x81\x01a") for number in range(2 * MOST_SHOWN)]
+    found = await differences(recorded(*ECHO, *said), ANSWER, b"\x81\x01b" * (2 * MOST_SHOWN + 1))
+    assert len(found) == MOST_SHOWN + 1
+    assert found[-1] == f"and {MOST_SHOWN + 1} more"
+
+
+@pytest.mark.parametrize(
+    ("connection", "why"),
+    [
+        (Connection(), "has no request on this side"),
+        (Connection([Chunk(0.0, "<", "head", ANSWER)]), "has no request on this side"),
+        (Connection([Chunk(0.0, ">", "head", MODERN.head)], secret=b"a"), "masked with a number of the server"),
+    ],
+)
+async def test_a_recording_that_cannot_be_played_is_refused(connection: Connection, why: str) -> None:
+    with pytest.raises(RecordingError, match=why):
+        await replay(connection, "ws://127.0.0.1:1", 5)
+
+
+async def test_wrong_addresses_and_closed_ports_are_told() -> None:
+    with pytest.raises(ProbeError, match="'http://a' is not an address"):
+        await replay(recorded(), "http://a", 5)
+    async with Upstream() as upstream:
+        port = upstream.port
+        upstream.stop()
+        with pytest.raises(UpstreamError, match="refused"):
+            await replay(recorded(), f"ws://127.0.0.1:{port}", 5)
+
+
+def test_the_bytes_of_the_example_are_those_of_the_draft() -> None:
+    assert base64.b64encode(MODERN.hello) == b"gYU3+iE9f59NUVg="
