@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -70,6 +71,23 @@ def session(number: int, **facts: Fact) -> dict[str, Fact]:
     }
 
 
+def _parts(id_: Fact) -> tuple[int, int]:
+    """Return the number of a process, and that of a session in it."""
+    process, number = map(int, str(id_).split("-"))
+    return process, number
+
+
+def _first_of_each(sessions: list[dict[str, Fact]], limit: int) -> list[dict[str, Fact]]:
+    """Return the first sessions of each process, at most so many of each."""
+    counts: Counter[int] = Counter()
+    first = []
+    for each in sessions:
+        counts[_parts(each["id"])[0]] += 1
+        if counts[_parts(each["id"])[0]] <= limit:
+            first.append(each)
+    return first
+
+
 class Told:
     """A gateway that shows and answers what the test says."""
 
@@ -90,9 +108,11 @@ class Told:
             return Answer(False, [self.refusal], {}, [])
         if command != "sessions":
             return Answer(True, [], {"closed": 1}, [])
-        limit = int(arguments["limit"])
         found = [each for each in self.sessions if arguments.get("dialect") in (None, each["dialect"])]
-        return Answer(True, [], {"matching": len(found), "open": len(self.sessions)}, found[:limit])
+        last = dict(map(_parts, str(arguments.get("after", "")).split()))
+        later = [each for each in found if _parts(each["id"])[1] > last.get(_parts(each["id"])[0], -1)]
+        facts = {"matching": len(found), "open": len(self.sessions), "before": len(found) - len(later)}
+        return Answer(True, [], facts, _first_of_each(later, int(arguments["limit"])))
 
     @property
     def origin(self) -> str:

@@ -13,7 +13,7 @@ from tests.peers import Peer
 from tests.support import PATIENCE_SECONDS
 from wsgateway import page
 from wsgateway.page.live import MOST_STREAMS
-from wsgateway.page.site import MOST_SESSIONS, SESSIONS_SHOWN
+from wsgateway.page.site import SESSIONS_SHOWN
 
 MOST_BYTES = 60_000
 FILES = ("/", "/app.js", "/parts.js", "/style.css", "/icon.svg")
@@ -100,13 +100,27 @@ def test_no_file_puts_texts_into_the_page_as_html() -> None:
 
 async def test_sessions_are_listed_in_parts_the_oldest_first() -> None:
     async with told_site() as told:
-        told.sessions = [session(number) for number in (*range(40, 60), *range(40))]
-        status, _, body = await asked(told, "GET /sessions?from=25")
+        told.sessions = [session(number) for number in range(60)]
+        ids, after = list[str](), ""
+        for before in (0, 25, 50):
+            status, _, body = await asked(told, f"GET /sessions?after={after.replace(' ', '%20')}")
+            listed = json.loads(body)
+            assert status == 200
+            assert (listed["before"], listed["matching"], listed["open"]) == (before, 60, 60)
+            ids += [each["id"] for each in listed["rows"]]
+            after = listed["end"]
+        assert ids == [f"1-{number}" for number in range(60)]
+        assert {arguments["limit"] for _, arguments, _ in told.asked} == {SESSIONS_SHOWN}
+
+
+async def test_a_part_of_the_list_ends_at_the_last_session_of_each_process() -> None:
+    async with told_site() as told:
+        # Two processes list as many as the part may have, each the oldest first.
+        told.sessions = [session(at, id=f"{process}-{at}", since=at) for process in (1, 2) for at in range(20)]
+        _, _, body = await asked(told, "GET /sessions?after=3-7")
         listed = json.loads(body)
-        assert status == 200
-        assert (listed["from"], listed["matching"], listed["open"]) == (25, 60, 60)
         assert len(listed["rows"]) == SESSIONS_SHOWN
-        assert told.asked == [("sessions", {"limit": 25 + SESSIONS_SHOWN}, {})]
+        assert listed["end"] == "3-7 1-12 2-11"
 
 
 async def test_a_list_is_filtered_by_what_is_given_and_by_nothing_else() -> None:
@@ -118,16 +132,8 @@ async def test_a_list_is_filtered_by_what_is_given_and_by_nothing_else() -> None
         }  # fmt: skip
 
 
-@pytest.mark.parametrize("begin", [0, MOST_SESSIONS, 10**12, -5])
-async def test_no_list_makes_the_gateway_look_at_more_sessions_than_it_may(begin: int) -> None:
-    async with told_site() as told:
-        assert (await asked(told, f"GET /sessions?from={begin}"))[0] == 200
-        assert SESSIONS_SHOWN <= int(told.asked[0][1]["limit"]) <= MOST_SESSIONS
-
-
 async def test_a_filter_that_says_nothing_is_refused_with_the_reason() -> None:
     async with told_site() as told:
-        assert (await asked(told, "GET /sessions?from=x"))[0] == 400
         told.refusal = "client: 'x' is neither an address nor a network"
         status, _, body = await asked(told, "GET /sessions?client=x")
         assert (status, body.decode()) == (400, f"{told.refusal}\n")

@@ -50,6 +50,7 @@ async def performed(
         ("sesions", {}, "'sesions' is no command; did you mean 'sessions'?"),
         ("fly", {}, f"'fly' is no command; known are {', '.join(REQUEST_KINDS)}"),
         ("reload", {"force": True}, "force: this key is unknown"),
+        ("sessions", {"after": "1-7,2-9"}, "after: '1-7,2-9' is no list of ids, as 1-7 2-9"),
         ("sessions", {"limit": "many"}, "limit: 'many' is not a whole number"),
         ("sessions", {"dialect": "hixie76"}, "dialect: 'hixie76' is not a dialect; did you mean 'hixie-76'?"),
         (

@@ -80,6 +80,19 @@ async def test_only_sessions_that_match_are_listed_and_all_are_counted() -> None
         assert (await ask(gateway, "sessions", client="192.0.2.0/24")).items == []
 
 
+async def test_a_list_goes_on_where_an_earlier_one_has_ended() -> None:
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        for opening in (OLD, MODERN, OLD, OLD):
+            await opened(upstream, gateway, opening)
+        part = await ask(gateway, "sessions", dialect="hixie-76", limit=2, after="1-1 2-99")
+        assert [item["id"] for item in part.items] == ["1-3", "1-4"]
+        assert part.answer.facts == {"matching": 3, "open": 4, "before": 1}
+        of_others = await ask(gateway, "sessions", limit=1, after="2-3")
+        assert [item["id"] for item in of_others.items] == ["1-1"]
+        assert of_others.answer.facts == {"matching": 4, "open": 4, "before": 0}
+        assert (await ask(gateway, "sessions", after="1-4")).items == []
+
+
 async def test_behind_a_trusted_proxy_the_client_is_the_one_that_is_named() -> None:
     listener = "forwarded: {trusted: [127.0.0.1]}"
     async with Upstream() as upstream, serving(upstream.port, listener=listener) as gateway:

@@ -12,7 +12,7 @@ const AGAIN_MS = 5000;
 const SVG = "http://www.w3.org/2000/svg";
 const PLOT = { width: 1000, height: 200 };
 
-const shown = { token: "", actions: [], dialects: [], census: {}, sections: {}, allRefusals: false, from: 0, step: 25 };
+const shown = { token: "", actions: [], dialects: [], census: {}, sections: {}, allRefusals: false, ends: [""] };
 
 const colour = (dialect) => `c${shown.dialects.indexOf(dialect) % 12}`;
 const asked = (each) => `${each.host ?? ""}${each.path ?? ""}`;
@@ -208,7 +208,7 @@ for (const input of document.querySelectorAll("input[name=span], #old-only")) in
 
 // -- the list of sessions ----------------------------------------------------------------------------------------
 
-const list = { reading: false, again: false, timer: 0 };
+const list = { reading: false, again: false, timer: 0, end: "" };
 
 /** Reads the part of the list that is shown; if that is under way, once more behind it. */
 async function readList() {
@@ -220,7 +220,7 @@ async function readList() {
   clearTimeout(list.timer);
   try {
     const given = [...new FormData(byId("filter"))].filter(([, value]) => value);
-    const response = await fetch(`sessions?${new URLSearchParams([...given, ["from", shown.from]])}`);
+    const response = await fetch(`sessions?${new URLSearchParams([...given, ["after", shown.ends.at(-1)]])}`);
     if (response.ok) showList(await response.json());
     tell(byId("list-why"), response.ok ? "" : (await response.text()).trim());
   } catch {
@@ -235,9 +235,9 @@ async function readList() {
   }
 }
 
-function showList({ rows, matching, open, ...part }) {
-  if (!rows.length && part.from) {
-    shown.from = Math.max(0, part.from - shown.step); // they have ended meanwhile
+function showList({ rows, matching, open, before, end }) {
+  if (!rows.length && shown.ends.length > 1) {
+    shown.ends.pop(); // they have ended meanwhile
     list.again = true;
     return;
   }
@@ -253,23 +253,25 @@ function showList({ rows, matching, open, ...part }) {
     shown.actions.includes("close") ? { button: "Close", label: `the session of ${from(row)}`, act: () => closeSession(row) } : "",
   ]);
   const whole = rows.length === matching;
-  const which = whole ? "" : `${number(part.from + 1)} to ${number(part.from + rows.length)} of `;
+  const which = whole ? "" : `${number(before + 1)} to ${number(before + rows.length)} of `;
   byId("turn").hidden = whole;
   tell(byId("list-count"), which + number(matching) + (matching === open ? "" : `, of ${number(open)} that are open`));
-  byId("before").disabled = part.from === 0;
-  byId("after").disabled = part.from + rows.length >= matching || rows.length < shown.step;
+  byId("before").disabled = shown.ends.length === 1;
+  byId("after").disabled = before + rows.length >= matching;
+  list.end = end;
 }
 
-function turn(steps) {
-  shown.from = Math.max(0, shown.from + steps * shown.step);
+byId("before").addEventListener("click", () => {
+  shown.ends.pop();
   readList();
-}
-
-byId("before").addEventListener("click", () => turn(-1));
-byId("after").addEventListener("click", () => turn(1));
+});
+byId("after").addEventListener("click", () => {
+  shown.ends.push(list.end);
+  readList();
+});
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
 byId("filter").addEventListener("input", () => {
-  shown.from = 0;
+  shown.ends = [""]; // from the oldest on
   clearTimeout(list.timer);
   list.timer = setTimeout(readList, TYPING_MS);
 });

@@ -2,7 +2,7 @@
 
     GET /, /app.js, /parts.js, /style.css, ...  the page
     GET /live                                 what it shows, as it changes: see `live`
-    GET /sessions?dialect=...&from=0          a part of the list of sessions, the oldest first
+    GET /sessions?dialect=...&after=...       a part of the list of sessions, the oldest first
     POST /do/NAME?...                         one of the requests to a running gateway, for those in `ACTIONS`
 
 All that it lists and does takes the way of every request to a running gateway, so the log has the same line about it.
@@ -22,9 +22,8 @@ from wsgateway.observe.log import Log
 from wsgateway.page.live import MOST_STREAMS, Live, Sections
 from wsgateway.page.rules import Rules
 
-# So many sessions are shown at once, and no more than so many are looked through to get at them.
+# So many sessions are shown at once.
 SESSIONS_SHOWN = 25
-MOST_SESSIONS = 10_000
 # The requests that change something and have a button.
 ACTIONS = ("close", "target")
 # What a list of sessions may be filtered by.
@@ -90,16 +89,13 @@ class PageSite:
         if why := self._rules.why_not_look(visit):
             return _text(403, why)
         given = _query(visit)
-        try:
-            begin = max(0, min(int(given.get("from", "0")), MOST_SESSIONS - SESSIONS_SHOWN))
-        except ValueError:
-            return _text(400, "from must be a number")
-        arguments: dict[str, Fact] = {name: given[name] for name in _FILTERS if given.get(name)}
-        answer = await self._ask("sessions", {**arguments, "limit": begin + SESSIONS_SHOWN}, {})
+        arguments: dict[str, Fact] = {name: given[name] for name in (*_FILTERS, "after") if given.get(name)}
+        answer = await self._ask("sessions", {**arguments, "limit": SESSIONS_SHOWN}, {})
         if not answer.ok:
             return _text(400, "; ".join(answer.findings))
-        oldest = sorted(answer.items, key=lambda item: float(item.get("since", 0)))
-        return _json({**answer.facts, "from": begin, "rows": oldest[begin : begin + SESSIONS_SHOWN]})
+        rows = sorted(answer.items, key=lambda item: float(item["since"]))[:SESSIONS_SHOWN]
+        end = _end(given.get("after", ""), [str(row["id"]) for row in rows])
+        return _json({"before": 0, **answer.facts, "rows": rows, "end": end})
 
     async def _act(self, command: str, visit: Visit) -> Reply:
         who = {"page": visit.client}
@@ -120,6 +116,11 @@ def _content(name: str) -> bytes:
 
 async def _file(name: str, kind: str, _: Visit) -> Reply:
     return Reply(_content(name), kind)
+
+
+def _end(after: str, ids: list[str]) -> str:
+    """Return where a list with these ids ends, given where the one before it ended: the last id of each process."""
+    return " ".join({each.partition("-")[0]: each for each in (*after.split(), *ids)}.values())
 
 
 def _query(visit: Visit) -> dict[str, str]:

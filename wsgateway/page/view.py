@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors.reasons import BY_NAME
@@ -20,7 +20,7 @@ def sections(status: Status, refusals: Iterable[Item], now: float | None = None)
     now = time.time() if now is None else now
     return {
         "summary": {
-            "version": cast(Item, status).get("build", {}).get("version", ""),
+            "version": status["build"]["version"] if "build" in status else "",
             "sentence": sentence(status),
             "ready": status["ready"],
             "draining": status["draining"],

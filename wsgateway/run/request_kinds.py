@@ -7,6 +7,7 @@ a worker in `sessions`.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -14,6 +15,9 @@ from wsgateway.observe.session_filter import SessionFilter
 from wsgateway.observe.shape import shaped
 from wsgateway.run.requests import Fact
 from wsgateway.settings.patterns import peers
+
+# Of sessions; each is the number of a process, and that of a session in it.
+_IDS = re.compile(r"[0-9]{1,18}-[0-9]{1,18}( [0-9]{1,18}-[0-9]{1,18}){0,999}")
 
 Arguments = TypeVar("Arguments")
 
@@ -31,6 +35,19 @@ class SessionsFields(SessionFilter):
 
     limit: int | None = None
     """how many of those that match are listed; all are counted"""
+    after: str | None = None
+    """where an earlier list ended: its last session of each process, as `1-7 2-9`. Only later ones are listed"""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what is no filter, and for what is no end of a list."""
+        super().__post_init__()
+        if self.after is not None and _IDS.fullmatch(self.after) is None:
+            raise ValueError(f"after: {self.after!r} is no list of ids, as 1-7 2-9")
+
+    def last_of(self, process: int) -> int:
+        """Return the number of the last session of a process in the earlier list; 0 if there was none."""
+        ids = (each.split("-") for each in (self.after or "").split())
+        return max((int(number) for its, number in ids if int(its) == process), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)

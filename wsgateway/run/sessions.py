@@ -14,7 +14,7 @@ from wsgateway.errors import Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.run.questions import Functions
 from wsgateway.run.request_kinds import CloseFields, Nothing, SessionsFields
-from wsgateway.run.requests import ControlAnswer, Item, Send
+from wsgateway.run.requests import ControlAnswer, Fact, Item, Send
 from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.opening import Opened
 
@@ -38,16 +38,21 @@ class Sessions:
 
     async def describe(self, fields: SessionsFields, send: Send) -> ControlAnswer:
         """Send the facts of the sessions that match, the oldest first. Answer how many match, and how many are open."""
-        matching = 0
+        matching, before, last, left = 0, 0, fields.last_of(self._process), fields.limit
         for portion in self._portions():
             found = [opened for opened in portion if fields.matches(opened.facts)]
+            later = [opened for opened in found if opened.number > last]
             matching += len(found)
-            wanted = len(found) if fields.limit is None else max(0, len(found) - max(0, matching - fields.limit))
+            before += len(found) - len(later)
+            wanted = later[:left]
+            if left is not None:
+                left -= len(wanted)
             if wanted:
-                await send([self._described(opened) for opened in found[:wanted]])
+                await send([self._described(opened) for opened in wanted])
             else:
                 await trio.lowlevel.checkpoint()
-        return ControlAnswer(ok=True, facts={"matching": matching, "open": len(self._gateway.counters.live)})
+        facts: dict[str, Fact] = {"matching": matching, "open": len(self._gateway.counters.live)}
+        return ControlAnswer(ok=True, facts=facts if fields.after is None else {**facts, "before": before})
 
     async def close(self, fields: CloseFields, send: Send) -> ControlAnswer:
         """Send a Close to the sessions that match, and to their upstreams. Answer how many are closed."""
