@@ -16,10 +16,12 @@ from tests.heads import values
 from tests.peers import Peer
 from tests.serve.exchanging import serving_http
 
+from .programs import PATIENCE_SECONDS
 from .proxies import in_front
 
-# A server, or a proxy that refuses, answers at once; a proxy that serves nothing may say nothing.
-PATIENCE_SECONDS = 5
+# A server, or a proxy that refuses, answers at once; a proxy that serves nothing may say nothing. When nobody got an
+# answer for so long, nobody else will.
+SILENCE_SECONDS = 5
 UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
 KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 HOST = b"Host: example.com\r\n"
@@ -139,13 +141,14 @@ async def served(port: int) -> set[str]:
 
     async def ask(name: str, data: bytes) -> None:
         client = Peer(await trio.open_tcp_stream("127.0.0.1", port))
-        with trio.move_on_after(PATIENCE_SECONDS), suppress(OSError, trio.BrokenResourceError, AssertionError):
+        with client.stream.socket, suppress(OSError, trio.BrokenResourceError, AssertionError):
             await client.send(data)
             if (await client.until(b"\r\n")).split(b" ")[1] in (b"101", b"200"):
                 found.add(name)
-        client.stream.socket.close()
+        nursery.cancel_scope.deadline = trio.current_time() + SILENCE_SECONDS
 
     async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + PATIENCE_SECONDS
         for name, data in HEADS.items():
             nursery.start_soon(ask, name, data)
     return found
