@@ -8,9 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Each one starts the browser and the old libraries anew.
 MOST_PROCESSES = 4
+# Hypothesis would fail a test of which one example, or the making of them, is slow: a busy machine is slow at any time.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # What commands print is compared, and has no colours then.
 os.environ.pop("FORCE_COLOR", None)

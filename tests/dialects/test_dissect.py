@@ -13,7 +13,7 @@ from .dissecting import dissected, joined, lines, table, wire_of
 from .feeding import byte_by_byte, cut_at_random, decoder_of, frame, whole
 from .vectors import distinct, vectors
 
-QUICK = settings(max_examples=30, deadline=None, database=None)
+QUICK = settings(max_examples=30, database=None)
 CLIENT, SERVER = Role.CLIENT, Role.SERVER
 EVERY = pytest.mark.parametrize(("name", "role"), [(name, role) for name in DIALECTS for role in Role])
 # Longer vectors are not fed byte by byte: it would show no more, and take seconds.

@@ -109,7 +109,7 @@ def test_a_walker_keeps_little_of_what_never_ends(name: str, role: Role, pieces:
         assert kept_bytes(walker) <= most_kept(name)
 
 
-QUICK = settings(max_examples=40, deadline=None, database=None)
+QUICK = settings(max_examples=40, database=None)
 
 
 @EVERY_DECODER

@@ -27,7 +27,7 @@ from .feeding import (
 from .layouts import LAYOUTS, has_walker
 from .opening import seeded
 
-QUICK = settings(max_examples=30, deadline=None, database=None)
+QUICK = settings(max_examples=30, database=None)
 EVERY_DECODER = pytest.mark.parametrize(("name", "role"), [(name, role) for name in DIALECTS for role in Role])
 EVERY_WALKER = pytest.mark.parametrize(
     ("name", "role"), [(name, role) for name in DIALECTS if has_walker(name) for role in Role]

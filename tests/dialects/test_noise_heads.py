@@ -18,7 +18,7 @@ from .feeding import byte_by_byte
 from .opening import LIMITS, head_of, open_up, seeded
 from .vectors import vectors
 
-QUICK = settings(max_examples=200, deadline=None, database=None)
+QUICK = settings(max_examples=200, database=None)
 MARKS = st.lists(st.integers(0, 2**16), max_size=12)
 STARTS = st.sampled_from(
     [

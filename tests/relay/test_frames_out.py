@@ -187,7 +187,7 @@ def check(setting: Setting, message: Message, frames: list[Frame], refused: bool
     assert frames[-1].payload or not fragments[-1]
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=400, database=None)
 @given(data=st.data(), setting=SETTINGS)
 def test_as_many_frames_are_sent_as_came_and_only_empty_ones_are_empty(data: st.DataObject, setting: Setting) -> None:
     message = data.draw(messages(setting))

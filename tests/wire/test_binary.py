@@ -12,7 +12,7 @@ from wsgateway.wire.binary import BinaryRule, Converter, Decode, Encode, from_te
 
 from .cutting import cut
 
-QUICK = settings(max_examples=150, deadline=None, database=None)
+QUICK = settings(max_examples=150, database=None)
 FORMS: list[Decode] = ["base64", "latin-1", "hex"]
 EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 

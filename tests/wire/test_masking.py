@@ -69,13 +69,13 @@ def test_masking_in_python_equals_that_of_websockets(size: int) -> None:
     assert xor_mask(data, key) == websockets.utils.apply_mask(data, key) == websockets.speedups.apply_mask(data, key)
 
 
-@settings(deadline=None, database=None, max_examples=200)
+@settings(database=None, max_examples=200)
 @given(data=st.binary(max_size=600), key=KEYS)
 def test_masking_in_python_equals_that_of_websockets_for_any_bytes(data: bytes, key: bytes) -> None:
     assert xor_mask(data, key) == websockets.speedups.apply_mask(data, key)
 
 
-@settings(deadline=None, database=None, max_examples=200)
+@settings(database=None, max_examples=200)
 @given(first=st.binary(max_size=50), second=st.binary(max_size=50), key=KEYS | LONG_KEYS)
 def test_a_payload_in_two_pieces_is_masked_with_a_rotated_key(first: bytes, second: bytes, key: bytes) -> None:
     assert mask(first, key) + mask(second, rotate(key, len(first))) == mask(first + second, key)

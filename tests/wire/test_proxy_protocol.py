@@ -16,7 +16,7 @@ from wsgateway.wire.proxy_protocol import (
 
 from .proxied import GOOD, SIGNATURE, v2
 
-QUICK = settings(max_examples=300, deadline=None, database=None, derandomize=True)
+QUICK = settings(max_examples=300, database=None, derandomize=True)
 
 good = cases(("header", "says"), GOOD.values(), ids=GOOD.keys())
 

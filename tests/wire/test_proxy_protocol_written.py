@@ -17,7 +17,7 @@ from wsgateway.wire.proxy_protocol import (
 
 from .proxied import A4, B4, HAPROXY, HERE4, HERE6, v2
 
-QUICK = settings(max_examples=300, deadline=None, database=None, derandomize=True)
+QUICK = settings(max_examples=300, database=None, derandomize=True)
 
 
 A6, B6 = ("2001:db8::1", 40000), ("2001:db8::2", 443)

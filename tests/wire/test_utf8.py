@@ -9,7 +9,7 @@ from wsgateway.wire.utf8 import Utf8Check, Utf8Repair
 
 from .cutting import cut
 
-QUICK = settings(max_examples=200, deadline=None, database=None)
+QUICK = settings(max_examples=200, database=None)
 
 
 def through(text: Utf8Check | Utf8Repair, pieces: list[bytes]) -> bytes:
