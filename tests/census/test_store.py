@@ -47,13 +47,22 @@ def opened(path: str) -> Store:
     return store
 
 
+def reopened(path: str) -> State:
+    """Return what the next gateway finds."""
+    store = Store(path)
+    try:
+        return store.open()
+    finally:
+        store.close()
+
+
 def test_what_is_written_is_read_again(path: str) -> None:
     book, store = some(), opened(path)
     store.write(book.take_changes())
     assert read(path) == told(book.state())  # while it is open
     store.close()
     assert read(path) == told(book.state())
-    assert Store(path).open() == told(book.state())
+    assert reopened(path) == told(book.state())
 
 
 def test_what_has_changed_replaces_what_was_there(path: str) -> None:
@@ -107,7 +116,7 @@ def test_what_a_killed_process_has_written_is_there(path: str) -> None:
     )
     subprocess.run([sys.executable, "-c", code, path], check=False)
     assert read(path) == told(some().state())
-    assert Store(path).open() == told(some().state())
+    assert reopened(path) == told(some().state())
 
 
 @pytest.mark.parametrize("content", [b"version: 1\n", b"SQLite format 3\0" + bytes(84) + b"x" * 8192])
