@@ -15,7 +15,7 @@ from wsgateway.native import MOST_READY
 from wsgateway.relay import engine as relay_engine
 from wsgateway.relay.ends import MOST_ENDS
 from wsgateway.relay.engine import Ended, Engine
-from wsgateway.relay.watches import MOST_WATCHED, SocketWatches
+from wsgateway.relay.watches import MOST_CLOSINGS, MOST_WATCHED, SocketWatches
 
 from .sessions import PATIENCE_SECONDS, Session, session
 from .stage import MASKED_HELLO, say_at_once
@@ -49,8 +49,9 @@ class Crowd:
     def happened(self) -> None:
         """Take note of an end that is being told; a test may do more."""
 
-    def beginnings(self, count: int) -> list[int]:
+    def beginnings(self, count: int, watches: SocketWatches | None = None) -> list[int]:
         """Have so many sockets ready that no relay uses. Return a list that gets their numbers as they are served."""
+        watches = self.engine.watches if watches is None else watches
         served: list[int] = []
         for number in range(count):
             near, far = socket.socketpair()
@@ -61,7 +62,7 @@ class Crowd:
                 self.happened()
                 served.append(number)
 
-            self.engine.watches.watch(near, serve)
+            watches.watch(near, serve)
         return served
 
     async def run(self) -> None:
@@ -165,6 +166,27 @@ async def test_openings_and_ends_take_turns() -> None:
             *(f"{MOST_WATCHED} {number}" for number in range(MOST_ENDS)),
             *(f"{number} {MOST_ENDS}" for number in range(MOST_WATCHED, 2 * MOST_WATCHED)),
             *(f"{2 * MOST_WATCHED} {number}" for number in range(MOST_ENDS, 2 * MOST_ENDS)),
+        ]
+
+
+async def test_many_closings_are_served_before_a_few_openings() -> None:
+    with gathered() as crowd:
+        opening = crowd.beginnings(2 * MOST_WATCHED)
+        closing = crowd.beginnings(MOST_CLOSINGS + 1, crowd.engine.closings)
+        order: list[tuple[int, int]] = []
+
+        def note() -> None:
+            order.append((len(opening), len(closing)))
+            if len(order) == MOST_CLOSINGS + 1 + 2 * MOST_WATCHED:
+                crowd.everything.cancel()
+
+        crowd.happened = note
+        await crowd.run()
+        assert order == [
+            *((0, number) for number in range(MOST_CLOSINGS)),
+            *((number, MOST_CLOSINGS) for number in range(MOST_WATCHED)),
+            (MOST_WATCHED, MOST_CLOSINGS),
+            *((number, MOST_CLOSINGS + 1) for number in range(MOST_WATCHED, 2 * MOST_WATCHED)),
         ]
 
 

@@ -98,7 +98,7 @@ class Scene:
                 name: (inside.pools[name].open, len(inside.pools[name].waiting)) for name in inside.settings.upstreams
             },
             "owned": len(inside.owner),
-            "watched": len(inside.engine.watches),
+            "watched": (len(inside.engine.watches), len(inside.engine.closings)),
             "relays": len(inside.engine),
             "sessions": len(inside.counters.live),
         }

@@ -34,7 +34,7 @@ from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, E
 from wsgateway.relay.ends import Ends
 from wsgateway.relay.join_memory import JoinMemory
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
-from wsgateway.relay.watches import SocketWatches
+from wsgateway.relay.watches import MOST_CLOSINGS, SocketWatches
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
 
@@ -62,9 +62,10 @@ class Engine:
         self._decrypted: list[Endpoint] = []  # whose TLS holds decrypted bytes, which epoll does not report
         self._paused: list[tuple[float, Endpoint]] = []  # with the end of the pause
         self._endpoints: dict[int, Endpoint] = {}
-        self.watches = SocketWatches()
-        """the sockets without a relay for which the loop waits, too"""
+        self.watches, self.closings = SocketWatches(), SocketWatches(MOST_CLOSINGS)
+        """the sockets without a relay for which the loop waits, too: of openings, and of closing handshakes"""
         self._epoll.register(self.watches, _IN)
+        self._epoll.register(self.closings, _IN)
         self._ends = Ends()
         self._bell = -1  # an eventfd
         self._waits = False  # whether the loop waits for a socket, or for the bell
@@ -106,33 +107,32 @@ class Engine:
             os.close(self._bell)
 
     async def _move(self) -> NoReturn:
-        fileno = self._epoll.fileno()
         while True:
             if self._decrypted or self._ends:
                 await trio.lowlevel.checkpoint()
             else:
                 self._waits = True
-                await trio.lowlevel.wait_readable(fileno)
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
                 self._waits = False
             others = self._relay()
             if self._bell in others:
                 self.turned = trio.current_time()
-            if self.watches.fileno() in others:
-                self.watches.serve()
+            for watches in (self.closings, self.watches):
+                if watches.fileno() in others:
+                    watches.serve()
             self._ends.tell()
 
     def _relay(self) -> set[int]:
         """Move the bytes of sessions that are ready. Return the other descriptors that are ready."""
-        turn, handlers = self._turn, self._handlers
         others: set[int] = set()
         for _ in range(MOST_TAKES):
-            for what, endpoint, value in turn.take():
+            for what, endpoint, value in self._turn.take():
                 if endpoint is not None:
-                    handlers[what](endpoint, value)
+                    self._handlers[what](endpoint, value)
                 else:
                     others.add(value)
             self._send_small()  # before more is read of the same sides
-            if not turn.full:
+            if not self._turn.full:
                 break
         if self._decrypted:
             ready, self._decrypted = self._decrypted, []

@@ -199,7 +199,7 @@ class ClientConnection:
             limit_unacknowledged(endpoint.sock, timeouts.send_seconds)
         closing_handshake = ClosingHandshake(ended, gateway.engine.mask_keys, timeouts.close_seconds, gateway.clock)
         machine = closing_handshake.run(opened.client, opened.upstream)
-        self._closing = ClosingDriver(gateway.engine.watches, gateway.alarms, machine, self._closed)
+        self._closing = ClosingDriver(gateway.engine.closings, gateway.alarms, machine, self._closed)
         self._closing.begin()
 
     def _closed(self, bug: Exception | None) -> None:
