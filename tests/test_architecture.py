@@ -151,6 +151,8 @@ def test_a_module_imports_only_what_its_part_may() -> None:
 # Modules, and what they import inside a function: large, and not needed by most processes.
 IMPORTED_LATE = {
     ("census.file", "wsgateway.census.store"),
+    ("commands.status", "rich.live"),
+    ("commands.status", "rich.text"),
     ("run.worker", "wsgateway.settings.load"),
     ("serve.session", "wsgateway.serve.http2"),
     ("settings.regexes", "re2"),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import GatewayProcess
+from tests.e2e.programs import Program
+from tests.processes import GatewayProcess, gateway_command
 from tests.support import configuration, dead_port
 from wsgateway.cli import main
 
@@ -20,14 +21,19 @@ NOT_RUNNING = (
     " or the address of its admin pages (--admin ADDRESS)\n"
 )
 TABLE = """\
-serving 0 sessions with 1 worker
+wsgateway.*: serving 0 sessions with 1 worker
 /.+/gateway.yaml \\(sha256 [0-9a-f]{12}\\), since \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC
 
-worker  pid +state    sessions  age +restarts
-1       \\d+ +serving  0         \\d+ s +0
+listener  address +connections  limit
+public    127.0.0.1:\\d+ +0 +\\d+
 
 upstream  target +address +state  open  served  failures  last failure
-behind    ws://127.0.0.1:9  127.0.0.1:9  up     0     0       0
+behind    ws://127.0.0.1:9  127.0.0.1:9  up        0       0         0
+
+worker  pid +state +sessions +age  restarts
+1       \\d+ +serving         0 +\\d+s +0
+
+no session since .+ UTC: hixie-75, .+, rfc6455
 """
 
 
@@ -83,11 +89,11 @@ def test_a_gateway_none_of_whose_workers_has_reported_yet_is_one(capsys: pytest.
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as address:
         assert main(["status", "--admin", address]) == GOOD
     assert capsys.readouterr().out.splitlines() == [
-        "not serving: no worker serves",
+        "wsgateway: not serving: no worker serves",
         "/etc/ws.yaml (sha256 000000000000), since 1970-01-01 00:00:00 UTC",
         "",
         "worker  pid  state     sessions  age  restarts",
-        "1       7    starting  0         0 s  1",
+        "1       7    starting         0  0s          1",
     ]
 
 
@@ -153,3 +159,22 @@ def test_it_needs_one_of_both(capsys: pytest.CaptureFixture[str], arguments: lis
         main(["status", *arguments])
     assert caught.value.code == USAGE
     assert f"error: {said}" in capsys.readouterr().err
+
+
+def test_it_is_printed_again_and_again_until_it_is_interrupted(file: Path) -> None:
+    text = configuration(9) + f'admin: {{bind: "unix:{file.with_name("admin.sock")}"}}\n'
+    with GatewayProcess(file, text) as process:
+        process.find_line('event="admin pages"')
+        with Program(*gateway_command("status", file, "--watch", "--interval", "10ms")) as watch:
+            watch.find_line("serving 0 sessions with 1 worker")
+            watch.find_line("Ctrl-C ends it")
+            watch.find_line("serving 0 sessions with 1 worker")
+            assert process.stop() == 0
+            watch.find_line(r"admin\.sock: (No such file or directory|Connection refused)")
+            assert watch.stop() == GOOD
+
+
+def test_json_is_not_watched(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["status", "a.yaml", "--json", "--watch"])
+    assert "give --json or --watch, not both" in capsys.readouterr().err

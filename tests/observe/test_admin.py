@@ -19,7 +19,7 @@ from wsgateway.observe.admin import MOST_ADMIN_CLIENTS, MOST_HEAD_BYTES, AdminSe
 from wsgateway.observe.http_server import REQUEST_SECONDS
 from wsgateway.observe.metrics import of_names
 from wsgateway.observe.pages import pages
-from wsgateway.observe.status import Status, merged, sentence, table
+from wsgateway.observe.status import Status, merged, sentence
 from wsgateway.settings.basics import UnixAddress
 from wsgateway.settings.process import Admin as Gate
 
@@ -327,7 +327,7 @@ def test_targets_with_the_same_facts_are_one_in_the_status() -> None:
     ]
 
 
-def test_a_sentence_and_a_table_show_the_status_to_people() -> None:
+def test_a_sentence_shows_the_status_to_people() -> None:
     assert sentence(STATUS) == "serving 7 sessions with 1 worker"
     assert sentence(STATUS | {"draining": True}) == "draining, 7 sessions left"
     refused = {"ok": False, "at": 1798761600.0, "reason": "file-invalid", "why": "/etc/ws.yaml:1:10: version: 2"}
@@ -336,32 +336,6 @@ def test_a_sentence_and_a_table_show_the_status_to_people() -> None:
     )
     assert sentence(STATUS | {"not_serving": "worker 1 ended with status 3"}) == (
         "not serving: worker 1 ended with status 3"
-    )
-    assert table(STATUS) == (
-        "serving 7 sessions with 1 worker\n"
-        "/etc/ws.yaml (sha256 5d41402abc4b), since 2027-01-01 00:00:00 UTC\n"
-        "\n"
-        "worker  pid  state    sessions  age   restarts\n"
-        "1       101  serving  2         62 s  2\n"
-        "2       102  leaving  5         62 s  2\n"
-        "\n"
-        "upstream  target  address      state    open  served  failures  last failure\n"
-        "chat      ws://a  10.0.0.1:80  up       2     10      4         lost\n"
-        "chat      ws://a  10.0.0.2:80  up       1     5       2\n"
-        "chat      ws://a  10.0.0.2:80  ejected  1     5       2         silent"
-    )
-    line = "/etc/ws.yaml (sha256 5d41402abc4b), since 2027-01-01 00:00:00 UTC"
-    assert table(STATUS | {"gateway": {}, "workers": []}) == f"serving 0 sessions with 0 workers\n{line}"
-
-
-def test_the_table_shows_when_certificates_expire() -> None:
-    row = {"used_by": "listener public", "file": "/etc/ws.pem", "begins": 0, "expires": 1796083200, "hosts": ["a"]}
-    assert table(STATUS | {"gateway": {}, "workers": [], "certificates": [row]}) == (
-        "serving 0 sessions with 0 workers\n"
-        "/etc/ws.yaml (sha256 5d41402abc4b), since 2027-01-01 00:00:00 UTC\n"
-        "\n"
-        "certificate of   expires (UTC)     file\n"
-        "listener public  2026-12-01 00:00  /etc/ws.pem"
     )
 
 

@@ -217,7 +217,7 @@ async def test_a_gateway_that_stops_takes_no_reload(file: Path) -> None:
         answer = await asked(gateway)
         assert answer == ControlAnswer(
             ok=False,
-            findings=["the gateway stops, and accepts no new settings"],
+            findings=["the gateway stops, and changes nothing any more"],
             facts={"reason": "gateway-stopping"},
         )
 

@@ -16,19 +16,20 @@ _COLOURS = {"red": 31, "green": 32, "yellow": 33}
 Colour = Literal["red", "green", "yellow"]
 
 
-def painted(text: str, colour: Colour, stream: TextIO) -> str:
-    """Return a text as it is to be printed to a stream: in a colour, each line for itself, if that is a terminal.
+def shows_colours(stream: TextIO) -> bool:
+    """Return whether colours may be printed to a stream: if that is a terminal.
 
     The environment may say otherwise: NO_COLOR (https://no-color.org) and a TERM of dumb switch colours off, and
     FORCE_COLOR on, in this order, as Python's own programs have it. An empty value says nothing.
     """
     if os.environ.get("NO_COLOR"):
-        shows = False
-    elif os.environ.get("FORCE_COLOR"):
-        shows = True
-    else:
-        shows = os.environ.get("TERM") != "dumb" and stream.isatty()
-    if not shows:
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (os.environ.get("TERM") != "dumb" and stream.isatty())
+
+
+def painted(text: str, colour: Colour, stream: TextIO) -> str:
+    """Return a text as it is to be printed to a stream: in a colour, each line for itself, if that shows colours."""
+    if not shows_colours(stream):
         return text
     return "\n".join(f"\x1b[{_COLOURS[colour]}m{line}\x1b[0m" for line in text.split("\n"))
 

@@ -1,11 +1,12 @@
-"""The status of a gateway: its shape, how those of several workers become one, and its text for people.
+"""The status of a gateway: its shape, how those of several workers become one, and its sentence for people.
 
 Other versions of the gateway may send more keys, or fewer: keys that are not known are kept (see `shape`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
+
+from wsgateway.observe.tables import counted
 
 # The facts by which targets are told apart: workers may differ in what they know of an address.
 _FACTS = ("url", "address", "state", "weight", "backup")
@@ -256,6 +257,8 @@ class Status(Overview):
     """A whole gateway, as the admin page `/status` has it."""
 
     certificates: list[CertificateStatus]
+    addresses: NotRequired[dict[str, list[str]]]
+    """where the listeners listen, by their names"""
     census: NotRequired[CensusStatus]
     """left out by older versions"""
     names: NotRequired[Names]
@@ -305,57 +308,15 @@ def open_sessions(status: ProcessStatus) -> int:
 
 def sentence(status: Overview) -> str:
     """Return the status of a gateway in one line, for systemd and people."""
-    sessions = _count(open_sessions(status["gateway"]), "session")
+    sessions = counted(open_sessions(status["gateway"]), "session")
     if status["draining"]:
         return f"draining, {sessions} left"
     if status["not_serving"]:
         return f"not serving: {status['not_serving']}"
     serving = sum(worker["state"] == "serving" for worker in status["workers"])
     failed = "" if status["reload"]["ok"] else f"; the last reload was refused: {_why(status['reload'])}"
-    return f"serving {sessions} with {_count(serving, 'worker')}{failed}"
+    return f"serving {sessions} with {counted(serving, 'worker')}{failed}"
 
 
 def _why(reload: ReloadStatus) -> str:
     return ": ".join(filter(None, (reload.get("reason"), reload["why"])))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def table(status: Status) -> str:
-    """Return the status of a gateway, its workers, targets and certificates, in lines for people."""
-    configuration = status["configuration"]
-    since = datetime.fromtimestamp(configuration["since"], UTC)
-    loaded = f"{configuration['file']} (sha256 {configuration['sha256'][:12]}), since {since:%Y-%m-%d %H:%M:%S} UTC"
-    tables = (line for rows in (_workers, _targets, _certificates) for line in _aligned(rows(status)))
-    return "\n".join([sentence(status), loaded, *tables])
-
-
-def _workers(status: Status) -> Iterator[tuple[str, ...]]:
-    yield "worker", "pid", "state", "sessions", "age", "restarts"
-    for worker in status["workers"]:
-        facts = (worker["worker"], worker["pid"] or "-", worker["state"], open_sessions(worker["status"]))
-        yield (*map(str, facts), f"{worker['age_seconds']:.0f} s", str(worker["restarts"]))
-
-
-def _targets(status: Status) -> Iterator[tuple[str, ...]]:
-    yield "upstream", "target", "address", "state", "open", "served", "failures", "last failure"
-    for name, pool in status["gateway"].get("pools", {}).items():
-        for target in pool.get("targets", []):
-            facts = (target[key] for key in ("url", "address", "state", "open", "served", "failures"))
-            last = filter(None, (target.get("last_reason"), target["last_failure"]))
-            yield (name, *map(str, facts), ": ".join(last))
-
-
-def _certificates(status: Status) -> Iterator[tuple[str, ...]]:
-    yield "certificate of", "expires (UTC)", "file"
-    for each in status.get("certificates", []):
-        yield each["used_by"], f"{datetime.fromtimestamp(each['expires'], UTC):%Y-%m-%d %H:%M}", each["file"]
-
-
-def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Return a table below an empty line; no line if there is only the heading."""
-    lines = list(rows)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["", *("  ".join(map(str.ljust, row, widths)).rstrip() for row in lines)] if len(lines) > 1 else []

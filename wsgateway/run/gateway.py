@@ -27,7 +27,7 @@ from wsgateway.run.announcements import log_advice, log_listening, log_refused_r
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.limits import share, warn_of_few, within
-from wsgateway.run.listening import Listening, differences, shares
+from wsgateway.run.listening import Listening, addresses_of, differences, shares
 from wsgateway.run.operator import commander_of
 from wsgateway.run.service import Service
 from wsgateway.serve.bind import address_of
@@ -216,6 +216,7 @@ class Gateway:
             "workers": [worker],
             **running.state.status(),
             "certificates": list(certificate_status(running.loaded.certificates)),
+            "addresses": addresses_of(running.loaded.settings, running.listening),
             "census": running.census.summary(),
             "names": names_of(running.loaded.settings),
             "build": build(),

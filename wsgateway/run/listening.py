@@ -14,7 +14,7 @@ import trio
 
 from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.run.requests import default_address
-from wsgateway.serve.bind import listen
+from wsgateway.serve.bind import address_of, listen
 from wsgateway.settings.addresses import admin_address, bind_address
 from wsgateway.settings.basics import Address, Bind, SystemdSocket, UnixAddress
 from wsgateway.settings.listeners import Listener
@@ -58,6 +58,14 @@ def shares(settings: Settings, sockets: Sockets) -> Iterator[tuple[Listener, soc
             begun[address] += 1
             for sock in there[len(there) * at // times[address] : len(there) * (at + 1) // times[address]]:
                 yield listener, sock
+
+
+def addresses_of(settings: Settings, listening: "Listening") -> dict[str, list[str]]:
+    """Return where each listener listens: for port 0 with the port that the system has chosen."""
+    found: dict[str, list[str]] = {listener.name: [] for listener in settings.listeners}
+    for listener, sock in shares(settings, listening.shared()):
+        found[listener.name].append(str(address_of(sock)))
+    return found
 
 
 def close(sockets: Sockets) -> None:

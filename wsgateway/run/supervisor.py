@@ -30,12 +30,12 @@ from wsgateway.run.control_server import ControlServer
 from wsgateway.run.generation import Generation, LoadedConfiguration
 from wsgateway.run.hot_restart import OldSupervisor, start_new_supervisor
 from wsgateway.run.limits import raise_limit, share, warn_of_few
-from wsgateway.run.listening import Listening, differences
+from wsgateway.run.listening import Listening, addresses_of, differences
 from wsgateway.run.messages import GatewayCounts
 from wsgateway.run.operator import Operator
 from wsgateway.run.process import WorkerProcess
 from wsgateway.run.request_kinds import Nothing
-from wsgateway.run.requests import ControlAnswer, Fact, Send
+from wsgateway.run.requests import ControlAnswer, Fact, Send, refused
 from wsgateway.run.settings_transfer import packed
 from wsgateway.run.stop_signals import STOP_SIGNALS, ReceivedSignals
 from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdog_seconds
@@ -253,7 +253,7 @@ class Supervisor:
 
     async def _asked_to_change(self, make: Callable[[], Awaitable[ControlAnswer]]) -> ControlAnswer:
         """Make a change after those that wait already, and return the result."""
-        answer = _refused(Reason.GATEWAY_STOPPING, "the gateway stops, and changes nothing any more")
+        answer = refused("the gateway stops, and changes nothing any more", reason=Reason.GATEWAY_STOPPING.value)
         done = trio.Event()
 
         async def change() -> None:
@@ -261,7 +261,7 @@ class Supervisor:
             try:
                 answer = await make()
             except Exception:
-                answer = _refused(Reason.BUG, _BUG)
+                answer = refused(_BUG, reason=Reason.BUG.value)
                 raise
             finally:
                 done.set()
@@ -270,7 +270,7 @@ class Supervisor:
             try:
                 self._wanted.send_nowait(change)
             except trio.WouldBlock:
-                return _refused(Reason.CHANGES_WAITING, "too many changes wait already")
+                return refused("too many changes wait already", reason=Reason.CHANGES_WAITING.value)
             self._waiting.add(done)
             await done.wait()
             self._waiting.remove(done)
@@ -287,7 +287,7 @@ class Supervisor:
         except (SettingsError, StartError) as error:
             why = log_refused_reload(error, self._log)
             self._loaded.refused(error.reason, why)
-            answer = _refused(error.reason, *why)
+            answer = refused(*why, reason=error.reason.value)
         else:
             self._loaded.serves(made.source)
             facts: dict[str, Fact] = {"file": made.source.file, "sha256": self._loaded.sha256}
@@ -385,6 +385,7 @@ class Supervisor:
             **self._loaded.status(),
             "gateway": merged([pool["gateway"], of_supervisor]),
             "certificates": list(certificate_status(self._generation.made.certificates)),
+            "addresses": addresses_of(self._generation.settings, self._generation.listening),
             "census": self._census.summary(),
             "names": names_of(self._generation.settings),
             "build": build(),
@@ -394,7 +395,3 @@ class Supervisor:
 
 def _passed_by_systemd() -> Listening:
     return Listening({SystemdSocket(name): [socks] for name, socks in listening_sockets().items()})
-
-
-def _refused(reason: Reason, *findings: str) -> ControlAnswer:
-    return ControlAnswer(ok=False, findings=list(findings), facts={"reason": reason.value})
