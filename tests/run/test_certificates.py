@@ -52,7 +52,7 @@ async def expires(gateway: Gateway, pem: Path) -> float:
     """Return the metric for the expiry of this file."""
     _, body = await gateway.ask("/metrics")
     series = "wsgateway_certificate_expires_timestamp_seconds"
-    [value] = re.findall(rf'^{series}{{file="{pem}",used_by="listener public"}} (\S+)$', body.decode(), re.MULTILINE)
+    [value] = re.findall(rf'^{series}{{used_by="listener public",file="{pem}"}} (\S+)$', body.decode(), re.MULTILINE)
     return float(value)
 
 
