@@ -142,11 +142,10 @@ byId("refusals-all").addEventListener("click", () => {
 const SPANS = { hour: "the last hour", day: "the last day", quarter: "the last 90 days" };
 const span = () => document.querySelector("input[name=span]:checked").value;
 
-/** The series that are shown: [dialect, how many sessions were open in each step], without those of nobody. */
+/** The series that are shown, the oldest dialect first: [dialect, how many sessions were open in each step]. */
 function series(chart) {
-  return Object.entries(chart.open).filter(
-    ([dialect, values]) => values.some(Boolean) && !(byId("old-only").checked && dialect === "rfc6455"),
-  );
+  const names = shown.dialects.filter((name) => name in chart.open && !(byId("old-only").checked && name === "rfc6455"));
+  return names.map((name) => [name, chart.open[name]]);
 }
 
 function showChart() {
