@@ -179,6 +179,7 @@ COURSES = {
         },
         {'wsgateway_queue_duration_seconds_bucket{le="1"}': "0+2x60"},
     ),
+    "WsgatewayCensusNotWritten": Course({"wsgateway_census_problem": "1x60"}, {"wsgateway_census_problem": "0x60"}),
     # The clock of a test begins at 0, which means that a dialect was never seen.
     "WsgatewayOldDialectUnused": Course(
         {f'{SEEN}{{dialect="hixie-75"}}': "1x800"}, {f'{SEEN}{{dialect="hixie-75"}}': "0x800"}, minutes=60

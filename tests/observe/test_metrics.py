@@ -91,6 +91,16 @@ def test_a_histogram_has_each_bucket_with_all_below_it() -> None:
     assert found[f"{name}_count", "two"] == 0
 
 
+def test_the_census_says_when_a_dialect_was_seen_last_and_whether_it_is_written() -> None:
+    seen = {"hixie-75": {"last_seen": 1_700_000_000.5}, "rfc6455": {"last_seen": None}}
+    for problem, value in ((None, 0.0), ("No space left on device", 1.0)):
+        found = samples(NEW | {"census": {"problem": problem, "since": 1_600_000_000.0, "dialects": seen}})
+        assert found["wsgateway_census_problem",] == value
+        assert found["wsgateway_census_start_timestamp_seconds",] == 1_600_000_000.0
+        last_seen = {name: found["wsgateway_dialect_last_seen_timestamp_seconds", name] for name in DIALECTS}
+        assert last_seen == dict.fromkeys(DIALECTS, 0.0) | {"hixie-75": 1_700_000_000.5}
+
+
 def test_facts_are_labels_of_a_1() -> None:
     found = samples(NEW | {"build": {"version": "1.2.3", "python": "3.14.0", "relay": "C"}})
     assert found["wsgateway_build_info", "1.2.3", "3.14.0", "C"] == 1.0

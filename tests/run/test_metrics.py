@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.openings import BY_DIALECT
 from tests.support import Upstream
 from wsgateway.dialects import DIALECTS
-from wsgateway.observe.metric import EACH, Facts, OneOf, PathStep
+from wsgateway.observe.metric import EACH, Facts, IsThere, OneOf, PathStep
 from wsgateway.observe.series import FAMILIES
 
 from .gateways import PLAIN, Gateway, supervised, whole
@@ -51,7 +51,7 @@ def spelt(path: tuple[PathStep, ...]) -> str:
                 text += "[]"
             case str():
                 text += f".{step}"
-            case OneOf():
+            case OneOf() | IsThere():
                 pass
             case Facts((first, *_)):  # all of them stand beside each other
                 text += f".{first}"

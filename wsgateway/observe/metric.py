@@ -25,7 +25,12 @@ class Facts:
     keys: tuple[str, ...]
 
 
-PathStep = str | tuple[str, ...] | OneOf | Facts
+@dataclass(frozen=True, slots=True)
+class IsThere:
+    """1 for a text of the status, 0 for None."""
+
+
+PathStep = str | tuple[str, ...] | OneOf | Facts | IsThere
 Kind = Literal["gauge", "counter", "histogram"]
 
 

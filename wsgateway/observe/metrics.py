@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from wsgateway.observe.counters import NONE
 from wsgateway.observe.histogram import cumulated
-from wsgateway.observe.metric import EACH, Facts, Kind, OneOf, PathStep, Series
+from wsgateway.observe.metric import EACH, Facts, IsThere, Kind, OneOf, PathStep, Series
 from wsgateway.observe.series import COUNTERS, FAMILIES, HISTOGRAMS
 from wsgateway.observe.status import HistogramStatus, Names, ProcessStatus, Status, merged
 
@@ -138,6 +138,8 @@ def _stepped(status: Any, step: PathStep) -> Iterator[tuple[Labels, object]]:
         case Facts(keys):
             if all(key in status for key in keys):
                 yield tuple(status[key] for key in keys), True
+        case IsThere():
+            yield (), status is not None
         case tuple(keys):
             for row in status:
                 yield tuple(str(row[key]) for key in keys), row

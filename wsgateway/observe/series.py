@@ -3,7 +3,7 @@
 from wsgateway.errors import Group, Reason
 from wsgateway.observe import known
 from wsgateway.observe.histogram import HANDSHAKE_SECONDS, LAG_SECONDS, QUEUE_SECONDS, SESSION_SECONDS
-from wsgateway.observe.metric import EACH, Facts, Kind, OneOf, PathStep, Series
+from wsgateway.observe.metric import EACH, Facts, IsThere, Kind, OneOf, PathStep, Series
 
 TARGET: tuple[PathStep, ...] = ("gateway", "pools", EACH, "targets", ("url", "address"))
 _TARGET_LABELS = ("upstream", "target", "address")
@@ -125,6 +125,11 @@ GAUGES = (
         "census_start_timestamp_seconds",
         ("census", "since"),
         "When the census began, in seconds since 1970; 0 if there is none.",
+    ),
+    Series(
+        "census_problem",
+        ("census", "problem", IsThere()),
+        "1 while the file of the census cannot be written; all is written as soon as it can be.",
     ),
     Series("target_connections", (*TARGET, "open"), "Connections to an address that are open.", _TARGET_LABELS),
     Series(
