@@ -9,7 +9,8 @@ import pytest
 
 import wsgateway
 from wsgateway.errors import Group, Reason
-from wsgateway.observe.metrics import COUNTERS, GAUGES, OneOf
+from wsgateway.observe.metric import OneOf
+from wsgateway.observe.series import FAMILIES
 
 PACKAGE = Path(wsgateway.__file__).parent
 SOURCES = {file: ast.parse(file.read_text()) for file in sorted(PACKAGE.rglob("*.py"))}
@@ -99,8 +100,9 @@ def test_no_line_of_the_log_has_a_reason_that_is_not_in_the_list() -> None:
 
 
 def test_every_label_of_a_metric_that_says_why_is_a_reason() -> None:
-    named = {series.name: series for series in (*GAUGES, *COUNTERS) if "reason" in series.labels}
+    every = [series for _, several in FAMILIES for series in several]
+    named = {series.name: series for series in every if "reason" in series.labels}
     assert set(named) == {"refused", "disconnected", "sessions_ended_by", "target_failures", "last_reload_refused"}
-    assert not any({"kind", "why", "cause"} & set(series.labels) for series in (*GAUGES, *COUNTERS))
+    assert not any({"kind", "why", "cause"} & set(series.labels) for series in every)
     [states] = [step for step in named["last_reload_refused"].path if isinstance(step, OneOf)]
     assert set(states.values) <= {reason.value for reason in Reason}

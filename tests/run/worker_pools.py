@@ -11,9 +11,10 @@ import trio
 
 from tests.support import Lines, configuration
 from wsgateway.run.control import Control
+from wsgateway.run.generation import Generation, LoadedConfiguration
 from wsgateway.run.listening import Listening
 from wsgateway.run.process import WorkerProcess
-from wsgateway.run.worker_pool import Generation, LoadedConfiguration, WorkerPool
+from wsgateway.run.worker_pool import WorkerPool
 from wsgateway.settings.load import Source
 
 
