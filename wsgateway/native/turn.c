@@ -1,7 +1,7 @@
 /* One turn of the relay: every socket that is ready is read, what came is passed on, and what is not usual goes to Python.
 
    This is the usual case of `Engine._serve` (relay/engine.py). It is used only for endpoints that Python has
-   opened, so that nothing is waiting for them; and it reads a socket once in a turn, as Python does. */
+   opened, so that nothing is waiting for them; and it reads a socket once in each `take`, of which a turn may have several. */
 #include "lane.h"
 #include <errno.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static int forward(Turn *self, PyObject *events, int fd, const uint8_t *data, si
     Output *small = &self->small;
     if (!size)
         return 0;
-    /* bound: of a turn there are at most MOST_READY reads, and so as many small data */
+    /* bound: of a `take` there are at most MOST_READY reads, and so as many small data */
     if (size > self->small_bytes || self->count == MOST_READY || small->size - small->used < size)
         return send_now(self, events, fd, data, size);
     memcpy(small->data + small->used, data, size);
