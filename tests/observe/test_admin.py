@@ -1,5 +1,6 @@
 """The admin pages, over real connections: what they answer, and what they refuse."""
 
+import errno
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -71,11 +72,14 @@ class Site:
 
     def __init__(self, sock: socket.socket, lines: Lines) -> None:
         self.status = STATUS
+        self.fault: OSError | None = None
         self.port = sock.getsockname()[1]
         self.lines = lines
         self.scope = trio.CancelScope()
 
     async def say(self) -> Status:
+        if self.fault is not None:
+            raise self.fault
         return self.status
 
     async def connect(self, own: str = "127.0.0.1") -> Peer:
@@ -129,6 +133,16 @@ async def test_the_status_of_the_answer_says_whether_the_gateway_is_healthy() ->
         site.status = STATUS | {"ready": False, "draining": True}
         assert await site.get("/health/ready?from=haproxy") == (503, b"draining\n")
         assert await site.get("/health/live") == (200, b"alive\n")
+
+
+async def test_an_error_of_a_page_is_a_bug_and_not_taken_for_a_client_that_has_gone() -> None:
+    async with admin_site() as site:
+        site.fault = OSError(errno.EBADF, "Bad file descriptor")
+        peer = await site.connect()
+        await peer.send(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert await peer.rest() == b""
+        await peer.close()
+        assert "the page /status failed" in (await site.lines.line("bug"))["exception"]
 
 
 async def test_the_page_status_has_everything_as_json() -> None:

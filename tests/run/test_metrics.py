@@ -28,6 +28,7 @@ NO_SERIES = {
     "workers[].pid",
     "workers[].restarts",
     "workers[].age_seconds",
+    "addresses.public[]",
     "names.listeners[]",
     "names.routes[]",
     "names.upstreams.behind[]",

@@ -127,10 +127,14 @@ async def test_the_level_of_the_log_changes_in_the_supervisor_and_in_workers(
         assert "event=refused" not in capfd.readouterr().err
         assert (await asked(gateway, "log-level", level="info", client="127.0.0.1")).ok
         await refusal_of_plain(gateway)
+        printed = ""
+        while "event=refused" not in printed:  # lines are gathered for a moment
+            printed += capfd.readouterr().err
+            await trio.lowlevel.checkpoint()
         assert (await asked(gateway, "log-level", level="error", client="127.0.0.1")).ok
         await refusal_of_plain(gateway)
         gateway.close()
-    assert capfd.readouterr().err.count("event=refused") == 1
+    assert (printed + capfd.readouterr().err).count("event=refused") == 1
 
 
 async def refusal_of_plain(gateway: Gateway) -> None:

@@ -166,7 +166,10 @@ class AdminServer:
         host = request.headers.one("Host")
         if not (host is None or path.startswith(HEALTH) or self._is_named(host, visit)):
             return Reply(b"Host must be an address, localhost, or a name in admin.names.\n", status=421)
-        return await page.answer(visit)
+        try:
+            return await page.answer(visit)
+        except OSError as bug:  # it is not that of the client's connection
+            raise RuntimeError(f"the page {path} failed: {bug}") from bug
 
     def _is_named(self, host: str, visit: Visit) -> bool:
         """Return whether this is a name of the gateway.

@@ -61,10 +61,14 @@ def shares(settings: Settings, sockets: Sockets) -> Iterator[tuple[Listener, soc
 
 
 def addresses_of(settings: Settings, listening: "Listening") -> dict[str, list[str]]:
-    """Return where each listener listens: for port 0 with the port that the system has chosen."""
+    """Return where each listener listens: for port 0 with the port that the system has chosen.
+
+    A listener whose sockets are closed, as in a drain, listens nowhere.
+    """
     found: dict[str, list[str]] = {listener.name: [] for listener in settings.listeners}
     for listener, sock in shares(settings, listening.shared()):
-        found[listener.name].append(str(address_of(sock)))
+        if sock.fileno() >= 0:
+            found[listener.name].append(str(address_of(sock)))
     return found
 
 
