@@ -205,6 +205,11 @@ class Numbers:
         assert self.goodbye is None
 
 
+def without_log(printed: str) -> str:
+    """Return what a command has printed to the standard error stream, on which workers write their log at any time."""
+    return "".join(line for line in printed.splitlines(keepends=True) if not line.startswith("timestamp="))
+
+
 async def send_back(connection: ServerConnection) -> None:
     """Send each message back until the connection ends, in any way."""
     with suppress(ConnectionClosed):
