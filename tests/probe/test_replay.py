@@ -2,6 +2,7 @@
 
 import base64
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,19 @@ async def test_wrong_addresses_and_closed_ports_are_told() -> None:
 
 def test_the_bytes_of_the_example_are_those_of_the_draft() -> None:
     assert base64.b64encode(MODERN.hello) == b"gYU3+iE9f59NUVg="
+
+
+async def test_a_server_that_closes_before_our_end_has_answered_all_the_same() -> None:
+    async def play_and_close(upstream: Upstream) -> None:
+        peer = await upstream.accept()
+        await peer.head()
+        await peer.send(ANSWER)
+        await peer.frame()
+        await peer.send(MODERN.hello_back)
+        peer.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await peer.close()
+
+    connection = recorded(*ECHO, Chunk(0.4, ">", "end", b""))
+    async with Upstream() as upstream, trio.open_nursery() as nursery:
+        nursery.start_soon(play_and_close, upstream)
+        assert (await replay(connection, f"ws://127.0.0.1:{upstream.port}", 30)).differences == []

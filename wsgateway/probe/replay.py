@@ -153,7 +153,8 @@ async def play(channel: Channel, recorded: Connection, seconds: float) -> Replay
                 break
             try:
                 if chunk.belongs_to == "end":
-                    channel.end()
+                    with suppress(OSError):  # the server may have closed the connection already
+                        channel.end()
                 await channel.send(chunk.data)
             except OSError as error:
                 unlike.append(f"{place}: {in_words(error)}")
