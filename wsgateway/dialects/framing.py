@@ -19,7 +19,7 @@ from wsgateway.dialects.frames import (
     Opcode,
     write_close,
 )
-from wsgateway.errors import ProtocolError, Reason
+from wsgateway.errors import ProtocolError, Reason, detached
 from wsgateway.wire.events import KEEPALIVE, Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, mask, rotate
 from wsgateway.wire.oddities import Oddities
@@ -270,7 +270,7 @@ class FrameWalker:
                     self.messages += stop <= have
                 at = stop
         except ProtocolError as fault:
-            return Step(data[:at], ending=fault.with_traceback(None))
+            return Step(data[:at], ending=detached(fault))
         self.left = at - have
         return Step(data)
 

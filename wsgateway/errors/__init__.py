@@ -21,6 +21,7 @@ escapes is a bug of ours and keeps its traceback.
 """
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from wsgateway.errors.reasons import Group, Reason
 
@@ -234,3 +235,16 @@ class ProbeError(WsgatewayError):
 
 class RecordingError(WsgatewayError):
     """A file is no recording of a session, or cannot be used as one; the text names the file."""
+
+
+Error = TypeVar("Error", bound=Exception)
+
+
+def detached(error: Error) -> Error:
+    """Return an error without the frames in which it was raised, and without the one that it replaced.
+
+    Frames refer to the error that they hold, so that only a garbage collection would free them. For errors that nobody
+    raises again.
+    """
+    error.__traceback__ = error.__context__ = None
+    return error

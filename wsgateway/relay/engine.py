@@ -26,7 +26,7 @@ import outcome
 import trio
 
 from wsgateway.dialects.base import Step
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, detached
 from wsgateway.native import BROKEN, BYTES, FAILED, READY, SHORT, Turn
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import ServerClose
@@ -375,7 +375,7 @@ class Engine:
 
     def _end(self, endpoint: Endpoint, ending: Close | ProtocolError | OSError) -> None:
         if not isinstance(ending, Close):
-            ending.__traceback__ = None  # nobody raises it again, and frames in it refer to what holds it
+            ending = detached(ending)
         self._leave(endpoint, outcome.Value(Ended(endpoint, ending)))
 
     def _leave(self, endpoint: Endpoint, result: outcome.Outcome[Ended]) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from wsgateway.dialects.base import Layout, Limits, Plan, Side, Step, Translator
-from wsgateway.errors import ProtocolError
+from wsgateway.errors import ProtocolError, detached
 from wsgateway.relay.messages import MessageWriter
 from wsgateway.wire.binary import BinaryRule, Converter, from_text, to_text
 from wsgateway.wire.events import KEEPALIVE, Close, Event, Fragment, Kind, Ping, Pong
@@ -118,7 +118,7 @@ class EventTranslator:
                     elif isinstance(event, Ping):
                         ping = event  # one pong answers the newest ping, and so all before it
         except ProtocolError as fault:
-            ending = fault.with_traceback(None)
+            ending = detached(fault)
             writer.drop()
         reply = b"" if ping is None else self._source_encoder.send(Pong(ping.data))
         return Step(b"".join(forward), reply, ending, len(close_bytes), writer.held)
@@ -128,7 +128,7 @@ class EventTranslator:
             close = self._decoder.finish()
         except ProtocolError as fault:
             self._writer.drop()
-            return Step(b"", ending=fault.with_traceback(None))
+            return Step(b"", ending=detached(fault))
         close_bytes = self._close(close)
         return Step(close_bytes, ending=close, close_bytes=len(close_bytes))
 
