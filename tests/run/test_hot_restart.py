@@ -174,6 +174,22 @@ async def test_sockets_of_an_old_supervisor_that_do_not_arrive_are_reported(monk
             await OldSupervisor.find()
 
 
+async def test_a_process_that_the_new_supervisor_starts_does_not_inherit_the_connection_to_the_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.set_inheritable(True)
+    fd = theirs.detach()
+    monkeypatch.setenv(VARIABLE, str(fd))
+    old = Control(ours)
+    await old.send({"do": "take over", "sockets": []})
+    found = await OldSupervisor.find()
+    assert found is not None
+    assert not os.get_inheritable(fd)
+    old.close()
+    await found.listen(Census(CensusSettings(), Lines().log(), lambda: 0.0), PastCounts())
+
+
 @asynccontextmanager
 async def old_supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Control, OldSupervisor, Census]]:
     """Yield the end of an old supervisor, how the new one sees it, and the census of the new one."""

@@ -114,7 +114,9 @@ class OldSupervisor:
         fd = os.environ.pop(VARIABLE, "")
         if not fd:
             return None
-        control = Control(socket.socket(fileno=int(fd)))
+        sock = socket.socket(fileno=int(fd))
+        sock.set_inheritable(False)  # the next supervisor may be started while this one still hears from the old one
+        control = Control(sock)
         try:
             message = await control.receive()
         except OSError as error:
