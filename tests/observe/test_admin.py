@@ -3,7 +3,7 @@
 import errno
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import h11
@@ -16,8 +16,8 @@ from tests.heads import values
 from tests.peers import Peer
 from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.observe import http_server
-from wsgateway.observe.admin import MOST_ADMIN_CLIENTS, MOST_HEAD_BYTES, AdminServer
-from wsgateway.observe.http_server import REQUEST_SECONDS
+from wsgateway.observe.admin import MOST_ADMIN_CLIENTS, MOST_HEAD_BYTES, AdminServer, Page, Visit
+from wsgateway.observe.http_server import REQUEST_SECONDS, Stream
 from wsgateway.observe.metrics import of_names
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence
@@ -73,6 +73,7 @@ class Site:
     def __init__(self, sock: socket.socket, lines: Lines) -> None:
         self.status = STATUS
         self.fault: OSError | None = None
+        self.unwatched = trio.Event()
         self.port = sock.getsockname()[1]
         self.lines = lines
         self.scope = trio.CancelScope()
@@ -81,6 +82,18 @@ class Site:
         if self.fault is not None:
             raise self.fault
         return self.status
+
+    async def watch(self, _: Visit) -> Stream:
+        """Answer with the status, again and again."""
+
+        async def source(send: Callable[[bytes], Awaitable[None]]) -> None:
+            try:
+                while True:
+                    await send(json.dumps(await self.say()).encode())
+            finally:
+                self.unwatched.set()
+
+        return Stream(source, "application/json")
 
     async def connect(self, own: str = "127.0.0.1") -> Peer:
         """Return a client that connects from this address."""
@@ -107,6 +120,7 @@ class Site:
         return status, body
 
 
+WATCH = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 # What a configuration without `allow` lets ask, which is this machine.
 GATE = Gate(UnixAddress("not used"), names=("gateway.internal",))
 
@@ -119,7 +133,8 @@ async def admin_site(gate: Gate = GATE) -> AsyncIterator[Site]:
         site = Site(sock, lines)
         with trio.fail_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(AdminServer(pages(site.say), gate, lines.log()).run, [sock], site.scope)
+                every = {**pages(site.say), "/live": Page(site.watch)}
+                nursery.start_soon(AdminServer(every, gate, lines.log()).run, [sock], site.scope)
                 yield site
                 site.scope.cancel()
 
@@ -143,6 +158,29 @@ async def test_an_error_of_a_page_is_a_bug_and_not_taken_for_a_client_that_has_g
         assert await peer.rest() == b""
         await peer.close()
         assert "the page /status failed" in (await site.lines.line("bug"))["exception"]
+
+
+async def test_an_error_of_a_stream_is_a_bug_too() -> None:
+    async with admin_site() as site:
+        site.fault = OSError(errno.EMFILE, "Too many open files")
+        peer = await site.connect()
+        await peer.send(WATCH)
+        assert await peer.rest() == b""
+        await peer.close()
+        assert "Too many open files" in (await site.lines.line("bug"))["exception"]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_client_that_hangs_up_ends_its_stream_and_is_no_bug(reset: bool) -> None:
+    async with admin_site() as site:
+        peer = await site.connect()
+        await peer.send(WATCH)
+        await peer.until(b"200")
+        if reset:
+            peer.reset()
+        await peer.close()
+        await site.unwatched.wait()
+        assert not site.lines.every("bug")
 
 
 async def test_the_page_status_has_everything_as_json() -> None:
@@ -194,7 +232,7 @@ async def test_head_is_get_without_a_body() -> None:
 
 async def test_other_pages_and_methods_are_refused() -> None:
     async with admin_site() as site:
-        assert await site.get("/") == (404, b"There are /metrics, /health/live, /health/ready, /status.\n")
+        assert await site.get("/") == (404, b"There are /metrics, /health/live, /health/ready, /status, /live.\n")
         code, _, body = await site.asked(b"POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         assert (code, body) == (405, b"GET is allowed.\n")
 

@@ -49,7 +49,7 @@ class Stream:
     """An HTTP response that goes on until its source ends."""
 
     source: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]
-    """gets what sends bytes to the client, which waits until they are sent and raises OSError"""
+    """gets what sends bytes to the client, which waits until they are sent; it is cancelled when the client hangs up"""
     content_type: str
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -107,18 +107,22 @@ class HttpConnection:
             await self.channel.linger()
 
     async def stream(self, stream: Stream) -> None:
-        """Send a stream until its source ends or the client hangs up."""
+        """Send a stream until its source ends or the client hangs up. Errors of the source are bugs, and leave this."""
         head = self._respond(200, stream.content_type, *stream.headers)
 
-        async def send(data: bytes) -> None:
-            nonlocal head
-            first, head = head, b""
-            await self.channel.send(first + self.head.body(data))
-
         async with trio.open_nursery() as nursery:
+
+            async def send(data: bytes) -> None:
+                nonlocal head
+                first, head = head, b""
+                try:
+                    await self.channel.send(first + self.head.body(data))
+                except OSError:  # the client is disconnected
+                    nursery.cancel_scope.cancel()
+                    await trio.lowlevel.checkpoint()
+
             nursery.start_soon(self._cancel_at_end, nursery.cancel_scope)
-            with suppress(OSError):
-                await stream.source(send)
+            await stream.source(send)
             nursery.cancel_scope.cancel()
 
     async def _cancel_at_end(self, scope: trio.CancelScope) -> None:

@@ -25,7 +25,7 @@ _BACK_MILLISECONDS = 3000
 Sections = Mapping[str, object]
 """what there is to be seen, in parts that change at different times"""
 Write = Callable[[bytes], Awaitable[None]]
-"""writes bytes to a browser; waits until they are on their way, and raises OSError if it is gone"""
+"""writes bytes to a browser, and waits until they are on their way"""
 
 
 class Live:
@@ -41,7 +41,7 @@ class Live:
         """how many there are"""
 
     async def stream(self, write: Write, own: Sections) -> None:
-        """Send events to a browser until it is gone, does not read, or this is cancelled. Raise OSError if it is gone.
+        """Send events to a browser until it does not read, or this is cancelled.
 
         `own` are sections for it alone, which do not change.
         """
