@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from tests.openings import BY_DIALECT
+from wsgateway.errors import TooManyTracesError
 from wsgateway.trace.traces import (
     ITEMS_AT_ONCE,
     MOST_TRACES,
@@ -100,7 +101,7 @@ def test_so_many_traces_may_run_at_once(traces: Traces) -> None:
     with ExitStack() as stack:
         for _ in range(MOST_TRACES):
             stack.enter_context(traces.begin(all_of_them, 0, False))
-        with pytest.raises(ValueError, match="4 traces are running"), traces.begin(all_of_them, 0, False):
+        with pytest.raises(TooManyTracesError, match="4 traces are running"), traces.begin(all_of_them, 0, False):
             pass
     assert traces.running == []
     with traces.begin(all_of_them, 0, False):

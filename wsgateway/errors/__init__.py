@@ -42,6 +42,7 @@ __all__ = [
     "SettingsError",
     "SlowRegexError",
     "StartError",
+    "TooManyTracesError",
     "UntrustedError",
     "UpstreamError",
     "WsgatewayError",
@@ -227,6 +228,10 @@ class CensusError(WsgatewayError):
 
 class SlowRegexError(WsgatewayError):
     """A pattern could take exponential time."""
+
+
+class TooManyTracesError(WsgatewayError):
+    """As many traces are running as may run at once."""
 
 
 class ProbeError(WsgatewayError):

@@ -61,11 +61,12 @@ class Questions:
             return refused(f"this worker is of another version, and does not know {ask.command!r}")
         try:
             fields = kind.read(ask.arguments)
+        except ValueError as error:
+            return refused(str(error))
+        try:
             if kind.gives == "stream":
                 await send([])  # who asks knows at once that there is a stream
             return await function(fields, send)
-        except ValueError as error:
-            return refused(str(error))
         except Exception:  # noqa: BLE001  it is logged
             self._log.exception("bug", reason=Reason.BUG.value)
             return BUG

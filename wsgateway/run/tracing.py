@@ -1,10 +1,9 @@
 """What a process shows of its sessions to who traces them."""
 
-from typing import NoReturn
-
+from wsgateway.errors import TooManyTracesError
 from wsgateway.run.questions import Functions
 from wsgateway.run.request_kinds import TraceFields
-from wsgateway.run.requests import Send
+from wsgateway.run.requests import ControlAnswer, Send, refused
 from wsgateway.serve.gateway import GatewayState
 
 
@@ -21,12 +20,15 @@ class Tracing:
         """The functions that answer requests, by their names."""
         return {"trace": self.trace}
 
-    async def trace(self, fields: TraceFields, send: Send) -> NoReturn:
+    async def trace(self, fields: TraceFields, send: Send) -> ControlAnswer:
         """Send what happens in the sessions that match, from their heads on, until this is cancelled.
 
-        Raise ValueError if too many traces are running.
+        Answer only if too many traces are running.
         """
-        with self._traces.begin(fields.matches, fields.payload, fields.record) as trace:
-            await send([{"kind": "watching"}])
-            while True:
-                await send(await trace.items())
+        try:
+            with self._traces.begin(fields.matches, fields.payload, fields.record) as trace:
+                await send([{"kind": "watching"}])
+                while True:
+                    await send(await trace.items())
+        except TooManyTracesError as error:
+            return refused(str(error))

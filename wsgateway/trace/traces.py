@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import trio
 
 from wsgateway.dialects.base import CHALLENGE, PROOF, Side
+from wsgateway.errors import TooManyTracesError
 from wsgateway.trace.reading import Piece, Reading
 from wsgateway.trace.tap import tap
 from wsgateway.wire.events import Role
@@ -217,9 +218,9 @@ class Traces:
 
     @contextmanager
     def begin(self, wants: Wants, payload_bytes: int, records: bool) -> Iterator[Trace]:
-        """Yield a new trace, which watches during the block. Raise ValueError if there are too many."""
+        """Yield a new trace, which watches during the block. Raise TooManyTracesError."""
         if len(self.running) >= MOST_TRACES:
-            raise ValueError(f"{MOST_TRACES} traces are running, and more are not possible at once")
+            raise TooManyTracesError(f"{MOST_TRACES} traces are running, and more are not possible at once")
         trace = Trace(wants, payload_bytes, records)
         self.running.append(trace)
         try:
