@@ -18,7 +18,6 @@ from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.observe import http_server
 from wsgateway.observe.admin import MOST_ADMIN_CLIENTS, MOST_HEAD_BYTES, AdminServer, Page, Visit
 from wsgateway.observe.http_server import REQUEST_SECONDS, Stream
-from wsgateway.observe.metrics import of_names
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status, merged, sentence
 from wsgateway.settings.basics import UnixAddress
@@ -389,23 +388,3 @@ def test_a_sentence_shows_the_status_to_people() -> None:
     assert sentence(STATUS | {"not_serving": "worker 1 ended with status 3"}) == (
         "not serving: worker 1 ended with status 3"
     )
-
-
-def test_counts_of_ended_workers_have_no_names_that_the_gateway_does_not_know_any_more() -> None:
-    waited = {"buckets": {"1": 1}, "sum": 0.75}
-    past: Status = {
-        "opened": {"rfc6455": 2},
-        "refused_by": {
-            "listener": {"old": 1, "new": 2},
-            "route": {"old": 3, "new": 4, "none": 5},
-            "dialect": {"hixie-75": 6},
-        },
-        "pools": {"a": {"served": {"ws://1": 3, "ws://2": 4}, "queued": waited}, "b": {"failures": {}}},
-    }
-    names: Status = {"listeners": ["new"], "routes": ["new"], "upstreams": {"a": ["ws://2"], "c": []}}
-    assert of_names(past, names) == {
-        "opened": {"rfc6455": 2},
-        "refused_by": {"listener": {"new": 2}, "route": {"new": 4, "none": 5}, "dialect": {"hixie-75": 6}},
-        "pools": {"a": {"served": {"ws://2": 4}, "queued": waited}},
-    }
-    assert of_names({}, names) == {"pools": {}, "refused_by": {"listener": {}, "route": {}}}

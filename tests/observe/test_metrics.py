@@ -5,7 +5,7 @@ from typing import Any, cast
 from tests.exposition import families
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors import Group, Reason
-from wsgateway.observe.metrics import exposition
+from wsgateway.observe.metrics import exposition, of_names
 from wsgateway.observe.status import Status
 from wsgateway.wire.oddities import Oddity
 
@@ -104,3 +104,23 @@ def test_the_census_says_when_a_dialect_was_seen_last_and_whether_it_is_written(
 def test_facts_are_labels_of_a_1() -> None:
     found = samples(NEW | {"build": {"version": "1.2.3", "python": "3.14.0", "relay": "C"}})
     assert found["wsgateway_build_info", "1.2.3", "3.14.0", "C"] == 1.0
+
+
+def test_counts_of_ended_workers_have_no_names_that_the_gateway_does_not_know_any_more() -> None:
+    waited = {"buckets": {"1": 1}, "sum": 0.75}
+    past: Any = {
+        "opened": {"rfc6455": 2},
+        "refused_by": {
+            "listener": {"old": 1, "new": 2},
+            "route": {"old": 3, "new": 4, "none": 5},
+            "dialect": {"hixie-75": 6},
+        },
+        "pools": {"a": {"served": {"ws://1": 3, "ws://2": 4}, "queued": waited}, "b": {"failures": {}}},
+    }
+    names: Any = {"listeners": ["new"], "routes": ["new"], "upstreams": {"a": ["ws://2"], "c": []}}
+    assert of_names(past, names) == {
+        "opened": {"rfc6455": 2},
+        "refused_by": {"listener": {"new": 2}, "route": {"new": 4, "none": 5}, "dialect": {"hixie-75": 6}},
+        "pools": {"a": {"served": {"ws://2": 4}, "queued": waited}},
+    }
+    assert of_names({}, names) == {"pools": {}, "refused_by": {"listener": {}, "route": {}}}
