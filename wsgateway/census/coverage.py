@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wsgateway.census.book import Book
-from wsgateway.census.state import DAY, MINUTE, WHOLE, Period, Row, Run, State
+from wsgateway.census.state import DAY, HOUR, MINUTE, WHOLE, Period, Row, Run, State
+from wsgateway.observe.tables import counted
 
 MONTH_DAYS = 30
 # A gateway writes every few seconds. If it has not for so long, it does not run.
@@ -105,12 +106,7 @@ def date(time: float) -> str:
 
 def days(seconds: float) -> str:
     """Return a time in whole days."""
-    return count(int(seconds // DAY), "day")
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return counted(int(seconds // DAY), "day")
 
 
 def ago(time: float | None, now: float) -> str:
@@ -118,12 +114,7 @@ def ago(time: float | None, now: float) -> str:
     if time is None:
         return "never"
     seconds = max(0, int(now - time))
-    for length, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
+    for length, noun in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
         if seconds >= length:
-            return f"{count(seconds // length, noun)} ago"
+            return f"{counted(int(seconds // length), noun)} ago"
     return "just now"
-
-
-def plain(text: str) -> str:
-    """Return a text of a client as it can be printed on a terminal."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode()

@@ -10,16 +10,15 @@ from wsgateway.census.coverage import (
     MONTH_DAYS,
     ago,
     begun,
-    count,
     coverage,
     date,
     days,
     is_seen,
-    plain,
     whole_row,
 )
 from wsgateway.census.state import DAY, DIMENSIONS, UNKNOWN, WHOLE, Row, State
 from wsgateway.dialects import DIALECTS
+from wsgateway.observe.tables import aligned, counted, printable, spelled_bytes
 
 # Of each dialect and dimension the table has so many rows, those that were seen last; JSON and CSV have all.
 MOST_ROWS = 10
@@ -28,7 +27,6 @@ _MOST_NAMED = 3
 _TIMES = ("first_seen", "last_seen", "last_refused")
 # What a program for spreadsheets takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def report(state: State, now: float) -> str:
@@ -38,7 +36,9 @@ def report(state: State, now: float) -> str:
     found = coverage(state.runs, state.runs[0].began, now)
     lines = [f"The census began {date(found.begins)}, {ago(found.begins, now)}."]
     lines += [f"It was not running from {gap}." for gap in found.gaps]
-    lines += ["", *sentences(state, now), "", *_aligned(_table(state, now))]
+    lines += ["", *sentences(state, now)]
+    if state.rows:
+        lines += ["", *aligned(_table(state, now))]
     return "\n".join(lines)
 
 
@@ -59,14 +59,14 @@ def _sentence(state: State, name: str, now: float) -> str:
     row = whole_row(state, name)
     since = now - MONTH_DAYS * DAY
     seen = f"{row.open} open now" if row.open else f"last seen {ago(row.last_seen, now)}"
-    month = count(begun(state, name, since), "session")
+    month = counted(begun(state, name, since), "session")
     told = f"{name}: {seen}, {month} this month"
     refused = row.last_refused is not None and row.last_refused >= since
     more = f" ({_refusals(row)} in all)" if refused else ""
     if not is_seen(state, row, since):
         return f"{told}: {_nobody(state, now)}{more}"
     users = [each for each in state.rows if (each.dialect, each.dimension) == (name, "agent")]
-    named = [plain(each.value) for each in _latest(users) if is_seen(state, each, since)]
+    named = [printable(each.value) for each in _latest(users) if is_seen(state, each, since)]
     others = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
     return f"{told}: in use, by programs of the family {', '.join(named[:_MOST_NAMED])}{others}{more}"
 
@@ -84,7 +84,7 @@ def _nobody(state: State, now: float) -> str:
 def _refusals(row: Row) -> str:
     reasons = sorted(row.refused.items(), key=lambda each: -each[1])
     several = ", ".join(f"{reason} {number}" for reason, number in reasons)
-    return f"{count(sum(row.refused.values()), 'client')} refused: {several}"
+    return f"{counted(sum(row.refused.values()), 'client')} refused: {several}"
 
 
 def _latest(rows: Iterable[Row]) -> list[Row]:
@@ -104,25 +104,20 @@ def _table(state: State, now: float) -> Iterator[tuple[str, ...]]:
 
 
 def _cells(row: Row, now: float) -> tuple[str, ...]:
-    what = ("all", "") if row.dimension == WHOLE else (row.dimension, plain(row.value))
+    what = ("all", "") if row.dimension == WHOLE else (row.dimension, row.value)
     messages, size = row.messages_in + row.messages_out, row.bytes_in + row.bytes_out
     seen = "now" if row.open else ago(row.last_seen, now)
     refused = sum(row.refused.values())
-    return (row.dialect, *what, str(row.open), str(row.sessions), seen, str(messages), _size(size), str(refused))
-
-
-def _size(size: float) -> str:
-    """Return a number of bytes in a unit in which it has at most four digits."""
-    unit = 0
-    while size >= 10_000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.0f} {_UNITS[unit]}"
-
-
-def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = list(rows)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in lines]
+    return (
+        row.dialect,
+        *what,
+        str(row.open),
+        str(row.sessions),
+        seen,
+        str(messages),
+        spelled_bytes(size),
+        str(refused),
+    )
 
 
 # -- for programs --------------------------------------------------------------------------------------------------
@@ -167,6 +162,6 @@ def _field(name: str, value: object) -> object:
     if name in _TIMES and isinstance(value, int | float):
         return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(value, str):
-        text = plain(value)
+        text = printable(value)
         return f"'{text}" if text.startswith(_FORMULA) else text
     return value
