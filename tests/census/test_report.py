@@ -190,6 +190,28 @@ def test_several_gateways_are_one() -> None:
     assert (rows["host", "a.example"], rows["host", "c.example"]) == ((1, 2, 30), (1, 1, 30))
 
 
+@pytest.mark.parametrize(
+    ("runs", "span"),
+    [
+        ([(12, 0)], [Run(NOON - 12 * DAY, NOON)]),
+        ([(90, 40), (35, 0)], [Run(NOON - 60 * DAY, NOON - 40 * DAY), Run(NOON - 35 * DAY, NOON)]),
+        ([(90, 61)], []),
+    ],
+)
+def test_several_gateways_know_what_each_of_them_knows(runs: list[tuple[float, float]], span: list[Run]) -> None:
+    states = [as_of(census(runs=[(60, 0)]), NOON), as_of(census(runs=runs), NOON)]
+    assert together(states).runs == together(states[::-1]).runs == span
+
+
+def test_a_young_gateway_among_several_makes_it_too_soon_to_say() -> None:
+    merged = together([as_of(census(), NOON), as_of(census(runs=[(12, 0)]), NOON)])
+    assert next(sentences(merged, NOON)).endswith("too soon to say, the census covers 12 days")
+    assert report(merged, NOON).startswith("The census began 2026-02-18, 12 days ago.\n")
+    apart = together([as_of(census(runs=[(9, 5)]), NOON), as_of(census(runs=[(3, 0)]), NOON)])
+    assert report(apart, NOON).startswith("These gateways have never run at the same time.\n")
+    assert as_data(apart, NOON)["since"] == NOON
+
+
 # -- whether a dialect may be switched off -----------------------------------------------------------------------------
 
 

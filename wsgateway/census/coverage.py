@@ -1,6 +1,9 @@
 """What a census says of a span of time: when it was running in it, what was seen, and what is not known."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import reduce
 from typing import NamedTuple
 
 from wsgateway.census.book import Book
@@ -66,12 +69,18 @@ def as_of(state: State, now: float) -> State:
 
 
 def together(states: list[State]) -> State:
-    """Return the census of several gateways as one."""
+    """Return the census of several gateways as one, which was running while all of them were: one alone is too few."""
     book = Book()
     for number, state in enumerate(states):
         book.absorb(state, at_once=True)
         book.opened_elsewhere(str(number), [(*row.key, row.open) for row in state.rows if row.open])
-    return book.state()
+    return replace(book.state(), runs=reduce(_in_both, (state.runs for state in states)))
+
+
+def _in_both(some: Iterable[Run], others: Iterable[Run]) -> list[Run]:
+    """Return the times that are in two lists of times, each in their order."""
+    both = [Run(max(one.began, other.began), min(one.ended, other.ended)) for one in some for other in others]
+    return [run for run in both if run.began <= run.ended]
 
 
 def whole_row(state: State, dialect: str) -> Row:

@@ -31,15 +31,23 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def report(state: State, now: float) -> str:
     """Return what a census says, in lines for people: how much it knows, each dialect, and who speaks it."""
-    if not state.runs:
+    if not state.runs and not state.rows:
         return "The census is empty: no gateway has written it yet."
-    found = coverage(state.runs, state.runs[0].began, now)
-    lines = [f"The census began {date(found.begins)}, {ago(found.begins, now)}."]
-    lines += [f"It was not running from {gap}." for gap in found.gaps]
+    lines = list(_span(state, now))
     lines += ["", *sentences(state, now)]
     if state.rows:
         lines += ["", *aligned(_table(state, now))]
     return "\n".join(lines)
+
+
+def _span(state: State, now: float) -> Iterator[str]:
+    if not state.runs:
+        yield "These gateways have never run at the same time."
+        return
+    found = coverage(state.runs, state.runs[0].began, now)
+    yield f"The census began {date(found.begins)}, {ago(found.begins, now)}."
+    for gap in found.gaps:
+        yield f"It was not running from {gap}."
 
 
 def sentences(state: State, now: float) -> Iterator[str]:
