@@ -1,17 +1,16 @@
 """What was counted before: by workers that have ended, and by the gateway whose place this one has taken."""
 
+from wsgateway.observe.known import NO_NAMES
 from wsgateway.observe.metrics import of_names, rising
 from wsgateway.observe.status import Names, ProcessStatus, merged
 from wsgateway.run.messages import GatewayCounts
-
-_NO_NAMES: Names = {"listeners": [], "routes": [], "upstreams": {}}
 
 
 class PastCounts:
     """The counts that no running worker has, so that no metric falls."""
 
     def __init__(self) -> None:
-        self._names = _NO_NAMES
+        self._names = NO_NAMES
         self._ended: ProcessStatus = {}  # of workers
         self._before = GatewayCounts()
         self._restarts = 0
