@@ -123,7 +123,7 @@ async def test_a_bug_is_logged_and_costs_only_its_request() -> None:
         raise ZeroDivisionError
 
     answer, _, lines = await performed(ControlRequest("reload"), functions={"reload": broken})
-    assert answer == refused("a bug of the gateway; its log says more")
+    assert answer == refused("a bug of the gateway; its log says more", reason="bug")
     assert [entry["event"] for entry in lines.entries] == ["bug", "command"]
 
 

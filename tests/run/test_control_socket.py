@@ -210,6 +210,18 @@ async def test_a_bug_in_a_reload_is_reported_to_the_command(file: Path, monkeypa
         assert (await asked(gateway)).ok
 
 
+async def test_a_bug_in_another_change_is_no_refused_reload(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgateway.run.operator.Operator._set_target", lambda *_: 1 / 0)
+    async with supervised(file, controlled()) as gateway:
+        drain = ControlRequest("target", {"action": "drain", "upstream": "a", "target": "ws://b"})
+        answer = await asked(gateway, drain)
+        assert answer == ControlAnswer(
+            ok=False, findings=["a bug of the gateway; its log says more"], facts={"reason": "bug"}
+        )
+        gateway.lines.entries.remove(await gateway.lines.line("bug"))
+        assert (await gateway.status())["reload"]["ok"] is True
+
+
 async def test_a_gateway_that_stops_takes_no_reload(file: Path) -> None:
     async with supervised(file, controlled(whole(9, shutdown="delay: 1h"))) as gateway:
         gateway.signal(signal.SIGTERM)

@@ -18,7 +18,7 @@ from wsgateway.run.requests import ControlAnswer, Item, Send, refused
 Functions = Mapping[str, Callable[[Any, Send], Awaitable[ControlAnswer]]]
 """what answers requests, by their names; each takes the fields of its row of the table"""
 
-BUG = refused("a bug of the gateway; its log says more")
+BUG = refused("a bug of the gateway; its log says more", reason=Reason.BUG.value)
 
 
 class _Question:

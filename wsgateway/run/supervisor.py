@@ -34,6 +34,7 @@ from wsgateway.run.listening import Listening, addresses_of, differences
 from wsgateway.run.messages import GatewayCounts
 from wsgateway.run.operator import Operator
 from wsgateway.run.process import WorkerProcess
+from wsgateway.run.questions import BUG
 from wsgateway.run.request_kinds import Nothing
 from wsgateway.run.requests import ControlAnswer, Fact, Send, refused
 from wsgateway.run.settings_transfer import packed
@@ -53,7 +54,6 @@ SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
 CHECK_SECONDS = 1.0
 # How many changes may wait while another one is made.
 _CHANGES = 4
-_BUG = "a bug of the gateway; its log says more"
 
 
 class Supervisor:
@@ -240,8 +240,6 @@ class Supervisor:
                     await change()
                 except Exception:  # noqa: BLE001  it is logged
                     self._log.exception("bug", reason=Reason.BUG.value)
-                    self._loaded.refused(Reason.BUG, [_BUG])
-                    self._manager.tell("READY=1")
         for done in self._waiting:
             done.set()
 
@@ -261,7 +259,7 @@ class Supervisor:
             try:
                 answer = await make()
             except Exception:
-                answer = refused(_BUG, reason=Reason.BUG.value)
+                answer = BUG
                 raise
             finally:
                 done.set()
@@ -288,6 +286,10 @@ class Supervisor:
             why = log_refused_reload(error, self._log)
             self._loaded.refused(error.reason, why)
             answer = refused(*why, reason=error.reason.value)
+        except Exception:
+            self._loaded.refused(Reason.BUG, BUG.findings)
+            self._manager.tell("READY=1")
+            raise
         else:
             self._loaded.serves(made.source)
             facts: dict[str, Fact] = {"file": made.source.file, "sha256": self._loaded.sha256}
