@@ -11,7 +11,9 @@ import trio
 
 from tests.support import Lines
 from wsgateway.observe.admin import AdminServer
-from wsgateway.page.site import ACTIONS, Answer, Fact, PageSite
+from wsgateway.page.live import Fact
+from wsgateway.page.site import ACTIONS, Answer, PageSite
+from wsgateway.page.traced import Send
 from wsgateway.settings.basics import UnixAddress
 from wsgateway.settings.process import Admin
 
@@ -98,21 +100,51 @@ class Told:
         self.refusal = ""
         self.lines = Lines()
         self.port = 0
+        self._tracing = 0
+        self._traced = trio.lowlevel.ParkingLot()
+        self._items: list[dict[str, Fact]] = []
+        self._more = trio.Event()
 
     async def look(self) -> dict[str, Any]:
         return json.loads(json.dumps(self.sections))
 
-    async def ask(self, command: str, arguments: dict[str, Fact], who: Mapping[str, object]) -> Answer:
+    async def ask(self, command: str, arguments: dict[str, Fact], who: Mapping[str, object], send: Send) -> Answer:
         self.asked.append((command, arguments, dict(who)))
         if self.refusal:
-            return Answer(False, [self.refusal], {}, [])
+            return Answer(False, [self.refusal], {})
+        if command == "trace":
+            await self._trace(send)
         if command != "sessions":
-            return Answer(True, [], {"closed": 1}, [])
+            return Answer(True, [], {"closed": 1})
         found = [each for each in self.sessions if arguments.get("dialect") in (None, each["dialect"])]
         last = dict(map(_parts, str(arguments.get("after", "")).split()))
         later = [each for each in found if _parts(each["id"])[1] > last.get(_parts(each["id"])[0], -1)]
         facts = {"matching": len(found), "open": len(self.sessions), "before": len(found) - len(later)}
-        return Answer(True, [], facts, _first_of_each(later, int(arguments["limit"])))
+        await send(_first_of_each(later, int(arguments["limit"])))
+        return Answer(True, [], facts)
+
+    async def _trace(self, send: Send) -> None:
+        self._tracing += 1
+        try:
+            await send([{"kind": "watching"}])
+            while True:
+                await self._more.wait()
+                self._more = trio.Event()
+                items, self._items = self._items, []
+                await send(items)
+        finally:
+            self._tracing -= 1
+            self._traced.unpark_all()
+
+    async def none_traces(self) -> None:
+        """Wait until no trace is running."""
+        while self._tracing:
+            await self._traced.park()
+
+    def trace(self, *items: dict[str, Fact]) -> None:
+        """Have a trace send these items."""
+        self._items += items
+        self._more.set()
 
     @property
     def origin(self) -> str:

@@ -156,6 +156,108 @@ async def test_a_target_is_drained_and_enabled(tab: Tab) -> None:
         only_itself(tab, told)
 
 
+async def watching(tab: Tab, told: Told) -> None:
+    """Open the page, and start a trace of the next session."""
+    await opened(tab, told)
+    await tab.until("!document.querySelector('#trace').hidden")
+    await tab.click("#trace-start")
+    await tab.until("document.querySelector('#trace-state').textContent === 'waiting for sessions'")
+
+
+async def test_the_next_session_is_traced_from_its_head_to_its_end(tab: Tab) -> None:
+    async with told_site() as told:
+        await watching(tab, told)
+        told.trace(
+            {
+                "kind": "session",
+                "session": "1.7",
+                "at": 0.0,
+                "client": "192.0.2.7:4000",
+                "dialect": "hixie-76",
+                "route": SCRIPT,
+            },
+            {"kind": "session", "session": "1.8", "at": 0.0, "client": "192.0.2.8:4000"},
+            *(
+                {
+                    "kind": "line",
+                    "session": session,
+                    "at": 0.25,
+                    "peer": peer,
+                    "way": way,
+                    "text": SCRIPT,
+                    "meaning": "m",
+                }
+                for session in ("1.7", "1.8")
+                for peer in ("client", "upstream")
+                for way in "><"
+            ),
+            {"kind": "lost", "items": 5000},
+        )
+        await tab.until("document.querySelectorAll('#trace-lines li').length === 6")
+        told.trace({"kind": "end", "session": "1.7", "at": 2.5, "by": "client", "reason": "closed"})
+        await tab.until("document.querySelector('#trace-state').textContent === 'over, after 1 session'")
+        shown = [line.split("\n") for line in await tab.texts("#trace-lines li")]
+        assert shown[0][:3] == ["0.000", "1.7", "begins"]
+        assert [line[2] for line in shown[1:5]] == [
+            "from the client", "to the client", "to the upstream", "from the upstream",
+        ]  # fmt: skip
+        assert shown[1][3:] == [SCRIPT, "m"]
+        assert shown[5][-1] == "5,000 lines lost: they were not read in time"
+        assert shown[6] == ["2.500", "1.7", "ends", "by client, closed"]
+        await told.none_traces()
+        only_itself(tab, told)
+
+
+async def test_a_trace_of_many_sessions_is_stopped_by_hand_and_shows_its_last_lines(tab: Tab) -> None:
+    async with told_site() as told:
+        await opened(tab, told)
+        await tab.until("!document.querySelector('#trace').hidden")
+        await tab.run("document.querySelector('#trace-form [name=next]').click()")
+        await tab.run("document.querySelector('#trace-start').focus()")
+        await tab.press("Enter", 13, "\r")
+        await tab.until("document.querySelector('#trace-state').textContent === 'waiting for sessions'")
+        for number in range(600):
+            told.trace({"kind": "session", "session": f"1.{number}", "at": 0.0, "client": "192.0.2.7:4000"})
+        await tab.until("document.querySelector('#trace-state').textContent === '600 sessions'")
+        assert await tab.run("document.querySelectorAll('#trace-lines li').length") == 500
+        assert await tab.run("document.querySelector('#trace-box').scrollTop > 0"), "the last line is in sight"
+        await tab.press("Enter", 13, "\r")
+        await tab.until("document.querySelector('#trace-start').innerText === 'Start'")
+        await told.none_traces()
+        only_itself(tab, told)
+
+
+async def test_a_trace_ends_with_its_page(tab: Tab) -> None:
+    async with told_site() as told:
+        await watching(tab, told)
+        await tab.open("about:blank")
+        await told.none_traces()
+
+
+async def test_a_session_in_the_list_leads_to_a_trace_of_its_client(tab: Tab) -> None:
+    async with told_site() as told:
+        busy(told, 2)
+        told.sessions[1] |= {"client": "[2001:db8::7]:4000", "dialect": "hixie-76"}
+        await opened(tab, told)
+        await tab.until("document.querySelectorAll('#sessions tr').length === 2")
+        await tab.click("#sessions tr:nth-child(2) button:nth-of-type(2)")
+        assert await tab.run("document.activeElement.id") == "trace-start"
+        await tab.press("Enter", 13, "\r")
+        await tab.until("document.querySelector('#trace-state').textContent === 'waiting for sessions'")
+        wanted = {"client": "2001:db8::7", "dialect": "hixie-76", "route": "chat"}
+        assert ("trace", wanted) in [each[:2] for each in told.asked]
+
+
+async def test_why_a_trace_is_refused_is_said(tab: Tab) -> None:
+    async with told_site() as told:
+        await watching(tab, told)
+        await tab.click("#trace-start")
+        await tab.until("document.querySelector('#trace-state').textContent.startsWith('over')")
+        told.refusal = "4 traces are running"
+        await tab.click("#trace-start")
+        await tab.until("document.querySelector('#trace-state').textContent === 'over: 4 traces are running'")
+
+
 async def test_what_is_not_done_is_said(tab: Tab) -> None:
     async with told_site() as told:
         busy(told, 1)
@@ -173,6 +275,7 @@ async def test_a_page_that_may_only_look_has_no_buttons_for_more(tab: Tab) -> No
         await opened(tab, told)
         await tab.until("document.querySelectorAll('#sessions tr').length === 2")
         assert await tab.run("document.querySelectorAll('tbody button').length") == 0
+        assert await tab.run("document.querySelector('#trace').hidden")
         assert await tab.run("[...document.querySelectorAll('.acts')].every((each) => !each.offsetParent)")
         only_itself(tab, told)
 
@@ -211,7 +314,22 @@ async def test_nobody_is_shut_out(tab: Tab, width: int, dark: bool) -> None:
     async with told_site() as told:
         busy(told, 5)
         await tab.look(width, dark)
-        await opened(tab, told)
+        await watching(tab, told)
+        told.trace(
+            {"kind": "session", "session": "1.7", "at": 0.0, "client": "192.0.2.7:4000", "dialect": "hixie-76"},
+            {
+                "kind": "line",
+                "session": "1.7",
+                "at": 0.25,
+                "peer": "client",
+                "way": ">",
+                "text": "a" * 200,
+                "meaning": "m",
+            },
+            {"kind": "line", "session": "1.7", "at": 0.25, "peer": "upstream", "way": ">", "text": "b", "meaning": "n"},
+            {"kind": "lost", "items": 5},
+        )
+        await tab.until("document.querySelectorAll('#trace-lines li').length === 4")
         assert await tab.run("document.documentElement.scrollWidth <= innerWidth"), "nothing lies beside the page"
         await tab.run(axe)
         for dialog in (False, True):

@@ -79,3 +79,39 @@ async def test_a_target_is_drained_and_enabled_and_the_last_one_is_warned_of(tab
                 ("enable", True),
             ]
             assert tab.console == []
+
+
+async def test_a_session_is_traced_without_its_secrets_and_its_payload(tab: Tab, file: Path) -> None:
+    async with Upstream() as upstream:
+        text = whole(upstream.port).replace(ADMIN, ACTIVE)
+        async with supervised(file, text) as gateway:
+            await opened(tab, gateway)
+            await tab.until("document.querySelector('#trace-form [value=rfc6455]')")
+            await tab.run("document.querySelector('#trace-form [name=dialect]').value = 'rfc6455'")
+            await tab.click("#trace-start")
+            await tab.until("document.querySelector('#trace-state').textContent === 'waiting for sessions'")
+            client = await gateway.connect(
+                MODERN.request.replace(b"\r\nHost:", b"\r\nCookie: sid=secret\r\nAuthorization: secret\r\nHost:")
+            )
+            behind, _ = await upstream.agree()
+            await client.head()
+            await client.send(MODERN.written(MODERN.hello_back))
+            assert await behind.frame() == (0x81, b"Hello")
+            await client.close()
+            await behind.close()
+            await tab.until("document.querySelector('#trace-state').textContent === 'over, after 1 session'")
+            shown = await tab.text("#trace-lines")
+            for part in (
+                "Cookie: ***",
+                "Authorization: ***",
+                "opcode 1: text, the last frame",
+                "payload: 5 bytes",
+                "by client",
+            ):
+                assert part in shown
+            for part in ("secret", "Hello", "48 65 6c 6c 6f", "7f 9f 4d 51 58"):
+                assert part not in shown
+            (line,) = gateway.lines.every("command")
+            assert (line["command"], line["dialect"], line["done"]) == ("trace", "rfc6455", True)
+            assert line["page"].startswith("127.0.0.1:")
+            assert tab.console == []

@@ -104,7 +104,7 @@ async def test_a_gateway_in_a_program_has_the_page_too(file: Path) -> None:
                 await upstream.agree()
                 await client.head()
                 shown = await events.until(lambda shown: shown["summary"]["sessions"] == 1)
-                assert shown["own"]["actions"] == ["close"]
+                assert shown["own"]["actions"] == ["close", "trace"]
                 answer = await posted(address, "close?id=1-1", shown["own"]["token"])
                 assert answer.startswith(b"HTTP/1.1 200 ")
                 assert await client.exactly(4) == MODERN.goodbye

@@ -114,6 +114,22 @@ def test_the_code_of_a_close_is_shown() -> None:
     assert "1001" in shown(established(0).feed(bytes.fromhex("88 82 00000000 03e9")))[-1]
 
 
+def test_the_reason_of_a_close_is_shown_only_if_payload_is() -> None:
+    with_reason = bytes.fromhex("88 88 00000000 03e9") + b"secret"
+    line = shown(established(0).feed(with_reason))[-1]
+    assert line.endswith("payload: 1001")
+    assert "73 65" not in line
+    assert "1001 'secret'" in shown(established(8).feed(with_reason))[-1]
+
+
+@pytest.mark.parametrize("name", ["hybi-04", "hybi-05"])
+def test_what_a_close_of_a_draft_without_codes_says_is_not_shown(name: str) -> None:
+    reading = Reading("<", 0)
+    reading.begin_frames(frames(name, Role.CLIENT), b"", "")
+    lines = shown(reading.feed(bytes.fromhex("81 06") + b"secret"))
+    assert not any("secret" in line or "73 65" in line for line in lines)
+
+
 def test_a_connection_without_an_end_of_its_head_is_bounded() -> None:
     reading = Reading(">", 0)
     for _ in range(100):

@@ -116,17 +116,20 @@ class FrameDissector:
         plain = mask(wire, rotate(reader.key, self._offset)) if reader.key else wire
         self._offset += len(wire)
         self._remaining -= len(wire)
-        content = self._content(plain)
-        brief = "" if reader.opcode is Close and not self._fault else f"payload: {len(wire)} bytes"
-        return Part(wire, f"payload: {content}", brief)
+        said = self._close(plain) if reader.opcode is Close and self._rules.close_codes else None
+        if said is None:
+            return Part(wire, f"payload: {self._fault or self._content(plain)}", f"payload: {len(wire)} bytes")
+        return Part(wire, f"payload: {said}", f"payload: {Close(said.code)}" if said.reason else "")
+
+    def _close(self, plain: bytes) -> Close | None:
+        """Return the Close of a payload; None if it breaks the rules."""
+        try:
+            return read_close(plain, self._rules)
+        except ProtocolError as fault:
+            self._fault = str(fault)
+            return None
 
     def _content(self, plain: bytes) -> str:
-        if self._reader.opcode is Close and self._rules.close_codes:
-            try:
-                return str(read_close(plain, self._rules))
-            except ProtocolError as fault:
-                self._fault = str(fault)
-                return self._fault
         if self._kind is not None and self._compressed:
             return f"{len(plain)} bytes, compressed"
         return f"{len(plain)} bytes" if self._kind is Kind.BINARY else repr(plain.decode(errors="replace"))

@@ -3,6 +3,7 @@
 // What clients have made up (agents, origins, paths) goes into the page as text, never as HTML.
 
 import { byId, bytes, day, more, number, show, tell, time } from "./parts.js";
+import { allowTraces, prepareTrace } from "./trace.js";
 
 const REFUSALS_SHOWN = 10;
 const LIST_MS = 4000; // how often the list of sessions is read again
@@ -25,9 +26,10 @@ const SECTIONS = {
   own({ token, actions }) {
     shown.token = token;
     shown.actions = actions;
-    for (const [table, action] of [["targets", "target"], ["sessions", "close"]]) {
-      byId(table).parentElement.classList.toggle("looking", !actions.includes(action));
+    for (const [table, wanted] of [["targets", ["target"]], ["sessions", ["close", "trace"]]]) {
+      byId(table).parentElement.classList.toggle("looking", !wanted.some((action) => actions.includes(action)));
     }
+    byId("trace").hidden = !actions.includes("trace");
     showTargets();
   },
   summary({ version, sentence, ready, draining, sessions }) {
@@ -39,9 +41,11 @@ const SECTIONS = {
   },
   dialects(names) {
     shown.dialects = names;
-    const select = byId("filter").elements.dialect;
-    const known = new Set([...select.options].map((option) => option.value));
-    for (const name of names) if (!known.has(name)) select.add(new Option(name, name));
+    for (const form of ["filter", "trace-form"]) {
+      const select = byId(form).elements.dialect;
+      const known = new Set([...select.options].map((option) => option.value));
+      for (const name of names) if (!known.has(name)) select.add(new Option(name, name));
+    }
   },
   sessions(sessions) {
     const place = (row) => shown.dialects.indexOf(row.dialect);
@@ -249,7 +253,7 @@ function showList({ rows, matching, open, before, end }) {
     `${bytes(row.bytes_in)} / ${bytes(row.bytes_out)}`,
     { text: asked(row), small: [row.origin ? `from a page of ${row.origin}` : ""] },
     { small: [row.agent] },
-    shown.actions.includes("close") ? { button: "Close", label: `the session of ${from(row)}`, act: () => closeSession(row) } : "",
+    sessionActions(row),
   ]);
   const whole = rows.length === matching;
   const which = whole ? "" : `${number(before + 1)} to ${number(before + rows.length)} of `;
@@ -278,6 +282,19 @@ document.addEventListener("visibilitychange", () => document.hidden || readList(
 
 // -- actions -----------------------------------------------------------------------------------------------------
 
+function sessionActions(row) {
+  const buttons = [];
+  if (shown.actions.includes("close")) buttons.push(["Close", () => closeSession(row)]);
+  if (shown.actions.includes("trace")) buttons.push(["Trace", () => prepareTrace({ dialect: row.dialect, client: address(row), route: row.route })]);
+  return { buttons, label: `the session of ${from(row)}` };
+}
+
+/** Returns the address of a client without its port. */
+function address(row) {
+  const [, bracketed, plain] = from(row).match(/^(?:\[([^\]]+)\](?::\d+)?|([^:]*):\d+)$/) ?? [];
+  return bracketed ?? plain ?? from(row);
+}
+
 function closeSession(row) {
   const what = `${from(row)} (${row.dialect}) on route ${row.route}`;
   confirm("Close this session?", `${what} gets a Close, and so does its upstream.`, "Close it", async () => {
@@ -291,11 +308,11 @@ function targetAction(row) {
   const given = { upstream: row.upstream, target: row.url };
   if (row.state === "drained") {
     const enable = () => act("target", { ...given, action: "enable" }, `${row.url} gets clients again.`);
-    return { button: "Enable", label: row.url, act: enable };
+    return { buttons: [["Enable", enable]], label: row.url };
   }
   const drain = () => act("target", { ...given, action: "drain" }, `${row.url} gets no more clients.`);
   const text = `${row.url} of ${row.upstream} gets no more clients. Sessions that it has go on.`;
-  return { button: "Drain", label: row.url, act: () => confirm("Drain this target?", text, "Drain it", drain) };
+  return { buttons: [["Drain", () => confirm("Drain this target?", text, "Drain it", drain)]], label: row.url };
 }
 
 /** Asks whether something is meant. Focus goes back to where it was by itself. */
@@ -349,4 +366,5 @@ function listen() {
   };
 }
 
+allowTraces(() => shown.token);
 listen();

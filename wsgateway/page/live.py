@@ -22,6 +22,7 @@ BEAT_SECONDS = 15.0
 # When a browser comes back after its stream was cut.
 _BACK_MILLISECONDS = 3000
 
+Fact = str | int | float | bool
 Sections = Mapping[str, object]
 """what there is to be seen, in parts that change at different times"""
 Write = Callable[[bytes], Awaitable[None]]

@@ -9,7 +9,8 @@ export function tell(target, text, state = undefined) {
   if (state !== undefined) target.dataset.state = state;
 }
 
-function element(name, className = "", text = "") {
+/** Returns a new element with a text. */
+export function element(name, className = "", text = "") {
   const made = document.createElement(name);
   made.className = className;
   made.textContent = text;
@@ -37,8 +38,8 @@ export function bytes(value) {
 
 // -- tables -----------------------------------------------------------------------------------------------------
 
-// A cell is a text, or {text, small: lines below it, className, button: its text, act: what it does, label: what it
-// says to those who do not see the row}. In texts `this` is code.
+// A cell is a text, or {text, small: lines below it, className, buttons: of [its text, what it does]; label: what all of
+// them say besides to those who do not see the row}. In texts `this` is code.
 
 /** Shows rows in a table. Rows and cells that stay the same are left alone, so that focus and selection stay. */
 export function show(id, items, keyOf, cellsOf) {
@@ -92,24 +93,24 @@ function newRow(key, labels) {
   return row;
 }
 
-function fill(cell, { text = "", small = [], className = "", button = "", act = undefined, label = "" }) {
+function fill(cell, { text = "", small = [], className = "", buttons = [], label = "" }) {
   const lines = small.filter(Boolean);
-  const made = JSON.stringify([text, lines, className, button, label]);
-  cell.act = act;
+  const made = JSON.stringify([text, lines, className, buttons.map(([verb]) => verb), label]);
+  cell.acts = buttons.map(([, act]) => act);
   if (cell.made === made) return;
-  const focused = cell.contains(document.activeElement);
+  const focused = [...cell.querySelectorAll("button")].indexOf(document.activeElement);
   cell.made = made;
   cell.replaceChildren();
   if (text !== "") cell.append(withCode("span", className, String(text)));
   for (const line of lines) cell.append(withCode("small", "", line));
-  if (button) {
-    const pressed = element("button", "", button);
+  buttons.forEach(([verb], at) => {
+    const pressed = element("button", "", verb);
     pressed.type = "button";
-    pressed.setAttribute("aria-label", `${button} ${label}`);
-    pressed.addEventListener("click", () => cell.act());
+    pressed.setAttribute("aria-label", `${verb} ${label}`);
+    pressed.addEventListener("click", () => cell.acts[at]());
     cell.append(pressed);
-    if (focused) pressed.focus();
-  }
+    if (at === focused) pressed.focus();
+  });
 }
 
 function withCode(name, className, text) {

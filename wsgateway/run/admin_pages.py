@@ -10,11 +10,11 @@ from wsgateway.observe.admin import AdminServer
 from wsgateway.observe.log import Log
 from wsgateway.observe.pages import pages
 from wsgateway.observe.status import Status
-from wsgateway.page.site import ACTIONS, Answer, PageSite
+from wsgateway.page.site import ACTIONS, Answer, PageSite, into
 from wsgateway.page.view import sections
 from wsgateway.run.commander import Commander
 from wsgateway.run.listening import Listening
-from wsgateway.run.requests import ControlRequest, Fact, Item
+from wsgateway.run.requests import ControlRequest, Fact, Item, Send
 from wsgateway.serve.bind import address_of
 from wsgateway.settings.whole import Settings
 
@@ -63,17 +63,13 @@ class AdminPages:
     async def _look(self) -> Mapping[str, object]:
         """Return all that the page for browsers shows."""
         status = await self._behind.status()
-        refusals = await self._ask("refusals", {}, {})
+        refusals: list[Item] = []
+        await self._ask("refusals", {}, {}, into(refusals))
         if trio.current_time() - self._charted >= CHART_SECONDS:
             self._charts = await self._behind.charts()
             self._charted = trio.current_time()
-        return {**sections(status, refusals.items), "chart": self._charts}
+        return {**sections(status, refusals), "chart": self._charts}
 
-    async def _ask(self, command: str, arguments: dict[str, Fact], who: Mapping[str, object]) -> Answer:
-        items: list[Item] = []
-
-        async def take(more: list[Item]) -> None:
-            items.extend(more)
-
-        answer = await self._behind.commander.perform(ControlRequest(command, arguments), who, take)
-        return Answer(answer.ok, answer.findings, answer.facts, items)
+    async def _ask(self, command: str, arguments: dict[str, Fact], who: Mapping[str, object], send: Send) -> Answer:
+        answer = await self._behind.commander.perform(ControlRequest(command, arguments), who, send)
+        return Answer(answer.ok, answer.findings, answer.facts)

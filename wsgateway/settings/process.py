@@ -122,7 +122,8 @@ class Admin:
         example=["wsgateway.internal"],
     )
     actions: Actions = key(
-        "What the page for browsers may do: close a session, drain or enable a target. Each is logged with who asked.",
+        "What the page for browsers may do: close a session, drain or enable a target, trace sessions that begin."
+        " Each is logged with who asked.",
         default="none",
         values={
             "none": "nothing: it shows, and that is all",
