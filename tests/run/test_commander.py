@@ -118,6 +118,25 @@ async def test_a_change_has_a_line_in_the_log_that_says_who_has_asked() -> None:
     assert lines.entries == []
 
 
+async def test_a_line_about_a_command_has_the_level_that_was_asked_for_beside_its_own() -> None:
+    async def good(fields: object, send: Send) -> ControlAnswer:
+        return ControlAnswer(ok=True)
+
+    request = ControlRequest("log-level", {"level": "debug"})
+    _, _, lines = await performed(request, functions={"log-level": good})
+    assert lines.entries == [
+        {"level": "info", "event": "command", "command": "log-level", "new_level": "debug", "done": True, **WHO}
+    ]
+
+
+async def test_what_is_no_argument_of_a_command_is_not_in_its_line() -> None:
+    request = ControlRequest("close", {"id": "1-7", "timestamp": "yesterday", "uid": 5})
+    answer, _, lines = await performed(request, functions={"close": None})
+    [line] = lines.entries
+    assert answer == refused("timestamp: this key is unknown")
+    assert (line["id"], line["uid"], "timestamp" in line) == ("1-7", 0, False)
+
+
 async def test_a_bug_is_logged_and_costs_only_its_request() -> None:
     async def broken(fields: object, send: Send) -> ControlAnswer:
         raise ZeroDivisionError

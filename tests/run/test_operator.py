@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,17 @@ async def test_a_level_for_some_time_ends_by_itself(file: Path) -> None:
     async with supervised(file, controlled(9)) as gateway:
         assert (await asked(gateway, "log-level", level="debug", client="10.0.0.0/8", seconds=0.01)).ok
         assert (await gateway.lines.line("log level is over"))["network"] == "10.0.0.0/8"
+
+
+async def test_of_two_levels_for_some_time_that_are_set_at_once_the_later_one_counts(file: Path) -> None:
+    async with supervised(file, controlled(9)) as gateway:
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                level = partial(asked, gateway, "log-level", level="debug", client="10.0.0.0/8", seconds=0.1)
+                nursery.start_soon(level)
+        assert (await gateway.lines.line("log level is over"))["network"] == "10.0.0.0/8"
+        assert (await asked(gateway, "log-level", level="default", client="10.0.0.0/8")).ok
+        assert gateway.count("log level is over") == 1
 
 
 async def test_networks_with_a_level_of_their_own_are_bounded(file: Path) -> None:

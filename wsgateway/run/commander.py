@@ -4,7 +4,7 @@ Whoever asks takes this way, so there is one place where the log says who has ch
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Protocol, get_type_hints
 
 import trio
 
@@ -15,6 +15,9 @@ from wsgateway.run.questions import BUG, Functions
 from wsgateway.run.request_kinds import REQUEST_KINDS, RequestKind
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, Send, refused
 from wsgateway.settings.findings import guess
+
+# Arguments that have another name in the log, where each line has a level of its own.
+_IN_LOG = {"level": "new_level"}
 
 
 class Worker(Protocol):
@@ -54,7 +57,9 @@ class Commander:
         return answer
 
     def _note(self, request: ControlRequest, who: Facts, answer: ControlAnswer) -> None:
-        facts = {**request.arguments, **who, **({} if answer.ok else {"why": "; ".join(answer.findings)})}
+        known = get_type_hints(REQUEST_KINDS[request.command].fields)
+        arguments = {_IN_LOG.get(name, name): value for name, value in request.arguments.items() if name in known}
+        facts = {**arguments, **who, **({} if answer.ok else {"why": "; ".join(answer.findings)})}
         write = self._log.info if answer.ok else self._log.warning
         write("command", **{**facts, "command": request.command, "done": answer.ok})
 

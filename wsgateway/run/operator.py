@@ -134,16 +134,19 @@ class Operator:
         if network in self._ends:
             self._ends.pop(network).cancel()
         level = None if fields.level == "default" else fields.level
-        await self._set_level(network, level)
-        await self._closer.count({})  # when workers answer this, they have taken it
         if level is not None and fields.seconds is not None:
+            # Now, as another request for this network may come while this one waits. That one then cancels the scope.
             scope = self._ends[network] = trio.CancelScope()
             self._nursery.start_soon(self._end_later, network, fields.seconds, scope)
+        await self._set_level(network, level)
+        await self._closer.count({})  # when workers answer this, they have taken it
         return ControlAnswer(ok=True, facts={"level": level or self._settings().logging.level})
 
     async def _end_later(self, network: str, seconds: float, scope: trio.CancelScope) -> None:
         with scope:
             await trio.sleep(seconds)
+            if self._ends.get(network) is not scope:  # it was cancelled in this moment
+                return
             del self._ends[network]
             await self._set_level(network, None)
             self._log.info("log level is over", **{"network": network} if network else {})
