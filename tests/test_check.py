@@ -142,3 +142,8 @@ upstreams:
     ]
     assert findings[0]["message"] == "this key is called 'opaque' now"
     assert in_json(capfd, "--strict", str(file)) == (FAULT, said)
+
+
+def test_a_file_that_never_ends_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "/dev/zero"]) == 1
+    assert capfd.readouterr() == ("", "/dev/zero: the file has more than 16 MiB, which is the most\n")

@@ -1,7 +1,9 @@
 """The command line: what it prints, where, and with which exit status: 0 good, 1 a fault, 2 wrong usage."""
 
+import os
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,25 @@ from tests.openings import BY_DIALECT
 from tests.processes import gateway_command, session
 from tests.support import configuration
 from wsgateway import __version__
-from wsgateway.cli import main
+from wsgateway.cli import COMMANDS, main, parser_of
 from wsgateway.native import ENGINE
 
 GOOD, FAULT, USAGE = 0, 1, 2
 # EX_CONFIG of sysexits.h: a gateway that would find the same file when it is started again.
 BROKEN_FILE = 78
 MODERN = BY_DIALECT["rfc6455"]
+# The least arguments of commands that need some.
+NEEDED = {
+    "check": ["a"],
+    "units": ["a"],
+    "explain": ["a", "ws://a"],
+    "probe": ["ws://a"],
+    "target": ["drain", "a", "ws://a"],
+    "log-level": ["debug"],
+    "census": ["a"],
+    "replay": ["a"],
+    "completion": ["bash"],
+}
 EXAMPLES = [Path(__file__).parent.parent / "config" / name for name in ("minimal.yaml", "wsgateway.yaml")]
 
 BAD = """\
@@ -86,6 +100,14 @@ def problems(file: Path) -> str:
         ),
         (["run", "a.yaml", "b.yaml"], "unrecognized arguments: b.yaml"),
         (["run", "a.yaml", "--daemon"], "unrecognized arguments: --daemon"),
+        (["run", ""], "argument FILE: '' is no name of a file"),
+        (["units", ""], "argument DIR: '' is no name of a file"),
+        (["sessions", "--limit=-1"], "argument --limit: '-1' is no number; write one from 0 on"),
+        (["sessions", "--limit", "many"], "argument --limit: 'many' is no number; write one from 0 on"),
+        (
+            ["close", "1.7", "a.yaml"],
+            "give one ID, as 1-7, or options that choose sessions, and one FILE; '1.7' 'a.yaml' are too many",
+        ),
         (["check"], "the following arguments are required: FILE"),
         *(
             (
@@ -106,10 +128,46 @@ def test_wrong_usage_is_status_2_and_says_what_is_right(
     assert f"error: {said}" in usage_error(capfd, *arguments)
 
 
+def test_an_unknown_option_is_answered_with_the_options_of_its_command(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["schema", "--yaml"])
+    said = ["usage: wsgateway schema [-h]", "wsgateway schema: error: unrecognized arguments: --yaml"]
+    assert capfd.readouterr().err.splitlines() == said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(capfd: pytest.CaptureFixture[str], command: str) -> None:
+    assert parser_of({command}).parse_args([command, *NEEDED.get(command, ())]).usage.description
+
+
 @pytest.mark.parametrize("text", ["/x", "none", "auto", "127.0.0.1:80"])
 def test_the_control_socket_of_a_command_is_a_path(capfd: pytest.CaptureFixture[str], text: str) -> None:
     said = usage_error(capfd, "reload", "--control", text)
     assert said.endswith(f"error: argument --control: {text!r} is not a control socket; write unix:PATH")
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line in which `$W` is the gateway, and return how it ended."""
+    words = " ".join(map(str, gateway_command()))
+    run = partial(subprocess.run, env={**os.environ, "W": words}, capture_output=True, encoding="utf-8", check=False)
+    done: subprocess.CompletedProcess[str] = run(["bash", "-c", line], timeout=PATIENCE_SECONDS)
+    return done
+
+
+@pytest.mark.parametrize("redirected", ["", "PYTHONUNBUFFERED=1 "])
+def test_a_full_disk_is_told(redirected: str) -> None:
+    done = shell(f"{redirected}$W example > /dev/full")
+    said = "standard output: cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (FAULT, said)
+
+
+@pytest.mark.parametrize(
+    "line", ["$W example | head -c 1", "$W schema | head -c 1", "$W check config/minimal.yaml >&-"]
+)
+def test_output_that_nobody_reads_is_no_traceback(line: str) -> None:
+    done = shell(f"set -o pipefail; {line}")
+    assert done.returncode in (GOOD, FAULT)
+    assert not [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
 
 
 def test_the_version_is_printed() -> None:

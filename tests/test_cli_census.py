@@ -60,7 +60,8 @@ def test_the_state_directory_of_systemd_has_the_census_of_a_configuration_that_d
     monkeypatch.delenv("STATE_DIRECTORY")
     monkeypatch.setattr("wsgateway.census.place.SYSTEM_DIRECTORY", "/no/such/directory")
     assert main(["census", str(file)]) == 1
-    assert capsys.readouterr().err == "/no/such/directory/census.sqlite: No such file or directory\n"
+    missing = "/no/such/directory/census.sqlite: No such file or directory"
+    assert capsys.readouterr().err == f"{missing} (census.file of {file})\n"
 
 
 def test_a_census_in_memory_is_in_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,4 +133,14 @@ def test_wrong_usage_is_explained(arguments: list[str], message: str, capsys: py
 
 def test_a_file_that_is_not_there_is_named(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["census", path]) == 1
-    assert capsys.readouterr().err == f"{path}: No such file or directory\n"
+    assert capsys.readouterr().err == f"{path}: cannot be read: No such file or directory\n"
+
+
+def test_a_census_is_not_counted_twice_under_two_names(
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(path)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(f"{configuration(9)}census: {{file: census.sqlite}}\n")
+    assert main(["census", "--merge", str(file), path]) == 1
+    assert capsys.readouterr().err == f"{path}: this census is given twice, and would count twice\n"

@@ -49,25 +49,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     # No option before the command has a value, so the first other argument is the command.
     command = next((each for each in given if not each.startswith("-")), None)
-    options = parser_of({command}).parse_args(given)
+    _open_streams()
+    options, unknown = parser_of({command}).parse_known_args(given)
+    if unknown:
+        options.usage.error(f"unrecognized arguments: {' '.join(unknown)}")
     if not options.lasts:
         return _perform(options)
     with Writer.of_process() as options.writer:
         return _perform(options)
 
 
+def _open_streams() -> None:
+    """Give streams that are closed, as by `>&-`, the null device: no connection may get their descriptors."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode, flags = ("r", os.O_RDONLY) if name == "stdin" else ("w", os.O_WRONLY)
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode, closefd=False))
+
+
 def _perform(options: argparse.Namespace) -> int:
     try:
         status: int = options.command(options)
+        sys.stdout.flush()
     except (SettingsError, StartError, HotRestartError) as error:
         print_errors(error)
         return BROKEN_FILE if isinstance(error, BrokenFileError) else FAULT
     except BrokenPipeError:  # the reader has ended, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
+        return FAULT
+    except OSError as error:
+        if options.lasts or error.filename is not None:  # a bug: a command says itself what is wrong with a file
+            raise
+        _write_no_more()
+        print_errors(f"standard output: cannot be written: {error.strerror or error}")
         return FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
+
+
+def _write_no_more() -> None:
+    """Have what still waits for standard output go nowhere, as it cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser_of(defined: Container[str | None]) -> argparse.ArgumentParser:
@@ -87,4 +110,5 @@ def parser_of(defined: Container[str | None]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         if name in defined:
             import_module(f"wsgateway.commands.{name.replace('-', '_')}").define(command)
+            command.set_defaults(usage=command)
     return parser

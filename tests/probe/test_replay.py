@@ -164,6 +164,12 @@ async def test_a_recording_that_cannot_be_played_is_refused(connection: Connecti
         await replay(connection, "ws://127.0.0.1:1", 5)
 
 
+async def test_a_server_that_is_silent_in_the_tls_handshake_is_told() -> None:
+    async with Upstream() as upstream:
+        with pytest.raises(UpstreamError, match=r"^TLS failed: no answer within 0\.1 s$"):
+            await replay(recorded(), f"wss://127.0.0.1:{upstream.port}", 0.1)
+
+
 async def test_wrong_addresses_and_closed_ports_are_told() -> None:
     with pytest.raises(ProbeError, match="'http://a' is not an address"):
         await replay(recorded(), "http://a", 5)

@@ -32,8 +32,8 @@ def test_a_server_that_is_not_there_is_named(recording: str, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--side", "upstream"], "name the URL of the server: the recording does not have it\n"),
-        (["ws://127.0.0.1:1", "--side", "upstream"], "the recording has no request on this side\n"),
+        (["--side", "upstream"], "{}: name the URL of the server: the recording does not have it\n"),
+        (["ws://127.0.0.1:1", "--side", "upstream"], "{}: the recording has no request on this side\n"),
         (["ftp://a"], "'ftp://a' is not an address of the form ws://HOST[:PORT][/PATH], or wss://;"),
     ],
 )
@@ -41,13 +41,13 @@ def test_what_cannot_be_played_is_told(
     arguments: list[str], why: str, recording: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["replay", recording, *arguments]) == 1
-    assert capsys.readouterr().err.startswith(why)
+    assert capsys.readouterr().err.startswith(why.format(recording))
 
 
 def test_a_file_that_is_no_recording_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.jsonl"
     assert main(["replay", str(file), "ws://a"]) == 1
-    assert capsys.readouterr().err == f"{file}: No such file or directory\n"
+    assert capsys.readouterr().err == f"{file}: cannot be read: No such file or directory\n"
     file.write_text(json.dumps({"a": 1}))
     assert main(["replay", str(file), "ws://a"]) == 1
     assert "no recording of version 1" in capsys.readouterr().err

@@ -56,6 +56,18 @@ async def test_sessions_of_all_workers_are_listed_and_no_id_comes_again(file: Pa
         assert {str(item["id"]) for item in items} - first == {"3-1"}
 
 
+async def test_a_list_that_cannot_be_written_is_no_fault_of_the_gateway(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with Upstream() as upstream, supervised(file, controlled(upstream.port)) as gateway:
+        await session_at(gateway, upstream, *await gateway.pids(), [])
+        with open("/dev/full", "w", buffering=1) as full, monkeypatch.context() as patched:  # noqa: ASYNC230
+            patched.setattr("sys.stdout", full)
+            assert await run("sessions", str(file), "--json") == FAULT
+        said = without_log(capfd.readouterr().err)
+    assert said == "standard output: cannot be written: No space left on device\n"
+
+
 async def test_a_session_is_closed_by_its_id_and_the_log_says_who_wanted_it(file: Path) -> None:
     async with Upstream() as upstream, supervised(file, controlled(upstream.port)) as gateway:
         client = await gateway.connect(MODERN.request)
@@ -126,4 +138,7 @@ async def test_the_commands_print_what_people_read(file: Path, capfd: pytest.Cap
 def test_one_id_and_one_file_are_enough(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["close", *arguments])
-    assert capsys.readouterr().err.endswith("give one ID, or options that choose sessions, and one FILE\n")
+    assert capsys.readouterr().err.endswith(
+        "give one ID, as 1-7, or options that choose sessions, and one FILE;"
+        f" {' '.join(map(repr, arguments))} are too many\n"
+    )

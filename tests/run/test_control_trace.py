@@ -169,7 +169,7 @@ def test_no_gateway_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["trace", "--record", str(tmp_path / "file" / "a")]) == 1
-    assert capsys.readouterr().err == f"{tmp_path}/file/a: Not a directory\n"
+    assert capsys.readouterr().err == f"{tmp_path}/file/a: cannot be a directory for recordings: Not a directory\n"
 
 
 @pytest.mark.parametrize("text", ["-1", "65537", "many", ""])

@@ -190,11 +190,11 @@ def test_files_and_bytes_are_limited(folder: Folder, monkeypatch: pytest.MonkeyP
         folder.write(f"routes.d/{name}.yaml", f"routes:\n{route(name)}")
     size = sum(each.stat().st_size for each in (folder.folder / "routes.d").iterdir())
     monkeypatch.setattr(include, "MOST_FILES", 3)
-    monkeypatch.setattr(include, "_MOST_BYTES", size)
+    monkeypatch.setattr(include, "MOST_BYTES", size)
     assert len(folder.routes()) == 4
-    monkeypatch.setattr(include, "_MOST_BYTES", size - 1)
+    monkeypatch.setattr(include, "MOST_BYTES", size - 1)
     assert folder.problems() == ["f.yaml:2:11: include[0]: more than 3 files or 16 MiB are included"]
-    monkeypatch.setattr(include, "_MOST_BYTES", size)
+    monkeypatch.setattr(include, "MOST_BYTES", size)
     monkeypatch.setattr(include, "MOST_FILES", 2)
     assert folder.problems() == ["f.yaml:2:11: include[0]: more than 2 files or 16 MiB are included"]
 

@@ -97,6 +97,8 @@ def test_the_name_of_a_file_holds_nothing_that_a_client_has_chosen(recorder: Rec
         ('{"recording": 1}\n[]\n', ":2: this is no object of JSON on one line"),
         ('{"recording": 1}\n{"at": 1, "peer": "client", "way": ">", "of": "head", "data": "*"}\n', "bytes that cannot"),
         ('{"recording": 1}\n{"peer": "client", "data": "YQ=="}\n', "bytes that cannot"),
+        ('{"recording": 1}\n{"peer": "client", "framing": "hybi-04", "secret": "zz"}\n', "'zz' is not hexadecimal"),
+        ('{"recording": 1}\n' + "[" * 100_000, ":2: this is no object of JSON on one line"),
         ('{"recording": 1}\n{"peer": "client", "framing": "hybi-99"}\n', "framing 'hybi-99', which this version"),
     ],
 )

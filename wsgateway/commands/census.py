@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import time
+from collections.abc import Iterator
 
 from wsgateway.census.coverage import MONTH_DAYS, as_of, together
 from wsgateway.census.place import place_of_another
@@ -11,6 +13,7 @@ from wsgateway.census.state import State
 from wsgateway.census.store import is_census, read
 from wsgateway.census.unused import faults
 from wsgateway.commands import GOOD
+from wsgateway.commands.options import named
 from wsgateway.commands.remote import failed
 from wsgateway.errors import CensusError
 from wsgateway.settings.dialects import dialects
@@ -26,7 +29,9 @@ def define(parser: argparse.ArgumentParser) -> None:
         " file that names it (census.file). It is only read, also while the gateway runs. A month has 30 days here, and"
         " all dates are UTC."
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="the census, or the configuration file, of a gateway")
+    parser.add_argument(
+        "files", nargs="+", type=named, metavar="FILE", help="the census, or the configuration file, of a gateway"
+    )
     parser.add_argument("--merge", action="store_true", help="take several FILEs: of gateways that do the same job")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print all of it as JSON")
@@ -42,7 +47,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days", type=_days, metavar="N", help=f"with --require-unused: how many days back; default: {MONTH_DAYS}"
     )
-    parser.set_defaults(command=_census, usage=parser)
+    parser.set_defaults(command=_census)
 
 
 def _census(options: argparse.Namespace) -> int:
@@ -51,13 +56,8 @@ def _census(options: argparse.Namespace) -> int:
     if options.days is not None and options.require_unused is None:
         options.usage.error("--days needs --require-unused")
     now = time.time()
-    states: dict[str, State] = {}
     try:
-        for file in options.files:
-            path = _path(file)
-            if path is None:
-                return failed(f"{file}: {_IN_MEMORY}")
-            states[file] = as_of(read(path), now)
+        states = {file: as_of(state, now) for file, state in _states(options.files)}
     except CensusError as error:
         return failed(str(error))
     if options.require_unused is not None:
@@ -71,6 +71,21 @@ def _census(options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _states(files: list[str]) -> Iterator[tuple[str, State]]:
+    """Yield the names of files with the census that each means. Raise CensusError or SettingsError."""
+    paths: list[str] = []
+    for file in files:
+        path = _path(file)
+        try:
+            yield file, read(path)
+        except CensusError as error:
+            raise CensusError(str(error) if path == file else f"{error} (census.file of {file})") from None
+        for other in paths:
+            if os.path.samefile(path, other):
+                raise CensusError(f"{file}: this census is given twice, and would count twice")
+        paths.append(path)
+
+
 def _require_unused(states: dict[str, State], names: list[str], days: int, now: float) -> int:
     found = list(faults(states, names, days, now))
     if found:
@@ -79,13 +94,17 @@ def _require_unused(states: dict[str, State], names: list[str], days: int, now: 
     return GOOD
 
 
-def _path(file: str) -> str | None:
+def _path(file: str) -> str:
     """Return the name of the census that an argument means. Raise CensusError or SettingsError."""
     try:
-        found = is_census(file)
+        if is_census(file):
+            return file
     except OSError as error:
-        raise CensusError(f"{file}: {error.strerror}") from None
-    return file if found else place_of_another(read_configuration(file).settings().census.file)
+        raise CensusError(f"{file}: cannot be read: {error.strerror}") from None
+    path = place_of_another(read_configuration(file).settings().census.file)
+    if path is None:
+        raise CensusError(f"{file}: {_IN_MEMORY}")
+    return path
 
 
 def _dialects(text: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from wsgateway.commands import FAULT, GOOD, painted, print_errors, print_warning
+from wsgateway.commands.options import named
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.run.command import here
 from wsgateway.settings.advice import advice, every_advice
@@ -14,6 +15,7 @@ from wsgateway.settings.certificates import Known, every_warning, known, warning
 from wsgateway.settings.document import decoded
 from wsgateway.settings.findings import Finding, shown
 from wsgateway.settings.load import Source, read, with_included
+from wsgateway.settings.values import MOST_BYTES
 from wsgateway.settings.whole import Settings
 
 _STANDARD_INPUT = "-"
@@ -25,7 +27,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         "Check a configuration file, and the certificates that it names. Print all problems, each with its line, or the"
         " warnings. Exit status 0: the gateway would take the file."
     )
-    parser.add_argument("file", metavar="FILE", help="the configuration file, YAML; -: standard input")
+    parser.add_argument("file", type=named, metavar="FILE", help="the configuration file, YAML; -: standard input")
     parser.add_argument("--strict", action="store_true", help="take warnings for errors: exit status 1")
     parser.add_argument(
         "--json",
@@ -44,7 +46,7 @@ def _source(file: str) -> Source:
     """Read a file, or standard input, in which names of files are relative to the working directory."""
     if file != _STANDARD_INPUT:
         return read(file)
-    return with_included(Source(file, decoded(sys.stdin.buffer.read(), file), here() or "/"))
+    return with_included(Source(file, decoded(sys.stdin.buffer.read(MOST_BYTES + 1), file), here() or "/"))
 
 
 def _people(options: argparse.Namespace) -> int:

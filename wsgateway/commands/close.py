@@ -4,6 +4,7 @@ import argparse
 import re
 
 from wsgateway.commands import FAULT, GOOD
+from wsgateway.commands.options import named
 from wsgateway.commands.remote import HOW_FOUND, add_control, add_filter, ask, failed, filter_of
 from wsgateway.observe.tables import counted
 
@@ -18,7 +19,11 @@ def define(parser: argparse.ArgumentParser) -> None:
         f"{HOW_FOUND} A FILE whose name looks like an ID is written as ./NAME."
     )
     parser.add_argument(
-        "what", nargs="*", metavar="[ID] [FILE]", help="the id of a session; the configuration file of the gateway"
+        "what",
+        nargs="*",
+        type=named,
+        metavar="[ID] [FILE]",
+        help="the id of a session; the configuration file of the gateway",
     )
     add_control(parser, file=False)
     add_filter(parser)
@@ -30,7 +35,8 @@ def _close(options: argparse.Namespace) -> int:
     ids = [each for each in options.what if _ID.fullmatch(each)]
     files = [each for each in options.what if each not in ids]
     if len(ids) > 1 or len(files) > 1:
-        options.usage.error("give one ID, or options that choose sessions, and one FILE")
+        seen = " ".join(map(repr, options.what))
+        options.usage.error(f"give one ID, as 1-7, or options that choose sessions, and one FILE; {seen} are too many")
     options.file = files[0] if files else None
     arguments = filter_of(options) | ({"id": ids[0]} if ids else {}) | ({"all": True} if options.all else {})
     answer = ask(options, "close", arguments)

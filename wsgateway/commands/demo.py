@@ -16,6 +16,10 @@ from wsgateway.settings.process import Logging
 
 def define(parser: argparse.ArgumentParser) -> None:
     """Give the parser of the command its options."""
+    parser.description = (
+        "Start a gateway, a server behind it, and a page to try them with every dialect, on this machine alone. Print"
+        " their addresses, and the warnings of the gateway. Ctrl-C ends it."
+    )
     parser.add_argument(
         "--port", type=port, default=8080, help="the port of the gateway and of the page; default: %(default)s"
     )

@@ -5,7 +5,7 @@ from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from wsgateway.commands import FAULT, GOOD
-from wsgateway.commands.options import DEFAULT_DIALECT, DIALECT_NAMES, add_offer
+from wsgateway.commands.options import DEFAULT_DIALECT, DIALECT_NAMES, add_offer, named
 from wsgateway.dialects import DIALECTS, Headers, Request
 from wsgateway.policy.checks import ClientFacts
 from wsgateway.policy.explain import allowed, explain
@@ -20,7 +20,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         "Print which route a request would take, the results of the route's admission checks, and the upstream. Exit"
         " status 0: the request would reach the upstream."
     )
-    parser.add_argument("file", metavar="FILE", help="the configuration file, YAML")
+    parser.add_argument("file", type=named, metavar="FILE", help="the configuration file, YAML")
     parser.add_argument(
         "url", metavar="URL", type=_url, help="the URL of the request: ws://HOST[:PORT][/PATH], or http://"
     )
@@ -33,7 +33,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     add_offer(parser, "no Origin")
     parser.add_argument("--listener", metavar="NAME", help="the listener; default: the first in the file")
-    parser.set_defaults(command=_explain, usage=parser)
+    parser.set_defaults(command=_explain)
 
 
 def _url(text: str) -> SplitResult:

@@ -58,6 +58,20 @@ def header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def named(text: str) -> str:
+    """Return the name of a file or a directory, which is not empty: that would mean the working directory."""
+    if text:
+        return text
+    raise argparse.ArgumentTypeError("'' is no name of a file")
+
+
+def number(text: str) -> int:
+    """Return a number of things."""
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number; write one from 0 on")
+
+
 def port(text: str) -> int:
     """Return a port number."""
     if text.isdecimal() and int(text) < 65536:

@@ -41,7 +41,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="DURATION", type=duration, default=10.0, help="time limit for each dialect; default: 10s"
     )
-    parser.set_defaults(command=_probe, usage=parser)
+    parser.set_defaults(command=_probe)
 
 
 def _add_dialects(parser: argparse.ArgumentParser) -> None:

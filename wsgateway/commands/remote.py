@@ -10,7 +10,7 @@ from typing import Literal
 import trio
 
 from wsgateway.commands import FAULT, print_errors, print_warning
-from wsgateway.commands.options import duration, parsed
+from wsgateway.commands.options import duration, named, parsed
 from wsgateway.errors import SettingsError
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, default_address, request_gateway
 from wsgateway.settings.addresses import control_address
@@ -57,11 +57,11 @@ def add_control(parser: argparse.ArgumentParser, file: bool = True, timeout: str
     Without `file` the caller defines FILE.
     """
     if file:
-        parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
+        parser.add_argument("file", nargs="?", type=named, metavar="FILE", help="the configuration file of the gateway")
     parser.add_argument(
         "--control", type=_control, metavar="unix:PATH", help="without a file: the control socket of the gateway"
     )
-    parser.set_defaults(usage=parser, timeout=math.inf)
+    parser.set_defaults(timeout=math.inf)
     if timeout is not None:
         parser.add_argument(
             "--timeout",
@@ -101,6 +101,26 @@ def _control(text: str) -> UnixAddress:
     return found
 
 
+class _NotTakenError(Exception):
+    """The items of an answer could not be written, which is no fault of the connection."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _passing_on(take: Callable[[list[Item]], object]) -> Callable[[list[Item]], object]:
+    """Return a function that takes items, and raises _NotTakenError from an OSError."""
+
+    def taken(items: list[Item]) -> None:
+        try:
+            take(items)
+        except OSError as error:
+            raise _NotTakenError(error) from None
+
+    return taken
+
+
 def ask(
     options: argparse.Namespace,
     command: str,
@@ -110,7 +130,7 @@ def ask(
 ) -> ControlAnswer | None:
     """Send a request to the gateway that the options name, and return its answer; `take` gets the items before it.
 
-    If there is none, print why, and return None. `also` is what else an operator can do then.
+    If there is none, print why, and return None. `also` is what else an operator can do then. Raise what `take` raises.
     """
     if options.file is not None and options.control is not None:
         options.usage.error("give a FILE or --control, not both")
@@ -119,7 +139,10 @@ def ask(
         failed(f"{options.file}: control is none, so the gateway has no control socket{also and f'; {also}'}")
         return None
     try:
-        return trio.run(_request, address, ControlRequest(command, arguments or {}), take, options.timeout)
+        request = ControlRequest(command, arguments or {})
+        return trio.run(_request, address, request, _passing_on(take), options.timeout)
+    except _NotTakenError as error:
+        raise error.error from None
     except OSError as error:
         own = f"name its own file (wsgateway {command} FILE) or its control socket (--control unix:PATH)"
         unanswered(address, error, f"{own}{also and f', or {also}'}")

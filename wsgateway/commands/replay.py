@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from wsgateway.commands import FAULT, GOOD
-from wsgateway.commands.options import duration
+from wsgateway.commands.options import duration, named
 from wsgateway.commands.remote import failed
 from wsgateway.errors import RecordingError, WsgatewayError
 from wsgateway.probe.replay import Replayed, replay
@@ -23,7 +23,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         " answers differ from those of the recording. `wsgateway trace --record` makes recordings. Exit status 0:"
         " nothing differs. Secrets are not in a recording: a server that asks for a cookie refuses."
     )
-    parser.add_argument("file", metavar="FILE", help="the recording, a file NAME.jsonl")
+    parser.add_argument("file", type=named, metavar="FILE", help="the recording, a file NAME.jsonl")
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="ws://HOST[:PORT] or wss://; default: ws:// and the Host of the recording"
     )
@@ -48,13 +48,19 @@ def define(parser: argparse.ArgumentParser) -> None:
 def _replay(options: argparse.Namespace) -> int:
     try:
         recording = read(Path(options.file))
+    except RecordingError as error:
+        return failed(str(error))
+    except OSError as error:
+        return failed(f"{options.file}: cannot be read: {error.strerror or error}")
+    try:
         url = options.url or _url(recording, options.side)
         replayed = trio.run(replay, recording.connections[options.side], url, options.timeout)
+    except RecordingError as error:
+        return failed(f"{options.file}: {error}")
     except WsgatewayError as error:
         return failed(str(error))
     except OSError as error:
-        what = options.file if isinstance(error.filename, str) else options.url or "the server"
-        return failed(f"{what}: {error.strerror or error}")
+        return failed(f"{options.url or 'the server'}: {error.strerror or error}")
     if options.json:
         print(json.dumps({"url": url, "messages": replayed.messages, "differences": replayed.differences}))
     else:

@@ -8,6 +8,7 @@ import trio
 
 from wsgateway.commands import GOOD
 from wsgateway.commands.endings import good_end
+from wsgateway.commands.options import named
 from wsgateway.observe.log import make_log
 from wsgateway.observe.writer import Writer
 from wsgateway.run.command import anchored, anchored_address, here, own_command
@@ -21,10 +22,10 @@ def define(parser: argparse.ArgumentParser) -> None:
         "Run the gateway, with a configuration file or between two addresses, until SIGTERM or SIGINT,"
         " which end its sessions one after the other. A second one ends it at once. At SIGHUP it reads the file again."
     )
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file, YAML")
+    parser.add_argument("file", nargs="?", type=named, metavar="FILE", help="the configuration file, YAML")
     parser.add_argument("--listen", metavar="HOST:PORT", help="without a file: the address to listen on, or unix:PATH")
     parser.add_argument("--upstream", metavar="URL", help="without a file: the upstream, ws://HOST:PORT or wss://")
-    parser.set_defaults(command=_run, lasts=True, usage=parser)
+    parser.set_defaults(command=_run, lasts=True)
 
 
 def _run(options: argparse.Namespace) -> int:

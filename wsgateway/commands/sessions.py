@@ -4,6 +4,7 @@ import argparse
 import json
 
 from wsgateway.commands import FAULT, GOOD
+from wsgateway.commands.options import number
 from wsgateway.commands.remote import HOW_FOUND, add_control, add_filter, ask, failed, filter_of
 from wsgateway.observe.tables import aligned, counted, spelled_bytes, spelled_time
 from wsgateway.run.requests import Item
@@ -23,7 +24,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     add_control(parser)
     add_filter(parser)
-    parser.add_argument("--limit", metavar="NUMBER", type=int, help="print so many at most; all are counted")
+    parser.add_argument("--limit", metavar="NUMBER", type=number, help="print so many at most; all are counted")
     parser.add_argument("--json", action="store_true", help="print each session as an object of JSON, on a line")
     parser.set_defaults(command=_sessions)
 

@@ -12,7 +12,7 @@ from functools import partial
 import trio
 
 from wsgateway.commands import GOOD, shows_colours
-from wsgateway.commands.options import duration, parsed
+from wsgateway.commands.options import duration, named, parsed
 from wsgateway.commands.remote import failed, unanswered
 from wsgateway.observe.query import query_status
 from wsgateway.observe.status_text import text_of
@@ -33,7 +33,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         " refusals by reason, certificates and workers. Give its FILE, or the address of its admin pages. On a terminal"
         " states have colours, unless NO_COLOR is set."
     )
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration file of the gateway")
+    parser.add_argument("file", nargs="?", type=named, metavar="FILE", help="the configuration file of the gateway")
     parser.add_argument(
         "--admin",
         type=_admin,
@@ -49,7 +49,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         default=_WATCH_SECONDS,
         help=f"how long --watch waits in between; default: {_WATCH_SECONDS:g}s",
     )
-    parser.set_defaults(command=_status, usage=parser)
+    parser.set_defaults(command=_status)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import wsgateway
-from wsgateway.commands import FAULT, GOOD
+from wsgateway.commands import FAULT, GOOD, print_errors
 from wsgateway.commands.remote import HOW_FOUND, add_control, add_filter, ask, failed, filter_of
 from wsgateway.run.request_kinds import MOST_PAYLOAD_BYTES
 from wsgateway.run.requests import Item
@@ -59,7 +59,7 @@ class _DoneError(Exception):
 
 
 class _Viewer:
-    """What is done with the items of a trace."""
+    """A reader of the items of a trace, which prints and records them."""
 
     def __init__(self, options: argparse.Namespace, recorder: Recorder | None) -> None:
         self._options = options
@@ -93,19 +93,25 @@ class _Viewer:
     def _record(self, item: Item) -> None:
         if self._recorder is None:
             return
-        if item["kind"] == "lost":
-            self._recorder.lost()
         try:
+            if item["kind"] == "lost":
+                self._recorder.lost()
             path = self._recorder.take(item)
             if path is not None:
                 self._recorded(path)
         except OSError as error:
-            raise _DoneError(f"{self._options.record}: {error.strerror or error}") from None
+            raise _DoneError(self._fault(error)) from None
 
     def finish(self) -> None:
-        """Close the files of sessions that go on."""
-        for path in self._recorder.close() if self._recorder is not None else ():
-            self._recorded(path)
+        """Close the files of sessions that go on. If one cannot be written, print why."""
+        try:
+            for path in self._recorder.close() if self._recorder is not None else ():
+                self._recorded(path)
+        except OSError as error:
+            print_errors(self._fault(error))
+
+    def _fault(self, error: OSError) -> str:
+        return f"{error.filename or self._options.record}: cannot be written: {error.strerror or error}"
 
     def _recorded(self, path: Path) -> None:
         file = path.with_suffix(".har")
@@ -119,7 +125,7 @@ def _trace(options: argparse.Namespace) -> int:
     try:
         viewer = _Viewer(options, None if options.record is None else Recorder(options.record))
     except OSError as error:
-        return failed(f"{options.record}: {error.strerror or error}")
+        return failed(f"{options.record}: cannot be a directory for recordings: {error.strerror or error}")
     try:
         answer = ask(options, "trace", arguments, viewer.take)
     except _DoneError as done:

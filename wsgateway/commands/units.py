@@ -3,6 +3,7 @@
 import argparse
 
 from wsgateway.commands import GOOD
+from wsgateway.commands.options import named
 from wsgateway.units import MODES, write
 
 
@@ -13,7 +14,9 @@ def define(parser: argparse.ArgumentParser) -> None:
         " prometheus-rules.yml, alerts for Prometheus, and grafana.json, a board for Grafana. Print for each"
         " whether it was written, replaced or unchanged. The units expect wsgateway to be installed in /opt/wsgateway."
     )
-    parser.add_argument("directory", metavar="DIR", help="a directory that exists, for example /etc/systemd/system")
+    parser.add_argument(
+        "directory", type=named, metavar="DIR", help="a directory that exists, for example /etc/systemd/system"
+    )
     parser.add_argument(
         "--for",
         dest="purpose",

@@ -7,10 +7,11 @@ them the server has time to answer as much as it did then.
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from socket import socket
 
 import trio
 
-from wsgateway.errors import ExhaustedError, RecordingError
+from wsgateway.errors import ExhaustedError, Reason, RecordingError, UpstreamError
 from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words
 from wsgateway.probe.address import destination
@@ -123,9 +124,20 @@ async def replay(recorded: Connection, url: str, seconds: float) -> Replayed:
     except ExhaustedError as error:
         raise OSError(str(error)) from None
     if where.offer.secure:
-        sock = await encrypt(sock, client_context(DEFAULT_PROFILE, None, anybody=True), where.host)
+        sock = await _encrypted(sock, where.host, seconds)
     with sock:
         return await play(Channel(sock), recorded, seconds)
+
+
+async def _encrypted(sock: socket, host: str, seconds: float) -> socket:
+    """Start TLS on a connection. Raise UpstreamError."""
+    try:
+        with trio.fail_after(seconds):
+            return await encrypt(sock, client_context(DEFAULT_PROFILE, None, anybody=True), host)
+    except trio.TooSlowError:
+        raise UpstreamError(Reason.TARGET_SILENT, f"TLS failed: no answer within {seconds:g} s") from None
+    except OSError as error:
+        raise UpstreamError(Reason.TARGET_TLS_FAILED, f"TLS failed: {in_words(error)}") from None
 
 
 async def play(channel: Channel, recorded: Connection, seconds: float) -> Replayed:

@@ -18,6 +18,7 @@ import yaml
 
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings.findings import Finding, Path, spell
+from wsgateway.settings.values import MOST_BYTES, MOST_MIB
 
 # The settings are 6 deep. Python allows us some hundreds.
 _MOST_LEVELS = 32
@@ -113,7 +114,12 @@ class Document:
 
 
 def decoded(data: bytes, file: str) -> str:
-    """Return the text of a file; `file` is its name for messages. Raise SettingsError if it is not UTF-8."""
+    """Return the text of a file; `file` is its name for messages. Raise SettingsError if it is not UTF-8, or too long.
+
+    Whoever reads the file needs to read one byte more than `MOST_BYTES`, and not all of a longer one.
+    """
+    if len(data) > MOST_BYTES:
+        raise SettingsError([Problem(file, 0, 0, f"the file has more than {MOST_MIB} MiB, which is the most")])
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

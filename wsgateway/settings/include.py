@@ -15,10 +15,9 @@ from typing import Any
 from wsgateway.errors import Problem, SettingsError
 from wsgateway.settings.document import Document, decoded, read
 from wsgateway.settings.findings import Finding, seen
-from wsgateway.settings.values import MOST_FILES, MOST_MIB
+from wsgateway.settings.values import MOST_BYTES, MOST_FILES, MOST_MIB
 
 KEY = "include"
-_MOST_BYTES = MOST_MIB * 1024 * 1024
 _WILD = frozenset("*?[")
 _PARTS: dict[str, type] = {"routes": list, "upstreams": dict}
 
@@ -48,7 +47,7 @@ def read_included(document: Document, directory: FilePath) -> tuple[Included, ..
                     continue
                 data = _content(directory / name, FilePath(document.file))
                 size += len(data)
-                if len(found) == MOST_FILES or size > _MOST_BYTES:
+                if len(found) == MOST_FILES or size > MOST_BYTES:
                     raise ValueError(f"more than {MOST_FILES} files or {MOST_MIB} MiB are included")
                 found[name] = decoded(data, beside(document.file, name))
         except ValueError as error:
@@ -90,7 +89,7 @@ def _content(file: FilePath, first: FilePath) -> bytes:
             if first.exists() and os.path.samestat(facts, first.stat()):
                 raise ValueError(f"{str(file)!r} is this file itself; give the others a directory of their own")
             with open(descriptor, "rb", closefd=False) as opened:
-                return opened.read(_MOST_BYTES + 1)
+                return opened.read(MOST_BYTES + 1)
         finally:
             os.close(descriptor)
     except OSError as error:

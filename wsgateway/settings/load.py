@@ -24,6 +24,7 @@ from wsgateway.settings.environment import discreet, fill
 from wsgateway.settings.findings import Finding
 from wsgateway.settings.include import KEY, Included, beside, merge, read_included
 from wsgateway.settings.reader import Reader
+from wsgateway.settings.values import MOST_BYTES
 from wsgateway.settings.whole import Settings
 
 
@@ -97,7 +98,8 @@ def read_alone(path: str | pathlib.Path) -> Source:
     """Read a file, and not those that it includes. Raise SettingsError as `read` does."""
     file = str(path)
     try:
-        data = pathlib.Path(path).read_bytes()
+        with open(path, "rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise SettingsError([Problem(file, 0, 0, f"cannot be read: {error.strerror}")]) from None
     return Source(file, decoded(data, file))

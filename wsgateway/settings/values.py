@@ -42,6 +42,7 @@ MOST_WORKERS = 512
 # Of files that are included; each is read at once, and so are all together.
 MOST_FILES = 1000
 MOST_MIB = 16
+MOST_BYTES = MOST_MIB * 1024 * 1024
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _PATH = re.compile(r"/[!-~]*")

@@ -27,6 +27,8 @@ from wsgateway.trace.traces import PEERS, Item
 VERSION = 1
 # The end of a session and the last line are written even if the file is full.
 MOST_FILE_BYTES = 16 * 1024 * 1024
+# What is longer is no line of a recording, which has the bytes of one read.
+_MOST_LINE_CHARACTERS = 16 * 1024 * 1024
 # The lines of a session for people are not in its file: they can be made from the bytes.
 _NOT_WRITTEN = frozenset({"line", "lost"})
 
@@ -150,17 +152,17 @@ def read(path: Path) -> Recording:
                 found.whole = False
             elif connection is not None and "framing" in line:
                 connection.framing = _framing(path, str(line["framing"]))
-                connection.secret = bytes.fromhex(str(line.get("secret", "")))
+                connection.secret = _secret(path, str(line.get("secret", "")))
             elif connection is not None and "data" in line:
                 connection.chunks.append(_chunk(path, line))
         return found
 
 
 def _lines(path: Path, file: IO[str]) -> Iterator[dict[str, Any]]:
-    for number, text in enumerate(file, 1):
+    for number, text in enumerate(iter(lambda: file.readline(_MOST_LINE_CHARACTERS), ""), 1):
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
         if not isinstance(line, dict):
             raise RecordingError(f"{path}:{number}: this is no object of JSON on one line")
@@ -173,6 +175,13 @@ def _chunk(path: Path, line: dict[str, Any]) -> Chunk:
         return Chunk(float(line["at"]), str(line["way"]), str(line["of"]), data)
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise RecordingError(f"{path}: bytes that cannot be read: {error}") from None
+
+
+def _secret(path: Path, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise RecordingError(f"{path}: the secret {text[:64]!r} is not hexadecimal") from None
 
 
 def _framing(path: Path, name: str) -> Framing:
