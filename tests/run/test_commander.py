@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
-from tests.support import Lines
+from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.run.commander import Commander
 from wsgateway.run.request_kinds import REQUEST_KINDS
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, Send, refused
@@ -15,19 +16,44 @@ from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, Se
 WHO = {"uid": 0, "pid": 7}
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
     """A worker that gives these items, and this answer."""
 
     items: list[list[Item]] = field(default_factory=list)
     answer: ControlAnswer = field(default_factory=lambda: ControlAnswer(ok=True))
     asked: list[tuple[str, dict[str, Fact], bool]] = field(default_factory=list)
+    end: trio.Event | None = None
+    """if there is one, it answers only then, and because it has ended"""
+    gone: bool = False
 
     async def ask(self, command: str, arguments: dict[str, Fact], send: Send, patient: bool = False) -> ControlAnswer:
         self.asked.append((command, arguments, patient))
         for items in self.items:
             await send(items)
+        if self.end is not None:
+            await self.end.wait()
+            self.gone = True
         return self.answer
+
+
+class Workers:
+    """All workers; others may come."""
+
+    def __init__(self, *workers: Worker) -> None:
+        self._workers = workers
+        self._changed = trio.Event()
+
+    def serving(self) -> tuple[Worker, ...]:
+        return self._workers
+
+    async def changed(self) -> None:
+        await self._changed.wait()
+        self._changed = trio.Event()
+
+    def become(self, *workers: Worker) -> None:
+        self._workers = workers
+        self._changed.set()
 
 
 async def performed(
@@ -40,7 +66,7 @@ async def performed(
         await trio.lowlevel.checkpoint()
         items.extend(some)
 
-    commander = Commander(functions or {}, lambda: workers, lines.log())
+    commander = Commander(functions or {}, Workers(*workers), lines.log())
     return await commander.perform(request, WHO, send), items, lines
 
 
@@ -92,9 +118,46 @@ async def test_what_one_worker_cannot_do_is_not_done() -> None:
     assert answer == ControlAnswer(ok=False, findings=["it has ended"], facts={"open": 1})
 
 
-async def test_without_workers_there_is_no_answer() -> None:
-    answer, _, _ = await performed(ControlRequest("sessions"))
+@pytest.mark.parametrize("command", ["sessions", "trace"])
+async def test_without_workers_there_is_no_answer(command: str) -> None:
+    answer, _, _ = await performed(ControlRequest(command))
     assert answer == refused("no worker serves")
+
+
+async def test_a_stream_has_what_later_workers_say_and_goes_on_when_one_ends() -> None:
+    first, second, third = (Worker([[{"id": name}]], refused("ended"), end=trio.Event()) for name in "abc")
+    last = Worker(answer=refused("no more are possible"))
+    items_in, items = trio.open_memory_channel[Item](10)
+    workers = Workers(first)
+
+    async def send(some: list[Item]) -> None:
+        await trio.lowlevel.checkpoint()
+        for item in some:
+            items_in.send_nowait(item)
+
+    async def perform() -> None:
+        nonlocal answer
+        commander = Commander({}, workers, Lines().log())
+        answer = await commander.perform(ControlRequest("trace"), WHO, send)
+
+    answer = None
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(perform)
+            assert await items.receive() == {"id": "a"}
+            workers.become(first, second)
+            assert await items.receive() == {"id": "b"}
+            for each in (first, second):
+                assert each.end is not None
+                each.end.set()
+            workers.become()
+            await trio.testing.wait_all_tasks_blocked()
+            workers.become(third)
+            assert await items.receive() == {"id": "c"}
+            assert answer is None
+            workers.become(third, last)
+    assert answer == refused("no more are possible")
+    assert [len(each.asked) for each in (first, second, third, last)] == [1, 1, 1, 1]
 
 
 async def test_a_change_has_a_line_in_the_log_that_says_who_has_asked() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,29 @@ async def test_sessions_of_all_workers_are_seen_and_the_log_says_by_whom(file: P
             "level": "info", "event": "command", "command": "trace", "dialect": "rfc6455", "payload": 5, "done": True,
             "uid": os.getuid(), "pid": os.getpid(),
         }  # fmt: skip
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_worker_that_starts_later_is_traced_too(file: Path) -> None:
+    async with (
+        Upstream() as upstream,
+        supervised(file, controlled(upstream.port)) as gateway,
+        trio.open_nursery() as nursery,
+    ):
+        await gateway.lines.line("control socket")
+        watch = Watch(gateway)
+        nursery.start_soon(watch.run)
+        await watch.until("watching")
+        os.kill((await gateway.pids())[0], signal.SIGKILL)
+        await watch.until("watching", 2)
+        gateway.write(controlled(upstream.port, 2))
+        assert (await asked(gateway, "reload"))[0].ok
+        await watch.until("watching", 3)
+        one, two = await gateway.pids()
+        await session_at(gateway, upstream, one, [two])
+        await session_at(gateway, upstream, two, [one])
+        await watch.until("session", 2)
+        assert {str(item["session"]) for item in watch.every("session")} == {"2.1", "3.1"}
         nursery.cancel_scope.cancel()
 
 

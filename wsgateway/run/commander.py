@@ -3,7 +3,7 @@
 Whoever asks takes this way, so there is one place where the log says who has changed something.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, get_type_hints
 
 import trio
@@ -18,20 +18,35 @@ from wsgateway.settings.findings import guess
 
 # Arguments that have another name in the log, where each line has a level of its own.
 _IN_LOG = {"level": "new_level"}
+_NOBODY = refused("no worker serves")
 
 
 class Worker(Protocol):
     """A process that serves."""
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended."""
+
     async def ask(self, command: str, arguments: dict[str, Fact], send: Send, patient: bool = False) -> ControlAnswer:
         """Return its answer to a request, after its items."""
+
+
+class Workers(Protocol):
+    """All processes that serve."""
+
+    def serving(self) -> Sequence[Worker]:
+        """Return those that serve, also those that drain."""
+
+    async def changed(self) -> None:
+        """Wait until another one serves, or something else has happened to one."""
 
 
 class Commander:
     """The requests of all who ask a gateway."""
 
-    def __init__(self, functions: Functions, workers: Callable[[], Iterable[Worker]], log: Log) -> None:
-        """Take the functions of the supervisor, and what returns the workers that serve, also those that drain."""
+    def __init__(self, functions: Functions, workers: Workers, log: Log) -> None:
+        """Take the functions of the supervisor, and the workers."""
         self._functions = functions
         self._workers = workers
         self._log = log
@@ -71,8 +86,10 @@ class Commander:
         if kind.changes and kind.gives == "stream":  # it ends when who asks hangs up, perhaps after days
             self._note(request, who, ControlAnswer(ok=True))
         try:
+            if kind.gives == "stream":
+                return await stream_of_workers(self._workers, request, send)
             if kind.who == "workers":
-                return await ask_workers(self._workers(), request, send)
+                return await ask_workers(self._workers.serving(), request, send)
             return await self._functions[kind.name](fields, send)
         except Exception:  # noqa: BLE001  it is logged, and who asks is told
             self._log.exception("bug", command=kind.name, reason=Reason.BUG.value)
@@ -85,20 +102,51 @@ async def ask_workers(workers: Iterable[Worker], request: ControlRequest, send: 
     Numbers are added; what one worker could not do is not done.
     """
     answers: list[ControlAnswer] = []
-    patient = REQUEST_KINDS[request.command].gives == "stream"
+    send_in_turn = _in_turn(send)
+
+    async def ask(worker: Worker) -> None:
+        answers.append(await worker.ask(request.command, request.arguments, send_in_turn))
+
+    async with trio.open_nursery() as nursery:
+        for worker in workers:
+            nursery.start_soon(ask, worker)
+    if not answers:
+        return _NOBODY
+    findings = dict.fromkeys(finding for each in answers for finding in each.findings)
+    return ControlAnswer(all(each.ok for each in answers), list(findings), merged(each.facts for each in answers))
+
+
+async def stream_of_workers(workers: Workers, request: ControlRequest, send: Send) -> ControlAnswer:
+    """Give the items of all workers to `send` as they come, also of those that serve later.
+
+    A worker that ends ends nothing else. The first answer of another one is that of all.
+    """
+    answers: list[ControlAnswer] = []
+    send_in_turn = _in_turn(send)
+
+    async with trio.open_nursery() as nursery:
+
+        async def ask(worker: Worker) -> None:
+            answer = await worker.ask(request.command, request.arguments, send_in_turn, patient=True)
+            if not worker.gone:
+                answers.append(answer)
+                nursery.cancel_scope.cancel()
+
+        asked: Sequence[Worker] = ()
+        while serving := workers.serving() or asked:
+            for worker in serving:
+                if worker not in asked:
+                    nursery.start_soon(ask, worker)
+            asked = serving
+            await workers.changed()
+    return answers[0] if answers else _NOBODY
+
+
+def _in_turn(send: Send) -> Send:
     turn = trio.StrictFIFOLock()
 
     async def send_in_turn(items: list[Item]) -> None:
         async with turn:
             await send(items)
 
-    async def ask(worker: Worker) -> None:
-        answers.append(await worker.ask(request.command, request.arguments, send_in_turn, patient))
-
-    async with trio.open_nursery() as nursery:
-        for worker in workers:
-            nursery.start_soon(ask, worker)
-    if not answers:
-        return refused("no worker serves")
-    findings = dict.fromkeys(finding for each in answers for finding in each.findings)
-    return ControlAnswer(all(each.ok for each in answers), list(findings), merged(each.facts for each in answers))
+    return send_in_turn

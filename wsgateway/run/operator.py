@@ -159,8 +159,16 @@ class Operator:
 class _OwnProcess:
     """The one process of a gateway without a supervisor, as one that can be asked."""
 
+    gone = False
+
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
+
+    def serving(self) -> Sequence["_OwnProcess"]:
+        return [self]
+
+    async def changed(self) -> None:
+        await trio.sleep_forever()
 
     async def ask(self, command: str, arguments: dict[str, Fact], send: Send, patient: bool = False) -> ControlAnswer:
         return await self._functions[command](REQUEST_KINDS[command].read(arguments), send)
@@ -172,8 +180,8 @@ class _Service(Protocol):
 
 def commander_of(service: _Service, log: Log) -> Commander:
     """Return the commander of a gateway in one process. What only a supervisor can do is no request there."""
-    processes = [_OwnProcess(service.functions)]
-    return Commander(Closer(lambda: processes).functions, lambda: processes, log)
+    own = _OwnProcess(service.functions)
+    return Commander(Closer(own.serving).functions, own, log)
 
 
 async def _no_items(items: list[Item]) -> None:

@@ -119,6 +119,8 @@ class WorkerProcess:
         """set when it has received a signal to end, and waits for an order"""
         self.why = ""
         """the reason why this supervisor has killed it"""
+        self.gone = False
+        """whether it has ended"""
         self._counted = counted
 
     @classmethod
@@ -169,6 +171,7 @@ class WorkerProcess:
             with trio.move_on_after(KILL_SECONDS):
                 await self._process.wait()
         finally:
+            self.gone = True
             self._news.unpark_all()
             self._control.close()
             for parts in self._open.values():
@@ -270,6 +273,7 @@ class WorkerProcess:
             if not ended:
                 with trio.move_on_after(KILL_SECONDS, shield=True):
                     await self.send(Order(Forget(number=number)))
+        self.gone = True
         return refused(f"worker process {self.pid} has ended")
 
     def kill(self) -> None:

@@ -172,7 +172,7 @@ class Supervisor:
             self._worker_pool, lambda: self._generation.settings, self._asked_to_change, self._nursery, self._log
         )
         functions = {"reload": self._asked_to_reload, **self._operator.functions}
-        self._commander = Commander(functions, self._worker_pool.serving, self._log)
+        self._commander = Commander(functions, self._worker_pool, self._log)
         behind = Behind(self._status, self._census.charts, self._commander)
         self._admin = AdminPages(behind, self._nursery, self._log)
         self._admin.serve(self._generation.settings, self._generation.listening)

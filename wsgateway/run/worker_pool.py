@@ -319,6 +319,10 @@ class WorkerPool:
         serve = (SlotState.SERVING, SlotState.LEAVING)
         return [slot.worker for slot in self._slots if slot.worker is not None and slot.state in serve]
 
+    async def changed(self) -> None:
+        """Wait until another process serves, or a slot is given up."""
+        await self._news.park()
+
     def _any_serves(self) -> bool:
         return any(slot.state is SlotState.SERVING for slot in self._slots)
 
