@@ -3,7 +3,7 @@
 from itertools import count
 
 from wsgateway.errors import BRIEF_CHARACTERS, Reason
-from wsgateway.observe.refusals import MOST_REFUSALS, Refusals
+from wsgateway.observe.refusals import MOST_REFUSALS, Refusals, newest
 
 
 def test_a_refusal_is_told_with_its_time_its_reason_and_who_it_was() -> None:
@@ -31,3 +31,19 @@ def test_what_a_client_makes_up_is_cut() -> None:
     (told,) = refusals.last()
     assert told["why"] == "w" * BRIEF_CHARACTERS
     assert told["path"] == "/" * BRIEF_CHARACTERS
+
+
+def test_what_is_new_is_told_once() -> None:
+    times = iter(range(10_000))
+    refusals = Refusals(lambda: next(times))
+    assert refusals.new() == []
+    for many, told in ((2, [0, 1]), (0, []), (1, [2]), (MOST_REFUSALS + 5, list(range(8, MOST_REFUSALS + 8)))):
+        for _ in range(many):
+            refusals.note(Reason.ROUTE_MISSING, 404, "", {})
+        assert [each["at"] for each in refusals.new()] == told
+    assert len(refusals.last()) == MOST_REFUSALS
+
+
+def test_the_newest_of_several_processes_are_kept() -> None:
+    of_one, of_other = ([{"at": float(at)} for at in range(begin, 400, 2)] for begin in (0, 1))
+    assert [each["at"] for each in newest([*of_one, *of_other])] == list(range(200, 400))

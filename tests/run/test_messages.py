@@ -79,7 +79,17 @@ FROM_WORKER = [
     (Refused(why="no room"), {"is": "refused", "reason": "worker-failed", "why": "no room"}),
     (
         StatusReport(age=0.5, lag=0.25, status={"policies": 1}),
-        {"is": "report", "age": 0.5, "lag": 0.25, "status": {"policies": 1}},
+        {"is": "report", "age": 0.5, "lag": 0.25, "status": {"policies": 1}, "refusals": []},
+    ),
+    (
+        StatusReport(age=0.5, status={}, refusals=[{"at": 1.5, "reason": "route-missing", "status": 404, "why": ""}]),
+        {
+            "is": "report",
+            "age": 0.5,
+            "lag": 0.0,
+            "status": {},
+            "refusals": [{"at": 1.5, "reason": "route-missing", "status": 404, "why": ""}],
+        },
     ),
     (
         CensusCounts(counts=[{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]),
@@ -129,7 +139,7 @@ def test_the_message_of_a_hot_restart_names_the_sockets() -> None:
 
 def test_the_messages_of_a_hot_restart_about_the_census_are_objects() -> None:
     counts: list[Counts] = [{"profile": {"dialect": "hixie-76"}, "oddities": [], "open": 1}]
-    assert HandOver(restarts=2).said() == {"do": "hand over", "restarts": 2, "status": {}}
+    assert HandOver(restarts=2).said() == {"do": "hand over", "restarts": 2, "status": {}, "refusals": []}
     assert GatewayCounts(status={"policies": 1}).said() == {"do": "add", "restarts": 0, "status": {"policies": 1}}
     for message, said in [
         (Counted(source="worker 7", counts=counts), {"do": "count", "source": "worker 7", "counts": counts}),

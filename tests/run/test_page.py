@@ -1,5 +1,7 @@
 """What the page gets of a whole gateway, and what it has that do, without a browser."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -123,3 +125,28 @@ async def test_pages_that_read_nothing_delay_no_other_request(file: Path) -> Non
         assert (await gateway.status())["ready"] is True
         for peer in silent:
             await peer.close()
+
+
+async def test_refusals_stay_when_their_worker_is_killed_or_leaves(file: Path) -> None:
+    async with (
+        Upstream() as upstream,
+        supervised(file, whole(upstream.port, 2, path="/chat")) as gateway,
+        looking(gateway.lines) as (events, _),
+    ):
+        for number in (1, 2):
+            first, second = await gateway.pids()
+            pid, other = (first, second) if number == 1 else (second, first)
+            os.kill(other, signal.SIGSTOP)
+            refused = await gateway.connect(OLD.request)
+            assert (await refused.head()).startswith(b"HTTP/1.1 404 ")
+            os.kill(other, signal.SIGCONT)
+            await events.until(lambda shown, number=number: len(shown["refusals"]) == number)
+            if number == 1:
+                os.kill(pid, signal.SIGKILL)
+                await gateway.lines.nth("worker serves", 3)
+        before = events.shown["refusals"]
+        gateway.write(whole(upstream.port, 1, path="/chat"))
+        gateway.signal(signal.SIGHUP)
+        await gateway.lines.line("reloaded")
+        await events.until(lambda shown: shown["workers"]["count"] == 1)
+        assert events.shown["refusals"] == before

@@ -1,21 +1,18 @@
 """What the page shows of a status: its sections, each bounded, with nothing in them that is secret."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from wsgateway.dialects import DIALECTS
 from wsgateway.errors.reasons import BY_NAME
-from wsgateway.observe.refusals import MOST_REFUSALS
+from wsgateway.observe.refusals import Refusal, newest
 from wsgateway.observe.status import Status, open_sessions, sentence
 
 # The page shows no more rows of a table; it says how many there are.
 MOST_ROWS = 500
 
-Item = Mapping[str, Any]
 
-
-def sections(status: Status, refusals: Iterable[Item], now: float | None = None) -> dict[str, object]:
+def sections(status: Status, refusals: Iterable[Refusal], now: float | None = None) -> dict[str, object]:
     """Return the sections of the page but for the chart. `now` is the time of the status, in seconds since 1970."""
     now = time.time() if now is None else now
     return {
@@ -72,10 +69,9 @@ def _workers(status: Status, now: float) -> Iterator[dict[str, object]]:
         }
 
 
-def last_refusals(refusals: Iterable[Item]) -> list[dict[str, object]]:
+def last_refusals(refusals: Iterable[Refusal]) -> list[dict[str, object]]:
     """Return the last refusals of all workers, the newest first, each with its cure."""
-    newest = sorted(refusals, key=lambda each: float(each.get("at", 0)), reverse=True)[:MOST_REFUSALS]
-    return [{**each, **_explained(str(each.get("reason")))} for each in newest]
+    return [{**each, **_explained(str(each.get("reason")))} for each in reversed(newest(refusals))]
 
 
 def _explained(name: str) -> dict[str, str]:

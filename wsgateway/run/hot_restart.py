@@ -24,6 +24,7 @@ import trio
 from wsgateway.census.keeper import Census
 from wsgateway.census.tally import Counts
 from wsgateway.errors import HotRestartError
+from wsgateway.observe.refusals import Refusal
 from wsgateway.observe.shape import ShapeError
 from wsgateway.run.adjustments import DrainedTarget
 from wsgateway.run.control import Control, Said
@@ -139,6 +140,7 @@ class OldSupervisor:
                 with suppress(ShapeError):  # or other counts
                     handed = HandOver.read(message.said)
                     past.inherit(GatewayCounts(restarts=handed.restarts, status=handed.status))
+                    past.refuse(handed.refusals)
 
     async def listen(self, census: Census, past: PastCounts) -> None:
         """Take what the old supervisor and its workers count until it ends."""
@@ -175,12 +177,18 @@ class NewSupervisor:
         self._closing = trio.Event()
         self._done = trio.Event()
 
-    async def give(self, census: Census, counts: Callable[[], Awaitable[GatewayCounts]]) -> None:
-        """Give it the census and the counts of the gateway, and pass on what is counted until `close`."""
+    async def give(
+        self,
+        census: Census,
+        counts: Callable[[], Awaitable[GatewayCounts]],
+        refusals: Callable[[], list[Refusal]],
+    ) -> None:
+        """Give it the census, the counts and the refusals of the gateway, and pass on what is counted until `close`."""
         try:
             packed = await census.hand_over(self)
             now = await counts()
-            await self._control.send(HandOver(restarts=now.restarts, status=now.status).said(), attached=packed)
+            handed = HandOver(restarts=now.restarts, status=now.status, refusals=refusals())
+            await self._control.send(handed.said(), attached=packed)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep_told, counts)
                 async for each in self._to_send:

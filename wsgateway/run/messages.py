@@ -15,6 +15,7 @@ from typing import Literal, Self, TypeVar, cast, get_args, get_type_hints
 from wsgateway.census.tally import Counts
 from wsgateway.errors import Reason, SettingsError, StartError
 from wsgateway.errors.reasons import BY_NAME
+from wsgateway.observe.refusals import Refusal
 from wsgateway.observe.shape import ShapeError, shaped
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.adjustments import DrainedTarget
@@ -161,6 +162,8 @@ class HandOver(_Message):
     restarts: int = 0
     """as in `GatewayCounts`"""
     status: ProcessStatus = field(default_factory=ProcessStatus)
+    refusals: list[Refusal] = field(default_factory=list)
+    """the last ones"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +222,8 @@ class StatusReport(_Message):
     lag: float = 0.0
     """the longest time of late by which that loop was late, in seconds"""
     status: ProcessStatus
+    refusals: list[Refusal] = field(default_factory=list)
+    """those since its last report"""
 
 
 @dataclass(frozen=True, kw_only=True)

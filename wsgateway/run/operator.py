@@ -10,7 +10,14 @@ from wsgateway.observe.log import Log, Logger
 from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.commander import Commander, Worker, ask_workers
 from wsgateway.run.questions import Functions
-from wsgateway.run.request_kinds import REQUEST_KINDS, CloseFields, LogLevelFields, SessionsFields, TargetFields
+from wsgateway.run.request_kinds import (
+    REQUEST_KINDS,
+    CloseFields,
+    LogLevelFields,
+    Nothing,
+    SessionsFields,
+    TargetFields,
+)
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, Send, refused
 from wsgateway.settings.findings import guess
 from wsgateway.settings.process import Level
@@ -29,6 +36,9 @@ class Workers(Protocol):
 
     def serving(self) -> Sequence[Worker]:
         """Return those that serve, also those that drain."""
+
+    def refusals(self) -> list[Item]:
+        """Return the last clients that got no session."""
 
     async def adjust(self, change: Callable[[Adjustments], Adjustments]) -> Adjustments:
         """Change what operators have changed, and tell them. Return what was before."""
@@ -99,7 +109,13 @@ class Operator:
     @property
     def functions(self) -> Functions:
         """The functions that answer requests, by their names."""
-        return {**self._closer.functions, "target": self.target, "log-level": self.log_level}
+        own: Functions = {"target": self.target, "log-level": self.log_level, "refusals": self.refusals}
+        return {**self._closer.functions, **own}
+
+    async def refusals(self, fields: Nothing, send: Send) -> ControlAnswer:
+        """Send the last clients that got no session, the oldest first."""
+        await send(self._workers.refusals())
+        return ControlAnswer(ok=True)
 
     # -- targets ---------------------------------------------------------------------------------------------------
 
@@ -181,7 +197,8 @@ class _Service(Protocol):
 def commander_of(service: _Service, log: Log) -> Commander:
     """Return the commander of a gateway in one process. What only a supervisor can do is no request there."""
     own = _OwnProcess(service.functions)
-    return Commander(Closer(own.serving).functions, own, log)
+    functions = {**Closer(own.serving).functions, "refusals": service.functions["refusals"]}
+    return Commander(functions, own, log)
 
 
 async def _no_items(items: list[Item]) -> None:

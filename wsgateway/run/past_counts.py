@@ -1,7 +1,10 @@
 """What was counted before: by workers that have ended, and by the gateway whose place this one has taken."""
 
+from collections.abc import Iterable
+
 from wsgateway.observe.known import NO_NAMES
 from wsgateway.observe.metrics import of_names, rising
+from wsgateway.observe.refusals import Refusal, newest
 from wsgateway.observe.status import Names, ProcessStatus, merged
 from wsgateway.run.messages import GatewayCounts
 
@@ -14,6 +17,8 @@ class PastCounts:
         self._ended: ProcessStatus = {}  # of workers
         self._before = GatewayCounts()
         self._restarts = 0
+        self.refusals: list[Refusal] = []
+        """the last ones, the oldest first"""
 
     def keep(self, names: Names) -> None:
         """Keep only figures of these listeners, routes and targets, from now on."""
@@ -24,6 +29,10 @@ class PastCounts:
     def add(self, status: ProcessStatus) -> None:
         """Add the last report of a worker that has ended."""
         self._ended = merged([self._ended, rising(status)])
+
+    def refuse(self, refusals: Iterable[Refusal]) -> None:
+        """Add the last refusals of a worker that has ended, or of the gateway before this one."""
+        self.refusals = newest([*self.refusals, *refusals])
 
     def restarted(self) -> None:
         """Count a worker that died and is replaced."""

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ import trio
 
 from wsgateway.census.keeper import Census
 from wsgateway.census.tally import Counts
+from wsgateway.observe.refusals import MOST_REFUSALS, Refusal
 from wsgateway.observe.status import ProcessStatus
 from wsgateway.run.command import python
 from wsgateway.run.control import Control
@@ -113,6 +115,8 @@ class WorkerProcess:
         self.begun = trio.current_time()
         self.status: ProcessStatus = {}
         """its last report"""
+        self.refusals: deque[Refusal] = deque(maxlen=MOST_REFUSALS)
+        """the last ones that it has told"""
         self.loop_lag = 0.0
         """in seconds; see `StatusReport`"""
         self.told_to_end = trio.Event()
@@ -188,6 +192,7 @@ class WorkerProcess:
                 self._report_due = False
                 self._turned_ago, self.loop_lag = message.age, message.lag
                 self.status = message.status
+                self.refusals.extend(message.refusals)
                 self._news.unpark_all()
             case CensusCounts():
                 self._counted(message.counts)

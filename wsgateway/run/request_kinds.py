@@ -135,7 +135,7 @@ REQUEST_KINDS = {
         RequestKind("reload", Nothing, "supervisor", changes=True),
         RequestKind("sessions", SessionsFields, "workers", gives="items"),
         RequestKind("close", CloseFields, "supervisor", changes=True),
-        RequestKind("refusals", Nothing, "workers", gives="items"),
+        RequestKind("refusals", Nothing, "supervisor", gives="items"),
         RequestKind("target", TargetFields, "supervisor", changes=True),
         RequestKind("log-level", LogLevelFields, "supervisor", changes=True),
         RequestKind("trace", TraceFields, "workers", gives="stream", changes=True),

@@ -16,6 +16,7 @@ import trio
 from wsgateway.census.tally import Counts
 from wsgateway.errors import Problem, Reason, SettingsError
 from wsgateway.observe.log import Log
+from wsgateway.observe.refusals import Refusal
 from wsgateway.observe.status import ServeStatus
 from wsgateway.relay.closing import ServerClose
 from wsgateway.run.listening import Sockets, close, differences, shares
@@ -131,6 +132,10 @@ class Service:
     def status(self) -> ServeStatus:
         """Return what is open now, and the counts since the start."""
         return self._gateway.status()
+
+    def new_refusals(self) -> list[Refusal]:
+        """Return the clients that got no session since this was called last."""
+        return self._gateway.refusals.new()
 
     def beat(self) -> float:
         """Return when the relay loop has last turned, by Trio's clock: less than a second ago, if all is well."""

@@ -340,7 +340,7 @@ class Supervisor:
         self._control.cancel()
         self._manager.tell(f"MAINPID={new.pid}")
         self._manager.leave_to_another()
-        self._nursery.start_soon(new.give, self._census, self._counts)
+        self._nursery.start_soon(new.give, self._census, self._counts, self._worker_pool.refusals)
         self._log.info("hot restart done", to=new.pid)
         self._nursery.start_soon(self._drain, 0.0, True)
 

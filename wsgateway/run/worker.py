@@ -194,7 +194,7 @@ class Worker:
             "log_lines_dropped": writer.dropped,
             "log_queue_bytes": writer.waiting_bytes,
         }
-        await self._say(StatusReport(age=age, lag=service.loop_lag, status=status))
+        await self._say(StatusReport(age=age, lag=service.loop_lag, status=status, refusals=service.new_refusals()))
 
     async def _say_counts(self, counts: list[Counts]) -> None:
         await self._say(CensusCounts(counts=counts))

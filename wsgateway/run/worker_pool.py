@@ -1,12 +1,14 @@
 """The workers of a gateway: a number of processes with one configuration, started again when they die."""
 
 from collections.abc import Awaitable, Callable
+from itertools import chain
 
 import trio
 
 from wsgateway.errors import StartError
 from wsgateway.observe.log import Log
 from wsgateway.observe.names import names_of
+from wsgateway.observe.refusals import Refusal, newest
 from wsgateway.observe.status import WorkerPoolStatus, merged
 from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.generation import Generation
@@ -161,6 +163,7 @@ class WorkerPool:
                 nursery.cancel_scope.cancel()
         finally:
             self.past.add(worker.status)
+            self.past.refuse(worker.refusals)
             slot.worker = None
         slot.why = slot.why or (worker.why and f"worker {slot.number}: {worker.why}")
         return how
@@ -330,6 +333,11 @@ class WorkerPool:
     def ready(self) -> bool:
         """Whether a worker serves, and the pool does not drain."""
         return not self.draining and self._any_serves()
+
+    def refusals(self) -> list[Refusal]:
+        """Return the last clients that got no session, as all processes have told, the oldest first."""
+        there = (slot.worker.refusals for slot in self._slots if slot.worker is not None)
+        return newest(chain(self.past.refusals, *there))
 
     def status(self) -> WorkerPoolStatus:
         """Return the status of all workers together, and of each one."""
