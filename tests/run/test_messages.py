@@ -1,10 +1,14 @@
 """The messages between the processes of a gateway, in JSON, and messages of other versions."""
 
 import json
+from dataclasses import replace
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from wsgateway.census.tally import Counts
+from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.messages import (
     Adjust,
     Ask,
@@ -30,6 +34,7 @@ from wsgateway.run.messages import (
     from_worker,
     to_worker,
 )
+from wsgateway.settings.process import Level
 
 TO_WORKER = [
     (
@@ -121,20 +126,26 @@ def test_a_message_of_a_worker_is_one_object(message: Up, said: dict[str, object
     assert from_worker(said | {"newer": 7}) == message
 
 
-def test_the_message_of_a_hot_restart_names_the_sockets() -> None:
+async def test_the_message_of_a_hot_restart_names_the_sockets_and_what_operators_have_changed(
+    autojump_clock: MockClock,
+) -> None:
     said: dict[str, object] = {
         "do": "take over",
         "sockets": [["unix:/run/a.sock", 1]],
         "processes": 9,
         "drained": [["a", "ws://b"]],
+        "levels": [["", "error"], ["10.0.0.0/8", "debug"]],
+        "level_seconds": [["10.0.0.0/8", 60.0]],
     }
-    assert (
-        json.loads(
-            json.dumps(TakeOver(sockets=[("unix:/run/a.sock", 1)], processes=9, drained=[("a", "ws://b")]).said())
-        )
-        == said
-    )
-    assert TakeOver.read(said).sockets == [("unix:/run/a.sock", 1)]
+    levels: dict[str, Level] = {"": "error", "10.0.0.0/8": "debug"}
+    adjustments = Adjustments(frozenset({("a", "ws://b")}), levels, {"10.0.0.0/8": trio.current_time() + 60})
+    sent = TakeOver.of([("unix:/run/a.sock", 1)], 9, adjustments)
+    assert json.loads(json.dumps(sent.said())) == said
+    assert TakeOver.read(said) == sent
+    await trio.sleep(5)
+    assert sent.adjustments == replace(adjustments, ends={"10.0.0.0/8": trio.current_time() + 60})
+    old = {name: said[name] for name in ("do", "sockets", "processes")}
+    assert TakeOver.read(old).adjustments == Adjustments(), "another version says less"
 
 
 def test_the_messages_of_a_hot_restart_about_the_census_are_objects() -> None:

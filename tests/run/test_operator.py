@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.openings import BY_DIALECT
 from tests.support import Upstream
 from wsgateway.cli import main
+from wsgateway.run.adjustments import Adjustments
+from wsgateway.run.operator import Change, Operator
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, refused, request_gateway
 from wsgateway.settings.basics import UnixAddress
 
-from .gateways import Gateway, supervised, whole, without_log
+from .gateways import Gateway, end, supervised, whole, without_log
+from .worker_pools import generation, good, hands
 
 MODERN = BY_DIALECT["rfc6455"]
 GOOD, FAULT = 0, 1
@@ -168,3 +172,51 @@ async def test_networks_with_a_level_of_their_own_are_bounded(file: Path) -> Non
         assert answer == refused("16 networks have a level of their own already; set one of them to default")
         assert (await asked(gateway, "log-level", level="default", client="10.0.0.1")).ok
         assert (await asked(gateway, "log-level", level="debug", client="10.0.0.16")).ok
+
+
+async def test_drained_targets_and_levels_stay_in_a_hot_restart(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async with Upstream() as upstream, supervised(file, controlled(upstream.port)) as gateway:
+        target = {"upstream": "behind", "target": f"ws://127.0.0.1:{upstream.port}"}
+        assert (await asked(gateway, "target", action="drain", **target)).ok
+        assert (await asked(gateway, "log-level", level="error", client="127.0.0.1")).ok
+        gateway.signal(signal.SIGUSR2)
+        new_supervisor = (await gateway.lines.line("hot restart done"))["to"]
+        try:
+            await gateway.ended.wait()
+            assert await states(gateway) == ["drained"]
+            assert await refusal(gateway) == b"HTTP/1.1 503"
+            assert (await asked(gateway, "log-level", level="default", client="127.0.0.1")).ok
+            assert (await asked(gateway, "target", action="enable", **target)).ok
+            await refusal_of_plain(gateway)
+            printed = ""
+            while "status=426" not in printed:
+                printed += capfd.readouterr().err
+                await trio.lowlevel.checkpoint()
+            assert printed.count("event=refused") == 1, "the level was error before"
+            client = await gateway.connect(MODERN.request)
+            await upstream.agree()
+            assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+            client.stream.socket.close()
+        finally:
+            await trio.to_thread.run_sync(end, new_supervisor)
+
+
+async def test_a_level_for_some_time_ends_in_the_next_supervisor_when_it_would_have_ended(
+    autojump_clock: MockClock,
+) -> None:
+    async def change(make: Change) -> ControlAnswer:
+        return await make()
+
+    async with hands(good) as here, trio.open_nursery() as nursery:
+        await here.start()
+        pool, log = here.worker_pool, here.lines.log()
+        pool.adjustments = Adjustments(levels={"": "error", "10.0.0.0/8": "debug"}, ends={"10.0.0.0/8": 60.0})
+        operator = Operator(pool, lambda: generation().settings, change, nursery, log)
+        operator.go_on()
+        log.info("not seen")
+        log.debug("seen", client="10.0.0.1:4000")
+        await trio.sleep(59.9)
+        assert pool.adjustments.levels == {"": "error", "10.0.0.0/8": "debug"}
+        await trio.sleep(0.2)
+        assert pool.adjustments == Adjustments(levels={"": "error"})
+        assert [entry["event"] for entry in here.lines.entries if "seen" in entry["event"]] == ["seen"]

@@ -1,9 +1,10 @@
 """What operators have changed in a running gateway, and the file does not say: drained targets, and levels of the log.
 
-The supervisor keeps it, and tells it to every worker: at its start, and after each change. Nothing of it is written
-into a file, so a new start forgets it.
+The supervisor keeps it, and tells it to every worker: at its start, and after each change. In a hot restart the next
+supervisor gets it. Nothing of it is written into a file, so a new start forgets it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wsgateway.observe.log import Levels
@@ -22,15 +23,24 @@ class Adjustments:
     """the targets that get no new sessions"""
     levels: Levels = field(default_factory=dict)
     """levels of the log in place of that of the file"""
+    ends: Mapping[str, float] = field(default_factory=dict)
+    """when levels end, by their networks and by Trio's clock; others last until they are changed"""
 
     def with_target(self, target: DrainedTarget, drained: bool) -> "Adjustments":
         """Return them with a target that is drained, or is not any more."""
         return replace(self, drained=self.drained | {target} if drained else self.drained - {target})
 
-    def with_level(self, client: str, level: Level | None) -> "Adjustments":
-        """Return them with a level for a network of clients, or for all if it is empty; None: that of the file."""
-        others = {name: each for name, each in self.levels.items() if name != client}
-        return replace(self, levels=others if level is None else {**others, client: level})
+    def with_level(self, client: str, level: Level | None, end: float | None = None) -> "Adjustments":
+        """Return them with a level for a network of clients, or for all if it is empty; None: that of the file.
+
+        `end` is when it ends, by Trio's clock.
+        """
+        levels = {name: each for name, each in self.levels.items() if name != client}
+        ends = {name: each for name, each in self.ends.items() if name != client}
+        if level is not None:
+            levels[client] = level
+            ends |= {} if end is None else {client: end}
+        return replace(self, levels=levels, ends=ends)
 
     def within(self, settings: Settings) -> "Adjustments":
         """Return them without the targets that a configuration does not have."""

@@ -26,7 +26,7 @@ from wsgateway.census.tally import Counts
 from wsgateway.errors import HotRestartError
 from wsgateway.observe.refusals import Refusal
 from wsgateway.observe.shape import ShapeError
-from wsgateway.run.adjustments import DrainedTarget
+from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.control import Control, Said
 from wsgateway.run.listening import Listening
 from wsgateway.run.messages import Counted, GatewayCounts, HandOver, Serving, TakeOver
@@ -42,12 +42,12 @@ COUNT_SECONDS = 1.0
 
 
 async def start_new_supervisor(
-    command: Sequence[str], listening: Listening, processes: int, drained: Iterable[DrainedTarget]
+    command: Sequence[str], listening: Listening, processes: int, adjustments: Adjustments
 ) -> "NewSupervisor":
     """Start a new supervisor, and return it once it serves. It waits for the counts of this one.
 
-    `processes` is how many processes the gateway has started, and `drained` are the targets that get no new sessions.
-    Raise HotRestartError if it does not serve; then it has ended.
+    `processes` is how many processes the gateway has started. Raise HotRestartError if it does not serve; then it has
+    ended.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     line = Control(ours)
@@ -63,7 +63,7 @@ async def start_new_supervisor(
     serves = False
     try:
         with trio.move_on_after(TAKE_OVER_SECONDS):
-            serves = await _introduced(line, listening, processes, sorted(drained))
+            serves = await _introduced(line, listening, processes, adjustments)
     finally:
         if not serves:
             line.close()
@@ -73,11 +73,11 @@ async def start_new_supervisor(
     return NewSupervisor(pid, line)
 
 
-async def _introduced(line: Control, listening: Listening, processes: int, drained: list[DrainedTarget]) -> bool:
+async def _introduced(line: Control, listening: Listening, processes: int, adjustments: Adjustments) -> bool:
     """Send all sockets to the new supervisor. Return whether it serves then; otherwise it has ended."""
     told, sockets = listening.description()
     with suppress(OSError):  # it has ended, and `receive` says so, too
-        await line.send(TakeOver(sockets=told, processes=processes, drained=drained).said(), sockets)
+        await line.send(TakeOver.of(told, processes, adjustments).said(), sockets)
     return await line.receive() is not None
 
 
@@ -103,8 +103,8 @@ class OldSupervisor:
         self._control = control
         self.processes = order.processes
         """how many processes it has started"""
-        self.drained = frozenset(order.drained)
-        """the targets that get no new sessions"""
+        self.adjustments = order.adjustments
+        """what operators have changed"""
         self._sources: set[str] = set()
         self.listening = listening
         """all sockets that it has"""

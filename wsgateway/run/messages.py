@@ -12,13 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal, Self, TypeVar, cast, get_args, get_type_hints
 
+import trio
+
 from wsgateway.census.tally import Counts
 from wsgateway.errors import Reason, SettingsError, StartError
 from wsgateway.errors.reasons import BY_NAME
 from wsgateway.observe.refusals import Refusal
 from wsgateway.observe.shape import ShapeError, shaped
 from wsgateway.observe.status import ProcessStatus
-from wsgateway.run.adjustments import DrainedTarget
+from wsgateway.run.adjustments import Adjustments, DrainedTarget
 from wsgateway.run.control import Said
 from wsgateway.run.requests import ControlAnswer, Fact, Item
 from wsgateway.settings.process import Level
@@ -142,6 +144,25 @@ class TakeOver(_Message):
     """how many processes the gateway has started"""
     drained: list[DrainedTarget] = field(default_factory=list)
     """the targets that get no new sessions"""
+    levels: list[tuple[str, Level]] = field(default_factory=list)
+    """as in `Configure`"""
+    level_seconds: list[tuple[str, float]] = field(default_factory=list)
+    """for how long levels remain, by networks; others last until they are changed"""
+
+    @classmethod
+    def of(cls, sockets: SocketCounts, processes: int, adjustments: Adjustments) -> Self:
+        """Return what is said with these sockets after so many processes."""
+        drained, levels = adjustments.said()
+        now = trio.current_time()
+        seconds = [(network, max(0.0, end - now)) for network, end in adjustments.ends.items()]
+        return cls(sockets=sockets, processes=processes, drained=drained, levels=levels, level_seconds=seconds)
+
+    @property
+    def adjustments(self) -> Adjustments:
+        """What operators have changed."""
+        now = trio.current_time()
+        ends = {network: now + seconds for network, seconds in self.level_seconds}
+        return Adjustments(frozenset(self.drained), dict(self.levels), ends)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,33 +142,45 @@ class Operator:
 
     # -- the log ---------------------------------------------------------------------------------------------------
 
+    def go_on(self) -> None:
+        """Use the levels that there are already, from the supervisor before this one."""
+        self._log.use(self._workers.adjustments.levels)
+        for network, end in self._workers.adjustments.ends.items():
+            self._end_at(network, end)
+
     async def log_level(self, fields: LogLevelFields, send: Send) -> ControlAnswer:
         """Set the level of the log in all processes: for all lines, or for those about clients of a network."""
+        return await self._change(lambda: self._change_level(fields))
+
+    async def _change_level(self, fields: LogLevelFields) -> ControlAnswer:
         network, before = fields.client or "", self._workers.adjustments.levels
         if network and network not in before and len([name for name in before if name]) >= MOST_NETWORKS:
             return refused(f"{MOST_NETWORKS} networks have a level of their own already; set one of them to default")
         if network in self._ends:
             self._ends.pop(network).cancel()
         level = None if fields.level == "default" else fields.level
-        if level is not None and fields.seconds is not None:
-            # Now, as another request for this network may come while this one waits. That one then cancels the scope.
-            scope = self._ends[network] = trio.CancelScope()
-            self._nursery.start_soon(self._end_later, network, fields.seconds, scope)
-        await self._set_level(network, level)
+        end = None if fields.seconds is None or level is None else trio.current_time() + fields.seconds
+        await self._set_level(network, level, end)
         await self._closer.count({})  # when workers answer this, they have taken it
+        if end is not None:
+            self._end_at(network, end)
         return ControlAnswer(ok=True, facts={"level": level or self._settings().logging.level})
 
-    async def _end_later(self, network: str, seconds: float, scope: trio.CancelScope) -> None:
+    def _end_at(self, network: str, end: float) -> None:
+        scope = self._ends[network] = trio.CancelScope()
+        self._nursery.start_soon(self._end_later, network, end, scope)
+
+    async def _end_later(self, network: str, end: float, scope: trio.CancelScope) -> None:
         with scope:
-            await trio.sleep(seconds)
+            await trio.sleep_until(end)
             if self._ends.get(network) is not scope:  # it was cancelled in this moment
                 return
             del self._ends[network]
             await self._set_level(network, None)
             self._log.info("log level is over", **{"network": network} if network else {})
 
-    async def _set_level(self, network: str, level: Level | None) -> None:
-        await self._workers.adjust(lambda now: now.with_level(network, level))
+    async def _set_level(self, network: str, level: Level | None, end: float | None = None) -> None:
+        await self._workers.adjust(lambda now: now.with_level(network, level, end))
         self._log.use(self._workers.adjustments.levels)
 
 

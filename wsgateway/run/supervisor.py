@@ -20,7 +20,6 @@ from wsgateway.observe.metrics import counted
 from wsgateway.observe.names import names_of
 from wsgateway.observe.processes import build, figures
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
-from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.admin_pages import AdminPages, Behind
 from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
@@ -137,7 +136,7 @@ class Supervisor:
             there.owns_files = old_supervisor is None
             if old_supervisor is not None:
                 self._worker_pool.processes = old_supervisor.processes
-                self._worker_pool.adjustments = Adjustments(old_supervisor.drained).within(made.settings)
+                self._worker_pool.adjustments = old_supervisor.adjustments.within(made.settings)
             try:
                 self._generation = Generation(made, await there.fitted_beside(made.settings))
             except (SettingsError, trio.Cancelled):
@@ -171,6 +170,7 @@ class Supervisor:
         self._operator = Operator(
             self._worker_pool, lambda: self._generation.settings, self._asked_to_change, self._nursery, self._log
         )
+        self._operator.go_on()
         functions = {"reload": self._asked_to_reload, **self._operator.functions}
         self._commander = Commander(functions, self._worker_pool, self._log)
         behind = Behind(self._status, self._census.charts, self._commander)
@@ -331,7 +331,7 @@ class Supervisor:
         self._log.info("hot restart begins")
         pool, listening = self._worker_pool, self._generation.listening
         try:
-            new = await start_new_supervisor(self._command, listening, pool.processes, pool.adjustments.drained)
+            new = await start_new_supervisor(self._command, listening, pool.processes, pool.adjustments)
         except HotRestartError as error:
             self._log.error("hot restart failed", **error.reason.facts, why=error.why)
             return
