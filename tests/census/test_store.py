@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,31 @@ def test_a_damaged_page_is_noticed(path: str) -> None:
     Path(path).write_bytes(content)
     with pytest.raises(CensusError) as caught:
         Store(path).open()
+    assert caught.value.broken
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("UPDATE rows SET sessions = 'many'", "table rows: sessions: 'many' is not a whole number"),
+        ("UPDATE rows SET first_seen = 'noon'", "table rows: first_seen: 'noon' is not a number"),
+        ("""UPDATE rows SET refused = '{"origin-refused": "many"}'""", "table rows: refused.origin-refused: 'many' is"),
+        ("UPDATE runs SET ended = NULL", "table runs: ended: None is not a number"),
+        ("UPDATE days SET most_open = 0.5", "table days: most_open: 0.5 is not a whole number"),
+    ],
+)
+def test_a_value_that_no_census_has_makes_a_file_broken(path: str, change: str, why: str) -> None:
+    store = opened(path)
+    store.write(some().take_changes())
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(change)
+        connection.commit()
+    with pytest.raises(CensusError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: {why}")
+    with pytest.raises(CensusError) as caught:
+        opened(path)
     assert caught.value.broken
 
 

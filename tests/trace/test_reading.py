@@ -40,6 +40,33 @@ def test_a_secret_is_neither_in_the_lines_nor_in_the_bytes() -> None:
     assert shown(pieces) == ["> GET /?token=*** HTTP/1.1", "> Cookie: ***", ">"]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /?token=abc HTTP/1.1\nCookie: def\n\n",
+        b"\r\n\r\nGET /?token=abc HTTP/1.1\r\nCookie: def\r\n\r\n",
+        b"\n\nGET /?token=abc HTTP/1.1\r\nCookie: def\r\n\r\n",
+        b"GET /?token=abc HTTP/1.1\r\nCookie: def\r\nA: " + b"b" * MOST_KEPT_BYTES + b"\r\n\r\n",
+    ],
+    ids=["bare LF", "empty lines", "bare empty lines", "more than is kept"],
+)
+def test_no_secret_is_shown_or_recorded_of_a_head_that_is_odd(head: bytes) -> None:
+    reading = Reading(">", 1000, ["token"])
+    pieces = [piece for at in range(0, len(head), 11) for piece in reading.feed(head[at : at + 11])]
+    pieces += reading.begin_frames(frames("hixie-76"), b"", "the challenge")
+    data = b"".join(piece.data for piece in pieces)
+    assert b"GET /?token=*** HTTP/1.1" in data
+    assert not [secret for secret in ("abc", "def") if secret.encode() in data or secret in str(shown(pieces))]
+    assert shown(pieces)[:2] == ["> GET /?token=*** HTTP/1.1", "> Cookie: ***"]
+
+
+def test_no_secret_is_recorded_of_a_head_that_breaks_off() -> None:
+    reading = Reading(">", 1000, ["token"])
+    assert reading.feed(b"GET /?token=abc HTTP/1.1\r\nCookie: def") == []
+    [piece] = reading.finish()
+    assert piece.data == b"GET /?token=*** HTTP/1.1\r\nCookie: ***"
+
+
 def test_interim_responses_come_before_the_answer() -> None:
     reading = Reading("<", 0)
     pieces = reading.feed(b"HTTP/1.1 103 A\r\n\r\nHTTP/1.1 101 B\r\n\r\n")

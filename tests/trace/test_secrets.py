@@ -22,6 +22,8 @@ NAMES = ("token", "Password")
         ),
         (b"GET /?token=a&b=c HTTP/1.1\r\n\r\n", b"GET /?token=***&b=c HTTP/1.1\r\n\r\n"),
         (b"GET /?b=c&TOKEN=a%20 HTTP/1.1\r\n\r\n", b"GET /?b=c&TOKEN=*** HTTP/1.1\r\n\r\n"),
+        (b"GET /?%74oken=a HTTP/1.1\r\n\r\n", b"GET /?%74oken=*** HTTP/1.1\r\n\r\n"),
+        (b"GET /?a?token=a HTTP/1.1\r\n\r\n", b"GET /?a?token=*** HTTP/1.1\r\n\r\n"),
         (b"GET /?b=c;password=a HTTP/1.1\r\n\r\n", b"GET /?b=c;password=*** HTTP/1.1\r\n\r\n"),
         (b"GET /?tokens=a&atoken=b HTTP/1.1\r\n\r\n", b"GET /?tokens=a&atoken=b HTTP/1.1\r\n\r\n"),
         (b"A: ws://b/?token=c#d\r\n\r\n", b"A: ws://b/?token=***#d\r\n\r\n"),

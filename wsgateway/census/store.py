@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from wsgateway.census.state import Batch, Period, Row, Run, State
 from wsgateway.errors import CensusError
+from wsgateway.observe.shape import ShapeError, shaped
 
 # "wsgc" in ASCII: by this a file shows that it is a census (PRAGMA application_id).
 _APPLICATION = 0x77736763
@@ -234,7 +235,10 @@ def _lines(connection: sqlite3.Connection, table: _Table) -> Iterator[Any]:
         line = dict(zip(names, values, strict=True))
         if "refused" in line and isinstance(line["refused"], str):
             line["refused"] = json.loads(line["refused"])
-        yield table.kind(**line)
+        try:
+            yield shaped(table.kind, line)  # SQLite keeps anything in any column
+        except ShapeError as error:
+            raise ValueError(f"table {table.name}: {error}") from None
 
 
 def _write(connection: sqlite3.Connection, batch: Batch) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes
 
 HIDDEN = b"***"
 """stands for every secret"""
@@ -13,20 +14,21 @@ _HEADERS = frozenset(
         b"x-forwarded-access-token", b"x-api-key", b"x-auth-token",
     }
 )  # fmt: skip
-_QUERY_PART = re.compile(rb"([?&;])([^=&;\s#]*)=[^&;\s#]*")
+# A name has no question mark here, so that a text of nothing else is read in one pass.
+_QUERY_PART = re.compile(rb"([?&;])([^?=&;\s#]*)=[^&;\s#]*")
 
 
 def concealed(head: bytes, query_names: Iterable[str]) -> bytes:
     """Return a head of HTTP/1.1 without its secrets: the values of some headers, and of some names in the query.
 
-    The names are compared without regard to case. Queries are in the request line, and in headers that hold a URL, such
-    as Referer, Location and WebSocket-Location.
+    The names are compared without regard to case, and with %-codes decoded. Queries are in the request line, and in
+    headers that hold a URL, such as Referer, Location and WebSocket-Location.
     """
     names = frozenset(name.lower().encode() for name in query_names)
 
     def part(found: re.Match[bytes]) -> bytes:
         mark, name = found.groups()
-        return mark + name + b"=" + HIDDEN if name.lower() in names else found[0]
+        return mark + name + b"=" + HIDDEN if unquote_to_bytes(name).lower() in names else found[0]
 
     lines, hides = [], False
     for line in head.split(b"\n"):
