@@ -1,9 +1,11 @@
 """The families of User-Agents, as programs of the field send them."""
 
+import re
+
 import pytest
 
 from tests.cases import cases
-from wsgateway.census.agents import FAMILIES, family
+from wsgateway.census.agents import _TABLE, FAMILIES, family
 
 MOZILLA = "Mozilla/5.0"
 SEEN = {
@@ -78,3 +80,9 @@ def test_every_family_is_listed_once() -> None:
 @pytest.mark.parametrize("agent", ["Chrome/" + "9" * 180, "Firefox/0.9", "a" * 200, "\x00\xff" * 100])
 def test_any_text_has_one_of_the_families(agent: str) -> None:
     assert family(agent) in FAMILIES
+
+
+def test_no_pattern_looks_through_a_text_from_each_of_its_characters() -> None:
+    for _, pattern, _ in _TABLE:
+        without_groups = re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", pattern))
+        assert [part for part in without_groups.split("|") if ".*" in part and not part.startswith("^")] == []

@@ -12,16 +12,17 @@ from wsgateway.census.tally import OTHER
 NONE = "none"
 
 # A family, and what its User-Agent matches, in any case. `#` stands for a number, and the bounds are those that it may
-# have.
+# have. A client chooses its User-Agent, so what has .* begins with ^: it is tried once, and not from each character.
 _ANY = (0, 10**6)
 _TABLE: tuple[tuple[str, str, tuple[int, int]], ...] = (
     # Devices, whose User-Agents also name the browser that they were made from.
     ("HbbTV", r"hbbtv", _ANY),
-    ("Samsung TV", r"maple|smart-?tv.*samsung|samsung.*smart-?tv|tizen.*tv", _ANY),
+    ("Samsung TV", r"maple|^(?=.*samsung).*smart-?tv|^(?=.*tizen).*tv", _ANY),
     ("LG TV", r"netcast|web0s|webos\.tv|\blg browser", _ANY),
-    ("Sony or Philips TV", r"bravia|nettv|philips.*tv", _ANY),
-    ("Opera TV", r"opera tv|\boipf\b|\bce-html\b|opera.*\b(?:tv store|sdk)\b", _ANY),
-    ("set-top box", r"set-?top|\bstb\b|\bmag[0-9]{3}\b|kreatel|motorola.*vip|ekioh|espial|netrange|aminet", _ANY),
+    ("Sony or Philips TV", r"bravia|nettv|^(?=.*philips).*tv", _ANY),
+    ("Opera TV", r"opera tv|\boipf\b|\bce-html\b|^(?=.*opera).*\b(?:tv store|sdk)\b", _ANY),
+    ("set-top box", r"set-?top|\bstb\b|\bmag[0-9]{3}\b|kreatel|ekioh|espial|netrange|aminet", _ANY),
+    ("set-top box", r"^(?=.*motorola).*vip", _ANY),
     ("Android TV or Chromecast", r"crkey|android tv|aft[a-z]+ build|\bbravia", _ANY),
     ("PlayStation", r"playstation", _ANY),
     ("Nintendo", r"nintendo", _ANY),
@@ -37,8 +38,8 @@ _TABLE: tuple[tuple[str, str, tuple[int, int]], ...] = (
     ("Electron", r"electron/", _ANY),
     # iOS names Safari, too.
     ("Chrome on iOS", r"crios/", _ANY),
-    ("iOS 4 or 5", r"(?:iphone|ipad|ipod).* os #_", (2, 5)),
-    ("iOS 6 or later", r"(?:iphone|ipad|ipod).* os #_", (6, 999)),
+    ("iOS 4 or 5", r"^(?=.*ip(?:hone|ad|od)).* os #_", (2, 5)),
+    ("iOS 6 or later", r"^(?=.*ip(?:hone|ad|od)).* os #_", (6, 999)),
     ("iOS program", r"cfnetwork/|\bios\b|iphone|ipad|ipod", _ANY),
     # Browsers. Those made of Chrome name Chrome, and Chrome names Safari.
     ("Internet Explorer", r"msie #|trident/", _ANY),
@@ -52,13 +53,13 @@ _TABLE: tuple[tuple[str, str, tuple[int, int]], ...] = (
     ("Firefox 6", r"firefox/#", (6, 6)),
     ("Firefox 7 to 10", r"firefox/#", (7, 10)),
     ("Firefox 11 or later", r"firefox/#", (11, 9999)),
-    ("Android browser", r"android.*version/#.*safari/(?!.*chrome)", _ANY),
+    ("Android browser", r"^(?=.*android)(?=.*safari/)(?!.*chrome).*version/#", _ANY),
     ("Chrome 4 or 5", r"chrom(?:e|ium)/#", (4, 5)),
     ("Chrome 6 to 13", r"chrom(?:e|ium)/#", (6, 13)),
     ("Chrome 14 or 15", r"chrom(?:e|ium)/#", (14, 15)),
     ("Chrome 16 or later", r"chrom(?:e|ium)/#", (16, 9999)),
-    ("Safari 5", r"version/#.*safari/", (3, 5)),
-    ("Safari 6 or later", r"version/#.*safari/", (6, 9999)),
+    ("Safari 5", r"^(?=.*safari/).*version/#", (3, 5)),
+    ("Safari 6 or later", r"^(?=.*safari/).*version/#", (6, 9999)),
     ("Qt WebKit", r"\bqt/|qtwebengine|qtwebkit", _ANY),
     ("WebKit", r"applewebkit/", _ANY),
     # Programs without a browser.
