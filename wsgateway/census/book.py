@@ -31,7 +31,7 @@ _SUMS = ("sessions", "messages_in", "messages_out", "bytes_in", "bytes_out")
 
 @dataclass(slots=True)
 class _Changes:
-    """What has changed and is not written."""
+    """The changes that are not written yet."""
 
     rows: set[Key] = field(default_factory=set)
     days: set[PeriodKey] = field(default_factory=set)

@@ -26,7 +26,7 @@ class Gap(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """How much of a span up to now a census knows."""
+    """The part of a span up to now that a census knows."""
 
     begins: float
     """when it began, or when the span begins if that is later"""

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from wsgateway.census.store import Store
 
 BookEvent = Callable[[Book, float], object]
-"""what is to be done with the book, at a time"""
+"""a change of the book, which gets the book and the time of the change"""
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """How it is with the file."""
+    """The state of the file: whether it is open, and what is wrong with it."""
 
     is_open: bool = False
     """whether it has been opened"""

@@ -95,7 +95,7 @@ class State:
 
 @dataclass(slots=True)
 class Batch:
-    """What has changed since the last time, as copies that a thread can write to a file."""
+    """The changes since the last time, as copies that a thread can write to a file."""
 
     state: State
     whole: bool

@@ -18,7 +18,7 @@ MOST_WAITING = 2000
 
 
 class Profile(NamedTuple):
-    """What a session, or a refused client, is counted under. Empty: not known, or there is none."""
+    """The facts under which a session, or a refused client, is counted. Empty: not known, or there is none."""
 
     dialect: str
     route: str
@@ -34,7 +34,7 @@ class Profile(NamedTuple):
 
 
 class Counts(TypedDict):
-    """What has been counted under one profile since the last time, as a message has it. What is 0 is left out."""
+    """The counts of one profile since the last time, as a message has them. Those that are 0 are left out."""
 
     profile: dict[str, str]
     """by the names of `Profile`, without its oddities"""

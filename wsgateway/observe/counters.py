@@ -22,7 +22,7 @@ NONE = "none"
 
 
 class Figures(NamedTuple):
-    """What has gone through a session; in is what came from the client."""
+    """The figures of a session: what has gone through it; in is what came from the client."""
 
     messages_in: int
     messages_out: int
@@ -57,7 +57,7 @@ class Live(Counted, Protocol):
 
 
 class Known(Protocol):
-    """What is known of a client that gets no session. Empty: nothing yet."""
+    """The facts about a client that gets no session. Empty: not known yet."""
 
     listener: str
     route: str

@@ -190,7 +190,7 @@ class CertificateStatus(TypedDict):
 
 
 class DialectCensus(TypedDict):
-    """What the census knows of one dialect. Times are seconds since 1970."""
+    """The figures of one dialect in the census. Times are seconds since 1970."""
 
     open: int
     """how many sessions are open now"""
@@ -205,7 +205,7 @@ class DialectCensus(TypedDict):
 
 
 class CensusStatus(TypedDict):
-    """What the census knows, a few seconds old at most. See `census.keeper`."""
+    """The figures of the census, a few seconds old at most. See `census.keeper`."""
 
     file: str | None
     """where it is kept; None: in memory alone"""
@@ -236,7 +236,7 @@ class BuildStatus(TypedDict):
 
 
 class ProcessFigures(TypedDict):
-    """What the system says of one process."""
+    """The figures of one process, from the system."""
 
     process: str
     """supervisor, worker-1, worker-2 ...; gateway in a program of another kind"""

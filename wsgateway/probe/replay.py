@@ -41,7 +41,7 @@ class Replayed:
 
 
 class _Progress:
-    """How far a server has answered."""
+    """The part of its answer that a server has given."""
 
     def __init__(self, connection: Connection) -> None:
         self._messages = MessageReader(connection, "<")
@@ -56,7 +56,7 @@ class _Progress:
 
 
 class _Answer:
-    """What a server sends, in the parts that a recording has: heads, proof, frames."""
+    """The answer of a server, in the parts that a recording has: heads, proof, frames."""
 
     def __init__(self, recorded: Connection) -> None:
         self._missing = len(recorded.bytes_of("proof", "<"))
@@ -214,12 +214,10 @@ def _shown(message: Message) -> str:
 
 def _head(connection: Connection) -> tuple[str, dict[str, str]]:
     """Return the first line of the last head of a server, and the headers that matter, by name."""
-    heads = [each.data for each in connection.chunks if each.way == "<" and each.belongs_to == "head"]
-    first, *lines = (heads[-1] if heads else b"").decode("latin-1").split("\r\n")
+    first, every = connection.head("<")
     headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = (part.strip() for part in line.partition(":"))
-        if colon and name.lower() not in _PASSED_OVER:
+    for name, value in every:
+        if name.lower() not in _PASSED_OVER:
             before = headers.get(name.lower())
             headers[name.lower()] = value if before is None else f"{before}, {value}"
     return first, headers

@@ -77,7 +77,7 @@ class ControlServer:
             return refused(f"user {uid} may not ask; root may, and user {os.geteuid()}, who runs the gateway")
         try:
             request = shaped(ControlRequest, json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return refused(f"no request: {error}")
         who = {"uid": uid, "pid": pid}
         if is_stream(request.command):

@@ -137,5 +137,5 @@ def _read(line: bytes | None) -> ControlAnswer | _Items | None:
         if isinstance(said, dict) and "items" in said:
             return shaped(_Items, said)
         return shaped(ControlAnswer, said)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise OSError("this is no gateway's control socket") from None

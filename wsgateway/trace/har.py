@@ -72,15 +72,15 @@ def messages(connection: Connection, way: str) -> list[Message]:
 
 def host_of(connection: Connection) -> str:
     """Return the Host of the request; empty if there is none."""
-    return dict(_lower(_head(connection, ">")[1])).get("host", "")
+    return {name.lower(): value for name, value in connection.head(">")[1]}.get("host", "")
 
 
 def _entry(connection: Connection, began: float, peer: str) -> dict[str, Any]:
-    request = _head(connection, ">")
-    response = _head(connection, "<")
-    method, _, target = request[0].partition(" ")
+    line, request = connection.head(">")
+    answer, response = connection.head("<")
+    method, _, target = line.partition(" ")
     host = host_of(connection) or "unknown"
-    status, _, phrase = response[0].partition(" ")[2].partition(" ")
+    status, _, phrase = answer.partition(" ")[2].partition(" ")
     last = max((chunk.at for chunk in connection.chunks), default=0.0)
     said = sorted(
         (_message(way, began, each) for way in _TYPES for each in messages(connection, way)),
@@ -120,27 +120,11 @@ def _message(way: str, began: float, message: Message) -> dict[str, Any]:
     return {"type": _TYPES[way], "time": began + at, "opcode": opcode, "data": text}
 
 
-def _head(connection: Connection, way: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the first line of the last head of a direction, and its headers."""
-    heads = [each for each in connection.chunks if each.way == way and each.belongs_to == "head"]
-    first, *lines = _text(heads[-1:]).split("\r\n")
-    return first, [(name, value.strip()) for name, colon, value in (line.partition(":") for line in lines) if colon]
-
-
-def _text(chunks: list[Chunk]) -> str:
-    return b"".join(chunk.data for chunk in chunks).decode("latin-1")
-
-
-def _lower(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name.lower(), value) for name, value in headers]
-
-
-def _described(connection: Connection, head: tuple[str, list[tuple[str, str]]], way: str) -> dict[str, Any]:
-    size = sum(len(each.data) for each in connection.chunks if each.way == way and each.belongs_to == "head")
+def _described(connection: Connection, headers: list[tuple[str, str]], way: str) -> dict[str, Any]:
     return {
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": [{"name": name, "value": value} for name, value in head[1]],
-        "headersSize": size,
+        "headers": [{"name": name, "value": value} for name, value in headers],
+        "headersSize": sum(map(len, connection.heads(way))),
         "bodySize": 0,
     }

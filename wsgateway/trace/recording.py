@@ -45,7 +45,7 @@ class Chunk:
 
 @dataclass(slots=True)
 class Connection:
-    """What went over the connection of the gateway with one peer."""
+    """The bytes that went over the connection of the gateway with one peer."""
 
     chunks: list[Chunk] = field(default_factory=list)
     framing: Framing | None = None
@@ -55,6 +55,17 @@ class Connection:
     def bytes_of(self, belongs_to: str, way: str) -> bytes:
         """Return all bytes of one direction that belong to a head, to a proof or to frames."""
         return b"".join(each.data for each in self.chunks if (each.belongs_to, each.way) == (belongs_to, way))
+
+    def heads(self, way: str) -> list[bytes]:
+        """Return the heads of one direction, each with its end: several, if there were interim responses."""
+        return [each.data for each in self.chunks if (each.belongs_to, each.way) == ("head", way)]
+
+    def head(self, way: str) -> tuple[str, list[tuple[str, str]]]:
+        """Return the first line of the last head of one direction, and its headers, also of one that breaks rules."""
+        last = self.heads(way)[-1:]
+        first, *lines = b"".join(last).decode("latin-1").lstrip("\r\n").split("\n")
+        parted = (line.partition(":") for line in lines)
+        return first.rstrip("\r"), [(name.strip(), value.strip()) for name, colon, value in parted if colon]
 
 
 @dataclass(slots=True)
