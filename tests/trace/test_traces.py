@@ -1,5 +1,6 @@
 """Which connections a trace gets, and what it loses if it is read too slowly."""
 
+import socket
 from contextlib import ExitStack
 
 import pytest
@@ -159,3 +160,33 @@ async def test_an_end_is_shown_with_its_reason_and_nothing_after_it(traces: Trac
         followed.remark("later")
         heard(followed, b"later")
         assert [item["kind"] for item in await trace.items()] == ["session", "end"]
+
+
+async def test_when_nobody_traces_any_more_nothing_is_kept_and_the_socket_is_as_before(traces: Traces) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ExitStack() as stack:
+        one = stack.enter_context(traces.begin(all_of_them, 0, False))
+        with traces.begin(all_of_them, 0, False) as other:
+            followed = traces.follow()
+            followed.watch(ours, "client")
+            assert followed.decide(object(), {})
+            theirs.send(HEAD)
+            ours.recv(len(HEAD))
+        assert (list(other._waiting), other._characters) == ([], 0)
+        theirs.send(b"more")
+        ours.recv(4)  # one trace is still there
+        assert type(ours) is not socket.socket
+        stack.close()
+        theirs.send(b"more")
+        ours.recv(4)
+        assert type(ours) is socket.socket
+        assert list(one._waiting) == []
+
+
+def test_a_session_that_no_trace_wants_has_its_socket_as_before(traces: Traces) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, traces.begin(lambda facts: False, 0, False):
+        followed = traces.follow()
+        followed.watch(ours, "client")
+        assert not followed.decide(object(), {})
+        assert type(ours) is socket.socket

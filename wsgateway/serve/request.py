@@ -17,7 +17,6 @@ from wsgateway.serve.facts import Facts, odd_facts
 from wsgateway.serve.gateway import GatewayState, ListenerState
 from wsgateway.settings.basics import UNIX
 from wsgateway.settings.process import Level
-from wsgateway.trace.tap import untap
 from wsgateway.trace.traces import FollowedSession
 from wsgateway.wire.addresses import canonical, counted_as
 from wsgateway.wire.heads import Headers, Request, Response
@@ -122,7 +121,6 @@ class RequestContext:
     def show(self) -> None:
         """Show the session to the traces that want it, as its dialect and its route are known now."""
         if self.followed is not None and not self.followed.decide(self.facts, self.facts.known()):
-            untap(self.client.channel.sock)
             self.followed = None
 
     def _settle(self) -> None:

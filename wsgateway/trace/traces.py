@@ -18,7 +18,7 @@ import trio
 from wsgateway.dialects.base import CHALLENGE, PROOF, Side
 from wsgateway.errors import TooManyTracesError
 from wsgateway.trace.reading import Piece, Reading
-from wsgateway.trace.tap import tap
+from wsgateway.trace.tap import tap, untap
 from wsgateway.wire.events import Role
 
 MOST_TRACES = 4
@@ -53,13 +53,17 @@ class Trace:
         self.wants = wants
         self.payload_bytes = payload_bytes
         self.records = records
+        self.over = False
+        """whether nobody reads it any more"""
         self._waiting: deque[tuple[int, Item]] = deque()
         self._characters = 0
         self._lost = 0
         self._more = trio.Event()
 
     def add(self, item: Item) -> None:
-        """Add an item for the reader. It is lost if too much waits already."""
+        """Add an item for the reader. It is lost if too much waits already, or nobody reads."""
+        if self.over:
+            return
         size = sum(len(value) for value in item.values() if isinstance(value, str))
         if len(self._waiting) >= MOST_WAITING or self._characters + size > MOST_WAITING_CHARACTERS:
             self._lost += 1
@@ -67,6 +71,12 @@ class Trace:
             self._waiting.append((size, item))
             self._characters += size
         self._more.set()
+
+    def end(self) -> None:
+        """Keep nothing more: the reader has gone. Sessions that are followed refer to this as long as they last."""
+        self.over = True
+        self._waiting.clear()
+        self._characters = 0
 
     async def items(self) -> list[Item]:
         """Wait for the next items, at least one. The last of them tells how many were lost behind it, if any were."""
@@ -86,7 +96,7 @@ class _Follower:
     """One trace that follows one session."""
 
     def __init__(self, trace: Trace, session: str, query_names: tuple[str, ...]) -> None:
-        self._trace = trace
+        self.trace = trace
         self._session = session
         self._query_names = query_names
         self._readings: dict[tuple[Peer, Way], Reading] = {}
@@ -95,10 +105,10 @@ class _Follower:
 
     def begin(self, peer: Peer) -> None:
         for way in WAYS:
-            self._readings[peer, way] = Reading(way, self._trace.payload_bytes, self._query_names)
+            self._readings[peer, way] = Reading(way, self.trace.payload_bytes, self._query_names)
 
     def add(self, kind: str, at: float, facts: Mapping[str, Fact]) -> None:
-        self._trace.add({"kind": kind, "session": self._session, "at": round(at, 6), **facts})
+        self.trace.add({"kind": kind, "session": self._session, "at": round(at, 6), **facts})
 
     def feed(self, at: float, peer: Peer, way: Way, data: bytes) -> None:
         if data:
@@ -123,7 +133,7 @@ class _Follower:
 
     def _add_pieces(self, at: float, peer: Peer, way: Way, pieces: list[Piece]) -> None:
         for piece in pieces:
-            if self._trace.records and piece.data:
+            if self.trace.records and piece.data:
                 data = base64.b64encode(piece.data).decode()
                 of = piece.belongs_to
                 self.add("bytes", at, {"peer": peer, "way": way, "of": of, "data": data})
@@ -141,6 +151,7 @@ class FollowedSession:
         self._undecided: list[tuple[float, Peer, Way, bytes]] | None = []
         self._undecided_bytes = 0
         self._followers: list[_Follower] = []
+        self._tapped: list[socket] = []
 
     def watch(self, sock: socket, peer: Peer) -> None:
         """See the bytes of the connection to a peer from now on."""
@@ -149,6 +160,7 @@ class FollowedSession:
             follower.begin(peer)
         from_peer: Way = ">" if peer == "client" else "<"
         to_peer: Way = "<" if peer == "client" else ">"
+        self._tapped.append(sock)
         tap(sock, lambda data: self._see(peer, from_peer, data), lambda data: self._see(peer, to_peer, data))
 
     def begin_again(self, data: bytes) -> None:
@@ -169,6 +181,7 @@ class FollowedSession:
                     for each in undecided:
                         follower.feed(*each)
                     self._followers.append(follower)
+            self._leave_if_unwanted()
         return bool(self._followers)
 
     def begin_frames(self, peer: Peer, side: Side, early: bytes) -> None:
@@ -188,6 +201,14 @@ class FollowedSession:
                 follower.finish(self._now(), peer)
             follower.add("end", self._now(), facts)
         self._followers, self._undecided = [], None
+        self._tapped.clear()
+
+    def _leave_if_unwanted(self) -> None:
+        """Let the relay in C have the session again if no trace wants it."""
+        if not self._followers:
+            for sock in self._tapped:
+                untap(sock)
+            self._tapped.clear()
 
     def _now(self) -> float:
         return self._traces.clock() - self._begun
@@ -199,6 +220,9 @@ class FollowedSession:
             if data:
                 self._undecided.append((self._now(), peer, way, data))
             return
+        if any(follower.trace.over for follower in self._followers):
+            self._followers = [follower for follower in self._followers if not follower.trace.over]
+            self._leave_if_unwanted()
         for follower in self._followers:
             follower.feed(self._now(), peer, way, data)
 
@@ -227,6 +251,7 @@ class Traces:
             yield trace
         finally:
             self.running.remove(trace)
+            trace.end()
 
     def follow(self) -> FollowedSession:
         """Return a new connection that a trace may want."""
