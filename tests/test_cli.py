@@ -1,6 +1,7 @@
 """The command line: what it prints, where, and with which exit status: 0 good, 1 a fault, 2 wrong usage."""
 
 import os
+import signal
 import socket
 import subprocess
 from functools import partial
@@ -168,6 +169,14 @@ def test_output_that_nobody_reads_is_no_traceback(line: str) -> None:
     done = shell(f"set -o pipefail; {line}")
     assert done.returncode in (GOOD, FAULT)
     assert not [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+
+
+def test_a_command_that_is_interrupted_while_it_begins_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(module: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wsgateway.cli.import_module", interrupted)
+    assert main(["status", "a.yaml"]) == 128 + signal.SIGINT
 
 
 def test_the_version_is_printed() -> None:

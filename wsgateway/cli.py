@@ -46,7 +46,13 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default that of the process. Return its exit status."""
-    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # perhaps while modules are imported, which is most of what a short command does
+        return INTERRUPTED
+
+
+def _run(given: Sequence[str]) -> int:
     # No option before the command has a value, so the first other argument is the command.
     command = next((each for each in given if not each.startswith("-")), None)
     _open_streams()
@@ -83,8 +89,6 @@ def _perform(options: argparse.Namespace) -> int:
         _write_no_more()
         print_errors(f"standard output: cannot be written: {error.strerror or error}")
         return FAULT
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return status
 
 

@@ -14,12 +14,15 @@ import pytest
 import trio
 
 from tests.backends import websockets_server
+from tests.census.counting import DIALECT
+from tests.census.counting import counts as counted
 from tests.exposition import families
 from tests.openings import BY_DIALECT
 from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.census.keeper import Census
 from wsgateway.run.control import Control
 from wsgateway.run.hot_restart import VARIABLE, HotRestartError, OldSupervisor
+from wsgateway.run.messages import Counted
 from wsgateway.run.past_counts import PastCounts
 from wsgateway.settings.process import Census as CensusSettings
 
@@ -251,3 +254,28 @@ async def test_an_old_gateway_of_another_version_may_have_no_counts(
             old.close()
         await found.listen(census, past)
     assert (past.restarts, past.status().get("traffic")) == (0, None)
+
+
+async def test_a_process_may_have_the_id_of_one_of_the_old_gateway_that_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with old_supervisor(monkeypatch) as (old, found, census), trio.open_nursery() as nursery:
+
+        async def open_sessions(count: int) -> None:
+            while True:
+                await census.flush()
+                known = census.summary()["dialects"][DIALECT]
+                if known["sessions"] and known["open"] == count:
+                    return
+
+        nursery.start_soon(found.listen, census, PastCounts())
+        opened = [counted(sessions=1, open=1)]
+        await old.send(Counted(source="worker 5", counts=opened).said())
+        await open_sessions(1)
+        await old.send(Counted(source="worker 5", counts=None).said())
+        await open_sessions(0)
+        census.count("worker 5", opened)
+        old.close()
+        while nursery.child_tasks:
+            await trio.lowlevel.checkpoint()
+        await open_sessions(1)

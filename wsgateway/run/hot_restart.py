@@ -161,6 +161,7 @@ class OldSupervisor:
             return
         counted = Counted.read(said)
         if counted.counts is None:
+            self._sources.discard(counted.source)  # a process of ours may have its id, and its name, next
             census.lose(counted.source)
         else:
             self._sources.add(counted.source)
