@@ -31,7 +31,7 @@ async def test_sessions_come_and_are_closed_and_refusals_are_seen(tab: Tab, file
             client = await gateway.connect(
                 MODERN.request.replace(b"\r\nHost:", b"\r\nUser-Agent: " + AGENT + b"\r\nHost:")
             )
-            await upstream.agree()
+            behind, _ = await upstream.agree()
             await client.head()
             await tab.until("document.querySelector('#total').textContent === '1'")
             await tab.until("document.querySelectorAll('#sessions tr').length === 1")
@@ -42,6 +42,7 @@ async def test_sessions_come_and_are_closed_and_refusals_are_seen(tab: Tab, file
             await tab.click("#confirm-yes")
             assert await client.exactly(4) == MODERN.goodbye
             await client.close()
+            await behind.close()
             await tab.until("document.querySelector('#said').textContent.includes('is closed')")
             assert (await gateway.lines.line("command"))["id"] == "1-1"
             await tab.until("document.querySelector('#total').textContent === '0'")
