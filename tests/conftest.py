@@ -18,7 +18,7 @@ settings.load_profile("any machine")
 
 # What commands print is compared, and has no colours then.
 os.environ.pop("FORCE_COLOR", None)
-# Tests start many hundred programs. Where Python may not keep what it has compiled, each of them compiles all modules again.
+# Tests start hundreds of programs. Where Python may not keep what it has compiled, each compiles all modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 

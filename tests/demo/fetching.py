@@ -32,6 +32,7 @@ async def send(server: Address, request: bytes) -> Response:
 
 async def fetch(server: Address, target: str, method: str = "GET", **headers: str) -> Response:
     """Request a path as a browser on this machine would, once. Headers are arguments, with _ for -."""
-    fields = {"Host": str(server), "Connection": "close"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    fields = {"Host": str(server), "Connection": "close"}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     return await send(server, ("\r\n".join(lines) + "\r\n\r\n").encode())
