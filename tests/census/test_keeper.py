@@ -271,3 +271,17 @@ async def test_other_programs_read_the_file_while_it_is_written(path: str) -> No
     assert of(read(path))["sessions"] == before + 1
     reader.close()
     await census.close()
+
+
+async def test_a_bug_of_the_census_is_logged_and_ends_no_gateway() -> None:
+    lines = Lines()
+    census = make(None, lines=lines)
+    nothing: Any = {}
+    census.count("1", [nothing])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(census.run)
+        assert "KeyError" in (await lines.line("bug"))["exception"]
+        nursery.cancel_scope.cancel()
+    census.count("1", [counts()])
+    await census.close()
+    assert census.summary()["dialects"][DIALECT]["sessions"] == 1

@@ -5,7 +5,7 @@ changed to the file. If the file cannot be written the census goes on in memory,
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import NoReturn
 
@@ -20,6 +20,7 @@ from wsgateway.census.place import place
 from wsgateway.census.state import DAY, UNKNOWN, WHOLE, Batch, State
 from wsgateway.census.tally import Counts
 from wsgateway.dialects import DIALECTS
+from wsgateway.errors import Reason
 from wsgateway.observe.log import Log
 from wsgateway.observe.status import CensusStatus, DialectCensus
 from wsgateway.settings.process import Census as Settings
@@ -77,11 +78,18 @@ class Census:
         async with trio.open_nursery() as nursery:
             while True:
                 if self._writing.locked():  # the disk is slow
-                    await self._add(take=False)
+                    await self._unharmed(partial(self._add, take=False))
                 else:
-                    nursery.start_soon(self.flush)
+                    nursery.start_soon(self._unharmed, self.flush)
                 await trio.sleep(FLUSH_SECONDS)
         raise AssertionError("it does not end")
+
+    async def _unharmed(self, do: Callable[[], Awaitable[object]]) -> None:
+        """Do something of which a bug is logged: what the census does must end no gateway."""
+        try:
+            await do()
+        except Exception:  # noqa: BLE001  it is logged
+            self._log.exception("bug", reason=Reason.BUG.value)
 
     async def flush(self) -> None:
         """Add what has been counted, and write what has changed."""
@@ -119,7 +127,7 @@ class Census:
             return
         with trio.move_on_after(CLOSE_SECONDS, shield=True):
             if self._successor is None:
-                await self._close_file()
+                await self._unharmed(self._close_file)
             else:
                 await self._successor.close()
 
