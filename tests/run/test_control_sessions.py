@@ -56,6 +56,22 @@ async def test_sessions_of_all_workers_are_listed_and_no_id_comes_again(file: Pa
         assert {str(item["id"]) for item in items} - first == {"3-1"}
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+async def test_a_limit_is_that_of_all_workers_together(
+    file: Path, options: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with Upstream() as upstream, supervised(file, controlled(upstream.port, 2)) as gateway:
+        one, two = await gateway.pids()
+        await session_at(gateway, upstream, two, [one])
+        await session_at(gateway, upstream, one, [two])
+        _, items = await asked(gateway, "sessions")
+        oldest = min(items, key=lambda item: float(item["since"]))
+        assert await run("sessions", str(file), "--limit", "1", *options) == GOOD
+        said = [line for line in capfd.readouterr().out.splitlines() if "127.0.0.1" in line]
+        assert len(said) == 1
+        assert str(oldest["id"]) in said[0]
+
+
 async def test_a_list_that_cannot_be_written_is_no_fault_of_the_gateway(
     file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

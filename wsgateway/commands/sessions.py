@@ -20,7 +20,8 @@ def define(parser: argparse.ArgumentParser) -> None:
     """Give the parser of the command its options."""
     parser.description = (
         "Print the sessions that a running gateway has open, the oldest first, with what has gone through them: in is"
-        f" what came from the client. Options choose sessions; all of them must hold.{HOW_FOUND}"
+        " what came from the client. Options choose sessions; all of them must hold. With --json and without --limit"
+        f" they are printed as they come from the workers, in no order.{HOW_FOUND}"
     )
     add_control(parser)
     add_filter(parser)
@@ -32,11 +33,17 @@ def define(parser: argparse.ArgumentParser) -> None:
 def _sessions(options: argparse.Namespace) -> int:
     found: list[Item] = []
     arguments = filter_of(options) | ({} if options.limit is None else {"limit": options.limit})
-    answer = ask(options, "sessions", arguments, _print_json if options.json else found.extend)
+    as_they_come = options.json and options.limit is None
+    answer = ask(options, "sessions", arguments, _print_json if as_they_come else found.extend)
     if answer is None:
         return FAULT
-    for line in aligned([_COLUMNS, *map(_row, sorted(found, key=lambda item: item["since"]))], _NUMBERS):
-        print(line)
+    # Each worker has sent its oldest ones, as many as are wanted in all.
+    oldest = sorted(found, key=lambda item: item["since"])[: options.limit]
+    if options.json:
+        _print_json(oldest)
+    else:
+        for line in aligned([_COLUMNS, *map(_row, oldest)], _NUMBERS):
+            print(line)
     if not answer.ok:
         return failed(*answer.findings)
     if not options.json:
