@@ -13,10 +13,11 @@ from wsgateway.native import Lane, step
 class InC:
     """A translator that gets what C leaves; C takes bytes while it is at rest."""
 
-    def __init__(self, translator: Translator, keys: Iterator[bytes]) -> None:
-        self._translator = translator
+    def __init__(self, translator: Translator, keys: Iterator[bytes], passed: int = 0) -> None:
+        self.translator = translator
         self._keys = keys
         self._lane = Lane()
+        self._lane.passed = passed
         self._plan: Plan | None = translator.plan
         if self._plan is not None:
             self._lane.equip(0, 0, self._plan)
@@ -26,15 +27,20 @@ class InC:
         self.release = translator.release
 
     @property
+    def passed(self) -> int:
+        """How many messages C has passed on."""
+        return self._lane.passed
+
+    @property
     def messages(self) -> int:
-        return self._translator.messages + self._lane.passed
+        return self.translator.messages + self.passed
 
     @property
     def heartbeats(self) -> int:
-        return self._translator.heartbeats
+        return self.translator.heartbeats
 
     def feed(self, data: bytes) -> Step:
-        translator, lane, forward = self._translator, self._lane, b""
+        translator, lane, forward = self.translator, self._lane, b""
         if self._plan is not None and translator.at_rest:
             lane.left = translator.unfinished() or 0
             taken, forward = lane.pass_on(data, self._keys)

@@ -326,17 +326,17 @@ async def test_a_session_without_timeouts_is_not_checked(autojump_clock: MockClo
     async with watched(RelayTimeouts(pong=20)) as watching:
         await trio.sleep(100)
         assert watching.ended is None
-        assert not watching.stage.engine._timers
+        assert not watching.stage.engine.timers
 
 
 async def test_a_session_that_has_ended_is_not_checked(autojump_clock: MockClock) -> None:
     async with watched(PINGING) as watching:
         await trio.sleep(5)
-        assert len(watching.stage.engine._timers) == 1
+        assert len(watching.stage.engine.timers) == 1
         await watching.session.at_client.close()
         await watching.end()
         await trio.sleep(2)
-        assert not watching.stage.engine._timers
+        assert not watching.stage.engine.timers
 
 
 async def test_a_bug_in_a_check_ends_its_own_session_and_no_other(autojump_clock: MockClock) -> None:
@@ -361,4 +361,4 @@ async def test_each_of_many_sessions_is_checked(autojump_clock: MockClock) -> No
             assert (await each.end()).ending == ServerClose(Reason.LIFETIME_OVER, f"older than {10 + number} s")
             assert 10 + number <= each.seconds <= 12 + number
         await trio.sleep(2)
-        assert not stage.engine._timers
+        assert not stage.engine.timers

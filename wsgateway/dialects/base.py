@@ -14,6 +14,7 @@ from wsgateway.wire.events import Close, Event, Role
 from wsgateway.wire.heads import Request, Response
 from wsgateway.wire.masking import Entropy
 from wsgateway.wire.oddities import Oddities
+from wsgateway.wire.state import Resumable
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Plan(NamedTuple):
 # -- framing: bytes <-> events ---------------------------------------------------------------------------------
 
 
-class Decoder(Protocol):
+class Decoder(Resumable, Protocol):
     """A decoder of the bytes of one peer into events."""
 
     def receive(self, data: bytes) -> Iterator[Event]:
@@ -84,7 +85,7 @@ class Decoder(Protocol):
         """
 
 
-class Encoder(Protocol):
+class Encoder(Resumable, Protocol):
     """An encoder of events into the bytes for one peer."""
 
     @property
@@ -146,7 +147,7 @@ class Step:
     """how many bytes of a message are held back now, until it is complete"""
 
 
-class Translator(Protocol):
+class Translator(Resumable, Protocol):
     """A translator of one direction of a session: bytes of the source framing in, bytes of the target framing out."""
 
     messages: int

@@ -5,6 +5,7 @@ Only 76 has a closing frame, FF 00.
 
 import enum
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
@@ -12,13 +13,16 @@ from wsgateway.dialects.base import Framing, Layout, Limits, Part
 from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.events import Close, Event, Fragment, Kind, Role
 from wsgateway.wire.oddities import Oddities, Oddity
+from wsgateway.wire.state import State, expect
 
 # A length is a number in base 128; zeros may precede it (80 80 80 03 is 3). Ten groups hold 2^63 and more.
 MAX_LENGTH_BYTES = 10
 _CR, _LF = 0x0D, 0x0A
 
 
-class _State(enum.Enum):
+class Place(enum.Enum):
+    """Where in its frames a peer is."""
+
     FIRST = "before the first frame"
     RETURN = "in a reserved frame, up to FF, or after the CR of an empty line"
     BETWEEN = "between frames"
@@ -29,14 +33,29 @@ class _State(enum.Enum):
 
 
 # Access to a member of an Enum runs Python code each time; these are needed for every message.
-_BETWEEN, _TEXT, _KIND = _State.BETWEEN, _State.TEXT, Kind.TEXT
+_BETWEEN, _TEXT, _KIND = Place.BETWEEN, Place.TEXT, Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedDecoderState(State):
+    """The state of a decoder of both hixie drafts."""
+
+    place: Place
+    first: int
+    """the first byte of the frame"""
+    length: int
+    """of a frame to skip: its length while it is read, then its remaining bytes"""
+    length_bytes: int
+    text_bytes: int
+    """how many bytes of the current text or reserved frame have come"""
+    closed: bool
 
 
 class DelimitedDecoder:
     """A decoder of both hixie drafts. Frames without a meaning are skipped, as the drafts require."""
 
     __slots__ = (
-        "_closed", "_first", "_has_close", "_length", "_length_bytes", "_limit", "_oddities", "_state", "_text_bytes",
+        "_closed", "_first", "_has_close", "_length", "_length_bytes", "_limit", "_oddities", "_place", "_text_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, has_close: bool, role: Role, oddities: Oddities) -> None:
@@ -45,33 +64,40 @@ class DelimitedDecoder:
         self._oddities = oddities
         # CycloneServer 0.4 and others write CR LF after their proof, as after a body.
         skips = role is Role.CLIENT and Oddity.FRAMES_BEHIND_PROOF in oddities.allowed
-        self._state = _State.FIRST if skips else _BETWEEN
-        self._first = 0  # the first byte of the frame
-        self._length = 0  # of a frame to skip: its length while it is read, then its remaining bytes
-        self._length_bytes = 0
-        self._text_bytes = 0  # bytes of the current text or reserved frame so far
+        self._place = Place.FIRST if skips else _BETWEEN
+        self._first = self._length = self._length_bytes = self._text_bytes = 0  # as in the state
         self._closed = False
 
     @property
-    def state(self) -> _State:
-        """The state in which the next byte is read."""
-        return self._state
+    def place(self) -> Place:
+        """The place at which the next byte is read."""
+        return self._place
 
     @property
     def at_rest(self) -> bool:
-        return self._state is _BETWEEN and not self._closed
+        return self._place is _BETWEEN and not self._closed
+
+    def state(self) -> DelimitedDecoderState:
+        return DelimitedDecoderState(
+            self._place, self._first, self._length, self._length_bytes, self._text_bytes, self._closed
+        )
+
+    def resume(self, state: State) -> None:
+        own = expect(DelimitedDecoderState, state)
+        self._place, self._first, self._length = own.place, own.first, own.length
+        self._length_bytes, self._text_bytes, self._closed = own.length_bytes, own.text_bytes, own.closed
 
     def receive(self, data: bytes) -> Iterator[Event]:
         at, total = 0, len(data)
         while at < total and not self._closed:
-            state = self._state
-            if state is _BETWEEN:
-                state = self._state = self._begin(data[at])
+            place = self._place
+            if place is _BETWEEN:
+                place = self._place = self._begin(data[at])
                 at += 1
-            if state is _TEXT:
+            if place is _TEXT:
                 end = data.find(0xFF, at)
                 if end >= 0:
-                    self._state = _BETWEEN
+                    self._place = _BETWEEN
                 stop = end if end >= 0 else total
                 self._text_bytes += stop - at
                 if self._text_bytes > self._limit:
@@ -79,32 +105,32 @@ class DelimitedDecoder:
                 yield Fragment(_KIND, data[at:stop]) if end >= 0 else Fragment(_KIND, data[at:], False, None, True)
                 at = stop + 1
             elif at < total:
-                at, closing = self._pass_over(state, data, at)
+                at, closing = self._pass_over(place, data, at)
                 if closing:
                     self._closed = True
                     yield Close()
 
-    def _begin(self, first: int) -> _State:
-        """Return the state after the first byte of a frame."""
+    def _begin(self, first: int) -> Place:
+        """Return the place after the first byte of a frame."""
         self._text_bytes = 0
         if not first:
             return _TEXT
         self._oddities.passed_over += 1
         self._first = first
         self._length = self._length_bytes = 0
-        return _State.LENGTH if first & 0x80 else _State.SKIPPED_TEXT
+        return Place.LENGTH if first & 0x80 else Place.SKIPPED_TEXT
 
-    def _pass_over(self, state: _State, data: bytes, at: int) -> tuple[int, bool]:
+    def _pass_over(self, place: Place, data: bytes, at: int) -> tuple[int, bool]:
         """Read on in a frame without a meaning. Return the next position, and whether this was a closing frame."""
-        if state is _State.FIRST or state is _State.RETURN:
-            return self._pass_over_line(state, data[at], at), False
-        if state is _State.LENGTH:
+        if place is Place.FIRST or place is Place.RETURN:
+            return self._pass_over_line(place, data[at], at), False
+        if place is Place.LENGTH:
             return at + 1, self._read_length(data[at])
-        if state is _State.SKIPPED_BYTES:
+        if place is Place.SKIPPED_BYTES:
             skipped = min(self._length, len(data) - at)
             self._length -= skipped
             if not self._length:
-                self._state = _BETWEEN
+                self._place = _BETWEEN
             return at + skipped, False
         end = data.find(0xFF, at)
         stop = end if end >= 0 else len(data)
@@ -112,19 +138,19 @@ class DelimitedDecoder:
         if self._text_bytes > self._limit:
             raise self._too_big(self._text_bytes)
         if end >= 0:
-            self._state = _BETWEEN
+            self._place = _BETWEEN
         return stop + 1, False
 
-    def _pass_over_line(self, state: _State, byte: int, at: int) -> int:
+    def _pass_over_line(self, place: Place, byte: int, at: int) -> int:
         """Read the CR LF before the first frame. Return the next position."""
-        if state is _State.FIRST:
-            self._state = _State.RETURN if byte == _CR else _BETWEEN
+        if place is Place.FIRST:
+            self._place = Place.RETURN if byte == _CR else _BETWEEN
             return at + 1 if byte == _CR else at
         if byte != _LF:  # so the CR was the first byte of a reserved frame
-            self._state = self._begin(_CR)
+            self._place = self._begin(_CR)
             return at
         self._oddities.note(Oddity.FRAMES_BEHIND_PROOF)
-        self._state = _BETWEEN
+        self._place = _BETWEEN
         return at + 1
 
     def _too_big(self, size: int) -> ProtocolError:
@@ -134,16 +160,16 @@ class DelimitedDecoder:
         end = len(data) - 1
         if self._closed or not 0 < end <= self._limit or data[0] or data.find(0xFF) != end:
             return None
-        if self._state is not _BETWEEN:
-            if self._state is not _State.FIRST:
+        if self._place is not _BETWEEN:
+            if self._place is not Place.FIRST:
                 return None
-            self._state = _BETWEEN
+            self._place = _BETWEEN
         return data[1:end]
 
     def finish(self) -> Close:
         # In 75 the end of the stream is the only close, and WebKits before mid 2011 have no other in 76 either.
-        if self._state is not _BETWEEN and self._state is not _State.FIRST:
-            raise ProtocolError(Reason.CONNECTION_LOST, f"the connection ended {self._state.value}")
+        if self._place is not _BETWEEN and self._place is not Place.FIRST:
+            raise ProtocolError(Reason.CONNECTION_LOST, f"the connection ended {self._place.value}")
         return Close()
 
     def _read_length(self, byte: int) -> bool:
@@ -156,7 +182,7 @@ class DelimitedDecoder:
             if self._length_bytes == MAX_LENGTH_BYTES:
                 raise ProtocolError(Reason.FRAME_MALFORMED, f"frame length of more than {MAX_LENGTH_BYTES} bytes")
             return False
-        self._state = _State.SKIPPED_BYTES if self._length else _BETWEEN
+        self._place = Place.SKIPPED_BYTES if self._length else _BETWEEN
         # hixie-76, 5.3: FF and a length of 0 is the closing frame. In 75 it is a frame without a meaning.
         closing = self._has_close and self._first == 0xFF and not self._length
         self._oddities.passed_over -= closing
@@ -187,7 +213,7 @@ class DelimitedDissector:
         """Yield each byte with its meaning; of a text or reserved frame, all bytes before its FF together."""
         at, total = 0, len(data)
         while at < total:
-            end = data.find(0xFF, at) if self._decoder.state in _UP_TO_FF else at
+            end = data.find(0xFF, at) if self._decoder.place in _UP_TO_FF else at
             stop = total if end < 0 or self._over else max(end, at + 1)
             piece = data[at:stop]
             yield self._meaning(piece), piece
@@ -196,9 +222,9 @@ class DelimitedDissector:
     def _meaning(self, piece: bytes) -> str:
         if self._over:
             return self._over
-        before = self._decoder.state
-        if before is _State.RETURN and piece != b"\n":
-            before = _State.SKIPPED_TEXT  # the CR was the first byte of a reserved frame
+        before = self._decoder.place
+        if before is Place.RETURN and piece != b"\n":
+            before = Place.SKIPPED_TEXT  # the CR was the first byte of a reserved frame
         try:
             events = list(self._decoder.receive(piece))
         except ProtocolError as fault:
@@ -207,26 +233,33 @@ class DelimitedDissector:
         if events and isinstance(events[0], Close):
             self._over = "after the closing frame"
             return "a length of 0: FF 00 is the closing frame"
-        return _MEANINGS.get((before, self._decoder.state), before.value)
+        return _MEANINGS.get((before, self._decoder.place), before.value)
 
 
-_UP_TO_FF = (_State.TEXT, _State.SKIPPED_TEXT)
+_UP_TO_FF = (Place.TEXT, Place.SKIPPED_TEXT)
 _MEANINGS = {
-    (_State.FIRST, _State.RETURN): "an empty line after the handshake, if LF follows; else a reserved frame begins",
-    (_State.RETURN, _State.BETWEEN): "the empty line ends",
-    (_State.FIRST, _State.TEXT): "a text begins",
-    (_State.FIRST, _State.LENGTH): "a frame that has a length",
-    (_State.FIRST, _State.SKIPPED_TEXT): "a reserved frame begins",
-    (_State.BETWEEN, _State.TEXT): "a text begins",
-    (_State.TEXT, _State.TEXT): "text",
-    (_State.TEXT, _State.BETWEEN): "the text ends",
-    (_State.BETWEEN, _State.LENGTH): "a frame that has a length",
-    (_State.LENGTH, _State.LENGTH): "its length",
-    (_State.LENGTH, _State.SKIPPED_BYTES): "its length",
-    (_State.LENGTH, _State.BETWEEN): "a length of 0",
-    (_State.BETWEEN, _State.SKIPPED_TEXT): "a reserved frame begins",
-    (_State.SKIPPED_TEXT, _State.BETWEEN): "the reserved frame ends",
+    (Place.FIRST, Place.RETURN): "an empty line after the handshake, if LF follows; else a reserved frame begins",
+    (Place.RETURN, Place.BETWEEN): "the empty line ends",
+    (Place.FIRST, Place.TEXT): "a text begins",
+    (Place.FIRST, Place.LENGTH): "a frame that has a length",
+    (Place.FIRST, Place.SKIPPED_TEXT): "a reserved frame begins",
+    (Place.BETWEEN, Place.TEXT): "a text begins",
+    (Place.TEXT, Place.TEXT): "text",
+    (Place.TEXT, Place.BETWEEN): "the text ends",
+    (Place.BETWEEN, Place.LENGTH): "a frame that has a length",
+    (Place.LENGTH, Place.LENGTH): "its length",
+    (Place.LENGTH, Place.SKIPPED_BYTES): "its length",
+    (Place.LENGTH, Place.BETWEEN): "a length of 0",
+    (Place.BETWEEN, Place.SKIPPED_TEXT): "a reserved frame begins",
+    (Place.SKIPPED_TEXT, Place.BETWEEN): "the reserved frame ends",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedEncoderState(State):
+    """The state of an encoder of both hixie drafts."""
+
+    inside: bool
 
 
 class DelimitedEncoder:
@@ -237,6 +270,12 @@ class DelimitedEncoder:
     def __init__(self, closing_frame: bytes) -> None:
         self._closing_frame = closing_frame
         self.inside = False
+
+    def state(self) -> DelimitedEncoderState:
+        return DelimitedEncoderState(self.inside)
+
+    def resume(self, state: State) -> None:
+        self.inside = expect(DelimitedEncoderState, state).inside
 
     def whole(self, text: bytes) -> bytes:
         if 0xFF in text:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from wsgateway.dialects.base import Limits, Part
+from wsgateway.dialects.covered import COVER_BYTES, CoveredReader
 from wsgateway.dialects.frames import (
-    COVER_BYTES,
     MASK,
     RSV1,
-    CoveredReader,
     FrameReader,
     FrameRules,
     Masking,

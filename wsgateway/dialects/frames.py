@@ -17,21 +17,20 @@ from wsgateway.dialects.base import Layout, Limits, Plan
 from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.closecodes import RFC6455_CODES, TOO_BIG, cut_reason
 from wsgateway.wire.events import Close, Kind, Ping, Pong, Role
-from wsgateway.wire.masking import apply_mask, mask, rotate
-from wsgateway.wire.oddities import Oddities, Oddity
+from wsgateway.wire.masking import apply_mask
+from wsgateway.wire.state import State
 
 FIRST_BIT = 0x80
-_RSV = 0x70
+RSV = 0x70
 RSV1 = 0x40
-_OPCODE = 0x0F
+OPCODE = 0x0F
 MASK = 0x80
 _LENGTH = 0x7F
 MAX_CONTROL_BYTES = 125
 # The longest payload whose length is written in 2 bytes. A longer frame is hardly ever read at once.
 MAX_SHORT_BYTES = 65535
-# A head without a mask key; and the bytes before a covered frame that select its mask.
+# A head without a mask key.
 MAX_HEAD_BYTES = 10
-COVER_BYTES = 4
 
 Opcode = Kind | type[Ping] | type[Pong] | type[Close] | None
 
@@ -46,10 +45,6 @@ class Masking(enum.Enum):
 
 def _as_sent(nonce: bytes, secret: bytes) -> bytes:
     return nonce
-
-
-def _secret_itself(nonce: bytes, secret: bytes) -> bytes:
-    return secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +107,26 @@ class FrameRules:
         return {number: opcode for opcode, number in self.numbers.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class ReaderState(State):
+    """The state of a reader of heads."""
+
+    kind: Kind | None
+    """of the current message"""
+    message_bytes: int
+    fragments: int
+    final: bool
+    """whether the current frame is the last of its message"""
+    key: bytes
+    """the mask of its payload"""
+    compressed: bool
+    """whether messages may be compressed"""
+    undecided: bool = False
+    """whether the client's first frame has still to show which mask it uses"""
+    secret_masks: bool = False
+    """whether it uses the secret itself"""
+
+
 class FrameReader:
     """A reader of frame heads, which also checks their order. Decoder and walker both use it."""
 
@@ -141,6 +156,15 @@ class FrameReader:
         self.final = False
         self.length = 0
         self.key = b""
+
+    def state(self) -> ReaderState:
+        """Return the state between two heads."""
+        return ReaderState(self.kind, self._message_bytes, self._fragments, self.final, self.key, self._rsv == RSV1)
+
+    def resume(self, state: ReaderState) -> None:
+        """Go on from a state."""
+        self.kind, self._message_bytes, self._fragments = state.kind, state.message_bytes, state.fragments
+        self.final, self.key, self._rsv = state.final, state.key, RSV1 if state.compressed else 0
 
     def whole(self, data: bytes) -> Kind | None:
         """Return the kind of the message if the data is exactly one message, and no message is begun.
@@ -219,7 +243,7 @@ class FrameReader:
 
     def _accept(self, first: int, length: int) -> None:
         """Check the opcode against the current message, and the message against the limits."""
-        number = first & _OPCODE
+        number = first & OPCODE
         try:
             opcode = self.rules.opcodes[number]
         except KeyError:
@@ -235,7 +259,7 @@ class FrameReader:
             self._fragments = 1
             self._message_bytes = 0
         else:
-            if first & _RSV:
+            if first & RSV:
                 raise ProtocolError(Reason.FRAME_MALFORMED, "reserved bits on a control frame")
             if not self.final or length > MAX_CONTROL_BYTES:
                 raise ProtocolError(
@@ -247,8 +271,8 @@ class FrameReader:
             return
         self.control = False
         self.opcode = opcode
-        if first & _RSV & ~(self._rsv if opcode else 0):
-            raise ProtocolError(Reason.FRAME_MALFORMED, f"reserved bits {first & _RSV:#x} that no extension uses")
+        if first & RSV & ~(self._rsv if opcode else 0):
+            raise ProtocolError(Reason.FRAME_MALFORMED, f"reserved bits {first & RSV:#x} that no extension uses")
         self._message_bytes += length
         if self._message_bytes > self._limits.message_bytes:
             raise ProtocolError(
@@ -265,84 +289,6 @@ class FrameReader:
         if self.opcode is Pong:
             return Pong(payload)
         return read_close(payload, self.rules)
-
-
-class CoveredReader(FrameReader):
-    """A reader of heads that a mask covers too, after the 4 bytes that select it (drafts 04 to 06, 4.3).
-
-    libwebsockets of April 2011 masks with the secret of draft 04 itself. The client's first frame shows which of the
-    two masks it uses: that of the draft, unless the head under it cannot begin a connection and the head under the
-    other can.
-    """
-
-    __slots__ = ("_cover_key", "_oddities", "_secret", "_undecided")
-
-    def __init__(self, rules: FrameRules, limits: Limits, secret: bytes, oddities: Oddities) -> None:
-        super().__init__(rules, Role.SERVER, limits)
-        self._secret = secret
-        self._cover_key = rules.cover_key
-        self._oddities = oddities
-        self._undecided = rules.needs_secret and bool(secret) and Oddity.KEY_MASK_04 in oddities.allowed
-
-    @property
-    def plan(self) -> None:
-        return None  # the mask of a head differs from frame to frame
-
-    def whole(self, data: bytes) -> Kind | None:
-        have = len(data) - COVER_BYTES
-        if self.kind is not None or not 2 <= have <= self._longest:
-            return None
-        if self._undecided:
-            self._decide(data[:COVER_BYTES], data[COVER_BYTES:])
-        key = self._cover_key(data[:COVER_BYTES], self._secret)
-        size = 2 if have <= self._longest_tiny else 4
-        head = mask(data[COVER_BYTES : COVER_BYTES + size], key)
-        self.key = rotate(key, size)
-        length = have - size  # which may be written in 2 bytes in these drafts, however short it is
-        if size == 2:
-            return self.rules.whole.get(head[0]) if head[1] == length else None
-        return self.rules.whole.get(head[0]) if head[1] == 126 and head[2] << 8 | head[3] == length else None
-
-    def payload(self, data: bytes) -> bytes:
-        size = 2 if len(data) - COVER_BYTES <= self._longest_tiny else 4
-        return mask(data[COVER_BYTES + size :], self.key)
-
-    def head(self, data: bytes, at: int) -> int:
-        start = at + COVER_BYTES
-        if len(data) < start + 2:
-            return 0
-        if self._undecided:
-            self._decide(data[at:start], data[start:])
-        key = self._cover_key(data[at:start], self._secret)
-        body = super().head(mask(data[start : start + MAX_HEAD_BYTES], key), 0)
-        if not body:
-            return 0
-        self.key = rotate(key, body)
-        return start + body
-
-    def _decide(self, nonce: bytes, data: bytes) -> None:
-        """Choose the mask, given the 4 bytes before the first frame, and two or more bytes of the frame."""
-        self._undecided = False
-        head = data[:MAX_HEAD_BYTES]
-        drafts = self._fit(mask(head, self._cover_key(nonce, self._secret)), len(data))
-        if self._fit(mask(head, self._secret), len(data)) > drafts:
-            self._cover_key = _secret_itself
-            self._oddities.note(Oddity.KEY_MASK_04)
-
-    def _fit(self, head: bytes, have: int) -> tuple[bool, bool]:
-        """Return whether a frame with this head may begin a connection, and whether it ends with the received bytes.
-
-        Of 70 heads under a wrong mask one may begin a connection, but hardly one ends where the first read ends.
-        """
-        first, second = head[:2]
-        opcode = self.rules.opcodes.get(first & _OPCODE)
-        size = {126: 2, 127: 8}.get(second, 0)
-        length = int.from_bytes(head[2 : 2 + size].ljust(size, b"\0"), "big") if size else second
-        message = isinstance(opcode, Kind)
-        whole = first & FIRST_BIT == self._first_bit and length <= MAX_CONTROL_BYTES
-        may = opcode is not None and not (first & _RSV or second & MASK) and (message or whole)
-        may = may and length <= self._limits.message_bytes
-        return may, may and length > 0 and 2 + size + length == have
 
 
 def read_close(payload: bytes, rules: FrameRules) -> Close:

@@ -5,28 +5,45 @@ are kept until they are complete.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from wsgateway.dialects.base import Encoder, Framing, Limits, Plan, Step
+from wsgateway.dialects.covered import CoveredReader
 from wsgateway.dialects.dissect import FrameDissector
 from wsgateway.dialects.frames import (
     MASK,
     MAX_CONTROL_BYTES,
     MAX_SHORT_BYTES,
-    CoveredReader,
     FrameReader,
     FrameRules,
     Masking,
     Opcode,
+    ReaderState,
     write_close,
 )
 from wsgateway.errors import ProtocolError, Reason, detached
 from wsgateway.wire.events import KEEPALIVE, Close, Event, Fragment, Kind, Ping, Pong, Role
 from wsgateway.wire.masking import apply_mask, mask, rotate
 from wsgateway.wire.oddities import Oddities
+from wsgateway.wire.state import State, expect
 
 NO_CLOSE = "the connection ended without a Close"
 # Access to a member of an Enum runs Python code each time; this one is needed for every message.
 _TEXT = Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class FrameDecoderState(State):
+    """The state of a decoder of frames."""
+
+    reader: ReaderState
+    kept: bytes
+    """an unfinished head, or an unfinished control frame"""
+    remaining: int
+    """how many bytes of a data frame's payload are still to come"""
+    offset: int
+    """how many bytes of it have come"""
+    closed: bool
 
 
 class FrameDecoder:
@@ -36,10 +53,17 @@ class FrameDecoder:
 
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
-        self._kept = b""  # an unfinished head, or an unfinished control frame
-        self._remaining = 0  # bytes of a data frame's payload still to come
-        self._offset = 0  # how many bytes of the payload have already come
+        self._kept = b""  # as in the state
+        self._remaining = self._offset = 0
         self._closed = False
+
+    def state(self) -> FrameDecoderState:
+        return FrameDecoderState(self._reader.state(), self._kept, self._remaining, self._offset, self._closed)
+
+    def resume(self, state: State) -> None:
+        own = expect(FrameDecoderState, state)
+        self._reader.resume(own.reader)
+        self._kept, self._remaining, self._offset, self._closed = own.kept, own.remaining, own.offset, own.closed
 
     @property
     def at_rest(self) -> bool:
@@ -99,6 +123,18 @@ class FrameDecoder:
         return Fragment(kind, payload, final)
 
 
+@dataclass(frozen=True, slots=True)
+class FrameEncoderState(State):
+    """The state of an encoder of frames."""
+
+    continuing: bool
+    """whether a message is begun"""
+    remaining: int
+    """how many bytes of the current frame's payload are still to be written"""
+    key: bytes
+    """its mask key, rotated to the next of these bytes"""
+
+
 class FrameEncoder:
     """An encoder that writes one frame for each event; fragments of one frame become one, its head at the first."""
 
@@ -122,9 +158,16 @@ class FrameEncoder:
         self._role = role
         self._keys = mask_keys
         self._mask = MASK if role is Role.CLIENT and rules.masking is Masking.PAYLOAD else 0
-        self._continuing = False
-        self._remaining = 0  # bytes of the current frame's payload that are still to be written
-        self._key = b""  # its mask key, rotated to the next of these bytes
+        self._continuing = False  # as in the state
+        self._remaining = 0
+        self._key = b""
+
+    def state(self) -> FrameEncoderState:
+        return FrameEncoderState(self._continuing, self._remaining, self._key)
+
+    def resume(self, state: State) -> None:
+        own = expect(FrameEncoderState, state)
+        self._continuing, self._remaining, self._key = own.continuing, own.remaining, own.key
 
     @property
     def inside(self) -> bool:
@@ -215,6 +258,19 @@ class CoveredEncoder(FrameEncoder):
         return nonce + self._masked(super()._frame(opcode, payload, final, before))
 
 
+@dataclass(frozen=True, slots=True)
+class WalkerState(State):
+    """The state of a walker."""
+
+    reader: ReaderState
+    kept: bytes
+    """an unfinished head, or an unfinished control frame"""
+    left: int
+    """how many bytes of a data frame's payload are still to come"""
+    messages: int
+    heartbeats: int
+
+
 class FrameWalker:
     """A walker that passes frames on unchanged, masks too, and reads only heads; limits hold before bytes are sent."""
 
@@ -222,11 +278,19 @@ class FrameWalker:
 
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
-        self._kept = b""  # an unfinished head, or an unfinished control frame
+        self._kept = b""  # as in the state
         self.left = 0
         """bytes of a data frame's payload still to come; the engine in C sets it, too"""
         self.messages = 0
         self.heartbeats = 0
+
+    def state(self) -> WalkerState:
+        return WalkerState(self._reader.state(), self._kept, self.left, self.messages, self.heartbeats)
+
+    def resume(self, state: State) -> None:
+        own = expect(WalkerState, state)
+        self._reader.resume(own.reader)
+        self._kept, self.left, self.messages, self.heartbeats = own.kept, own.left, own.messages, own.heartbeats
 
     @property
     def plan(self) -> Plan | None:

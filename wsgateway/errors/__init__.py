@@ -13,6 +13,7 @@
     |   |-- StartError              workers that cannot serve
     |   `-- HotRestartError         a new supervisor that does not serve
     |-- CensusError             a file of a census that cannot be used
+    |-- RecordError             a session that cannot go on elsewhere
     |-- SlowRegexError          a pattern that could take exponential time
     `-- ProbeError              a probe request that cannot be sent
 
@@ -39,6 +40,7 @@ __all__ = [
     "ProtocolError",
     "Reason",
     "ReasonedError",
+    "RecordError",
     "SettingsError",
     "SlowRegexError",
     "StartError",
@@ -224,6 +226,10 @@ class CensusError(WsgatewayError):
         super().__init__(message)
         self.broken = broken
         """whether what is in it is damaged, so that it can never be used again"""
+
+
+class RecordError(WsgatewayError):
+    """A session has no record, or a record cannot be used; the text says what was seen and what is allowed."""
 
 
 class SlowRegexError(WsgatewayError):

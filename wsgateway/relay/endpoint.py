@@ -13,6 +13,7 @@ from wsgateway.dialects.base import Side, Translator
 from wsgateway.native import Lane, step
 from wsgateway.net.outgoing import Outgoing, outgoing
 from wsgateway.relay.closing import Ending
+from wsgateway.wire.state import State
 
 # A read of this size moves large transfers at the speed of the kernel, and bounds what one session can hold. A message
 # of 64 KiB fits with its head: in one read it costs a quarter of what it costs in two.
@@ -22,6 +23,18 @@ MOST_READ_BYTES = 64 * 1024 + 16
 SLOW_SECONDS = 0.001
 FAST_SECONDS = 0.0002
 LEAST_READ_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState(State):
+    """The state of one side."""
+
+    received: int
+    passed: int
+    backlog: bytes
+    reply: bytes
+    held: int
+    translator: State
 
 
 class Endpoint(Lane):
@@ -61,6 +74,17 @@ class Endpoint(Lane):
         self.read_bytes = MOST_READ_BYTES
         self.paused = False  # whether it is not read for some time
         self.on_end: OnEnd | None = None  # called at the end of the relay; None: there is none
+
+    def state(self) -> EndpointState:
+        """Return the state between two turns of the engine."""
+        translator = self.translator.state()
+        return EndpointState(self.received, self.passed, self.backlog, self.reply, self.held, translator)
+
+    def resume(self, state: EndpointState) -> None:
+        """Go on from a state, before the relay begins; who begins it counts what is held."""
+        self.received, self.passed = state.received, state.passed
+        self.backlog, self.reply = state.backlog, state.reply
+        self.translator.resume(state.translator)
 
     def watch(self, epoll: select.epoll, interest: int) -> None:
         """Set the events that the engine's epoll object reports. With none, a cut connection is reported once."""

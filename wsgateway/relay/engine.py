@@ -17,7 +17,6 @@ of the gateway; a newer reply replaces it. The bytes that translators hold are c
 import os
 import select
 import ssl
-from collections import deque
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, NoReturn
@@ -33,7 +32,8 @@ from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, Endpoint, OnEnd
 from wsgateway.relay.ends import Ends
 from wsgateway.relay.join_memory import JoinMemory
-from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer
+from wsgateway.relay.pauses import Pauses
+from wsgateway.relay.timer import FOR_EVER, RelayTimeouts, SessionTimer, SessionTimers
 from wsgateway.relay.watches import MOST_CLOSINGS, SocketWatches
 from wsgateway.wire.events import Close, Role
 from wsgateway.wire.masking import mask_keys
@@ -58,9 +58,9 @@ class Engine:
         self.mask_keys = mask_keys(os.urandom) if keys is None else keys
         """the keys for all frames that this process masks"""
         self._epoll = select.epoll()
-        self._timers: deque[SessionTimer] = deque()
+        self.timers = SessionTimers()
+        """the timers of all relays that have timeouts"""
         self._decrypted: list[Endpoint] = []  # whose TLS holds decrypted bytes, which epoll does not report
-        self._paused: list[tuple[float, Endpoint]] = []  # with the end of the pause
         self._endpoints: dict[int, Endpoint] = {}
         self.watches, self.closings = SocketWatches(), SocketWatches(MOST_CLOSINGS)
         """the sockets without a relay for which the loop waits, too: of openings, and of closing handshakes"""
@@ -70,6 +70,8 @@ class Engine:
         self._bell = -1  # an eventfd
         self._waits = False  # whether the loop waits for a socket, or for the bell
         self._small: list[tuple[Endpoint, bytes]] = []  # data to send at the end of this turn
+        self.pauses = Pauses()
+        """the sides that are not read for some time"""
         self.join_memory = JoinMemory()
         """the held bytes of messages in all sessions"""
         self.turned = 0.0
@@ -172,10 +174,7 @@ class Engine:
             now = trio.current_time()
             self.late(now - due)
             self._end_pauses(now)
-            for _ in range(-(-len(self._timers) // LOOKS)):
-                timer = self._timers.popleft()
-                if timer.client.on_end is None:
-                    continue
+            for timer in self.timers.take(LOOKS):
                 try:
                     ended = timer.check(now, self.mask_keys, self._send)
                 except Exception as bug:  # noqa: BLE001  as in `_serve`
@@ -184,12 +183,10 @@ class Engine:
                 if ended is not None:
                     self._leave(timer.client, outcome.Value(ended))
                 else:
-                    self._timers.append(timer)
+                    self.timers.add(timer)
 
     def _end_pauses(self, now: float) -> None:
-        relayed = [each for each in self._paused if each[1].on_end is not None]
-        self._paused = [each for each in relayed if each[0] > now]
-        for endpoint in (endpoint for when, endpoint in relayed if when <= now):
+        for endpoint in self.pauses.over(now):
             endpoint.paused = False
             endpoint.reopen()
             if not endpoint.peer.backlog:
@@ -216,7 +213,7 @@ class Engine:
         for endpoint in (client, upstream):
             endpoint.on_end = on_end
             self._endpoints[endpoint.sock.fileno()] = endpoint
-            endpoint.watch(self._epoll, _IN)
+            endpoint.watch(self._epoll, _IN | _OUT if endpoint.backlog else _IN)
         for endpoint in (upstream, client):
             if endpoint.early and endpoint.on_end is not None:
                 endpoint.received += len(endpoint.early)
@@ -224,7 +221,7 @@ class Engine:
                 endpoint.early = b""
         self._send_small()
         if relay_timeouts != FOR_EVER:
-            self._timers.append(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
+            self.timers.add(SessionTimer(client, upstream, relay_timeouts, trio.current_time()))
         for endpoint in (client, upstream):
             endpoint.prepare()
             self._drain(endpoint)
@@ -235,7 +232,7 @@ class Engine:
         endpoint.open = False
         if endpoint.on_end is not None:
             endpoint.watch(self._epoll, (endpoint.interest or 0) & ~_IN)
-        self._paused.append((trio.current_time() + seconds, endpoint))
+        self.pauses.add(endpoint, trio.current_time() + seconds)
 
     def clients(self) -> Iterator[Endpoint]:
         """Return the clients of all relays, the oldest first. No relay may begin or end before the iterator's end."""

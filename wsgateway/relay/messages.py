@@ -11,10 +11,29 @@ A message in several frames keeps its frames, with the same boundaries. If a con
 frame, its bytes go into the next one: no frame is empty unless the source's frame was empty.
 """
 
+from dataclasses import dataclass
+
 from wsgateway.dialects.base import Encoder, Side
 from wsgateway.errors import ProtocolError, Reason
 from wsgateway.wire.binary import Converter
 from wsgateway.wire.events import Fragment, Kind
+from wsgateway.wire.state import State, expect
+
+
+@dataclass(frozen=True, slots=True)
+class WriterState(State):
+    """The state of a writer."""
+
+    held: bytes
+    kind: Kind
+    """of what is held"""
+    taken: int
+    """bytes of the source for which no frame has been begun"""
+    begun: bool
+    """whether the target's frame for the current frame of the source has been begun"""
+    parts: bool
+    """whether the current frame is sent in fragments"""
+    busy: bool
 
 
 class MessageWriter:
@@ -29,11 +48,20 @@ class MessageWriter:
         self._joins = target.joins
         self.busy = target.joins
         """whether the next fragment must be given to this writer; otherwise a whole message may go to the encoder"""
-        self._held: bytes | bytearray = b""
-        self._kind = Kind.TEXT  # of what is held
-        self._taken = 0  # bytes of the source for which no frame has been begun
-        self._begun = False  # whether the target's frame for the current frame of the source has been begun
-        self._parts = False  # whether the current frame is sent in fragments
+        self._held: bytes | bytearray = b""  # as in the state
+        self._kind = Kind.TEXT
+        self._taken = 0
+        self._begun = self._parts = False
+
+    def state(self) -> WriterState:
+        """Return the state between two fragments."""
+        return WriterState(bytes(self._held), self._kind, self._taken, self._begun, self._parts, self.busy)
+
+    def resume(self, state: State) -> None:
+        """Go on from a state."""
+        own = expect(WriterState, state)
+        self._held, self._kind, self._taken = own.held, own.kind, own.taken
+        self._begun, self._parts, self.busy = own.begun, own.parts, own.busy
 
     @property
     def one_frame(self) -> bool:

@@ -9,6 +9,7 @@ regularly, and its counters are compared with those of the last check. So times 
     a session is old     as if it were idle
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from wsgateway.errors import ProtocolError, Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended, Endpoint
 from wsgateway.wire.events import KEEPALIVE, Ping
+from wsgateway.wire.state import State
 
 
 @dataclass(slots=True)
@@ -35,6 +37,32 @@ class RelayTimeouts:
 
 
 FOR_EVER = RelayTimeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class SideTimerState(State):
+    """The state of the timer of one side; times are seconds that have passed since then, as clocks differ."""
+
+    received: int
+    heard: float
+    moved: float
+    taken: tuple[int, int]
+    queued: bool
+    others: int
+    pinged: float | None
+    ping_waits: bool
+    turn: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerState(State):
+    """The state of the timer of a session."""
+
+    client: SideTimerState
+    upstream: SideTimerState
+    began: float
+    active: float
+    activity: int
 
 
 class _SideTimer:
@@ -58,6 +86,28 @@ class _SideTimer:
         """whether our ping comes after something that the side has not taken yet"""
         self.turn: int | None = None
         """the progress of the side when it has taken the ping; None: the ping is still in our backlog"""
+
+    def state(self, now: float) -> SideTimerState:
+        """Return the state; what it says of the sent bytes belongs to the socket."""
+        pinged = None if self.pinged is None else now - self.pinged
+        return SideTimerState(
+            self.received,
+            now - self.heard,
+            now - self.moved,
+            self.taken,
+            self.queued,
+            self.others,
+            pinged,
+            self.ping_waits,
+            self.turn,
+        )
+
+    def resume(self, state: SideTimerState, now: float) -> None:
+        """Go on from a state."""
+        self.received, self.heard, self.moved = state.received, now - state.heard, now - state.moved
+        self.taken, self.queued, self.others = state.taken, state.queued, state.others
+        self.pinged = None if state.pinged is None else now - state.pinged
+        self.ping_waits, self.turn = state.ping_waits, state.turn
 
     def advanced(self) -> bool:
         """Return whether the side has taken anything since the last check, or has nothing to take."""
@@ -107,6 +157,17 @@ class SessionTimer:
         self._relay_timeouts = relay_timeouts
         self._began = self._active = now
         self._activity = 0
+
+    def state(self, now: float) -> TimerState:
+        """Return the state between two checks."""
+        client, upstream = self._client.state(now), self._upstream.state(now)
+        return TimerState(client, upstream, now - self._began, now - self._active, self._activity)
+
+    def resume(self, state: TimerState, now: float) -> None:
+        """Go on from a state."""
+        self._client.resume(state.client, now)
+        self._upstream.resume(state.upstream, now)
+        self._began, self._active, self._activity = now - state.began, now - state.active, state.activity
 
     def check(self, now: float, mask_keys: Iterator[bytes], send: Callable[[Endpoint, bytes], None]) -> Ended | None:
         """Send pings that are due, and return the end of the session if a timeout has passed; `now` is in seconds."""
@@ -166,3 +227,28 @@ class SessionTimer:
         ):
             side.ping(now, send_ping)
         return None
+
+
+class SessionTimers:
+    """The timers of all sessions, the one that was checked longest ago first."""
+
+    def __init__(self) -> None:
+        self._timers: deque[SessionTimer] = deque()
+
+    def __len__(self) -> int:
+        return len(self._timers)
+
+    def add(self, timer: SessionTimer) -> None:
+        """Take a timer that is new, or was checked just now."""
+        self._timers.append(timer)
+
+    def take(self, parts: int) -> Iterator[SessionTimer]:
+        """Take one of so many parts of the timers out, without those whose relay has ended."""
+        for _ in range(-(-len(self) // parts)):
+            timer = self._timers.popleft()
+            if timer.client.on_end is not None:
+                yield timer
+
+    def of(self, client: Endpoint) -> SessionTimer | None:
+        """Return the timer of a relay; None if it has none. This looks at all timers."""
+        return next((timer for timer in self._timers if timer.client is client), None)

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from wsgateway.dialects.base import Layout, Limits, Plan, Side, Step, Translator
-from wsgateway.errors import ProtocolError, detached
-from wsgateway.relay.messages import MessageWriter
+from wsgateway.errors import ProtocolError, RecordError, detached
+from wsgateway.relay.messages import MessageWriter, WriterState
 from wsgateway.wire.binary import BinaryRule, Converter, from_text, to_text
 from wsgateway.wire.events import KEEPALIVE, Close, Event, Fragment, Kind, Ping, Pong
+from wsgateway.wire.state import Resumable, State, expect
 from wsgateway.wire.utf8 import InvalidUtf8, Utf8Check, Utf8Repair
 
 # Access to a member of an Enum runs Python code each time; these are needed for every message.
@@ -37,6 +38,22 @@ class TranslationOptions:
     """broken text from dialects whose regular clients send it: repaired, or a fault (1007) as in all others"""
     compressed: bool = False
     """whether both ends have agreed on permessage-deflate; they then share a framing"""
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatorState(State):
+    """The state of a translator that decodes and encodes."""
+
+    decoder: State
+    encoder: State
+    writer: WriterState
+    text: State | None
+    """of what converts texts; None: nothing does"""
+    binary: State | None
+    """the same for binary messages"""
+    unfinished: int | None
+    messages: int
+    heartbeats: int
 
 
 class EventTranslator:
@@ -71,6 +88,20 @@ class EventTranslator:
             if self._binary is not None:
                 writes = writes._replace(binary=-1)
             self.plan = _plan(self._text is not None, reads, writes, options.limits.message_bytes)
+
+    def state(self) -> TranslatorState:
+        text, binary = (None if each is None else each.state() for each in (self._text, self._binary))
+        decoder, encoder, writer = self._decoder.state(), self._encoder.state(), self._writer.state()
+        return TranslatorState(decoder, encoder, writer, text, binary, self._unfinished, self.messages, self.heartbeats)
+
+    def resume(self, state: State) -> None:
+        own = expect(TranslatorState, state)
+        self._decoder.resume(own.decoder)
+        self._encoder.resume(own.encoder)
+        self._writer.resume(own.writer)
+        _resume(self._text, own.text)
+        _resume(self._binary, own.binary)
+        self._unfinished, self.messages, self.heartbeats = own.unfinished, own.messages, own.heartbeats
 
     @property
     def at_rest(self) -> bool:
@@ -152,6 +183,13 @@ class EventTranslator:
 
     def release(self) -> bytes | None:
         return self._writer.release()
+
+
+def _resume(converter: Resumable | None, state: State | None) -> None:
+    if converter is not None:
+        converter.resume(expect(State, state))
+    elif state is not None:
+        raise RecordError(f"{type(state).__name__} of a conversion, and this route has none")
 
 
 @lru_cache

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from wsgateway.dialects.base import Step, Translator
 from wsgateway.errors import ProtocolError
 from wsgateway.policy.rates import Bucket
+from wsgateway.wire.state import State
 
 Over = Callable[[float], ProtocolError | None]
 """decides about a client that sends too fast, given by how many seconds it is ahead; an error ends the session"""
@@ -27,8 +28,13 @@ class Throttle:
         self.unfinished = translator.unfinished
         self.inside = translator.inside
         self.release = translator.release
+        self.state = translator.state
         self.messages = translator.messages
         self.heartbeats = translator.heartbeats
+
+    def resume(self, state: State) -> None:
+        self._translator.resume(state)
+        self.messages, self.heartbeats = self._translator.messages, self._translator.heartbeats
 
     def feed(self, data: bytes) -> Step:
         step = self._translator.feed(data)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from wsgateway.errors import ProtocolError, Reason
+from wsgateway.wire.state import Resumable, State, expect
 
 Encode = Literal["reject", "base64", "latin-1", "hex"]
 Decode = Literal["none", "base64", "latin-1", "hex"]
@@ -27,7 +28,17 @@ class BinaryRule:
     """the form of text messages from that side, all of which then become binary; none: they stay text"""
 
 
-class Converter(Protocol):
+@dataclass(frozen=True, slots=True)
+class BinaryState(State):
+    """The state of a conversion."""
+
+    kept: bytes
+    """what could not be converted yet"""
+    padded: bool = False
+    """whether the padding of a text has come"""
+
+
+class Converter(Resumable, Protocol):
     """A converter of the messages of one direction: text to binary, or binary to text."""
 
     def feed(self, data: bytes, final: bool) -> bytes:
@@ -93,6 +104,12 @@ class _Encoding:
         self._form = form
         self._kept = b""
 
+    def state(self) -> BinaryState:
+        return BinaryState(self._kept)
+
+    def resume(self, state: State) -> None:
+        self._kept = expect(BinaryState, state).kept
+
     def feed(self, data: bytes, final: bool) -> bytes:
         data = self._kept + data
         cut = len(data) if final else len(data) - len(data) % self._form.bytes_together
@@ -116,6 +133,13 @@ class _Decoding:
         self._form = _FORMS[name]
         self._kept = b""
         self._padded = False
+
+    def state(self) -> BinaryState:
+        return BinaryState(self._kept, self._padded)
+
+    def resume(self, state: State) -> None:
+        own = expect(BinaryState, state)
+        self._kept, self._padded = own.kept, own.padded
 
     def feed(self, data: bytes, final: bool) -> bytes:
         data = self._kept + data
@@ -152,6 +176,12 @@ class _Decoding:
 
 class _Rejection:
     """A converter that refuses every binary message."""
+
+    def state(self) -> BinaryState:
+        return BinaryState(b"")
+
+    def resume(self, state: State) -> None:
+        expect(BinaryState, state)
 
     def feed(self, data: bytes, final: bool) -> bytes:
         raise ProtocolError(Reason.BINARY_UNSUPPORTED, "binary message to a side that has only text")
