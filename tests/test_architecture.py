@@ -58,8 +58,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "serve": {
         "errors", "wire", "dialects", "relay.translate", "relay.closing", "relay.endpoint", "relay.engine",
-        "relay.timer", "relay.watches", "net", "settings", "observe", "policy", "trace", "upstream",
-        "census.tally",
+        "relay.moving", "relay.record", "relay.timer", "relay.watches", "net", "settings", "observe", "policy", "trace",
+        "upstream", "census.tally",
     },
     "run": {"errors", "dialects", "relay.closing", "settings", "observe", "page", "serve", "census.tally", "census"},
     "probe": {"errors", "wire", "dialects", "net", "trace", "upstream"},

@@ -18,7 +18,7 @@ from wsgateway.dialects import Limits
 from wsgateway.errors import ProtocolError, Reason, RecordError
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.engine import Ended, Engine
-from wsgateway.relay.moving import Bounds, endpoints, resume, suspend
+from wsgateway.relay.moving import Bounds, catch_up, endpoints, suspend
 from wsgateway.relay.record import RelayState, from_bytes, to_bytes
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts
 from wsgateway.trace.tap import tap, untap
@@ -67,7 +67,8 @@ class Movers:
         socks = self.session.client.sock, self.session.upstream.sock
         client, upstream = endpoints(state, socks, self.bounds, repeat(MASK_KEY))
         self.session.client, self.session.upstream = client, upstream
-        resume(self.here, client, state, self._ended, self._relay_timeouts)
+        self.here.start(client, upstream, self._ended, self._relay_timeouts)
+        catch_up(self.here, client, state)
         return state
 
     async def end(self) -> Ended:
@@ -264,8 +265,9 @@ async def live_on(
             nursery.cancel_scope.cancel()
 
         state = from_bytes(RelayState, data)
-        client, _ = endpoints(state, (made.client.sock, made.upstream.sock), Bounds(), repeat(MASK_KEY))
-        resume(engine, client, state, ended, relay_timeouts)
+        client, upstream = endpoints(state, (made.client.sock, made.upstream.sock), Bounds(), repeat(MASK_KEY))
+        engine.start(client, upstream, ended, relay_timeouts)
+        catch_up(engine, client, state)
         await scene(made)
         nursery.cancel_scope.cancel()
     return trio.current_time(), ends[0].unwrap() if ends else None

@@ -132,8 +132,17 @@ class Tally:
         if not tallied.waits:
             self._wait(tallied)
 
+    def came(self, session: Counted) -> None:
+        """Count a session that has begun in another process, which has counted that, and its figures so far."""
+        profile = session.profile
+        tallied = session.tallied = self._known.get(profile) or self._new(profile)
+        session.taken = session.figures()
+        tallied.open += 1
+        if not tallied.waits:
+            self._wait(tallied)
+
     def ended(self, session: Counted, figures: tuple[int, ...]) -> None:
-        """Count the end of a session, and its figures."""
+        """Count the end of a session, and its figures; also where it goes on in another process, by `came`."""
         tallied = self._settled(session)
         if tallied is not None:
             tallied.open -= 1

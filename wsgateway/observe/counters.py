@@ -90,10 +90,18 @@ class Counters:
 
     def opened(self, session: Live) -> None:
         """Note the beginning of a session, and give it its number."""
+        self.came(session)
+        self._opened[session.dialect] += 1
+
+    def came(self, session: Live) -> None:
+        """Note a session that has begun in another process, where neither it nor its figures count any more."""
         self._begun += 1
         session.number = self._begun
         self.live[session.number] = session
-        self._opened[session.dialect] += 1
+
+    def left(self, session: Live) -> None:
+        """Forget a session that goes on in another process, which has its figures."""
+        del self.live[session.number]
 
     def ended(self, session: Live, by: By, reason: Reason, seconds: float) -> Figures:
         """Note the end of a session that has lasted so long. Return its messages and bytes."""

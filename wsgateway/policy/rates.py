@@ -1,5 +1,7 @@
 """A token bucket, which limits how often something may happen."""
 
+import math
+
 from wsgateway.settings.basics import Rate
 
 
@@ -8,16 +10,21 @@ class Bucket:
 
     __slots__ = ("_tokens", "_when", "rate")
 
-    def __init__(self, rate: Rate, now: float) -> None:
+    def __init__(self, rate: Rate, now: float, tokens: float = math.inf) -> None:
+        """Begin with these tokens, or with as many as it holds, if that is less."""
         self.rate = rate
-        self._tokens = float(rate.count)
+        self._tokens = min(float(rate.count), tokens)
         self._when = now
+
+    def tokens(self, now: float) -> float:
+        """Return how many tokens there are; less than 0 if too many were taken."""
+        return min(self.rate.count, self._tokens + (now - self._when) * self.rate.count / self.rate.seconds)
 
     def take(self, now: float, count: int = 1) -> float:
         """Take tokens, even if there are too few. Return in how many seconds the missing ones are there, or 0."""
         rate = self.rate
         pace = rate.count / rate.seconds
-        self._tokens = min(rate.count, self._tokens + (now - self._when) * pace) - count
+        self._tokens = self.tokens(now) - count
         self._when = now
         return max(0.0, -self._tokens / pace)
 
@@ -27,4 +34,4 @@ class Bucket:
 
     def full(self, now: float) -> bool:
         """Return whether all tokens are back, so that a new bucket would be equal."""
-        return self._tokens + (now - self._when) * self.rate.count / self.rate.seconds >= self.rate.count
+        return self.tokens(now) == self.rate.count

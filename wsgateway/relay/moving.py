@@ -1,6 +1,6 @@
 """How a living relay is taken out of one engine and gone on with by another, perhaps in another process.
 
-    suspend -> a `RelayState`, and as bytes through `record` -> endpoints -> resume
+    suspend -> a `RelayState`, as bytes by `record` -> endpoints -> `Engine.start` -> catch_up
 
 Both happen between two turns of the engines. In between nobody reads the sockets: what the peers send waits in them.
 """
@@ -14,10 +14,9 @@ import trio
 from wsgateway.dialects import DIALECTS
 from wsgateway.dialects.base import Limits, Side
 from wsgateway.errors import RecordError
-from wsgateway.relay.endpoint import Endpoint, OnEnd
+from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Engine
 from wsgateway.relay.record import RelayState, SideState
-from wsgateway.relay.timer import FOR_EVER, RelayTimeouts
 from wsgateway.relay.translate import TranslationOptions, translator
 from wsgateway.wire.binary import BinaryRule
 from wsgateway.wire.events import Role
@@ -74,11 +73,8 @@ def endpoints(
     return client, upstream
 
 
-def resume(
-    engine: Engine, client: Endpoint, state: RelayState, on_end: OnEnd, relay_timeouts: RelayTimeouts = FOR_EVER
-) -> None:
-    """Go on with a relay, as `Engine.start` begins one: with its client of `endpoints`."""
-    engine.start(client, client.peer, on_end, relay_timeouts)
+def catch_up(engine: Engine, client: Endpoint, state: RelayState) -> None:
+    """Go on with the times of a relay, and with all else that an engine has of it, as soon as that has started it."""
     timer = engine.timers.of(client)
     if timer is not None and state.timer is not None:
         timer.resume(state.timer, trio.current_time())

@@ -109,8 +109,6 @@ class SessionRecord(State):
     client: ClientState
     begun: float
     """when it began, in seconds since 1970"""
-    counted: tuple[int, ...] | None
-    """its figures that the census has counted already"""
     tokens: float | None
     """how many messages its client may send at once; None: as many as it wants"""
 

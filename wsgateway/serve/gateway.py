@@ -82,8 +82,7 @@ class ListenerState:
         """Count one more connection. Raise HttpRefusal (503) if the limit is reached."""
         if self.full:
             raise self.refusal()
-        self.connections += 1
-        self.entry.add(1)
+        self.count(1)
 
     def refusal(self) -> HttpRefusal:
         """Return the refusal of a client above the limit."""
@@ -92,8 +91,12 @@ class ListenerState:
 
     def leave(self) -> None:
         """Count one connection less."""
-        self.connections -= 1
-        self.entry.add(-1)
+        self.count(-1)
+
+    def count(self, change: int) -> None:
+        """Count so many connections more, or less if the number is negative."""
+        self.connections += change
+        self.entry.add(change)
 
 
 @dataclass(slots=True)

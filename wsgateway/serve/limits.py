@@ -50,6 +50,11 @@ class ConnectionCounts:
     def __init__(self) -> None:
         self._open: Counter[Hashable] = Counter()
 
+    def count(self, key: Hashable) -> Callable[[], None]:
+        """Count one more of a kind, and return a call that counts it off."""
+        self._open[key] += 1
+        return _OneLess(self._open, key)
+
     def one_more(self, key: Hashable, limit: int | None, beyond: Callable[[], ReasonedError]) -> Callable[[], None]:
         """Count one more of a kind, and return a call that counts it off.
 
@@ -57,8 +62,7 @@ class ConnectionCounts:
         """
         if limit is not None and self._open[key] >= limit:
             raise beyond()
-        self._open[key] += 1
-        return _OneLess(self._open, key)
+        return self.count(key)
 
     def __getitem__(self, key: Hashable) -> int:
         return self._open[key]

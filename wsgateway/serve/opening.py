@@ -30,7 +30,6 @@ from wsgateway.policy.affinity import affinity
 from wsgateway.policy.checks import ClientFacts, admit
 from wsgateway.policy.forwarded import Identity
 from wsgateway.policy.passing import HeaderContext, client_answer, upstream_offer
-from wsgateway.policy.rates import Bucket
 from wsgateway.policy.routes import route_query
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.translate import TranslationOptions, translator
@@ -41,9 +40,8 @@ from wsgateway.serve.gateway import stops
 from wsgateway.serve.limits import Cleanup
 from wsgateway.serve.preamble import too_late
 from wsgateway.serve.request import Client, RequestContext
-from wsgateway.serve.throttle import Throttle
-from wsgateway.settings.basics import UNIX, Rate
-from wsgateway.settings.defaults import OverRate
+from wsgateway.serve.throttle import hold_to_rate
+from wsgateway.settings.basics import UNIX
 from wsgateway.settings.routes import Route
 from wsgateway.settings.upstreams import Upstream
 from wsgateway.upstream.handshake import Agreement, Refusal, UpstreamHandshake, lost
@@ -268,22 +266,11 @@ class Opening:
         wanted = keepalive(route.keepalive.interval_seconds, route.timeouts.send_seconds)
         set_keepalive(client.sock, wanted, self._client.keepalive)
         set_keepalive(upstream.sock, wanted)
-        if route.limits.message_rate is not None:
-            self._hold_to_rate(client, route.limits.message_rate, route.limits.message_rate_action)
+        hold_to_rate(self._gateway.engine, client, route.limits, self._gateway.clock)
         client.early, upstream.early = self._early + self._client.channel.take_ahead(), agreement.early
         if agreement.answer.subprotocol is not None:
             self._facts.subprotocol = agreement.answer.subprotocol[:BRIEF_CHARACTERS]
         return Opened(client, upstream, route, self._facts)
-
-    def _hold_to_rate(self, client: Endpoint, rate: Rate, action: OverRate) -> None:
-        def over(ahead: float) -> ProtocolError | None:
-            if action == "close":
-                return ProtocolError(Reason.MESSAGE_RATE, f"more messages than {rate}")
-            self._gateway.engine.pause(client, ahead)
-            return None
-
-        clock = self._gateway.clock
-        client.translator = Throttle(client.translator, Bucket(rate, clock()), clock, over)
 
     def _pass_refusal(self, upstream: Channel, refusal: Refusal, route: Route) -> Machine[None]:
         """Pass the upstream's own answer on to the client."""

@@ -4,6 +4,7 @@ A connection must not be forgotten when the gateway ends. One task waits as long
 for them; when it is cancelled, all are cut.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import trio
@@ -29,6 +30,9 @@ class Owner:
 
     def __len__(self) -> int:
         return len(self._owned)
+
+    def __iter__(self) -> Iterator[Owned]:
+        return iter(self._owned)
 
     def begin(self, tasks: trio.Nursery) -> None:
         """Begin to own connections, as long as a nursery runs; call this before the first connection."""

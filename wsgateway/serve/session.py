@@ -5,6 +5,7 @@ moves the bytes of its session, and drives its closing handshake. A task does al
 and what is answered to plain HTTP.
 """
 
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -157,6 +158,38 @@ class ClientConnection:
     async def _drive(self) -> Opened | None:
         self._follow()
         return await drive(self._gateway, self._client, open_session(self._known, self._cleanup))
+
+    # -- in another process: see `moving` ------------------------------------------------------------------------
+
+    @property
+    def opened(self) -> Opened | None:
+        """The session; None if there is none yet."""
+        return self._opened
+
+    @property
+    def client(self) -> Client:
+        """The client."""
+        return self._client
+
+    def leave(self) -> tuple[socket.socket, socket.socket]:
+        """Forget a session whose relay was suspended, and return its sockets: it goes on in another process."""
+        gateway, opened = self._gateway, self._session
+        client, upstream = (socket.socket(fileno=each.sock.detach()) for each in (opened.client, opened.upstream))
+        opened.client.forget_peer()
+        gateway.owner.remove(self)
+        gateway.counters.left(opened)
+        gateway.tally.ended(opened, opened.figures())
+        self._cleanup.run()
+        return client, upstream
+
+    def go_on(self, opened: Opened, places: Cleanup) -> None:
+        """Go on with a session that has left another process; `places` are the cleanups of where it counts."""
+        gateway, self._opened, self._context = self._gateway, opened, None
+        self._cleanup += [opened.upstream.sock.close, *places]
+        gateway.counters.came(opened)
+        gateway.tally.came(opened)
+        gateway.owner.add(self)
+        gateway.engine.start(opened.client, opened.upstream, self._ended, _relay_timeouts(opened.route))
 
     # -- the session ---------------------------------------------------------------------------------------------
 
