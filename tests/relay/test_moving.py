@@ -21,6 +21,7 @@ from wsgateway.relay.engine import Ended, Engine
 from wsgateway.relay.moving import Bounds, catch_up, endpoints, suspend
 from wsgateway.relay.record import RelayState, from_bytes, to_bytes
 from wsgateway.relay.timer import FOR_EVER, RelayTimeouts
+from wsgateway.relay.translate import TranslationOptions
 from wsgateway.trace.tap import tap, untap
 from wsgateway.wire.events import Close
 from wsgateway.wire.oddities import Oddity
@@ -199,6 +200,14 @@ async def test_a_limit_holds_across_the_move() -> None:
         ending = (await movers.end()).ending
         assert isinstance(ending, ProtocolError)
         assert str(ending) == "message of 1001 bytes or more, limit 1000"
+
+
+async def test_compressed_messages_pass_after_the_move() -> None:
+    async with moving(options=TranslationOptions(compressed=True)) as movers:
+        movers.move()
+        await movers.session.at_upstream.send(b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00")  # RFC 7692, 7.2.3.1
+        assert await movers.session.at_client.exactly(9) == b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"
+        assert not movers.ends
 
 
 async def test_what_is_held_back_counts_in_the_other_engine() -> None:

@@ -42,6 +42,7 @@ ODD = {
     "reserved frames": b"\x05reserved\xff\x00one\xff",
     "an empty line": b"\r\n\x00one\xff",
     "no empty line": b"\rtwo\xff\x00one\xff",
+    "a length of too many bytes": b"\x80" + b"\x80" * 10,
     "broken text": b"\x00\xed\xa0\x80\xe2\x82\xff\x00one\xff",
 }
 
@@ -119,6 +120,14 @@ def test_a_decoder_that_moves_at_any_byte_of_a_vector_reads_the_same(vector: Vec
 
     for at in range(len(vector.wire) + 1):
         assert events(at, moves=True) == events(at, moves=False), at
+
+
+@cases("vector", [each for each in FRAMES if each.type == "close" and each.status == "ok"])
+def test_a_decoder_that_moves_after_a_close_reads_nothing_more(vector: Vector) -> None:
+    before, after = (DIALECTS[vector.dialect].framing.decoder(vector.receiver, secret=vector.secret) for _ in range(2))
+    assert list(before.receive(vector.wire))
+    as_it_is(before, after)
+    assert not list(after.receive(vector.wire))
 
 
 # -- limits, across the cut -------------------------------------------------------------------------------------
