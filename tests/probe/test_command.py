@@ -274,14 +274,14 @@ def usage_error(capsys: Captured, *arguments: str) -> str:
             "argument --timeout: 'soon' is not a duration; write it as 10s, 500ms, 2m, 1h or 30d",
         ),
         (["ws://a", "--header", "X"], "argument --header: 'X' is not a header; write 'NAME: VALUE'"),
-        (["ws://a", "--header", "a b: c"], "the header 'a b: c' has other characters than printable ASCII"),
+        (["ws://a", "--header", "a b: c"], "'a b' is no name of a header, which has letters"),
         (["ws://a", "--header", "host: b"], "the header host is part of the handshake, and made by the probe"),
         (
             ["ws://a", "--header", "Sec-WebSocket-Key: b"],
             "the header Sec-WebSocket-Key is part of the handshake, and made by the probe",
         ),
         (["ws://a", "--subprotocol", "a,b"], "the subprotocol 'a,b' is not a token"),
-        (["ws://a", "--origin", "a b"], "the origin 'a b' has other characters than printable ASCII"),
+        (["ws://a", "--origin", "a b"], "the origin 'a b' has a space, or other characters than printable ASCII"),
         (
             ["http://a"],
             "'http://a' is not an address of the form ws://HOST[:PORT][/PATH], or wss://; PORT is from 1 to 65535",

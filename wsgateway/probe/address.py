@@ -10,6 +10,7 @@ from wsgateway.dialects.upgrade import is_plain
 from wsgateway.errors import ProbeError
 from wsgateway.wire.repair import is_token
 
+_TOKEN = "which has letters, digits and !#$%&'*+-.^_`|~ alone"
 _PORTS = {"ws": 80, "wss": 443}
 # The handshake sends these itself, and servers refuse two of them.
 _OURS = ("host", "origin", "upgrade", "connection", "content-length", "transfer-encoding")
@@ -37,10 +38,12 @@ def destination(
     _check_plain([("the host", host), ("the origin", origin)])
     for name in subprotocols:
         if not is_token(name):
-            raise ProbeError(f"the subprotocol {name!r} is not a token")
+            raise ProbeError(f"the subprotocol {name!r} is not a token, {_TOKEN}")
     for name, value in headers:
-        if not is_token(name) or not is_plain(value):
-            raise ProbeError(f"the header '{name}: {value}' has other characters than printable ASCII")
+        if not is_token(name):
+            raise ProbeError(f"{name!r} is no name of a header, {_TOKEN}")
+        if not is_plain(value):
+            raise ProbeError(f"the value {value!r} of the header {name} has other characters than printable ASCII")
         if name.lower() in _OURS or name.lower().startswith(("sec-websocket-", "websocket-")):
             raise ProbeError(f"the header {name} is part of the handshake, and made by the probe")
     assert parts.hostname is not None, "checked above"
@@ -65,4 +68,4 @@ def _split(url: str) -> tuple[SplitResult, int]:
 def _check_plain(values: Iterable[tuple[str, str]]) -> None:
     for what, value in values:
         if not is_plain(value) or " " in value:
-            raise ProbeError(f"{what} {value!r} has other characters than printable ASCII")
+            raise ProbeError(f"{what} {value!r} has a space, or other characters than printable ASCII")
