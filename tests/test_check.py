@@ -147,3 +147,24 @@ upstreams:
 def test_a_file_that_never_ends_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "/dev/zero"]) == 1
     assert capfd.readouterr() == ("", "/dev/zero: the file has more than 16 MiB, which is the most\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [(".", "is a directory; name a file in it"), ("none/a", "is in no directory that there is")]
+)
+def test_a_census_that_cannot_be_kept_is_warned_of(
+    name: str, why: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(configuration(9, route=QUIET) + f"census: {{file: {name}}}\n")
+    assert main(["check", str(file)]) == GOOD
+    said = capfd.readouterr()
+    place = tmp_path / name
+    kept = "Until then the census is kept in memory, and lost when the gateway stops"
+    assert said.err == f"warning: census.file '{place}' {why}. {kept}\n"
+    assert main(["check", "--json", "--strict", str(file)]) == FAULT
+    [finding] = json.loads(capfd.readouterr().out)["findings"]
+    assert (finding["key"], finding["severity"]) == ("census.file", "warning")
+    assert finding["message"] == f"'{place}' {why}. {kept}"
+    file.write_text(configuration(9, route=QUIET) + "census: {file: new.sqlite}\n")
+    assert main(["check", "--strict", str(file)]) == GOOD

@@ -17,6 +17,19 @@ def place(file: CensusFile) -> str | None:
     return os.path.join(directory, NAME) if directory else None
 
 
+def doubt(file: CensusFile) -> str | None:
+    """Return why no census can be kept in the file that a configuration names, if that can be seen; else None."""
+    if file is None or file == "auto":
+        return None
+    if os.path.isdir(file):
+        why = "is a directory; name a file in it"
+    elif not os.path.isdir(os.path.dirname(file)):
+        why = "is in no directory that there is"
+    else:
+        return None
+    return f"{file!r} {why}. Until then the census is kept in memory, and lost when the gateway stops"
+
+
 def place_of_another(file: CensusFile) -> str | None:
     """Return the name of the file of a gateway that may run under systemd."""
     return os.path.join(SYSTEM_DIRECTORY, NAME) if file == "auto" and place(file) is None else place(file)

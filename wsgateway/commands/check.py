@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from wsgateway.census.place import doubt
 from wsgateway.commands import FAULT, GOOD, painted, print_errors, print_warning
 from wsgateway.commands.options import named
 from wsgateway.errors import Problem, SettingsError
@@ -13,12 +14,13 @@ from wsgateway.run.command import here
 from wsgateway.settings.advice import advice, every_advice
 from wsgateway.settings.certificates import Known, every_warning, known, warnings
 from wsgateway.settings.document import decoded
-from wsgateway.settings.findings import Finding, shown
+from wsgateway.settings.findings import Finding, Path, shown, spell
 from wsgateway.settings.load import Source, read, with_included
 from wsgateway.settings.values import MOST_BYTES
 from wsgateway.settings.whole import Settings
 
 _STANDARD_INPUT = "-"
+_CENSUS_FILE: Path = ("census", "file")
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +53,9 @@ def _source(file: str) -> Source:
 
 def _people(options: argparse.Namespace) -> int:
     settings = _source(options.file).settings(read_files=True)
-    said = [*advice(settings), *warnings(known(settings), time.time())]
+    doubtful = doubt(settings.census.file)
+    of_census = [] if doubtful is None else [f"{spell(_CENSUS_FILE)} {doubtful}"]
+    said = [*advice(settings), *warnings(known(settings), time.time()), *of_census]
     for sentence in said:
         print_warning(sentence)
     if said and options.strict:
@@ -83,6 +87,8 @@ def _warnings(source: Source, settings: Settings, certificates: tuple[Known, ...
         yield document.problem(Finding(each.path, each.sentence))
     for use, sentence in every_warning(certificates, time.time()):
         yield document.problem(Finding(use.path, f"{shown(use.file)}: {sentence}"))
+    if (doubtful := doubt(settings.census.file)) is not None:
+        yield document.problem(Finding(_CENSUS_FILE, doubtful))
 
 
 def _plain(problem: Problem, severity: str) -> dict[str, object]:
