@@ -2,8 +2,11 @@
 
 import json
 import re
+import socket
 import zlib
+from contextlib import suppress
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -11,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cases import cases
+from tests.dialects.vectors import MASK_KEY
 from wsgateway.dialects.frames import ReaderState
 from wsgateway.dialects.framing import FrameEncoderState, WalkerState
 from wsgateway.errors import RecordError
 from wsgateway.relay import record as module
 from wsgateway.relay.endpoint import EndpointState
+from wsgateway.relay.moving import Bounds, endpoints
 from wsgateway.relay.record import ClientState, Names, RelayState, SessionRecord, SideState, from_bytes, to_bytes
 from wsgateway.relay.timer import SideTimerState, TimerState
 from wsgateway.wire.events import Kind
@@ -232,3 +237,6 @@ def test_a_value_in_the_place_of_another_is_read_or_refused(which: int, value: A
     except RecordError:
         return
     assert from_bytes(SessionRecord, to_bytes(read)) == read
+    client, upstream = socket.socketpair()
+    with client, upstream, suppress(RecordError):
+        endpoints(read.relay, (client, upstream), Bounds(), repeat(MASK_KEY))

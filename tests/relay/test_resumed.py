@@ -1,5 +1,6 @@
 """Translators that go on in another object: whatever is half done at a cut, they say the same as those that stay."""
 
+import hashlib
 import random
 from functools import cache
 from itertools import product
@@ -9,20 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cases import cases
-from tests.dialects.vectors import Vector, distinct, vectors
+from tests.dialects.test_odd_frames import KEY, LWS, NONCE, covered
+from tests.dialects.vectors import MASK_KEY, Vector, distinct, vectors
 from tests.fuzz.directions import Case, mask_keys
 from tests.fuzz.directions import cases as directions
 from tests.fuzz.frames import Inputs
+from tests.masks import masked
 from wsgateway import native
-from wsgateway.dialects import DIALECTS, Limits
+from wsgateway.dialects import DIALECTS, Decoder, Limits
+from wsgateway.dialects.accept import masking_secret
 from wsgateway.errors import ProtocolError, RecordError
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.binary import Decode, Encode
 from wsgateway.wire.events import Role
+from wsgateway.wire.oddities import DEFAULT, Oddities
 from wsgateway.wire.utf8 import InvalidUtf8
 
 from .moved import Moved, as_it_is, check
-from .passing import by
+from .passing import USUAL, by
 from .spelling import said
 from .test_matrix_binary import WAYS as ALL_WAYS
 from .ways import Way, every_way, keys, parametrized
@@ -35,7 +40,11 @@ TEXTS = [
     ("text", b"Hello"), ("begin", WIDE[:1]), ("more", WIDE[1:5]), ("end", WIDE[5:]), ("text", WIDE), ("text", b""),
 ]  # fmt: skip
 WITH_PING = [*TEXTS[:2], ("ping", b"alive?"), *TEXTS[2:], ("pong", b"wsgateway")]
-BINARY = [("binary", bytes(range(7))), ("begin binary", b"\xff\x00"), ("end", b"\x80\x81"), ("binary", b"")]
+# As base64 some of the frames have no bytes yet when they end; an empty one comes behind them.
+BINARY = [
+    ("binary", bytes(range(7))), ("begin binary", b"\xff"), ("more", b""), ("more", b"\0\1\2\3"), ("more", b""),
+    ("end", b"\x80\x81"), ("binary", b""),
+]  # fmt: skip
 # What a hixie peer sends beside texts, each with a text behind it.
 ODD = {
     "frames with a length": b"\x80\x81\x02ab\x00one\xff",
@@ -102,6 +111,32 @@ def test_what_hixie_passes_over_may_be_cut_anywhere(
 FRAMES = [each for each in distinct(vectors("frame", "ok", "deviation", "wrong")) if len(each.wire) < 200]
 
 
+def read(decoder: Decoder, piece: bytes) -> list[object]:
+    """Return the bytes of messages, one by one, and the fault behind them."""
+    heard: list[object] = []
+    try:
+        for event in decoder.receive(piece):
+            heard += event.data
+    except ProtocolError as fault:
+        heard.append(str(fault))
+    return heard
+
+
+# Of libwebsockets, which masks with the key of the connection; and behind a Hello that is masked as draft 04 says, by
+# which the client has shown its mask once and for all.
+OF_LWS = b"".join(bytes.fromhex(frame) for frame, _ in LWS)
+_OF_THE_DRAFT = MASK_KEY + masked(b"\x84\x05Hello", hashlib.sha1(MASK_KEY + masking_secret(KEY, NONCE)).digest())
+
+
+@cases("data", [OF_LWS, _OF_THE_DRAFT + OF_LWS], ids=["of libwebsockets", "of the draft"])
+def test_a_client_that_has_shown_its_mask_is_held_to_it_wherever_its_session_moves(data: bytes) -> None:
+    for at in range(len(data) + 1):
+        stays, before, after = (covered(KEY, NONCE, Oddities(DEFAULT["client"])) for _ in range(3))
+        begun = read(before, data[:at])
+        as_it_is(before, after)
+        assert begun + read(after, data[at:]) == read(stays, data[:at]) + read(stays, data[at:]), at
+
+
 @cases("vector", FRAMES)
 def test_a_decoder_that_moves_at_any_byte_of_a_vector_reads_the_same(vector: Vector) -> None:
     framing = DIALECTS[vector.dialect].framing
@@ -149,14 +184,16 @@ def test_a_message_beyond_the_limit_is_refused_wherever_its_session_moves(way: W
 
 
 @every_way
-def test_what_is_held_back_is_released_after_the_session_has_moved(way: Way) -> None:
-    data = said(way.source.name, way.role, ("begin", WIDE[:4]))
-    stays, moves = (Moved(lambda mask_keys: way.translator(mask_keys=mask_keys), keys()) for _ in range(2))
+@cases("options", [USUAL, by("reject", "latin-1")], ids=["as text", "as binary"])
+def test_what_is_held_back_is_released_after_the_session_has_moved(way: Way, options: TranslationOptions) -> None:
+    held = "\u00fc\u00fc\u00fc".encode()
+    data = said(way.source.name, way.role, ("begin", held[:5]))
+    stays, moves = (Moved(lambda mask_keys: way.translator(options, mask_keys), keys()) for _ in range(2))
     for each in (stays, moves):
         each.feed(data)
     moves.move()
     assert moves.translator.release() == stays.translator.release()
-    rest = said(way.source.name, way.role, ("end", WIDE[4:]))
+    rest = said(way.source.name, way.role, ("end", held[5:]))
     assert moves.feed(rest) == stays.feed(rest)
 
 

@@ -15,6 +15,8 @@ from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.moving import Socks, go_on, leave
 from wsgateway.serve.session import ClientConnection
 
+from .http2 import CONNECT, HELLO, Client
+
 MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
 
 
@@ -193,6 +195,20 @@ async def test_a_name_that_is_gone_is_told_and_the_session_can_go_on_elsewhere(
         assert told in str(refused.value)
         go_on(both.here, record, socks)
         await session.works()
+
+
+async def test_a_stream_of_http2_stays_and_works(offered: str, authority: Authority) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        number = await client.ask(CONNECT, end=False)
+        behind, _ = await upstream.agree()
+        await client.response(number)
+        [connection] = gateway.service._gateway.owner
+        assert isinstance(connection, ClientConnection)
+        with pytest.raises(RecordError, match="the client has HTTP/2, whose connection has other streams"):
+            leave(gateway.service._gateway, connection)
+        await client.say(number, HELLO)
+        assert await behind.frame() == (0x81, b"Hello")
 
 
 async def test_a_session_over_tls_stays_and_works(authority: Authority) -> None:
