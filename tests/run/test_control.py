@@ -6,11 +6,14 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
-from wsgateway.run.control import Control
+from tests.support import PATIENCE_SECONDS
+from wsgateway.run.control import _HEAD, Control
 
 MOST_BYTES = 64 * 1024 * 1024
 Pair = tuple[socket.socket, socket.socket]
@@ -42,6 +45,49 @@ async def test_messages_arrive_whole_and_in_order(pair: Pair) -> None:
         nursery.start_soon(say, one, (long, []), ({"do": "report"}, []))
         assert await other.receive() == (long, [], b"")
         assert await other.receive() == ({"do": "report"}, [], b"")
+    one.close()
+    other.close()
+
+
+async def test_a_message_whose_sender_is_cancelled_does_not_damage_the_next_one(pair: Pair) -> None:
+    one, other = map(Control, pair)
+    long = {"do": "part", "text": "a" * 5_000_000}
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):  # the second one waits for its turn, and nothing of it is sent
+            nursery.start_soon(one.send, long)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.send, {"do": "cancelled again"})
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one.send, {"do": "report"})
+            assert await other.receive() == (long, [], b"")
+            assert await other.receive() == ({"do": "report"}, [], b"")
+    one.close()
+    other.close()
+
+
+async def test_a_message_with_sockets_whose_sender_is_cancelled_ends_the_connection(
+    pair: Pair, listener: socket.socket
+) -> None:
+    one, other = map(Control, pair)
+    pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:  # until there is no room but for the first byte
+            filled += pair[0].send(_HEAD.pack(2, 0) + b"{}")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.send, {"do": "serve"}, [listener] * 100_000)
+        await wait_all_tasks_blocked()
+        for _ in range(filled // 10):
+            assert await other.receive() == ({}, [], b"")
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    with trio.fail_after(PATIENCE_SECONDS):
+        assert await other.receive() is None
     one.close()
     other.close()
 

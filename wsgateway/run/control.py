@@ -44,21 +44,35 @@ class Control:
         sock.setblocking(False)
         self._sock = trio.socket.from_stdlib_socket(sock)
         self._turn = trio.StrictFIFOLock()
+        self._rest = memoryview(b"")  # of a message whose sender was cancelled
         self._received = bytearray()
         self._fds: deque[int] = deque()
 
     async def send(self, said: Said, sockets: Sequence[socket.socket] = (), attached: bytes = b"") -> None:
-        """Send a message. Raise OSError if the other end is disconnected."""
+        """Send a message. Raise OSError if the other end is disconnected.
+
+        If this is cancelled when a part of the message has been sent, its rest goes before the next message.
+        """
         body = json.dumps(said | {"attached": len(attached)} if attached else said).encode()
         data = memoryview(_HEAD.pack(len(body), len(sockets)) + body + attached)
         fds = [sock.fileno() for sock in sockets]
         async with self._turn:
-            while fds or data:
-                # While sockets remain, one byte carries each part of them: a read returns the sockets of one part.
-                now, fds = fds[:_SOCKETS_AT_ONCE], fds[_SOCKETS_AT_ONCE:]
-                train = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", now))] if now else []
-                sent = await self._sock.sendmsg([data[:1] if fds else data], train)
-                data = data[sent:]
+            while self._rest:
+                self._rest = self._rest[await self._sock.sendmsg([self._rest]) :]
+            size = len(data)
+            try:
+                while fds or data:
+                    # While sockets remain, one byte carries each part of them: a read returns the sockets of one part.
+                    now, later = fds[:_SOCKETS_AT_ONCE], fds[_SOCKETS_AT_ONCE:]
+                    train = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", now))] if now else []
+                    sent = await self._sock.sendmsg([data[:1] if later else data], train)
+                    data, fds = data[sent:], later
+            except trio.Cancelled:
+                if len(data) < size:
+                    self._rest = data
+                    if fds:  # they may be closed soon, so the message cannot be finished
+                        self._sock.shutdown(socket.SHUT_RDWR)
+                raise
 
     async def receive(self) -> Message | None:
         """Return the next message; None if the other end is disconnected in any way.
