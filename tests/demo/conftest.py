@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from tests.page.conftest import devtools, tab
 from wsgateway.demo.program import Demo
 from wsgateway.demo.upstream import DemoUpstream
 from wsgateway.observe.log import Log, make_log
@@ -13,6 +14,8 @@ from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 from wsgateway.settings.process import Logging
+
+__all__ = ["devtools", "tab"]
 
 LOOPBACK = Address("127.0.0.1", 0)
 # More than anything here needs on a busy machine, and few enough that a hang is not mistaken for work.

@@ -11,6 +11,8 @@ from typing import Any
 import trio
 from websockets.trio.client import ClientConnection, connect
 
+from tests.e2e.programs import tool
+
 # More than anything here needs on a busy machine with two cores.
 PATIENCE_SECONDS = 60.0
 _MOST_BYTES = 64 * 1024 * 1024
@@ -123,6 +125,15 @@ class Tab:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def barriers(self) -> list[Any]:
+        """Return what axe-core finds that shuts people out: rule, impact, and the first element."""
+        axe = await trio.Path(tool("axe-core"), "axe.min.js").read_text()
+        await self.run(axe)
+        found: list[Any] = await self.run(
+            "axe.run().then((found) => found.violations.map(({id, impact, nodes}) => [id, impact, nodes[0].html]))"
+        )
+        return found
 
     async def photograph(self, file: Path) -> None:
         """Write a picture of the whole page."""

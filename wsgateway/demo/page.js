@@ -97,7 +97,7 @@ function show(className, who, text) {
   const messages = byId("messages");
   const atEnd = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40;
   const [, name, dialect] = /^(.*?)(?: \((.*)\))?$/.exec(who);
-  const line = element("li", className);
+  const line = element("p", className);
   line.append(element("time", "", clock()), element("span", "who", name));
   line.append(dialect ? element("span", "tag", dialect) : " ", element("span", "", text));
   messages.append(line);
