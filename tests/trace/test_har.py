@@ -73,3 +73,13 @@ def test_half_a_recording_is_no_fault() -> None:
     recording.connections["client"] = Connection([Chunk(0.0, ">", "rest", b"GET")])
     [entry] = archive(recording, "1")["log"]["entries"]
     assert (entry["request"]["method"], entry["response"]["status"]) == ("", 0)
+
+
+def test_an_archive_says_that_compressed_messages_are_not_listed() -> None:
+    recording = recorded(Chunk(1.0, "<", "frames", bytes.fromhex("c1 07 f2 48 cd c9 c9 07 00")))
+    head = recording.connections["client"].chunks[1]
+    data = head.data.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+    recording.connections["client"].chunks[1] = Chunk(head.at, head.way, head.belongs_to, data)
+    [entry] = archive(recording, "1")["log"]["entries"]
+    assert entry["_webSocketMessages"] == []
+    assert entry["comment"].endswith("; its messages are compressed, and are not listed")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import trio
@@ -62,7 +63,7 @@ def _replay(options: argparse.Namespace) -> int:
     except OSError as error:
         return failed(f"{options.url or 'the server'}: {error.strerror or error}")
     if options.json:
-        print(json.dumps({"url": url, "messages": replayed.messages, "differences": replayed.differences}))
+        print(json.dumps({"url": url, **asdict(replayed)}))
     else:
         _print(recording, url, replayed)
     return FAULT if replayed.differences else GOOD
@@ -79,6 +80,8 @@ def _url(recording: Recording, side: str) -> str:
 def _print(recording: Recording, url: str, replayed: Replayed) -> None:
     if not recording.whole:
         print("the recording is not whole: what is missing counts as a difference")
+    if replayed.remark:
+        print(replayed.remark)
     for each in replayed.differences:
         print(each)
     if not replayed.differences:

@@ -2,6 +2,9 @@
 
 The bytes are those of the recording, also broken ones. They are sent in its order, but not at its speed: before each of
 them the server has time to answer as much as it did then.
+
+Two things are not as they were. Frames of hybi-04 are masked with a number of the server, so they get the mask that its
+new number asks for. Messages under an extension are compressed, so their frames are compared byte by byte.
 """
 
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from wsgateway.net.channel import READ_BYTES, Channel, encrypt
 from wsgateway.net.failure import in_words
 from wsgateway.probe.address import destination
 from wsgateway.probe.encryption import DEFAULT_PROFILE
+from wsgateway.probe.remask import Remasked
 from wsgateway.trace.har import Message, MessageReader, messages
 from wsgateway.trace.recording import Chunk, Connection
 from wsgateway.trace.transcript import hexadecimal, printable
@@ -25,7 +29,7 @@ from wsgateway.wire.events import Kind
 
 _END_OF_HEAD = b"\r\n\r\n"
 # Headers that differ from one answer to the next, and of which the peer of a WebSocket takes no notice.
-_PASSED_OVER = frozenset({"date", "server", "set-cookie", "keep-alive", "x-request-id"})
+_PASSED_OVER = frozenset({"date", "server", "set-cookie", "keep-alive", "x-request-id", "sec-websocket-nonce"})
 MOST_SHOWN = 20
 _MOST_CHARACTERS = 60
 
@@ -37,22 +41,28 @@ class Replayed:
     differences: list[str]
     """texts for people, the first ones of many; empty: the server has answered as it did then"""
     messages: int = 0
-    """how many messages the server has sent"""
+    """how many messages the server has sent; 0 with an extension"""
+    remark: str = ""
+    """a sentence about what could not be compared, or another way than else"""
 
 
 class _Progress:
     """The part of its answer that a server has given."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, opaque: bool) -> None:
         self._messages = MessageReader(connection, "<")
+        self._opaque = opaque
         self.reached = (0, 0, 0)
-        """heads, bytes of the proof, messages"""
+        """heads, bytes of the proof, and messages; bytes of frames where these are not read"""
 
     def feed(self, chunk: Chunk) -> None:
         if chunk.way == "<":
             heads, proof, count = self.reached
             proof += len(chunk.data) if chunk.belongs_to == "proof" else 0
-            self.reached = heads + (chunk.belongs_to == "head"), proof, count + len(self._messages.feed(chunk))
+            count += len(self._messages.feed(chunk))
+            if self._opaque and chunk.belongs_to == "frames":
+                count += len(chunk.data)
+            self.reached = heads + (chunk.belongs_to == "head"), proof, count
 
 
 class _Answer:
@@ -63,7 +73,7 @@ class _Answer:
         self._data = b""
         self._switched = False
         self.connection = Connection(framing=recorded.framing, secret=recorded.secret)
-        self._progress = _Progress(self.connection)
+        self._progress = _Progress(self.connection, bool(recorded.extensions))
         self._more = trio.Event()
         self.ended = False
         """whether it sends no more"""
@@ -98,7 +108,7 @@ class _Answer:
 
 def _steps(recorded: Connection) -> Iterator[tuple[Chunk | None, tuple[int, int, int]]]:
     """Yield what was sent to the server, and how far it had answered before that; at last None, and all of it."""
-    progress = _Progress(recorded)
+    progress = _Progress(recorded, bool(recorded.extensions))
     for chunk in recorded.chunks:
         if chunk.way == ">":
             yield chunk, progress.reached
@@ -116,8 +126,6 @@ async def replay(recorded: Connection, url: str, seconds: float) -> Replayed:
     sent = [each for each in recorded.chunks if each.way == ">"]
     if not sent or sent[0].belongs_to != "head":
         raise RecordingError("the recording has no request on this side")
-    if recorded.secret:
-        raise RecordingError("frames of this dialect are masked with a number of the server, and cannot be sent again")
     where = destination(url, None, (), ())
     try:
         sock = await connect(where.host, where.port, seconds)
@@ -144,6 +152,14 @@ async def play(channel: Channel, recorded: Connection, seconds: float) -> Replay
     """Play what was sent to a server on a connection to another one, and compare its answers, as `replay` does."""
     answer, steps = _Answer(recorded), list(_steps(recorded))
     unlike: list[str] = []
+    remasked: Remasked | None = None
+
+    def to_send(chunk: Chunk) -> bytes:
+        nonlocal remasked
+        if not recorded.secret or chunk.belongs_to != "frames":
+            return chunk.data
+        remasked = remasked or Remasked(recorded, answer.connection)
+        return remasked.feed(chunk.data)
 
     async def listen() -> None:
         with suppress(OSError):  # what is missing of its answer is a difference
@@ -167,14 +183,16 @@ async def play(channel: Channel, recorded: Connection, seconds: float) -> Replay
                 if chunk.belongs_to == "end":
                     with suppress(OSError):  # the server may have closed the connection already
                         channel.end()
-                await channel.send(chunk.data)
+                await channel.send(to_send(chunk))
             except OSError as error:
                 unlike.append(f"{place}: {in_words(error)}")
                 break
         nursery.cancel_scope.cancel()
     found = [*_differences(recorded, answer.connection), *unlike]
     more = [f"and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
-    return Replayed(found[:MOST_SHOWN] + more, len(messages(answer.connection, "<")))
+    return Replayed(
+        found[:MOST_SHOWN] + more, len(messages(answer.connection, "<")), _remark(recorded, answer.connection)
+    )
 
 
 def _differences(then: Connection, now: Connection) -> Iterator[str]:
@@ -188,11 +206,32 @@ def _differences(then: Connection, now: Connection) -> Iterator[str]:
     proof_then, proof_now = then.bytes_of("proof", "<"), now.bytes_of("proof", "<")
     if proof_then != proof_now:
         yield _differ("the proof", hexadecimal(proof_then), hexadecimal(proof_now))
+    if then.extensions:
+        yield from _frames_differ(then, now)
+        return
     said_then, said_now = messages(then, "<"), messages(now, "<")
     for number in range(max(len(said_then), len(said_now))):
         one, other = (_shown(said[number]) if number < len(said) else None for said in (said_then, said_now))
         if one != other:
             yield _differ(f"message {number + 1}", one, other)
+
+
+def _frames_differ(then: Connection, now: Connection) -> Iterator[str]:
+    """Yield the first place where the frames of two answers differ, if both have the same extensions."""
+    one, other = (each.bytes_of("frames", "<") for each in (then, now))
+    if then.extensions == now.extensions and one != other:
+        at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+        yield _differ(
+            f"the frames, from byte {at + 1} on of {len(one)}", hexadecimal(one[at:]), hexadecimal(other[at:])
+        )
+
+
+def _remark(then: Connection, now: Connection) -> str:
+    if not then.extensions:
+        return ""
+    if then.extensions == now.extensions:
+        return f"the extension {then.extensions} changes what frames hold: their bytes were compared, and no messages"
+    return f"the recording has the extension {then.extensions}, and the answer now differs: no messages were compared"
 
 
 def _differ(what: str, then: str | None, now: str | None) -> str:

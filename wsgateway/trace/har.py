@@ -14,6 +14,7 @@ _CLOSE_OPCODE = 8
 # A recording has at most this much of a message.
 _LIMITS = Limits(1 << 30)
 _READERS = {">": Role.SERVER, "<": Role.CLIENT}
+_NOT_READ = "; its messages are compressed, and are not listed"
 _TYPES = {">": "send", "<": "receive"}
 
 
@@ -36,11 +37,14 @@ class Message(NamedTuple):
 
 
 class MessageReader:
-    """A reader of the messages of one direction of a connection. They end at a frame that cannot be read."""
+    """A reader of the messages of one direction of a connection. They end at a frame that cannot be read.
+
+    With an extension frames are not read: their payload is compressed, and the extension may give bits another meaning.
+    """
 
     def __init__(self, connection: Connection, way: str) -> None:
         """Read with the framing of the connection; without one it has no messages."""
-        framing = connection.framing
+        framing = None if connection.extensions else connection.framing
         self._decoder = None if framing is None else framing.decoder(_READERS[way], _LIMITS, connection.secret)
         self._way = way
         self._data = b""
@@ -104,7 +108,7 @@ def _entry(connection: Connection, began: float, peer: str) -> dict[str, Any]:
         },
         "cache": {},
         "timings": {"send": 0, "wait": last * 1000, "receive": 0},
-        "comment": f"the connection of the gateway with the {peer}",
+        "comment": f"the connection of the gateway with the {peer}{_NOT_READ if connection.extensions else ''}",
         "_resourceType": "websocket",
         "_webSocketMessages": said,
     }

@@ -67,6 +67,11 @@ class Connection:
         parted = (line.partition(":") for line in lines)
         return first.rstrip("\r"), [(name.strip(), value.strip()) for name, colon, value in parted if colon]
 
+    @property
+    def extensions(self) -> str:
+        """The extensions that the server has accepted, which change the payload of frames, as deflate does."""
+        return ", ".join(value for name, value in self.head("<")[1] if name.lower() == "sec-websocket-extensions")
+
 
 @dataclass(slots=True)
 class Recording:
