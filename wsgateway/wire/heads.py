@@ -39,13 +39,15 @@ _MOST_CHARACTERS = 64
 class Names(dict[str, Made]):
     """The results of a function of header names, or of short values, kept for a bounded number: `of` returns them."""
 
-    def __init__(self, make: Callable[[str], Made]) -> None:
+    def __init__(self, make: Callable[[str], Made], most_characters: int = _MOST_CHARACTERS) -> None:
+        """Take the function; its results for longer texts than `most_characters` are not kept."""
         self._make = make
+        self._most_characters = most_characters
         self.of = self.__getitem__
 
     def __missing__(self, name: str) -> Made:
         made = self._make(name)
-        if len(name) <= _MOST_CHARACTERS:
+        if len(name) <= self._most_characters:
             if len(self) >= _MOST_NAMES:
                 self.clear()
             self[name] = made
@@ -62,7 +64,7 @@ plain_name = Names(lambda name: name.lower().replace("_", "-")).of
 """Return the name of a header as CGI and WSGI compare names: without regard to case, and an underscore is a hyphen."""
 
 
-_NO_PLACES: list[int] = []
+_NO_TOKENS: frozenset[str] = frozenset()
 
 
 def _members(value: str) -> list[str]:
@@ -73,7 +75,7 @@ def _members(value: str) -> list[str]:
 class Headers:
     """Headers in the order of the wire. Names are found in any case; values are the bytes as text (Latin-1)."""
 
-    __slots__ = ("_index", "_items", "_raw")
+    __slots__ = ("_items", "_keys", "_raw", "_repeated", "_values")
 
     def __init__(self, items: Iterable[tuple[str, str]], raw: Iterable[str] | None = None) -> None:
         """Take names and trimmed values; for a head that was read also its untrimmed values, in the same order.
@@ -82,18 +84,21 @@ class Headers:
         """
         self._items = tuple(items)
         self._raw = raw
-        self._index: dict[str, list[int]] = {}  # the positions, by names in lower case
-        index = self._index
-        for at, (name, _) in enumerate(self._items):
-            key = key_of(name)
-            if key in index:
-                index[key].append(at)
-            else:
-                index[key] = [at]
+        names, values = zip(*self._items, strict=True) if self._items else ((), ())
+        self._keys = keys = tuple(map(key_of, names))
+        # Both by these keys. Hardly any head has two headers of a name.
+        self._values: dict[str, str] = dict(zip(keys, values, strict=True))
+        self._repeated: dict[str, list[str]] = {}
+        if len(self._values) < len(keys):
+            every: dict[str, list[str]] = {}
+            for key, value in zip(keys, values, strict=True):
+                every.setdefault(key, []).append(value)
+            self._repeated = {key: several for key, several in every.items() if len(several) > 1}
 
     def _places(self, name: str) -> list[int]:
         """Return the positions of the headers of this name."""
-        return self._index.get(name.lower(), _NO_PLACES)
+        key = name.lower()
+        return [at for at, each in enumerate(self._keys) if each == key]
 
     def _untrimmed(self) -> tuple[str, ...]:
         """Return the untrimmed values of all headers."""
@@ -109,35 +114,35 @@ class Headers:
         return len(self._items)
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self._index
+        return name.lower() in self._values
 
     @property
     def are_named(self) -> bool:
         """Whether every name is a token."""
-        return "" not in self._index
+        return "" not in self._values
 
     def index(self, name: str) -> int | None:
         """Return the position of the first header of this name; None if there is none."""
-        places = self._places(name)
-        return places[0] if places else None
+        key = name.lower()
+        return self._keys.index(key) if key in self._values else None
 
     def every(self, name: str) -> list[str]:
         """Return the trimmed values of all headers of this name."""
-        places = self._index.get(name.lower())
-        return [self._items[at][1] for at in places] if places else []
+        key = name.lower()
+        value = self._values.get(key)
+        return [] if value is None else self._repeated.get(key) or [value]
 
     def one(self, name: str) -> str | None:
         """Return the trimmed value, None if there is none. Raise HttpRefusal (400) if there are several headers."""
-        places = self._index.get(name.lower())
-        if places is None:
-            return None
-        if len(places) > 1:
-            raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{len(places)} {name} headers, at most one is allowed")
-        return self._items[places[0]][1]
+        key = name.lower()
+        if key in self._repeated:
+            several = len(self._repeated[key])
+            raise HttpRefusal(Reason.REQUEST_MALFORMED, f"{several} {name} headers, at most one is allowed")
+        return self._values.get(key)
 
     def raw(self, name: str) -> str | None:
         """Return the value as `one` does, but with everything that stood after the colon and one space."""
-        return None if self.one(name) is None else self._untrimmed()[self._places(name)[0]]
+        return None if self.one(name) is None else self._untrimmed()[self._keys.index(name.lower())]
 
     def sent(self, name: str) -> list[str]:
         """Return the values as `every` does, but with the control characters that have been removed from them."""
@@ -160,10 +165,11 @@ class Headers:
 
     def tokens(self, name: str) -> frozenset[str]:
         """Return the members of a list in lower case, for a list that is compared without regard to case."""
-        places = self._index.get(name.lower(), _NO_PLACES)
-        if len(places) == 1:
-            return _tokens_of(self._items[places[0]][1])
-        return frozenset().union(*[_tokens_of(self._items[at][1]) for at in places])
+        key = name.lower()
+        if key in self._repeated:
+            return _NO_TOKENS.union(*map(_tokens_of, self._repeated[key]))
+        value = self._values.get(key)
+        return _NO_TOKENS if value is None else _tokens_of(value)
 
 
 @dataclass(slots=True)

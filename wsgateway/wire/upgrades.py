@@ -9,6 +9,7 @@ proportion to its size.
 """
 
 import re
+from itertools import repeat
 
 from wsgateway.wire.heads import Headers, Request, Response, requests_websocket
 from wsgateway.wire.oddities import Oddities
@@ -32,13 +33,11 @@ def headers_of(head: bytes) -> Headers | None:
     _, *lines = head.decode("latin-1").split("\r\n")
     if head.translate(None, NOT_CONTROLS) != _LINE_END * len(lines):
         return None
-    items = []
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            return None
-        items.append((name, value.strip(_WHITE)))
-    headers = Headers(items, (line.partition(":")[2].removeprefix(" ") for line in lines))
+    parts = [line.partition(":") for line in lines]
+    items = [(name, value.strip(_WHITE)) for name, colon, value in parts if colon]
+    if len(items) < len(lines):
+        return None
+    headers = Headers(items, (value.removeprefix(" ") for _, _, value in parts))
     return headers if headers.are_named else None
 
 
@@ -48,12 +47,13 @@ def is_usual(headers: Headers) -> bool:
     What becomes of other lengths, of transfer codings and of several Hosts is for h11 to say.
     """
     lengths = headers.every("Content-Length")
-    return (
-        requests_websocket(headers)
-        and len(headers.every("Host")) == 1
-        and "Transfer-Encoding" not in headers
-        and (not lengths or (len(lengths) == 1 and _LENGTH.fullmatch(lengths[0]) is not None))
-    )
+    one_number = not lengths or (len(lengths) == 1 and _LENGTH.fullmatch(lengths[0]) is not None)
+    return one_number and "Transfer-Encoding" not in headers and _is_upgrade(headers)
+
+
+def _is_upgrade(headers: Headers) -> bool:
+    """Return whether the headers request an upgrade to WebSocket, and name one host."""
+    return requests_websocket(headers) and len(headers.every("Host")) == 1
 
 
 def version_of(words: list[bytes]) -> str | None:
@@ -80,7 +80,7 @@ def switch_of(head: bytes, oddities: Oddities) -> Response | None:
 
 def written_request(request: Request) -> bytes | None:
     """Return the head of a request; None if it is no upgrade, or an unusual one."""
-    if request.method != "GET" or not is_usual(request.headers) or _announces_body(request.headers):
+    if request.method != "GET" or not _is_upgrade(request.headers) or _announces_body(request.headers):
         return None
     start = f"GET {request.target} HTTP/1.1"
     if not start.isascii() or version_of(start.encode("ascii").split(b" ")) is None:
@@ -101,12 +101,10 @@ def _announces_body(headers: Headers) -> bool:
 
 def _written(start: str, headers: Headers) -> bytes | None:
     """Return a head that is read as these headers and no others, whatever they contain; None if there is none."""
-    lines = [start]
-    for name, value in headers:
-        if value.strip(_WHITE) != value:
-            return None
-        lines.append(f"{name}: {value}")
-    head = "\r\n".join(lines).encode("latin-1")
+    values = [value for _, value in headers]
+    if values != list(map(str.strip, values, repeat(_WHITE))):
+        return None
+    head = "\r\n".join([start, *map(": ".join, headers)]).encode("latin-1")
     if not headers.are_named or head.translate(None, NOT_CONTROLS) != _LINE_END * len(headers):
         return None
     return head + _END
