@@ -107,10 +107,10 @@ class ProtocolError(ReasonedError):
     `close_code` names the fault as RFC 6455, 7.4.1 does, also for dialects that have no codes.
     """
 
-    @property
-    def close_code(self) -> int:
-        """The code of the reason, or 1002."""
-        return self.reason.code if self.reason.group is Group.ENDED else _PROTOCOL_ERROR
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(reason, message)
+        self.close_code = reason.code if reason.group is Group.ENDED else _PROTOCOL_ERROR
+        """the code of the reason, or 1002"""
 
 
 class HttpRefusal(ReasonedError):  # noqa: N818  it is an answer

@@ -310,26 +310,18 @@ class Reason(enum.StrEnum):
     code: int
     cause: str
     cure: str
+    ordinary: bool
+    """whether it is usual, so that nothing needs to be done"""
+    facts: dict[str, str]
+    """the fields of a log line: the name, and unless it is ordinary also the cause and the cure"""
 
     def __new__(cls, name: str, group: Group, code: int, cause: str, cure: str) -> Self:
         self = str.__new__(cls, name)
         self._value_ = name
         self.group, self.code, self.cause, self.cure = group, code, cause, cure
+        self.ordinary = cure == NOTHING
+        self.facts = {"reason": name} if self.ordinary else {"reason": name, "cause": cause, "cure": cure}
         return self
-
-    @property
-    def ordinary(self) -> bool:
-        """Whether it is usual, so that nothing needs to be done."""
-        return self.cure == NOTHING
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """The fields of a log line: the name, and unless it is ordinary also the cause and the cure."""
-        return {"reason": self.value} if self.ordinary else self._sentences
-
-    @property
-    def _sentences(self) -> dict[str, str]:
-        return {"reason": self.value, "cause": self.cause, "cure": self.cure}
 
 
 BY_NAME: dict[str, Reason] = {each.value: each for each in Reason}

@@ -112,7 +112,8 @@ class Counters:
         self._durations.observe(seconds)
         _add(self._through, session.dialect, figures)
         for each in session.oddities:
-            self.odd(each.needed)
+            if each.needed:
+                self.odd(each.needed)
             self._passed_over += each.passed_over
         return figures
 

@@ -11,12 +11,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from wsgateway.errors import brief
+from wsgateway.errors import BRIEF_CHARACTERS, brief
 from wsgateway.observe.writer import Writer
 from wsgateway.settings.basics import UNIX, is_among
 from wsgateway.settings.patterns import peers
 from wsgateway.settings.process import Level, Logging
 from wsgateway.wire.addresses import canonical
+from wsgateway.wire.heads import Names
 
 Facts = Mapping[str, object]
 """what a line tells beside its event, by names"""
@@ -90,7 +91,8 @@ class Logger:
         self._log("error", event, facts)
 
     def exception(self, event: str, /, **facts: Any) -> None:
-        self._log("error", event, {**facts, "exception": traceback.format_exc().removesuffix("\n")})
+        text = Whole(brief(traceback.format_exc().removesuffix("\n"), TRACEBACK_CHARACTERS))
+        self._log("error", event, {**facts, "exception": text})
 
     def _log(self, level: Level, event: str, facts: Facts) -> None:
         if _PRIORITIES[level] <= (self._least_about(facts) if self._networks else self._least):
@@ -132,11 +134,9 @@ def _clock() -> Callable[[], str]:
     return now
 
 
-def _cut(key: str, value: object, most: int) -> object:
+def _cut(value: object, most: int) -> object:
     """Return a value of a line, a text with at most so many characters."""
-    if not isinstance(value, str) or isinstance(value, Whole):
-        return value
-    return brief(value, TRACEBACK_CHARACTERS if key == "exception" else most)
+    return brief(value, most) if isinstance(value, str) and not isinstance(value, Whole) else value
 
 
 _Line = Callable[[str, Level, str, Facts], str]
@@ -147,7 +147,7 @@ def _json_line(most: int) -> _Line:
     """Return a renderer of lines of JSON, whose values have at most so many characters."""
 
     def line(now: str, level: Level, event: str, facts: Facts) -> str:
-        values = {key: _cut(key, value, most) for key, value in facts.items()}
+        values = {key: _cut(value, most) for key, value in facts.items()}
         return json.dumps({**values, "event": event, "level": level, "timestamp": now}, default=repr)
 
     return line
@@ -156,35 +156,35 @@ def _json_line(most: int) -> _Line:
 def _text_line(most: int) -> _Line:
     """Return a renderer of lines of `key=value` (logfmt), whose values have at most so many characters.
 
-    Each session has two lines, so that this is done in one pass, and a plain value costs one match.
+    Each session has two lines, most of whose values were in lines before: how they are spelled is remembered.
     """
-    plain = _PLAIN.match
+
+    def spelled_anew(value: str) -> str:
+        return value if _PLAIN.match(value) and len(value) <= most else _spelled(value, most)
+
+    spelled = Names(spelled_anew, BRIEF_CHARACTERS).of
 
     def line(now: str, level: Level, event: str, facts: Facts) -> str:
-        text = f"timestamp={now} level={level} event={event if plain(event) else _spelled('event', event, most)}"
-        for key, value in facts.items():
-            if type(value) is str:
-                if not plain(value) or len(value) > most:
-                    value = _spelled(key, value, most)
-            elif type(value) not in _NUMBERS:
-                value = _spelled(key, value, most)
-            text += f" {key}={value}"
-        return text
+        values = [spelled(value) if type(value) is str else _spelled(value, most) for value in facts.values()]
+        start = f"timestamp={now} level={level} event={spelled(event)}"
+        return " ".join([start, *map("=".join, zip(facts, values, strict=True))])
 
     return line
 
 
-def _spelled(key: str, value: object, most: int) -> str:
+def _spelled(value: object, most: int) -> str:
     """Return a value as logfmt has it: in quotes where it has spaces, and with control characters spelled out."""
     if value is None:
         return ""
+    if type(value) in _NUMBERS:
+        return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and not value.isprintable():
         # A terminal would obey them. What was spelled out is longer now.
         plain = Whole if isinstance(value, Whole) else str
-        value = plain("".join(map(_character, str(_cut(key, value, most)))))
-    text = str(_cut(key, value, most))
+        value = plain("".join(map(_character, str(_cut(value, most)))))
+    text = str(_cut(value, most))
     quoted = _QUOTED.search(text)
     if quoted:
         text = text.replace("\\", "\\\\")

@@ -1,6 +1,7 @@
 """The facts about a client and its request for a line of the log: addresses, headers, route and target."""
 
 from dataclasses import dataclass
+from itertools import compress
 from operator import attrgetter
 from typing import Protocol
 
@@ -87,7 +88,8 @@ class Facts:
 
     def known(self) -> dict[str, str]:
         """Return the known facts as fields of a log line."""
-        facts = {name: value for name, value in zip(_NAMES, _values_of(self), strict=True) if value}
+        values = _values_of(self)
+        facts = dict(compress(zip(_NAMES, values, strict=True), values))  # without the empty ones
         facts["client"] = str(self.client)
         if self.client.alpn == "h2":
             facts["http"] = "2"
