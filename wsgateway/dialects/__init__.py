@@ -102,10 +102,10 @@ def recognise(request: Request) -> Dialect:
     Raise HttpRefusal for a request that is no upgrade (400, 405, 426), or that has an unknown version (426).
     """
     check_upgrade(request)
-    for dialect in reversed(DIALECTS.values()):  # most clients speak the last one
+    version = request.headers.one("Sec-WebSocket-Version")
+    for dialect in _OF_VERSIONS.get(version, ()):
         if dialect.handshake.recognises(request):
             return dialect
-    version = request.headers.one("Sec-WebSocket-Version")
     if version is not None:
         known = ", ".join(str(number) for number in sorted(_versions(), reverse=True))
         raise HttpRefusal(
@@ -125,6 +125,18 @@ def recognise(request: Request) -> Dialect:
         Reason.HANDSHAKE_MALFORMED,
         "a key without its other half: Sec-WebSocket-Key needs Sec-WebSocket-Version, Key1 needs Key2",
     )
+
+
+def _of_versions() -> dict[str | None, list[Dialect]]:
+    """Return the dialects whose handshakes have a version, by its text, and by None those without one."""
+    found: dict[str | None, list[Dialect]] = {}
+    for dialect in DIALECTS.values():
+        version = dialect.handshake.version
+        found.setdefault(None if version is None else str(version), []).append(dialect)
+    return found
+
+
+_OF_VERSIONS = _of_versions()
 
 
 def _versions() -> set[int]:

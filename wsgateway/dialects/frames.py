@@ -43,6 +43,10 @@ class Masking(enum.Enum):
     PAYLOAD = "the payload; the mask's key ends the head"
 
 
+# Access to a member of an Enum takes long, and these are needed for every session.
+_SERVER, _PAYLOAD = Role.SERVER, Masking.PAYLOAD
+
+
 def _as_sent(nonce: bytes, secret: bytes) -> bytes:
     return nonce
 
@@ -102,6 +106,11 @@ class FrameRules:
         return Layout(text, binary, self.masking is Masking.PAYLOAD)
 
     @cached_property
+    def bare_layout(self) -> Layout:
+        """The same as `layout` for frames without a mask."""
+        return self.layout._replace(masked=False)
+
+    @cached_property
     def opcodes(self) -> dict[int, Opcode]:
         """The opcode of each number."""
         return {number: opcode for opcode, number in self.numbers.items()}
@@ -139,7 +148,7 @@ class FrameReader:
         self.rules = rules
         self._limits = limits
         # RFC 6455, 5.1: a client masks every frame, a server masks none.
-        self._mask = MASK if role is Role.SERVER and rules.masking is Masking.PAYLOAD else 0
+        self._mask = MASK if role is _SERVER and rules.masking is _PAYLOAD else 0
         self._first_bit = rules.first_bit(True)
         # The size of a head whose length is in its second byte, and of the longest frames with such a length and with
         # one in 2 bytes.
@@ -184,7 +193,7 @@ class FrameReader:
     @property
     def plan(self) -> Plan | None:
         """How C may pass whole messages on as they are; None: it may not."""
-        layout = self.rules.layout._replace(masked=bool(self._mask))
+        layout = self.rules.layout if self._mask else self.rules.bare_layout
         return Plan(True, self._rsv, False, layout, layout, self._limits.message_bytes)
 
     def payload(self, data: bytes) -> bytes:

@@ -31,8 +31,8 @@ typedef struct {
     int read_bytes;              /* the size of the next read */
     char open;                   /* whether C may read the side */
     char equipped;               /* whether the attributes below are set */
-    char walks;                  /* whether frames pass unchanged */
-    char checks;                 /* whether text must be UTF-8 */
+    unsigned char walks;         /* whether frames pass unchanged */
+    unsigned char checks;        /* whether text must be UTF-8 */
     int fd, to;                  /* the socket of the side, and that of the other side */
     int extension;               /* the bit of the first byte that an extension may set */
     unsigned long long limit;    /* the longest message, in bytes */

@@ -4,16 +4,16 @@
 
 PyTypeObject *lane_type;
 
+static int layout_parse(Layout *self, PyObject *layout) {
+    return PyArg_ParseTuple(layout, "iip", &self->text, &self->binary, &self->masked);
+}
+
 static PyObject *lane_equip(Lane *self, PyObject *arguments) {
-    int walks, checks;
-    unsigned long long limit;
-    if (!PyArg_ParseTuple(arguments, "ii(pip(iip)(iip)K)", &self->fd, &self->to, &walks, &self->extension, &checks,
-                          &self->source.text, &self->source.binary, &self->source.masked, &self->target.text,
-                          &self->target.binary, &self->target.masked, &limit))
+    PyObject *plan, *source, *target; /* parsed one by one: a named tuple inside another one takes ten times as long */
+    if (!PyArg_ParseTuple(arguments, "iiO", &self->fd, &self->to, &plan) ||
+        !PyArg_ParseTuple(plan, "bibOOK", &self->walks, &self->extension, &self->checks, &source, &target, &self->limit) ||
+        !layout_parse(&self->source, source) || !layout_parse(&self->target, target))
         return NULL;
-    self->walks = (char)walks;
-    self->checks = (char)checks;
-    self->limit = limit;
     self->equipped = 1;
     Py_RETURN_NONE;
 }

@@ -4,9 +4,12 @@ So what all clients of a listener need is set once, on the listening socket, and
 """
 
 import socket
+from collections.abc import Callable
 from typing import NamedTuple
 
 _INET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
+# `socket.family` makes a member of an Enum each time it is read, which costs more than setting an option.
+_family_of: Callable[[socket.socket], int] = vars(socket.socket.__mro__[1])["family"].__get__
 # The largest values of TCP_KEEPIDLE and TCP_KEEPCNT in Linux, and the time between two probes.
 _MOST_KEEPIDLE = 32767
 _MOST_KEEPCNT = 127
@@ -14,11 +17,8 @@ _KEEPINTVL_SECONDS = 10
 
 
 def is_tcp(sock: socket.socket) -> bool:
-    """Return whether a socket is one of TCP, and not a Unix socket.
-
-    `socket.family` makes a member of an Enum each time it is read, which costs more than setting an option.
-    """
-    return super(socket.socket, sock).family in _INET
+    """Return whether a socket is one of TCP, and not a Unix socket."""
+    return _family_of(sock) in _INET
 
 
 class Keepalive(NamedTuple):

@@ -23,7 +23,8 @@ Check = Callable[[Route, ClientFacts], HttpRefusal | None]
 
 def admit(route: Route, facts: ClientFacts) -> None:
     """Raise the HttpRefusal of the first admission check that the client does not pass."""
-    for _, error in results(route, facts):
+    for check in CHECKS.values():
+        error = check(route, facts)
         if error is not None:
             raise error
 

@@ -126,7 +126,9 @@ def rewritten(rewrite: Rewrite, target: str) -> str:
 
 def upstream_host(upstream: Upstream, target: Target, host: str) -> str:
     """Return the Host for an upstream, given the Host that the client sent."""
-    return {"preserve": host, "target": target.url.authority}.get(upstream.host, upstream.host)
+    if upstream.host == "preserve":
+        return host
+    return target.url.authority if upstream.host == "target" else upstream.host
 
 
 def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], header_context: HeaderContext) -> Items:

@@ -63,8 +63,8 @@ def closing(ending: Ending, to_source: bool, side: Side) -> Close | None:
             return Close(code if code in codes else GOING_AWAY)
         case Close(code):
             return Close(code) if to_source else None
-        case ProtocolError(close_code=code) if to_source and not is_disconnected(ending):
-            return Close(code)
+        case ProtocolError() if to_source and not is_disconnected(ending):
+            return Close(ending.close_code)
     if side.role is Role.SERVER:
         return Close(BAD_GATEWAY) if not to_source and BAD_GATEWAY in codes else None
     return None if to_source or is_disconnected(ending) else Close(GOING_AWAY)

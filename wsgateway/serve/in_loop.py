@@ -68,16 +68,22 @@ class _Side:
             self.ready &= ~_IN
         return data
 
-    def send(self, data: memoryview) -> int:
-        """Send some bytes, and return how many; none if it must wait. Raise OSError."""
+    def send(self, data: bytes) -> bytes:
+        """Send bytes, and return the rest, for which it must wait. Raise OSError."""
         try:
-            return self.sock.send(data)
+            while data:
+                data = data[self.sock.send(data) :]
         except BlockingIOError:
             self.ready &= ~_OUT
-            return 0
+        return data
 
     def forget(self) -> None:
-        self._engine.watches.unwatch(self._fd)
+        """Take no more events. The machine may have closed the socket."""
+        watches = self._engine.watches
+        if self.sock.fileno() < 0:
+            watches.forget(self._fd)
+        else:
+            watches.unwatch(self._fd)
 
 
 class LoopDriver(Generic[T]):
@@ -111,7 +117,7 @@ class LoopDriver(Generic[T]):
         self._client_side = _Side(self, client.channel.sock)
         self._upstream_side: _Side | None = None
         self._action: Action
-        self._unsent = memoryview(b"")
+        self._unsent = b""
         self._dial: Dial | None = None
         self._dial_until = self._grace_until = self._limit_until = self._patience_until = math.inf
 
@@ -164,50 +170,42 @@ class LoopDriver(Generic[T]):
             except Exception as raised:  # noqa: BLE001  `finished` tells refusals from bugs
                 self._finish(None, raised)
                 return
-            error = None
             try:
                 # Two sides that are always ready would keep the loop for ever.
-                result = self._begin_action(action) if number < MOST_ACTIONS else _TASK
+                result, error = self._begin_action(action) if number < MOST_ACTIONS else _TASK, None
             except (OSError, ReasonedError) as caught:
-                error = caught
+                result, error = None, caught
             except Exception as bug:  # noqa: BLE001  a bug of ours costs its own connection
                 self._finish(None, bug)
                 return
-            if error is None and result is _TASK:
+            if result is _WAITS:
+                self._set_times(action)
+                return
+            if result is _TASK:
                 self._release()
                 self._forget_sides()
                 self.gateway.owner.remove(self)
                 self._hand_over(self._machine, action)
                 return
-            if error is None and result is _WAITS:
-                self._set_times(action)
-                return
 
     def _begin_action(self, action: Action) -> Any:
+        # `match` would take several times as long as `isinstance`.
         self._action = action
-        match action:
-            case Send():
-                self._unsent = memoryview(action.data)
-            case Reach():
-                dial = None if action.preface else self._begin_dial(action)
-                if dial is None:
-                    return _TASK
-            case Await():
-                return _TASK
+        if isinstance(action, Send):
+            self._unsent = action.data
+        elif isinstance(action, Await) or (isinstance(action, Reach) and not self._begin_dial(action)):
+            return _TASK
         return self._carry_out()
 
     def _carry_out(self) -> Any:
         """Return the result of the present action, or _WAITS. Raise its errors."""
-        match self._action:
-            case Receive(channel, limit_bytes=size):
-                return self._side(channel).receive(size)
-            case Send(channel):
-                side = self._side(channel)
-                while self._unsent and (sent := side.send(self._unsent)):
-                    self._unsent = self._unsent[sent:]
-                return _WAITS if self._unsent else None
-            case _:
-                return self._connected()
+        action = self._action
+        if isinstance(action, Receive):
+            return self._side(action.channel).receive(action.limit_bytes)
+        if isinstance(action, Send):
+            self._unsent = self._side(action.channel).send(self._unsent)
+            return _WAITS if self._unsent else None
+        return self._connected()
 
     def _side(self, channel: Channel) -> _Side:
         side = self._client_side if channel is self._client.channel else self._upstream_side
@@ -216,16 +214,18 @@ class LoopDriver(Generic[T]):
 
     # -- connecting ----------------------------------------------------------------------------------------------
 
-    def _begin_dial(self, action: Reach) -> Dial | None:
+    def _begin_dial(self, action: Reach) -> bool:
+        """Begin to connect. Return whether sockets are all that is needed for it."""
         self._forget_upstream()
-        self._dial = action.search.dial(action.lease, action.seconds)
-        if self._dial is not None:
-            try:
-                self._upstream_side = _Side(self, self._dial.sock)
-            except OSError as error:
-                self._forget_upstream()
-                raise ExhaustedError(in_words(error)) from None
-        return self._dial
+        self._dial = None if action.preface else action.search.dial(action.lease, action.seconds)
+        if self._dial is None:
+            return False
+        try:
+            self._upstream_side = _Side(self, self._dial.sock)
+        except OSError as error:
+            self._forget_upstream()
+            raise ExhaustedError(in_words(error)) from None
+        return True
 
     def _connected(self) -> Any:
         dial, side = self._dial, self._upstream_side
@@ -251,15 +251,16 @@ class LoopDriver(Generic[T]):
 
     def _set_times(self, action: Action) -> None:
         """Set the times for an action that has to wait."""
-        gateway, limit = self.gateway, None if isinstance(action, Await) else action.limit
-        self._limit_until = self._dial_until = self._patience_until = math.inf
-        gateway.waiting.pop(self, None)
-        if limit is not None:
-            self._limit_until = limit.deadline
-            if limit.stopping is not None:
-                gateway.waiting[self] = limit.until
-                if gateway.closing_at is not None:
-                    self._limit_until = min(limit.deadline, limit.until, gateway.closing_at)
+        assert not isinstance(action, Await), "a task carries it out"
+        gateway, limit = self.gateway, action.limit
+        self._limit_until = math.inf if limit is None else limit.deadline
+        self._dial_until = self._patience_until = math.inf
+        if limit is None or limit.stopping is None:
+            gateway.waiting.pop(self, None)
+        else:
+            gateway.waiting[self] = limit.until
+            if gateway.closing_at is not None:
+                self._limit_until = min(limit.deadline, limit.until, gateway.closing_at)
         if self._dial is not None:
             self._dial_until = gateway.clock() + self._dial.seconds
         elif isinstance(action, Receive) and action.patience is not None:

@@ -140,7 +140,7 @@ class Acceptor:
         ip, port = canonical_name(address) if is_tcp(sock) else (UNIX, 0)
         if self._older_wait:
             set_listener_options(sock, self._keepalive)
-        client = Client(Channel(sock), ip, port, None, trio.current_time(), self._keepalive)
+        client = Client(Channel(sock), ip, port, None, self._gateway.clock(), self._keepalive)
         listener_state = self.listener_state
         try:
             listener_state.enter()

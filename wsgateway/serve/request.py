@@ -210,4 +210,4 @@ class RequestContext:
 
     def remaining(self, seconds: float) -> float:
         """Return how many of so many seconds since the request began remain."""
-        return max(0.0, self.until(seconds) - trio.current_time())
+        return max(0.0, self.until(seconds) - self.gateway.clock())

@@ -209,7 +209,7 @@ class ClientConnection:
             self.cut()
 
     def _note_begin(self, opened: Opened) -> None:
-        self._opened, opened.begun = opened, trio.current_time()
+        self._opened, opened.begun = opened, self._gateway.clock()
         self._followed = self._known.followed
         if self._followed is not None:
             self._followed.begin_frames("client", opened.client.side, opened.client.early)
@@ -255,7 +255,7 @@ class ClientConnection:
             by, reason, why = _end_of(ended, opened)
             if self._followed is not None:
                 self._followed.end({"by": by, "reason": reason, "why": why})
-            seconds = trio.current_time() - opened.begun
+            seconds = self._gateway.clock() - opened.begun
             figures = self._gateway.counters.ended(opened, by, reason, seconds)
             self._gateway.tally.ended(opened, figures)
             self._gateway.log.info(

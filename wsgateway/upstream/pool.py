@@ -121,7 +121,8 @@ class Pool:
         upstream = self.upstream
         if upstream.max_connections is not None and self.open >= upstream.max_connections:
             return None
-        self._end_ejections(trio.current_time())
+        if self._ejected:
+            self._end_ejections(trio.current_time())
         target_address = self._candidates.choose(key, tried)
         return None if target_address is None else Lease(self, target_address)
 
@@ -287,12 +288,8 @@ class Pool:
             except (OSError, trio.TooSlowError) as error:
                 why = (error.strerror or str(error)) if isinstance(error, OSError) else "the resolver is silent"
                 if pause is None:
-                    facts = {
-                        "upstream": self.upstream.name,
-                        "target": target.url.text,
-                        **Reason.TARGET_UNRESOLVED.facts,
-                    }
-                    self.log.warning("name not resolved", **facts, why=why)
+                    facts = {"upstream": self.upstream.name, "target": target.url.text}
+                    self.log.warning("name not resolved", **facts, **Reason.TARGET_UNRESOLVED.facts, why=why)
                     pause = _ASK_AGAIN_SECONDS
                 if not self._of_targets[at]:
                     self._nowhere[target.url.text] = f"no address of {target.url.text}: {why}"
