@@ -4,12 +4,16 @@ Sessions that the gateway ends are in `test_closing_stop`, the faults of clients
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import repeat
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.relay.sessions import settled
+from tests.dialects.vectors import MASK_KEY
+from tests.relay.sessions import session, settled
 from tests.serve.closings import (
     BRIEF_SECONDS,
     CLOSE_1000,
@@ -25,8 +29,10 @@ from tests.serve.closings import (
     MASKED_HELLO,
     parting,
 )
-from wsgateway.dialects import Limits
+from wsgateway.dialects import Close, Limits
+from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.translate import TranslationOptions
+from wsgateway.serve.closing import Action, ClosingHandshake, Deliver, HalfClose, Pause, Take, Together
 
 # -- one says goodbye, and the other answers --------------------------------------------------------------------
 
@@ -347,3 +353,22 @@ async def test_an_upstream_that_breaks_the_rules_gets_a_close_and_so_does_its_cl
         assert await end.client.rest() == heard
         assert await end.upstream.rest() == told
         assert await end.both_close() == 0
+
+
+async def test_a_client_whose_stream_has_ended_is_not_read_again() -> None:
+    answers: dict[type[Action], Iterator[object]] = {
+        Take: iter([CLOSE_1000, b""]),
+        HalfClose: repeat(True),
+        Deliver: repeat(True),
+    }
+    with session("hixie-75") as made:
+        client, upstream = made.client, made.upstream
+        assert client.finish().ending == Close()
+        closing_handshake = ClosingHandshake(Ended(client, Close()), repeat(MASK_KEY), CLOSE_SECONDS, lambda: 0.0)
+        machine = closing_handshake.run(client, upstream)
+        actions = [next(machine)]
+        with suppress(StopIteration):
+            while True:
+                actions.append(machine.send(next(answers[type(actions[-1])])))
+        done = [(type(each), each.endpoint) for each in actions if not isinstance(each, Together | Pause)]
+        assert done == [(Take, upstream), (HalfClose, client), (HalfClose, upstream), (Take, upstream)]

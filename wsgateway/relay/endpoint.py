@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import outcome
 
-from wsgateway.dialects.base import Side, Translator
+from wsgateway.dialects.base import Side, Step, Translator
 from wsgateway.native import Lane, step
 from wsgateway.net.outgoing import Outgoing, outgoing
 from wsgateway.relay.closing import Ending
@@ -44,8 +44,8 @@ class Endpoint(Lane):
     """
 
     __slots__ = (
-        "backlog", "early", "held", "interest", "on_end", "outgoing", "paused", "peer", "reply", "side", "sock", "tls",
-        "translator",
+        "backlog", "early", "held", "interest", "on_end", "outgoing", "over", "paused", "peer", "reply", "side", "sock",
+        "tls", "translator",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, side: Side, translator: Translator) -> None:
@@ -60,6 +60,8 @@ class Endpoint(Lane):
         """bytes that came after its handshake: the first bytes of the relay"""
         self.backlog = b""
         """bytes that could not be sent to it yet"""
+        self.over = False
+        """whether its stream has ended, so that nothing more can come from it"""
         self.held = 0
         """how many bytes from it are held back until their message is complete"""
         # `received` counts the bytes that have come from it in the relay.
@@ -126,6 +128,11 @@ class Endpoint(Lane):
             self.read_bytes = max(LEAST_READ_BYTES, size // 4)
         elif seconds < FAST_SECONDS:
             self.read_bytes = min(2 * self.read_bytes, MOST_READ_BYTES)
+
+    def finish(self) -> Step:
+        """Return the step at the end of its stream, as `Translator.finish` does."""
+        self.over = True
+        return self.translator.finish()
 
     def silent_end(self) -> OSError | bool:
         """Return the error that has cut the connection, or whether its stream has ended; not if bytes are unread."""

@@ -267,7 +267,7 @@ class Engine:
         if data:
             self._translate(endpoint, data)
         else:
-            self._apply(endpoint, endpoint.translator.finish())
+            self._apply(endpoint, endpoint.finish())
 
     def _translate(self, endpoint: Endpoint, data: bytes) -> None:
         if len(data) < LEAST_READ_BYTES:
@@ -284,7 +284,7 @@ class Engine:
         if isinstance(ending, OSError):
             self._end(endpoint, ending)
         elif ending:
-            self._apply(endpoint, endpoint.translator.finish())
+            self._apply(endpoint, endpoint.finish())
 
     def _apply(self, endpoint: Endpoint, step: Step) -> None:
         if len(step.forward) > SMALL_BYTES:

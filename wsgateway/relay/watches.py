@@ -7,7 +7,6 @@ serves as many as it has time for, and the sockets of sessions do not wait behin
 import select
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 # Each event is reported once, and again after it was used up.
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -47,10 +46,13 @@ class SocketWatches:
         self._new.add(fd)
 
     def unwatch(self, fd: int) -> None:
-        """Report a socket no longer, which may be closed already; do nothing if that has been done."""
+        """Report an open socket no longer; do nothing if that has been done."""
         if self._watched.pop(fd, None) is not None:
-            with suppress(OSError):  # the kernel has forgotten a closed socket
-                self._epoll.unregister(fd)
+            self._epoll.unregister(fd)
+
+    def forget(self, fd: int) -> None:
+        """Report a socket no longer that is closed already, or next: then the kernel forgets it."""
+        self._watched.pop(fd, None)
 
     def serve(self) -> None:
         """Report the events of some sockets that are ready, without waiting."""

@@ -257,7 +257,7 @@ class ClosingHandshake:
 
     def _feed(self, source: Endpoint, data: bytes) -> Step:
         """Translate bytes of a side; no bytes are the end of its stream. Feed nothing after an ending."""
-        step = source.translator.feed(data) if data else source.translator.finish()
+        step = source.translator.feed(data) if data else source.finish()
         if step.ending is not None:
             self._silent.add(source)
         return step
@@ -292,7 +292,9 @@ class ClosingHandshake:
         Closing with unread bytes would send a reset, and a side could lose the last bytes.
         """
         until = self._in(self._close_seconds)
-        yield from _at_once([_linger(endpoint, until) for endpoint in endpoints])
+        for endpoint in endpoints:
+            yield HalfClose(endpoint, below_tls=True)
+        yield from _at_once([_drop(each, until) for each in endpoints if not each.over or each.tls is not None])
 
     def _answer_seconds(self, endpoint: Endpoint) -> float:
         return self._close_seconds if endpoint.side.framing.answers_close else min(self._close_seconds, BRIEF_SECONDS)
@@ -330,7 +332,7 @@ def _at_once(machines: list[Machine[None]]) -> Machine[None]:
     """Run machines at the same time; a single one is a part of this one."""
     if len(machines) == 1:
         yield from machines[0]
-    else:
+    elif machines:
         yield Together(tuple(machines))
 
 
@@ -354,7 +356,7 @@ def _without_close(step: Step) -> bytes:
     return step.forward[: len(step.forward) - step.close_bytes]
 
 
-def _linger(endpoint: Endpoint, until: Deadline) -> Machine[None]:
-    yield HalfClose(endpoint, below_tls=True)
+def _drop(endpoint: Endpoint, until: Deadline) -> Machine[None]:
+    """Drop what comes until the stream of a side ends, below TLS, too."""
     while (yield Take(endpoint, _LINGER_BYTES, until)):
         continue
