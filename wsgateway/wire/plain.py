@@ -45,6 +45,9 @@ class PlainReader:
     def __init__(self, classes: Iterable[type[State]]) -> None:
         """Take all classes of states that there may be."""
         self._classes = {each.__name__: each for each in classes}
+        self._kinds: dict[str, dict[str, Any]] = {
+            name: {each.name: each.type for each in fields(found)} for name, found in self._classes.items()
+        }
 
     def state(self, kind: type[StateT], value: Any, place: str) -> StateT:
         """Return the state of this class, or of one derived from it. Raise RecordError for anything else."""
@@ -52,12 +55,14 @@ class PlainReader:
         found = self._classes.get(name) if isinstance(name, str) else None
         if found is None or not issubclass(found, kind):
             _refuse(place, value, f"a {kind.__name__}")
-        kinds = {each.name: each.type for each in fields(found)}
+        kinds = self._kinds[found.__name__]
         if value.keys() != {_CLASS, *kinds}:
             _refuse(place, sorted(value), f"a {name} with {', '.join(kinds)}")
         return found(**{each: self._value(kinds[each], value[each], f"{place}.{each}") for each in kinds})
 
     def _value(self, kind: Any, value: Any, place: str) -> Any:
+        if kind in _SCALARS:
+            return _SCALARS[kind](value, place)
         if isinstance(kind, UnionType):
             return None if value is None else self._value(get_args(kind)[0], value, place)
         if get_origin(kind) is Literal:
@@ -66,9 +71,7 @@ class PlainReader:
             return self._tuple(get_args(kind), value, place)
         if issubclass(kind, State):
             return self.state(kind, value, place)
-        if issubclass(kind, enum.Enum):
-            return _member(kind, value, place)
-        return _SCALARS[kind](value, place)
+        return _member(kind, value, place)
 
     def _tuple(self, kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
         if not isinstance(value, list):
