@@ -67,6 +67,8 @@ async def test_sessions_of_all_workers_are_seen_and_the_log_says_by_whom(file: P
         await session_at(gateway, upstream, two, [one])
         await watch.until("session", 2)
         assert {str(item["session"]) for item in watch.every("session")} == {"1.1", "2.1"}
+        await watch.until("remark", 2)
+        assert {str(item["text"]) for item in watch.every("remark")} == {"it is session 1-1", "it is session 2-1"}
         [line] = gateway.lines.every("command")
         assert line == {
             "level": "info", "event": "command", "command": "trace", "dialect": "rfc6455", "payload": 5, "done": True,

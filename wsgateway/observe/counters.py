@@ -21,6 +21,11 @@ NONE = "none"
 """in place of the status, route or dialect of a client that had none yet"""
 
 
+def session_id(process: int, number: int) -> str:
+    """Return the id by which operators list and close the session of a process that has this number."""
+    return f"{process}-{number}"
+
+
 class Figures(NamedTuple):
     """The figures of a session: what has gone through it; in is what came from the client."""
 

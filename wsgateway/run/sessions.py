@@ -12,6 +12,7 @@ import trio
 
 from wsgateway.errors import Reason
 from wsgateway.relay.closing import ServerClose
+from wsgateway.observe.counters import session_id
 from wsgateway.run.questions import Functions
 from wsgateway.run.request_kinds import CloseFields, Nothing, SessionsFields
 from wsgateway.run.requests import ControlAnswer, Fact, Item, Send
@@ -84,7 +85,7 @@ class Sessions:
             yield [opened for each in numbers[at : at + SESSIONS_AT_ONCE] if (opened := live.get(each)) is not None]
 
     def _id(self, opened: Opened) -> str:
-        return f"{self._process}-{opened.number}"
+        return session_id(self._process, opened.number)
 
     def _described(self, opened: Opened) -> Item:
         since = self._now() - (trio.current_time() - opened.begun)

@@ -18,7 +18,7 @@ from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError
 from wsgateway.net.channel import READ_BYTES
 from wsgateway.net.failure import in_words
 from wsgateway.net.options import limit_unacknowledged
-from wsgateway.observe.counters import By
+from wsgateway.observe.counters import By, session_id
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Ended
 from wsgateway.relay.timer import RelayTimeouts
@@ -216,6 +216,9 @@ class ClientConnection:
             self._followed.begin_frames("upstream", opened.upstream.side, opened.upstream.early)
         self._context = None  # the reader of the request is large, and not needed any more
         self._gateway.counters.opened(opened)
+        if self._followed is not None:
+            # The trace began before there was a session, and has a number of its own.
+            self._followed.remark(f"it is session {session_id(self._gateway.traces.process, opened.number)}")
         self._gateway.tally.began(opened)
         self._gateway.log.info("opened", **opened.facts.known())
 
