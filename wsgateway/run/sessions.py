@@ -11,8 +11,8 @@ from typing import cast
 import trio
 
 from wsgateway.errors import Reason
-from wsgateway.relay.closing import ServerClose
 from wsgateway.observe.counters import session_id
+from wsgateway.relay.closing import ServerClose
 from wsgateway.run.questions import Functions
 from wsgateway.run.request_kinds import CloseFields, Nothing, SessionsFields
 from wsgateway.run.requests import ControlAnswer, Fact, Item, Send
