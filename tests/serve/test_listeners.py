@@ -277,7 +277,7 @@ async def test_fewer_clients_are_accepted_at_once_while_a_session_that_has_ended
         await upstream.agree()
         await client.head()
         client.reset()
-        while not gateway.service._gateway.engine.has_ends:
+        while not gateway.service._gateway.engine.ends.untold:
             await trio.lowlevel.checkpoint()
         found = await accepted_at_once(gateway, 1 + 2 * fewer)
         assert found[:3] == [1, fewer, fewer]  # the first is the session

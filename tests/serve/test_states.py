@@ -230,7 +230,7 @@ async def untold(scene: Scene, count: int = 4) -> list[Peer]:
         client.reset()
     while len(inside.engine):
         await trio.lowlevel.checkpoint()
-    assert (len(inside.engine._ends), len(inside.owner), len(inside.counters.live)) == (count, count, count)
+    assert (len(inside.engine.ends.untold), len(inside.owner), len(inside.counters.live)) == (count, count, count)
     return [behind for _, behind in sessions]
 
 
@@ -245,7 +245,7 @@ async def test_a_cancelled_gateway_closes_sessions_whose_ends_are_not_told_yet(
         for each in upstreams:
             await is_closed(each)
         await here.gateway.stopped.wait()
-        assert (len(inside.owner), len(inside.engine._ends), len(inside.counters.live)) == (0, 0, 0)
+        assert (len(inside.owner), len(inside.engine.ends.untold), len(inside.counters.live)) == (0, 0, 0)
         assert [line["reason"] for line in here.gateway.lines.every("session")] == ["cut-off"] * 4
 
 

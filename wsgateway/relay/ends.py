@@ -12,24 +12,22 @@ MOST_ENDS = 32
 
 
 class Ends:
-    """The ends that are still to be told, the oldest first."""
+    """The ends that are still to be told."""
 
     def __init__(self) -> None:
-        self._untold: OrderedDict[Endpoint, tuple[OnEnd, outcome.Outcome[Ended]]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._untold)
+        self.untold: OrderedDict[Endpoint, tuple[OnEnd, outcome.Outcome[Ended]]] = OrderedDict()
+        """the oldest first"""
 
     def add(self, endpoint: Endpoint, on_end: OnEnd, result: outcome.Outcome[Ended]) -> None:
         """Take the end of a relay; one of its sides stands for it."""
-        self._untold[endpoint] = on_end, result
+        self.untold[endpoint] = on_end, result
 
     def forget(self, endpoint: Endpoint) -> None:
         """Do not tell the end for which this side stands, if there is one."""
-        self._untold.pop(endpoint, None)
+        self.untold.pop(endpoint, None)
 
     def tell(self) -> None:
         """Tell some ends."""
-        for _ in range(min(MOST_ENDS, len(self._untold))):
-            _, (on_end, result) = self._untold.popitem(last=False)
+        for _ in range(min(MOST_ENDS, len(self.untold))):
+            _, (on_end, result) = self.untold.popitem(last=False)
             on_end(result)

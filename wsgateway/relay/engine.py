@@ -66,7 +66,8 @@ class Engine:
         """the sockets without a relay for which the loop waits, too: of openings, and of closing handshakes"""
         self._epoll.register(self.watches, _IN)
         self._epoll.register(self.closings, _IN)
-        self._ends = Ends()
+        self.ends = Ends()
+        """the relays that have ended, and whose `on_end` waits for its turn"""
         self._bell = -1  # an eventfd
         self._waits = False  # whether the loop waits for a socket, or for the bell
         self._small: list[tuple[Endpoint, bytes]] = []  # data to send at the end of this turn
@@ -90,11 +91,6 @@ class Engine:
         """Return the number of running relays."""
         return len(self._endpoints) // 2
 
-    @property
-    def has_ends(self) -> bool:
-        """Whether relays have ended whose `on_end` waits for its turn."""
-        return bool(self._ends)
-
     async def run(self) -> NoReturn:
         """Move bytes until this is cancelled."""
         self.turned = trio.current_time()
@@ -110,30 +106,36 @@ class Engine:
 
     async def _move(self) -> NoReturn:
         while True:
-            if self._decrypted or self._ends:
+            if self._decrypted or self.ends.untold:
                 await trio.lowlevel.checkpoint()
             else:
                 self._waits = True
                 await trio.lowlevel.wait_readable(self._epoll.fileno())
                 self._waits = False
             others = self._relay()
-            if self._bell in others:
-                self.turned = trio.current_time()
-            for watches in (self.closings, self.watches):
-                if watches.fileno() in others:
-                    watches.serve()
-            self._ends.tell()
+            if others:
+                self._serve_others(others)
+            if self.ends.untold:
+                self.ends.tell()
 
-    def _relay(self) -> set[int]:
+    def _serve_others(self, others: list[int]) -> None:
+        if self._bell in others:
+            self.turned = trio.current_time()
+        for watches in (self.closings, self.watches):
+            if watches.fileno() in others:
+                watches.serve()
+
+    def _relay(self) -> list[int]:
         """Move the bytes of sessions that are ready. Return the other descriptors that are ready."""
-        others: set[int] = set()
+        others: list[int] = []
         for _ in range(MOST_TAKES):
             for what, endpoint, value in self._turn.take():
                 if endpoint is not None:
                     self._handlers[what](endpoint, value)
                 else:
-                    others.add(value)
-            self._send_small()  # before more is read of the same sides
+                    others.append(value)
+            if self._small:
+                self._send_small()  # before more is read of the same sides
             if not self._turn.full:
                 break
         if self._decrypted:
@@ -381,14 +383,14 @@ class Engine:
         self.forget(endpoint)
         if on_end is None:
             return
-        self._ends.add(endpoint, on_end, result)
+        self.ends.add(endpoint, on_end, result)
         if self._waits:
             os.eventfd_write(self._bell, 1)
 
     def forget(self, endpoint: Endpoint) -> None:
         """Stop using both sides, and call `on_end` no more; do nothing if that has been done."""
         for each in (endpoint, endpoint.peer):
-            self._ends.forget(each)
+            self.ends.forget(each)
             if each.held:
                 self.join_memory.hold(each, 0)
             if each.on_end is not None:

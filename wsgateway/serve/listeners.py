@@ -86,7 +86,7 @@ class Acceptor:
     def _accepts_per_turn(self) -> int:
         if self._has_others:
             return SHARED_ACCEPTS_PER_TURN
-        return ENDING_ACCEPTS_PER_TURN if self._gateway.engine.has_ends else ACCEPTS_PER_TURN
+        return ENDING_ACCEPTS_PER_TURN if self._gateway.engine.ends.untold else ACCEPTS_PER_TURN
 
     @property
     def _another_may_have_room(self) -> bool:
