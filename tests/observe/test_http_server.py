@@ -1,13 +1,16 @@
 """The small HTTP server of the admin pages and the demo: how it handles connections."""
 
 import socket
+from collections.abc import Awaitable, Callable
 
+import h11
 import pytest
 import trio
 
+from tests.peers import Peer
 from tests.support import Lines
 from wsgateway.errors import HttpRefusal
-from wsgateway.observe.http_server import REQUEST_SECONDS, HttpConnection, Reply, accept
+from wsgateway.observe.http_server import REQUEST_SECONDS, HttpConnection, Reply, Stream, accept
 from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import Address
 
@@ -32,6 +35,37 @@ async def test_a_client_that_disconnects_has_no_request() -> None:
         with theirs:
             theirs.send(b"GET / HTT")
         assert await HttpConnection(ours).request() is None
+
+
+@pytest.mark.parametrize("pieces", [[b"the last", b" bytes"], []])
+async def test_the_end_of_a_stream_is_not_that_of_a_lost_connection(pieces: list[bytes]) -> None:
+    async def source(send: Callable[[bytes], Awaitable[None]]) -> None:
+        for piece in pieces:
+            await send(piece)
+
+    async def serve(sock: socket.socket) -> None:
+        with sock:
+            connection = HttpConnection(sock)
+            assert await connection.request() is not None
+            await connection.stream(Stream(source, "text/event-stream"))
+
+    ours, theirs = socket.socketpair()
+    peer = Peer(trio.SocketStream(trio.socket.from_stdlib_socket(theirs)))
+    client = h11.Connection(h11.CLIENT)
+    request = client.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
+    client.send(h11.EndOfMessage())
+    ours.setblocking(False)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve, ours)
+        await peer.send(request or b"")
+        client.receive_data(await peer.rest())
+        await peer.close()
+    client.receive_data(b"")
+    assert isinstance(client.next_event(), h11.Response)
+    body = b""
+    while isinstance(event := client.next_event(), h11.Data):
+        body += event.data
+    assert (body, type(event)) == (b"".join(pieces), h11.EndOfMessage)
 
 
 async def test_clients_beyond_the_bound_wait_until_there_is_a_place() -> None:

@@ -248,8 +248,9 @@ async def test_a_session_in_the_list_leads_to_a_trace_of_its_client(tab: Tab) ->
 
 async def test_why_a_trace_is_refused_is_said(tab: Tab) -> None:
     async with told_site() as told:
-        await opened(tab, told)
-        await tab.until("!document.querySelector('#trace').hidden")
+        await watching(tab, told)
+        await tab.click("#trace-start")
+        await tab.until("document.querySelector('#trace-state').textContent.startsWith('over')")
         told.refusal = "4 traces are running"
         await tab.click("#trace-start")
         await tab.until("document.querySelector('#trace-state').textContent === 'over: 4 traces are running'")

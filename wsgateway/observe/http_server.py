@@ -102,28 +102,43 @@ class HttpConnection:
         """Send the one reply, and wait until the client has hung up or the time for that is over. Raise OSError."""
         length = ("Content-Length", str(len(reply.body)))
         head = self._respond(reply.status, reply.content_type, length, *reply.headers)
-        with trio.move_on_after(READ_REPLY_SECONDS):
-            await self.channel.send(head + self.head.body(reply.body) + self.head.end())
-            await self.channel.linger()
+        await self._finish(head + self.head.body(reply.body))
 
     async def stream(self, stream: Stream) -> None:
-        """Send a stream until its source ends or the client hangs up. Errors of the source are bugs, and leave this."""
+        """Send a stream until its source ends or the client hangs up. Errors of the source are bugs, and leave this.
+
+        After the source has ended, end the body, too: a browser takes one without an end for a connection that was
+        lost, and may drop the last bytes. Raise OSError if that cannot be sent.
+        """
         head = self._respond(200, stream.content_type, *stream.headers)
+        whole = True  # whether all that was given to be sent has been sent
+        ended = False
 
         async with trio.open_nursery() as nursery:
 
             async def send(data: bytes) -> None:
-                nonlocal head
+                nonlocal head, whole
                 first, head = head, b""
+                whole = False
                 try:
                     await self.channel.send(first + self.head.body(data))
                 except OSError:  # the client is disconnected
                     nursery.cancel_scope.cancel()
                     await trio.lowlevel.checkpoint()
+                whole = True
 
             nursery.start_soon(self._cancel_at_end, nursery.cancel_scope)
             await stream.source(send)
+            ended = whole
             nursery.cancel_scope.cancel()
+        if ended:
+            await self._finish(head)
+
+    async def _finish(self, rest: bytes) -> None:
+        """Send the rest and the end of the response, and wait until the client has hung up, for a limited time."""
+        with trio.move_on_after(READ_REPLY_SECONDS):
+            await self.channel.send(rest + self.head.end())
+            await self.channel.linger()
 
     async def _cancel_at_end(self, scope: trio.CancelScope) -> None:
         """Wait until the client hangs up, and cancel what is sent to it."""
