@@ -184,6 +184,19 @@ async def test_a_close_to_hixie_75_is_the_end_of_the_connection(autojump_clock: 
         assert await end.both_close() == 0
 
 
+@pytest.mark.parametrize("first", ["client", "upstream"])
+async def test_a_side_that_ends_its_stream_has_the_end_of_ours_at_once(autojump_clock: MockClock, first: str) -> None:
+    """The other side does not close, which costs no more than its own connection."""
+    async with parting() as end:
+        begun = trio.current_time()
+        ending, silent = (end.client, end.upstream) if first == "client" else (end.upstream, end.client)
+        await ending.send_eof()
+        assert await ending.rest() == b""
+        assert await silent.rest() == (b"" if first == "client" else CLOSE_1014)
+        assert trio.current_time() == begun
+        assert await end.over() == CLOSE_SECONDS
+
+
 # -- one says goodbye, and the other does not answer ------------------------------------------------------------
 
 

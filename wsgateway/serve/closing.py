@@ -196,10 +196,7 @@ class ClosingHandshake:
     def _break_off(self, source: Endpoint) -> Machine[None]:
         """Close both sides after the source has broken the rules or disconnected."""
         yield from self._send_closes(source, source.peer)
-        if source.tls is None and is_disconnected(self._ended.ending):
-            yield from self._linger(source.peer)  # nothing more can come from the source
-        else:
-            yield from self._linger(source, source.peer)
+        yield from self._linger(source, source.peer)
 
     # -- the gateway ends it ------------------------------------------------------------------------------------
 
