@@ -337,6 +337,11 @@ class Session:
         await self.behind.send(b"\x81\x05Hello")
         assert await self.client.exactly(len(self.opening.hello_back)) == self.opening.hello_back
 
+    async def ends(self) -> None:
+        """Both peers close their connections: the gateway waits for neither."""
+        await self.client.close()
+        await self.behind.close()
+
 
 async def opened(upstream: Upstream, gateway: Running, opening: Opening) -> Session:
     """A session that a client of this dialect has just opened."""

@@ -79,6 +79,20 @@ async def differences(connection: Connection, *answers: bytes) -> list[str]:
     return replayed.differences
 
 
+async def hung_up(*answer: bytes) -> list[str]:
+    """What differs when the server closes its connection after its answer to the head."""
+
+    async def hang_up(upstream: Upstream) -> None:
+        peer: Peer = await upstream.accept()
+        await peer.head()
+        await peer.send(*answer)
+        await peer.close()
+
+    async with Upstream() as upstream, trio.open_nursery() as nursery:
+        nursery.start_soon(hang_up, upstream)
+        return (await replay(recorded(), f"ws://127.0.0.1:{upstream.port}", 30)).differences
+
+
 async def test_what_a_server_answers_in_other_pieces_is_the_same() -> None:
     dated = ANSWER.replace(b"\r\n\r\n", b"\r\nDate: Mon, 01 Jan 2035 00:00:00 GMT\r\nServer: other\r\n\r\n")
     assert await differences(recorded(), dated, b"\x01\x02He\x80\x03llo") == []
@@ -114,8 +128,7 @@ async def test_what_differs_is_told(answers: tuple[bytes, ...], told: list[str])
 
 
 async def test_a_refusal_is_told() -> None:
-    refusal = head_of("HTTP/1.1 403 Forbidden", "Connection: close")
-    found = await differences(recorded(), refusal)
+    found = await hung_up(head_of("HTTP/1.1 403 Forbidden", "Connection: close"))
     assert found[0] == "the answer: recorded HTTP/1.1 101 Switching Protocols, now HTTP/1.1 403 Forbidden"
 
 
@@ -132,14 +145,7 @@ async def test_a_server_that_is_silent_is_told(autojump_clock: MockClock) -> Non
 
 
 async def test_a_server_that_hangs_up_is_told() -> None:
-    async def hang_up(upstream: Upstream) -> None:
-        peer: Peer = await upstream.accept()
-        await peer.head()
-        await peer.close()
-
-    async with Upstream() as upstream, trio.open_nursery() as nursery:
-        nursery.start_soon(hang_up, upstream)
-        found = (await replay(recorded(), f"ws://127.0.0.1:{upstream.port}", 30)).differences
+    found = await hung_up()
     assert found[0] == "the answer: recorded HTTP/1.1 101 Switching Protocols, now nothing"
     assert "message 1: recorded text of 5 bytes, 'Hello', now missing" in found
 

@@ -44,8 +44,7 @@ async def leaves(session: Session, told: tuple[int, bytes] = RESTARTING) -> floa
     assert await session.behind.frame() == told
     await session.client.send(session.masked(bytes([told[0], len(told[1])]) + told[1]))
     await session.behind.send(bytes([told[0], len(told[1])]) + told[1])
-    await session.client.close()
-    await session.behind.close()
+    await session.ends()
     return when
 
 

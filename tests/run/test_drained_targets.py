@@ -83,8 +83,7 @@ async def test_a_session_that_ends_makes_its_target_no_candidate_again() -> None
         gateway = await stack.enter_async_context(serving_text(two(first, second)))
         session = await opened(first, gateway, MODERN)
         gateway.service.drain_targets([("behind", url(first))])
-        await session.client.close()
-        await session.behind.close()
+        await session.ends()
         await gateway.lines.line("session")
         for _ in range(3):
             await opened(second, gateway, MODERN)

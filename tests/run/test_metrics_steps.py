@@ -60,8 +60,7 @@ async def have_a_session(upstream: Upstream, gateway: Running) -> None:
     await session.behind.frame()
     await session.behind.send(b"\x88\x02\x03\xe8")
     await session.client.frame()
-    await session.client.close()
-    await session.behind.close()
+    await session.ends()
 
 
 async def be_odd(upstream: Upstream, gateway: Running) -> None:
@@ -226,8 +225,7 @@ async def test_the_time_in_a_queue_is_counted_for_those_that_have_waited_and_no_
         session = await opened(upstream, gateway, MODERN)
         waiting = await gateway.connect(MODERN.request)
         assert (await waiting.rest()).startswith(b"HTTP/1.1 503 ")
-        await session.client.close()
-        await session.behind.close()
+        await session.ends()
         text = configuration(upstream.port, **options)
         status: Any = {"gateway": gateway.service.status(), "names": names_of(parse(text, "test.yaml"))}
     [series] = [series for series in HISTOGRAMS if series.name == "queue_duration_seconds"]

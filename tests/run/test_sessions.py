@@ -158,8 +158,7 @@ async def test_a_closed_session_gets_the_goodbye_that_is_configured(opening: Any
         assert await session.behind.frame() == (0x88, b"\x03\xf5")
         goodbye = b"\x88\x02\x03\xf5" if opening is MODERN else b"\xff\x00"  # hixie has no codes
         assert await session.client.exactly(len(goodbye)) == goodbye
-        await session.client.close()
-        await session.behind.close()
+        await session.ends()
         line = await gateway.lines.line("session")
         assert (line["by"], line["reason"], line["why"]) == (
             "gateway",

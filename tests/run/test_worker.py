@@ -34,8 +34,7 @@ async def test_every_session_gets_the_close_of_its_dialect_and_a_line_in_the_log
             await session.client.send(session.masked(session.opening.answer))
             assert await session.client.rest() == session.opening.goodbye
             assert await session.behind.rest() == b""
-            await session.client.close()
-            await session.behind.close()
+            await session.ends()
         await gateway.stopped.wait()
 
         lines = gateway.lines.every("session")
@@ -63,8 +62,7 @@ async def test_a_gateway_that_stops_has_closed_its_listeners() -> None:
         # It has not ended yet.
         with pytest.raises(OSError, match="all attempts to connect"):
             await gateway.connect()
-        await session.client.close()
-        await session.behind.close()
+        await session.ends()
         await gateway.stopped.wait()
 
 
@@ -85,8 +83,7 @@ async def test_sessions_that_ended_before_a_drain_are_not_counted_as_closed_by_i
             if number:
                 gateway.service.drain()
                 assert await session.client.frame() == RESTARTING
-            await session.client.close()
-            await session.behind.close()
+            await session.ends()
             await gateway.lines.enough("session", number + 1)
         line = await gateway.lines.line("drained")
         assert (line["closed"], line["cut"]) == (1, 0)

@@ -98,8 +98,7 @@ async def test_a_client_that_only_stops_to_send_has_ended_its_session(opening: O
             # It is disconnected without a Close: no side gets one, and none is invented.
             assert await session.behind.rest() == b""
             assert await session.client.rest() == b""
-        await session.behind.close()
-        await session.client.close()
+        await session.ends()
         ended = end_of(await gateway.lines.line("session"))
         expected = "close no code" if opening.dialect in HIXIE else "the connection ended without a Close (1006)"
         assert ended == f"client: {expected}"
@@ -115,6 +114,5 @@ async def test_an_upstream_that_only_stops_to_send_has_ended_its_session(opening
         last = CLOSE_1014 if opening.dialect == "rfc6455" else b""
         assert await session.client.rest() == opening.hello_back + last
         assert await session.behind.rest() == b""
-        await session.client.close()
-        await session.behind.close()
+        await session.ends()
         assert end_of(await gateway.lines.line("session")) == ("upstream: the connection ended without a Close (1006)")

@@ -12,7 +12,7 @@ from tests.serve.exchanging import HTTP_GET, HTTP_OK, http_configuration
 from tests.support import Running, Upstream, serving, serving_text
 from wsgateway.trace.traces import Item, Trace
 
-from .http2 import CONNECT, HELLO, HELLO_BACK, Client
+from .http2 import CLOSE, CONNECT, HELLO, HELLO_BACK, Client
 from .test_tls import tls
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -231,6 +231,7 @@ async def test_a_stream_of_http_2_is_seen_as_http_1_1(offered: str, authority: A
             assert await behind.frame() == (0x81, b"Hello")
             await behind.send(HELLO_BACK)
             assert await client.exactly(number, 7) == HELLO_BACK
+            await client.say(number, CLOSE, end=True)
             await behind.close()
             items = await to_its_end(trace)
         assert any("Hello" in line for line in lines(items, "client", ">"))
@@ -242,8 +243,7 @@ async def test_nothing_remains_of_a_session_that_was_followed() -> None:
         with tracing(gateway) as trace:
             for _ in range(3):
                 session = await opened(upstream, gateway, MODERN)
-                await session.client.close()
-                await session.behind.close()
+                await session.ends()
                 await to_its_end(trace)
             await gateway.accepted(0)
         assert (len(inside.engine), len(inside.owner), len(inside.engine.watches)) == (0, 0, 0)

@@ -274,9 +274,10 @@ async def test_fewer_clients_are_accepted_at_once_while_a_session_that_has_ended
     monkeypatch.setattr(ends, "MOST_ENDS", 0)  # its end waits for its turn
     async with Upstream() as upstream, serving_text(configuration(upstream.port)) as gateway:
         client = await gateway.connect(MODERN.request)
-        await upstream.agree()
+        behind, _ = await upstream.agree()
         await client.head()
         client.reset()
+        await behind.close()
         while not gateway.service._gateway.engine.ends.untold:
             await trio.lowlevel.checkpoint()
         found = await accepted_at_once(gateway, 1 + 2 * fewer)

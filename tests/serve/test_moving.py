@@ -72,8 +72,7 @@ async def test_a_session_works_after_it_has_moved_and_is_logged_where_it_ends(op
         assert await session.client.exactly(len(opening.hello_back)) == opening.hello_back
         await session.works()
         await session.behind.send(b"\x88\x02\x03\xe8")
-        await session.behind.close()
-        await session.client.close()
+        await session.ends()
         line = await both.second.lines.line("session")
         begun = both.first.lines.every("opened")[0]
         facts = {name: begun[name] for name in begun.keys() - {"event", "level"}}
@@ -99,7 +98,7 @@ async def test_a_session_counts_once_wherever_it_is() -> None:
         assert (before["opened"], after["opened"]) == ({"rfc6455": 1}, {})
         assert before["traffic"]["messages"]["in"] == {}
         assert after["traffic"]["messages"]["in"] == {"rfc6455": 2}
-        await session.client.close()
+        await session.ends()
         await both.second.lines.line("session")
         after = both.second.service.status()
         assert (after["connections"]["public"]["open"], after["pools"]["behind"]["open"]) == (0, 0)
@@ -113,7 +112,7 @@ async def test_the_census_counts_a_session_and_its_messages_once() -> None:
         await session.works()
         await both.move()
         await session.works()
-        await session.client.close()
+        await session.ends()
         await both.second.lines.line("session")
         [before], [after] = both.here.tally.take(9), both.there.tally.take(9)
         assert before["profile"] == after["profile"]
@@ -127,7 +126,7 @@ async def test_a_session_is_as_old_after_the_move_as_before() -> None:
         session = await opened(both.upstream, both.first, MODERN)
         record, socks = await both.taken()
         go_on(both.there, replace(record, begun=record.begun - 3600), socks)
-        await session.client.close()
+        await session.ends()
         assert 3600 <= (await both.second.lines.line("session"))["seconds"] < 3660
 
 
@@ -139,6 +138,7 @@ async def test_a_client_is_held_to_its_rate_across_the_move() -> None:
         await both.move()
         await session.works()
         await session.client.send(session.hello)
+        await session.ends()
         assert (await both.second.lines.line("session"))["why"] == "more messages than 3 in 3600 s (1008)"
 
 
@@ -148,6 +148,7 @@ async def test_the_limits_of_the_reader_hold_from_the_move_on() -> None:
         both.second.reload(configuration(both.upstream.port, limits="message_size: 4B"))
         await both.move()
         await session.client.send(session.hello)
+        await session.ends()
         assert "frame of 5 bytes or more, limit 4" in (await both.second.lines.line("session"))["why"]
 
 
