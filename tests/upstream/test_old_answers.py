@@ -161,7 +161,8 @@ async def test_a_subprotocol_of_hixie_76_that_was_not_offered_means_none_if_allo
             if tolerance == "default":
                 assert head.startswith(b"HTTP/1.1 101 ")
                 assert values(head, "sec-websocket-protocol") == []
-                await session.ends()
+                await session.client.close()
+                await session.behind.close()
                 line = await gateway.lines.line("session")
                 assert line["oddities"] == "unasked-subprotocol"
             else:
