@@ -1,6 +1,8 @@
 """The masks of client frames: XOR with a repeated key (RFC 6455, 5.3), and a supply of keys."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from struct import Struct
 
 from wsgateway.native import step
 
@@ -11,7 +13,8 @@ _Mask = Callable[[bytes | bytearray, bytes], bytes]
 """returns data masked with a key"""
 
 # One call to the operating system provides this many keys: a call for each key would cost more than its frame.
-KEYS_PER_CALL = 1024
+KEYS_PER_CALL = 256
+_KEYS = Struct(KEYS_PER_CALL * "4s")
 
 
 def xor_mask(data: bytes | bytearray, key: bytes) -> bytes:
@@ -36,11 +39,8 @@ def rotate(key: bytes, offset: int) -> bytes:
 
 
 def mask_keys(entropy: Entropy) -> Iterator[bytes]:
-    """Yield keys of 4 bytes without end, one for each frame.
+    """Return an iterator over keys of 4 bytes without end, one for each frame.
 
-    None may be predictable from the keys before it (RFC 6455, 5.3).
+    None may be predictable from the keys before it (RFC 6455, 5.3). No code in Python runs for a key.
     """
-    while True:
-        pool = entropy(4 * KEYS_PER_CALL)
-        for at in range(0, len(pool), 4):
-            yield pool[at : at + 4]
+    return chain.from_iterable(map(_KEYS.unpack, map(entropy, repeat(_KEYS.size))))
