@@ -29,6 +29,17 @@ async def test_a_relay_that_the_gateway_closes_ends_and_the_others_go_on() -> No
         assert await sessions[2].at_client.exactly(len(HELLO)) == HELLO
 
 
+async def test_the_first_of_two_ends_in_one_turn_is_told() -> None:
+    """Both connections may fail in one turn, and the gateway may close a relay whose end is still to be told."""
+    async with staged() as stage:
+        pair = stage.session()
+        relay = stage.relay(pair)
+        await settled()
+        stage.engine.close(pair.client, STOPPED)
+        stage.engine.close(pair.client, ServerClose(Reason.IDLE_TIMEOUT, "idle"))
+        assert (await relay.ended()).ending == STOPPED
+
+
 async def test_the_oldest_relay_comes_first_whatever_the_numbers_of_its_sockets() -> None:
     async with staged() as stage:
         first, second, third = stage.session(), stage.session(), stage.session()

@@ -380,9 +380,9 @@ class Engine:
     def _leave(self, endpoint: Endpoint, result: outcome.Outcome[Ended]) -> None:
         """Stop using both sides, and note the end: what follows it costs much, and waits for its turn."""
         on_end = endpoint.on_end
-        self.forget(endpoint)
-        if on_end is None:
+        if on_end is None:  # it has ended in this turn, and `forget` would drop that end, which is still to be told
             return
+        self.forget(endpoint)
         self.ends.add(endpoint, on_end, result)
         if self._waits:
             os.eventfd_write(self._bell, 1)
