@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from wsgateway.net.options import Keepalive, keepalive, set_keepalive, set_listener_options
+from wsgateway.net.options import (
+    Keepalive,
+    keepalive,
+    limit_unacknowledged,
+    set_keepalive,
+    set_listener_options,
+)
 
 _OPTIONS = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
 
@@ -47,6 +53,17 @@ def test_a_keepalive_can_be_changed_and_switched_off(sock: socket.socket) -> Non
     assert kept(sock) == (1, 40, 10, 4)
     set_keepalive(sock, None, second)
     assert kept(sock)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "milliseconds"),
+    [(0.0001, 1), (30.0, 30_000), (25 * 86400.0, 2**31 - 1)],  # `timeouts.send` may be 25d
+)
+def test_the_time_for_unacknowledged_bytes_is_within_what_linux_allows(
+    seconds: float, milliseconds: int, sock: socket.socket
+) -> None:
+    limit_unacknowledged(sock, seconds)
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
 
 
 def test_a_connection_has_the_options_of_the_socket_at_which_it_was_accepted(sock: socket.socket) -> None:

@@ -1,5 +1,6 @@
 """Listeners on Unix sockets: their files, who may connect, and how such clients are identified."""
 
+import errno
 import os
 import signal
 import socket
@@ -154,6 +155,23 @@ async def test_a_client_over_tls_has_its_session(path: Path, authority: Authorit
         client = await gateway.connect_tls(authority.client(), MODERN.request, path=path)
         request = await served(gateway, upstream, client, "unix")
         assert values(request, "x-forwarded-proto") == ["https"]
+
+
+async def test_a_client_for_whom_the_kernel_has_no_memory_costs_no_other(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Exhausted:
+        """An epoll object with no room for more watches, as when the machine's limit is reached."""
+
+        def register(self, fd: int, events: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with Upstream() as upstream, serving_text(bound_to(path, upstream)) as gateway:
+        with monkeypatch.context() as full:
+            full.setattr(gateway.service._gateway.engine.watches, "_epoll", Exhausted())
+            assert await (await gateway.connect_unix(path)).rest() == b""
+        assert (await gateway.lines.line("cannot serve"))["client"] == "unix"
+        await served(gateway, upstream, await gateway.connect_unix(path, MODERN.request), "unix")
 
 
 async def test_a_client_that_no_proxy_names_has_no_address(path: Path) -> None:

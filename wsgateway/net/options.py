@@ -13,6 +13,8 @@ _family_of: Callable[[socket.socket], int] = vars(socket.socket.__mro__[1])["fam
 # The largest values of TCP_KEEPIDLE and TCP_KEEPCNT in Linux, and the time between two probes.
 _MOST_KEEPIDLE = 32767
 _MOST_KEEPCNT = 127
+# An option is an int of C: 24 days as TCP_USER_TIMEOUT.
+_MOST_MILLISECONDS = 2**31 - 1
 _KEEPINTVL_SECONDS = 10
 
 
@@ -73,6 +75,10 @@ def set_listener_options(sock: socket.socket, wanted: Keepalive | None) -> None:
 
 
 def limit_unacknowledged(sock: socket.socket, seconds: float) -> None:
-    """Limit how long the kernel keeps bytes that the peer does not acknowledge, also after the socket is closed."""
+    """Limit how long the kernel keeps bytes that the peer does not acknowledge, also after the socket is closed.
+
+    A time that is longer than Linux allows is the longest that it allows.
+    """
     if is_tcp(sock):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
+        milliseconds = min(_MOST_MILLISECONDS, max(1, round(seconds * 1000)))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)

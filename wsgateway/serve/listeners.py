@@ -128,7 +128,7 @@ class Acceptor:
             except OSError as error:  # such as for a socket of another kind: it costs no other client
                 accepted.close()
                 self._gateway.log.error(
-                    "cannot serve", client=str(address[0]), **Reason.OUT_OF_RESOURCES.facts, why=error.strerror
+                    "cannot serve", client=_name(accepted, address)[0], **Reason.OUT_OF_RESOURCES.facts, why=error.strerror
                 )
             if not refuses and self._another_may_have_room:
                 break
@@ -137,7 +137,7 @@ class Acceptor:
     def _start(self, sessions: trio.Nursery, sock: socket.socket, address: tuple[str, int]) -> None:
         """Start the task of a client. Raise OSError if that is not possible."""
         sock.setblocking(False)
-        ip, port = canonical_name(address) if is_tcp(sock) else (UNIX, 0)
+        ip, port = _name(sock, address)
         if self._older_wait:
             set_listener_options(sock, self._keepalive)
         client = Client(Channel(sock), ip, port, None, self._gateway.clock(), self._keepalive)
@@ -148,3 +148,8 @@ class Acceptor:
             sessions.start_soon(turn_away, self._gateway, listener_state, client)
         else:
             ClientConnection(self._gateway, listener_state, client).begin(listener_state)
+
+
+def _name(sock: socket.socket, address: tuple[str, int]) -> tuple[str, int]:
+    """Return address and port of a client; UNIX for one on a Unix socket, of which `accept` returns an empty text."""
+    return canonical_name(address) if is_tcp(sock) else (UNIX, 0)
