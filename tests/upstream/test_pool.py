@@ -214,6 +214,23 @@ async def test_sessions_stay_when_their_address_is_removed(autojump_clock: MockC
         pool.close()
 
 
+async def test_a_session_may_move_to_an_address_that_was_removed_meanwhile(autojump_clock: MockClock) -> None:
+    """The resolver may answer while a client tries two addresses of a name, and the one that is gone may be faster."""
+    resolver = Resolver("192.0.2.7", "192.0.2.8")
+    pool = Pool(Upstream((NAMED,), name="chat"), Lines().log(), resolver)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        lease = await Search(pool, None).wait()
+        other = pool.addresses[1]
+        resolver.hosts = ("192.0.2.7",)
+        await trio.sleep(31)
+        lease.move(other)
+        assert states(pool) == [("192.0.2.7:80", "up", 0), ("192.0.2.8:80", "draining", 1)]
+        lease.release()
+        assert states(pool) == [("192.0.2.7:80", "up", 0)]
+        pool.close()
+
+
 def states(pool: Pool) -> list[tuple[object, object, object]]:
     targets = pool.status()["targets"]
     assert isinstance(targets, list)

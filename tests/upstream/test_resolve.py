@@ -80,6 +80,14 @@ async def test_srv_records_give_addresses_and_weights() -> None:
         ]
 
 
+async def test_an_address_of_two_srv_records_is_one_and_the_better_record_counts() -> None:
+    async with name_server("5 1 9001 127.0.0.1.", "0 30 9001 127.0.0.1.", "0 70 9002 127.0.0.1."):
+        assert await look_up(Names(), SERVICE) == [
+            ResolvedAddress(Address("127.0.0.1", 9002), 70, 0),
+            ResolvedAddress(Address("127.0.0.1", 9001), 30, 0),
+        ]
+
+
 async def test_an_srv_record_without_an_address_is_left_out_if_there_are_others() -> None:
     async with name_server("0 1 9001 wsgateway.invalid.", "5 1 9002 127.0.0.2."):
         assert await look_up(Names(), SERVICE) == [ResolvedAddress(Address("127.0.0.2", 9002), 1, 5)]

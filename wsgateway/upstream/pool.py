@@ -90,7 +90,7 @@ class Pool:
         self.log = log
         self._look_up = look_up
         self._of_targets: list[list[TargetAddress]] = [[] for _ in upstream.targets]
-        self._removed: list[TargetAddress] = []
+        self._removed: dict[TargetAddress, None] = {}  # those that have sessions
         self._candidates = Candidates[TargetAddress](self._balancer)
         self._ejected: dict[TargetAddress, float] = {}  # with the time when the ejection is over
         self._next_end = math.inf  # the first of these times, or one before it
@@ -130,6 +130,10 @@ class Pool:
         """Count sessions of an address that begin, or end if the number is negative."""
         target_address.open += change
         self._offer(target_address)
+        if not target_address.open:
+            self._removed.pop(target_address, None)
+        elif target_address.removed:  # one to which a client was connecting may get its first session after that
+            self._removed[target_address] = None
 
     def _offer(self, target_address: TargetAddress) -> None:
         """Note what has changed of an address, unless it must not be chosen any more."""
@@ -239,8 +243,6 @@ class Pool:
     def released(self, target_address: TargetAddress) -> None:
         """Note the end of a session."""
         self.count(target_address, -1)
-        if target_address.removed and not target_address.open:
-            self._removed.remove(target_address)
         if self.waiting:
             self.serve_waiting()
 
@@ -309,7 +311,7 @@ class Pool:
                 pause *= 2
 
     def _put(self, at: int, found: Iterable[ResolvedAddress]) -> None:
-        """Set the addresses of the target with this number."""
+        """Set the addresses of the target with this number; no two are the same."""
         target, before = self.upstream.targets[at], self._of_targets[at]
         known = {target_address.address: target_address for target_address in before}
         current: list[TargetAddress] = []
@@ -336,8 +338,7 @@ class Pool:
         target_address.checking.cancel()
         self._candidates.remove(target_address)
         self._ejected.pop(target_address, None)
-        if target_address.open:
-            self._removed.append(target_address)
+        self.count(target_address, 0)
 
     def _begin_checking(self, target_address: TargetAddress) -> None:
         active = self.upstream.health.active

@@ -24,6 +24,7 @@ class ResolvedAddress:
 
 
 LookUp = Callable[[Target], Awaitable[list[ResolvedAddress]]]
+"""returns the addresses of a target, of which no two are the same"""
 
 
 async def look_up(names: Names, target: Target) -> list[ResolvedAddress]:
@@ -41,7 +42,10 @@ async def addresses(names: Names, host: str, port: int) -> list[Address]:
 
 
 async def _services(names: Names, target: Target) -> list[ResolvedAddress]:
-    """Return the addresses by SRV records. A record whose host has no address is left out if there are others."""
+    """Return the addresses by SRV records. A record whose host has no address is left out if there are others.
+
+    Hosts of two records may have the same address: it has the weight of the better record.
+    """
     # An optional dependency, needed only here.
     from dns.asyncresolver import resolve
     from dns.exception import DNSException
@@ -66,12 +70,10 @@ async def _services(names: Names, target: Target) -> list[ResolvedAddress]:
     async with trio.open_nursery() as nursery:
         for at, record in enumerate(offered):
             nursery.start_soon(resolve_host, at, record.target.to_text(omit_final_dot=True), record.port)
-    found = [
-        ResolvedAddress(address, max(1, record.weight), record.priority)
-        for record, where in zip(offered, several, strict=True)
-        if not isinstance(where, OSError)
-        for address in where
-    ]
+    found: dict[Address, ResolvedAddress] = {}
+    for record, where in zip(offered, several, strict=True):
+        for address in () if isinstance(where, OSError) else where:
+            found.setdefault(address, ResolvedAddress(address, max(1, record.weight), record.priority))
     if not found:
         raise next(each for each in reversed(several) if isinstance(each, OSError))
-    return found
+    return list(found.values())
