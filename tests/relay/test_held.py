@@ -2,11 +2,16 @@
 
 import base64
 from dataclasses import dataclass
+from itertools import repeat
 
+import outcome
 import pytest
 
+from tests.dialects.vectors import MASK_KEY
 from wsgateway.dialects import Limits
 from wsgateway.errors import ProtocolError
+from wsgateway.relay.engine import Ended
+from wsgateway.relay.moving import catch_up, endpoints, suspend
 from wsgateway.relay.translate import TranslationOptions
 from wsgateway.wire.binary import BinaryRule
 
@@ -14,6 +19,7 @@ from .passing import CLIENT, UPSTREAM, direction
 from .sessions import Session, settled
 from .spelling import said, told
 from .stage import Stage, staged
+from .test_moving import moving
 
 PLAIN, BASE64 = BinaryRule(), BinaryRule("base64", "base64")
 
@@ -214,3 +220,18 @@ async def test_binary_that_must_be_one_frame_is_refused_at_the_limit_without_har
             await each.at_upstream.send(said("rfc6455", UPSTREAM, ("end", said_by(number)[HELD:])))
             assert await each.at_client.exactly(4 + SIZE) == b"\x82\x7e" + SIZE.to_bytes(2) + said_by(number)
         assert stage.engine.join_memory.held_bytes == 0
+
+
+async def test_nothing_is_held_for_a_session_that_cannot_go_on() -> None:
+    async with moving("hixie-76", "rfc6455") as movers:
+        await movers.session.at_client.send(b"\x00" + b"h" * 100)
+        await settled()
+        state = suspend(movers.here, movers.session.client, TranslationOptions())
+        sock = movers.session.client.sock
+        client, upstream = endpoints(state, (sock, sock), movers.bounds, repeat(MASK_KEY))
+        ends: list[outcome.Outcome[Ended]] = []
+        movers.there.start(client, upstream, ends.append)
+        catch_up(movers.there, client, state)
+        await settled()
+        assert isinstance(ends[0], outcome.Error)  # one socket for both sides is a bug
+        assert movers.there.join_memory.held_bytes == 0

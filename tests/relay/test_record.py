@@ -20,11 +20,13 @@ from wsgateway.dialects.framing import FrameEncoderState, WalkerState
 from wsgateway.errors import RecordError
 from wsgateway.relay import record as module
 from wsgateway.relay.endpoint import EndpointState
+from wsgateway.relay.messages import WriterState
 from wsgateway.relay.moving import Bounds, endpoints
 from wsgateway.relay.record import ClientState, Names, RelayState, SessionRecord, SideState, from_bytes, to_bytes
 from wsgateway.relay.timer import SideTimerState, TimerState
 from wsgateway.wire.events import Kind
 from wsgateway.wire.oddities import Oddity
+from wsgateway.wire.state import State
 
 WALKS = WalkerState(ReaderState(Kind.TEXT, 3, 1, False, b"\x01\x02\x03\x04", True), b"\x81", 0, 2, 1)
 SIDE = SideState(
@@ -105,6 +107,17 @@ def test_a_record_that_was_cut_is_refused() -> None:
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(RecordError, match="a session record that is no JSON"):
         from_bytes(SessionRecord, sealed(body))
+
+
+def test_states_within_states_without_end_are_refused() -> None:
+    """A translator has a decoder, which may be any state: another translator."""
+    translator = plain()["relay"]["client"]["endpoint"]["translator"]
+    writer = json.loads(to_bytes(WriterState(b"", Kind.TEXT, 0, False, False, False)).partition(b"\n")[2])
+    rest = {"writer": writer, "text": None, "binary": None, "unfinished": None, "messages": 0, "heartbeats": 0}
+    for _ in range(600):
+        translator = {"is": "TranslatorState", "decoder": translator, "encoder": writer, **rest}
+    with pytest.raises(RecordError, match="states within states, deeper than can be read"):
+        from_bytes(State, written(translator))
 
 
 def test_a_record_beyond_the_bound_is_neither_written_nor_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,3 +103,15 @@ def test_cleanups_run_last_to_first_and_once() -> None:
         fail()
     assert done == ["last", "first"]
     assert not cleanup
+
+
+def test_all_cleanups_run_if_one_raises() -> None:
+    done: list[str] = []
+
+    def broken() -> None:
+        raise ValueError("a bug")
+
+    cleanup = Cleanup([lambda: done.append("first"), broken, broken, lambda: done.append("last")])
+    with pytest.raises(ValueError, match="a bug"):
+        cleanup.run()
+    assert done == ["last", "first"]

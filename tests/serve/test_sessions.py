@@ -16,7 +16,9 @@ from tests.peers import Peer
 from tests.relay.passing import CLIENT
 from tests.relay.spelling import told as spelled
 from tests.support import Running, Upstream, end_of, serving
+from wsgateway.serve.session import ClientConnection
 
+MODERN = BY_DIALECT["rfc6455"]
 # Limits that are small enough to be exceeded by a few bytes.
 LIMITS = "message_size: 1KiB, fragments: 4"
 MESSAGE_BYTES = 1024
@@ -215,3 +217,24 @@ async def test_an_upstream_that_breaks_the_rules_ends_that_session_alone(opening
             assert how.startswith(f"upstream: {why}"), how
             assert how.endswith(f"({code})"), how
             await bystander.works()
+
+
+# -- bugs of ours ----------------------------------------------------------------------------------------------
+
+
+async def test_a_bug_at_the_end_of_a_session_costs_no_other_and_its_connections_close() -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        session = await opened(upstream, gateway, MODERN)
+        [connection] = gateway.service._gateway.owner
+        assert isinstance(connection, ClientConnection)
+        connection._cleanup.append(broken)
+        bystander = await opened(upstream, gateway, MODERN)
+        await session.client.close()
+        assert await session.behind.rest() == b""
+        await session.behind.close()
+        gateway.lines.entries.remove(await gateway.lines.line("bug", client=session.client.name))
+        await bystander.works()
+        assert gateway.service.status()["connections"]["public"]["open"] == 1

@@ -75,6 +75,8 @@ def endpoints(
 
 def catch_up(engine: Engine, client: Endpoint, state: RelayState) -> None:
     """Go on with the times of a relay, and with all else that an engine has of it, as soon as that has started it."""
+    if client.on_end is None:  # it could not be started: its end gives nothing back
+        return
     timer = engine.timers.of(client)
     if timer is not None and state.timer is not None:
         timer.resume(state.timer, trio.current_time())

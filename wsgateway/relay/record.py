@@ -146,7 +146,10 @@ def from_bytes(kind: type[StateT], data: bytes) -> StateT:
         plain = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise RecordError(f"a session record that is no JSON: {error}") from None
-    return _READER.state(kind, plain, "the record")
+    try:
+        return _READER.state(kind, plain, "the record")
+    except RecursionError:
+        raise RecordError("a session record of states within states, deeper than can be read") from None
 
 
 def _check_size(data: bytes) -> None:

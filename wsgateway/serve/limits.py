@@ -24,9 +24,13 @@ class Cleanup(list[Callable[[], None]]):
         self.run()
 
     def run(self) -> None:
-        """Run the cleanups now."""
-        while self:
-            self.pop()()
+        """Run the cleanups now; all of them, also if one raises, which is then raised."""
+        try:
+            while self:
+                self.pop()()
+        finally:
+            if self:
+                self.run()
 
 
 class _OneLess:

@@ -127,9 +127,8 @@ class Acceptor:
                 self._start(sessions, accepted, address)
             except OSError as error:  # such as for a socket of another kind: it costs no other client
                 accepted.close()
-                self._gateway.log.error(
-                    "cannot serve", client=_name(accepted, address)[0], **Reason.OUT_OF_RESOURCES.facts, why=error.strerror
-                )
+                ip, _ = _name(accepted, address)
+                self._gateway.log.error("cannot serve", client=ip, **Reason.OUT_OF_RESOURCES.facts, why=error.strerror)
             if not refuses and self._another_may_have_room:
                 break
         return True

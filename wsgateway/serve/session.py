@@ -66,7 +66,7 @@ class ClientConnection:
         try:
             self._open_in_loop()
         except OSError:
-            self._cleanup.run()
+            self._clean_up()
             raise
 
     async def run_stream(
@@ -119,7 +119,7 @@ class ClientConnection:
         if error is not None:
             self._gateway.owner.tasks.start_soon(self._run, partial(_raise, error))
         elif opened is None:
-            self._cleanup.run()
+            self._clean_up()
         else:
             self._begin_session(opened)
 
@@ -143,7 +143,7 @@ class ClientConnection:
             self._gateway.log.exception("bug", **context.facts.known(), reason=Reason.BUG)
         finally:
             if opened is None:
-                self._cleanup.run()
+                self._clean_up()
         return opened
 
     async def _read_preamble(self) -> Opened | None:
@@ -179,7 +179,7 @@ class ClientConnection:
         gateway.owner.remove(self)
         gateway.counters.left(opened)
         gateway.tally.ended(opened, opened.figures())
-        self._cleanup.run()
+        self._clean_up()
         return client, upstream
 
     def go_on(self, opened: Opened, places: Cleanup) -> None:
@@ -255,26 +255,36 @@ class ClientConnection:
         ended, self._end, self._closing = self._end, None, None
         opened.client.forget_peer()
         try:
-            by, reason, why = _end_of(ended, opened)
-            if self._followed is not None:
-                self._followed.end({"by": by, "reason": reason, "why": why})
-            seconds = self._gateway.clock() - opened.begun
-            figures = self._gateway.counters.ended(opened, by, reason, seconds)
-            self._gateway.tally.ended(opened, figures)
-            self._gateway.log.info(
-                "session",
-                **opened.facts.known(),
-                seconds=round(seconds, 3),
-                **figures._asdict(),
-                **odd_facts(*opened.oddities),
-                by=by,
-                **reason.facts,
-                why=why,
-            )
+            self._tell_end(opened, ended)
         except Exception:
             self._gateway.log.exception("bug", **opened.facts.known(), reason=Reason.BUG)
-        finally:
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Close the connections, and free what they had. A bug in it costs nobody else."""
+        try:
             self._cleanup.run()
+        except Exception:
+            facts = self._known.facts if self._opened is None else self._opened.facts
+            self._gateway.log.exception("bug", **facts.known(), reason=Reason.BUG)
+
+    def _tell_end(self, opened: Opened, ended: Ended | None) -> None:
+        by, reason, why = _end_of(ended, opened)
+        if self._followed is not None:
+            self._followed.end({"by": by, "reason": reason, "why": why})
+        seconds = self._gateway.clock() - opened.begun
+        figures = self._gateway.counters.ended(opened, by, reason, seconds)
+        self._gateway.tally.ended(opened, figures)
+        self._gateway.log.info(
+            "session",
+            **opened.facts.known(),
+            seconds=round(seconds, 3),
+            **figures._asdict(),
+            **odd_facts(*opened.oddities),
+            by=by,
+            **reason.facts,
+            why=why,
+        )
 
 
 async def _raise(error: Exception) -> NoReturn:
