@@ -12,6 +12,7 @@ import trio
 from tests.dialects.feeding import frame
 from tests.relay.awaited import relay
 from wsgateway.dialects.base import Step
+from wsgateway.trace.tap import tap
 
 from .sessions import Session, settled
 from .stage import HELLO, KIB, MASKED_HELLO, both_sides, chosen, clog, say_at_once, staged, unclog
@@ -163,6 +164,28 @@ async def test_a_bug_ends_its_own_session_and_no_other(side: str, said: bytes) -
             await relay.ended()
         assert len(stage.engine) == 1
         assert await good.at_client.exactly(len(HELLO)) == HELLO
+
+
+@both_sides
+async def test_a_bug_of_what_sees_the_sent_bytes_ends_its_own_session_and_no_other(side: str) -> None:
+    """Small data of all sessions is sent together, and a trace sees what is sent."""
+
+    def broken(data: bytes) -> None:
+        raise RuntimeError(f"a bug at {len(data)} bytes")
+
+    async with staged() as stage:
+        bad, good = stage.session(), stage.session()
+        endpoint, _, sender = chosen(bad, side)
+        tap(endpoint.sock, lambda data: None, broken)
+        relay = stage.relay(bad)
+        stage.relay(good)
+        await settled()
+        say_at_once(sender, MASKED_HELLO if side == "upstream" else HELLO)
+        say_at_once(good.at_upstream, HELLO)
+        with pytest.raises(RuntimeError, match="a bug at"):
+            await relay.ended()
+        assert await good.at_client.exactly(len(HELLO)) == HELLO
+        assert len(stage.engine) == 1
 
 
 async def test_a_bug_in_the_first_bytes_is_raised_to_its_own_session() -> None:

@@ -46,8 +46,7 @@ MOST_TAKES = 16
 # Every session is checked once in this time. The time has this many parts, and some sessions are checked in each part.
 LOOK_SECONDS = 1.0
 LOOKS = 8
-# The errors of a TLS socket in place of EAGAIN.
-_WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _IN, _OUT, _CUT, _EDGE_TRIGGERED = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR, select.EPOLLET
 
 
@@ -254,11 +253,9 @@ class Engine:
             return
         try:
             data = endpoint.sock.recv(endpoint.read_size())
-        except BlockingIOError:
+        except _WOULD_BLOCK:
             return
         except OSError as error:
-            if isinstance(error, _WOULD_BLOCK):
-                return
             if endpoint.tls is None or not is_gone(error):
                 self._end(endpoint, error)
                 return
@@ -305,7 +302,10 @@ class Engine:
 
     def _send_small(self) -> None:
         for endpoint, data in self._small:
-            self._send(endpoint, data)
+            try:
+                self._send(endpoint, data)
+            except Exception as bug:  # noqa: BLE001  as in `_serve`
+                self._break(endpoint, bug)
         self._small.clear()
 
     def _hold(self, endpoint: Endpoint, size: int) -> None:
@@ -334,11 +334,10 @@ class Engine:
         if not endpoint.backlog:
             try:
                 sent = endpoint.sock.send(data)
-            except BlockingIOError:
+            except _WOULD_BLOCK:
                 pass
-            except OSError as error:
-                if not isinstance(error, _WOULD_BLOCK):
-                    return  # it is disconnected; its unread bytes are still to be read, and then its end is reported
+            except OSError:
+                return  # it is disconnected; its unread bytes are still to be read, and then its end is reported
         if sent < len(data):
             self._queue(endpoint, data[sent:])
 
