@@ -17,6 +17,7 @@ from tests.relay.passing import CLIENT
 from tests.relay.spelling import told as spelled
 from tests.support import Running, Upstream, end_of, serving
 from wsgateway.serve.session import ClientConnection
+from wsgateway.trace.traces import FollowedSession
 
 MODERN = BY_DIALECT["rfc6455"]
 # Limits that are small enough to be exceeded by a few bytes.
@@ -222,19 +223,22 @@ async def test_an_upstream_that_breaks_the_rules_ends_that_session_alone(opening
 # -- bugs of ours ----------------------------------------------------------------------------------------------
 
 
-async def test_a_bug_at_the_end_of_a_session_costs_no_other_and_its_connections_close() -> None:
-    def broken() -> None:
-        raise ZeroDivisionError
-
+@pytest.mark.parametrize("where", ["a cleanup", "a trace"])
+async def test_a_bug_at_the_end_of_a_session_costs_no_other_and_its_connections_close(where: str) -> None:
     async with Upstream() as upstream, serving(upstream.port) as gateway:
+        inside = gateway.service._gateway
         session = await opened(upstream, gateway, MODERN)
-        [connection] = gateway.service._gateway.owner
+        [connection] = inside.owner
         assert isinstance(connection, ClientConnection)
-        connection._cleanup.append(broken)
+        if where == "a trace":
+            connection._followed = FollowedSession(inside.traces, "1.1")
+            connection._followed._followers.append(None)  # type: ignore[arg-type]
+        else:
+            connection._cleanup.append(None)  # type: ignore[arg-type]
         bystander = await opened(upstream, gateway, MODERN)
         await session.client.close()
         assert await session.behind.rest() == b""
         await session.behind.close()
         gateway.lines.entries.remove(await gateway.lines.line("bug", client=session.client.name))
         await bystander.works()
-        assert gateway.service.status()["connections"]["public"]["open"] == 1
+        assert gateway.service.status()["connections"]["public"]["open"] == len(inside.counters.live) == 1

@@ -270,11 +270,11 @@ class ClientConnection:
 
     def _tell_end(self, opened: Opened, ended: Ended | None) -> None:
         by, reason, why = _end_of(ended, opened)
-        if self._followed is not None:
-            self._followed.end({"by": by, "reason": reason, "why": why})
         seconds = self._gateway.clock() - opened.begun
         figures = self._gateway.counters.ended(opened, by, reason, seconds)
         self._gateway.tally.ended(opened, figures)
+        if self._followed is not None:
+            self._followed.end({"by": by, "reason": reason, "why": why})
         self._gateway.log.info(
             "session",
             **opened.facts.known(),
