@@ -1,9 +1,18 @@
 """Plain HTTP through the gateway: a request and its answer on the other side, byte for byte."""
 
 import pytest
+import trio
 
 from tests.heads import head_of, values
-from tests.serve.exchanging import HTTP_GET, HTTP_OK, answered, passed, serving_http, until_chunks_end
+from tests.serve.exchanging import (
+    HTTP_GET,
+    HTTP_OK,
+    answered,
+    http_configuration,
+    passed,
+    serving_http,
+    until_chunks_end,
+)
 from tests.support import Upstream
 
 # -- requests ----------------------------------------------------------------------------------------------------
@@ -285,3 +294,22 @@ async def test_interim_answers_are_passed_on_as_they_come(together: bool) -> Non
         if not together:
             await behind.send(HTTP_OK)
         assert await client.exactly(len(HTTP_OK)) == HTTP_OK
+
+
+async def test_a_request_that_has_its_route_is_answered_if_a_reload_removes_its_upstream_at_once() -> None:
+    async with Upstream() as upstream, serving_http(upstream.port) as gateway:
+        texts = [http_configuration(upstream.port), http_configuration(upstream.port).replace("site", "page")]
+        inside = gateway.service._gateway
+        for number in range(1, 21):  # which of two tasks is first is random
+            client = await gateway.connect()
+            await gateway.accepted(1)
+            await client.send(HTTP_GET)
+            while inside.owner:  # it has no task
+                await trio.lowlevel.checkpoint()
+            gateway.reload(texts[number % 2])
+            behind = await upstream.accept()
+            await behind.send(HTTP_OK)
+            await behind.close()
+            assert (await client.head()).startswith(b"HTTP/1.1 200 OK")
+            await client.close()
+            await gateway.accepted(0)

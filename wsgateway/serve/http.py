@@ -100,6 +100,7 @@ class Exchange:
         self._body = RequestBody(context.head, request)
         assert route.http_upstream is not None, "`exchange_of` has checked it"
         self._upstream_rule = route.http_upstream
+        self._pool = context.gateway.pools[route.http_upstream.name]  # a reload may remove it before `run`
         self._head = ResponseHead(self._upstream_rule.limits.beside(context.listener.limits))
         self._timeout_scope = trio.CancelScope()
         self._disconnect_watch = DisconnectWatch(self._client)
@@ -148,9 +149,8 @@ class Exchange:
     async def _pass(self) -> None:
         upstream = self._upstream_rule
         context, timeouts = self._context, self._route.timeouts
-        pool = context.gateway.pools[upstream.name]
         key = affinity(upstream.balance, self._request, self._header_context.identity.ip)
-        search = Search(pool, key, context.until(timeouts.handshake_seconds), context.counted_as)
+        search = Search(self._pool, key, context.until(timeouts.handshake_seconds), context.counted_as)
         preface = proxy_header(upstream, context.client)
 
         def attempt(lease: Lease, mine: Cleanup) -> Machine[Attempted[None]]:
