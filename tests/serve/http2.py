@@ -20,7 +20,7 @@ from hyperframe.frame import Frame
 
 from tests.net.certificates import Authority
 from tests.peers import Peer
-from tests.support import Running
+from tests.support import Running, Upstream
 
 Kind = TypeVar("Kind", bound=Event)
 Headers = list[tuple[str, str]]
@@ -94,6 +94,13 @@ class Client:
         self.h2.send_headers(number, headers, end_stream=end)
         await self.flush()
         return number
+
+    async def session(self, upstream: Upstream) -> tuple[int, Peer]:
+        """Open a session in a new stream; return the number of the stream, and the upstream's end."""
+        number = await self.ask(CONNECT, end=False)
+        behind, _ = await upstream.agree()
+        assert (await self.response(number))[":status"] == "200"
+        return number, behind
 
     async def say(self, number: int, data: bytes, end: bool = False) -> None:
         """Send data, which must fit into the windows."""

@@ -12,7 +12,7 @@ from tests.openings import BY_DIALECT
 from tests.peers import Peer
 from tests.support import Running, Upstream, end_of, serving
 
-from .http2 import CONNECT, HELLO, HELLO_BACK, Client, listener
+from .http2 import HELLO, HELLO_BACK, Client, listener
 
 MODERN = BY_DIALECT["rfc6455"]
 RATE = 3
@@ -66,9 +66,7 @@ async def connected(
     """Return the upstream's end, and a client with an open session."""
     if carrier == "HTTP/2":
         http2 = await Client.connect(gateway, authority)
-        number = await http2.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        assert (await http2.response(number))[":status"] == "200"
+        number, behind = await http2.session(upstream)
         return behind, Stream(http2, number)
     if carrier == "TLS":
         client = await gateway.connect_tls(authority.client(), MODERN.request)

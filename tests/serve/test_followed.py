@@ -12,7 +12,7 @@ from tests.serve.exchanging import HTTP_GET, HTTP_OK, http_configuration
 from tests.support import Running, Upstream, serving, serving_text
 from wsgateway.trace.traces import Item, Trace
 
-from .http2 import CLOSE, CONNECT, HELLO, HELLO_BACK, Client
+from .http2 import CLOSE, HELLO, HELLO_BACK, Client
 from .test_tls import tls
 
 MODERN = BY_DIALECT["rfc6455"]
@@ -224,9 +224,7 @@ async def test_a_stream_of_http_2_is_seen_as_http_1_1(offered: str, authority: A
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         with tracing(gateway) as trace:
             client = await Client.connect(gateway, authority)
-            number = await client.ask(CONNECT, end=False)
-            behind, _ = await upstream.agree()
-            await client.response(number)
+            number, behind = await client.session(upstream)
             await client.say(number, HELLO)
             assert await behind.frame() == (0x81, b"Hello")
             await behind.send(HELLO_BACK)

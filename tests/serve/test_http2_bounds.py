@@ -80,9 +80,7 @@ async def test_streams_count_as_connections_of_their_address(authority: Authorit
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
         for _ in range(2):
-            number = await client.ask(CONNECT, end=False)
-            await upstream.agree()
-            assert (await client.response(number))[":status"] == "200"
+            number, _ = await client.session(upstream)
         number = await client.ask(CONNECT, end=False)
         assert (await client.response(number))[":status"] == "429"
         assert await client.body(number) == b"429 Too Many Requests: address-full\n"
@@ -108,9 +106,7 @@ async def test_streams_count_as_connections_of_their_listener(authority: Authori
         serving(upstream.port, listener=offered, timeouts="close: 100ms") as gateway,
     ):
         client = await Client.connect(gateway, authority)
-        kept = await client.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        await client.response(kept)
+        kept, behind = await client.session(upstream)
         number = await client.ask(CONNECT, end=False)
         assert (await client.response(number))[":status"] == "503"
         assert await client.body(number) == b"503 Service Unavailable: listener-full\n"
@@ -120,9 +116,7 @@ async def test_streams_count_as_connections_of_their_listener(authority: Authori
         await client.body(kept)
         await client.say(kept, b"", end=True)
         await gateway.lines.line("session")
-        number = await client.ask(CONNECT, end=False)
-        await upstream.agree()
-        assert (await client.response(number))[":status"] == "200"
+        number, _ = await client.session(upstream)
 
 
 async def test_handshakes_are_metered_for_each_stream(authority: Authority) -> None:
@@ -133,9 +127,7 @@ async def test_handshakes_are_metered_for_each_stream(authority: Authority) -> N
         ) as gateway,
     ):
         client = await Client.connect(gateway, authority)
-        number = await client.ask(CONNECT, end=False)
-        await upstream.agree()
-        assert (await client.response(number))[":status"] == "200"
+        number, _ = await client.session(upstream)
         number = await client.ask(CONNECT, end=False)
         response = await client.response(number)
         assert (response[":status"], "retry-after" in response) == ("429", True)
@@ -184,9 +176,7 @@ async def test_an_upstream_that_is_silent_is_a_504_on_its_stream_alone(
         client = await Client.connect(gateway, authority)
         silent = await client.ask(CONNECT, end=False)
         await upstream.accept()
-        number = await client.ask(CONNECT, end=False)
-        await upstream.agree()
-        assert (await client.response(number))[":status"] == "200"
+        number, _ = await client.session(upstream)
         assert (await client.response(silent))[":status"] == "504"
 
 

@@ -18,7 +18,7 @@ from tests.net.certificates import Authority
 from tests.serve.exchanging import serving_http
 from tests.support import Upstream, serving
 
-from .http2 import CONNECT, ENHANCE_YOUR_CALM, GET, HELLO, HELLO_BACK, Client, listener, method, sent_away
+from .http2 import ENHANCE_YOUR_CALM, GET, HELLO, HELLO_BACK, Client, listener, method, sent_away
 
 
 def settings() -> Frame:
@@ -102,9 +102,7 @@ async def test_many_small_messages_are_no_flood(authority: Authority) -> None:
     offered = listener(authority.issue("localhost"), "control_rate: 20/h")
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority, generous=False)
-        number = await client.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        await client.response(number)
+        number, behind = await client.session(upstream)
         for _ in range(10):
             await client.say(number, HELLO * 100)
             await behind.exactly(len(HELLO * 100))

@@ -162,9 +162,7 @@ async def test_a_stream_that_is_reset_is_an_abnormal_end(offered: str, authority
         serving(upstream.port, listener=offered, timeouts="close: 100ms") as gateway,
     ):
         client = await Client.connect(gateway, authority)
-        number = await client.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        await client.response(number)
+        number, behind = await client.session(upstream)
         await client.say(number, HELLO)
         assert await behind.frame() == (0x81, b"Hello")
         await client.reset(number)
@@ -179,9 +177,7 @@ async def test_a_stream_that_ends_without_a_close_is_an_abnormal_end(offered: st
         serving(upstream.port, listener=offered, timeouts="close: 100ms") as gateway,
     ):
         client = await Client.connect(gateway, authority)
-        number = await client.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        await client.response(number)
+        number, behind = await client.session(upstream)
         await client.say(number, b"", end=True)
         assert await behind.rest() == b""
         line = await gateway.lines.line("session")
@@ -192,9 +188,7 @@ async def test_a_stream_that_ends_without_a_close_is_an_abnormal_end(offered: st
 async def test_a_lost_upstream_ends_the_stream_with_a_close(offered: str, authority: Authority) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
-        number = await client.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        await client.response(number)
+        number, behind = await client.session(upstream)
         behind.reset()
         assert await client.body(number) == b"\x88\x02\x03\xf6"  # 1014
 
@@ -205,9 +199,7 @@ async def test_a_client_that_never_ends_its_stream_has_it_ended(offered: str, au
         serving(upstream.port, listener=offered, timeouts="close: 100ms") as gateway,
     ):
         client = await Client.connect(gateway, authority)
-        number = await client.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        await client.response(number)
+        number, behind = await client.session(upstream)
         behind.reset()
         await client.event(StreamEnded, number)
         assert await client.code(number) == 0  # NO_ERROR
@@ -220,9 +212,7 @@ async def test_a_connection_that_is_lost_is_lost_for_all_its_sessions(offered: s
     ):
         client = await Client.connect(gateway, authority)
         for _ in range(2):
-            number = await client.ask(CONNECT, end=False)
-            await upstream.agree()
-            await client.response(number)
+            number, _ = await client.session(upstream)
         client.peer.reset()
         for _ in range(2):
             line = await gateway.lines.line("session")

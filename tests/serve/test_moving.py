@@ -15,7 +15,7 @@ from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.moving import Socks, go_on, leave
 from wsgateway.serve.session import ClientConnection
 
-from .http2 import CONNECT, HELLO, Client
+from .http2 import HELLO, Client
 
 MODERN, OLD = BY_DIALECT["rfc6455"], BY_DIALECT["hixie-76"]
 
@@ -201,9 +201,7 @@ async def test_a_name_that_is_gone_is_told_and_the_session_can_go_on_elsewhere(
 async def test_a_stream_of_http2_stays_and_works(offered: str, authority: Authority) -> None:
     async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
         client = await Client.connect(gateway, authority)
-        number = await client.ask(CONNECT, end=False)
-        behind, _ = await upstream.agree()
-        await client.response(number)
+        number, behind = await client.session(upstream)
         [connection] = gateway.service._gateway.owner
         assert isinstance(connection, ClientConnection)
         with pytest.raises(RecordError, match="the client has HTTP/2, whose connection has other streams"):

@@ -21,7 +21,7 @@ _CR, _LF = 0x0D, 0x0A
 
 
 class Place(enum.Enum):
-    """Where in its frames a peer is."""
+    """A place in the frames of a peer."""
 
     FIRST = "before the first frame"
     RETURN = "in a reserved frame, up to FF, or after the CR of an empty line"

@@ -13,7 +13,7 @@ _FACTS = ("url", "address", "state", "weight", "backup")
 
 
 class HistogramStatus(TypedDict, total=False):
-    """How often something took how long; empty if it has not happened. See `observe.histogram`."""
+    """The counts of durations; empty if there are none. See `observe.histogram`."""
 
     buckets: dict[str, int]
     """by the upper bounds in seconds; without those that are in buckets before them"""

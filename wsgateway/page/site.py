@@ -43,7 +43,7 @@ _JSON = "application/json"
 
 
 class Answer(NamedTuple):
-    """What a running gateway has answered to a request."""
+    """The answer of a running gateway to a request."""
 
     ok: bool
     findings: list[str]

@@ -1,4 +1,4 @@
-"""What operators have changed in a running gateway, and the file does not say: drained targets, and levels of the log.
+"""The changes of operators to a running gateway, which the file does not have: drained targets, and levels of the log.
 
 The supervisor keeps it, and tells it to every worker: at its start, and after each change. In a hot restart the next
 supervisor gets it. Nothing of it is written into a file, so a new start forgets it.

@@ -159,7 +159,7 @@ class TakeOver(_Message):
 
     @property
     def adjustments(self) -> Adjustments:
-        """What operators have changed."""
+        """The changes of operators."""
         now = trio.current_time()
         ends = {network: now + seconds for network, seconds in self.level_seconds}
         return Adjustments(frozenset(self.drained), dict(self.levels), ends)
@@ -167,7 +167,7 @@ class TakeOver(_Message):
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayCounts(_Message):
-    """What this gateway has counted since its start, also for those before it, and the sessions that it still has."""
+    """The counts of this gateway since its start, also for those before it, and the sessions that it still has."""
 
     do: Literal["add"] = "add"
     restarts: int = 0
@@ -189,7 +189,7 @@ class HandOver(_Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Counted(_Message):
-    """What a worker of the process that sends this has counted for the census."""
+    """The counts of a worker of the process that sends this, for the census."""
 
     do: Literal["count"] = "count"
     source: str
@@ -249,7 +249,7 @@ class StatusReport(_Message):
 
 @dataclass(frozen=True, kw_only=True)
 class CensusCounts(_Message):
-    """What a worker has counted for the census since it last sent this."""
+    """The counts of a worker for the census since it last sent this."""
 
     is_: Literal["census"] = "census"
     counts: list[Counts]

@@ -40,7 +40,7 @@ _NAMES_TOLD = 20
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """What the names of a record stand for in this process."""
+    """The settings of this process that have the names of a record."""
 
     listener_state: ListenerState
     route: Route

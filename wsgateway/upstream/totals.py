@@ -15,7 +15,7 @@ MOST_KEPT = 4
 
 @dataclass(slots=True)
 class TargetTotals:
-    """How often the targets of an upstream have served clients and failed, and how long clients have waited."""
+    """The counts of clients that the targets of an upstream have served and failed, and of how long clients waited."""
 
     served: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Counter[str]] = field(default_factory=dict)

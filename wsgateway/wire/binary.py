@@ -20,7 +20,7 @@ Decode = Literal["none", "base64", "latin-1", "hex"]
 
 @dataclass(frozen=True, slots=True)
 class BinaryRule:
-    """How binary messages are converted where one side has only text."""
+    """The conversion of binary messages where one side has only text."""
 
     encode: Encode = "reject"
     """the form of binary messages on their way to that side"""

@@ -22,7 +22,7 @@ class Utf8State(State):
 
 
 class _Text:
-    """What a check and a repair have in common."""
+    """The common part of a check and of a repair."""
 
     __slots__ = ("_decoder",)
     _errors: ClassVar[str]
