@@ -176,7 +176,7 @@ async def test_an_upstream_that_is_silent_is_a_504_on_its_stream_alone(
         client = await Client.connect(gateway, authority)
         silent = await client.ask(CONNECT, end=False)
         await upstream.accept()
-        number, _ = await client.session(upstream)
+        await client.session(upstream)
         assert (await client.response(silent))[":status"] == "504"
 
 

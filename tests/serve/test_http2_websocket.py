@@ -212,7 +212,7 @@ async def test_a_connection_that_is_lost_is_lost_for_all_its_sessions(offered: s
     ):
         client = await Client.connect(gateway, authority)
         for _ in range(2):
-            number, _ = await client.session(upstream)
+            await client.session(upstream)
         client.peer.reset()
         for _ in range(2):
             line = await gateway.lines.line("session")
