@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.support import Lines
 from wsgateway.errors import HttpRefusal, Reason, UpstreamError
 from wsgateway.settings.basics import Address
-from wsgateway.settings.health import HealthChecks, PassiveCheck
+from wsgateway.settings.health import ActiveCheck, HealthChecks, PassiveCheck
 from wsgateway.settings.upstreams import Queue, Resolve, Retry, Target, Upstream
 from wsgateway.upstream.pool import Lease, Pool
 from wsgateway.upstream.resolve import ResolvedAddress
@@ -308,3 +308,23 @@ async def test_a_bug_while_a_name_is_looked_up_is_in_the_log_and_it_is_looked_up
         resolver.fails = None
         assert (await Search(pool, None).wait()).target_address.name == "192.0.2.7:80"
         pool.close()
+
+
+async def test_a_bug_in_a_health_check_is_in_the_log_and_the_address_is_checked_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[float] = []
+
+    async def check(*_: object) -> None:
+        checked.append(trio.current_time())
+        assert len(checked) > 1, "a bug"
+
+    monkeypatch.setattr("wsgateway.upstream.pool.check", check)
+    lines = Lines()
+    pool = pool_of(A, lines=lines, health=HealthChecks(ActiveCheck(interval_seconds=10)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pool.run)
+        await trio.sleep(35)
+        pool.close()
+    assert [line["event"] for line in lines.entries] == ["bug"]
+    assert len(checked) == 5  # at 0 and 1 s, and then about every 10 s

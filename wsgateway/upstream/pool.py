@@ -343,7 +343,7 @@ class Pool:
     def _begin_checking(self, target_address: TargetAddress) -> None:
         active = self.upstream.health.active
         if active is not None and self._tasks is not None:
-            self._tasks.start_soon(self._again_and_again, partial(self._check, target_address, active))
+            self._tasks.start_soon(self._keep_checking, target_address, active)
 
     async def _again_and_again(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a task to its end, and again after a bug, so that a bug of ours costs no session."""
@@ -354,23 +354,25 @@ class Pool:
                 self.log.exception("bug", upstream=self.upstream.name, reason=Reason.BUG.value)
             await trio.sleep(_ASK_AGAIN_SECONDS)
 
-    async def _check(self, target_address: TargetAddress, active: ActiveCheck) -> None:
+    async def _keep_checking(self, target_address: TargetAddress, active: ActiveCheck) -> None:
         """Make health checks of an address regularly, as long as it exists."""
         with target_address.checking:
-            while True:
-                await self._check_once(target_address, active)
-                await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
+            await self._again_and_again(partial(self._check, target_address, active))
+
+    async def _check(self, target_address: TargetAddress, active: ActiveCheck) -> None:
+        while True:
+            await self._check_once(target_address, active)
+            await trio.sleep(active.interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))
 
     async def _check_once(self, target_address: TargetAddress, active: ActiveCheck) -> None:
-        failure: UpstreamError | None = None
         try:
             await check(self.upstream, target_address.target, target_address.address, active, self.contexts)
         except ExhaustedError as error:
             self.cannot_connect(error)
-            return
         except UpstreamError as error:
-            failure = error
-        self.checked(target_address, failure)
+            self.checked(target_address, error)
+        else:
+            self.checked(target_address, None)
 
     def checked(self, target_address: TargetAddress, failure: UpstreamError | None) -> None:
         """Note the result of a health check of an address."""
