@@ -5,6 +5,7 @@ import itertools
 import os
 import queue
 import random
+import re
 import resource
 import shutil
 import signal
@@ -13,7 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from pathlib import Path
 
 from .equivalent import EQUIVALENT
 from .groups import GROUPS, Group
+from .reach import Reach, environment, read
 from .sites import Change, changed, changes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -130,18 +133,18 @@ def tried(
     for folder in folders:
         shutil.copytree(ROOT, folder, ignore=_LEFT_OUT)
     begun = time.monotonic()
-    fault = failed(folders[0], tests, stop)
+    reach, seconds = noted(folders[0], tests, stop)
     if stop.is_set():
         sys.exit("stopped")
-    if fault is not None:
-        sys.exit(f"the tests fail without any change: {fault}")
     usual = time.monotonic() - begun
-    print(f"{len(mutants)} changes are tried; tests that notice nothing take {usual:.0f} s", flush=True)
+    print(f"{len(mutants)} changes are tried; all tests, with notes of what they call, took {usual:.0f} s", flush=True)
     free: queue.Queue[Path] = queue.Queue()
     for folder in folders:
         free.put(folder)
     numbers, lock = itertools.count(1), threading.Lock()
     survivors: list[Mutant] = []
+    # What has noticed a change of a module is likely to notice the next one.
+    sharp: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def attempt(mutant: Mutant) -> None:
         if stop.is_set():
@@ -150,19 +153,24 @@ def tried(
         file = folder / "wsgateway" / mutant.module
         source = file.read_text()
         file.write_text(changed(source, mutant.number))
+        stem, times = Path(mutant.module).stem, sharp[mutant.module].copy()
+        callers = sorted(
+            reach.of(mutant.module, source, mutant.change.line),
+            key=lambda test: (-times[test], stem not in test, seconds[test]),
+        )
         try:
-            stem = Path(mutant.module).stem
-            by = failed(folder, sorted(tests, key=lambda test: stem not in test), stop)
+            by = failed(folder, callers, stop) if callers else None
         finally:
             file.write_text(source)
             free.put(folder)
         if stop.is_set():
             return
         with lock:
+            print(f"{next(numbers):4} {'SURVIVED' if by is None else 'noticed '} {mutant}", flush=True)
             if by is None:
                 survivors.append(mutant)
-            print(f"{next(numbers):4} {'SURVIVED' if by is None else 'noticed '} {mutant}", flush=True)
-            if by is not None:
+            else:
+                sharp[mutant.module].update(test for test in tests if f"{test}:" in by)
                 print(f"     by {by}", flush=True)
 
     with ThreadPoolExecutor(len(folders)) as pool:
@@ -172,32 +180,75 @@ def tried(
     return survivors
 
 
+def noted(folder: Path, tests: list[str], stop: threading.Event) -> tuple[Reach, Counter[str]]:
+    """Run all tests of a copy that is not changed. Return what they call, and how long each file takes, in seconds.
+
+    Raise SystemExit if one fails. One that fails only while it is noted what it calls is run again without that.
+    """
+    with tempfile.TemporaryDirectory(prefix="mutants-") as beside:
+        reached = Path(beside, "reached")
+        reached.touch()
+        options = ("-p", "noted", "--durations=0", "--durations-min=0.005")
+        run = _run(folder, (*options, *tests), stop, environment(folder, reached))
+        text = reached.read_text()
+    unsure = [
+        test for test in tests if not run.ended or re.search(rf"^(FAILED|ERROR) {re.escape(test)}", run.said, re.M)
+    ]
+    if not run.passed and not stop.is_set():
+        fault = failed(folder, unsure or tests, stop)
+        if fault is not None and not stop.is_set():
+            sys.exit(f"the tests fail without any change: {fault}")
+    seconds: Counter[str] = Counter()
+    for took, test in re.findall(r"^([\d.]+)s \w+ +(tests/[^:]+)::", run.said, re.M):
+        seconds[test] += float(took)
+    return read(text, tests, unsure), seconds
+
+
 def failed(folder: Path, tests: list[str], stop: threading.Event | None = None) -> str | None:
     """Return what pytest says last of the first test of a copy that fails, or does not end. None: all pass.
 
-    What tests have started ends with them. Once `stop` is set they are ended, and what is returned means nothing.
+    Once `stop` is set what is returned means nothing.
     """
-    command = [sys.executable, "-m", "pytest", "-x", "-v", "--tb=line", "-p", "no:cacheprovider", *tests]
+    run = _run(folder, ("-x", *tests), stop or threading.Event(), {})
+    if run.passed:
+        return None
+    lines = reversed(run.said.splitlines())
+    named = next((line for line in lines if line.startswith(("FAILED ", "ERROR ", "tests/"))), "pytest named no test")
+    return named if run.ended else f"{named} which did not end"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of pytest."""
+
+    said: str
+    ended: bool
+    """by itself"""
+    passed: bool
+
+
+def _run(folder: Path, arguments: Sequence[str], stop: threading.Event, variables: Mapping[str, str]) -> Run:
+    """Run pytest in a copy until it ends, says nothing for too long, or `stop` is set.
+
+    What tests have started ends with them.
+    """
+    command = [sys.executable, "-m", "pytest", "-v", "--tb=line", "-p", "no:cacheprovider", *arguments]
     with tempfile.TemporaryFile("w+") as output:
         # What the tests around this one were told is not for those of a copy.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         process = subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=output, start_new_session=True, env=environment
+            command, cwd=folder, stdout=output, stderr=output, start_new_session=True, env={**inherited, **variables}
         )
         resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
         try:
-            ended = _ends(process, output.fileno(), stop or threading.Event())
+            ended = _ends(process, output.fileno(), stop)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         output.seek(0)
-        lines = output.read().splitlines()
-    if ended and process.returncode == 0:
-        return None
-    named = (line for line in reversed(lines) if line.startswith(("FAILED ", "ERROR ", "tests/")))
-    return next(named, "pytest said nothing of any test")
+        return Run(output.read(), ended, ended and process.returncode == 0)
 
 
 def _ends(process: subprocess.Popen[bytes], output: int, stop: threading.Event) -> bool:
