@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -128,6 +129,32 @@ async def test_a_gateway_whose_workers_cannot_come_up_does_not_come_up(
     # Whichever is the first.
     assert str(gateway.failure)[len("worker 1") :] == " ended before it served: with status 1"
     assert not gateway.count("listening")
+
+
+async def test_a_process_that_the_system_does_not_start_is_one_that_fails_and_is_tried_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = "it cannot be started: No such file or directory"
+    async with supervised(file, whole(9)) as gateway:
+        [pid] = await gateway.pids()
+        before = len(os.listdir("/proc/self/fd"))
+        with monkeypatch.context() as without:
+            without.setattr(sys, "executable", "/nowhere/python")
+            os.kill(pid, signal.SIGKILL)
+            await gateway.lines.line("worker ended", how=how, again_in_seconds=0.5)
+            # The connection to the worker that was killed is closed, and no other one is open.
+            assert len(os.listdir("/proc/self/fd")) < before
+        await gateway.lines.nth("worker serves", 2)
+
+
+async def test_a_gateway_for_whom_the_system_starts_no_process_does_not_come_up(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    async with started(file, whole(9)) as gateway:
+        await gateway.ended.wait()
+    why = "worker 1 ended before it served: it cannot be started: No such file or directory"
+    assert str(gateway.failure) == why
 
 
 async def test_a_gateway_whose_workers_all_fail_ends_with_status_1(
