@@ -15,7 +15,7 @@ Handler = Callable[[ServerConnection], Any]
 
 
 async def echo(connection: ServerConnection) -> None:
-    """Sends each message back."""
+    """Send each message back."""
     try:
         while True:  # and not `async for`, whose generator is an error where a test ends before it does
             await connection.send(await connection.recv())
@@ -24,13 +24,13 @@ async def echo(connection: ServerConnection) -> None:
 
 
 def prefer_sample(_: ServerConnection, offered: list[Subprotocol]) -> Subprotocol | None:
-    """Chooses the subprotocol of the drafts' examples."""
+    """Choose the subprotocol of the drafts' examples."""
     return Subprotocol("sample") if "sample" in offered else None
 
 
 @asynccontextmanager
 async def websockets_server(handler: Handler = echo, **options: Any) -> AsyncIterator[int]:
-    """A server that somebody else wrote; gives its port."""
+    """Yield the port of a server that somebody else wrote."""
     async with trio.open_nursery() as nursery:
         start = partial(serve_websockets, handler, 0, host="127.0.0.1", ping_interval=None, **options)
         server = await nursery.start(start)

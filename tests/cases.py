@@ -23,7 +23,7 @@ Case = tuple[str, dict[str, Any]]
 def cases(
     names: str | tuple[str, ...], rows: Iterable[Any], ids: Callable[[Any], object] | Iterable[str] | None = None
 ) -> Decorator:
-    """Has a test try all rows: of one value if there is one name, else of as many values as there are names.
+    """Have a test try all rows: of one value if there is one name, else of as many values as there are names.
 
     Several of these on one test are their product. The arguments that are left are fixtures, or parameters.
     """
@@ -53,7 +53,7 @@ def _spelt(value: object) -> str:
 
 
 def _folded(test: Test, tried: list[Case], decorated: Test) -> Test:
-    """The test of all these cases, with the marks that it has been given so far."""
+    """Return the test of all these cases, with the marks that it has been given so far."""
     assert not inspect.iscoroutinefunction(test), "what waits is a test of its own"
     given = inspect.signature(test).parameters
     taken = tried[0][1].keys()

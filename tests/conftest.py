@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: one more than there are processors, as many tests wait for programs most of their time."""
+    """Return what `-n auto` means: one more than there are processors, as many tests wait for programs."""
     return min(len(os.sched_getaffinity(0)) + 1, MOST_PROCESSES)
 
 

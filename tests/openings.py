@@ -66,7 +66,7 @@ class Opening:
         return self.dialect
 
     async def accepted(self, client: Peer) -> bytes:
-        """Reads the reply, which must be the right one; a server may have added its name and the time.
+        """Read the reply, which must be the right one; a server may have added its name and the time.
 
         Returns what the reply leaves for the frames: something in hybi-04 alone.
         """
@@ -79,7 +79,7 @@ class Opening:
         return await self.proven(client, head)
 
     async def proven(self, client: Peer, head: bytes) -> bytes:
-        """Reads what comes behind the head of a reply, which must be the right proof; returns as `accepted`."""
+        """Read what comes behind the head of a reply, which must be the right proof; return as `accepted`."""
         _, _, proof = self.reply.partition(b"\r\n\r\n")
         assert await client.exactly(len(proof)) == proof
         nonces = values(head, "sec-websocket-nonce")
@@ -91,14 +91,14 @@ class Opening:
         return hashlib.sha1(joined.encode(), usedforsecurity=False).digest()
 
     def spelled(self, frame: bytes) -> bytes:
-        """A frame of RFC 6455, unmasked, with the first byte that this dialect of hybi has for it."""
+        """Return a frame of RFC 6455, unmasked, with the first byte that this dialect of hybi has for it."""
         if self.dialect in FRAMES:
             return frame
         first = frame[0] & 0xF0 | {0x0: 0x0, 0x1: 0x4, 0x2: 0x5, 0x8: 0x1, 0x9: 0x2, 0xA: 0x3}[frame[0] & 0x0F]
         return bytes([first ^ 0x80 if self.dialect in MORE else first]) + frame[1:]
 
     def written(self, frame: bytes, secret: bytes = b"") -> bytes:
-        """A short frame as the client sends it; takes it as a server would. `secret` comes from `accepted`."""
+        """Return a short frame as the client sends it; take it as a server would. `secret` comes from `accepted`."""
         if self.dialect in (*HIXIE, *MORE):
             return frame
         if self.dialect in COVERED:
@@ -108,7 +108,7 @@ class Opening:
         return bytes([frame[0], 0x80 | frame[1]]) + frame[2:length] + MASK_KEY + masked(frame[length:], MASK_KEY)
 
     async def message(self, client: Peer) -> bytes:
-        """The next message that the client gets, in short frames, however many."""
+        """Return the next message that the client gets, in short frames, however many."""
         if self.dialect in HIXIE:
             assert await client.exactly(1) == b"\x00"
             return (await client.until(b"\xff"))[:-1]
@@ -121,7 +121,7 @@ class Opening:
 
 
 def _with_keys(draft: int, key1: str, key2: str, challenge: str, proof: str) -> Opening:
-    """websocket-ruby 1.2.9 as a client of hybi-01 to hybi-03, recorded, and its server's proof.
+    """Return what websocket-ruby 1.2.9 sends as a client of hybi-01 to hybi-03, and its server's proof, as recorded.
 
     Its frames in 01 and 02 are not those of the drafts; these are the drafts' own, of pywebsocket too.
     """
@@ -322,7 +322,7 @@ class Session:
     secret: bytes
 
     def masked(self, *frames: bytes) -> bytes:
-        """Short frames as this client sends them."""
+        """Return short frames as this client sends them."""
         return b"".join(self.opening.written(frame, self.secret) for frame in frames)
 
     @property
@@ -331,20 +331,20 @@ class Session:
         return self.masked(self.opening.hello_back)
 
     async def works(self) -> None:
-        """Asks and answers once."""
+        """Ask and answer once."""
         await self.client.send(self.hello)
         assert await self.behind.frame() == (0x81, b"Hello")
         await self.behind.send(b"\x81\x05Hello")
         assert await self.client.exactly(len(self.opening.hello_back)) == self.opening.hello_back
 
     async def ends(self) -> None:
-        """Both peers close their connections: the gateway waits for neither."""
+        """Close the connections of both peers, so that the gateway waits for neither."""
         await self.client.close()
         await self.behind.close()
 
 
 async def opened(upstream: Upstream, gateway: Running, opening: Opening) -> Session:
-    """A session that a client of this dialect has just opened."""
+    """Return a session that a client of this dialect has just opened."""
     client = await gateway.connect(opening.request)
     behind, _ = await upstream.agree()
     return Session(opening, client, behind, await opening.accepted(client))

@@ -25,12 +25,12 @@ class Peer:
             await self._carrier.send_all(each)
 
     async def once(self) -> bytes:
-        """What one read gives."""
+        """Return what one read gives."""
         kept, self._kept = self._kept, b""
         return kept or await self._carrier.receive_some(1 << 20)
 
     async def until(self, end: bytes) -> bytes:
-        """All up to these bytes, which are the end of it."""
+        """Return all up to these bytes, which are the end of it."""
         data = b""
         while end not in data:
             more = await self.once()
@@ -53,14 +53,14 @@ class Peer:
         return data[:count]
 
     async def rest(self) -> bytes:
-        """All up to the end of the stream."""
+        """Return all up to the end of the stream."""
         data = b""
         while more := await self.once():
             data += more
         return data
 
     async def frame(self) -> tuple[int, bytes]:
-        """The first byte and the payload of a frame of RFC 6455, of less than 64 KiB; a mask is taken off."""
+        """Return the first byte and the payload of a frame of RFC 6455, of less than 64 KiB; a mask is taken off."""
         first, second = await self.exactly(2)
         size = second & 0x7F
         assert size < 127, "64 KiB or more"
@@ -71,7 +71,7 @@ class Peer:
         return first, masked(payload, key)
 
     async def message(self) -> bytes:
-        """The payload of a message of RFC 6455, in frames, however many."""
+        """Return the payload of a message of RFC 6455, in frames, however many."""
         whole, final = b"", False
         while not final:
             first, payload = await self.frame()
@@ -86,6 +86,6 @@ class Peer:
         await self._carrier.aclose()
 
     def reset(self) -> None:
-        """Cuts the connection."""
+        """Cut the connection."""
         self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.stream.socket.close()

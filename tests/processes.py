@@ -14,7 +14,7 @@ from tests.openings import Opening
 
 
 def gateway_command(*arguments: str | Path) -> tuple[str | Path, ...]:
-    """The command line of a gateway; warnings are errors there, too."""
+    """Return the command line of a gateway; warnings are errors there, too."""
     return (sys.executable, "-W", "error", "-m", "wsgateway", *arguments)
 
 
@@ -48,7 +48,7 @@ class GatewayProcess(Program):
         super().__init__(*command, environment=environment, descriptors=fds)
 
     def address(self) -> tuple[str, int]:
-        """Where it listens; waits until it does."""
+        """Return where it listens, as soon as it does."""
         return "127.0.0.1", int(self.find_line(r"event=listening .*127\.0\.0\.1:(\d+)$")[1])
 
     @property
@@ -59,7 +59,7 @@ class GatewayProcess(Program):
         return pid
 
     def wait(self) -> int:
-        """Its exit code, when it has ended. Workers of one that was killed end with it."""
+        """Return its exit code, when it has ended. Workers of one that was killed end with it."""
         code = self._process.wait(STOP_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -73,7 +73,7 @@ class GatewayProcess(Program):
 def session(
     address: tuple[str, int], upstream: socket.socket, opening: Opening
 ) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """A session through a gateway, by its client and its upstream."""
+    """Yield a session through a gateway, by its client and its upstream."""
     upstream.settimeout(PATIENCE_SECONDS)
     with socket.create_connection(address, PATIENCE_SECONDS) as client:
         client.sendall(opening.request)

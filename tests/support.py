@@ -65,7 +65,7 @@ _USUAL = {
 
 
 def configuration(upstream: int, **options: str) -> str:
-    """The YAML of a gateway before this port.
+    """Return the YAML of a gateway before this port.
 
     `listener`, `timeouts`, `limits`, `shutdown`, `route` and `target` are what a mapping may hold; `path` is the prefix
     that the route takes, `dialect` is what the upstream speaks, `behind` is one key more of it, and `url` is without
@@ -83,7 +83,7 @@ class Lines:
         self._news = trio.lowlevel.ParkingLot()
 
     def log(self) -> Log:
-        """A log that writes here, whatever the level."""
+        """Return a log that writes here, whatever the level."""
         return Logger("debug", self._take)
 
     def _take(self, level: str, event: str, facts: Mapping[str, Any]) -> None:
@@ -91,7 +91,7 @@ class Lines:
         self._news.unpark_all()
 
     async def line(self, event: str, **facts: object) -> dict[str, Any]:
-        """The first line of this event that has these facts; waits for it."""
+        """Return the first line of this event that has these facts, as soon as there is one."""
         while True:
             for entry in self.entries:
                 if entry["event"] == event and facts.items() <= entry.items():
@@ -99,19 +99,19 @@ class Lines:
             await self._news.park()
 
     async def enough(self, event: str, count: int) -> list[dict[str, Any]]:
-        """All lines of this event, as soon as there are so many."""
+        """Return all lines of this event, as soon as there are so many."""
         while len(lines := self.every(event)) < count:
             await self._news.park()
         return lines
 
     async def nth(self, event: str, number: int) -> dict[str, Any]:
-        """The line of this event that has this number, from 1; waits for it."""
+        """Return the line of this event that has this number, from 1, as soon as there is one."""
         while len(self.every(event)) < number:
             await self._news.park()
         return self.every(event)[number - 1]
 
     def every(self, event: str) -> list[dict[str, Any]]:
-        """All lines of an event so far."""
+        """Return all lines of an event so far."""
         return [entry for entry in self.entries if entry["event"] == event]
 
 
@@ -146,7 +146,7 @@ class Upstream:
         return port
 
     async def accept(self) -> Peer:
-        """The next connection."""
+        """Return the next connection."""
         sock, _ = await self._sock.accept()
         stream = trio.SocketStream(sock)
         tls = None if self._tls is None else trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
@@ -156,23 +156,23 @@ class Upstream:
         return self._accepted[-1]
 
     async def agree(self, *headers: str, behind: bytes = b"") -> tuple[Peer, bytes]:
-        """Accepts the next WebSocket, and returns the head of its request too; sends `behind` in the same write."""
+        """Accept the next WebSocket, and return the head of its request too; send `behind` in the same write."""
         peer = await self.accept()
         request = await peer.head()
         await peer.send(switching(request, *headers) + behind)
         return peer, request
 
     def stop(self) -> None:
-        """Listens no more: clients are refused."""
+        """Listen no more: clients are refused."""
         self._sock.close()
 
     def hang_up(self) -> None:
-        """Closes all connections that were accepted, also such whose handshake failed."""
+        """Close all connections that were accepted, also such whose handshake failed."""
         for peer in self._accepted:
             peer.stream.socket.close()
 
     def nobody_came(self) -> bool:
-        """Whether no connection waits that `accept` would give."""
+        """Return whether no connection waits that `accept` would give."""
         with socket.socket(fileno=socket.dup(self._sock.fileno())) as sock:
             sock.setblocking(False)
             try:
@@ -184,7 +184,7 @@ class Upstream:
 
 @contextmanager
 def dead_port() -> Iterator[int]:
-    """A port of 127.0.0.1 that refuses connections. No other program gets it; a server of the test may listen there."""
+    """Yield a port of 127.0.0.1 that refuses connections. No other program gets it; a server of the test may."""
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", 0))
@@ -213,7 +213,7 @@ class Running:
         return self.ports[0]
 
     async def connect(self, *first: bytes, port: int | None = None) -> Peer:
-        """A connection of a client, which says this first."""
+        """Return a connection of a client, which says this first."""
         peer = Peer(await trio.open_tcp_stream("127.0.0.1", port or self.port))
         self._clients.append(peer)
         await peer.send(*first)
@@ -225,7 +225,7 @@ class Running:
             await trio.sleep(0.001)
 
     async def connect_unix(self, path: Path, *first: bytes) -> Peer:
-        """A connection of a client by a Unix socket, which says this first."""
+        """Return a connection of a client by a Unix socket, which says this first."""
         peer = Peer(await trio.open_unix_socket(path))
         self._clients.append(peer)
         await peer.send(*first)
@@ -239,8 +239,10 @@ class Running:
         before: bytes = b"",
         path: Path | None = None,
     ) -> Peer:
-        """A connection of a client over TLS, for a host of this name; `before` goes in front of it, in clear. `path` is
-        of a Unix socket."""
+        """Return a connection of a client over TLS, for a host of this name.
+
+        `before` goes in front of it, in clear. `path` is of a Unix socket.
+        """
         if path is None:
             stream = await trio.open_tcp_stream("127.0.0.1", self.port)
         else:
@@ -255,7 +257,7 @@ class Running:
         return peer
 
     def reload(self, text: str) -> None:
-        """Has it take another configuration. Raises SettingsError."""
+        """Have it take another configuration. Raise SettingsError."""
         settings = parse(text, "test.yaml")
         fitted = self.listening.fitted(settings)
         try:
@@ -267,25 +269,25 @@ class Running:
         self.ports = [sock.getsockname()[1] for _, sock in shares(settings, fitted.shared())]
 
     def cancel(self) -> None:
-        """Ends it at once."""
+        """End it at once."""
         self.scope.cancel()
 
     def close(self) -> None:
-        """Closes all connections of clients."""
+        """Close all connections of clients."""
         for peer in self._clients:
             peer.stream.socket.close()
 
 
 @asynccontextmanager
 async def serving(upstream: int, **options: str) -> AsyncIterator[Running]:
-    """A gateway before this port (see `configuration`). A bug that it logs is an error."""
+    """Yield a gateway before this port (see `configuration`). A bug that it logs is an error."""
     async with serving_text(configuration(upstream, **options)) as running:
         yield running
 
 
 @asynccontextmanager
 async def serving_text(text: str, entry: ScoreboardEntry | None = None) -> AsyncIterator[Running]:
-    """A gateway with this configuration, for one test. A bug that it logs is an error."""
+    """Yield a gateway with this configuration, for one test. A bug that it logs is an error."""
     settings = parse(text, "test.yaml")
     listening = Listening({}).fitted(settings)
     lines, stopped = Lines(), trio.Event()

@@ -87,13 +87,13 @@ IMPURE_MODULES = {
 
 
 def name_of(file: Path) -> str:
-    """The name of a module below `wsgateway`; empty for that itself."""
+    """Return the name of a module below `wsgateway`; empty for that itself."""
     parts = file.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def part_of(module: str) -> str:
-    """The part that a module belongs to, by its name below `wsgateway`."""
+    """Return the part that a module belongs to, by its name below `wsgateway`."""
     if not module:
         return "wsgateway"
     within = ".".join(module.split(".")[:2])
@@ -101,7 +101,7 @@ def part_of(module: str) -> str:
 
 
 def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """Every module that a file imports, anywhere in it, with the line."""
+    """Yield every module that a file imports, anywhere in it, with the line."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -52,7 +52,7 @@ upstreams:
 
 
 def usage_error(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What is said of a wrong command line; it must be wrong."""
+    """Return what is said of a wrong command line; it must be wrong."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     captured = capfd.readouterr()
@@ -70,7 +70,7 @@ def bad(tmp_path: Path) -> Path:
 
 
 def problems(file: Path) -> str:
-    """What is wrong with BAD, each with its place."""
+    """Return what is wrong with BAD, each with its place."""
     return (
         f"{file}:3:12: listeners[0].bind[0]: '127.0.0.1' has no port;"
         " write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080\n"

@@ -39,7 +39,7 @@ no session since .+ UTC: hixie-75, .+, rfc6455
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
-    """A server that says this to the first client, whatever it asks."""
+    """Yield a server that says this to the first client, whatever it asks."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

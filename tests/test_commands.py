@@ -58,7 +58,7 @@ SIGNALS = {"HUP": "event=reloaded", "USR2": 'event="hot restart done"', "TERM": 
 
 
 def reason(command: Command) -> str | None:
-    """Why a command is not run here; None: it is."""
+    """Return why a command is not run here; None: it is."""
     return next((why for begin, why in ELSEWHERE.items() if command.line.startswith(begin)), None)
 
 
@@ -118,7 +118,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def blurred(output: str) -> str:
-    """What a command prints, without its figures and the columns that depend on them."""
+    """Return what a command prints, without its figures and the columns that depend on them."""
     return re.sub(r" +", " ", re.sub(r"[0-9]+\.[0-9] ms", "# ms", output))
 
 

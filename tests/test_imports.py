@@ -13,7 +13,7 @@ COMMAND_MODULES = Path(__file__).parent.parent / "wsgateway" / "commands"
 
 
 def imported(code: str) -> set[str]:
-    """The names of the modules that a new process of Python has after some code."""
+    """Return the names of the modules that a new process of Python has after some code."""
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"],
         capture_output=True,

@@ -29,7 +29,7 @@ SOURCES = {file: file.read_text("utf-8") for file in (ROOT / "wsgateway").rglob(
 
 
 def names_in(cell: str) -> list[str]:
-    """What stands between backticks in a cell of a table."""
+    """Return what stands between backticks in a cell of a table."""
     return re.findall(r"`([^`]+)`", cell)
 
 
@@ -237,7 +237,7 @@ def test_every_configuration_is_good() -> None:
 
 
 def anchors(document: str) -> set[str]:
-    """The anchors that the headings of a document get, as GitHub and others make them."""
+    """Return the anchors that the headings of a document get, as GitHub and others make them."""
     prose = re.sub(r"^```.*?^```$", "", text(document), flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -58,7 +58,7 @@ def routes(others: int = 0) -> str:
 
 @contextmanager
 def wsgateway(folder: Path, upstream: int, workers: int = 1, others: int = 0) -> Iterator[Subject]:
-    """A gateway, with so many routes that do not match."""
+    """Yield a gateway, with so many routes that do not match."""
     text = _CONFIGURATION.format(workers=workers, upstream=upstream, routes=routes(others))
     with gateway(folder, text) as (port, process):
         yield Subject("wsgateway", port, process.pid)

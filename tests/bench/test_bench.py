@@ -25,7 +25,7 @@ def test_every_table_has_figures_and_the_chart_is_drawn(tmp_path: Path) -> None:
 
 
 def texts(chart: Path) -> list[str | None]:
-    """What is written in a chart."""
+    """Return what is written in a chart."""
     return [each.text for each in ElementTree.parse(chart).iter("{http://www.w3.org/2000/svg}text")]
 
 

@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> str:
 
 
 def some() -> Book:
-    """A census with something of everything."""
+    """Return a census with something of everything."""
     book = Book()
     book.count("1", [counts(sessions=2, open=1, through=[1, 2, 30, 40], oddities=("raw-target",))], NOON)
     book.count("1", [counts(refused={"origin-refused": 2})], NOON + DAY)

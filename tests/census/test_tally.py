@@ -30,7 +30,7 @@ def all_of(tally: Tally) -> list[Counts]:
 
 
 def under(agent: str = "Kiosk", **more: Any) -> dict[str, Any]:
-    """What is said of a session of this agent."""
+    """Return what is said of a session of this agent."""
     profile = {
         "dialect": "hixie-76",
         "route": "chat",

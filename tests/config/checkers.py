@@ -11,7 +11,7 @@ INSTALLATION = ".venv/bin/pip install -q -e '.[deploy]'"
 
 
 def complaints(program: str, *arguments: str | Path) -> str:
-    """What a program says of a file that it finds something wrong with; nothing if all is well."""
+    """Return what a program says of a file that it finds something wrong with; nothing if all is well."""
     executable = Path(sys.executable).parent / program
     if not executable.exists():
         pytest.skip(f"{program} is missing: {INSTALLATION}")

@@ -114,7 +114,7 @@ def written(role: Role, events: list[Event]) -> bytes:
 
 
 def websockets_peer(role: Role) -> Protocol:
-    """Another implementation in that role."""
+    """Return another implementation in that role."""
     return Protocol(Side.CLIENT if role is Role.CLIENT else Side.SERVER, state=State.OPEN, max_size=None)
 
 

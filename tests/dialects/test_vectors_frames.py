@@ -140,7 +140,7 @@ def as_text(vector: Vector) -> Heard:
 
 
 def as_its_payload(vector: Vector) -> Heard:
-    """key-mask-04: the frame is read although its mask is wrong."""
+    """Return key-mask-04 as it is read: although its mask is wrong."""
     return Heard([Pong(vector.payload) if vector.name.startswith("lws_pong") else text(vector.payload.decode())])
 
 

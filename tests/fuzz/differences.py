@@ -59,7 +59,7 @@ class Difference:
 
 
 def explained(case: Case, table: tuple[Difference, ...]) -> tuple[list[Difference], bool]:
-    """The rows that apply to a case, and whether they explain all of its difference."""
+    """Return the rows that apply to a case, and whether they explain all of its difference."""
     ours, theirs = case.ours.reading, case.theirs
     if ours == theirs or (ours.refused and theirs.refused):
         return [], True
@@ -82,7 +82,7 @@ def explained(case: Case, table: tuple[Difference, ...]) -> tuple[list[Differenc
 
 
 def _kinds(*several: str) -> frozenset[tuple[Kind, Kind]]:
-    """`refused read`: refused here, and read by h11."""
+    """Return pairs of words as kinds; `refused read`: refused here, and read by h11."""
     return frozenset(tuple(each.split()) for each in several)  # type: ignore[misc]
 
 
@@ -96,7 +96,7 @@ def _needs(oddity: Oddity) -> Callable[[Case], bool]:
 
 
 def _with(head: Head, name: bytes, change: Callable[[bytes], bytes]) -> Head:
-    """The head with other values of one header, or of all if it has no name."""
+    """Return the head with other values of one header, or of all if it has no name."""
     return replace(
         head, fields=tuple((each, change(value) if not name or each == name else value) for each, value in head.fields)
     )
@@ -110,7 +110,7 @@ _ABSOLUTE = re.compile(rb"(?:https?|wss?)://([^/?#]*)(.*)", re.IGNORECASE)
 
 
 def _path_of(ours: Head, theirs: Head) -> Head:
-    """The target without its address, which replaces a Host that is not the same."""
+    """Return the target without its address, which replaces a Host that is not the same."""
     method, target, version = theirs.first
     assert isinstance(target, bytes)
     found = _ABSOLUTE.fullmatch(target)
@@ -152,13 +152,13 @@ def _with_host(data: bytes) -> bytes:
 
 
 def _lacks_host(case: Case) -> bool:
-    """Whether this is an upgrade without a Host, that is refused."""
+    """Return whether this is an upgrade without a Host, that is refused."""
     fields = dict(case.theirs.heads[0].fields) if case.kinds == ("refused", "read") else {b"host": b""}
     return b"host" not in fields and b"websocket" in fields.get(b"upgrade", b"").lower()
 
 
 def _lengths_as_sent(ours: Head, theirs: Head) -> Head:
-    """h11 keeps the first of several equal lengths, and one number of a list of them."""
+    """Return h11's head with our lengths, if it only keeps the first of several equal ones, or one number of a list."""
     name = b"content-length"
     lengths = {value for each, value in theirs.fields if each == name}
     same = all({one.strip() for one in value.split(b",")} == lengths for each, value in ours.fields if each == name)

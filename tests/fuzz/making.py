@@ -73,7 +73,7 @@ def _overwrite(chance: random.Random, data: bytes) -> bytes:
 
 
 def _lines(change: Callable[[random.Random, list[bytes]], None]) -> Change:
-    """A change of the lines of the head, the first one included."""
+    """Return a change of the lines of the head, the first one included."""
 
     def changed(chance: random.Random, data: bytes) -> bytes:
         head, end, rest = data.partition(b"\r\n\r\n")
@@ -153,7 +153,7 @@ _HOW_MANY = (0, 1, 1, 1, 2, 2, 3)
 
 
 def made(chance: random.Random, bases: Sequence[bytes]) -> bytes:
-    """One of these heads, changed in up to three places."""
+    """Return one of these heads, changed in up to three places."""
     data = chance.choice(bases)
     for change in chance.choices(_EACH, _WEIGHTS, k=chance.choice(_HOW_MANY)):
         data = change(chance, data)
@@ -161,13 +161,13 @@ def made(chance: random.Random, bases: Sequence[bytes]) -> bytes:
 
 
 def pieces(chance: random.Random, data: bytes) -> list[bytes]:
-    """The same bytes, whole or cut in up to four places; at least one piece, and none that is empty."""
+    """Return the same bytes, whole or cut in up to four places; at least one piece, and none that is empty."""
     marks = sorted(chance.randrange(len(data) + 1) for _ in range(chance.choice((0, 0, 0, 1, 2, 4))))
     return [data[start:stop] for start, stop in zip([0, *marks], [*marks, len(data)], strict=True) if start < stop]
 
 
 def items(chance: random.Random) -> list[tuple[str, str]]:
-    """Headers to write, of which most can be written; Upgrade and Host are among them."""
+    """Return headers to write, of which most can be written; Upgrade and Host are among them."""
     names = chance.choices(_NAMES[:14], k=chance.randint(0, 3))
     usual = [(name, chance.choice((b"x", b"a b", b"\xe9", b"", *_VALUES))) for name in names]
     odd = [(chance.choice(_NAMES), chance.choice(_VALUES))] if chance.random() < 0.3 else []
@@ -177,5 +177,5 @@ def items(chance: random.Random) -> list[tuple[str, str]]:
 
 
 def text(chance: random.Random) -> str:
-    """A target, or a reason."""
+    """Return a target, or a reason."""
     return chance.choice((*["/chat?x=1"] * 20, "/\xe9", "/a b", "", "/\r\nX: 1", "/\x7f", "*", "/\t", "\u20ac"))

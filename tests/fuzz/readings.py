@@ -84,7 +84,7 @@ def _fields(items: Sequence[tuple[str, str]]) -> Fields:
 
 
 def our_request(pieces: Sequence[bytes], tolerance: Tolerance) -> Ours:
-    """What the gateway makes of the bytes of a client."""
+    """Return what the gateway makes of the bytes of a client."""
     oddities = Oddities(tolerance)
     head = RequestHead(plain=True, oddities=oddities, own_host=lambda: "192.0.2.1")
     made = _Counted.made
@@ -104,7 +104,7 @@ def our_request(pieces: Sequence[bytes], tolerance: Tolerance) -> Ours:
 
 
 def their_request(data: bytes) -> Reading:
-    """What h11 makes of the bytes of a client."""
+    """Return what h11 makes of the bytes of a client."""
     connection = _Connection(h11.SERVER)
     connection.receive_data(data)
     try:
@@ -125,7 +125,7 @@ def _their_fields(event: h11.Request | h11.Response | h11.InformationalResponse)
 
 
 def our_responses(asked: Request, pieces: Sequence[bytes]) -> Ours:
-    """What the gateway makes of the bytes of a server, after this request. An empty piece is the end of its stream."""
+    """Return what the gateway makes of the bytes of a server, after this request. An empty piece is its end."""
     head = ResponseHead()
     made = _Counted.made
     heads: list[Head] = []
@@ -157,7 +157,7 @@ def _notes(heads: list[Head]) -> Callable[[Response], bool]:
 
 
 def their_responses(asked: Request, data: bytes, ended: bool) -> Reading:
-    """What h11 makes of the bytes of a server, after this request; `ended`: nothing follows them."""
+    """Return what h11 makes of the bytes of a server, after this request; `ended`: nothing follows them."""
     connection = _Connection(h11.CLIENT)
     connection.send(h11.Request(method=asked.method, target=asked.target, headers=asked.headers.encoded()))
     connection.send(h11.EndOfMessage())
@@ -189,7 +189,7 @@ def their_responses(asked: Request, data: bytes, ended: bool) -> Reading:
 
 
 def our_written(target: str, items: Sequence[tuple[str, str]]) -> tuple[bytes | None, bool]:
-    """The head of this GET as the gateway writes it, None if it cannot be written; and whether h11 was asked."""
+    """Return the head of this GET as the gateway writes it, None if it cannot be written; and whether h11 was asked."""
     made = _Counted.made
     try:
         written = ResponseHead().request(Request(target, Headers(items)))
@@ -199,7 +199,7 @@ def our_written(target: str, items: Sequence[tuple[str, str]]) -> tuple[bytes | 
 
 
 def their_written(target: str, items: Sequence[tuple[str, str]]) -> bytes | None:
-    """The same as h11 writes it, with the Host where it stands in these headers."""
+    """Return the same as h11 writes it, with the Host where it stands in these headers."""
     headers = Headers(items)
     try:
         request = h11.Request(method="GET", target=target, headers=headers.encoded())
@@ -213,7 +213,7 @@ def their_written(target: str, items: Sequence[tuple[str, str]]) -> bytes | None
 
 
 def our_switch(asked: bytes, reason: str, items: Sequence[tuple[str, str]]) -> tuple[bytes | None, bool]:
-    """A 101 as the gateway writes it, after this request; and whether h11 was asked."""
+    """Return a 101 as the gateway writes it, after this request; and whether h11 was asked."""
     made = _Counted.made
     head = RequestHead()
     head.receive(asked)
@@ -225,7 +225,7 @@ def our_switch(asked: bytes, reason: str, items: Sequence[tuple[str, str]]) -> t
 
 
 def their_switch(asked: bytes, reason: str, items: Sequence[tuple[str, str]]) -> bytes | None:
-    """The same as h11 writes it."""
+    """Return the same as h11 writes it."""
     connection = _Connection(h11.SERVER)
     connection.receive_data(asked)
     connection.next_event()

@@ -117,7 +117,7 @@ def test_every_row_says_what_is_left_to_h11(table: tuple[Left, ...], left: dict[
 
 
 def judged(data: bytes, ours: bytes) -> bool:
-    """Whether the table explains that we read other bytes than h11."""
+    """Return whether the table explains that we read other bytes than h11."""
     return explained(Case(data, our_request([ours], frozenset()), their_request(data)), REQUESTS)[1]
 
 

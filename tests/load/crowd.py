@@ -36,7 +36,7 @@ class Figures:
 
 
 async def crowd(folder: Path, clients: int, places: int) -> Figures:
-    """So many clients come at once, for so many places. Those inside say something when all have their answer."""
+    """Have so many clients come at once, for so many places; those inside say something when all have their answer."""
     outcomes: Counter[str] = Counter()
     full = trio.Event()
 

@@ -37,14 +37,14 @@ class Figures:
 
 
 async def flood(folder: Path, sessions: int, dialect: str) -> Figures:
-    """So many clients of a dialect that read nothing, and an upstream that sends until nothing is taken any more."""
+    """Have so many clients of a dialect read nothing, and an upstream send until nothing is taken any more."""
     opening = BY_DIALECT[dialect]
     message = b"\x81\x7f" + MESSAGE_BYTES.to_bytes(8) + b"x" * MESSAGE_BYTES
     stuck: set[int] = set()
     all_stuck = trio.Event()
 
     async def pour(behind: Peer, number: int) -> None:
-        """Sends as much as is taken; who waits for as long as this is stuck, since nothing else is slow here."""
+        """Send as much as is taken. Who has waited for so long is stuck, since nothing else is slow here."""
         while True:
             with trio.move_on_after(STUCK_SECONDS) as scope:
                 await behind.send(message)

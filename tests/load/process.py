@@ -11,7 +11,7 @@ from tests.processes import GatewayProcess
 
 @contextmanager
 def gateway(folder: Path, configuration: str) -> Iterator[tuple[int, GatewayProcess]]:
-    """A gateway with one listener on TCP, and its port. It must end well, and without a fault of ours."""
+    """Yield a gateway with one listener on TCP, and its port. It must end well, and without a fault of ours."""
     with GatewayProcess(folder / "gateway.yaml", configuration) as process:
         _, port = process.address()
         yield port, process
@@ -21,7 +21,7 @@ def gateway(folder: Path, configuration: str) -> Iterator[tuple[int, GatewayProc
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all that it and its children have started."""
+    """Return a process and all that it and its children have started."""
     found = [pid]
     for each in found:
         for children in Path(f"/proc/{each}/task").glob("*/children"):
@@ -30,23 +30,23 @@ def tree(pid: int) -> list[int]:
 
 
 def resident_bytes(*pids: int) -> int:
-    """All memory of processes that is not swapped out, with what Python keeps for later."""
+    """Return all memory of processes that is not swapped out, with what Python keeps for later."""
     pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
     return pages * resource.getpagesize()
 
 
 def cpu_seconds(*pids: int) -> float:
-    """How long processes have been computing, in themselves and in the kernel (clock_getcpuclockid(3))."""
+    """Return how long processes have been computing, in themselves and in the kernel (clock_getcpuclockid(3))."""
     return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
 
 
 def kernel_tcp_bytes() -> int:
-    """What the kernel holds for TCP, of all processes in this network."""
+    """Return what the kernel holds for TCP, of all processes in this network."""
     [line] = [line for line in Path("/proc/net/sockstat").read_text().splitlines() if line.startswith("TCP:")]
     return int(line.split()[-1]) * resource.getpagesize()
 
 
 def many_descriptors() -> None:
-    """Allows as many as the system does: each connection takes one here, and two in the gateway."""
+    """Allow as many as the system does: each connection takes one here, and two in the gateway."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -58,7 +58,7 @@ class Figures:
 
 @contextmanager
 def haproxy_before(port: int, folder: Path) -> Iterator[int]:
-    """HAProxy in front of a port; gives its own."""
+    """Yield the port of HAProxy, which is in front of another port."""
     with socket.create_server(("127.0.0.1", 0)) as here:
         settings = folder / "haproxy.cfg"
         settings.write_text(_HAPROXY.format(number=here.fileno(), port=port))
@@ -67,7 +67,7 @@ def haproxy_before(port: int, folder: Path) -> Iterator[int]:
 
 
 async def reader(folder: Path, rate: int, seconds: float, proxy: bool = True, **options: str) -> Figures:
-    """Reads so many bytes a second for so long; `options` are those of `configuration`."""
+    """Read so many bytes a second for so long; `options` are those of `configuration`."""
     async with Upstream() as upstream, trio.open_nursery() as nursery:
         nursery.start_soon(_pour, upstream)
         with gateway(folder, configuration(upstream.port, **options)) as (port, process):

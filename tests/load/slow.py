@@ -45,7 +45,7 @@ class Figures:
 
 
 async def slow(folder: Path, drips: int, silent: int, timeouts: str) -> Figures:
-    """So many clients send their head a byte now and then, and so many of hixie-76 no challenge behind theirs."""
+    """Have so many clients send their head a byte now and then, and so many of hixie-76 no challenge behind theirs."""
     ends: Counter[str] = Counter()
     everybody = drips + silent
     done = trio.Event()

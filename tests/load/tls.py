@@ -82,7 +82,7 @@ class Figures:
 
 
 def tls(folder: Path, rounds: int) -> Figures:
-    """Both in turns, so many times; the medians."""
+    """Measure both in turns, so many times. Return the medians."""
     authority = trustme.CA()
     certificate = folder / "certificate.pem"
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
@@ -133,7 +133,7 @@ def _opened(subject: Subject, context: ssl.SSLContext) -> ssl.SSLSocket:
 
 
 def _echo(subject: Subject, context: ssl.SSLContext) -> float:
-    """CPU for a round trip, with as many connections as CONNECTIONS, and one message on its way in each."""
+    """Return the CPU for a round trip, with as many connections as CONNECTIONS, and one message on its way in each."""
     with ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
         socks = {sock.fileno(): sock for sock in (_opened(subject, context) for _ in range(CONNECTIONS))}
@@ -158,7 +158,7 @@ def _echo(subject: Subject, context: ssl.SSLContext) -> float:
 
 
 def _connect(subject: Subject, context: ssl.SSLContext) -> float:
-    """CPU for a connection: TCP, TLS without resumption, WebSocket, and its end; of several at the same time."""
+    """Return the CPU for a connection: TCP, TLS without resumption, WebSocket, and its end; several at a time."""
     before = cpu_seconds(subject.pid)
     with ThreadPoolExecutor(CALLERS) as callers:
         for each in [callers.submit(_opened, subject, context) for _ in range(CONNECTS)]:

@@ -10,7 +10,7 @@ HELLO = b"\x81\x05Hello"
 
 
 async def answer_all(upstream: Upstream) -> None:
-    """Serves until it is cancelled."""
+    """Serve until it is cancelled."""
     async with trio.open_nursery() as nursery:
         while True:
             nursery.start_soon(_answer, await upstream.accept())

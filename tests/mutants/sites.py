@@ -111,7 +111,7 @@ def _not(test: ast.expr) -> ast.expr:
 
 
 def _missing(body: list[Any]) -> Iterator[_Site]:
-    """Statements without which the rest still runs."""
+    """Yield statements without which the rest still runs."""
     for at, each in enumerate(body):
         match each:
             case ast.Expr(value=ast.Call() | ast.Await()) | ast.AugAssign() | ast.Delete() | ast.Raise():

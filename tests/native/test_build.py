@@ -18,7 +18,7 @@ ASK = "from wsgateway import native; print(native.ENGINE, native.Lane.__module__
 
 
 def asked(engine: str, before: str = "") -> tuple[str, str]:
-    """The engine of a new process, and the last line of its errors."""
+    """Return the engine of a new process, and the last line of its errors."""
     done = subprocess.run(
         [sys.executable, "-c", before + ASK],
         env=os.environ | {"WSGATEWAY_ENGINE": engine},

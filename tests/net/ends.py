@@ -16,7 +16,7 @@ Pair = tuple[socket.socket, socket.socket]
 
 @contextmanager
 def connected(kind: str) -> Iterator[Pair]:
-    """Two ends of one connection, both non-blocking."""
+    """Yield two ends of one connection, both non-blocking."""
     if kind == "unix":
         ours, theirs = socket.socketpair()
     else:

@@ -18,7 +18,7 @@ from wsgateway.net.hangups import HangupWatcher
 
 @contextmanager
 def connected(family: socket.AddressFamily) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a connection."""
+    """Yield both ends of a connection."""
     if family == socket.AF_UNIX:
         ours, theirs = socket.socketpair()
     else:

@@ -23,7 +23,7 @@ def sock() -> Iterator[socket.socket]:
 
 
 def kept(sock: socket.socket) -> tuple[int, ...]:
-    """Whether a socket has a keepalive; the seconds until the first probe and between two, and how many there are."""
+    """Return whether a socket has a keepalive, the seconds until the first probe and between two, and their number."""
     values = (sock.getsockopt(socket.IPPROTO_TCP, option) for option in _OPTIONS)
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *values
 

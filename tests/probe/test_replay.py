@@ -80,7 +80,7 @@ async def differences(connection: Connection, *answers: bytes) -> list[str]:
 
 
 async def hung_up(*answer: bytes) -> list[str]:
-    """What differs when the server closes its connection after its answer to the head."""
+    """Return what differs when the server closes its connection after its answer to the head."""
 
     async def hang_up(upstream: Upstream) -> None:
         peer: Peer = await upstream.accept()

@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 
 
 def frames_of(dialect: str, role: Role, data: bytes) -> tuple[list[Frame], bytes]:
-    """The frames that a target gets from us, and the beginning of an incomplete one; `role` is ours towards it."""
+    """Return the frames that a target gets from us, and the beginning of a cut one; `role` is ours towards it."""
     if dialect in HIXIE:
         return _texts(data)
     if dialect == "rfc6455":

@@ -15,7 +15,7 @@ both_roles = cases("role", [CLIENT, UPSTREAM], ids=["from a client", "from an up
 
 
 def from_each_of(sources: Iterable[str]) -> Decorator:
-    """From each of these to every dialect."""
+    """Return the pairs of each of these with every dialect."""
     return cases(("source", "target"), list(product(sources, NAMES)))
 
 

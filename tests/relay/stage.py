@@ -105,7 +105,7 @@ async def staged() -> AsyncIterator[Stage]:
 
 
 def chosen(session: Session, side: str) -> tuple[Endpoint, Peer, Peer]:
-    """A side of a session, its peer, and the peer of the other side."""
+    """Return a side of a session, its peer, and the peer of the other side."""
     if side == "client":
         return session.client, session.at_client, session.at_upstream
     return session.upstream, session.at_upstream, session.at_client

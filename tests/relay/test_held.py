@@ -149,7 +149,7 @@ def said_by(number: int) -> bytes:
 
 
 async def many(stage: Stage, client: str = "hixie-76", upstream: str = "rfc6455") -> list[Session]:
-    """Sessions whose clients say binary in base64, the one after the other, and have all said most of it."""
+    """Return sessions whose clients say binary in base64, the one after the other, and have all said most of it."""
     options = TranslationOptions(binary=BASE64)
     sessions = [stage.session(client, upstream, options=options) for _ in range(MANY)]
     for number, each in enumerate(sessions):
@@ -161,7 +161,7 @@ async def many(stage: Stage, client: str = "hixie-76", upstream: str = "rfc6455"
 
 
 async def binary_of(session: Session) -> tuple[int, bytes]:
-    """In how many frames the next message came to an upstream, and the message."""
+    """Return in how many frames the next message came to an upstream, and the message."""
     frames = [await session.at_upstream.frame()]
     while not frames[-1][0] & 0x80:
         frames.append(await session.at_upstream.frame())

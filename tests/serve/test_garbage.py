@@ -47,7 +47,7 @@ ENDS = (client_hangs_up, client_resets, upstream_hangs_up, upstream_breaks_the_r
 
 @contextmanager
 def kept_garbage() -> Iterator[Counter[str]]:
-    """What only a garbage collection would free after the block: how many objects of each of our classes."""
+    """Yield what only a garbage collection would free after the block: how many objects of each of our classes."""
     found: Counter[str] = Counter()
     gc.collect()
     gc.disable()
@@ -81,7 +81,7 @@ async def test_a_configuration_that_is_replaced_is_freed_at_once() -> None:
 
 
 async def replaced(upstream: Upstream, gateway: Running, number: int) -> None:
-    """A session of one configuration, which ends under the next."""
+    """End a session of one configuration under the next."""
     session = await opened(upstream, gateway, OPENINGS[0])
     gateway.reload(configuration(upstream.port, timeouts=BRIEF).replace("name: all", f"name: all-{number}"))
     await client_hangs_up(session)

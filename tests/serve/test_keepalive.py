@@ -16,7 +16,7 @@ FROM_DEFAULTS = (1, 30, 10, 3)
 
 
 def sides(gateway: Running) -> tuple[socket.socket, socket.socket]:
-    """The gateway's own sockets of its only session."""
+    """Return the gateway's own sockets of its only session."""
     [client] = gateway.service._gateway.engine.clients()
     return client.sock, client.peer.sock
 

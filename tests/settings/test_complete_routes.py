@@ -14,12 +14,12 @@ from .files import LISTENERS, ROUTES, UPSTREAMS, named
 
 
 def rates(messages: Rate | None, over: OverRate, handshakes: Rate | None) -> SessionLimits:
-    """Limits that are those by default, but for how often a client may do things."""
+    """Return limits that are those by default, but for how often a client may do things."""
     return SessionLimits(message_rate=messages, message_rate_action=over, handshake_rate=handshakes)
 
 
 def routes_of(defaults: str, *routes: str) -> tuple[Route, ...]:
-    """The routes of a file with these defaults, and with these keys beside what a route must have."""
+    """Return the routes of a file with these defaults, and with these keys beside what a route must have."""
     required = "match: {path: {prefix: /}}, upstream: echo"
     lines = [f"  - {{{', '.join(filter(None, (required, keys)))}}}\n" for keys in routes]
     text = f"version: 1\n{LISTENERS}{UPSTREAMS}defaults: {{{defaults}}}\nroutes:\n{''.join(lines)}"

@@ -59,7 +59,7 @@ _BAD = ("version: 2\n", "version: 1\nlisteners: []\n", "{", "version: 1\nlistene
 
 
 def configuration(upstreams: Sequence[EchoProcess], workers: int, **changes: str) -> str:
-    """What a gateway is told."""
+    """Return what a gateway is told."""
     ports = [each.port for each in upstreams]
     return _CONFIGURATION.format(
         first=f'{{url: "ws://127.0.0.1:{ports[0]}"}}',
@@ -89,7 +89,7 @@ class Chaos:
         self._outage = trio.Lock()
 
     async def run(self) -> None:
-        """Returns when all is done and nothing is leaving any more."""
+        """Return when all is done and nothing is leaving any more."""
         begun = trio.current_time()
         deeds = {
             "reloads": self._reload,
@@ -107,7 +107,7 @@ class Chaos:
             await trio.sleep_until(begun + self._plan.seconds)
 
     async def restore(self) -> None:
-        """The configuration with which it began."""
+        """Go back to the configuration with which it began."""
         await self._take(configuration(self._upstreams, self._plan.workers), self._plan.workers)
 
     # -- what is told to the supervisor ----------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class Chaos:
             await self._has_left(leaving, workers)
 
     async def _has_left(self, leaving: Period, workers: int) -> None:
-        """Waits until no more workers are there than are wanted."""
+        """Wait until no more workers are there than are wanted."""
         with trio.move_on_after(LEAVING_SECONDS) as scope:
             await self._gateway.until(lambda status: len(status["workers"]) <= workers)
         leaving.end()
@@ -179,7 +179,7 @@ class Chaos:
             self._nursery.start_soon(self._ends, old, leaving)
 
     async def _ends(self, supervisor: int, leaving: Period) -> None:
-        """Sees that who was relieved ends."""
+        """See that who was relieved ends."""
         with trio.move_on_after(LEAVING_SECONDS) as scope:
             await ended(supervisor)
         leaving.end()
@@ -271,18 +271,18 @@ class Chaos:
 
 
 async def _stopped(pid: int) -> None:
-    """Waits until a process does nothing any more."""
+    """Wait until a process does nothing any more."""
     while state_of(pid) not in "TZ":
         await trio.lowlevel.checkpoint()
 
 
 def state_of(pid: int) -> str:
-    """The letter that Linux has for it."""
+    """Return the letter that Linux has for it."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def clients_of(pid: int) -> set[int]:
-    """The ports of those who are connected to a process, by IPv4."""
+    """Return the ports of those who are connected to a process, by IPv4."""
     inodes = set()
     for entry in os.scandir(f"/proc/{pid}/fd"):
         kind, _, inode = os.readlink(entry.path).partition(":")

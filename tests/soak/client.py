@@ -34,7 +34,7 @@ SLOW_BUFFER_BYTES = 4096
 
 @asynccontextmanager
 async def connected(judge: Judge, what: str, listener: str, port: int) -> AsyncIterator[tuple[Call, Channel | None]]:
-    """A connection, or none if it could not be made, which is judged."""
+    """Yield a connection, or none if it could not be made, which is judged."""
     with socket.socket() as sock:
         sock.setblocking(False)
         sock.bind(("127.0.0.1", 0))  # so that it is known before anybody can accept it
@@ -57,7 +57,7 @@ async def _channel(judge: Judge, call: Call, sock: socket.socket, port: int) -> 
 
 
 async def agreed(judge: Judge, call: Call, channel: Channel, dialect: Dialect, path: str) -> Agreement | None:
-    """The handshake of a client; None if it came to nothing, which is judged."""
+    """Return the handshake of a client; None if it came to nothing, which is judged."""
     client_handshake = dialect.handshake.client(Offer(path, "soak.example", "http://soak.example"), os.urandom)
     agreement: Agreement | Refusal | None = None
     with trio.move_on_after(PATIENCE_SECONDS):
@@ -123,7 +123,7 @@ class Session:
         self._number = 0
 
     async def run(self, random: Random, seconds: float, pause_seconds: float, enough: trio.Event) -> None:
-        """Talks for so long, or until that is enough, and says goodbye; or ends earlier, and that is judged."""
+        """Talk for so long, or until that is enough, and say goodbye; or end earlier, which is judged."""
         until = trio.current_time() + seconds
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
@@ -147,7 +147,7 @@ class Session:
                 await self._say(fragment)
 
     async def read_slowly(self, enough: trio.Event) -> None:
-        """Sends one large message after the other and reads it slowly, until that is enough, and leaves."""
+        """Send one large message after the other and read it slowly, until that is enough, and leave."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             with self._talking:
@@ -171,7 +171,7 @@ class Session:
             await self._channel.send(self._encoder.send(event))
 
     async def _all_is_back(self, seconds: float = PATIENCE_SECONDS) -> bool:
-        """Waits for it, and for the name of the upstream, the first of all."""
+        """Wait for it, and for the name of the upstream, the first of all."""
         with trio.move_on_after(seconds):
             while self._expected or self._call.upstream is None:
                 await self._news.park()
@@ -232,7 +232,7 @@ class Session:
                 return close
 
     def _take(self, fragment: Fragment) -> None:
-        """Takes a piece of a message. A whole one has to be the one that is expected."""
+        """Take a piece of a message. A whole one has to be the one that is expected."""
         self._received.append(fragment)
         if not fragment.final:
             return

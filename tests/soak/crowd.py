@@ -36,7 +36,7 @@ class Crowd:
     """who is there says goodbye, and nobody comes any more"""
 
     async def run(self) -> None:
-        """Returns when the last has gone."""
+        """Return when the last has gone."""
         async with trio.open_nursery() as nursery:
             for number in range(self.plan.sessions):
                 nursery.start_soon(self._stay, number)
@@ -46,7 +46,7 @@ class Crowd:
                 nursery.start_soon(self._stay_and_read_slowly, number)
 
     async def _stay(self, number: int) -> None:
-        """One session after the other."""
+        """Have one session after the other."""
         random = Random(f"{self.plan.seed} session {number}")
         await self._wait(random.uniform(0, 1 + self.plan.sessions / BURSTS_PER_SECOND))
         while not self.enough.is_set():
@@ -55,7 +55,7 @@ class Crowd:
                 await self._wait(AGAIN_SECONDS)
 
     async def _session(self, random: Random, seconds: float) -> bool:
-        """Whether there was one."""
+        """Return whether there was one."""
         dialect = random.choice(list(DIALECTS.values()))
         path = random.choice(["/one", "/any", "/any"])
         listener = random.choice(sorted(self.ports))
@@ -67,7 +67,7 @@ class Crowd:
         return True
 
     async def _stay_and_read_slowly(self, number: int) -> None:
-        """One session after the other of a client that reads slowly."""
+        """Have one session after the other as a client that reads slowly."""
         dialect = (DIALECTS["rfc6455"], DIALECTS["hixie-76"])[number % 2]
         while not self.enough.is_set():
             async with connected(self.judge, dialect.name, "public", self.ports["public"]) as (call, channel):

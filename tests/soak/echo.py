@@ -38,7 +38,7 @@ async def main(port: int, name: str) -> None:
 
 
 def pieces(message: str | bytes) -> list[str] | list[bytes]:
-    """Fragments of it."""
+    """Return fragments of it."""
     third = max(1, len(message) // 3)
     return [message[at : at + third] for at in range(0, len(message), third)]  # type: ignore[return-value]
 

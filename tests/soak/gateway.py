@@ -64,7 +64,7 @@ class Gateway:
     """What was started, and what has taken its place since."""
 
     def __init__(self, file: Path, judge: Judge, log: Path | None) -> None:
-        """`log` is where all lines go that it writes."""
+        """Take the file for all lines that it writes, `log`."""
         self.file = file
         self._log = log
         self._judge = judge
@@ -83,7 +83,7 @@ class Gateway:
         self.log_flows.set()
 
     async def start(self, text: str, nursery: trio.Nursery) -> None:
-        """Returns when it serves."""
+        """Return when it serves."""
         self.file.write_text(text)
         serving = self.expect("admin pages")
         self._process = await trio.lowlevel.open_process(
@@ -98,13 +98,13 @@ class Gateway:
         self._admin = Address("127.0.0.1", int((await serving.wait())["address"].rpartition(":")[2]))
 
     async def stop(self) -> None:
-        """Has it drain, and waits for the end of all its processes."""
+        """Have it drain, and wait for the end of all its processes."""
         stopped = self.expect("")
         self.signal(signal.SIGTERM)
         await stopped.wait()
 
     async def close(self) -> None:
-        """Ends whatever is left of it."""
+        """End whatever is left of it."""
         if self._process is not None:
             with suppress(ProcessLookupError):  # nothing is
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -113,7 +113,7 @@ class Gateway:
     # -- the log ---------------------------------------------------------------------------------------------------
 
     def expect(self, *events: str) -> Awaited:
-        """The next line of one of these events; that of no name is the end of all processes."""
+        """Return the next line of one of these events; that of no name is the end of all processes."""
         self._awaited.append(Awaited(events))
         return self._awaited[-1]
 
@@ -162,44 +162,44 @@ class Gateway:
     # -- its processes -----------------------------------------------------------------------------------------------
 
     def signal(self, number: signal.Signals) -> None:
-        """Tells the supervisor of now."""
+        """Tell the supervisor of now."""
         os.kill(self.supervisor, number)
 
     async def until(self, right: Callable[[Status], object]) -> Status:
-        """Its status, as soon as that is right."""
+        """Return its status, as soon as that is right."""
         while not right(status := await query_status(self._admin)):  # noqa: ASYNC110  another process knows
             await trio.sleep(LOOK_SECONDS)
         return status
 
     async def workers(self) -> list[int]:
-        """Those that serve; waits until there is one."""
+        """Return those that serve, as soon as there is one."""
         with trio.fail_after(ANSWER_SECONDS):
             return serving(await self.until(serving))
 
     async def processes(self) -> list[int]:
-        """The process ids of the supervisor and of all workers."""
+        """Return the process ids of the supervisor and of all workers."""
         status = await query_status(self._admin)
         return [self.supervisor, *(worker["pid"] for worker in status["workers"] if worker["pid"])]
 
     async def settled(self, workers: int) -> Status:
-        """Its status, when it has so many workers again, and all of them serve."""
+        """Return its status, when it has so many workers again, and all of them serve."""
         with trio.fail_after(ANSWER_SECONDS):
             return await self.until(lambda status: len(serving(status)) == len(status["workers"]) == workers)
 
     async def figures(self) -> dict[str, Figures]:
-        """Of the supervisor, and of each worker by its number."""
+        """Return those of the supervisor, and of each worker by its number."""
         status = await query_status(self._admin)
         pids = {f"worker {each['worker']}": each["pid"] for each in status["workers"]}
         return {name: Figures.of(pid) for name, pid in {"supervisor": self.supervisor, **pids}.items()}
 
 
 def serving(status: Status) -> list[int]:
-    """The process ids of the workers that serve."""
+    """Return the process ids of the workers that serve."""
     return [worker["pid"] for worker in status["workers"] if worker["state"] == "serving"]
 
 
 async def ended(pid: int) -> None:
-    """Waits for the end of a process, ours or not."""
+    """Wait for the end of a process, ours or not."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:

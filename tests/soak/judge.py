@@ -63,7 +63,7 @@ class Periods:
         return self._all[-1]
 
     def since(self, moment: float) -> bool:
-        """Whether it went on at any time from a moment to now."""
+        """Return whether it went on at any time from a moment to now."""
         return any(period.ended >= moment for period in self._all)
 
 
@@ -83,21 +83,21 @@ class Judge:
     """the second listener was being removed"""
 
     def fault(self, what: str) -> None:
-        """Notes what must not be."""
+        """Note what must not be."""
         self.faults.append(what)
         self.counts["faults"] += 1
         if len(self.faults) <= SHOWN_FAULTS:
             print(f"fault: {what}", flush=True)
 
     def not_connected(self, call: Call, error: OSError) -> None:
-        """A client was refused before it could say anything."""
+        """Note that a client was refused before it could say anything."""
         if call.listener != "public" and self.removals.since(call.begun):
             self.counts["came to a listener that was removed"] += 1
         else:
             self.fault(f"{call}: not connected: {error}")
 
     def refused(self, call: Call, status: int) -> None:
-        """A client got another status than it wanted."""
+        """Note that a client got another status than it wanted."""
         if status not in REFUSALS:
             self.fault(f"{call}: answered {status}")
         elif status == 503 and self.drains.since(call.begun):
@@ -108,7 +108,7 @@ class Judge:
             self.fault(f"{call}: answered {status} while all upstreams were there")
 
     def unanswered(self, call: Call, why: object) -> None:
-        """A client got no answer to its request, or half of it."""
+        """Note that a client got no answer to its request, or half of it."""
         if call.worker_killed:
             self.counts["lost with a worker, before an answer"] += 1
         elif call.listener != "public" and self.removals.since(call.begun):
@@ -119,7 +119,7 @@ class Judge:
             self.fault(f"{call}: no answer: {why}; asked {call.asked - call.begun:.3f} s after it came")
 
     def closed(self, call: Call, dialect: Dialect, close: Close, parting: bool) -> None:
-        """A session ended with a goodbye. `parting`: the client had said its own, and had all its messages."""
+        """Note that a session ended with a goodbye. `parting`: the client had said its own, and had all messages."""
         if parting:
             self.counts["closed by their client"] += 1
         elif call.upstream_killed and (close.code == BAD_GATEWAY or not dialect.framing.has_close):
@@ -134,7 +134,7 @@ class Judge:
             self.counts["closed by a drain"] += 1
 
     def cut(self, call: Call, inside: bool, why: object) -> None:
-        """A session ended without a goodbye. `inside`: in a message."""
+        """Note that a session ended without a goodbye. `inside`: in a message."""
         if call.worker_killed:
             self.counts["lost with a worker"] += 1
         elif call.upstream_killed:
@@ -146,6 +146,6 @@ class Judge:
 
 
 def restart_code(dialect: Dialect) -> int | None:
-    """What a client is told when its worker leaves."""
+    """Return what a client is told when its worker leaves."""
     codes = dialect.framing.close_codes
     return next((code for code in (RESTARTING, GOING_AWAY) if code in codes), None)

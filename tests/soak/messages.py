@@ -14,7 +14,7 @@ _BYTES = bytes(range(256)) * 1024
 
 
 def message(random: Random, number: int, binary: bool) -> tuple[Kind, bytes]:
-    """The message with this number, and what it is made of."""
+    """Return the message with this number, and what it is made of."""
     size = _size(random)
     at = random.randrange(100)
     if binary and random.random() < 0.3:
@@ -30,7 +30,7 @@ def _size(random: Random) -> int:
 
 
 def fragments(random: Random, kind: Kind, data: bytes) -> Iterator[Fragment]:
-    """A message in one fragment, or, now and then, in several, cut anywhere."""
+    """Yield a message in one fragment, or, now and then, in several, cut anywhere."""
     cuts = (
         sorted(random.randrange(len(data) + 1) for _ in range(random.randrange(1, 5))) if random.random() < 0.1 else []
     )

@@ -20,7 +20,7 @@ class EchoProcess:
         self._process: trio.Process | None = None
 
     async def start(self) -> None:
-        """Returns when it serves, which it says."""
+        """Return when it serves, which it says."""
         command = [sys.executable, "-m", "tests.soak.echo", str(self.port), self.name]
         self._process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
         assert self._process.stdout is not None, "it was opened as a pipe"
@@ -32,7 +32,7 @@ class EchoProcess:
                 said += more
 
     async def kill(self) -> None:
-        """All its connections are gone then."""
+        """Kill it, and with it all its connections."""
         if self._process is not None:
             self._process.kill()
             await self._process.wait()

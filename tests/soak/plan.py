@@ -30,7 +30,7 @@ class Plan:
     """clients that read slowly all the time"""
 
     def schedule(self) -> list[tuple[float, str]]:
-        """What is done, and how long after the beginning. The last tenth of the time is left for it to show."""
+        """Return what is done, and how long after the beginning. The last tenth of the time is left for it to show."""
         random = Random(f"{self.seed} schedule")
         kinds = ("reloads", "refused", "hand_overs", "kills", "outages", "freezes", "log_stalls")
         return sorted(
@@ -39,7 +39,7 @@ class Plan:
 
 
 def usual(seconds: float) -> dict[str, int]:
-    """How often things happen if nobody says so."""
+    """Return how often things happen if nobody says so."""
     every = {
         "reloads": 5, "refused": 20, "hand_overs": 30, "kills": 12, "outages": 12, "freezes": 120, "log_stalls": 30,
     }  # fmt: skip

@@ -41,7 +41,7 @@ class Report:
 
 
 async def soak(plan: Plan, folder: Path, log: Path | None = None) -> Report:
-    """Runs it all. What should not have been is in the judge's `faults`."""
+    """Run it all. What should not have been is in the judge's `faults`."""
     judge = Judge()
     upstreams = [EchoProcess(f"upstream {number}") for number in range(1, UPSTREAMS + 1)]
     gateway = Gateway(folder / "gateway.yaml", judge, log)
@@ -70,7 +70,7 @@ async def soak(plan: Plan, folder: Path, log: Path | None = None) -> Report:
 
 
 async def _crowd(plan: Plan, gateway: Gateway, judge: Judge, chaos: Chaos | None) -> None:
-    """Clients for as long as the chaos lasts, or a warm-up; returns when they have gone."""
+    """Run clients for as long as the chaos lasts, or a warm-up, until they have gone."""
     crowd = Crowd(plan, judge, gateway.ports)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(crowd.run)
@@ -85,7 +85,7 @@ async def _crowd(plan: Plan, gateway: Gateway, judge: Judge, chaos: Chaos | None
 
 
 async def _tell(judge: Judge) -> None:
-    """Says how it goes."""
+    """Say how it goes."""
     begun = trio.current_time()
     while True:
         await trio.sleep(REPORT_SECONDS)
@@ -94,13 +94,13 @@ async def _tell(judge: Judge) -> None:
 
 
 async def _figures(gateway: Gateway) -> dict[str, Figures]:
-    """What processes have: the least of several looks, since who asks for the status is a client, too."""
+    """Return what processes have: the least of several looks, since who asks for the status is a client, too."""
     looks = [await gateway.figures() for _ in range(LOOKS)]
     return {name: min((look[name] for look in looks), key=lambda figures: figures.descriptors) for name in looks[0]}
 
 
 async def _left(plan: Plan, gateway: Gateway, judge: Judge, before: dict[str, Figures]) -> dict[str, Figures]:
-    """What a gateway without clients has. It has to be what it had before them, and its figures have to add up."""
+    """Return what a gateway has without clients: it has to be what it had before, and its figures have to add up."""
     until = trio.current_time() + ANSWER_SECONDS
     while True:
         status = await gateway.settled(plan.workers)
@@ -115,7 +115,7 @@ async def _left(plan: Plan, gateway: Gateway, judge: Judge, before: dict[str, Fi
 
 
 def _unequal(before: dict[str, Figures], after: dict[str, Figures]) -> Iterator[str]:
-    """What processes have too much. One that is new is held against the others."""
+    """Yield what processes have too much. One that is new is held against the others."""
     usual = {name.split()[0]: figures for name, figures in before.items()}
     for name, figures in after.items():
         was = usual[name.split()[0]]
@@ -126,7 +126,7 @@ def _unequal(before: dict[str, Figures], after: dict[str, Figures]) -> Iterator[
 
 
 def _open(status: Status) -> Iterator[str]:
-    """What is still open, as the gateway says."""
+    """Yield what is still open, as the gateway says."""
     for worker in status["workers"]:
         told = worker["status"]
         opened, ended = (sum(told[key].values()) for key in ("opened", "ended"))
@@ -138,7 +138,7 @@ def _open(status: Status) -> Iterator[str]:
 
 
 def _uncounted(plan: Plan, gateway: Gateway, judge: Judge, status: Status) -> Iterator[str]:
-    """What its figures and its log do not tell of. Who was killed could not tell of everything."""
+    """Yield what its figures and its log do not tell of. Who was killed could not tell of everything."""
     sessions, lines = judge.counts["sessions"], gateway.session_lines
     untold = judge.counts["connections of killed workers"] + gateway.dropped_lines
     if not sessions - untold <= lines <= sessions:

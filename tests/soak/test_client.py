@@ -24,7 +24,7 @@ SEED = 3
 
 
 async def judged(answers: Callable[[int, Message], Iterable[Message]], close: bool = False) -> Judge:
-    """What is said of a server that answers so to messages with their numbers; it closes behind the tenth, or not."""
+    """Return what is said of a server that answers so to messages with their numbers. It may close behind the tenth."""
     judge = Judge()
 
     async def handler(connection: ServerConnection) -> None:

@@ -90,7 +90,7 @@ def write(file: Path, text: str) -> None:
 
 @contextmanager
 def disk(root: Path) -> Iterator[Path]:
-    """A disk with all that is in a folder, for as long as the context lasts."""
+    """Yield a disk with all that is in a folder, for as long as the context lasts."""
     handle, name = tempfile.mkstemp(suffix=".img", dir=root.parent)
     os.close(handle)
     image = Path(name)

@@ -18,7 +18,7 @@ def echo() -> Iterator[Echo]:
 
 
 async def in_threads(*calls: Callable[[], object]) -> list[object]:
-    """What they return, in their order."""
+    """Return what the functions return, in their order."""
     found: dict[int, object] = {}
 
     async def call(at: int) -> None:

@@ -49,7 +49,7 @@ async def three(**options: str) -> AsyncIterator[tuple[list[Upstream], Running]]
 
 @asynccontextmanager
 async def agreeable(port: int = 0) -> AsyncIterator[Upstream]:
-    """A server that accepts every handshake, and closes when its client does. It closes all connections in the end."""
+    """Yield a server that accepts every handshake, and closes when its client does, and all in the end."""
     async with Upstream(port=port) as upstream, trio.open_nursery() as nursery:
         nursery.start_soon(agree_to_all, upstream, nursery)
         yield upstream

@@ -215,7 +215,7 @@ def test_a_weak_certificate_is_distinguished_from_a_wrong_one(code: int, weak: b
 
 @asynccontextmanager
 async def old_server(made: Appliance) -> AsyncIterator[int]:
-    """A server that does not know RFC 5746, and echoes one message to each client; gives its port."""
+    """Yield the port of a server that does not know RFC 5746, and echoes one message to each client."""
 
     async def serve(stream: trio.SocketStream) -> None:
         server = OldServer(stream, made.der, made.key)  # type: ignore[arg-type]

@@ -202,8 +202,11 @@ async def test_the_log_names_the_address_of_a_target_only_for_that_target(monkey
 
 @asynccontextmanager
 async def frozen_later() -> AsyncIterator[tuple[Upstream, trio.CancelScope]]:
-    """A server that accepts every handshake until the scope is cancelled. From then on it is like a process that is
-    stopped: the kernel still accepts connections for it, all of them stay open, and nobody reads."""
+    """Yield a server that accepts every handshake until the scope is cancelled.
+
+    From then on it is like a process that is stopped: the kernel still accepts connections for it, all of them stay
+    open, and nobody reads.
+    """
     answering = trio.CancelScope()
 
     async def answer(upstream: Upstream) -> None:

@@ -56,7 +56,7 @@ def refuse(connection: ServerConnection, request: Request) -> Response | None:
 
 
 def choose(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Our own order of preference; unlike the library's choice, clients without subprotocols are welcome."""
+    """Return our own order of preference; unlike the library's choice, clients without subprotocols are welcome."""
     return next((each for each in SUBPROTOCOLS if each in offered), None)
 
 
