@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -143,24 +144,51 @@ async def _run_or_cancel(watch: Watch, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
+async def started(nursery: trio.Nursery, capfd: pytest.CaptureFixture[str], *command: str) -> trio.Process:
+    """Start the command of a trace, and wait until it waits for sessions. The nursery ends after it."""
+    run = partial(trio.run_process, [sys.executable, "-m", "wsgateway", *command], check=False)
+    process: trio.Process = await nursery.start(run)
+    printed = ""
+    while "waiting for sessions" not in printed:
+        printed += capfd.readouterr().err
+        await trio.lowlevel.checkpoint()
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_ctrl_c_ends_a_trace_well_and_finishes_its_files(
+    file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], number: int
+) -> None:
+    folder = tmp_path / "recordings"
+    async with Upstream() as upstream, supervised(file, controlled(upstream.port)) as gateway:
+        await gateway.lines.line("control socket")
+        async with trio.open_nursery() as nursery:
+            process = await started(nursery, capfd, "trace", str(file), "--record", str(folder))
+            client = await gateway.connect(MODERN.request)
+            behind, _ = await upstream.agree()
+            await client.head()
+            printed = ""
+            while " < HTTP/1.1 101" not in printed:
+                printed += capfd.readouterr().out
+                await trio.lowlevel.checkpoint()
+            process.send_signal(number)
+        await client.close()
+        await behind.close()
+    assert process.returncode == GOOD
+    assert "Traceback" not in capfd.readouterr().err
+    [path] = folder.glob("*.har")
+    assert "WebSocket" in path.read_text()
+
+
 async def test_the_next_session_is_printed_recorded_and_played_again(
     file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "recordings"
     async with Upstream() as upstream, supervised(file, controlled(upstream.port)) as gateway:
         await gateway.lines.line("control socket")
-        status: list[int] = []
-
-        async def trace() -> None:
-            command = ["trace", str(file), "--next", "--dialect", "hixie-76", "--payload", "9", "--record", str(folder)]
-            status.append(await trio.to_thread.run_sync(partial(main, command)))
-
+        command = ["trace", str(file), "--next", "--dialect", "hixie-76", "--payload", "9", "--record", str(folder)]
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trace)
-            printed = ""
-            while "waiting for sessions" not in printed:
-                printed += capfd.readouterr().err
-                await trio.lowlevel.checkpoint()
+            process = await started(nursery, capfd, *command)
             for opening in (MODERN, OLD):
                 client = await gateway.connect(opening.request)
                 behind, _ = await upstream.agree()
@@ -169,7 +197,7 @@ async def test_the_next_session_is_printed_recorded_and_played_again(
                 assert await behind.frame() == (0x81, b"Hello")
                 await client.close()
                 await behind.close()
-        assert status == [GOOD]
+        assert process.returncode == GOOD
         printed = capfd.readouterr().out.splitlines()
         lines = [line for line in printed if not line.startswith("{")]  # those are of the log
         assert "begins   = client " in lines[0]

@@ -4,6 +4,7 @@ import argparse
 import errno
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ import trio
 
 from wsgateway.commands import FAULT, print_errors, print_warning
 from wsgateway.commands.options import duration, named, parsed
+from wsgateway.commands.signals import sigterm_as_ctrl_c
 from wsgateway.errors import SettingsError
 from wsgateway.run.requests import ControlAnswer, ControlRequest, Fact, Item, default_address, request_gateway
 from wsgateway.settings.addresses import control_address
@@ -127,10 +129,12 @@ def ask(
     arguments: dict[str, Fact] | None = None,
     take: Callable[[list[Item]], object] = lambda items: None,
     also: str = "",
+    until_ctrl_c: bool = False,
 ) -> ControlAnswer | None:
     """Send a request to the gateway that the options name, and return its answer; `take` gets the items before it.
 
-    If there is none, print why, and return None. `also` is what else an operator can do then. Raise what `take` raises.
+    If there is none, print why, and return None. `also` is what else an operator can do then. Raise what `take` raises,
+    and KeyboardInterrupt at Ctrl-C; with `until_ctrl_c`, which is for requests without an end, at SIGTERM, too.
     """
     if options.file is not None and options.control is not None:
         options.usage.error("give a FILE or --control, not both")
@@ -140,7 +144,7 @@ def ask(
         return None
     try:
         request = ControlRequest(command, arguments or {})
-        return trio.run(_request, address, request, _passing_on(take), options.timeout)
+        return trio.run(_request, address, request, _passing_on(take), options.timeout, until_ctrl_c)
     except _NotTakenError as error:
         raise error.error from None
     except OSError as error:
@@ -150,9 +154,13 @@ def ask(
 
 
 async def _request(
-    address: UnixAddress, request: ControlRequest, take: Callable[[list[Item]], object], seconds: float
+    address: UnixAddress,
+    request: ControlRequest,
+    take: Callable[[list[Item]], object],
+    seconds: float,
+    until_ctrl_c: bool,
 ) -> ControlAnswer:
-    with trio.move_on_after(seconds):
+    with sigterm_as_ctrl_c() if until_ctrl_c else nullcontext(), trio.move_on_after(seconds):
         return await request_gateway(address, request, take)
     raise TimeoutError(f"no answer within {seconds:g} s; the gateway may still be at work")
 

@@ -2,18 +2,18 @@
 
 import argparse
 import json
-import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from typing import NoReturn
 
 import trio
 
 from wsgateway.commands import GOOD, shows_colours
 from wsgateway.commands.options import duration, named, parsed
 from wsgateway.commands.remote import failed, unanswered
+from wsgateway.commands.signals import sigterm_as_ctrl_c
 from wsgateway.observe.query import query_status
 from wsgateway.observe.status_text import text_of
 from wsgateway.settings.addresses import admin_address
@@ -61,7 +61,9 @@ def _status(options: argparse.Namespace) -> int:
     if address is None:
         return failed(f"{options.file}: admin.bind is none, so this gateway has no admin pages")
     if options.watch:
-        return _watch(address, options.interval)
+        with suppress(KeyboardInterrupt):
+            trio.run(_watch, address, options.interval)
+        return GOOD
     try:
         status = trio.run(partial(query_status, address))
     except OSError as error:
@@ -70,20 +72,16 @@ def _status(options: argparse.Namespace) -> int:
     return GOOD
 
 
-def _watch(address: Address | UnixAddress, seconds: float) -> int:
-    """Show the status until Ctrl-C or SIGTERM. A gateway that does not answer may come back."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the screen is left as at Ctrl-C
-    try:
-        with _screen() as show:
-            while True:
-                try:
-                    text = text_of(trio.run(partial(query_status, address)), coloured=shows_colours(sys.stdout))
-                except OSError as error:
-                    text = f"{address}: {error.strerror or error}"
-                show(f"{text}\n\nevery {seconds:g} s; Ctrl-C ends it")
-                time.sleep(seconds)
-    except KeyboardInterrupt:
-        return GOOD
+async def _watch(address: Address | UnixAddress, seconds: float) -> NoReturn:
+    """Show the status until KeyboardInterrupt, at Ctrl-C or SIGTERM. A gateway that does not answer may come back."""
+    with sigterm_as_ctrl_c(), _screen() as show:
+        while True:
+            try:
+                text = text_of(await query_status(address), coloured=shows_colours(sys.stdout))
+            except OSError as error:
+                text = f"{address}: {error.strerror or error}"
+            show(f"{text}\n\nevery {seconds:g} s; Ctrl-C ends it")
+            await trio.sleep(seconds)
 
 
 @contextmanager

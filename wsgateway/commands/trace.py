@@ -24,7 +24,8 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Print what goes over the wire in the sessions of a running gateway, on both sides, with its meaning, from the"
         " head of each session on: > goes to the server, < comes from it. Sessions that are open already are not shown."
-        " Cookies, Authorization and the names of `trace.redact_query` are hidden. Ctrl-C ends it."
+        " Cookies, Authorization and the names of `trace.redact_query` are hidden."
+        " Ctrl-C ends it, and finishes its files."
         f" Options choose sessions; all of them must hold.{HOW_FOUND}"
     )
     add_control(parser, timeout=None)
@@ -127,9 +128,11 @@ def _trace(options: argparse.Namespace) -> int:
     except OSError as error:
         return failed(f"{options.record}: cannot be a directory for recordings: {error.strerror or error}")
     try:
-        answer = ask(options, "trace", arguments, viewer.take)
+        answer = ask(options, "trace", arguments, viewer.take, until_ctrl_c=True)
     except _DoneError as done:
         return failed(str(done)) if str(done) else GOOD
+    except KeyboardInterrupt:
+        return GOOD
     finally:
         viewer.finish()
     return FAULT if answer is None else failed(*answer.findings)
