@@ -176,18 +176,16 @@ class SessionTimer:
         def send_ping(endpoint: Endpoint) -> None:
             send(endpoint, endpoint.side.encoder(mask_keys).send(Ping(KEEPALIVE)))
 
+        activity, under_way = 0, False
         for side in (self._client, self._upstream):
             advanced = side.advanced()
             fault = self._stuck(side, now, advanced) or self._silent(side, now, advanced, send_ping)
             if fault is not None:
                 return Ended(side.endpoint, fault)
-        activity = sum(
-            side.endpoint.messages + side.endpoint.translator.heartbeats for side in (self._client, self._upstream)
-        )
-        # A message counts only while its bytes come. How much of a message in hixie is still to come is not known.
-        under_way = any(
-            side.heard == now and side.endpoint.translator.unfinished() != 0 for side in (self._client, self._upstream)
-        )
+            translator = side.endpoint.translator
+            activity += side.endpoint.messages + translator.heartbeats
+            # A message counts only while its bytes come. How much of one in hixie is still to come is not known.
+            under_way = under_way or (side.heard == now and translator.unfinished() != 0)
         if activity != self._activity or under_way:
             self._activity, self._active = activity, now
         if relay_timeouts.idle is not None and now - self._active >= relay_timeouts.idle:
