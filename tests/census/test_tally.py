@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wsgateway.census.tally import MOST_KNOWN, MOST_WAITING, Counts, Profile, Tallied, Tally
+from wsgateway.census.tally import MOST_KNOWN, MOST_WAITING, NOTHING, Counts, Profile, Tallied, Tally
 
 
 @dataclass(eq=False)
@@ -12,10 +12,10 @@ class Session:
 
     dialect: str = "hixie-76"
     agent: str = "Kiosk"
-    through: tuple[int, ...] = (0, 0, 0, 0)
+    through: tuple[int, ...] = NOTHING
     shown: tuple[object, ...] = ()
     tallied: Tallied | None = None
-    taken: tuple[int, ...] | None = None
+    taken: tuple[int, ...] = NOTHING
 
     @property
     def profile(self) -> tuple[object, ...]:

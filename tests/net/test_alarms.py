@@ -1,5 +1,6 @@
 """Alarms: the calls come at their times, in their order, and a time may change."""
 
+import gc
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 import trio.testing
 
-from wsgateway.net.alarms import Alarm, Alarms
+from wsgateway.net.alarms import MOST_STOPPED, Alarm, Alarms
 
 
 @asynccontextmanager
@@ -90,3 +91,20 @@ async def test_a_call_may_set_its_own_alarm_again(autojump_clock: trio.testing.M
         alarm.deadline = begun + 1
         await trio.sleep(10)
     assert [round(each, 6) for each in calls] == [1, 2, 3]
+
+
+async def test_stopped_alarms_are_forgotten_before_their_time_and_the_others_are_called(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with running() as alarms:
+        calls = Calls()
+        many = [calls.alarm(alarms, str(number), 300 - number) for number in range(4 * MOST_STOPPED)]
+        kept = many[::4]
+        for alarm in many:
+            if alarm not in kept:
+                alarm.stop()
+        del alarm, many
+        gc.collect()
+        assert sum(isinstance(each, Alarm) for each in gc.get_objects()) <= len(kept) + MOST_STOPPED
+        await trio.sleep(301)
+    assert [name for name, _ in calls.made] == [str(number) for number in range(4 * (MOST_STOPPED - 1), -1, -4)]

@@ -5,6 +5,7 @@ a session is read from its own figures, at its end and now and then before. The 
 """
 
 from collections.abc import Callable, Iterable
+from operator import add, sub
 from typing import NamedTuple, NotRequired, Protocol, TypedDict
 
 OTHER = "other"
@@ -15,6 +16,8 @@ OTHER = "other"
 MOST_KNOWN = 1000
 # The most profiles that may wait. The supervisor takes them sooner; if it cannot, what is new has its dialect alone.
 MOST_WAITING = 2000
+NOTHING: tuple[int, ...] = (0, 0, 0, 0)
+"""the figures of a session through which nothing has gone"""
 
 
 class Profile(NamedTuple):
@@ -64,15 +67,13 @@ class Tallied:
     def _clear(self) -> None:
         self.sessions = 0
         self.open = 0
-        self.through: tuple[int, ...] | None = None
+        self.through = NOTHING
         self.refused: dict[str, int] | None = None
 
-    def add(self, figures: tuple[int, ...], before: tuple[int, ...] | None) -> None:
+    def add(self, figures: tuple[int, ...], before: tuple[int, ...]) -> None:
         """Add what has gone through a session, without what was added before."""
-        if before is not None:
-            figures = tuple(now - then for now, then in zip(figures, before, strict=True))
-        through = self.through
-        self.through = figures if through is None else tuple(map(sum, zip(through, figures, strict=True)))
+        if figures != before:
+            self.through = tuple(map(add, self.through, map(sub, figures, before)))
 
     def take(self) -> Counts:
         """Return the counts, and begin again with 0."""
@@ -86,7 +87,7 @@ class Tallied:
             counts["sessions"] = self.sessions
         if self.open:
             counts["open"] = self.open
-        if self.through is not None and any(self.through):
+        if self.through != NOTHING:
             counts["through"] = list(self.through)
         if self.refused is not None:
             counts["refused"] = self.refused
@@ -99,8 +100,8 @@ class Counted(Protocol):
 
     tallied: Tallied | None
     """where it is counted; None: it is not, or no more"""
-    taken: tuple[int, ...] | None
-    """its figures that were counted already"""
+    taken: tuple[int, ...]
+    """its figures that were counted already; first `NOTHING`"""
 
     @property
     def profile(self) -> tuple[object, ...]:

@@ -1,7 +1,8 @@
 """Deadlines for many connections, without a cancel scope and a task for each.
 
 Most deadlines pass unused: a handshake takes milliseconds, and may take seconds. So an alarm that is set later, or
-stopped, stays where it is in the heap, and is looked at when its first time has come.
+stopped, stays where it is in the heap, and is looked at when its first time has come. Stopped ones leave it together,
+as soon as there are many.
 """
 
 import heapq
@@ -11,6 +12,11 @@ from itertools import count
 from typing import NoReturn
 
 import trio
+
+# So many stopped alarms may always wait for their time. More may only be this part of the heap, in which each of them
+# stands once or twice: looking at all of it then costs a few steps for each.
+MOST_STOPPED = 64
+PART = 4
 
 
 class Alarm:
@@ -40,6 +46,8 @@ class Alarm:
     def stop(self) -> None:
         """Call nothing any more."""
         self._deadline, self.call = math.inf, None
+        if self._queued < math.inf:
+            self._alarms.note_stopped()
 
     def due(self, queued: float, now: float) -> None:
         """Call if it is time; queue the alarm again if its time is later."""
@@ -60,6 +68,7 @@ class Alarms:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Alarm]] = []
         self._numbers = count()  # alarms of the same time are not compared
+        self._stopped = 0  # how many in the heap were stopped, at the most
         self._scope = trio.CancelScope()
 
     def queue(self, when: float, alarm: Alarm) -> None:
@@ -67,6 +76,14 @@ class Alarms:
         heapq.heappush(self._heap, (when, next(self._numbers), alarm))
         if when < self._scope.deadline:
             self._scope.deadline = when
+
+    def note_stopped(self) -> None:
+        """Note that an alarm in the heap was stopped. Forget all of these if they are a large part of the heap."""
+        self._stopped += 1
+        if self._stopped > MOST_STOPPED and PART * self._stopped > len(self._heap):
+            self._heap = [each for each in self._heap if each[2].call is not None]
+            heapq.heapify(self._heap)
+            self._stopped = 0
 
     async def run(self) -> NoReturn:
         """Call whatever is due, until this is cancelled."""

@@ -20,7 +20,7 @@ from wsgateway.wire.events import KEEPALIVE, Ping
 from wsgateway.wire.state import State
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RelayTimeouts:
     """The timeouts of a session in seconds; None: no timeout."""
 

@@ -60,15 +60,15 @@ class EventTranslator:
     """A translator that decodes the source's frames and encodes the same events for the target."""
 
     __slots__ = (
-        "_binary", "_binary_becomes", "_decoder", "_encoder", "_source_encoder", "_target", "_text",
-        "_text_becomes", "_unfinished", "_whole", "_write_whole", "_writer", "heartbeats", "messages", "plan",
+        "_binary", "_binary_becomes", "_decoder", "_encoder", "_mask_keys", "_source", "_takes_whole", "_target",
+        "_text", "_text_becomes", "_unfinished", "_writer", "heartbeats", "messages", "plan",
     )  # fmt: skip
 
     def __init__(self, source: Side, target: Side, options: TranslationOptions, mask_keys: Iterator[bytes]) -> None:
-        self._target = target.framing
+        self._source, self._target = source, target.framing
+        self._mask_keys = mask_keys
         self._decoder = source.decoder(options.limits)
         self._encoder = target.encoder(mask_keys)
-        self._source_encoder = source.encoder(mask_keys)
         self._writer = MessageWriter(target, self._encoder, options.limits.join_bytes)
         self._binary = to_text(options.binary.encode) if target.text_only else None
         self._binary_becomes = _BINARY if self._binary is None else _TEXT
@@ -77,14 +77,13 @@ class EventTranslator:
         # The converter from text to binary refuses broken text itself.
         self._text = _text_filter(source, target, options) if reading is None else reading
         self._text_becomes = _TEXT if reading is None else _BINARY
-        self._whole, self._write_whole = self._decoder.whole, self._encoder.whole
-        if reading is not None or target.joins:
-            self._whole = _never_whole
+        # Whether a message that comes whole needs nothing but encoding.
+        self._takes_whole = reading is None and not target.joins
         self._unfinished: int | None = 0
         self.messages = self.heartbeats = 0
         self.plan: Plan | None = None
         reads, writes = source.reads, target.writes
-        if reads is not None and writes is not None and reading is None and not target.joins:
+        if reads is not None and writes is not None and self._takes_whole:
             if self._binary is not None:
                 writes = writes._replace(binary=-1)
             self.plan = _plan(self._text is not None, reads, writes, options.limits.message_bytes)
@@ -108,12 +107,12 @@ class EventTranslator:
         return not self._writer.busy and self._decoder.at_rest
 
     def feed(self, data: bytes) -> Step:
-        text = self._whole(data)
+        text = self._decoder.whole(data) if self._takes_whole else None
         if text is None:
             return self._feed(self._decoder.receive(data))
         if text.isascii():  # ASCII breaks no rule about text
             self.messages += 1
-            return Step(self._write_whole(text))
+            return Step(self._encoder.whole(text))
         return self._feed((Fragment(_TEXT, text),))
 
     def _feed(self, events: Iterable[Event]) -> Step:
@@ -132,7 +131,7 @@ class EventTranslator:
                     if event.final and not writer.busy:  # most messages are one whole frame
                         content = event.data if converter is None else converter.feed(event.data, True)
                         if event.kind is _TEXT:
-                            forward.append(self._write_whole(content))
+                            forward.append(self._encoder.whole(content))
                         else:
                             forward.append(self._encoder.send(Fragment(_BINARY, content)))
                     else:
@@ -151,7 +150,7 @@ class EventTranslator:
         except ProtocolError as fault:
             ending = detached(fault)
             writer.drop()
-        reply = b"" if ping is None else self._source_encoder.send(Pong(ping.data))
+        reply = b"" if ping is None else self._source.encoder(self._mask_keys).send(Pong(ping.data))
         return Step(b"".join(forward), reply, ending, len(close_bytes), writer.held)
 
     def finish(self) -> Step:
@@ -203,10 +202,6 @@ def _text_filter(source: Side, target: Side, options: TranslationOptions) -> Con
     if source.framing.repairs_text and options.invalid_utf8 == "replace":
         return Utf8Repair()
     return Utf8Check() if source.framing.repairs_text or target.framing.delimits_text else None
-
-
-def _never_whole(data: bytes) -> None:
-    """Return None for all data, as `Decoder.whole` does for data that needs more than encoding."""
 
 
 def translator(source: Side, target: Side, options: TranslationOptions, mask_keys: Iterator[bytes]) -> Translator:

@@ -11,7 +11,7 @@ import os
 import socket
 from dataclasses import dataclass
 
-from wsgateway.census.tally import Tallied
+from wsgateway.census.tally import NOTHING, Tallied
 from wsgateway.dialects import Answer, Offer, ServerHandshake, Side, recognise
 from wsgateway.dialects.upgrade import check_not_removed, end_to_end
 from wsgateway.errors import (
@@ -77,7 +77,7 @@ class Opened:
     """the facts for the log"""
     tallied: Tallied | None = None
     """where it is counted for the census, as `taken`"""
-    taken: tuple[int, ...] | None = None
+    taken: tuple[int, ...] = NOTHING
     number: int = 0
     """what it is known by in this process, since its beginning"""
     begun: float = 0.0

@@ -8,7 +8,7 @@ and what is answered to plain HTTP.
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import NoReturn
 
 import outcome
@@ -333,14 +333,18 @@ async def turn_away(gateway: GatewayState, listener_state: ListenerState, client
         client.close()
 
 
+_shared_timeouts = lru_cache(RelayTimeouts)
+
+
 def _relay_timeouts(route: Route) -> RelayTimeouts:
+    """Return the timeouts of a session, which it shares with others."""
     timeouts, keepalive = route.timeouts, route.keepalive
-    return RelayTimeouts(
-        idle=timeouts.idle_seconds,
-        lifetime=timeouts.lifetime_seconds,
-        send=timeouts.send_seconds,
-        ping=keepalive.interval_seconds,
-        pong=keepalive.timeout_seconds,
+    return _shared_timeouts(
+        timeouts.idle_seconds,
+        timeouts.lifetime_seconds,
+        timeouts.send_seconds,
+        keepalive.interval_seconds,
+        keepalive.timeout_seconds,
     )
 
 
