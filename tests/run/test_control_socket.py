@@ -48,6 +48,10 @@ def test_a_reload_waits_and_prints_its_result(file: Path, capfd: pytest.CaptureF
         said = capfd.readouterr()
         assert re.fullmatch(rf"reloaded: {file}, sha256 [0-9a-f]{{64}}, routes 1, workers 1\n", said.out)
         assert said.err.startswith("warning: routes[0] all: hixie-75 and hixie-76 are allowed from any origin;")
+        file.write_text(f"{text}logging: {{level: debug}}\n")
+        assert main(["reload", str(file)]) == GOOD
+        told = "warning: logging is not as at the start: that needs a hot restart or a new start\n"
+        assert capfd.readouterr().err.startswith(told)
 
         # Also where the file is so broken that it cannot be read for the address: the gateway has one.
         file.write_text(text.replace("version: 1", "version: 2"))

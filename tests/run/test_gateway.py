@@ -265,6 +265,14 @@ async def test_a_reload_reads_the_file_again_and_sessions_go_on(file: Path, clie
                 await works(*await clients.session(address, two))
 
 
+async def test_a_reload_logs_what_needs_a_new_start(clients: Clients) -> None:
+    lines = Lines()
+    async with serving(settings(9), lines.log()) as (gateway, _):
+        await gateway.reload(parse(f"{configuration(9)}census: {{keep: 3d}}\n", "test.yaml"))
+        await gateway.reload(settings(9))
+        assert [line["why"].split(":")[0] for line in lines.every("not reloaded")] == ["census is not as at the start"]
+
+
 async def test_a_reload_may_use_other_settings_which_the_next_one_keeps(log: Log, clients: Clients) -> None:
     async with Upstream() as one, Upstream() as two, serving(settings(one.port), log) as (gateway, addresses):
         await gateway.reload(settings(two.port))

@@ -8,7 +8,8 @@ from wsgateway.run.certificates import warn_of_certificates
 from wsgateway.run.listening import Listening, shares
 from wsgateway.serve.bind import address_of
 from wsgateway.settings.advice import advice
-from wsgateway.settings.certificates import Known
+from wsgateway.settings.certificates import Known, warnings
+from wsgateway.settings.declare import keys_of
 from wsgateway.settings.whole import Settings
 
 
@@ -25,6 +26,24 @@ def log_advice(settings: Settings, certificates: Iterable[Known], log: Log, now:
     for sentence in advice(settings):
         log.warning("advice", why=Whole(sentence))
     warn_of_certificates(certificates, log, now)
+
+
+def not_reloaded(at_start: Settings, now: Settings) -> list[str]:
+    """Return a sentence for each section that needs a restart and is not as it was at the start, which is in effect."""
+    needing = [each for each in keys_of(Settings) if each.reload == "restart"]
+    changed = [each.name for each in needing if getattr(at_start, each.field) != getattr(now, each.field)]
+    return [f"{name} is not as at the start: that needs a hot restart or a new start" for name in changed]
+
+
+def findings(at_start: Settings, now: Settings, certificates: Iterable[Known], time: float) -> list[str]:
+    """Return what an operator should know of settings that a reload took. `time` is in seconds since 1970."""
+    return [*not_reloaded(at_start, now), *advice(now), *warnings(certificates, time)]
+
+
+def log_not_reloaded(at_start: Settings, now: Settings, log: Log) -> None:
+    """Log the changes of a reload that need a restart."""
+    for sentence in not_reloaded(at_start, now):
+        log.warning("not reloaded", why=sentence)
 
 
 def log_refused_reload(error: ReasonedError, log: Log) -> list[str]:

@@ -23,7 +23,7 @@ from wsgateway.observe.processes import build, figures
 from wsgateway.observe.status import ProcessStatus, Status, WorkerStatus
 from wsgateway.observe.writer import STANDARD_ERROR, Writer
 from wsgateway.run.admin_pages import AdminPages, Behind
-from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
+from wsgateway.run.announcements import log_advice, log_listening, log_not_reloaded, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.configuration_state import ConfigurationState
 from wsgateway.run.limits import share, warn_of_few, within
@@ -69,6 +69,7 @@ class _Running:
     begun: float
     """by Trio's clock"""
     census: Census
+    at_start: Settings
 
     async def count(self, counts: list[Counts]) -> None:
         """Add what the service has counted for the census."""
@@ -119,7 +120,9 @@ class Gateway:
                 census = Census(loaded.settings.census, log)
                 behind = Behind(self._status, census.charts, commander_of(service, log))
                 admin = AdminPages(behind, nursery, log)
-                running = _Running(loaded, listening, service, state, admin, log, trio.current_time(), census)
+                running = _Running(
+                    loaded, listening, service, state, admin, log, trio.current_time(), census, loaded.settings
+                )
                 self._running = running
                 nursery.start_soon(warn_daily, lambda: running.loaded.certificates, log, time.time)
                 nursery.start_soon(running.census.run)
@@ -143,8 +146,9 @@ class Gateway:
     async def reload(self, configuration: Configuration | None = None) -> None:
         """Serve another configuration from now on; by default the same file, read again.
 
-        Sessions go on as they began, and listeners that stay keep their sockets. Raise SettingsError with all problems;
-        then nothing has changed. Raise RuntimeError if the gateway does not serve.
+        Sessions go on as they began, and listeners that stay keep their sockets. The keys that the reference says to
+        need a restart, as `logging` and `census`, stay as they were at the start. Raise SettingsError with all
+        problems; then nothing has changed. Raise RuntimeError if the gateway does not serve.
         """
         async with self._reloading:
             running = self._now()
@@ -175,6 +179,7 @@ class Gateway:
             running.admin.serve(loaded.settings, after)
         before.close_what_is_not_in(after)
         self._announce(running, before)
+        log_not_reloaded(running.at_start, loaded.settings, running.log)
         changed = differences(old.settings, loaded.settings)
         running.log.info("reloaded", **changed, routes=len(loaded.settings.routes))
 

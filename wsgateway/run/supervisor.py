@@ -21,7 +21,7 @@ from wsgateway.observe.names import names_of
 from wsgateway.observe.processes import build, figures
 from wsgateway.observe.status import ProcessStatus, Status, merged, sentence
 from wsgateway.run.admin_pages import AdminPages, Behind
-from wsgateway.run.announcements import log_advice, log_listening, log_refused_reload
+from wsgateway.run.announcements import findings, log_advice, log_listening, log_not_reloaded, log_refused_reload
 from wsgateway.run.certificates import certificate_status, warn_daily
 from wsgateway.run.commander import Commander
 from wsgateway.run.configuration_state import ConfigurationState
@@ -42,9 +42,8 @@ from wsgateway.run.systemd import Manager, listening_sockets, reloading, watchdo
 from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, WorkerPool
 from wsgateway.serve.bind import address_of
 from wsgateway.serve.scoreboard import Scoreboard
-from wsgateway.settings.advice import advice
 from wsgateway.settings.basics import SystemdSocket
-from wsgateway.settings.certificates import known, warnings
+from wsgateway.settings.certificates import known
 from wsgateway.settings.load import Source
 from wsgateway.settings.process import Logging
 
@@ -104,6 +103,7 @@ class Supervisor:
             made = self._made()
         except SettingsError as error:
             raise BrokenFileError(error.problems) from None
+        self._at_start = made.settings
         self._loaded = ConfigurationState(made.source, self._now)
         self._log = self._make_log(made.settings.logging)
         self._manager = Manager(self._log)
@@ -294,8 +294,8 @@ class Supervisor:
             self._loaded.serves(made.source)
             facts: dict[str, Fact] = {"file": made.source.file, "sha256": self._loaded.sha256}
             facts |= {"routes": len(made.settings.routes), "workers": new.workers}
-            findings = [*advice(made.settings), *warnings(made.certificates, self._now())]
-            answer = ControlAnswer(ok=True, findings=findings, facts=facts)
+            found = findings(self._at_start, made.settings, made.certificates, self._now())
+            answer = ControlAnswer(ok=True, findings=found, facts=facts)
         self._manager.tell("READY=1")
         return answer
 
@@ -314,11 +314,7 @@ class Supervisor:
             self._start_control()
         old.listening.close_what_is_not_in(new.listening)
         self._tell_of(new)
-        why = "a changed `{}` needs a hot restart (SIGUSR2) or a new start"
-        if new.settings.logging != old.settings.logging:
-            self._log.warning("logging not reloaded", why=why.format("logging"))
-        if new.settings.census != old.settings.census:
-            self._log.warning("census not reloaded", why=why.format("census"))
+        log_not_reloaded(self._at_start, new.settings, self._log)
         told = differences(old.settings, new.settings)
         self._log.info("reloaded", **told, routes=len(new.settings.routes), workers=new.workers)
         log_listening(new.settings, new.listening, old.listening, self._log)
