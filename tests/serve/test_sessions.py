@@ -4,6 +4,10 @@
 log.
 """
 
+import errno
+import os
+import select
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +20,7 @@ from tests.peers import Peer
 from tests.relay.passing import CLIENT
 from tests.relay.spelling import told as spelled
 from tests.support import Running, Upstream, end_of, serving
+from wsgateway.errors import Reason
 from wsgateway.serve.session import ClientConnection
 from wsgateway.trace.traces import FollowedSession
 
@@ -242,3 +247,33 @@ async def test_a_bug_at_the_end_of_a_session_costs_no_other_and_its_connections_
         gateway.lines.entries.remove(await gateway.lines.line("bug", client=session.client.name))
         await bystander.works()
         assert gateway.service.status()["connections"]["public"]["open"] == len(inside.counters.live) == 1
+
+
+async def test_a_session_for_which_the_kernel_has_no_memory_is_told_so_and_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Exhausted:
+        """An epoll object with no room for more watches, as when the machine's limit is reached."""
+
+        def __init__(self, epoll: select.epoll) -> None:
+            self.fileno, self.modify, self.unregister = epoll.fileno, epoll.modify, epoll.unregister
+
+        def register(self, sock: socket.socket, events: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        bystander = await opened(upstream, gateway, MODERN)
+        with monkeypatch.context() as full:
+            engine = gateway.service._gateway.engine
+            full.setattr(engine, "_epoll", Exhausted(engine._epoll))
+            client = await gateway.connect(MODERN.request)
+            behind, _ = await upstream.agree()
+            assert await client.head() == MODERN.reply
+            assert await client.frame() == (0x88, b"\x03\xe9")  # 1001
+            await client.close()
+            await behind.close()
+            line = await gateway.lines.line("session", client=client.name)
+        assert (line["by"], line["reason"], line["why"]) == (
+            "gateway", Reason.OUT_OF_RESOURCES, "No space left on device",
+        )  # fmt: skip
+        await bystander.works()

@@ -15,8 +15,8 @@ from wsgateway.net.failure import gone, is_gone
 from wsgateway.net.outgoing import outgoing
 
 _IGNORE_TRUNCATION = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-# The process has no free descriptors, or the system has no memory.
-EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# The process has no free descriptors, or the system has no memory, or no room for what epoll watches (ENOSPC).
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC}
 # How much is read at once outside of the relay. Heads are smaller, and so are most bodies.
 READ_BYTES = 16 * 1024
 

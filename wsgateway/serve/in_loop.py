@@ -165,8 +165,8 @@ class LoopDriver(Generic[T]):
             try:
                 action = self._machine.send(result) if error is None else self._machine.throw(error)
             except StopIteration as stop:
-                self._finish(stop.value, None)
-                return
+                result = stop.value
+                break  # what follows is not in the context of an exception, with all of the session
             except Exception as raised:  # noqa: BLE001  `finished` tells refusals from bugs
                 self._finish(None, raised)
                 return
@@ -187,6 +187,7 @@ class LoopDriver(Generic[T]):
                 self.gateway.owner.remove(self)
                 self._hand_over(self._machine, action)
                 return
+        self._finish(result, None)
 
     def _begin_action(self, action: Action) -> Any:
         # `match` would take several times as long as `isinstance`.

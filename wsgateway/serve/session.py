@@ -15,7 +15,7 @@ import outcome
 import trio
 
 from wsgateway.errors import ClientDisconnectedError, HttpRefusal, ProtocolError, Reason, ReasonedError
-from wsgateway.net.channel import READ_BYTES
+from wsgateway.net.channel import EXHAUSTED, READ_BYTES
 from wsgateway.net.failure import in_words
 from wsgateway.net.options import limit_unacknowledged
 from wsgateway.observe.counters import By, session_id
@@ -224,7 +224,7 @@ class ClientConnection:
 
     def _ended(self, result: outcome.Outcome[Ended]) -> None:
         try:
-            self._end = result.unwrap()
+            self._end = _unwrapped(result)
             self._begin_closing(self._session, self._end)
         except Exception as bug:  # noqa: BLE001  a bug of ours costs its own session
             self._closed(bug)
@@ -346,6 +346,13 @@ def _relay_timeouts(route: Route) -> RelayTimeouts:
         keepalive.interval_seconds,
         keepalive.timeout_seconds,
     )
+
+
+def _unwrapped(result: outcome.Outcome[Ended]) -> Ended:
+    """Return the end of a relay, also if there was no memory for it. Raise a bug of ours."""
+    if isinstance(result, outcome.Error) and isinstance(result.error, OSError) and result.error.errno in EXHAUSTED:
+        return Ended(None, ServerClose(Reason.OUT_OF_RESOURCES, in_words(result.error)))
+    return result.unwrap()
 
 
 def _end_of(ended: Ended | None, opened: Opened) -> tuple[By, Reason, str]:
