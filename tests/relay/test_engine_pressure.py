@@ -3,8 +3,11 @@
 Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D.
 """
 
+import errno
 import hashlib
 import math
+import os
+import socket
 
 import pytest
 import trio
@@ -305,3 +308,28 @@ async def test_a_side_that_is_paused_is_read_again_at_the_first_look_when_its_ti
         assert await other.exactly(len(hello)) == hello
         # The sides are looked at eight times in a second, from the start on.
         assert trio.current_time() == begun + math.ceil(seconds * 8) / 8
+
+
+class Poor(socket.socket):
+    """A socket for which the kernel has no memory at first, as for a Unix socket in a container at its limit."""
+
+    refused = False
+
+    def send(self, data: bytes, flags: int = 0) -> int:  # type: ignore[override]
+        if not self.refused:
+            self.refused = True
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+        return super().send(data, flags)
+
+
+@both_sides
+async def test_bytes_for_which_the_kernel_has_no_memory_are_sent_later(side: str) -> None:
+    async with staged() as stage:
+        pair = stage.session()
+        receiver, peer, sender = chosen(pair, side)
+        receiver.sock = Poor(fileno=receiver.sock.detach())
+        receiver.sock.setblocking(False)
+        stage.relay(pair)
+        said = MASKED_HELLO if side == "upstream" else HELLO
+        await sender.send(said)
+        assert await peer.exactly(len(said)) == said

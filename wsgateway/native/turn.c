@@ -63,7 +63,7 @@ static PyObject *endpoint_of(Turn *self, int fd) {
    sent in this turn follows it. */
 static int send_now(Turn *self, PyObject *events, int fd, const uint8_t *data, size_t size) {
     ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
         return 0; /* it is disconnected; its unread bytes are still to be read, and then its end is reported */
     size_t accepted = sent < 0 ? 0 : (size_t)sent;
     if (accepted == size)

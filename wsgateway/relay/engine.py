@@ -27,6 +27,7 @@ import trio
 from wsgateway.dialects.base import Step
 from wsgateway.errors import ProtocolError, detached
 from wsgateway.native import BROKEN, BYTES, FAILED, READY, SHORT, Turn
+from wsgateway.net.channel import EXHAUSTED
 from wsgateway.net.failure import is_gone
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Ended, Endpoint, OnEnd
@@ -336,8 +337,9 @@ class Engine:
                 sent = endpoint.sock.send(data)
             except _WOULD_BLOCK:
                 pass
-            except OSError:
-                return  # it is disconnected; its unread bytes are still to be read, and then its end is reported
+            except OSError as error:
+                if error.errno not in EXHAUSTED:  # for want of memory it is tried again
+                    return  # it is disconnected; its unread bytes are still to be read, and then its end is reported
         if sent < len(data):
             self._queue(endpoint, data[sent:])
 
