@@ -21,6 +21,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from types import MappingProxyType
+
+import pytest
 
 from .equivalent import EQUIVALENT
 from .groups import GROUPS, Group
@@ -30,8 +33,8 @@ from .sites import Change, changed, changes
 ROOT = Path(__file__).parent.parent.parent
 # What a copy needs not have.
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
-# A change is noticed, too, if a test does not end in this time: no test takes a tenth of it on an idle machine.
-STALL_SECONDS = 60.0
+# A change is noticed, too, if a test does not end in this time, and not in twice the time when it is run alone.
+STALL_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
 # A change may make a loop endless. So much a process of a copy may have, and write, before that is noticed: without
 # a bound the kernel would end this command, too.
@@ -207,14 +210,20 @@ def noted(folder: Path, tests: list[str], stop: threading.Event) -> tuple[Reach,
 def failed(folder: Path, tests: list[str], stop: threading.Event | None = None) -> str | None:
     """Return what pytest says last of the first test of a copy that fails, or does not end. None: all pass.
 
-    Once `stop` is set what is returned means nothing.
+    A test that does not end may have met a slow machine, so it is run again alone, with more time. Once `stop` is set
+    what is returned means nothing.
     """
-    run = _run(folder, ("-x", *tests), stop or threading.Event(), {})
-    if run.passed:
-        return None
-    lines = reversed(run.said.splitlines())
-    named = next((line for line in lines if line.startswith(("FAILED ", "ERROR ", "tests/"))), "pytest named no test")
-    return named if run.ended else f"{named} which did not end"
+    stop = stop or threading.Event()
+    left, passed = tests, list[str]()
+    while True:
+        run = _run(folder, ("-x", *(f"--deselect={each}" for each in passed), *left), stop)
+        if run.ended or stop.is_set() or "::" not in run.named:
+            return None if run.passed else run.named
+        alone = _run(folder, (run.named,), stop, stall_seconds=2 * STALL_SECONDS)
+        if not alone.passed:
+            return alone.named if alone.ended else f"{run.named}, which does not end"
+        passed.append(run.named)
+        left = left[left.index(run.named.partition("::")[0]) :]
 
 
 @dataclass(frozen=True)
@@ -225,9 +234,17 @@ class Run:
     ended: bool
     """by itself"""
     passed: bool
+    named: str
+    """what is said last of a test: of one that fails, or of the one that did not end"""
 
 
-def _run(folder: Path, arguments: Sequence[str], stop: threading.Event, variables: Mapping[str, str]) -> Run:
+def _run(
+    folder: Path,
+    arguments: Sequence[str],
+    stop: threading.Event,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    stall_seconds: float | None = None,
+) -> Run:
     """Run pytest in a copy until it ends, says nothing for too long, or `stop` is set.
 
     What tests have started ends with them.
@@ -242,19 +259,22 @@ def _run(folder: Path, arguments: Sequence[str], stop: threading.Event, variable
         resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
         try:
-            ended = _ends(process, output.fileno(), stop)
+            ended = _ends(process, output.fileno(), stop, stall_seconds or STALL_SECONDS)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         output.seek(0)
-        return Run(output.read(), ended, ended and process.returncode == 0)
+        said = output.read()
+    lines = (line for line in reversed(said.splitlines()) if line.startswith(("FAILED ", "ERROR ", "tests/")))
+    passed = ended and process.returncode in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    return Run(said, ended, passed, next(lines, "pytest named no test").strip())
 
 
-def _ends(process: subprocess.Popen[bytes], output: int, stop: threading.Event) -> bool:
+def _ends(process: subprocess.Popen[bytes], output: int, stop: threading.Event, stall_seconds: float) -> bool:
     """Wait until pytest ends, or has said nothing for too long (it says something of each test), or `stop` is set."""
     size, moved = 0, time.monotonic()
-    while not stop.is_set() and time.monotonic() - moved < STALL_SECONDS:
+    while not stop.is_set() and time.monotonic() - moved < stall_seconds:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_LOOK_SECONDS)
             return True

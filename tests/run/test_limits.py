@@ -7,12 +7,15 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import trio
+
 from tests.e2e.programs import Program
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT
 from tests.processes import PATIENCE_SECONDS, gateway_command, session
 from tests.serve.http2 import listener
 from tests.support import Lines, configuration
+from wsgateway import Gateway
 from wsgateway.run.limits import needed, raise_limit, share, warn_of_few, within
 from wsgateway.settings.load import parse
 from wsgateway.settings.whole import Settings
@@ -84,6 +87,21 @@ def test_too_few_descriptors_are_reported_with_their_numbers() -> None:
     assert (
         line["why"] == "max_connections are 20000 together for a worker; lower them, or raise LimitNOFILE (ulimit -n)"
     )
+
+
+async def test_a_gateway_inside_another_program_tells_that_descriptors_are_few_and_keeps_within_them() -> None:
+    lines = Lines()
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    gateway = Gateway(settings(limit), lines.log())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(gateway.serve)
+        nursery.cancel_scope.cancel()
+    [line] = lines.every("few descriptors")
+    # Two for each connection, and some beside them.
+    assert line["limit"] == limit
+    assert line["needed"] == 2 * limit + 33
+    assert limit / 2 - 32 < line["connections"] < limit / 2
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == limit
 
 
 def test_a_process_raises_its_limit_of_descriptors_to_the_highest_that_it_may_have() -> None:
