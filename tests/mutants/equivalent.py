@@ -5,6 +5,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("relay/engine.py", "self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)", "0 -> 1"): (
         "the loop notes once more, at its start, that it runs"
     ),
+    ("run/hot_restart.py", "_, status = os.waitpid(pid, 0)  # noqa: ASYNC222  it has ended", "0 -> 1"): (
+        "1 is WNOHANG, and the process has ended: its pidfd is readable"
+    ),
     ("run/settings_transfer.py", "ROUTES_AT_ONCE = 10", "10 -> 11"): "a turn of the loop takes a tenth longer",
     (
         "run/slot.py",

@@ -4,14 +4,16 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.backends import websockets_server
 from tests.census.counting import DIALECT
@@ -21,8 +23,8 @@ from tests.openings import BY_DIALECT
 from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.census.keeper import Census
 from wsgateway.run.control import Control
-from wsgateway.run.hot_restart import VARIABLE, HotRestartError, OldSupervisor
-from wsgateway.run.messages import Counted
+from wsgateway.run.hot_restart import VARIABLE, HotRestartError, NewSupervisor, OldSupervisor
+from wsgateway.run.messages import Counted, GatewayCounts
 from wsgateway.run.past_counts import PastCounts
 from wsgateway.settings.process import Census as CensusSettings
 
@@ -254,6 +256,71 @@ async def test_an_old_gateway_of_another_version_may_have_no_counts(
             old.close()
         await found.listen(census, past)
     assert (past.restarts, past.status().get("traffic")) == (0, None)
+
+
+def new_supervisor() -> tuple[NewSupervisor, Control, Census]:
+    """Return a new supervisor as the old one sees it, its end of the connection, and the census of the old one."""
+    ours, theirs = socket.socketpair()
+    return NewSupervisor(1, Control(ours)), Control(theirs), Census(CensusSettings(), Lines().log(), lambda: 0.0)
+
+
+def counting() -> Callable[[], Awaitable[GatewayCounts]]:
+    """Return a function that counts how often it is called."""
+    times = count(1)
+
+    async def counts() -> GatewayCounts:
+        return GatewayCounts(restarts=next(times))
+
+    return counts
+
+
+async def test_the_old_gateway_sends_its_counts_each_second_and_once_more_at_its_end(mock_clock: MockClock) -> None:
+    new, connection, census = new_supervisor()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(new.give, census, counting(), list)
+        message = await connection.receive()
+        assert message is not None
+        assert (message.said["do"], message.said["restarts"]) == ("hand over", 1)
+        mock_clock.autojump_threshold = 0  # no thread is at work any more
+        nursery.cancel_scope.deadline = PATIENCE_SECONDS
+        for second in (1, 2, 3):
+            message = await connection.receive()
+            assert message is not None
+            assert message.said == GatewayCounts(restarts=second + 1).said()
+            assert trio.current_time() == second
+        # What workers have counted last goes before what is counted at the end.
+        new.count("worker 5", [counted(sessions=1)])
+        nursery.start_soon(new.close)
+        for last in (Counted(source="worker 5", counts=[counted(sessions=1)]), GatewayCounts(restarts=5)):
+            message = await connection.receive()
+            assert message is not None
+            assert message.said == last.said()
+        assert await connection.receive() is None
+    assert trio.current_time() == 3
+    connection.close()
+
+
+@pytest.mark.parametrize("seconds", [0, 10])
+async def test_a_new_supervisor_that_ends_is_told_no_more_and_keeps_the_old_one_from_nothing(
+    seconds: float, mock_clock: MockClock
+) -> None:
+    new, connection, census = new_supervisor()
+    counts = counting()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(new.give, census, counts, list)
+        assert await connection.receive() is not None
+        mock_clock.autojump_threshold = 0  # no thread is at work any more
+        nursery.cancel_scope.deadline = PATIENCE_SECONDS
+        connection.close()
+        await trio.sleep(seconds)
+        for _ in range(2):
+            new.count("worker 5", [counted(sessions=1)])
+            await wait_all_tasks_blocked()
+        new.lose("worker 5")
+        await new.close()
+    assert trio.current_time() < PATIENCE_SECONDS
+    # It got them once, and there was one more try.
+    assert (await counts()).restarts == 3
 
 
 async def test_a_process_may_have_the_id_of_one_of_the_old_gateway_that_has_ended(

@@ -4,16 +4,27 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import trio
+from trio.testing import MockClock
 
 import wsgateway
 from tests.openings import BY_DIALECT
 from tests.page.events import Events
 from tests.peers import Peer
 from tests.support import PATIENCE_SECONDS, Lines, Upstream, configuration
+from wsgateway.observe.status import Status
 from wsgateway.page.live import MOST_STREAMS
+from wsgateway.run.admin_pages import AdminPages, Behind
+from wsgateway.run.listening import Listening
+from wsgateway.run.operator import commander_of
+from wsgateway.run.request_kinds import Nothing
+from wsgateway.run.requests import ControlAnswer, Send
+from wsgateway.settings.load import parse
 
 from .gateways import ADMIN, supervised, whole
 
@@ -150,3 +161,36 @@ async def test_refusals_stay_when_their_worker_is_killed_or_leaves(file: Path) -
         await gateway.lines.line("reloaded")
         await events.until(lambda shown: shown["workers"]["count"] == 1)
         assert events.shown["refusals"] == before
+
+
+async def test_charts_are_made_anew_every_ten_seconds_and_not_with_all_else_that_is_seen(
+    mock_clock: MockClock,
+) -> None:
+    lines, settings, made = Lines(), parse(configuration(9) + ADMIN, "settings"), count()
+    async with trio.open_nursery() as nursery:
+        gateway = wsgateway.Gateway(settings, Lines().log())
+        await nursery.start(gateway.serve)
+        seen = gateway.status()
+        nursery.cancel_scope.cancel()
+
+    async def look() -> Status:
+        return seen
+
+    async def charts() -> Any:
+        return {"made before": next(made)}
+
+    async def refusals(fields: Nothing, send: Send) -> ControlAnswer:
+        return ControlAnswer(ok=True)
+
+    mock_clock.autojump_threshold = 0  # no thread is at work any more
+    listening = Listening({}).fitted(settings)
+    async with trio.open_nursery() as nursery:
+        commander = commander_of(SimpleNamespace(functions={"refusals": refusals}), lines.log())
+        AdminPages(Behind(look, charts, commander), nursery, lines.log()).serve(settings, listening)
+        async with looking(lines) as (events, _):
+            begun = trio.current_time()
+            for before in range(3):
+                await events.until(lambda shown, before=before: shown["chart"] == {"made before": before})
+                assert trio.current_time() - begun == 10 * before
+            nursery.cancel_scope.cancel()
+    listening.close()
