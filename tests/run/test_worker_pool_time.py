@@ -9,7 +9,7 @@ from wsgateway.errors import Reason
 from wsgateway.run.process import ANSWER_SECONDS, LATE_TURN_SECONDS, LONGEST_ANSWER_SECONDS
 from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, MOST_FAILED_STARTS, StartError
 
-from .worker_pools import Script, Worker, bad, generation, good, hands, stuck
+from .worker_pools import Script, Worker, bad, generation, good, hands, serving_for, stuck
 
 
 def after(seconds: float, script: Script) -> Script:
@@ -20,17 +20,6 @@ def after(seconds: float, script: Script) -> Script:
         return await script(worker)
 
     return late
-
-
-def serving_for(seconds: float) -> Script:
-    """Return a script of a worker that dies so many seconds after the order to serve."""
-
-    async def short(worker: Worker) -> int:
-        with trio.move_on_after(seconds):
-            await good(worker)
-        return 3
-
-    return short
 
 
 # -- the start ---------------------------------------------------------------------------------------------------
@@ -213,16 +202,6 @@ async def test_a_worker_that_dies_instead_of_a_report_delays_no_status(autojump_
         await its.start()
         await its.worker_pool.report()
         assert trio.current_time() == 0
-
-
-async def test_a_drain_does_not_wait_for_a_worker_that_is_starting(autojump_clock: MockClock) -> None:
-    async with hands([serving_for(1), stuck]) as its:
-        await its.start()
-        await trio.sleep(5)
-        await its.worker_pool.drain(others_accept=False)
-        await its.worker_pool.ended()
-        assert trio.current_time() == 5
-        assert [worker.code for worker in its.workers] == [3, -9]
 
 
 async def test_counts_of_a_dead_worker_for_a_target_are_removed_with_the_target(autojump_clock: MockClock) -> None:

@@ -93,6 +93,17 @@ async def stuck(worker: Worker) -> int:
     return 0
 
 
+def serving_for(seconds: float) -> Script:
+    """Return a script of a worker that dies so many seconds after the order to serve."""
+
+    async def short(worker: Worker) -> int:
+        with trio.move_on_after(seconds):
+            await good(worker)
+        return 3
+
+    return short
+
+
 @dataclass
 class Hands:
     """A worker pool and its workers."""
