@@ -88,7 +88,7 @@ class Census:
         """Do something of which a bug is logged: what the census does must end no gateway."""
         try:
             await do()
-        except Exception:  # noqa: BLE001  it is logged
+        except Exception:  # noqa: BLE001  a bug of the census ends no gateway, and is logged
             self._log.exception("bug", reason=Reason.BUG.value)
 
     async def flush(self) -> None:

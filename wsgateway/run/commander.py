@@ -91,7 +91,7 @@ class Commander:
             if kind.who == "workers":
                 return await ask_workers(self._workers.serving(), request, send)
             return await self._functions[kind.name](fields, send)
-        except Exception:  # noqa: BLE001  it is logged, and who asks is told
+        except Exception:  # noqa: BLE001  a bug in an answer ends no gateway; who asks is told, too
             self._log.exception("bug", command=kind.name, reason=Reason.BUG.value)
             return BUG
 

@@ -67,7 +67,7 @@ class Questions:
             if kind.gives == "stream":
                 await send([])  # who asks knows at once that there is a stream
             return await function(fields, send)
-        except Exception:  # noqa: BLE001  it is logged
+        except Exception:  # noqa: BLE001  a bug in an answer ends no worker, and is logged
             self._log.exception("bug", reason=Reason.BUG.value)
             return BUG
 

@@ -238,7 +238,7 @@ class Supervisor:
             async for change in self._wishes:
                 try:
                     await change()
-                except Exception:  # noqa: BLE001  it is logged
+                except Exception:  # noqa: BLE001  a bug in a change ends no gateway, and is logged
                     self._log.exception("bug", reason=Reason.BUG.value)
         for done in self._waiting:
             done.set()

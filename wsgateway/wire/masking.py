@@ -9,9 +9,6 @@ from wsgateway.native import step
 Entropy = Callable[[int], bytes]
 """returns that many unpredictable bytes, as `os.urandom` does"""
 
-_Mask = Callable[[bytes | bytearray, bytes], bytes]
-"""returns data masked with a key"""
-
 # One call to the operating system provides this many keys: a call for each key would cost more than its frame.
 KEYS_PER_CALL = 256
 _KEYS = Struct(KEYS_PER_CALL * "4s")
