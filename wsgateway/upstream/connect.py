@@ -132,7 +132,9 @@ def begin_to_connect(where: Address) -> tuple[socket.socket, bool]:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         failed = sock.connect_ex((where.host, where.port))
-        if failed and failed != errno.EINPROGRESS:
+        if failed == errno.EINPROGRESS:  # an address of this machine has answered by now, as another call tells
+            failed = sock.connect_ex((where.host, where.port))
+        if failed and failed != errno.EALREADY:
             raise OSError(failed, os.strerror(failed))
     except BaseException:
         sock.close()
