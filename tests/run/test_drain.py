@@ -152,6 +152,20 @@ async def test_a_session_that_does_not_end_is_cut_after_the_drain_and_the_close_
         assert await stays.client.rest() == b"\x81\x05Hel"
 
 
+async def test_a_session_has_the_close_timeout_with_which_it_began(autojump_clock: MockClock) -> None:
+    async with (
+        Upstream() as upstream,
+        serving(upstream.port, shutdown="drain: 1s", timeouts="close: 3s") as gateway,
+    ):
+        stays = await opened(upstream, gateway, MODERN)
+        gateway.reload(configuration(upstream.port, shutdown="drain: 1s", timeouts="close: 1s"))
+        begun = trio.current_time()
+        await stays.behind.send(b"\x81\x05Hel")  # it never says the rest
+        gateway.service.drain()
+        assert await drained(gateway) == (1, 0, 1)
+        assert trio.current_time() - begun == 4.0
+
+
 async def test_a_spread_may_be_as_long_as_the_drain(autojump_clock: MockClock) -> None:
     async with Upstream() as upstream, serving(upstream.port, shutdown="drain: 2s") as gateway:
         sessions = [await opened(upstream, gateway, MODERN) for _ in range(4)]

@@ -7,9 +7,9 @@ Cancelling `run` is the other way to end it: then all connections are closed at 
 
 import math
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from itertools import islice
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import trio
 
@@ -25,6 +25,7 @@ from wsgateway.run.sessions import Sessions
 from wsgateway.run.tracing import Tracing
 from wsgateway.serve.gateway import GatewayState, TlsContexts
 from wsgateway.serve.listeners import Acceptor
+from wsgateway.serve.opening import Opened
 from wsgateway.serve.scoreboard import ScoreboardEntry
 from wsgateway.settings.basics import SystemdSocket
 from wsgateway.settings.whole import Settings
@@ -197,6 +198,11 @@ class Service:
             if now >= drained_at:
                 break
             await trio.sleep(min(max(CLOSE_PAUSE_SECONDS, remaining / max(1, count)), drained_at - now))
-        await trio.sleep(max(route.timeouts.close_seconds for route in gateway.settings.routes))
+        live = cast(Iterable[Opened], gateway.counters.live.values())  # nothing else is counted here
+        routes = (
+            *gateway.settings.routes,
+            *(opened.route for opened in live),
+        )  # sessions keep those that they began with
+        await trio.sleep(max(route.timeouts.close_seconds for route in routes))
         self._cut = len(gateway.counters.live)
         sessions.cancel()
