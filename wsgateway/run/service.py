@@ -199,10 +199,7 @@ class Service:
                 break
             await trio.sleep(min(max(CLOSE_PAUSE_SECONDS, remaining / max(1, count)), drained_at - now))
         live = cast(Iterable[Opened], gateway.counters.live.values())  # nothing else is counted here
-        routes = (
-            *gateway.settings.routes,
-            *(opened.route for opened in live),
-        )  # sessions keep those that they began with
+        routes = [*gateway.settings.routes, *(opened.route for opened in live)]  # a session keeps its first one
         await trio.sleep(max(route.timeouts.close_seconds for route in routes))
         self._cut = len(gateway.counters.live)
         sessions.cancel()
