@@ -266,13 +266,13 @@ class Side:
     def reads(self) -> Layout | None:
         """The frames that the peer sends, if they are whole messages."""
         layout = self.framing.layout
-        return layout and layout._replace(masked=layout.masked and self.role is Role.SERVER)
+        return layout and Layout(layout.text, layout.binary, layout.masked and self.role is Role.SERVER)
 
     @property
     def writes(self) -> Layout | None:
         """The frames that are sent to the peer, if they are whole messages."""
         layout = self.framing.layout
-        return layout and layout._replace(masked=layout.masked and self.role is Role.CLIENT)
+        return layout and Layout(layout.text, layout.binary, layout.masked and self.role is Role.CLIENT)
 
     def decoder(self, limits: Limits) -> Decoder:
         """Return a decoder for the frames that the peer sends."""

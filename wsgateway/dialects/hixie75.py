@@ -176,7 +176,7 @@ class Hixie75Handshake:
     version = None
 
     def recognises(self, request: Request) -> bool:
-        return not any(name in request.headers for name in _OF_OTHERS)
+        return not request.headers.has_any(_OF_OTHERS)
 
     def server(self, request: Request, entropy: Entropy) -> ServerHandshake:
         return HixieServerHandshake(request, NAMES_75)
@@ -185,12 +185,14 @@ class Hixie75Handshake:
         return HixieClientHandshake(offer, NAMES_75)
 
 
-_OF_OTHERS = (
-    "Sec-WebSocket-Version",
-    "Sec-WebSocket-Key",
-    "Sec-WebSocket-Key1",
-    "Sec-WebSocket-Key2",
-    "Sec-WebSocket-Draft",
+_OF_OTHERS = frozenset(
+    [
+        "sec-websocket-version",
+        "sec-websocket-key",
+        "sec-websocket-key1",
+        "sec-websocket-key2",
+        "sec-websocket-draft",
+    ]
 )
 
 HIXIE75 = Dialect(

@@ -23,6 +23,7 @@ _MAX_NUMBER = 2**32 - 1
 _VISIBLE = range(0x21, 0x7F)
 # Section 4.1, step 17: the characters between the digits of a key; neither digits nor spaces.
 _NOISE = [chr(code) for code in (*range(0x21, 0x30), *range(0x3A, 0x7F))]
+_NO_DIGITS = re.compile("[^0-9]+")
 
 
 def key_number(name: str, key: str) -> int:
@@ -34,7 +35,7 @@ def key_number(name: str, key: str) -> int:
         raise HttpRefusal(
             Reason.HANDSHAKE_MALFORMED, f"{name} has {len(key)} characters, at most {MAX_KEY_CHARACTERS} are allowed"
         )
-    digits = re.sub("[^0-9]", "", key)
+    digits = _NO_DIGITS.sub("", key)
     spaces = key.count(" ")
     if not spaces:
         raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"{name} has no space")

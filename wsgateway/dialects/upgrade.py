@@ -12,7 +12,7 @@ _DROPPED = HOP_BY_HOP | {"expect", "host", "origin"}
 # RFC 9110, 15.5.22: a 426 names the protocol that it requires.
 UPGRADE_NEEDED = (("Upgrade", "websocket"),)
 # The headers that only a client of WebSocket sends.
-_KEYS = ("Sec-WebSocket-Key", "Sec-WebSocket-Key1")
+_KEYS = frozenset(["sec-websocket-key", "sec-websocket-key1"])
 # The prefixes of headers that are made anew on each side of the gateway.
 _HANDSHAKE = ("sec-websocket-", "websocket-")
 
@@ -74,7 +74,7 @@ def check_not_removed(request: Request) -> None:
     A proxy has taken these away, as they are for one hop (RFC 9110, 7.6.1), and has no setting that adds its own.
     """
     headers = request.headers
-    if not any(name in headers for name in _KEYS) or "upgrade" in headers.tokens("Connection"):
+    if not headers.has_any(_KEYS) or "upgrade" in headers.tokens("Connection"):
         return
     if "Upgrade" in headers:
         raise HttpRefusal(Reason.UPGRADE_REMOVED, "Upgrade without 'Connection: Upgrade'", status=400)

@@ -85,7 +85,7 @@ class EventTranslator:
         reads, writes = source.reads, target.writes
         if reads is not None and writes is not None and self._takes_whole:
             if self._binary is not None:
-                writes = writes._replace(binary=-1)
+                writes = Layout(writes.text, -1, writes.masked)
             self.plan = _plan(self._text is not None, reads, writes, options.limits.message_bytes)
 
     def state(self) -> TranslatorState:

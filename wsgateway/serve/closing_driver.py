@@ -258,10 +258,11 @@ class ClosingDriver:
 
 def _half_close(action: HalfClose) -> bool:
     endpoint = action.endpoint
-    if endpoint.tls is not None and not action.below_tls:
-        return False
+    if endpoint.tls is not None:
+        if not action.below_tls:
+            return False
+        with suppress(OSError):
+            Channel(endpoint.sock).end()
     with suppress(OSError):  # it is disconnected, which the next read reports
-        Channel(endpoint.sock).end()
-        if endpoint.tls is not None:
-            endpoint.sock.shutdown(socket.SHUT_WR)
+        endpoint.sock.shutdown(socket.SHUT_WR)
     return True

@@ -21,7 +21,8 @@ class Cleanup(list[Callable[[], None]]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.run()
+        if self:
+            self.run()
 
     def run(self) -> None:
         """Run the cleanups now; all of them, also if one raises, which is then raised."""

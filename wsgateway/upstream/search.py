@@ -190,7 +190,7 @@ class Search:
         except OSError as error:
             raise unreachable(target_address.name, [in_words(error)]) from None
         self._pool.exhausted = False
-        return Dial(sock, target_address.name, connected, self._share(seconds))
+        return Dial(sock, target_address.name, connected, 0.0 if connected else self._share(seconds))
 
     def _note(self, target_address: TargetAddress, reason: Reason, why: str) -> None:
         if target_address not in self._tried:

@@ -57,19 +57,17 @@ class Names(dict[str, Made]):
 key_of = Names(lambda name: name.lower() if is_token(name) else "").of
 """Return the name of a header in lower case; an empty text for what is no name, but something else than a token."""
 
-_tokens_of = Names(lambda value: frozenset(map(str.lower, _members(value)))).of
-"""Return the members of a comma-separated list in lower case: what Upgrade and Connection hold is seldom new."""
+_members_of = Names(lambda value: [part for each in value.split(",") if (part := each.strip(" \t"))]).of
+"""Return the members of a comma-separated list; empty ones do not count. What a header lists is seldom new."""
+
+_tokens_of = Names(lambda value: frozenset(map(str.lower, _members_of(value)))).of
+"""Return these members in lower case."""
 
 plain_name = Names(lambda name: name.lower().replace("_", "-")).of
 """Return the name of a header as CGI and WSGI compare names: without regard to case, and an underscore is a hyphen."""
 
 
 _NO_TOKENS: frozenset[str] = frozenset()
-
-
-def _members(value: str) -> list[str]:
-    """Return the members of a comma-separated list; empty ones do not count."""
-    return [part for each in value.split(",") if (part := each.strip(" \t"))]
 
 
 class Headers:
@@ -116,6 +114,10 @@ class Headers:
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._values
 
+    def has_any(self, keys: frozenset[str]) -> bool:
+        """Return whether there is a header of one of these names, which are in lower case."""
+        return not keys.isdisjoint(self._values)
+
     @property
     def are_named(self) -> bool:
         """Whether every name is a token."""
@@ -161,7 +163,7 @@ class Headers:
     def listed(self, name: str) -> list[str]:
         """Return the members of a comma-separated list, which may span several headers; empty members do not count."""
         values = self.every(name)
-        return [each for value in values for each in _members(value)] if values else []
+        return [each for value in values for each in _members_of(value)] if values else []
 
     def tokens(self, name: str) -> frozenset[str]:
         """Return the members of a list in lower case, for a list that is compared without regard to case."""

@@ -18,6 +18,7 @@ from wsgateway.wire.repair import NOT_CONTROLS
 _LINE_END = b"\r\n"
 _END = b"\r\n\r\n"
 _WHITE = " \t"
+_OF_A_BODY = frozenset(["content-length", "transfer-encoding"])
 _VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 # As many digits as h11 allows.
 _LENGTH = re.compile(r"[0-9]{1,20}")
@@ -96,7 +97,7 @@ def written_switch(response: Response) -> bytes | None:
 
 
 def _announces_body(headers: Headers) -> bool:
-    return "Content-Length" in headers or "Transfer-Encoding" in headers
+    return headers.has_any(_OF_A_BODY)
 
 
 def _written(start: str, headers: Headers) -> bytes | None:
