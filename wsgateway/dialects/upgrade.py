@@ -50,9 +50,9 @@ def check_upgrade(request: Request) -> None:
     if "Transfer-Encoding" in headers:
         raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, "Transfer-Encoding with an upgrade")
     length = headers.one("Content-Length")
-    # Perl's Protocol::WebSocket announces the 8 bytes after a hixie-76 head as a body.
-    hixie76 = "Sec-WebSocket-Key1" in headers and "Sec-WebSocket-Version" not in headers
-    if length not in (None, "0") and not (length == "8" and hixie76):
+    if length == "8" and "Sec-WebSocket-Key1" in headers and "Sec-WebSocket-Version" not in headers:
+        length = None  # Perl's Protocol::WebSocket announces the 8 bytes after a hixie-76 head as a body
+    if length not in (None, "0"):
         raise HttpRefusal(Reason.HANDSHAKE_MALFORMED, f"a body of {length} bytes with an upgrade")
     host = headers.one("Host") or ""
     if proper_host(host) is None:

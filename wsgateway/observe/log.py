@@ -9,6 +9,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from wsgateway.errors import BRIEF_CHARACTERS, brief
@@ -27,7 +28,6 @@ _PRIORITIES: Mapping[Level, int] = {"debug": 7, "info": 6, "warning": 4, "error"
 TRACEBACK_CHARACTERS = 16384
 # A value that stands in a line as it is.
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]*\Z")
-_NUMBERS = frozenset({int, float})
 # A value that stands in quotes.
 _QUOTED = re.compile('[ ="]')
 
@@ -163,9 +163,11 @@ def _text_line(most: int) -> _Line:
         return value if _PLAIN.match(value) and len(value) <= most else _spelled(value, most)
 
     spelled = Names(spelled_anew, BRIEF_CHARACTERS).of
+    seldom = partial(_spelled, most=most)
+    by_type: dict[type, Callable[[Any], str]] = {str: spelled, int: str, float: str}
 
     def line(now: str, level: Level, event: str, facts: Facts) -> str:
-        values = [spelled(value) if type(value) is str else _spelled(value, most) for value in facts.values()]
+        values = [by_type.get(type(value), seldom)(value) for value in facts.values()]
         start = f"timestamp={now} level={level} event={spelled(event)}"
         return " ".join([start, *map("=".join, zip(facts, values, strict=True))])
 
@@ -176,8 +178,6 @@ def _spelled(value: object, most: int) -> str:
     """Return a value as logfmt has it: in quotes where it has spaces, and with control characters spelled out."""
     if value is None:
         return ""
-    if type(value) in _NUMBERS:
-        return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and not value.isprintable():

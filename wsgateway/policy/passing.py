@@ -147,11 +147,13 @@ def upstream_headers(route: Route, headers: Iterable[tuple[str, str]], header_co
     own = [(name, _filled(value, route, header_context)) for name, value in rules.set]
     replaced = {plain_name(name) for name, _ in own}
     sent = [item for item in headers if _is_ordinary(item[0]) or _is_passed(item[0], rules, identity)]
+    if not (own or rules.remove) and rules.keep is None:
+        return (*sent, *forwarded)
     passed = [
         item
         for item in (*sent, *forwarded)
         if (plain := plain_name(item[0])) not in replaced
-        and not (rules.remove and _is_named(plain, rules.remove))
+        and not _is_named(plain, rules.remove)
         and (rules.keep is None or _is_named(plain, rules.keep))
     ]
     return (*passed, *own)
