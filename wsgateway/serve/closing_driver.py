@@ -18,7 +18,7 @@ from wsgateway.net.alarms import Alarm, Alarms
 from wsgateway.net.channel import Channel
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.watches import SocketWatches
-from wsgateway.serve.closing import Action, Deliver, HalfClose, Machine, Take, Together
+from wsgateway.serve.closing import Deliver, HalfClose, Machine, Pause, Take, Together
 
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
@@ -231,7 +231,7 @@ class ClosingDriver:
 
     # -- the actions ---------------------------------------------------------------------------------------------
 
-    def _result_of(self, action: Action, now: float, waited: bool) -> Any:
+    def _result_of(self, action: Take | Deliver | HalfClose | Pause, now: float, waited: bool) -> Any:
         """Return the result of an action, or _WAITS.
 
         An action that has `waited` is tried also when its time is over: a busy process may be late, while what was
@@ -240,7 +240,6 @@ class ClosingDriver:
         # `match` would take several times as long as `isinstance`.
         if isinstance(action, HalfClose):
             return _half_close(action)
-        assert not isinstance(action, Together), "it has no result of its own"
         late, result = action.until.when <= now, _WAITS
         if waited or not late:
             if isinstance(action, Take):
