@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -22,10 +23,13 @@ from tests.exposition import families
 from tests.openings import BY_DIALECT
 from tests.support import PATIENCE_SECONDS, Lines
 from wsgateway.census.keeper import Census
+from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.control import Control
-from wsgateway.run.hot_restart import VARIABLE, HotRestartError, NewSupervisor, OldSupervisor
+from wsgateway.run.hot_restart import VARIABLE, HotRestartError, NewSupervisor, OldSupervisor, start_new_supervisor
+from wsgateway.run.listening import Listening
 from wsgateway.run.messages import Counted, GatewayCounts
 from wsgateway.run.past_counts import PastCounts
+from wsgateway.run.process import KILL_SECONDS
 from wsgateway.settings.process import Census as CensusSettings
 
 from .gateways import PLAIN, Gateway, Numbers, end, send_back, supervised, whole
@@ -138,6 +142,22 @@ async def test_a_new_supervisor_that_fails_leaves_the_old_one_as_it_was(file: Pa
         assert await gateway.pids() == pids
         client = await gateway.connect(PLAIN)
         assert (await client.head()).startswith(b"HTTP/1.1 426 ")
+
+
+async def test_a_new_supervisor_that_never_serves_is_killed_after_a_minute(autojump_clock: MockClock) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    with pytest.raises(HotRestartError, match=r"^it ended by SIGKILL before it served$"):
+        await start_new_supervisor(command, Listening({}), 1, Adjustments())
+    assert trio.current_time() == 60 + KILL_SECONDS
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_new_supervisor_that_cannot_be_started_leaves_nothing_open() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(HotRestartError, match=r"^it cannot be started: No such file or directory$"):
+        await start_new_supervisor(["/nowhere/wsgateway"], Listening({}), 1, Adjustments())
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 async def test_a_hot_restart_of_process_1_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
