@@ -19,7 +19,7 @@ from wsgateway.errors import ProtocolError, Reason
 from wsgateway.relay.closing import ServerClose
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Ended
-from wsgateway.relay.timer import RelayTimeouts
+from wsgateway.relay.timer import RelayTimeouts, SessionTimer
 
 from .sessions import Session, settled
 from .stage import HELLO, MASKED_HELLO, Stage, both_sides, chosen, clog
@@ -317,6 +317,23 @@ async def test_a_session_ends_at_its_lifetime_whatever_is_sent(autojump_clock: M
         ended = await watching.end()
         assert (ended.source, ended.ending) == (None, ServerClose(Reason.LIFETIME_OVER, "older than 300 s"))
         assert 300 <= watching.seconds <= 302
+
+
+EXACT = {
+    "idle": (RelayTimeouts(idle=60), ServerClose(Reason.IDLE_TIMEOUT, "no message for 60 s")),
+    "lifetime": (RelayTimeouts(lifetime=60), ServerClose(Reason.LIFETIME_OVER, "older than 60 s")),
+}
+
+
+@pytest.mark.parametrize(("relay_timeouts", "close"), EXACT.values(), ids=EXACT)
+async def test_the_first_check_ends_a_session_whose_time_is_over_and_no_earlier_one_does(
+    relay_timeouts: RelayTimeouts, close: ServerClose
+) -> None:
+    async with patiently() as stage:
+        for seconds, ended in ((59.9, None), (60.0, Ended(None, close))):
+            session = stage.session("rfc6455", "rfc6455")
+            timer = SessionTimer(session.client, session.upstream, relay_timeouts, 1000.0)
+            assert timer.check(1000.0 + seconds, stage.engine.mask_keys, lambda *_: None) == ended
 
 
 # -- the list of those that are looked at --------------------------------------------------------------------------
