@@ -8,11 +8,12 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from wsgateway.run.messages import Part
-from wsgateway.run.process import PART_SECONDS, WorkerProcess
+from wsgateway.run.process import WorkerProcess
 from wsgateway.run.requests import ControlAnswer, Item, refused
 
 from .worker_pools import Script, Worker, hands
 
+PART_SECONDS = 10.0
 ASK = {"do": "ask", "number": 1, "command": "sessions", "arguments": {"limit": 1}}
 MORE, FORGET = {"do": "more", "number": 1}, {"do": "forget", "number": 1}
 LAST = Part(number=1, ok=True, facts={"open": 2})

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from tests.support import Lines
 from wsgateway.errors import Reason
-from wsgateway.run.control_server import LINE_SECONDS, MOST_CONTROL_CLIENTS, ControlServer
+from wsgateway.run.control_server import MOST_CONTROL_CLIENTS, ControlServer
 from wsgateway.run.requests import REQUEST_BYTES, ControlAnswer, ControlRequest, Item, Send, line_of, request_gateway
 from wsgateway.serve.bind import listen
 from wsgateway.settings.basics import UnixAddress
@@ -126,7 +126,7 @@ async def test_clients_that_have_their_answer_delay_no_other(tmp_path: Path, aut
 async def test_a_client_that_sends_no_whole_line_is_disconnected(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with answering(tmp_path) as commands:
         assert await commands.say(b'{"command": ') is None
-        assert trio.current_time() == LINE_SECONDS
+        assert trio.current_time() == 10
 
 
 async def test_another_user_may_not_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ async def test_a_client_that_reads_nothing_is_disconnected_and_its_command_ends(
     async with answering(tmp_path) as commands, await trio.open_unix_socket(commands.address.path) as stream:
         await stream.send_all(line_of(ControlRequest("many")))
         await commands.ended.wait()
-        assert trio.current_time() == LINE_SECONDS
+        assert trio.current_time() == 10
         assert await request_gateway(commands.address, ControlRequest("echo")) == ControlAnswer(ok=True)
 
 

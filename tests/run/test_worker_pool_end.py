@@ -6,7 +6,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from wsgateway.run.process import KILL_SECONDS
 from wsgateway.run.worker_pool import WorkerPool
 
 from .worker_pools import hands, serving_for, stuck
@@ -22,7 +21,7 @@ async def end(pool: WorkerPool) -> None:
     pool.end()
 
 
-ENDS: dict[str, tuple[End, float]] = {"drain": (drain, 0.0), "end at once": (end, KILL_SECONDS)}
+ENDS: dict[str, tuple[End, float]] = {"drain": (drain, 0.0), "end at once": (end, 1.0)}
 
 
 @pytest.mark.parametrize(("how", "seconds"), ENDS.values(), ids=ENDS)

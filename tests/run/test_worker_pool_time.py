@@ -6,10 +6,13 @@ from trio.testing import MockClock
 
 from tests.support import configuration
 from wsgateway.errors import Reason
-from wsgateway.run.process import ANSWER_SECONDS, LATE_TURN_SECONDS, LONGEST_ANSWER_SECONDS
-from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS, MOST_FAILED_STARTS, StartError
+from wsgateway.run.worker_pool import StartError
 
 from .worker_pools import Script, Worker, bad, generation, good, hands, serving_for, stuck
+
+# Of the supervisor, for its workers.
+ANSWER_SECONDS, LONGEST_ANSWER_SECONDS, LATE_TURN_SECONDS, HUNG_WORKER_SECONDS = 30.0, 600.0, 5.0, 20.0
+MOST_FAILED_STARTS = 10
 
 
 def after(seconds: float, script: Script) -> Script:
