@@ -122,6 +122,7 @@ CHARACTERS = {
     "two bytes": (["ab\u00e9", "c"], [b"ab", b"\xc3\xa9", b"c"]),
     "three bytes": (["ab\u20ac", "c"], [b"ab", b"\xe2\x82\xac", b"c"]),
     "four bytes": (["ab\U0001f600", "c"], [b"ab", b"\xf0\x9f\x98\x80", b"c"]),
+    "one byte at a time": (["a", "b", "c"], [b"a", b"b", b"c"]),
     "one character at a time": (["\u20ac", "\u20ac", "a"], [b"\xe2\x82\xac", b"\xe2\x82\xac", b"a"]),
 }
 
