@@ -3,14 +3,14 @@
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import Lines
 from wsgateway.errors import Reason
@@ -31,6 +31,8 @@ class Commands:
         self.lines = Lines()
         self.asked: list[dict[str, object]] = []
         """the facts about who has asked"""
+        self.quiet = False
+        """whether there is nothing to send"""
         self.ended = trio.Event()
         """set when a command that gives items has ended, in any way"""
 
@@ -41,13 +43,15 @@ class Commands:
                 return ControlAnswer(ok=True, facts=request.arguments)
             case "wordy":
                 return ControlAnswer(ok=False, findings=["wrong"] * 10_002)
-            case "many":
+            case "many" | "trace":
                 await self._send_many(send)
                 return ControlAnswer(ok=True)
         raise ZeroDivisionError
 
     async def _send_many(self, send: Send) -> None:
         try:
+            if self.quiet:
+                await trio.sleep_forever()
             for number in range(MANY):
                 await send([{"number": number, "text": "x" * 1000}])
         finally:
@@ -156,14 +160,42 @@ async def test_items_come_before_the_answer_in_their_order(tmp_path: Path) -> No
         assert [item["number"] for item in taken] == list(range(MANY))
 
 
+@pytest.mark.parametrize(("command", "seconds"), [("many", 10), ("trace", 600)])
 async def test_a_client_that_reads_nothing_is_disconnected_and_its_command_ends(
-    tmp_path: Path, autojump_clock: MockClock
+    command: str, seconds: float, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with answering(tmp_path) as commands, await trio.open_unix_socket(commands.address.path) as stream:
-        await stream.send_all(line_of(ControlRequest("many")))
+        await stream.send_all(line_of(ControlRequest(command)))
         await commands.ended.wait()
-        assert trio.current_time() == 10
+        assert trio.current_time() == seconds
         assert await request_gateway(commands.address, ControlRequest("echo")) == ControlAnswer(ok=True)
+
+
+async def test_a_client_that_hangs_up_ends_a_stream_in_which_nothing_comes(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with answering(tmp_path) as commands:
+        commands.quiet = True
+        async with await trio.open_unix_socket(commands.address.path) as stream:
+            await stream.send_all(line_of(ControlRequest("trace")))
+            await trio.sleep(5000)
+            assert not commands.ended.is_set()
+        with trio.fail_after(1):
+            await commands.ended.wait()
+
+
+async def test_sixteen_clients_are_served_at_a_time_and_the_next_one_waits(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with answering(tmp_path) as commands, AsyncExitStack() as clients:
+        for _ in range(16):
+            assert (await request_gateway(commands.address, ControlRequest("echo"))).ok
+            assert trio.current_time() == 0
+            await clients.enter_async_context(await trio.open_unix_socket(commands.address.path))
+            await wait_all_tasks_blocked()
+        # Until the first of them has not sent its line in time.
+        assert (await request_gateway(commands.address, ControlRequest("echo"))).ok
+        assert trio.current_time() == 10
 
 
 async def test_a_client_that_hangs_up_ends_its_command(tmp_path: Path) -> None:

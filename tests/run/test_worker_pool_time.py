@@ -207,6 +207,15 @@ async def test_a_worker_that_dies_instead_of_a_report_delays_no_status(autojump_
         assert trio.current_time() == 0
 
 
+async def test_a_worker_that_sends_no_report_delays_the_status_by_a_second(autojump_clock: MockClock) -> None:
+    async with hands(good, deaf) as its:
+        await its.start(workers=2)
+        await its.worker_pool.report()
+        assert trio.current_time() == 1
+        told = [worker["status"] for worker in its.worker_pool.status()["workers"]]
+        assert told == [{"sessions": {"rfc6455": {"all": 0}}}, {}]
+
+
 async def test_counts_of_a_dead_worker_for_a_target_are_removed_with_the_target(autojump_clock: MockClock) -> None:
     async def counts(worker: Worker) -> int:
         await worker.say("up")
