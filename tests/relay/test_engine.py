@@ -4,7 +4,9 @@ Frames with a mask have the key of RFC 6455, 5.7: 37 FA 21 3D. The ends of relay
 that do not read in `test_engine_pressure`.
 """
 
+import os
 import socket
+from contextlib import suppress
 
 import pytest
 import trio
@@ -196,3 +198,22 @@ async def test_a_bug_in_the_first_bytes_is_raised_to_its_own_session() -> None:
         with pytest.raises(RuntimeError, match="a bug at 5 bytes"):
             await relay(stage.engine, bad.client, bad.upstream)
         assert len(stage.engine) == 0
+
+
+def descriptors() -> dict[int, str]:
+    """Return the open descriptors of this process, and what they are."""
+    found = {}
+    for fd in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one of this list
+            found[int(fd)] = os.readlink(f"/proc/self/fd/{fd}")
+    return found
+
+
+async def test_no_descriptor_of_an_engine_is_inherited_by_another_program() -> None:
+    before = descriptors()
+    async with staged() as stage:
+        stage.relay(stage.session())
+        await settled()
+        new = {fd: what for fd, what in descriptors().items() if fd not in before}
+        assert {"anon_inode:[eventfd]", "anon_inode:[eventpoll]"} <= set(new.values())
+        assert [what for fd, what in new.items() if os.get_inheritable(fd)] == []

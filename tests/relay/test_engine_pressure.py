@@ -217,6 +217,24 @@ async def test_a_slow_client_gets_the_last_bytes_of_its_upstream_despite_a_reset
         assert (ended.source, ended.ending) == (pair.upstream, Close(1000))
 
 
+async def test_an_upstream_that_has_closed_and_is_reset_with_no_byte_unread_ends_the_session() -> None:
+    """The kernel reports the reset, and not the end of the stream: nothing that the client could still take would wake
+    the loop."""
+    async with staged() as stage:
+        pair = stage.session(tcp_to_upstream=True)
+        clog(pair.client.sock)
+        relay = stage.relay(pair)
+        await pair.at_upstream.send(HELLO)
+        while not pair.client.backlog:
+            await settled()
+        await pair.at_upstream.close()
+        wait_until_gone(pair.upstream)
+        await pair.at_client.send(MASKED_HELLO)
+        ended = await relay.ended()
+        assert ended.source is pair.upstream
+        assert isinstance(ended.ending, ProtocolError)
+
+
 async def test_two_sides_that_disconnect_while_neither_is_read_do_not_keep_the_loop_busy() -> None:
     async with staged() as stage:
         pair = stage.session()

@@ -1,6 +1,7 @@
 """A turn of the engine: the bytes of sessions first, then a few beginnings and a few ends, however many there are."""
 
 import os
+import resource
 import select
 import socket
 from collections.abc import Iterator
@@ -265,3 +266,26 @@ def test_a_new_socket_does_not_get_the_events_of_a_closed_one_with_its_number() 
         assert events == [("first", select.EPOLLIN | select.EPOLLOUT)]
         watches.serve()
         assert events[1:] == [("new", select.EPOLLOUT)]
+
+
+def test_a_socket_that_is_watched_no_longer_makes_nothing_ready() -> None:
+    with ExitStack() as resources:
+        watches = SocketWatches()
+        near, far = (resources.enter_context(sock) for sock in socket.socketpair())
+        for _ in range(2):  # it may be watched again
+            watches.watch(near, lambda ready: None)
+            watches.serve()
+            watches.unwatch(near.fileno())
+            far.send(b"x")
+            assert select.select([watches.fileno()], [], [], 0)[0] == []
+
+
+def test_nothing_is_waited_for_if_no_socket_is_ready_any_more() -> None:
+    watches = SocketWatches()
+    # Whoever waits gives the processor up of his own accord (getrusage(2)); a lock of Python may cause that, too.
+    waited = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        watches.serve()
+        waited.append(resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before)
+    assert 0 in waited

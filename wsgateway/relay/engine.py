@@ -231,7 +231,6 @@ class Engine:
     def pause(self, endpoint: Endpoint, seconds: float) -> None:
         """Leave a side unread for about so many seconds."""
         endpoint.paused = True
-        endpoint.open = False
         if endpoint.on_end is not None:
             endpoint.watch(self._epoll, (endpoint.interest or 0) & ~_IN)
         self.pauses.add(endpoint, trio.current_time() + seconds)
