@@ -5,15 +5,25 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("relay/engine.py", "self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)", "0 -> 1"): (
         "the loop notes once more, at its start, that it runs"
     ),
+    ("run/control.py", "_READ_BYTES = 65536", "65536 -> 65537"): "a read may take a byte more",
+    ("run/control.py", "_SOCKETS_AT_ONCE = 200", "200 -> 201"): "the kernel takes up to 253",
     ("run/hot_restart.py", "_, status = os.waitpid(pid, 0)  # noqa: ASYNC222  it has ended", "0 -> 1"): (
         "1 is WNOHANG, and the process has ended: its pidfd is readable"
     ),
+    ("run/requests.py", "_READ_BYTES = 65536", "65536 -> 65537"): "a read may take a byte more",
+    ("run/service.py", "_LOOKS_AT_ONCE = 256", "256 -> 257"): "a turn of the loop takes a little longer",
     ("run/settings_transfer.py", "ROUTES_AT_ONCE = 10", "10 -> 11"): "a turn of the loop takes a tenth longer",
     (
         "run/slot.py",
         "self.worker, self.serving_since, self.silent_seconds = worker, None, 0.0",
         "0.0 -> 1.0",
     ): "nothing is asked of a new process before the first look at it, which begins the count anew",
+    ("upstream/balance.py", 'share = ((int.from_bytes(digest, "big") >> 12) + 0.5) / 2**52', "Add -> Sub"): (
+        "only a hash of 52 zero bits is another one then"
+    ),
+    ("upstream/balance.py", 'share = ((int.from_bytes(digest, "big") >> 12) + 0.5) / 2**52', "0.5 -> 1.5"): (
+        "only a hash of 52 one bits is another one then"
+    ),
     ("upstream/connect.py", "for _, late in won[1:]:", "1 -> 2"): (
         "two addresses would have to accept in the same turn of the loop, and a socket that nobody has is closed anyway"
     ),

@@ -169,6 +169,9 @@ def test_an_ejection_that_follows_soon_is_twice_as_long_up_to_a_bound() -> None:
     assert lengths == [30, 60, 100, 100]
     now += 100
     assert health.eject(now) == 30
+    # It is soon while less time has passed since its end than the ejection took.
+    assert health.eject(now + 59.9) == 60
+    assert health.eject(now + 59.9 + 120) == 30
 
 
 def test_an_address_that_is_down_stays_down_while_it_is_ejected() -> None:

@@ -9,7 +9,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.support import Lines
 from wsgateway.errors import UpstreamError
-from wsgateway.settings.upstreams import Upstream
+from wsgateway.settings.basics import Url
+from wsgateway.settings.upstreams import Target, Upstream
 from wsgateway.upstream.pools import Pools
 from wsgateway.upstream.search import Search
 
@@ -48,6 +49,31 @@ async def test_the_tasks_of_a_removed_pool_end_and_those_of_a_new_one_begin(auto
             pools["old"]
         lease.release()
         nursery.cancel_scope.cancel()
+
+
+async def test_totals_of_targets_stay_and_those_of_removed_ones_for_ten_minutes(autojump_clock: MockClock) -> None:
+    targets = tuple(Target(Url(f"192.0.2.{at}", 80, f"ws://192.0.2.{at}")) for at in range(6))
+    pools = Pools(Lines().log(), Resolver())
+
+    def served() -> int:
+        return sum(pools["chat"].status()["served"].values())
+
+    pools.update([Upstream(targets, name="chat")], {})
+    for _ in targets:
+        search = Search(pools["chat"], None)
+        lease = search.take()
+        assert lease is not None
+        search.served(lease, 101)
+        lease.release()
+    assert served() == 6
+    await trio.sleep(3600)
+    assert served() == 6
+    pools.update([Upstream(targets[:3], name="chat")], {})
+    assert served() == 6
+    await trio.sleep(599)
+    assert served() == 6
+    await trio.sleep(1)
+    assert served() == 3
 
 
 async def test_clients_that_wait_for_a_removed_pool_get_an_error(autojump_clock: MockClock) -> None:
