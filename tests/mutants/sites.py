@@ -102,8 +102,13 @@ def _at(node: ast.AST) -> Iterator[_Site]:
             yield _site(node, f"{value} -> {not value}", partial(setattr, node, "value", not value))
         case ast.Constant(value=int() | float() as number):
             yield _site(node, f"{number} -> {number + 1}", partial(setattr, node, "value", number + 1))
-        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and value.value is None):
+        # None in the place of False is nothing that a caller would see.
+        case ast.Return(value=ast.expr() as value) if not _is_one_of(value, None, False):
             yield _site(node, "returns None", partial(setattr, node, "value", ast.Constant(None)))
+
+
+def _is_one_of(value: ast.expr, *constants: bool | None) -> bool:
+    return isinstance(value, ast.Constant) and any(value.value is each for each in constants)
 
 
 def _not(test: ast.expr) -> ast.expr:

@@ -26,6 +26,8 @@ CHANGED: dict[str, list[tuple[str, str]]] = {
     "raise a": [("statement missing", "pass")],
     "x = a": [],
     "def f():\n    return a": [("returns None", "def f():\n    return None")],
+    "def f():\n    return 0": [("returns None", "def f():\n    return None"), ("0 -> 1", "def f():\n    return 1")],
+    "def f():\n    return False": [("False -> True", "def f():\n    return True")],
     "def f():\n    return None": [],
     "while a:\n    break": [
         ("condition negated", "while not a:\n    break"),

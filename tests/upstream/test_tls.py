@@ -12,6 +12,8 @@ from tests.backends import websockets_server
 from tests.net.certificates import Authority
 from tests.openings import BY_DIALECT, OPENINGS, Opening
 from tests.support import Upstream, serving
+from wsgateway.errors import Reason
+from wsgateway.upstream.tls import explained
 
 MODERN = BY_DIALECT["rfc6455"]
 HERE = {"url": "wss://127.0.0.1"}
@@ -156,3 +158,45 @@ async def test_an_upstream_that_requires_a_certificate_gets_ours(authority: Auth
             await upstream.accept()
         upstream.hang_up()
         assert (await client.rest()).startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+
+
+NO_CURE = "it needs a proxy in between that still has that, as OpenSSL here has not"
+# OpenSSL's reason, the profile, and what is said.
+EXPLAINED: list[tuple[str, str, Reason, str]] = [
+    (
+        "UNSUPPORTED_PROTOCOL",
+        "modern",
+        Reason.TARGET_TLS_OLD,
+        "the server has nothing as new as TLS 1.3: KEY intermediate",
+    ),
+    (
+        "WRONG_CIPHER_RETURNED",
+        "intermediate",
+        Reason.TARGET_TLS_OLD,
+        "the server chose a cipher that profile intermediate has not: KEY legacy",
+    ),
+    (
+        "UNSUPPORTED_PROTOCOL",
+        "legacy",
+        Reason.TARGET_TLS_FAILED,
+        f"the server has nothing as new as TLS 1.0 to 1.3: {NO_CURE}",
+    ),
+    (
+        "TLSV1_ALERT_INTERNAL_ERROR",
+        "modern",
+        Reason.TARGET_TLS_FAILED,
+        "the server refused TLS 1.3: if it speaks only 1.2, KEY intermediate",
+    ),
+    ("WRONG_VERSION_NUMBER", "modern", Reason.TARGET_WITHOUT_TLS, "the server does not speak TLS"),
+    ("WRONG_VERSION_NUMBER", "legacy", Reason.TARGET_WITHOUT_TLS, "the server does not speak TLS"),
+    ("TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "legacy", Reason.TARGET_HTTP2, "the server has no HTTP/1.1"),
+]
+
+
+@pytest.mark.parametrize(("said", "profile", "reason", "text"), EXPLAINED)
+def test_a_failure_has_the_reason_of_an_old_server_only_where_an_older_profile_helps(
+    said: str, profile: str, reason: Reason, text: str
+) -> None:
+    error = ssl.SSLError(1, f"[SSL: {said}] {said.lower().replace('_', ' ')} (_ssl.c:992)")
+    error.reason, error.library = said, "SSL"
+    assert explained(error, profile, "KEY") == (reason, text)
