@@ -12,6 +12,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ),
     ("run/requests.py", "_READ_BYTES = 65536", "65536 -> 65537"): "a read may take a byte more",
     ("run/service.py", "_LOOKS_AT_ONCE = 256", "256 -> 257"): "a turn of the loop takes a little longer",
+    ("run/sessions.py", "SESSIONS_AT_ONCE = 100", "100 -> 101"): "a turn of the loop takes a hundredth longer",
     ("run/settings_transfer.py", "ROUTES_AT_ONCE = 10", "10 -> 11"): "a turn of the loop takes a tenth longer",
     (
         "run/slot.py",

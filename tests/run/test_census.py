@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.openings import BY_DIALECT
 from tests.support import Running, Upstream, configuration, serving
@@ -107,6 +108,24 @@ async def test_more_counts_than_go_into_a_message_are_sent_in_several() -> None:
             assert await client.rest()
         await gateway.service.send_last_counts(take)
     assert messages == [COUNTS_AT_ONCE, 1]
+
+
+async def test_counts_are_sent_every_three_seconds(autojump_clock: MockClock) -> None:
+    times: list[float] = []
+
+    async def take(counts: list[Counts]) -> None:
+        times.append(trio.current_time())
+
+    async with serving(9, route="dialects: [rfc6455]") as gateway, trio.open_nursery() as nursery:
+        begun = trio.current_time()
+        nursery.start_soon(gateway.service.send_counts, take)
+        for seconds in (1, 4, 7):
+            await trio.sleep_until(begun + seconds)
+            client = await gateway.connect(OLD.request)
+            assert await client.rest()
+        await trio.sleep(10)
+        nursery.cancel_scope.cancel()
+    assert times == [begun + 3, begun + 6, begun + 9]
 
 
 def test_little_is_lost_with_a_process_that_is_killed() -> None:

@@ -157,6 +157,16 @@ async def test_a_supervisor_that_looks_late_counts_the_silence_of_workers_anew(a
         assert its.workers[0].code == -9
 
 
+async def test_a_look_that_is_a_second_late_counts_and_one_that_is_later_does_not(autojump_clock: MockClock) -> None:
+    async with hands(deaf) as its:
+        await its.start()
+        await its.looked(2)
+        for late, silent in ((1.0, 3.0), (1.1, 0.0)):
+            due = trio.current_time()
+            await trio.sleep(late)
+            assert its.worker_pool.check(due) == silent
+
+
 # -- deaths ------------------------------------------------------------------------------------------------------
 
 
