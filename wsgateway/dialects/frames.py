@@ -11,7 +11,7 @@ payload of a Close; `framing` builds decoders, encoders and walkers on it.
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from wsgateway.dialects.base import Layout, Limits, Plan
 from wsgateway.errors import ProtocolError, Reason
@@ -136,6 +136,16 @@ class ReaderState(State):
     """whether it uses the secret itself"""
 
 
+@lru_cache
+def _sizes(mask: int, message_bytes: int) -> tuple[int, int, int]:
+    """Return the size of a head whose length is in its second byte, and of the longest frames of two kinds.
+
+    Their length is in that byte, or in 2 bytes. Readers share these numbers, which would need memory in each.
+    """
+    head = 6 if mask else 2
+    return head, head + min(message_bytes, MAX_CONTROL_BYTES), head + 2 + min(message_bytes, MAX_SHORT_BYTES)
+
+
 class FrameReader:
     """A reader of frame heads, which also checks their order. Decoder and walker both use it."""
 
@@ -150,11 +160,7 @@ class FrameReader:
         # RFC 6455, 5.1: a client masks every frame, a server masks none.
         self._mask = MASK if role is _SERVER and rules.masking is _PAYLOAD else 0
         self._first_bit = rules.first_bit(True)
-        # The size of a head whose length is in its second byte, and of the longest frames with such a length and with
-        # one in 2 bytes.
-        self._head_bytes = 6 if self._mask else 2
-        self._longest_tiny = self._head_bytes + min(limits.message_bytes, MAX_CONTROL_BYTES)
-        self._longest = self._head_bytes + 2 + min(limits.message_bytes, MAX_SHORT_BYTES)
+        self._head_bytes, self._longest_tiny, self._longest = _sizes(self._mask, limits.message_bytes)
         # RFC 7692, 6: RSV1 marks the first frame of a compressed message.
         self._rsv = RSV1 if compressed else 0
         self._message_bytes = 0
