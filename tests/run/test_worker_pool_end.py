@@ -1,4 +1,4 @@
-"""The end of a worker pool, in virtual time: nobody is waited for who has nothing to end."""
+"""The end of workers, in virtual time: nobody waits for one that has nothing to end, or that ends."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,9 +6,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from wsgateway.errors import Reason
 from wsgateway.run.worker_pool import WorkerPool
 
-from .worker_pools import hands, serving_for, stuck
+from .worker_pools import Script, Worker, generation, good, hands, serving_for, stuck
 
 End = Callable[[WorkerPool], Awaitable[None]]
 
@@ -45,3 +46,42 @@ async def test_the_pause_before_the_next_start_of_a_worker_is_over(how: End, aut
         await its.worker_pool.ended()
         assert trio.current_time() == begun
         assert len(its.workers) == workers
+
+
+# -- a worker that drains, and others that go on -------------------------------------------------------------------
+
+
+def draining(worker_is_told: bool) -> Script:
+    """Return a script of a worker that drains for a minute: when the supervisor says so, or for a signal after it."""
+
+    async def drains(worker: Worker) -> int:
+        await worker.say("up")
+        while (order := await worker.order()) != "drain":
+            await worker.answer(order)
+            if not worker_is_told:
+                await worker.say("told to end")
+        with trio.move_on_after(60):
+            while await worker.order() == "reload":
+                await worker.say("refused", reason=Reason.GATEWAY_STOPPING.value, why="this process ends")
+        return 0
+
+    return drains
+
+
+async def test_a_worker_that_is_not_needed_any_more_hinders_no_other_reload(autojump_clock: MockClock) -> None:
+    async with hands(good, draining(worker_is_told=True)) as its:
+        await its.start(workers=2)
+        await its.worker_pool.change(generation(workers=1))
+        await its.worker_pool.change(generation(workers=1))
+        assert [worker.heard[-1] for worker in its.workers] == ["reload", "reload"]
+        assert its.workers[1].code is None
+
+
+async def test_a_worker_that_drains_alone_after_a_signal_hinders_no_reload(autojump_clock: MockClock) -> None:
+    async with hands(good, [draining(worker_is_told=False), good]) as its:
+        await its.start(workers=2)
+        await trio.sleep(5)
+        await its.worker_pool.change(generation(workers=2))
+        assert [worker.heard[-1] for worker in its.workers] == ["reload", "reload"]
+        await its.lines.nth("worker serves", 3)
+        assert its.workers[2].heard == ["serve"]

@@ -5,7 +5,7 @@ from itertools import chain
 
 import trio
 
-from wsgateway.errors import StartError
+from wsgateway.errors import Reason, StartError
 from wsgateway.observe.log import Log
 from wsgateway.observe.names import names_of
 from wsgateway.observe.refusals import Refusal, newest
@@ -215,13 +215,15 @@ class WorkerPool:
     async def change(self, generation: Generation) -> None:
         """Have all workers serve another configuration, and start or end workers until their number is right.
 
-        Raise StartError if a worker cannot serve it; then all serve the old one again.
+        Raise StartError if a worker cannot serve it; then all serve the old one again. One that drains need not.
         """
         async with self._changing:
             taken: list[WorkerProcess] = []
             for worker in self.serving():
                 answer = await worker.carry_out(generation.order("reload", self.adjustments))
                 if isinstance(answer, Refused):
+                    if answer.error.reason is Reason.GATEWAY_STOPPING:  # it drains, and keeps its configuration
+                        continue
                     assert self._generation is not None, "somebody serves"
                     for each in taken:
                         await self._take_back(each, self._generation)
