@@ -70,6 +70,25 @@ async def test_a_message_whose_sender_is_cancelled_does_not_damage_the_next_one(
     other.close()
 
 
+async def test_a_message_whose_sender_is_cancelled_before_its_first_byte_is_not_sent(pair: Pair) -> None:
+    one, other = map(Control, pair)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += pair[0].send(_HEAD.pack(2, 0) + b"{}")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.send, {"do": "cancelled"})
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    with trio.fail_after(PATIENCE_SECONDS):
+        for _ in range(filled // 10):
+            assert await other.receive() == ({}, [], b"")
+        await one.send({"do": "report"})
+        assert await other.receive() == ({"do": "report"}, [], b"")
+    one.close()
+    other.close()
+
+
 async def test_a_message_with_sockets_whose_sender_is_cancelled_ends_the_connection(
     pair: Pair, listener: socket.socket
 ) -> None:

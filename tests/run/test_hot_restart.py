@@ -152,6 +152,20 @@ async def test_a_new_supervisor_that_never_serves_is_killed_after_a_minute(autoj
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def children() -> set[str]:
+    """Return the processes that this one has started, also those that have ended and were not waited for."""
+    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+async def test_a_new_supervisor_for_which_nobody_waits_any_more_is_killed(autojump_clock: MockClock) -> None:
+    before = children()
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    with trio.move_on_after(5) as over:
+        await start_new_supervisor(command, Listening({}), 1, Adjustments())
+    assert over.cancelled_caught
+    assert children() == before
+
+
 async def test_a_new_supervisor_that_cannot_be_started_leaves_nothing_open() -> None:
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(HotRestartError, match=r"^it cannot be started: No such file or directory$"):
