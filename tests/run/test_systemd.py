@@ -16,7 +16,9 @@ import trio
 from tests.e2e.programs import PATIENCE_SECONDS
 from tests.processes import GatewayProcess
 from tests.support import Lines, configuration
+from wsgateway.run.supervisor import CHECK_SECONDS
 from wsgateway.run.systemd import Manager, notify
+from wsgateway.run.worker_pool import HUNG_WORKER_SECONDS
 
 from .gateways import PLAIN, supervised, whole
 
@@ -218,3 +220,8 @@ def test_a_gateway_serves_without_the_systemd_that_its_environment_names(tmp_pat
             client.sendall(PLAIN)
             assert client.recv(4096).startswith(b"HTTP/1.1 426 ")
         assert process.stop() == 0
+
+
+def test_systemd_is_told_of_a_change_within_a_second_and_of_workers_that_hang_within_half_a_minute() -> None:
+    assert CHECK_SECONDS <= 1
+    assert HUNG_WORKER_SECONDS + CHECK_SECONDS < 30
