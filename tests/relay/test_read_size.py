@@ -10,12 +10,14 @@ import trio
 from tests.relay.awaited import relay
 from wsgateway.dialects.base import Step
 from wsgateway.relay import engine as engine_module
-from wsgateway.relay.endpoint import LEAST_READ_BYTES, MOST_READ_BYTES, Endpoint
+from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.engine import Engine
 from wsgateway.wire.events import Close
 
 from .passing import CLIENT, UPSTREAM, side
 from .sessions import PATIENCE_SECONDS
+
+LEAST_READ_BYTES, MOST_READ_BYTES = 512, 64 * 1024 + 16
 
 
 class Swallower:
@@ -81,3 +83,15 @@ async def test_reads_shrink_while_they_take_long_and_grow_again(monkeypatch: pyt
             assert sizes[:4] == [512, 1024, 2048, 4096]
             assert max(sizes) == MOST_READ_BYTES
             nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "size"), [(0.0, 8000), (0.00019, 8000), (0.0002, 4000), (0.001, 4000), (0.0011, 1000)]
+)
+def test_reads_grow_below_a_fifth_of_a_millisecond_and_shrink_beyond_one(seconds: float, size: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        endpoint = Endpoint(ours, side("rfc6455", CLIENT), Swallower())
+        endpoint.read_bytes = 4000
+        endpoint.adapt_reads(4000, seconds)
+        assert endpoint.read_bytes == size

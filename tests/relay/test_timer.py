@@ -6,6 +6,7 @@ actions happen within that time, and no test requires a more precise time.
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -379,3 +380,12 @@ async def test_each_of_many_sessions_is_checked(autojump_clock: MockClock) -> No
             assert 10 + number <= each.seconds <= 12 + number
         await trio.sleep(2)
         assert not stage.engine.timers
+
+
+async def test_timers_are_checked_in_eight_parts_each_second(autojump_clock: MockClock) -> None:
+    async with watched(RelayTimeouts(idle=600)) as watching:
+        looks: list[float] = []
+        watching.stage.engine.late = lambda seconds: looks.append(trio.current_time())
+        await trio.sleep(10)
+        assert {later - look for look, later in pairwise(looks)} == {0.125}
+        assert len(looks) >= 79

@@ -14,12 +14,14 @@ import trio.testing
 
 from wsgateway.native import MOST_READY
 from wsgateway.relay import engine as relay_engine
-from wsgateway.relay.ends import MOST_ENDS
 from wsgateway.relay.engine import Ended, Engine
-from wsgateway.relay.watches import MOST_CLOSINGS, MOST_WATCHED, SocketWatches
+from wsgateway.relay.watches import SocketWatches
 
 from .sessions import PATIENCE_SECONDS, Session, session
 from .stage import MASKED_HELLO, say_at_once
+
+# Of a turn of the loop.
+MOST_ENDS, MOST_WATCHED, MOST_CLOSINGS = 32, 16, 128
 
 
 class Crowd:

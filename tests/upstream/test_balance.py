@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from tests.steps import steps
 from wsgateway.settings.basics import BalanceMethod
-from wsgateway.upstream.balance import BEST_KEPT, MOST_KEYS, Balancer, balancer
+from wsgateway.upstream.balance import Balancer, balancer
 
 from .plain import Plain, less_of_two
+
+# Of what a choice by hash remembers.
+MOST_KEYS, BEST_KEPT = 8192, 8
 
 METHODS: tuple[BalanceMethod, ...] = get_args(BalanceMethod)
 PLACES = count()

@@ -15,9 +15,11 @@ from tests.support import PATIENCE_SECONDS
 from wsgateway.settings.basics import Address, Url
 from wsgateway.settings.upstreams import Target
 from wsgateway.upstream.names import Names
-from wsgateway.upstream.resolve import RECORD_SECONDS, ResolvedAddress, look_up
+from wsgateway.upstream.resolve import ResolvedAddress, look_up
 
 from .blocking import blocking, clock
+
+RECORD_SECONDS = 4.0
 
 __all__ = ["clock"]
 

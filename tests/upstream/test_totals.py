@@ -1,7 +1,9 @@
 """The totals of targets that were removed from the configuration: kept for some time, and for a few targets."""
 
 from wsgateway.errors import Reason
-from wsgateway.upstream.totals import KEPT_SECONDS, MOST_KEPT, TargetTotals
+from wsgateway.upstream.totals import TargetTotals
+
+KEPT_SECONDS, MOST_KEPT = 600.0, 4
 
 
 def test_the_totals_of_a_removed_target_are_kept_for_some_time() -> None:
