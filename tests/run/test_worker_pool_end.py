@@ -1,12 +1,13 @@
 """The end of workers, in virtual time: nobody waits for one that has nothing to end, or that ends."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from wsgateway.errors import Reason
+from wsgateway.errors import Reason, StartError
 from wsgateway.run.worker_pool import WorkerPool
 
 from .worker_pools import Script, Worker, generation, good, hands, serving_for, stuck
@@ -46,6 +47,18 @@ async def test_the_pause_before_the_next_start_of_a_worker_is_over(how: End, aut
         await its.worker_pool.ended()
         assert trio.current_time() == begun
         assert len(its.workers) == workers
+
+
+async def test_a_worker_that_takes_no_configuration_is_killed(autojump_clock: MockClock) -> None:
+    async def deaf(worker: Worker) -> int:
+        await worker.say("up")
+        return await stuck(worker)
+
+    large = generation()
+    large = replace(large, made=replace(large.made, packed=bytes(8 * 1024 * 1024)))  # more than a socket takes
+    async with hands(deaf) as its:
+        with pytest.raises(StartError, match=r"^worker 1: no answer within 30 s$"):
+            await its.worker_pool.start(large)
 
 
 # -- a worker that drains, and others that go on -------------------------------------------------------------------

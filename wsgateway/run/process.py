@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -206,23 +206,42 @@ class WorkerProcess:
 
     async def answer(self) -> Outcome | None:
         """Return its next message other than reports; None if it ends. A process that does not answer is killed."""
-        begun = trio.current_time()
-        progress = PROGRESS_SECONDS
-        while progress >= PROGRESS_SECONDS and trio.current_time() - begun < LONGEST_ANSWER_SECONDS:
-            worked = self._cpu_seconds(self.pid)
-            with trio.move_on_after(ANSWER_SECONDS):
-                try:
-                    return await self._answers.receive()
-                except trio.EndOfChannel:
-                    return None
-            progress = self._cpu_seconds(self.pid) - worked
-        self.why = f"no answer within {trio.current_time() - begun:.0f} s"
-        self.kill()
-        return None
+        return await self._in_time(self._next_answer)
 
     async def carry_out(self, order: Order) -> Outcome | None:
-        """Send an order, and return its answer as `answer` does."""
-        return await self.answer() if await self.send(order) else None
+        """Send an order, and return its answer as `answer` does. A process that does not take the order is killed."""
+
+        async def exchange() -> Outcome | None:
+            return await self._next_answer() if await self.send(order) else None
+
+        return await self._in_time(exchange)
+
+    async def _next_answer(self) -> Outcome | None:
+        try:
+            return await self._answers.receive()
+        except trio.EndOfChannel:
+            return None
+
+    async def _in_time(self, step: Callable[[], Awaitable[Outcome | None]]) -> Outcome | None:
+        """Return what a step returns. If the process makes no progress meanwhile, kill it and return None."""
+        begun, ended, outcome = trio.current_time(), False, None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_progress, nursery.cancel_scope)
+            outcome, ended = await step(), True
+            nursery.cancel_scope.cancel()
+        if not ended:
+            self.why = f"no answer within {trio.current_time() - begun:.0f} s"
+            self.kill()
+        return outcome
+
+    async def _watch_progress(self, waiting: trio.CancelScope) -> None:
+        """Cancel a scope when the process makes no progress any more, or has taken too long."""
+        end, progress = trio.current_time() + LONGEST_ANSWER_SECONDS, PROGRESS_SECONDS
+        while progress >= PROGRESS_SECONDS and trio.current_time() < end:
+            worked = self._cpu_seconds(self.pid)
+            await trio.sleep(ANSWER_SECONDS)
+            progress = self._cpu_seconds(self.pid) - worked
+        waiting.cancel()
 
     async def send(self, order: Order) -> bool:
         """Send an order. Return whether it may have been received."""
