@@ -2,13 +2,15 @@
 
 import gc
 import socket
+import ssl
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
-from wsgateway.trace.tap import tap, untap
+from tests.net.certificates import Authority
+from wsgateway.trace.tap import MOST_READ_BYTES, tap, untap
 
 
 class Seen:
@@ -50,6 +52,31 @@ def test_only_what_the_kernel_took_is_shown_as_sent(pair: tuple[socket.socket, s
         while True:
             size += ours.send(bytes(100_000))
     assert sum(map(len, seen.sent)) == size
+
+
+def test_few_bytes_are_received_at_once(pair: tuple[socket.socket, socket.socket], seen: Seen) -> None:
+    ours, theirs = pair
+    theirs.send(bytes(MOST_READ_BYTES + 1))
+    assert [len(ours.recv(65536)) for _ in range(2)] == [MOST_READ_BYTES, 1]
+    assert [len(each) for each in seen.received] == [MOST_READ_BYTES, 1]
+
+
+def test_few_bytes_are_received_at_once_over_tls(seen: Seen, authority: Authority) -> None:
+    plain, theirs = socket.socketpair()
+    server, client = authority.server, authority.client()
+    with (
+        server.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as ours,
+        client.wrap_socket(theirs, server_hostname="localhost", do_handshake_on_connect=False) as theirs,
+    ):
+        for sock in (ours, theirs):
+            sock.setblocking(False)
+        for sock in (theirs, ours, theirs, ours):
+            with suppress(ssl.SSLWantReadError):
+                sock.do_handshake()
+        tap(ours, seen.received.append, seen.sent.append)
+        theirs.send(bytes(MOST_READ_BYTES + 1))
+        assert [len(ours.recv(65536)) for _ in range(2)] == [MOST_READ_BYTES, 1]
+        assert [len(each) for each in seen.received] == [MOST_READ_BYTES, 1]
 
 
 def test_a_look_at_bytes_that_stay_is_not_shown(pair: tuple[socket.socket, socket.socket], seen: Seen) -> None:

@@ -64,8 +64,11 @@ class Trace:
         """Add an item for the reader. It is lost if too much waits already, or nobody reads."""
         if self.over:
             return
+        if len(self._waiting) >= MOST_WAITING:
+            self._lost += 1
+            return
         size = sum(len(value) for value in item.values() if isinstance(value, str))
-        if len(self._waiting) >= MOST_WAITING or self._characters + size > MOST_WAITING_CHARACTERS:
+        if self._characters + size > MOST_WAITING_CHARACTERS:
             self._lost += 1
         else:
             self._waiting.append((size, item))

@@ -81,4 +81,6 @@ def hexadecimal(data: bytes) -> str:
 
 def printable(text: str) -> str:
     """Return the text with its control characters escaped, so that a server cannot move the reader's cursor."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
