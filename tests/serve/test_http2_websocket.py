@@ -5,7 +5,7 @@ import struct
 import pytest
 from h2.events import ConnectionTerminated, RemoteSettingsChanged, StreamEnded
 from h2.settings import SettingCodes
-from hyperframe.frame import DataFrame, GoAwayFrame
+from hyperframe.frame import DataFrame, GoAwayFrame, PingFrame
 
 from tests.backends import websockets_server
 from tests.heads import head_of, values
@@ -299,3 +299,15 @@ async def test_old_clients_are_served_as_before_where_it_is_offered(offered: str
         client = await gateway.connect_tls(authority.client(), opening.request)
         await upstream.agree()
         assert (await client.head()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_client_that_goes_away_breaks_no_rule_with_other_frames_beside_its_goaway(
+    offered: str, authority: Authority
+) -> None:
+    async with Upstream() as upstream, serving(upstream.port, listener=offered) as gateway:
+        client = await Client.connect(gateway, authority)
+        await client.event(RemoteSettingsChanged)
+        await client.peer.send(GoAwayFrame(0).serialize() + PingFrame(opaque_data=b"too late").serialize())
+        line = await gateway.lines.line("disconnected")
+        assert line["why"] == "with a GOAWAY"
+        await client.peer.close()

@@ -177,7 +177,9 @@ class Http2Connection:
                 for event in self._h2.receive_data(data):
                     self._handle(event)
         except H2Error as error:
-            self._end(ProtocolError(Reason.HTTP2_FAULT, f"HTTP/2: {_REPEATED.split(str(error))[0].strip()}"))
+            text = _REPEATED.split(str(error))[0].strip()
+            # After a GOAWAY h2 takes no frames, not even of the same read, and sends none for those before it.
+            self._end(_went() if self._heads.goes_away else ProtocolError(Reason.HTTP2_FAULT, f"HTTP/2: {text}"))
         except ProtocolError as error:
             self._h2.close_connection(_CALM)
             self._end(ProtocolError(error.reason, f"HTTP/2: {error}"))
@@ -262,7 +264,7 @@ class Http2Connection:
             case WindowUpdated() | RemoteSettingsChanged():
                 self._make_room()
             case ConnectionTerminated():
-                raise ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "with a GOAWAY")
+                raise _went()
 
     def _begin(self, event: RequestReceived) -> None:
         number = event.stream_id
@@ -386,3 +388,7 @@ class Http2Connection:
         self._push()
         if self._out:
             await self._sent.park()
+
+
+def _went() -> ClientDisconnectedError:
+    return ClientDisconnectedError(Reason.DISCONNECTED_IDLE, "with a GOAWAY")

@@ -166,6 +166,8 @@ class FrameHeads:
         self._updates = 0  # WINDOW_UPDATE frames so far
         self._frames_sent = 0
         self._bytes_sent = 0
+        self.goes_away = False
+        """whether the client has begun to send a GOAWAY"""
 
     def sent(self, size: int) -> None:
         """Note a DATA frame of that many bytes that the gateway sends."""
@@ -183,7 +185,9 @@ class FrameHeads:
             size = int.from_bytes(data[self._ahead : self._ahead + 3])
             if size > _FRAME_BYTES:
                 raise ProtocolError(Reason.HTTP2_FAULT, f"a frame of {size} bytes, at most {_FRAME_BYTES} are allowed")
-            costly += self._is_costly(data[self._ahead + 3], data[self._ahead + 4], size)
+            kind = data[self._ahead + 3]
+            costly += self._is_costly(kind, data[self._ahead + 4], size)
+            self.goes_away |= kind == FrameKind.GOAWAY
             self._ahead += _FRAME_HEAD_BYTES + size
         self._begun = data[self._ahead :]
         self._ahead -= len(data) - len(self._begun)
