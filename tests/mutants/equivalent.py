@@ -9,9 +9,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("relay/engine.py", "SMALL_BYTES = 4096", "4096 -> 4097"): "data of this very size wait for the end of the turn",
     ("run/control.py", "_READ_BYTES = 65536", "65536 -> 65537"): "a read may take a byte more",
     ("run/control.py", "_SOCKETS_AT_ONCE = 200", "200 -> 201"): "the kernel takes up to 253",
-    ("run/hot_restart.py", "_, status = os.waitpid(pid, 0)  # noqa: ASYNC222  it has ended", "0 -> 1"): (
-        "1 is WNOHANG, and the process has ended: its pidfd is readable"
-    ),
     ("run/requests.py", "_READ_BYTES = 65536", "65536 -> 65537"): "a read may take a byte more",
     ("run/service.py", "_LOOKS_AT_ONCE = 256", "256 -> 257"): "a turn of the loop takes a little longer",
     ("run/sessions.py", "SESSIONS_AT_ONCE = 100", "100 -> 101"): "a turn of the loop takes a hundredth longer",

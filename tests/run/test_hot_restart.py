@@ -22,6 +22,7 @@ from tests.census.counting import counts as counted
 from tests.exposition import families
 from tests.openings import BY_DIALECT
 from tests.support import PATIENCE_SECONDS, Lines
+from tests.upstream.test_exhausted import no_descriptors
 from wsgateway.census.keeper import Census
 from wsgateway.run.adjustments import Adjustments
 from wsgateway.run.control import Control
@@ -170,7 +171,25 @@ async def test_a_new_supervisor_that_cannot_be_started_leaves_nothing_open() -> 
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(HotRestartError, match=r"^it cannot be started: No such file or directory$"):
         await start_new_supervisor(["/nowhere/wsgateway"], Listening({}), 1, Adjustments())
+    with no_descriptors(), pytest.raises(HotRestartError, match=r"^it cannot be started: Too many open files$"):
+        await start_new_supervisor([sys.executable], Listening({}), 1, Adjustments())
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_new_supervisor_that_never_serves_is_killed_without_descriptors_too(autojump_clock: MockClock) -> None:
+    before = children()
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+
+    async def start() -> None:
+        with pytest.raises(HotRestartError, match=r"^it ended by SIGKILL before it served$"):
+            await start_new_supervisor(command, Listening({}), 1, Adjustments())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(start)
+        await wait_all_tasks_blocked()
+        with no_descriptors():
+            await trio.sleep(100)
+    assert children() == before
 
 
 async def test_a_hot_restart_of_process_1_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ REFUSED: list[tuple[str, dict[str, Fact], str]] = [
     ("trace", {"client": "here"}, "client: "),
     ("log-level", {**LEVEL, "seconds": 0.0}, "seconds: 0.0 is no time span, it must be more than 0"),
     ("log-level", {**LEVEL, "seconds": math.inf}, "seconds: inf is no time span"),
+    ("log-level", {**LEVEL, "seconds": 10**400}, f"seconds: {10**400} is no time span"),
     ("log-level", {**LEVEL, "client": "here"}, "client: "),
     ("sessions", {"client": "here"}, "client: "),
     ("sessions", {"after": f"{IDS} 1-2"}, "after: "),

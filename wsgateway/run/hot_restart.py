@@ -49,7 +49,10 @@ async def start_new_supervisor(
     `processes` is how many processes the gateway has started. Raise HotRestartError if it does not serve; then it has
     ended.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:
+        raise HotRestartError(f"it cannot be started: {error.strerror}") from None
     line = Control(ours)
     with theirs:
         theirs.set_inheritable(True)
@@ -83,16 +86,20 @@ async def _introduced(line: Control, listening: Listening, processes: int, adjus
 
 async def _ended(pid: int) -> str:
     """Wait for the end of a process, and kill it if that takes long. Return a text for how it ended."""
-    pidfd = os.pidfd_open(pid)
     try:
-        with trio.CancelScope(shield=True):
-            with trio.move_on_after(KILL_SECONDS):
+        pidfd = os.pidfd_open(pid)
+    except OSError:  # nothing tells when it ends, so it ends at once
+        os.kill(pid, signal.SIGKILL)
+    else:
+        try:
+            with trio.CancelScope(shield=True):
+                with trio.move_on_after(KILL_SECONDS):
+                    await trio.lowlevel.wait_readable(pidfd)
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # no fault for a process that has ended
                 await trio.lowlevel.wait_readable(pidfd)
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # no fault for a process that has ended
-            await trio.lowlevel.wait_readable(pidfd)
-    finally:
-        os.close(pidfd)
-    _, status = os.waitpid(pid, 0)  # noqa: ASYNC222  it has ended
+        finally:
+            os.close(pidfd)
+    _, status = os.waitpid(pid, 0)  # noqa: ASYNC222  it has ended, or is killed
     return spell_end(os.waitstatus_to_exitcode(status))
 
 

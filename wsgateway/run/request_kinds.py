@@ -6,8 +6,8 @@ To add a request add a row here, and a function with its name: to those of the s
 a worker in `sessions`.
 """
 
-import math
 import re
+import sys
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -88,7 +88,7 @@ class LogLevelFields:
                 peers(self.client)
             except ValueError as error:
                 raise ValueError(f"client: {error}") from None
-        if self.seconds is not None and not 0 < self.seconds < math.inf:
+        if self.seconds is not None and not 0 < self.seconds <= sys.float_info.max:
             raise ValueError(f"seconds: {self.seconds} is no time span, it must be more than 0")
 
 
