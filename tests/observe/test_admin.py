@@ -378,6 +378,14 @@ def test_targets_with_the_same_facts_are_one_in_the_status() -> None:
     ]
 
 
+def test_what_another_version_tells_in_another_shape_ends_no_supervisor() -> None:
+    assert merged([{"a": [1], "b": [{"url": 1}], "c": 1}, {"a": [2], "c": ["x"]}]) == {
+        "a": [1, 2],
+        "b": [{"url": 1}],
+        "c": ["x"],
+    }
+
+
 def test_a_sentence_shows_the_status_to_people() -> None:
     assert sentence(STATUS) == "serving 7 sessions with 1 worker"
     assert sentence(STATUS | {"draining": True}) == "draining, 7 sessions left"

@@ -3,7 +3,7 @@
 Other versions of the gateway may send more keys, or fewer: keys that are not known are kept (see `shape`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 from wsgateway.observe.tables import counted
@@ -273,7 +273,7 @@ def merged(parts: Iterable[Counted]) -> Counted:
     """Return several statuses as one.
 
     Numbers are added, a truth is true if one of them is, and of texts the last counts. Targets with the same facts are
-    put together.
+    put together. Lists of anything else, which another version may have, are joined.
     """
     whole: dict[str, Any] = {}
     for part in parts:
@@ -282,7 +282,7 @@ def merged(parts: Iterable[Counted]) -> Counted:
             if isinstance(value, dict):
                 whole[key] = merged([before if isinstance(before, dict) else {}, value])
             elif isinstance(value, list):
-                whole[key] = list(_together([*(before or []), *value]))
+                whole[key] = _together([*(before if isinstance(before, list) else []), *value])
             elif isinstance(value, bool):
                 whole[key] = value or bool(before)
             elif isinstance(value, int | float) and isinstance(before, int | float):
@@ -292,13 +292,14 @@ def merged(parts: Iterable[Counted]) -> Counted:
     return cast(Counted, whole)
 
 
-def _together(targets: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield one for all targets with the same facts; their other numbers are added."""
+def _together(members: list[Any]) -> list[Any]:
+    """Return one for all targets with the same facts; their other numbers are added. Leave other lists as they are."""
+    if not all(isinstance(each, dict) and each.keys() >= set(_FACTS) for each in members):
+        return members
     by_facts: dict[tuple[object, ...], list[dict[str, Any]]] = {}
-    for target in targets:
+    for target in members:
         by_facts.setdefault(tuple(target[fact] for fact in _FACTS), []).append(target)
-    for facts, several in by_facts.items():
-        yield merged(several) | dict(zip(_FACTS, facts, strict=True))
+    return [merged(several) | dict(zip(_FACTS, facts, strict=True)) for facts, several in by_facts.items()]
 
 
 def open_sessions(status: ProcessStatus) -> int:
