@@ -285,3 +285,20 @@ async def test_a_bug_of_the_census_is_logged_and_ends_no_gateway() -> None:
     census.count("1", [counts()])
     await census.close()
     assert census.summary()["dialects"][DIALECT]["sessions"] == 1
+
+
+async def test_a_bug_of_the_census_keeps_no_other_process_from_going_on_with_it(path: str) -> None:
+    lines = Lines()
+    nothing: Any = {}
+    census, following = make(path, lines=lines), make(path)
+    await flush(census)
+    census.count("1", [counts()])
+    await census.flush()
+    census.count("1", [nothing])
+    following.take_over(await census.hand_over(following))
+    await flush(following)
+    assert lines.every("bug")
+    assert following.summary()["problem"] is None
+    assert following.summary()["dialects"][DIALECT]["sessions"] == 1
+    following._runs = True
+    await following.close()

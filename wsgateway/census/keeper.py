@@ -132,8 +132,8 @@ class Census:
                 await self._successor.close()
 
     async def _close_file(self) -> None:
-        await self._flush()
-        await self._flush()  # the first one may have opened the file
+        for _ in range(2):  # the first time the file may have been opened
+            await self._unharmed(self._flush)
         async with self._writing:
             await trio.to_thread.run_sync(self._file.close, abandon_on_cancel=True)
 
@@ -144,8 +144,8 @@ class Census:
         """
         self._successor = successor
         with trio.move_on_after(CLOSE_SECONDS):
-            await self._close_file()
-        await self._add()  # what was in the file, if it was opened only now
+            await self._unharmed(self._close_file)
+        await self._unharmed(self._add)  # what was in the file, if it was opened only now
         async with self._adding:
             given = HandedOver(self._file.path, self._file.is_known, self._book.state(), self._book.opened())
             return await trio.to_thread.run_sync(given.packed)
