@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.dialects.feeding import frame
 from tests.net.certificates import Authority
@@ -125,6 +126,21 @@ async def test_a_record_that_is_read_in_pieces_stays_in_order(side: str, read_by
         async with trio.open_nursery() as nursery:
             nursery.start_soon(peer.send, message)
             nursery.start_soon(_hear, other, message)
+
+
+@both_sides
+async def test_the_last_bytes_of_a_record_leave_at_once(
+    side: str, authority: Authority, autojump_clock: MockClock
+) -> None:
+    async with secure(authority, "client", "upstream") as (stage, pair):
+        endpoint, peer, other = chosen(pair, side)
+        endpoint.read_bytes = 512
+        stage.relay(pair)
+        await settled()
+        begun, message = trio.current_time(), said_by(side, bytes(1000))
+        await peer.send(message)
+        assert await other.exactly(len(message)) == message
+        assert trio.current_time() == begun
 
 
 def spilled(endpoint: Endpoint, size: int) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from wsgateway.wire.binary import BinaryRule, Decode, Encode
 from wsgateway.wire.events import Role
 from wsgateway.wire.utf8 import InvalidUtf8
 
-from .passing import SECRETS
+from .passing import SECRETS, UPSTREAM, direction
 from .reading import Convert, Frame, expected_frames, frames_of
 from .spelling import Word, said
 
@@ -223,3 +224,11 @@ def test_as_many_frames_are_sent_as_came_and_only_empty_ones_are_empty(data: st.
     if setting.target not in HIXIE and not refused:
         assert told == [Frame("ping", True, b"p")] * pings
     check(setting, message, [frame for frame in frames if frame.opcode != "ping"], refused)
+
+
+@pytest.mark.parametrize("cut_at", range(1, 11))
+def test_an_empty_frame_leaves_as_one_wherever_the_frame_before_it_is_cut(cut_at: int) -> None:
+    received = bytes.fromhex("01 05 48656c6c6f  00 00  80 01 21")
+    passing = direction("rfc6455", "hybi-04", UPSTREAM)
+    left = passing.feed(received[:cut_at]).forward + passing.feed(received[cut_at:]).forward
+    assert left == bytes.fromhex("04 05 48656c6c6f  00 00  80 01 21")
