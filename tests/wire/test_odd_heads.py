@@ -9,6 +9,7 @@ import pytest
 
 from tests.cases import cases
 from wsgateway.errors import HttpRefusal
+from wsgateway.wire import incoming
 from wsgateway.wire.heads import Request
 from wsgateway.wire.oddities import EVERY, Oddities, Oddity, Tolerance
 from wsgateway.wire.request_head import RequestHead
@@ -264,6 +265,22 @@ def test_a_line_feed_after_a_carriage_return_of_an_earlier_read_is_not_alone() -
         assert head.receive(piece) is None
     assert head.receive(b"\n\n") is not None
     assert head.rest == b"\n"
+
+
+def test_of_a_head_with_line_feeds_alone_each_byte_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, pattern = list[int](), incoming._BARE_END
+
+    class Counting:
+        def search(self, data: bytes, at: int = 0) -> object:
+            looked.append(len(data) - at)
+            return pattern.search(data, at)
+
+    monkeypatch.setattr(incoming, "_BARE_END", Counting())
+    head = reading(ALL)
+    for piece in pieces_of(upgrade(b"A: " + b"a" * 500).replace(b"\r\n", b"\n"), 1):
+        result = head.receive(piece)
+    assert result is not None
+    assert max(looked[1:]) == 4
 
 
 def test_the_first_empty_line_is_refused_at_once_where_none_is_allowed() -> None:

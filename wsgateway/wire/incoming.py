@@ -48,7 +48,7 @@ class IncomingHead:
             self._begin()
         end, bare = _end_of(self._buffer, before)
         if bare or Oddity.BARE_LF in self._oddities.needed:
-            return self._receive_bare()
+            return self._receive_bare(before)
         if end < 0:
             self._check_size()
             return None
@@ -73,10 +73,13 @@ class IncomingHead:
             raise not_a_request(self._buffer)
         self.begun = True
 
-    def _receive_bare(self) -> bytes | None:
-        """Return the head as `receive` does, for a head in which a line ends in LF alone."""
+    def _receive_bare(self, before: int) -> bytes | None:
+        """Return the head as `receive` does, for a head in which a line ends in LF alone.
+
+        The first `before` bytes have been looked at already, and do not have its end.
+        """
         self._oddities.need(Oddity.BARE_LF, bare_line_feed())
-        found = _BARE_END.search(self._buffer)
+        found = _BARE_END.search(self._buffer, max(0, before - len(_END) + 1))
         if found is None:
             self._check_size()
             return None
