@@ -270,8 +270,10 @@ class Supervisor:
             except trio.WouldBlock:
                 return refused("too many changes wait already", reason=Reason.CHANGES_WAITING.value)
             self._waiting.add(done)
-            await done.wait()
-            self._waiting.remove(done)
+            try:
+                await done.wait()
+            finally:
+                self._waiting.remove(done)
         return answer
 
     async def _reload(self) -> ControlAnswer:

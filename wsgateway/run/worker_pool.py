@@ -207,7 +207,7 @@ class WorkerPool:
             await worker.told_to_end.wait()
             worker.told_to_end = trio.Event()
             await trio.sleep(SIGNAL_SECONDS)  # until this process has received the signal, too, if it was for all
-            alone = Drain(others_accept=True)  # another worker is started in its place
+            alone = Drain(others_accept=True)  # another worker takes its place when it has ended
             await worker.send(Order(Stay() if self.draining else alone))
 
     # -- changes -----------------------------------------------------------------------------------------------------
