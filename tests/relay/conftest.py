@@ -14,13 +14,12 @@ ENGINES = ["Python"] if native.step is None else ["C", "Python"]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have every test that runs an engine do so with both."""
     if {"Engine", "Stage", "staged", "patiently"} & vars(metafunc.module).keys():
-        metafunc.fixturenames.append("engine_in")
         metafunc.parametrize("engine_in", ENGINES, indirect=True)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)  # pytest sets up no fixture that neither a test asks for nor is used by all
 def engine_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the engine in this language."""
-    if request.param == "Python":
+    """Use the engine in this language, for the tests that run with both."""
+    if getattr(request, "param", "") == "Python":
         monkeypatch.setattr(endpoint, "step", None)
         monkeypatch.setattr(engine, "Turn", native._Turn)

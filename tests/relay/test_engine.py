@@ -13,11 +13,19 @@ import trio
 
 from tests.dialects.feeding import frame
 from tests.relay.awaited import relay
+from wsgateway import native
 from wsgateway.dialects.base import Step
+from wsgateway.relay.engine import Engine
 from wsgateway.trace.tap import tap
 
 from .sessions import Session, settled
 from .stage import HELLO, KIB, MASKED_HELLO, both_sides, chosen, clog, say_at_once, staged, unclog
+
+
+def test_a_test_has_the_engine_in_the_language_that_its_name_says(request: pytest.FixtureRequest) -> None:
+    language = request.node.callspec.params["engine_in"]
+    assert type(Engine()._turn) is (native._Turn if language == "Python" else native.Turn)
+
 
 # -- bytes pass -------------------------------------------------------------------------------------------------
 
