@@ -6,7 +6,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "the loop notes once more, at its start, that it runs"
     ),
     ("relay/engine.py", "MOST_TAKES = 16", "16 -> 17"): "a turn of the loop may take a sixteenth longer",
-    ("relay/engine.py", "SMALL_BYTES = 4096", "4096 -> 4097"): "data of this very size wait for the end of the turn",
     ("run/control.py", "_READ_BYTES = 65536", "65536 -> 65537"): "a read may take a byte more",
     ("run/control.py", "_SOCKETS_AT_ONCE = 200", "200 -> 201"): "the kernel takes up to 253",
     ("run/requests.py", "_READ_BYTES = 65536", "65536 -> 65537"): "a read may take a byte more",

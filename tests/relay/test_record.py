@@ -28,6 +28,7 @@ from wsgateway.wire.events import Kind
 from wsgateway.wire.oddities import Oddity
 from wsgateway.wire.state import State
 
+MOST_BYTES = 96 * 1024 * 1024
 WALKS = WalkerState(ReaderState(Kind.TEXT, 3, 1, False, b"\x01\x02\x03\x04", True), b"\x81", 0, 2, 1)
 SIDE = SideState(
     "rfc6455", b"", True, False, (Oddity.HTTP_1_0,), 0, 0.5, EndpointState(1234, 5, b"\x81\x02Hi", b"", 0, WALKS)
@@ -130,6 +131,13 @@ def test_a_record_beyond_the_bound_is_neither_written_nor_read(monkeypatch: pyte
         to_bytes(larger)
     with pytest.raises(RecordError, match=expected):
         from_bytes(SessionRecord, data + b" ")
+
+
+def test_a_record_may_have_96_mib() -> None:
+    with pytest.raises(RecordError, match="is no session record"):
+        from_bytes(SessionRecord, bytes(MOST_BYTES))
+    with pytest.raises(RecordError, match="a session record of 100663297 bytes, at most 100663296 are allowed"):
+        from_bytes(SessionRecord, bytes(MOST_BYTES + 1))
 
 
 # -- fields -----------------------------------------------------------------------------------------------------

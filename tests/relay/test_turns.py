@@ -12,10 +12,12 @@ import pytest
 import trio
 import trio.testing
 
+from tests.dialects.feeding import frame
 from wsgateway.native import MOST_READY
 from wsgateway.relay import engine as relay_engine
 from wsgateway.relay.engine import Ended, Engine
 from wsgateway.relay.watches import SocketWatches
+from wsgateway.trace.tap import tap
 
 from .sessions import PATIENCE_SECONDS, Session, session
 from .stage import MASKED_HELLO, say_at_once
@@ -213,6 +215,20 @@ async def test_openings_wait_until_no_session_is_ready_but_not_for_ever(
         await crowd.run()
         # The first list of ready sockets is full: it has the opening, which was ready first, and 63 sessions.
         assert found == [MOST_READY - 1 if takes == 1 else MOST_READY + 10]
+
+
+async def test_large_data_is_sent_at_once_and_small_data_together_at_the_end_of_the_turn() -> None:
+    with gathered() as crowd:
+        sent: list[tuple[int, int]] = []
+        for number, size in enumerate([4092, 4093, 0, 60000]):  # without heads
+            each = crowd.resources.enter_context(session())
+            tap(each.client.sock, lambda data: None, lambda data, number=number: sent.append((number, len(data))))
+            crowd.engine.start(each.client, each.upstream, lambda ended: None)
+            say_at_once(each.at_upstream, frame(0x82, bytes(size)))
+        crowd.beginnings(1)  # which is served after the bytes of the turn
+        crowd.happened = crowd.everything.cancel
+        await crowd.run()
+        assert sent == [(1, 4097), (3, 60004), (0, 4096), (2, 2)]
 
 
 async def test_an_end_that_comes_outside_of_a_turn_wakes_the_loop() -> None:
