@@ -200,7 +200,8 @@ class Chaos:
             lost = {call for call in self._judge.live if call.port in theirs}
             for call in lost:
                 call.worker_killed = True
-            self._judge.counts["connections of killed workers"] += len(lost)
+            # Also those whose session has ended for its client, but is not in the log yet.
+            self._judge.counts["connections of killed workers"] += len(theirs)
             os.kill(pid, signal.SIGKILL)
             await ended(pid)
             self._judge.counts["workers killed"] += 1
@@ -245,13 +246,15 @@ class Chaos:
 
     async def _have_outage(self) -> None:
         async with self._outage:
-            upstream = self._random.choice(self._upstreams)
-            period = self._judge.outages.begin()
-            lost = {call for call in self._judge.live if call.upstream == upstream.name}
-            for call in lost | {call for call in self._judge.live if call.upstream is None}:
-                call.upstream_killed = True
-            await upstream.kill()
-            await self._see_gone(lost, "upstream")
+            async with self._killing:  # many sessions end at once, whose lines would be lost with a worker
+                upstream = self._random.choice(self._upstreams)
+                period = self._judge.outages.begin()
+                lost = {call for call in self._judge.live if call.upstream == upstream.name}
+                for call in lost | {call for call in self._judge.live if call.upstream is None}:
+                    call.upstream_killed = True
+                await upstream.kill()
+                await self._see_gone(lost, "upstream")
+                await trio.sleep(CATCH_UP_SECONDS)
             await trio.sleep(self._random.uniform(0, LONGEST_OUTAGE_SECONDS))
             await upstream.start()
             period.end()
