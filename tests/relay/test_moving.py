@@ -142,7 +142,7 @@ async def test_nothing_is_lost_or_doubled_while_both_sides_stream(client: str, u
 
 @both_sides
 async def test_what_could_not_be_sent_is_sent_after_the_move(side: str) -> None:
-    async with moving("hixie-76", "hixie-76", tcp=True) as movers:
+    async with moving("hixie-76", "hixie-76") as movers:
         endpoint, peer, other = chosen(movers.session, side)
         clog(endpoint.peer.sock)
         await peer.send(b"\x00Hello\xff")
