@@ -40,6 +40,8 @@ _LOOK_SECONDS = 0.2
 # a bound the kernel would end this command, too.
 _MEMORY_BYTES = 8 * 1024**3
 _FILE_BYTES = 1024**3
+# The name of a variable that all processes of a copy have, with its folder.
+_MARK = "WSGATEWAY_MUTANTS_COPY"
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -253,8 +255,9 @@ def _run(
     with tempfile.TemporaryFile("w+") as output:
         # What the tests around this one were told is not for those of a copy.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        marked = {**inherited, **variables, _MARK: str(folder)}
         process = subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=output, start_new_session=True, env={**inherited, **variables}
+            command, cwd=folder, stdout=output, stderr=output, start_new_session=True, env=marked
         )
         resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
@@ -264,11 +267,24 @@ def _run(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            while _kill_marked(folder):
+                continue
         output.seek(0)
         said = output.read()
     lines = (line for line in reversed(said.splitlines()) if line.startswith(("FAILED ", "ERROR ", "tests/")))
     passed = ended and process.returncode in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
     return Run(said, ended, passed, next(lines, "pytest named no test").strip())
+
+
+def _kill_marked(folder: Path) -> bool:
+    """Kill what the tests of a copy have started, in sessions of their own, too. Return whether there was anything."""
+    found, mark = False, f"{_MARK}={folder}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if mark in environ.read_bytes().split(b"\0"):
+                os.kill(int(environ.parent.name), signal.SIGKILL)
+                found = True
+    return found
 
 
 def _ends(process: subprocess.Popen[bytes], output: int, stop: threading.Event, stall_seconds: float) -> bool:

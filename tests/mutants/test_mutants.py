@@ -99,6 +99,25 @@ def test_the_test_that_notices_is_named(text: str, said: str, tmp_path: Path, mo
     assert by.startswith(said)
 
 
+STARTS = """\
+import subprocess, sys
+from pathlib import Path
+
+def test_a():
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    Path("pid").write_text(str(subprocess.Popen(command, start_new_session=True).pid))
+    assert 0
+"""
+
+
+def test_what_a_test_has_started_ends_with_it(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_x.py").write_text(STARTS)
+    assert (failed(tmp_path, ["tests/test_x.py"]) or "").startswith("FAILED tests/test_x.py::test_a")
+    environ = Path("/proc", (tmp_path / "pid").read_text(), "environ")
+    assert not environ.exists() or environ.read_bytes() == b""  # nobody may have waited for it
+
+
 def test_what_is_known_to_do_nothing_is_there() -> None:
     found = {(each.module, each.text, each.change.kind) for group in GROUPS.values() for each in all_of(group, "*")}
     assert EQUIVALENT.keys() <= found
