@@ -117,7 +117,7 @@ def say_at_once(peer: Peer, data: bytes) -> None:
 
 
 def clog(sock: socket.socket) -> None:
-    """Fill the kernel's buffers towards the other end with NULs."""
+    """Fill the buffers towards the other end of a Unix socket with NULs. Those of TCP may take more a moment later."""
     try:
         while True:
             sock.send(bytes(64))

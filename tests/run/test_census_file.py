@@ -13,10 +13,13 @@ import pytest
 import trio
 
 from tests.openings import BY_DIALECT
+from tests.peers import Peer
 from tests.processes import GatewayProcess, session
 from tests.support import PATIENCE_SECONDS, Upstream, configuration
 from wsgateway.census.store import read
 from wsgateway.errors import CensusError
+from wsgateway.run.gateway import Gateway as OwnGateway
+from wsgateway.settings.load import parse
 
 from .gateways import end, supervised, whole
 from .test_census import known
@@ -71,6 +74,20 @@ def test_a_gateway_that_ends_writes_what_its_workers_have_counted_last(file: Pat
             gateway.find_line("event=session ")
             os.kill(gateway.pid, signal.SIGTERM)
             assert gateway.wait() == 0
+        assert sessions(path) == (1, 0)
+
+
+async def test_a_gateway_inside_a_program_that_is_cancelled_writes_what_it_has_counted_last(path: str) -> None:
+    async with Upstream() as upstream:
+        settings = parse(f"{configuration(upstream.port)}census: {{file: {path}}}\n", "settings")
+        async with trio.open_nursery() as nursery:
+            address = (await nursery.start(OwnGateway(settings).serve))["public"][0]
+            async with await trio.open_tcp_stream(address.host, address.port) as stream:
+                client = Peer(stream)
+                await client.send(OLD.request)
+                await upstream.agree()
+                await OLD.accepted(client)
+                nursery.cancel_scope.cancel()
         assert sessions(path) == (1, 0)
 
 

@@ -37,6 +37,19 @@ async def test_a_worker_that_is_starting_is_killed(how: End, seconds: float, aut
         assert [worker.code for worker in its.workers] == [3, -9]
 
 
+@pytest.mark.parametrize(("how", "seconds"), ENDS.values(), ids=ENDS)
+async def test_a_start_is_over_when_the_pool_ends_meanwhile(
+    how: End, seconds: float, autojump_clock: MockClock
+) -> None:
+    with trio.fail_after(60):
+        async with hands(good, stuck) as its:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(its.start, 2)
+                await trio.sleep(5)
+                await how(its.worker_pool)
+            assert trio.current_time() == 5 + seconds
+
+
 @pytest.mark.parametrize("how", [drain, end])
 async def test_the_pause_before_the_next_start_of_a_worker_is_over(how: End, autojump_clock: MockClock) -> None:
     async with hands(serving_for(1)) as its:
