@@ -242,3 +242,25 @@ def test_parts_of_other_kinds_are_refused() -> None:
     for part in parts:
         with pytest.raises((TypeError, ValueError)):
             Turn(*part, 100, 100)
+
+
+# What must be done before C may read a side again.
+WAITS = {
+    "it has ended": ("client", "on_end", None),
+    "it is paused": ("client", "paused", True),
+    "data waits for the other side": ("upstream", "backlog", b"x"),
+    "a reply waits for the other side": ("upstream", "reply", b"x"),
+}
+
+
+@pytest.mark.parametrize(("name", "attribute", "value"), WAITS.values(), ids=WAITS)
+def test_a_side_is_open_for_c_if_there_is_nothing_to_wait_for(
+    resources: ExitStack, name: str, attribute: str, value: Any
+) -> None:
+    stage = staged(resources)
+    stage.client.on_end = stage.upstream.on_end = lambda outcome: None
+    stage.client.reopen()
+    assert stage.client.open
+    setattr(getattr(stage, name), attribute, value)
+    stage.client.reopen()
+    assert not stage.client.open
