@@ -108,6 +108,8 @@ async def test_held_bytes_are_dropped_when_their_message_breaks_a_rule(cut: Cut,
         assert isinstance(ended.ending, ProtocolError)
         assert (ended.source, ended.ending.close_code) == (session.upstream, cut.code)
         assert session.upstream.translator.inside() is cut.inside
+        # No byte of it would be sent if memory were short, but for hixie the beginning of a frame.
+        assert (session.upstream.translator.release() or b"") in (b"", b"\x00")
         assert stage.engine.join_memory.held_bytes == 3
         assert session.client.backlog == b""
         session.client.sock.close()
