@@ -245,3 +245,20 @@ async def test_nothing_remains_of_a_session_that_was_followed() -> None:
                 await to_its_end(trace)
             await gateway.accepted(0)
         assert (len(inside.engine), len(inside.owner), len(inside.engine.watches)) == (0, 0, 0)
+
+
+async def test_heads_and_answers_of_more_bytes_than_are_traced_at_once_pass() -> None:
+    """What waits in the kernel behind a read is no new event."""
+    long = "X: " + "x" * 10_000
+    answered = MODERN.written(b"\x82\x7e\x27\x10" + bytes(10_000)) + MODERN.written(b"\x88\x02\x03\xe8")
+    async with Upstream() as upstream, serving(upstream.port) as gateway:
+        with tracing(gateway):
+            client = await gateway.connect(MODERN.request.replace(b"\r\nHost:", f"\r\n{long}\r\nHost:".encode()))
+            behind, _ = await upstream.agree(long)
+            await client.head()
+            await behind.send(b"\x88\x02\x03\xe8")
+            assert await client.exactly(4) == b"\x88\x02\x03\xe8"
+            await client.send(answered)  # in the closing handshake
+            assert await behind.exactly(len(answered)) == answered
+            await client.close()
+            await behind.close()

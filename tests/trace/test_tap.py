@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.net.certificates import Authority
-from wsgateway.trace.tap import MOST_READ_BYTES, tap, untap
+from wsgateway.trace.tap import LEAST_AT_ONCE_BYTES, tap, untap
 
 
 class Seen:
@@ -56,9 +56,9 @@ def test_only_what_the_kernel_took_is_shown_as_sent(pair: tuple[socket.socket, s
 
 def test_few_bytes_are_received_at_once(pair: tuple[socket.socket, socket.socket], seen: Seen) -> None:
     ours, theirs = pair
-    theirs.send(bytes(MOST_READ_BYTES + 1))
-    assert [len(ours.recv(65536)) for _ in range(2)] == [MOST_READ_BYTES, 1]
-    assert [len(each) for each in seen.received] == [MOST_READ_BYTES, 1]
+    theirs.send(bytes(LEAST_AT_ONCE_BYTES + 1))
+    assert [len(ours.recv(65536)) for _ in range(2)] == [LEAST_AT_ONCE_BYTES, 1]
+    assert [len(each) for each in seen.received] == [LEAST_AT_ONCE_BYTES, 1]
 
 
 def test_few_bytes_are_received_at_once_over_tls(seen: Seen, authority: Authority) -> None:
@@ -74,9 +74,9 @@ def test_few_bytes_are_received_at_once_over_tls(seen: Seen, authority: Authorit
             with suppress(ssl.SSLWantReadError):
                 sock.do_handshake()
         tap(ours, seen.received.append, seen.sent.append)
-        theirs.send(bytes(MOST_READ_BYTES + 1))
-        assert [len(ours.recv(65536)) for _ in range(2)] == [MOST_READ_BYTES, 1]
-        assert [len(each) for each in seen.received] == [MOST_READ_BYTES, 1]
+        theirs.send(bytes(LEAST_AT_ONCE_BYTES + 1))
+        assert [len(ours.recv(65536)) for _ in range(2)] == [LEAST_AT_ONCE_BYTES, 1]
+        assert [len(each) for each in seen.received] == [LEAST_AT_ONCE_BYTES, 1]
 
 
 def test_a_look_at_bytes_that_stay_is_not_shown(pair: tuple[socket.socket, socket.socket], seen: Seen) -> None:

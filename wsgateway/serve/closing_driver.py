@@ -19,6 +19,7 @@ from wsgateway.net.channel import Channel
 from wsgateway.relay.endpoint import Endpoint
 from wsgateway.relay.watches import SocketWatches
 from wsgateway.serve.closing import Deliver, HalfClose, Machine, Pause, Take, Together
+from wsgateway.trace.tap import LEAST_AT_ONCE_BYTES
 
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
@@ -53,7 +54,8 @@ class _Side:
             data = None
         except OSError:
             return b""
-        if self._plain and (data is None or len(data) < limit):  # more is a new event, but an end is still to be read
+        # More is a new event, but an end is still to be read.
+        if self._plain and (data is None or len(data) < min(limit, LEAST_AT_ONCE_BYTES)):
             self._ready &= ~_IN
         return data if data is not None else _WAITS if self._awaits(_IN | _ENDED) else b""
 

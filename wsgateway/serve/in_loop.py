@@ -20,6 +20,7 @@ from wsgateway.serve.actions import Action, Await, Machine, Reach, Receive, Send
 from wsgateway.serve.disconnect import GRACE_SECONDS, disconnected_waiting
 from wsgateway.serve.gateway import GatewayState
 from wsgateway.serve.request import Client
+from wsgateway.trace.tap import LEAST_AT_ONCE_BYTES
 from wsgateway.upstream.search import Dial
 
 T = TypeVar("T")
@@ -64,7 +65,8 @@ class _Side:
         except BlockingIOError:
             self.ready &= ~_IN
             return _WAITS
-        if len(data) < limit:  # whatever comes after it is a new event; an end is still to be read
+        # Whatever comes after it is a new event; an end is still to be read.
+        if len(data) < min(limit, LEAST_AT_ONCE_BYTES):
             self.ready &= ~_IN
         return data
 

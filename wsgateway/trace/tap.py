@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 Show = Callable[[bytes], None]
 """gets bytes; it must not raise"""
 
-# To explain so many bytes of the smallest frames takes 15 ms, in which no other session is served.
-MOST_READ_BYTES = 4096
+LEAST_AT_ONCE_BYTES = 4096
+"""as many bytes any socket gives at once, if it has them and is asked for them: a shorter read has left nothing"""
 
 # By their sockets: these have no room for attributes.
 _SHOWS: WeakKeyDictionary[socket.socket, tuple[Show, Show]] = WeakKeyDictionary()
@@ -19,7 +19,7 @@ class _TappedSocket(socket.socket):
     __slots__ = ()
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        data = super().recv(min(size, MOST_READ_BYTES), flags)
+        data = super().recv(min(size, LEAST_AT_ONCE_BYTES), flags)
         if not flags & socket.MSG_PEEK:
             _SHOWS[self][0](data)
         return data
@@ -34,7 +34,7 @@ class _TappedTlsSocket(ssl.SSLSocket):
     __slots__ = ()
 
     def recv(self, size: int = 1024, flags: int = 0) -> bytes:
-        data = super().recv(min(size, MOST_READ_BYTES), flags)
+        data = super().recv(min(size, LEAST_AT_ONCE_BYTES), flags)
         _SHOWS[self][0](data)
         return data
 
@@ -54,7 +54,8 @@ _PLAIN = {tapped: plain for plain, tapped in _TAPPED.items()}
 def tap(sock: socket.socket, received: Show, sent: Show) -> None:
     """Show the bytes that a connected socket receives and sends from now on; the end of its stream as no bytes.
 
-    It receives at most `MOST_READ_BYTES` at once.
+    It receives at most `LEAST_AT_ONCE_BYTES` at once: to explain so many bytes of the smallest frames takes 15 ms, in
+    which no other session is served.
 
     The socket stays the same object, whoever has it already. It gets a class of its own, by which the relay knows that
     C must not use its descriptor: that would show nothing.
