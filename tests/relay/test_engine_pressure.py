@@ -18,7 +18,7 @@ from tests.peers import Peer
 from wsgateway.errors import ProtocolError
 from wsgateway.wire.events import Close
 
-from .sessions import settled, wait_until_gone
+from .sessions import Session, settled, wait_until_gone
 from .stage import (
     HELLO,
     KIB,
@@ -26,6 +26,8 @@ from .stage import (
     MIB,
     MOST_BACKLOG,
     Flood,
+    Relay,
+    Stage,
     assorted,
     both_sides,
     chosen,
@@ -195,16 +197,22 @@ async def test_a_side_that_is_reset_while_it_is_not_read_does_not_keep_the_loop_
         assert isinstance(ended.ending, OSError)
 
 
+async def clogged(stage: Stage) -> tuple[Session, Relay]:
+    """Relay a session over TCP to its upstream, whose client does not take the Hello that waits for it."""
+    pair = stage.session(tcp_to_upstream=True)
+    clog(pair.client.sock)
+    relay = stage.relay(pair)
+    await pair.at_upstream.send(HELLO)
+    while not pair.client.backlog:
+        await settled()
+    return pair, relay
+
+
 async def test_a_slow_client_gets_the_last_bytes_of_its_upstream_despite_a_reset() -> None:
     """The upstream sends a Close and closes, as it should. What the client sends then is answered by a reset, while the
     gateway still holds bytes that the client has not taken."""
     async with staged() as stage:
-        pair = stage.session(tcp_to_upstream=True)
-        clog(pair.client.sock)
-        relay = stage.relay(pair)
-        await pair.at_upstream.send(HELLO)
-        while not pair.client.backlog:
-            await settled()
+        pair, relay = await clogged(stage)
         await pair.at_upstream.send(b"\x81\x03bye\x88\x02\x03\xe8")
         await pair.at_upstream.close()
         wait_until_gone(pair.upstream)
@@ -221,12 +229,7 @@ async def test_an_upstream_that_has_closed_and_is_reset_with_no_byte_unread_ends
     """The kernel reports the reset, and not the end of the stream: nothing that the client could still take would wake
     the loop."""
     async with staged() as stage:
-        pair = stage.session(tcp_to_upstream=True)
-        clog(pair.client.sock)
-        relay = stage.relay(pair)
-        await pair.at_upstream.send(HELLO)
-        while not pair.client.backlog:
-            await settled()
+        pair, relay = await clogged(stage)
         await pair.at_upstream.close()
         wait_until_gone(pair.upstream)
         await pair.at_client.send(MASKED_HELLO)
